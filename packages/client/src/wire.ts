@@ -1,0 +1,17 @@
+/** The HTTP headers that throwover and an application exchange. Names are lower case, as Node gives them. */
+export const headers = {
+  /** Region that answered the request. */
+  region: 'throwover-region',
+  /** Epoch in which the answer was given. */
+  epoch: 'throwover-epoch',
+  /** `region@epoch` of the door that forwarded a straggler; a door that reads its own name refuses (loop guard). */
+  forwarded: 'throwover-forwarded',
+  /** Position of the write that was acknowledged: an upper bound (see position.ts). */
+  position: 'throwover-position',
+  /** Id of a webhook event, by which an application deduplicates. */
+  eventId: 'throwover-event-id',
+  /** Source of a webhook event as named in throwover.yaml, for example `stripe`. */
+  eventSource: 'throwover-event-source',
+  /** `1` for the first delivery of an event, and so on. */
+  attempt: 'throwover-attempt',
+} as const;

@@ -1,0 +1,83 @@
+/**
+ * What a user can meet, with a stable code.
+ *
+ * Each folder declares its errors once with `defineErrors`; docs/errors.md lists them all, and a test
+ * holds the two together. A bug is an assertion (`assertNever`, `Error`), not one of these.
+ */
+
+/** retry: the same call may succeed. wait: something must change first. stop: do not go on. page: a person must decide. */
+export type Disposition = 'retry' | 'wait' | 'stop' | 'page';
+
+export interface ErrorDefinition {
+  readonly disposition: Disposition;
+  /** What is still safe, in a sentence: "Nothing was changed.", "The journal is on disk." */
+  readonly notLost: string;
+  /** What to do next, for a tired person: a command or a thing to look at. */
+  readonly remedy: string;
+}
+
+export type Evidence = Readonly<Record<string, unknown>>;
+
+export class ThrowoverError extends Error {
+  readonly code: string;
+  readonly disposition: Disposition;
+  readonly notLost: string;
+  readonly remedy: string;
+  readonly evidence: Evidence;
+
+  constructor(
+    code: string,
+    definition: ErrorDefinition,
+    message: string,
+    evidence: Evidence = {},
+    cause?: unknown,
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'ThrowoverError';
+    this.code = code;
+    this.disposition = definition.disposition;
+    this.notLost = definition.notLost;
+    this.remedy = definition.remedy;
+    this.evidence = evidence;
+  }
+
+  toJSON(): ErrorJson {
+    const { code, message, disposition, notLost, remedy, evidence } = this;
+    return { code, message, disposition, notLost, remedy, evidence };
+  }
+
+  /** The same error, rebuilt on the other side of a wire. */
+  static fromJSON(json: ErrorJson): ThrowoverError {
+    return new ThrowoverError(json.code, json, json.message, json.evidence);
+  }
+}
+
+export interface ErrorJson extends ErrorDefinition {
+  readonly code: string;
+  readonly message: string;
+  readonly evidence: Evidence;
+}
+
+export interface ErrorCatalogue<Code extends string> {
+  readonly definitions: Readonly<Record<Code, ErrorDefinition>>;
+  /** Makes the error; the caller throws it, so that control flow stays visible. */
+  make(code: Code, message: string, evidence?: Evidence, cause?: unknown): ThrowoverError;
+}
+
+export function defineErrors<Code extends string>(
+  definitions: Readonly<Record<Code, ErrorDefinition>>,
+): ErrorCatalogue<Code> {
+  return {
+    definitions,
+    make: (code, message, evidence, cause) =>
+      new ThrowoverError(code, definitions[code], message, evidence, cause),
+  };
+}
+
+export function isThrowoverError(error: unknown, code?: string): error is ThrowoverError {
+  return error instanceof ThrowoverError && (code === undefined || error.code === code);
+}
+
+export function assertNever(value: never): never {
+  throw new Error(`unexpected value: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,26 @@
+/**
+ * Knows no domain: time, dice, ids, errors, durations, quantiles.
+ * Raw `Date`, `setTimeout`, `Math.random` stand in this folder alone.
+ */
+export { type Clock, isoTime, systemClock } from './clock.ts';
+export {
+  type Duration,
+  type DurationKind,
+  formatMs,
+  lifeMs,
+  parseDuration,
+} from './durations.ts';
+export {
+  assertNever,
+  type Disposition,
+  defineErrors,
+  type ErrorCatalogue,
+  type ErrorDefinition,
+  type ErrorJson,
+  type Evidence,
+  isThrowoverError,
+  ThrowoverError,
+} from './errors.ts';
+export { newId } from './ids.ts';
+export { type Quantiles, quantiles } from './quantiles.ts';
+export { type Random, seededRandom, systemRandom } from './random.ts';

@@ -1,0 +1,18 @@
+import { quantileSorted } from 'simple-statistics';
+
+/** No figure without its count (A7). `null` instead of an object means *unknown*: fewer than one sample. */
+export interface Quantiles {
+  readonly count: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export function quantiles(samples: readonly number[]): Quantiles | null {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const max = sorted.at(-1);
+  if (max === undefined) return null;
+  const at = (q: number) => quantileSorted(sorted, q);
+  return { count: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), max };
+}
