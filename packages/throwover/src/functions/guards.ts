@@ -1,0 +1,30 @@
+import type { Guard } from '../runbook/step.ts';
+import { functionErrors } from './errors.ts';
+import type { FunctionRegion } from './function-region.ts';
+
+/** The function is the same in both regions, so that what was tested in one holds in the other. */
+export function functionsReady(options: { from: FunctionRegion; to: FunctionRegion }): Guard {
+  return {
+    name: 'functions-ready',
+    title: `The function is alike in ${options.from.region} and ${options.to.region}`,
+    check: async () => {
+      const [from, to] = await Promise.all([options.from.facts(), options.to.facts()]);
+      const names = new Set([...Object.keys(from.parity), ...Object.keys(to.parity)]);
+      const differing = [...names].filter((name) => from.parity[name] !== to.parity[name]).sort();
+      if (differing.length === 0) return [];
+      const evidence = Object.fromEntries(
+        differing.map((name) => [
+          name,
+          { [from.region]: from.parity[name], [to.region]: to.parity[name] },
+        ]),
+      );
+      const message = `the functions differ in ${differing.join(', ')}`;
+      return [
+        {
+          error: functionErrors.make('functions-differ', message, evidence),
+          override: 'different-functions',
+        },
+      ];
+    },
+  };
+}

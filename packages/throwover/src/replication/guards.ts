@@ -1,0 +1,64 @@
+import type { Guard, Refusal } from '../runbook/step.ts';
+import type { DatabaseSide, DatabaseStatus } from './database.ts';
+import { replicationErrors } from './errors.ts';
+
+/** The two databases stand as a planned switch needs them: a writable primary, a streaming standby, alike. */
+export function databasesReady(options: { from: DatabaseSide; to: DatabaseSide }): Guard {
+  return {
+    name: 'databases-ready',
+    title: `${options.from.region} is the primary, ${options.to.region} streams from it, their settings are alike`,
+    check: async () => {
+      const [from, to] = await Promise.all([options.from.status(), options.to.status()]);
+      return [...primaryRefusals(from), ...standbyRefusals(to), ...parityRefusals(from, to)];
+    },
+  };
+}
+
+function primaryRefusals(from: DatabaseStatus): readonly Refusal[] {
+  if (from.role !== 'primary') {
+    return [
+      never('not-the-primary', `${from.region}'s database is ${from.role}, not the primary`, {
+        role: from.role,
+      }),
+    ];
+  }
+  return [];
+}
+
+function standbyRefusals(to: DatabaseStatus): readonly Refusal[] {
+  if (to.role === 'standby' && to.streaming) return [];
+  const what = to.role === 'standby' ? 'is a standby that receives nothing' : `is ${to.role}`;
+  return [
+    never('standby-not-ready', `${to.region}'s database ${what}`, {
+      role: to.role,
+      streaming: to.streaming,
+    }),
+  ];
+}
+
+function parityRefusals(from: DatabaseStatus, to: DatabaseStatus): readonly Refusal[] {
+  const names = new Set([...Object.keys(from.parity), ...Object.keys(to.parity)]);
+  const differing = [...names].filter((name) => from.parity[name] !== to.parity[name]).sort();
+  if (differing.length === 0) return [];
+  const evidence = Object.fromEntries(
+    differing.map((name) => [name, { [from.region]: from.parity[name], [to.region]: to.parity[name] }]),
+  );
+  return [
+    {
+      error: replicationErrors.make(
+        'configuration-differs',
+        `the databases differ in ${differing.join(', ')}`,
+        evidence,
+      ),
+      override: 'different-configuration',
+    },
+  ];
+}
+
+function never(
+  code: 'not-the-primary' | 'standby-not-ready',
+  message: string,
+  evidence: Readonly<Record<string, unknown>>,
+): Refusal {
+  return { error: replicationErrors.make(code, message, evidence), override: null };
+}

@@ -1,0 +1,26 @@
+import { type Evidence, isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import type { Observation, StepContext } from './step.ts';
+
+/** Short forms for what a step's `observe` answers. */
+export const done = (evidence: Evidence): Observation => ({ state: 'done', evidence });
+export const pending = (evidence: Evidence): Observation => ({ state: 'pending', evidence });
+export const refused = (error: ThrowoverError): Observation => ({ state: 'refused', error });
+
+/**
+ * Looks, and turns "no answer" into `unknown` instead of a failure: unreachable is not dead.
+ * Errors of disposition `stop` or `page` are answers, and refuse the step.
+ */
+export async function look(observe: () => Promise<Observation>): Promise<Observation> {
+  try {
+    return await observe();
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
+    const answered = error.disposition === 'stop' || error.disposition === 'page';
+    return { state: answered ? 'refused' : 'unknown', error };
+  }
+}
+
+/** Evidence that an earlier step of this run left in the journal; empty when it left none. */
+export function evidenceOf(context: StepContext, step: string): Evidence {
+  return context.outcomes.get(step) ?? {};
+}

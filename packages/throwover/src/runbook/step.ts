@@ -1,0 +1,74 @@
+import type { Clock, DurationKind, Evidence, ThrowoverError } from '../kernel/kernel.ts';
+
+/** What identifies a run, and gives it the right to act. */
+export interface RunIdentity {
+  readonly runId: string;
+  readonly service: string;
+  readonly kind: string;
+  readonly from: string;
+  readonly to: string;
+  /** Epoch when the run began; a run that changes the active region opens `epoch + 1`. */
+  readonly epoch: number;
+  /** Fencing token of the controller: grows with every takeover; sent with every effect. */
+  readonly token: number;
+}
+
+export interface StepContext {
+  readonly run: RunIdentity;
+  readonly clock: Clock;
+  /** Aborted when the step's timeout passes or the controller has lost its run. */
+  readonly signal: AbortSignal;
+  /** Evidence of the steps that are already done in this run, by step name. Survives a crash: it comes from the journal. */
+  readonly outcomes: ReadonlyMap<string, Evidence>;
+  /** Live only, not journaled: what the terminal shows while the step works. */
+  progress(note: string): void;
+}
+
+/**
+ * What a look at the world says.
+ * done: the desired state holds. pending: it does not yet; `act` would bring it about.
+ * unknown: could not be seen (unreachable is not dead). refused: it must not be done, now or ever.
+ */
+export type Observation =
+  | { readonly state: 'done'; readonly evidence: Evidence }
+  | { readonly state: 'pending'; readonly evidence: Evidence }
+  | { readonly state: 'unknown'; readonly error: ThrowoverError }
+  | { readonly state: 'refused'; readonly error: ThrowoverError };
+
+/**
+ * One convergent step: observe; if the desired state holds, done; else journal the intent, act,
+ * observe again, journal the outcome. `act` may be called again after a crash, so it must be safe to
+ * repeat with the same run; an act whose outcome is unknown is observed again before that.
+ */
+export interface Step {
+  /** Stable, kebab-case, unique in a run: `catch-up`. */
+  readonly name: string;
+  /** One sentence for people, in the imperative: "Wait until west has everything that east wrote". */
+  readonly title: string;
+  /** What its duration is made of. `scaled`: it waits on DNS or retries, which the lab scales. */
+  readonly waits: DurationKind;
+  /** Bound on the whole step, ms, as it passes here. */
+  readonly timeoutMs: number;
+  /** Time between two observations after the act, ms. */
+  readonly pollMs: number;
+  /** True for the step from which on the run can only go forward: once its intent is journaled. */
+  readonly noReturn?: true;
+  /** Takes the effect back when the run ends before its point of no return; or says why that is not needed. */
+  readonly undo: ((context: StepContext) => Promise<void>) | { readonly none: string };
+  observe(context: StepContext): Promise<Observation>;
+  act(context: StepContext): Promise<void>;
+}
+
+/** A reason to refuse a plan, seen before anything is changed. */
+export interface Refusal {
+  readonly error: ThrowoverError;
+  /** Name by which an operator may override it, or null when nobody may. */
+  readonly override: string | null;
+}
+
+/** Looks at today's facts; an empty list lets the plan through. */
+export interface Guard {
+  readonly name: string;
+  readonly title: string;
+  check(context: Pick<StepContext, 'clock' | 'signal'>): Promise<readonly Refusal[]>;
+}

@@ -1,0 +1,54 @@
+import type { DatabaseSide } from '../replication/database.ts';
+import type { FunctionRegion } from '../functions/function-region.ts';
+import type { Store } from '../store/store.ts';
+import type { DnsProvider, DnsRecord } from '../traffic/dns.ts';
+import type { Door } from '../traffic/door.ts';
+import type { GatewayControl } from '../webhooks/gateway-control.ts';
+
+/** One region, as a run needs it. */
+export interface RegionPorts {
+  readonly name: string;
+  readonly database: DatabaseSide;
+  readonly door: Door;
+  /** `null` when the service has no functions. */
+  readonly functions: FunctionRegion | null;
+}
+
+/** Everything that a run touches. The gateways of all regions: each may hold events for the service. */
+export interface RunPorts {
+  readonly store: Store;
+  readonly from: RegionPorts;
+  readonly to: RegionPorts;
+  readonly dns: DnsProvider;
+  readonly gateways: readonly GatewayControl[];
+}
+
+/** What the team declared, in milliseconds as they pass here (life time already divided by the time scale). */
+export interface RunPolicy {
+  readonly service: string;
+  readonly epoch: number;
+  /** Highest lag at which a switchover fences the writer, ms. */
+  readonly lagBoundMs: number;
+  /** How long `arm` waits for that, ms. */
+  readonly armTimeoutMs: number;
+  /** How long the door of the old region keeps new requests waiting, ms. */
+  readonly doorHoldMs: number;
+  /** How long transactions that are already open may go on, ms. */
+  readonly openTransactionsMs: number;
+  readonly attachTimeoutMs: number;
+  readonly record: Pick<DnsRecord, 'name' | 'type' | 'ttlSeconds' | 'values'>;
+  /** Base URL of the new region's door, as the old region's door reaches it. */
+  readonly forwardUrl: string;
+  /** Base URL of the new region's door, as the gateways reach it. */
+  readonly deliverUrl: string;
+  /** Base URL of the old region's door, as the gateways reach it: where deliveries go on when a run is undone. */
+  readonly returnUrl: string;
+  /** `null` when the service has no functions. */
+  readonly warm: {
+    /** Instances, or `measured`: what the active region's door has seen at once. */
+    readonly instances: number | 'measured';
+    readonly burst: number;
+    /** How long the warm capacity is kept after the flip, ms. */
+    readonly keepMs: number;
+  } | null;
+}

@@ -1,0 +1,37 @@
+/**
+ * Port: a region's front door, as the control plane sees it. The door itself is data path
+ * (traffic/edge.ts) and keeps its mode on disk, so that it runs and restarts without the control plane.
+ *
+ * Errors: `door-unreachable`, `door-refused` (an older epoch or token than it has seen).
+ */
+export interface Door {
+  readonly region: string;
+  status(): Promise<DoorStatus>;
+  set(mode: DoorMode, token: number): Promise<DoorStatus>;
+}
+
+export type DoorMode =
+  /** Requests go to the region's own application. */
+  | { readonly mode: 'serve'; readonly epoch: number }
+  /** New requests wait for the next mode, at most `maxMs`; then 503 with Retry-After, and the door serves again. */
+  | { readonly mode: 'hold'; readonly epoch: number; readonly maxMs: number }
+  /** Requests go to the active region's door at this base URL. */
+  | {
+      readonly mode: 'forward';
+      readonly epoch: number;
+      readonly region: string;
+      readonly url: string;
+    };
+
+export interface DoorStatus {
+  readonly region: string;
+  readonly current: DoorMode;
+  readonly inFlight: number;
+  readonly held: number;
+  /** Totals since the door started. */
+  readonly served: number;
+  readonly forwarded: number;
+  readonly refused: number;
+  /** Highest number of requests in service at once in the last 60 s. */
+  readonly peakConcurrency: number;
+}

@@ -1,0 +1,44 @@
+import { isThrowoverError } from '../kernel/kernel.ts';
+import type { Guard, Refusal } from '../runbook/step.ts';
+import type { DnsProvider } from './dns.ts';
+import type { Door } from './door.ts';
+import { trafficErrors } from './errors.ts';
+
+/** The record answers with the region being left, has a generation, and both doors can be told what to do. */
+export function trafficReady(options: { dns: DnsProvider; from: Door; to: Door }): Guard {
+  return {
+    name: 'traffic-ready',
+    title: `DNS points at ${options.from.region} and both doors answer`,
+    check: async () => {
+      const answers = await Promise.all([
+        refusalOf(async () => {
+          const record = await options.dns.read();
+          if (record.generation.region === options.from.region) return [];
+          const message = `${record.name} was last written for ${record.generation.region}, not for ${options.from.region}`;
+          const error = trafficErrors.make('dns-points-elsewhere', message, {
+            generation: record.generation,
+            values: record.values,
+          });
+          return [{ error, override: 'dns-points-elsewhere' }];
+        }),
+        ...[options.from, options.to].map((door) =>
+          refusalOf(async () => {
+            await door.status();
+            return [];
+          }),
+        ),
+      ]);
+      return answers.flat();
+    },
+  };
+}
+
+/** An error while looking is a refusal that nobody may override: what cannot be seen cannot be switched. */
+async function refusalOf(look: () => Promise<readonly Refusal[]>): Promise<readonly Refusal[]> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
+    return [{ error, override: null }];
+  }
+}

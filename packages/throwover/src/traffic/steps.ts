@@ -1,0 +1,124 @@
+import type { Clock } from '../kernel/kernel.ts';
+import { done, look, pending, refused } from '../runbook/observe.ts';
+import type { Step } from '../runbook/step.ts';
+import type { DnsProvider, DnsRecord } from './dns.ts';
+import type { Door } from './door.ts';
+import { trafficErrors } from './errors.ts';
+
+/** Longest time for a command to a door, ms; a door answers in a few. */
+const doorTimeoutMs = 10_000;
+
+/** Longest time for a DNS change to be readable, ms: Route 53 says "generally within 60 seconds". */
+const dnsTimeoutMs = 120_000;
+
+/** Time between two reads of an authoritative server, ms. */
+const dnsPollMs = 100;
+
+/**
+ * New requests wait at the old region's door instead of failing while the writer moves.
+ * The hold ends by itself, so a controller that dies here closes nothing.
+ */
+export function holdDoor(options: { from: Door; holdMs: number }): Step {
+  return {
+    name: 'hold-door',
+    title: `Hold new requests at ${options.from.region}'s door, at most ${options.holdMs} ms`,
+    waits: 'machine',
+    timeoutMs: doorTimeoutMs,
+    pollMs: 5,
+    undo: async ({ run }) => {
+      await options.from.set({ mode: 'serve', epoch: run.epoch }, run.token);
+    },
+    observe: () =>
+      look(async () => {
+        const { current } = await options.from.status();
+        return current.mode === 'serve' ? pending({ mode: current.mode }) : done({ mode: current.mode });
+      }),
+    act: async ({ run }) => {
+      await options.from.set({ mode: 'hold', epoch: run.epoch, maxMs: options.holdMs }, run.token);
+    },
+  };
+}
+
+/** The new region's door serves, and the old region's door forwards stragglers to it. */
+export function forwardStragglers(options: { from: Door; to: Door; forwardUrl: string }): Step {
+  return {
+    name: 'forward',
+    title: `Forward what still reaches ${options.from.region}'s door to ${options.to.region}`,
+    waits: 'machine',
+    timeoutMs: doorTimeoutMs,
+    pollMs: 5,
+    undo: { none: 'comes after the point of no return' },
+    observe: ({ run }) =>
+      look(async () => {
+        const [from, to] = await Promise.all([options.from.status(), options.to.status()]);
+        const next = run.epoch + 1;
+        const serves = to.current.mode === 'serve' && to.current.epoch >= next;
+        const forwards = from.current.mode === 'forward' && from.current.epoch >= next;
+        const evidence = { [from.region]: from.current.mode, [to.region]: to.current.mode };
+        return serves && forwards ? done(evidence) : pending(evidence);
+      }),
+    act: async ({ run }) => {
+      const epoch = run.epoch + 1;
+      // The new door first: were the old one to forward to a door that forwards back, both would refuse.
+      await options.to.set({ mode: 'serve', epoch }, run.token);
+      await options.from.set(
+        { mode: 'forward', epoch, region: options.to.region, url: options.forwardUrl },
+        run.token,
+      );
+    },
+  };
+}
+
+/** The authoritative servers answer with the new region (A4): one compare-and-set, read back before it is believed. */
+export function flip(options: {
+  dns: DnsProvider;
+  to: string;
+  record: Pick<DnsRecord, 'name' | 'type' | 'ttlSeconds' | 'values'>;
+  clock: Clock;
+}): Step {
+  return {
+    name: 'flip',
+    title: `Point ${options.record.name} at ${options.to}`,
+    waits: 'machine',
+    timeoutMs: dnsTimeoutMs,
+    pollMs: dnsPollMs,
+    undo: { none: 'a switch of DNS back is a run of its own' },
+    observe: ({ run }) =>
+      look(async () => {
+        const current = await options.dns.read();
+        const { generation } = current;
+        const next = run.epoch + 1;
+        if (generation.epoch > next) {
+          return refused(
+            trafficErrors.make(
+              'dns-lost-race',
+              `${current.name} was already written for epoch ${generation.epoch}`,
+              { generation },
+            ),
+          );
+        }
+        if (generation.epoch < next || !sameValues(current.values, options.record.values)) {
+          return pending({ generation: generation.number, values: current.values });
+        }
+        const answered = await options.dns.readBack();
+        return sameValues(answered, options.record.values)
+          ? done({ generation: generation.number, values: answered, atWallMs: options.clock.wallMs() })
+          : pending({ generation: generation.number, answered });
+      }),
+    act: async ({ run }) => {
+      const current = await options.dns.read();
+      await options.dns.replace(current, {
+        ...options.record,
+        generation: {
+          number: current.generation.number + 1,
+          epoch: run.epoch + 1,
+          region: options.to,
+        },
+      });
+    },
+  };
+}
+
+function sameValues(a: readonly string[], b: readonly string[]): boolean {
+  return [...a].sort().join() === [...b].sort().join();
+}
