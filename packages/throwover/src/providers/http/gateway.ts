@@ -1,0 +1,74 @@
+import { request } from 'undici';
+import { z } from 'zod';
+import { type ErrorJson, ThrowoverError } from '../../kernel/kernel.ts';
+import {
+  type GatewayControl,
+  type GatewayStatus,
+  gatewayStatusSchema,
+  webhookErrors,
+} from '../../webhooks/webhooks.ts';
+
+/** A gateway answers its status from memory; longer than this is a network that is gone. */
+const STATUS_TIMEOUT_MS = 3_000;
+/** `set` waits for deliveries in flight, at most 20 s by the gateway's configuration. */
+const SET_TIMEOUT_MS = 25_000;
+
+const errorSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  disposition: z.enum(['retry', 'wait', 'stop', 'page']),
+  notLost: z.string(),
+  remedy: z.string(),
+  evidence: z.record(z.string(), z.unknown()),
+}) satisfies z.ZodType<ErrorJson>;
+
+/**
+ * A gateway over its admin port. Both calls are safe to repeat: `set` is refused when newer commands
+ * were seen, and changes nothing when the mode holds already.
+ */
+export function httpGateway(options: { region: string; url: string }): GatewayControl {
+  const { region, url } = options;
+
+  async function call(
+    method: 'GET' | 'PUT',
+    path: string,
+    body: unknown,
+    timeoutMs: number,
+  ): Promise<GatewayStatus> {
+    const unreachable = (reason: string, cause?: unknown) =>
+      webhookErrors.make(
+        'gateway-unreachable',
+        `the gateway of ${region} at ${url} ${reason}`,
+        { region, url },
+        cause,
+      );
+    let status: number;
+    let answer: unknown;
+    try {
+      const response = await request(new URL(path, url), {
+        method,
+        signal: AbortSignal.timeout(timeoutMs),
+        ...(body === undefined
+          ? {}
+          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      });
+      status = response.statusCode;
+      answer = await response.body.json();
+    } catch (error) {
+      throw unreachable('does not answer', error);
+    }
+    if (status === 200) {
+      const parsed = gatewayStatusSchema.safeParse(answer);
+      if (parsed.success) return parsed.data;
+      throw unreachable('gives an answer that is not a status', parsed.error);
+    }
+    const error = errorSchema.safeParse(answer);
+    throw error.success ? ThrowoverError.fromJSON(error.data) : unreachable(`answers ${status}`);
+  }
+
+  return {
+    region,
+    status: () => call('GET', '/v1/gateway', undefined, STATUS_TIMEOUT_MS),
+    set: (mode, token) => call('PUT', '/v1/gateway/mode', { mode, token }, SET_TIMEOUT_MS),
+  };
+}

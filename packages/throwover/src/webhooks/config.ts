@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { webhookErrors } from './errors.ts';
+
+/**
+ * Stripe retries a live event for up to three days, so an id must be remembered at least that long,
+ * or a late retry would be taken for a new event.
+ */
+export const MIN_RETENTION_HOURS = 72;
+
+const port = z.int().min(0).max(65_535);
+const name = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'lower case letters, digits and dashes');
+const baseUrl = z.url({ protocol: /^https?$/ });
+
+const sourceSchema = z.discriminatedUnion('scheme', [
+  z.strictObject({
+    scheme: z.literal('stripe'),
+    /** A reference, never the secret itself. */
+    secret: z.string().regex(/^(env|file):.+$/, 'env:NAME or file:PATH'),
+    /** Path at the active region's door: `/webhooks/stripe`. */
+    path: z.string().startsWith('/'),
+  }),
+  z.strictObject({
+    /** Anybody who reaches the port can make events. Only behind something that verifies. */
+    scheme: z.literal('none'),
+    path: z.string().startsWith('/'),
+  }),
+]);
+
+const deliverySchema = z.strictObject({
+  /** Deliveries in flight at once for one source. 1 makes the order strict; each one takes a function instance. */
+  concurrency: z.int().min(1).max(256).default(4),
+  /** Bound on one attempt, ms of the machine. Above a slow cold start (8 s seen at others). */
+  timeoutMs: z.int().min(10).default(15_000),
+  /** First wait after a refusal, ms of life time; it doubles up to `retryCapMs`. */
+  retryBaseMs: z.int().min(1).default(5_000),
+  retryCapMs: z.int().min(1).default(3_600_000),
+  /** Refusals by the application until the event is a dead letter: about ten hours with the defaults. */
+  maxRefusals: z.int().min(1).default(20),
+  /** First wait when the door does not answer at all, ms of life time; it doubles up to `awayCapMs`. */
+  awayBaseMs: z.int().min(1).default(1_000),
+  awayCapMs: z.int().min(1).default(15_000),
+  /** How long a change of mode waits for deliveries in flight before it aborts them, ms of the machine. */
+  drainMs: z.int().min(0).max(20_000).default(2_000),
+});
+
+const gatewayConfigSchema = z
+  .strictObject({
+    region: name,
+    host: z.string().default('127.0.0.1'),
+    port,
+    /** The admin port has no authentication: keep it on a private address. */
+    adminHost: z.string().default('127.0.0.1'),
+    adminPort: port,
+    dataDir: z.string().min(1),
+    sources: z
+      .record(name, sourceSchema)
+      .refine((all) => Object.keys(all).length > 0, 'name at least one source'),
+    /** Where to deliver before anybody has said; `null`: hold until told. The journal's mode wins over it. */
+    initial: z.strictObject({ region: name, url: baseUrl, epoch: z.int().min(0) }).nullable(),
+    /** Delivered events are kept this long, hours of life time. */
+    retentionHours: z
+      .number()
+      .min(MIN_RETENTION_HOURS, `at least ${MIN_RETENTION_HOURS} h: senders retry for three days`)
+      .default(MIN_RETENTION_HOURS),
+    /** Bound on the journal's file. 8 GiB hold 72 h of about 20 events of 1.5 KB a second. */
+    journalMaxBytes: z
+      .int()
+      .min(65_536)
+      .default(8 * 2 ** 30),
+    /** 60 in the lab: a minute of life is a second here. */
+    timeScale: z.number().positive().default(1),
+    delivery: deliverySchema.prefault({}),
+  })
+  .refine(
+    ({ delivery }) =>
+      delivery.retryBaseMs <= delivery.retryCapMs && delivery.awayBaseMs <= delivery.awayCapMs,
+    {
+      path: ['delivery'],
+      message: 'a cap is below its base',
+    },
+  );
+
+export type GatewayConfig = z.output<typeof gatewayConfigSchema>;
+export type SourceConfig = GatewayConfig['sources'][string];
+export type DeliveryConfig = GatewayConfig['delivery'];
+
+export function parseGatewayConfig(input: unknown): GatewayConfig {
+  const parsed = gatewayConfigSchema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(
+    ({ path, message }) => `${path.join('.') || 'configuration'}: ${message}`,
+  );
+  throw webhookErrors.make('gateway-config-invalid', problems.join('; '), { problems });
+}
+
+/** The secret behind `env:NAME` or `file:PATH`; one trailing newline of a file is not part of it. */
+export function resolveSecret(
+  reference: string,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  const [kind, ...rest] = reference.split(':');
+  const target = rest.join(':');
+  const missing = (cause?: unknown) =>
+    webhookErrors.make(
+      'gateway-secret-missing',
+      `the secret ${reference} is not there`,
+      { reference },
+      cause,
+    );
+  let value: string | undefined;
+  try {
+    value = kind === 'env' ? env[target] : readFileSync(target, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw missing(error);
+  }
+  if (!value) throw missing();
+  return value;
+}

@@ -1,0 +1,240 @@
+import { Agent } from 'undici';
+import { assertNever, type Clock, type Random } from '../kernel/kernel.ts';
+import type { DeliveryConfig } from './config.ts';
+import { attempt, backoffMs, type Outcome, type Target } from './delivery.ts';
+import type { EventJournal, Settlement } from './journal.ts';
+import { Lane, type Next } from './lane.ts';
+
+type Failure = Exclude<Outcome, { kind: 'delivered' }>;
+
+export type Log = (
+  level: 'info' | 'warn' | 'error',
+  event: string,
+  fields: Record<string, unknown>,
+) => void;
+
+/** Connections to one door: every source at its concurrency, within what a door should see from one peer. */
+const MAX_CONNECTIONS = 256;
+
+/**
+ * Delivers the journal's pending events to one target, at least once each (A3).
+ *
+ * - Attempts of a source start in arrival order, at most `concurrency` at once.
+ * - An answer that is not 2xx is a refusal: the event backs off alone, and after `maxRefusals` is a dead letter.
+ * - When nobody answers, everything waits and one event at a time looks again. That does not count
+ *   against the event, unless others were delivered between two such attempts: then it is the event.
+ * - `stop` answers when nothing is in flight and every outcome is in the journal.
+ */
+export class Dispatcher {
+  readonly #journal: EventJournal;
+  readonly #delivery: DeliveryConfig;
+  readonly #timeScale: number;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #log: Log;
+  readonly #lanes: readonly Lane[];
+  #target: Target | null = null;
+  #flights = new Set<AbortController>();
+  #landed: (() => void)[] = [];
+  #deliveries = 0;
+  #away: { readonly reason: string; readonly failures: number; readonly untilMs: number } | null =
+    null;
+  #timer: AbortController | null = null;
+
+  constructor(options: {
+    journal: EventJournal;
+    sources: Readonly<Record<string, { readonly path: string }>>;
+    delivery: DeliveryConfig;
+    timeScale: number;
+    clock: Clock;
+    random: Random;
+    log: Log;
+  }) {
+    this.#journal = options.journal;
+    this.#delivery = options.delivery;
+    this.#timeScale = options.timeScale;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#log = options.log;
+    this.#lanes = Object.entries(options.sources).map(
+      ([source, { path }]) => new Lane({ source, path, journal: options.journal }),
+    );
+  }
+
+  get inFlight(): number {
+    return this.#flights.size;
+  }
+
+  get away(): string | null {
+    return this.#away?.reason ?? null;
+  }
+
+  /** What failed at the last target is tried at once at this one, on new connections. */
+  start(target: Omit<Target, 'connections'>): void {
+    this.#target = { ...target, connections: new Agent({ connections: MAX_CONNECTIONS }) };
+    this.#away = null;
+    for (const lane of this.#lanes) lane.release('all');
+    this.#pump();
+  }
+
+  /** Starts nothing more; waits `drainMs` for what is in flight, then cuts it off. */
+  async stop(): Promise<void> {
+    const target = this.#target;
+    this.#target = null;
+    this.#timer?.abort();
+    const cutOff = new AbortController();
+    this.#clock.sleep(this.#delivery.drainMs, cutOff.signal).then(
+      () => {
+        for (const flight of this.#flights) flight.abort();
+      },
+      () => undefined,
+    );
+    while (this.#flights.size > 0) await new Promise<void>((resolve) => this.#landed.push(resolve));
+    cutOff.abort();
+    await target?.connections.destroy();
+  }
+
+  /** The journal has a new event of this source. */
+  arrived(source: string): void {
+    this.#lanes.find((lane) => lane.source === source)?.arrived();
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#target === null || this.#journal.failure !== null) return;
+    const now = this.#clock.monotonicMs();
+    if (this.#away === null) {
+      for (const lane of this.#lanes) {
+        while (lane.inFlight < this.#delivery.concurrency && this.#launch(lane, now, 'retry'));
+      }
+    } else if (now >= this.#away.untilMs && this.#flights.size === 0) {
+      // Another event each time, so that one that kills its handler cannot keep the rest waiting.
+      const prefer = this.#away.failures % 2 === 1 ? 'fresh' : 'retry';
+      this.#lanes.some((lane) => this.#launch(lane, now, prefer));
+    }
+    this.#arm(now);
+  }
+
+  #launch(lane: Lane, nowMs: number, prefer: 'retry' | 'fresh'): boolean {
+    const target = this.#target;
+    const next = target === null ? undefined : lane.take(nowMs, prefer);
+    if (target === null || next === undefined) return false;
+    void this.#deliver(target, lane, next);
+    return true;
+  }
+
+  async #deliver(target: Target, lane: Lane, next: Next): Promise<void> {
+    const flight = new AbortController();
+    this.#flights.add(flight);
+    lane.inFlight += 1;
+    try {
+      const outcome = await attempt({
+        target,
+        source: lane.source,
+        path: lane.path,
+        event: next.event,
+        timeoutMs: this.#delivery.timeoutMs,
+        clock: this.#clock,
+        signal: flight.signal,
+      });
+      await this.#settle(target, lane, next, outcome);
+    } catch (error) {
+      // The journal has stopped: it is still pending there, and is delivered again after a restart.
+      this.#log('error', 'outcome-not-recorded', { seq: next.event.seq, error: String(error) });
+    } finally {
+      lane.inFlight -= 1;
+      this.#flights.delete(flight);
+      for (const resolve of this.#landed.splice(0)) resolve();
+      this.#pump();
+    }
+  }
+
+  async #settle(target: Target, lane: Lane, next: Next, outcome: Outcome): Promise<void> {
+    const { seq, id } = next.event;
+    const counted = this.#counts(next, outcome);
+    const settlement = this.#settlementOf(target, next, outcome, counted);
+    await this.#journal.settle(seq, settlement);
+    if (outcome.kind === 'delivered') {
+      this.#deliveries += 1;
+      if (this.#away !== null) this.#back();
+      return;
+    }
+    if (settlement.state === 'dead') {
+      this.#log('warn', 'dead-letter', { source: lane.source, id, reason: settlement.reason });
+      return;
+    }
+    const awayAt = outcome.kind === 'away' ? this.#deliveries : null;
+    lane.putBack({
+      seq,
+      awayAt,
+      dueMs: this.#clock.monotonicMs() + this.#waitMs(next, outcome, counted),
+    });
+  }
+
+  #settlementOf(target: Target, next: Next, outcome: Outcome, counted: boolean): Settlement {
+    const atMs = this.#clock.wallMs();
+    switch (outcome.kind) {
+      case 'delivered': {
+        const { region, position } = outcome;
+        return { state: 'delivered', region, epoch: target.epoch, position, atMs };
+      }
+      case 'unknown':
+        return { state: 'pending', counted: false, reason: outcome.reason };
+      case 'refused':
+      case 'away': {
+        const { reason } = outcome;
+        if (!counted || next.event.refusals + 1 < this.#delivery.maxRefusals) {
+          return { state: 'pending', counted, reason };
+        }
+        return { state: 'dead', reason: `${reason} (refusal ${next.event.refusals + 1})`, atMs };
+      }
+      default:
+        return assertNever(outcome);
+    }
+  }
+
+  /** Nobody there, twice, while others were delivered in between: it is the event. */
+  #counts(next: Next, outcome: Outcome): boolean {
+    if (outcome.kind === 'refused') return true;
+    return outcome.kind === 'away' && next.awayAt !== null && this.#deliveries > next.awayAt;
+  }
+
+  #waitMs(next: Next, outcome: Failure, counted: boolean): number {
+    const { retryBaseMs, retryCapMs, awayBaseMs, awayCapMs } = this.#delivery;
+    if (outcome.kind === 'unknown') return 0;
+    if (counted) {
+      const bounds = { baseMs: retryBaseMs, capMs: retryCapMs };
+      return backoffMs(next.event.refusals + 1, bounds, this.#random) / this.#timeScale;
+    }
+    // Those in flight fail together: the first of them sets the pause.
+    const now = this.#clock.monotonicMs();
+    if (this.#away !== null && now < this.#away.untilMs) return this.#away.untilMs - now;
+    const failures = (this.#away?.failures ?? 0) + 1;
+    const bounds = { baseMs: awayBaseMs, capMs: awayCapMs };
+    const waitMs = backoffMs(failures, bounds, this.#random) / this.#timeScale;
+    if (this.#away === null) this.#log('warn', 'target-away', { reason: outcome.reason });
+    this.#away = { reason: outcome.reason, failures, untilMs: now + waitMs };
+    return waitMs;
+  }
+
+  #back(): void {
+    this.#log('info', 'target-back', {});
+    this.#away = null;
+    for (const lane of this.#lanes) lane.release('away');
+  }
+
+  /** One timer, for whatever is due first. */
+  #arm(nowMs: number): void {
+    this.#timer?.abort();
+    const due =
+      this.#away?.untilMs ??
+      Math.min(...this.#lanes.map((lane) => lane.nextDueMs() ?? Number.POSITIVE_INFINITY));
+    if (due === Number.POSITIVE_INFINITY || due <= nowMs) return;
+    const timer = new AbortController();
+    this.#timer = timer;
+    this.#clock.sleep(due - nowMs, timer.signal).then(
+      () => this.#pump(),
+      () => undefined,
+    );
+  }
+}

@@ -1,0 +1,180 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Clock, isoTime, type Random, systemClock, systemRandom } from '../kernel/kernel.ts';
+import { createAdmin } from './admin.ts';
+import { type GatewayConfig, parseGatewayConfig } from './config.ts';
+import { Dispatcher, type Log } from './dispatcher.ts';
+import { webhookErrors } from './errors.ts';
+import { createIntake, type Intake } from './intake.ts';
+import { EventJournal } from './journal.ts';
+import { Modes } from './modes.ts';
+import { type Verifier, verifierOf } from './signatures.ts';
+import type { GatewayDetails } from './wire.ts';
+
+const HOUR_MS = 3_600_000;
+/** How often delivered events past their retention are forgotten, ms of life time. */
+const PRUNE_EVERY_MS = 600_000;
+/** How long requests that are being read may go on when the gateway ends, ms. */
+const CLOSE_GRACE_MS = 2_000;
+
+export interface RunningGateway {
+  /** Base URLs; they tell the port when the configuration says 0. */
+  readonly url: string;
+  readonly adminUrl: string;
+  /** Accepts nothing more, lets deliveries in flight end, commits what waits. */
+  close(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly log?: Log;
+}
+
+/**
+ * A webhook gateway runs until it is closed. It is data path: it needs its disk and the active
+ * region's door, and no control plane (A5).
+ *
+ * Throws `gateway-config-invalid`, `gateway-secret-missing`, `gateway-port-taken`,
+ * `gateway-journal-in-use`, `gateway-journal-unusable`; then nothing is left running.
+ */
+export async function startGateway(
+  input: unknown,
+  options: GatewayOptions = {},
+): Promise<RunningGateway> {
+  const config = parseGatewayConfig(input);
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  const log = options.log ?? logTo(process.stderr, clock);
+  const verifiers = await verifiersOf(config, clock, options.env ?? process.env);
+
+  const journal = new EventJournal(config.dataDir, { maxBytes: config.journalMaxBytes });
+  const { sources, delivery, timeScale } = config;
+  const dispatcher = new Dispatcher({ journal, sources, delivery, timeScale, clock, random, log });
+  const intake = createIntake({
+    journal,
+    verifiers,
+    clock,
+    onStored: (source) => dispatcher.arrived(source),
+  });
+  const closed = new AbortController();
+  const modes = new Modes({ journal, dispatcher, initial: initialMode(config) });
+  const details = () => detailsOf({ config, journal, dispatcher, intake, modes, clock });
+  const admin = createAdmin({ modes, journal, details }) as Server;
+  const close = async () => {
+    closed.abort();
+    intake.refuse();
+    await Promise.all([closeServer(intake.server, clock), closeServer(admin, clock)]);
+    await modes.close();
+    journal.close();
+  };
+  try {
+    const url = await listen(intake.server, config.host, config.port);
+    const adminUrl = await listen(admin, config.adminHost, config.adminPort);
+    modes.start();
+    void pruneLoop({ config, journal, clock, log, signal: closed.signal });
+    log('info', 'gateway-started', { region: config.region, url, adminUrl, ...journal.totals });
+    return { url, adminUrl, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function verifiersOf(config: GatewayConfig, clock: Clock, env: GatewayOptions['env'] = {}) {
+  const verifiers = new Map<string, Verifier>();
+  for (const [name, source] of Object.entries(config.sources)) {
+    verifiers.set(name, await verifierOf(source, { clock, env }));
+  }
+  return verifiers;
+}
+
+function initialMode({ initial }: GatewayConfig) {
+  return initial === null
+    ? ({ mode: 'hold', epoch: 0 } as const)
+    : ({ mode: 'deliver', ...initial } as const);
+}
+
+function detailsOf(parts: {
+  config: GatewayConfig;
+  journal: EventJournal;
+  dispatcher: Dispatcher;
+  intake: Intake;
+  modes: Modes;
+  clock: Clock;
+}): GatewayDetails {
+  const { config, journal, dispatcher, intake, modes, clock } = parts;
+  const { accepted, delivered, dead, backlog } = journal.totals;
+  const oldest = journal.oldestPendingMs();
+  return {
+    region: config.region,
+    current: modes.current.mode,
+    token: modes.current.token,
+    backlog,
+    inFlight: dispatcher.inFlight,
+    accepted,
+    delivered,
+    deadLetters: dead,
+    oldestMs: oldest === null ? null : Math.max(0, clock.wallMs() - oldest),
+    journal: {
+      state: journal.failure === null ? 'open' : 'stopped',
+      error: journal.failure?.message ?? null,
+    },
+    away: dispatcher.away,
+    sources: intake.counts,
+  };
+}
+
+async function pruneLoop(parts: {
+  config: GatewayConfig;
+  journal: EventJournal;
+  clock: Clock;
+  log: Log;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { config, journal, clock, log, signal } = parts;
+  const retentionMs = (config.retentionHours * HOUR_MS) / config.timeScale;
+  try {
+    while (!signal.aborted) {
+      const pruned = await journal.prune(clock.wallMs() - retentionMs);
+      if (pruned > 0) log('info', 'events-pruned', { pruned });
+      await clock.sleep(PRUNE_EVERY_MS / config.timeScale, signal);
+    }
+  } catch (error) {
+    if (!signal.aborted) log('error', 'pruning-stopped', { error: String(error) });
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EADDRINUSE') return reject(error);
+      reject(
+        webhookErrors.make('gateway-port-taken', `${host}:${port} is taken`, { host, port }, error),
+      );
+    });
+    server.listen(port, host, () => {
+      resolve(`http://${host}:${(server.address() as AddressInfo).port}`);
+    });
+  });
+}
+
+/** A request that has not ended by then is cut off; its sender has no answer and retries. */
+async function closeServer(server: Server, clock: Clock): Promise<void> {
+  const closed = new AbortController();
+  const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  clock.sleep(CLOSE_GRACE_MS, closed.signal).then(
+    () => server.closeAllConnections(),
+    () => undefined,
+  );
+  await ended;
+  closed.abort();
+}
+
+function logTo(stream: NodeJS.WritableStream, clock: Clock): Log {
+  return (level, event, fields) => {
+    stream.write(`${JSON.stringify({ at: isoTime(clock.wallMs()), level, event, ...fields })}\n`);
+  };
+}

@@ -1,0 +1,168 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type Clock, isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import { webhookErrors } from './errors.ts';
+import type { EventJournal } from './journal.ts';
+import type { Verifier } from './signatures.ts';
+import type { SourceCounts } from './wire.ts';
+
+/** Largest body. Stripe's events are some KB; a larger one would hold a commit of all others. */
+const MAX_BODY_BYTES = 1_048_576;
+
+/** Bound on one whole request, ms: a sender that trickles cannot keep a connection. Stripe's own bound is lower. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** Longer than senders and proxies keep an idle connection, so that they close it and not this side mid-request, ms. */
+const KEEP_ALIVE_MS = 75_000;
+
+/** What a sender is told to wait when the trouble is ours, seconds. */
+const RETRY_AFTER_S = 5;
+
+/**
+ * Status per code. What is our trouble is always 503: senders give up on 4xx, and 410 makes some of
+ * them disable the endpoint.
+ */
+const statusOf: Readonly<Record<string, number>> = {
+  'webhook-signature-refused': 400,
+  'webhook-without-id': 400,
+  'webhook-source-unknown': 404,
+  'webhook-too-large': 413,
+};
+
+type Counts = { -readonly [Key in keyof SourceCounts]: SourceCounts[Key] };
+
+export interface Intake {
+  readonly server: Server;
+  readonly counts: Readonly<Record<string, SourceCounts>>;
+  /** From now on every request is answered 503. */
+  refuse(): void;
+}
+
+/** The public port: POST /in/SOURCE. A3: 200 is sent after the event's commit, never before. */
+export function createIntake(options: {
+  journal: EventJournal;
+  verifiers: ReadonlyMap<string, Verifier>;
+  clock: Clock;
+  onStored: (source: string) => void;
+}): Intake {
+  const { journal, verifiers, clock, onStored } = options;
+  const counts: Record<string, Counts> = Object.fromEntries(
+    [...verifiers.keys()].map((source) => [
+      source,
+      { accepted: 0, duplicates: 0, signatureRefused: 0, lastSignatureError: null },
+    ]),
+  );
+  let closing = false;
+
+  async function accept(request: IncomingMessage): Promise<'stored' | 'duplicate'> {
+    if (closing) throw webhookErrors.make('gateway-closing', 'the gateway ends');
+    const source = sourceOf(request);
+    const verify = verifiers.get(source);
+    const count = counts[source];
+    if (verify === undefined || count === undefined) {
+      throw webhookErrors.make(
+        'webhook-source-unknown',
+        `no source at ${request.method} ${request.url}`,
+      );
+    }
+    if (journal.failure !== null) throw journal.failure;
+    const body = await readBody(request);
+    const header = (name: string) => {
+      const value = request.headers[name];
+      return typeof value === 'string' ? value : undefined;
+    };
+    const id = verified(() => verify({ body, header }), count);
+    const stored = await journal.append({
+      source,
+      id,
+      body,
+      contentType: header('content-type') ?? null,
+      signature: header('stripe-signature') ?? null,
+      receivedMs: clock.wallMs(),
+    });
+    if (stored === 'duplicate') {
+      count.duplicates += 1;
+    } else {
+      count.accepted += 1;
+      onStored(source);
+    }
+    return stored;
+  }
+
+  const limits = { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+  const server = createServer(limits, (request, response) => {
+    accept(request).then(
+      (stored) => {
+        if (closing) response.setHeader('connection', 'close');
+        answer(response, 200, { accepted: true, duplicate: stored === 'duplicate' });
+      },
+      (error: unknown) => {
+        if (response.destroyed) return;
+        request.resume();
+        refuseWith(response, error);
+      },
+    );
+  });
+  return {
+    server,
+    counts,
+    refuse: () => {
+      closing = true;
+    },
+  };
+}
+
+function sourceOf(request: IncomingMessage): string {
+  const path = (request.url ?? '').split('?')[0] ?? '';
+  return request.method === 'POST' && path.startsWith('/in/') ? path.slice('/in/'.length) : '';
+}
+
+function verified(verify: () => string, count: Counts): string {
+  try {
+    return verify();
+  } catch (error) {
+    if (isThrowoverError(error, 'webhook-signature-refused')) {
+      count.signatureRefused += 1;
+      count.lastSignatureError = error.message;
+    }
+    throw error;
+  }
+}
+
+/** What is too much is read and thrown away, so that the sender gets its answer and not a reset. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  return new Promise((resolve, reject) => {
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_BODY_BYTES) {
+        chunks.push(chunk);
+        return;
+      }
+      chunks.length = 0;
+      const message = `the body has more than ${MAX_BODY_BYTES} bytes`;
+      reject(webhookErrors.make('webhook-too-large', message));
+    });
+    request.on('end', () => resolve(Buffer.concat(chunks)));
+    request.on('error', reject);
+  });
+}
+
+function refuseWith(response: ServerResponse, error: unknown): void {
+  const known: ThrowoverError | null = isThrowoverError(error) ? error : null;
+  const status = (known && statusOf[known.code]) ?? 503;
+  if (status === 503) response.setHeader('retry-after', String(RETRY_AFTER_S));
+  // The rest of a body that was not read cannot be told from a next request.
+  if (status === 413 || known?.code === 'gateway-closing')
+    response.setHeader('connection', 'close');
+  const { code, message } = known ?? {
+    code: 'gateway-busy',
+    message: 'the event was not accepted',
+  };
+  answer(response, status, { error: { code, message } });
+}
+
+function answer(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}

@@ -1,0 +1,65 @@
+import { DatabaseSync } from 'node:sqlite';
+import { webhookErrors } from './errors.ts';
+
+const SCHEMA_VERSION = 1;
+const PAGE_BYTES = 4_096;
+
+/**
+ * `body` is kept as it was signed. The partial indexes keep the search for work independent of how
+ * many delivered events are remembered. AUTOINCREMENT: a seq is never used again after pruning.
+ */
+const schema = `
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  source TEXT NOT NULL,
+  id TEXT NOT NULL,
+  content_type TEXT,
+  signature TEXT,
+  body BLOB NOT NULL,
+  received_ms REAL NOT NULL,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  refusals INTEGER NOT NULL DEFAULT 0,
+  reason TEXT,
+  ended_ms REAL,
+  region TEXT,
+  epoch INTEGER,
+  position TEXT,
+  UNIQUE (source, id)
+) STRICT;
+CREATE INDEX events_pending ON events (source, seq) WHERE state = 'pending';
+CREATE INDEX events_oldest ON events (received_ms) WHERE state = 'pending';
+CREATE INDEX events_delivered ON events (ended_ms) WHERE state = 'delivered';
+CREATE TABLE mode (only INTEGER PRIMARY KEY CHECK (only = 1), mode TEXT NOT NULL, token INTEGER NOT NULL) STRICT;
+PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/**
+ * A database that this process alone has open. Exclusive locking refuses a second gateway on the same
+ * journal, and is freed by the system when the process dies.
+ */
+export function openDatabase(path: string, maxBytes: number): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path);
+    db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    db.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
+    db.exec('PRAGMA journal_mode = WAL');
+    db.exec('PRAGMA synchronous = FULL');
+    db.exec(`PRAGMA max_page_count = ${Math.floor(maxBytes / PAGE_BYTES)}`);
+    db.exec('BEGIN IMMEDIATE');
+    const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+    if (version > SCHEMA_VERSION)
+      throw new Error(`it has version ${version}, this program knows ${SCHEMA_VERSION}`);
+    if (version === 0) db.exec(schema);
+    db.exec('COMMIT');
+    return db;
+  } catch (error) {
+    db?.close();
+    const message = error instanceof Error ? error.message : String(error);
+    const code = /locked|busy/i.test(message)
+      ? 'gateway-journal-in-use'
+      : 'gateway-journal-unusable';
+    throw webhookErrors.make(code, `${path}: ${message}`, { path }, error);
+  }
+}

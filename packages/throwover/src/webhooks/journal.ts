@@ -1,0 +1,330 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { ThrowoverError } from '../kernel/kernel.ts';
+import { webhookErrors } from './errors.ts';
+import type { GatewayMode } from './gateway-control.ts';
+import { openDatabase } from './journal-schema.ts';
+import { type EventState, type GatewayEvent, gatewayModeSchema } from './wire.ts';
+
+/** Writes that may wait for one commit; more means that the disk does not keep up. 4,096 x 1 KB = 4 MB. */
+const MAX_WAITING = 4_096;
+/** Rows that one transaction prunes, so that a commit of arrivals never waits long behind it. */
+const PRUNE_BATCH = 500;
+
+interface NewEvent {
+  readonly source: string;
+  readonly id: string;
+  readonly contentType: string | null;
+  readonly signature: string | null;
+  readonly body: Buffer;
+  readonly receivedMs: number;
+}
+
+export interface PendingEvent {
+  readonly seq: number;
+  readonly id: string;
+  readonly contentType: string | null;
+  readonly signature: string | null;
+  readonly body: Uint8Array;
+  readonly attempts: number;
+  readonly refusals: number;
+}
+
+/** How one attempt ended, as the journal keeps it. */
+export type Settlement =
+  | {
+      readonly state: 'delivered';
+      readonly region: string;
+      readonly epoch: number;
+      readonly position: string | null;
+      readonly atMs: number;
+    }
+  | { readonly state: 'pending'; readonly counted: boolean; readonly reason: string }
+  | { readonly state: 'dead'; readonly reason: string; readonly atMs: number };
+
+export interface SavedMode {
+  readonly mode: GatewayMode;
+  readonly token: number;
+}
+
+interface Write {
+  readonly apply: () => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Totals {
+  accepted: number;
+  delivered: number;
+  dead: number;
+}
+
+/**
+ * The gateway's truth, one SQLite file (WAL, synchronous=FULL, locked by this process).
+ *
+ * A3: a write is answered only after its commit. Writes that arrive in one turn of the event loop
+ * share one commit, so 64 senders cost about as many fsyncs as one.
+ * After a failed write nothing is written again until a restart: what the disk then holds of the
+ * failed bytes is unknown, and a repeated fsync may claim success for pages that were dropped.
+ */
+export class EventJournal {
+  readonly #db: DatabaseSync;
+  readonly #sql: ReturnType<typeof prepare>;
+  readonly #totals: Totals;
+  #waiting: Write[] = [];
+  #scheduled = false;
+  #failure: ThrowoverError | null = null;
+  #closed = false;
+
+  /** Opens or creates the journal in `dataDir`. */
+  constructor(dataDir: string, limits: { maxBytes: number }) {
+    mkdirSync(dataDir, { recursive: true });
+    this.#db = openDatabase(join(dataDir, 'events.sqlite'), limits.maxBytes);
+    this.#sql = prepare(this.#db);
+    this.#totals = { accepted: 0, delivered: 0, dead: 0 };
+    for (const row of this.#sql.totals.all()) {
+      const count = Number(row['count']);
+      this.#totals.accepted += count;
+      if (row['state'] === 'delivered') this.#totals.delivered = count;
+      if (row['state'] === 'dead') this.#totals.dead = count;
+    }
+  }
+
+  /** Why nothing is written any more, or null. */
+  get failure(): ThrowoverError | null {
+    return this.#failure;
+  }
+
+  get totals(): Readonly<Totals> & { readonly backlog: number } {
+    const { accepted, delivered, dead } = this.#totals;
+    return { accepted, delivered, dead, backlog: accepted - delivered - dead };
+  }
+
+  /** Durable when it answers. An id that its source has used before is a duplicate, whoever asks at the same time. */
+  append(event: NewEvent): Promise<'stored' | 'duplicate'> {
+    if (this.#waiting.length >= MAX_WAITING) {
+      return Promise.reject(
+        webhookErrors.make('gateway-busy', `${MAX_WAITING} writes wait for the disk`),
+      );
+    }
+    const { source, id, contentType, signature, body, receivedMs } = event;
+    return this.#write(() => {
+      const { changes } = this.#sql.insert.run(
+        source,
+        id,
+        contentType,
+        signature,
+        body,
+        receivedMs,
+      );
+      if (changes === 0) return 'duplicate';
+      this.#totals.accepted += 1;
+      return 'stored';
+    });
+  }
+
+  settle(seq: number, settlement: Settlement): Promise<void> {
+    return this.#write(() => {
+      const s = settlement;
+      switch (s.state) {
+        case 'delivered':
+          this.#sql.delivered.run(s.atMs, s.region, s.epoch, s.position, seq);
+          this.#totals.delivered += 1;
+          return;
+        case 'pending':
+          this.#sql.failed.run(s.counted ? 1 : 0, s.reason, seq);
+          return;
+        case 'dead':
+          this.#sql.dead.run(s.reason, s.atMs, seq);
+          this.#totals.dead += 1;
+          return;
+      }
+    });
+  }
+
+  saveMode(saved: SavedMode): Promise<void> {
+    return this.#write(() => {
+      this.#sql.saveMode.run(JSON.stringify(saved.mode), saved.token);
+    });
+  }
+
+  savedMode(): SavedMode | null {
+    const row = this.#sql.mode.get();
+    if (row === undefined) return null;
+    return {
+      mode: gatewayModeSchema.parse(JSON.parse(String(row['mode']))),
+      token: Number(row['token']),
+    };
+  }
+
+  /** Events to deliver, in arrival order. */
+  pending(source: string, afterSeq: number, limit: number): PendingEvent[] {
+    return this.#sql.pending.all(source, afterSeq, limit).map(pendingEvent);
+  }
+
+  /** The event if it still is to be delivered. */
+  pendingOne(seq: number): PendingEvent | undefined {
+    const row = this.#sql.pendingOne.get(seq);
+    return row === undefined ? undefined : pendingEvent(row);
+  }
+
+  oldestPendingMs(): number | null {
+    const received = this.#sql.oldest.get()?.['received_ms'];
+    return typeof received === 'number' ? received : null;
+  }
+
+  events(filter: { state?: EventState | undefined; after: number; limit: number }): GatewayEvent[] {
+    const state = filter.state ?? null;
+    return this.#sql.events.all(filter.after, state, state, filter.limit).map(gatewayEvent);
+  }
+
+  /** Forgets events that were delivered before `beforeMs`, and answers how many. Dead letters stay. */
+  async prune(beforeMs: number): Promise<number> {
+    let pruned = 0;
+    for (;;) {
+      const changes = await this.#write(() => {
+        const { changes } = this.#sql.prune.run(beforeMs, PRUNE_BATCH);
+        this.#totals.accepted -= Number(changes);
+        this.#totals.delivered -= Number(changes);
+        return Number(changes);
+      });
+      pruned += changes;
+      if (changes < PRUNE_BATCH) return pruned;
+    }
+  }
+
+  /** Commits what waits, then gives the file free. */
+  close(): void {
+    if (this.#closed) return;
+    this.#flush();
+    this.#closed = true;
+    this.#db.close();
+  }
+
+  #write<T>(apply: () => T): Promise<T> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#closed)
+      return Promise.reject(webhookErrors.make('gateway-closing', 'the gateway ends'));
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ apply, resolve: resolve as (value: unknown) => void, reject });
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      setImmediate(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    const batch = this.#waiting;
+    this.#waiting = [];
+    if (batch.length === 0) return;
+    const before = { ...this.#totals };
+    try {
+      this.#db.exec('BEGIN IMMEDIATE');
+      const results = batch.map(({ apply }) => apply());
+      this.#db.exec('COMMIT');
+      batch.forEach(({ resolve }, index) => {
+        resolve(results[index]);
+      });
+    } catch (error) {
+      Object.assign(this.#totals, before);
+      this.#stop(error);
+      for (const { reject } of batch) reject(this.#failure);
+    }
+  }
+
+  /** Rolls back so that reads show what was committed; what the disk did with the failed bytes is unknown. */
+  #stop(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#failure = webhookErrors.make(
+      'gateway-journal-stopped',
+      `a write to the journal failed: ${message}`,
+      { error: message },
+      error,
+    );
+    try {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+    } catch {
+      // Nothing is written any more, whatever the transaction's state.
+    }
+  }
+}
+
+const pendingColumns = 'seq, id, content_type, signature, body, attempts, refusals';
+
+function prepare(db: DatabaseSync) {
+  return {
+    totals: db.prepare('SELECT state, count(*) AS count FROM events GROUP BY state'),
+    insert: db.prepare(
+      `INSERT INTO events (source, id, content_type, signature, body, received_ms) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (source, id) DO NOTHING`,
+    ),
+    delivered: db.prepare(
+      `UPDATE events SET state = 'delivered', attempts = attempts + 1, reason = NULL,
+       ended_ms = ?, region = ?, epoch = ?, position = ? WHERE seq = ?`,
+    ),
+    failed: db.prepare(
+      'UPDATE events SET attempts = attempts + 1, refusals = refusals + ?, reason = ? WHERE seq = ?',
+    ),
+    dead: db.prepare(
+      `UPDATE events SET state = 'dead', attempts = attempts + 1, refusals = refusals + 1,
+       reason = ?, ended_ms = ? WHERE seq = ?`,
+    ),
+    mode: db.prepare('SELECT mode, token FROM mode'),
+    saveMode: db.prepare('REPLACE INTO mode (only, mode, token) VALUES (1, ?, ?)'),
+    pending: db.prepare(
+      `SELECT ${pendingColumns} FROM events WHERE state = 'pending' AND source = ? AND seq > ?
+       ORDER BY seq LIMIT ?`,
+    ),
+    pendingOne: db.prepare(
+      `SELECT ${pendingColumns} FROM events WHERE state = 'pending' AND seq = ?`,
+    ),
+    oldest: db.prepare(
+      "SELECT min(received_ms) AS received_ms FROM events WHERE state = 'pending'",
+    ),
+    events: db.prepare(
+      `SELECT seq, source, id, state, received_ms, attempts, refusals, reason, ended_ms, region, epoch, position
+       FROM events WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT ?`,
+    ),
+    prune: db.prepare(
+      `DELETE FROM events WHERE seq IN
+       (SELECT seq FROM events WHERE state = 'delivered' AND ended_ms < ? ORDER BY ended_ms LIMIT ?)`,
+    ),
+  };
+}
+
+type Row = Record<string, SQLOutputValue>;
+
+const text = (value: SQLOutputValue | undefined) => (typeof value === 'string' ? value : null);
+const number = (value: SQLOutputValue | undefined) => (typeof value === 'number' ? value : null);
+
+function pendingEvent(row: Row): PendingEvent {
+  const body = row['body'];
+  return {
+    seq: Number(row['seq']),
+    id: String(row['id']),
+    contentType: text(row['content_type']),
+    signature: text(row['signature']),
+    body: body instanceof Uint8Array ? body : new Uint8Array(),
+    attempts: Number(row['attempts']),
+    refusals: Number(row['refusals']),
+  };
+}
+
+function gatewayEvent(row: Row): GatewayEvent {
+  return {
+    seq: Number(row['seq']),
+    source: String(row['source']),
+    id: String(row['id']),
+    state: String(row['state']) as EventState,
+    receivedMs: Number(row['received_ms']),
+    attempts: Number(row['attempts']),
+    refusals: Number(row['refusals']),
+    reason: text(row['reason']),
+    endedMs: number(row['ended_ms']),
+    region: text(row['region']),
+    epoch: number(row['epoch']),
+    position: text(row['position']),
+  };
+}

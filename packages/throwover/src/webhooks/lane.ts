@@ -1,0 +1,102 @@
+import type { EventJournal, PendingEvent } from './journal.ts';
+
+/** Events read ahead from the journal, with their bodies: at most 16 x 1 MiB. */
+const READ_AHEAD = 16;
+
+/**
+ * Failed events of one source that may wait for their next attempt; more, and no new event is tried
+ * until some are settled. They are kept in memory, about 100 bytes each.
+ */
+const MAX_RETRIES = 10_000;
+
+/** What is remembered of an event between two attempts. Its attempts and refusals are in the journal. */
+export interface Retry {
+  readonly seq: number;
+  /** Monotonic ms. */
+  readonly dueMs: number;
+  /** Deliveries of others at the time of its last attempt, when that found nobody there; else null. */
+  readonly awayAt: number | null;
+}
+
+export interface Next {
+  readonly event: PendingEvent;
+  readonly awayAt: number | null;
+}
+
+/** One source's queue: events that failed and are due, then those not tried yet, each in arrival order. */
+export class Lane {
+  readonly source: string;
+  readonly path: string;
+  inFlight = 0;
+  readonly #journal: EventJournal;
+  #cursor = 0;
+  #ahead: PendingEvent[] = [];
+  #unread = true;
+  /** Sorted by (dueMs, seq). */
+  #retries: Retry[] = [];
+
+  constructor(options: { source: string; path: string; journal: EventJournal }) {
+    this.source = options.source;
+    this.path = options.path;
+    this.#journal = options.journal;
+  }
+
+  /** The journal has something new for this source. */
+  arrived(): void {
+    this.#unread = true;
+  }
+
+  take(nowMs: number, prefer: 'retry' | 'fresh'): Next | undefined {
+    if (prefer === 'retry') return this.#dueRetry(nowMs) ?? this.#fresh();
+    return this.#fresh() ?? this.#dueRetry(nowMs);
+  }
+
+  putBack(retry: Retry): void {
+    let low = 0;
+    let high = this.#retries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = this.#retries[middle];
+      if (other !== undefined && before(other, retry)) low = middle + 1;
+      else high = middle;
+    }
+    this.#retries.splice(low, 0, retry);
+  }
+
+  /** Those that found nobody there, or all, may be tried at once, in arrival order. */
+  release(which: 'away' | 'all'): void {
+    this.#retries = this.#retries
+      .map((retry) => (which === 'all' || retry.awayAt !== null ? { ...retry, dueMs: 0 } : retry))
+      .sort((a, b) => (before(a, b) ? -1 : 1));
+  }
+
+  /** When the next failed event is due, monotonic ms. */
+  nextDueMs(): number | undefined {
+    return this.#retries[0]?.dueMs;
+  }
+
+  #dueRetry(nowMs: number): Next | undefined {
+    for (;;) {
+      const retry = this.#retries[0];
+      if (retry === undefined || retry.dueMs > nowMs) return undefined;
+      this.#retries.shift();
+      const event = this.#journal.pendingOne(retry.seq);
+      if (event !== undefined) return { event, awayAt: retry.awayAt };
+    }
+  }
+
+  #fresh(): Next | undefined {
+    if (this.#retries.length >= MAX_RETRIES) return undefined;
+    if (this.#ahead.length === 0 && this.#unread) {
+      this.#ahead = this.#journal.pending(this.source, this.#cursor, READ_AHEAD);
+      this.#unread = this.#ahead.length === READ_AHEAD;
+      this.#cursor = this.#ahead.at(-1)?.seq ?? this.#cursor;
+    }
+    const event = this.#ahead.shift();
+    return event === undefined ? undefined : { event, awayAt: null };
+  }
+}
+
+function before(a: Retry, b: Retry): boolean {
+  return a.dueMs === b.dueMs ? a.seq < b.seq : a.dueMs < b.dueMs;
+}

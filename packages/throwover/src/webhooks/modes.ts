@@ -1,0 +1,76 @@
+import type { Dispatcher } from './dispatcher.ts';
+import { webhookErrors } from './errors.ts';
+import type { GatewayMode } from './gateway-control.ts';
+import type { EventJournal, SavedMode } from './journal.ts';
+
+/**
+ * What the gateway was told to do, on disk.
+ *
+ * Commands are carried out one at a time. One with an older epoch or token than any seen before is
+ * refused, so that a controller that lost its run cannot turn deliveries back (A1). A new mode is on
+ * disk before it has an effect; deliveries to the old target end before those to the new one begin.
+ */
+export class Modes {
+  readonly #journal: EventJournal;
+  readonly #dispatcher: Dispatcher;
+  #saved: SavedMode;
+  #closed = false;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: { journal: EventJournal; dispatcher: Dispatcher; initial: GatewayMode }) {
+    this.#journal = options.journal;
+    this.#dispatcher = options.dispatcher;
+    this.#saved = options.journal.savedMode() ?? { mode: options.initial, token: 0 };
+  }
+
+  /** Does what the last command said, from now on. */
+  start(): void {
+    const { mode } = this.#saved;
+    if (mode.mode === 'hold') return;
+    this.#dispatcher.start({ region: mode.region, epoch: mode.epoch, url: mode.url });
+  }
+
+  /** Ends deliveries without a command; the next process resumes. Later commands are refused. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#queue;
+    await this.#dispatcher.stop();
+  }
+
+  get current(): SavedMode {
+    return this.#saved;
+  }
+
+  set(mode: GatewayMode, token: number): Promise<void> {
+    const done = this.#queue.then(() => this.#set(mode, token));
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  async #set(mode: GatewayMode, token: number): Promise<void> {
+    if (this.#closed) throw webhookErrors.make('gateway-closing', 'the gateway ends');
+    const seen = this.#saved;
+    if (token < seen.token || mode.epoch < seen.mode.epoch) {
+      throw webhookErrors.make(
+        'gateway-refused',
+        `epoch ${mode.epoch} with token ${token} comes after epoch ${seen.mode.epoch} with token ${seen.token}`,
+        { asked: { mode, token }, seen },
+      );
+    }
+    const same = JSON.stringify(ordered(mode)) === JSON.stringify(ordered(seen.mode));
+    if (same && token === seen.token) return;
+    try {
+      await this.#journal.saveMode({ mode, token });
+    } catch (error) {
+      // It cannot be remembered, and outcomes cannot either: nothing is delivered any more.
+      await this.#dispatcher.stop();
+      throw error;
+    }
+    this.#saved = { mode, token };
+    if (same) return;
+    await this.#dispatcher.stop();
+    if (!this.#closed) this.start();
+  }
+}
+
+const ordered = (mode: GatewayMode) => Object.entries(mode).sort(([a], [b]) => (a < b ? -1 : 1));

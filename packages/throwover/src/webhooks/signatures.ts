@@ -1,0 +1,85 @@
+import { headers as wire } from '@throwover/client';
+import { z } from 'zod';
+import { assertNever, type Clock } from '../kernel/kernel.ts';
+import { resolveSecret, type SourceConfig } from './config.ts';
+import { webhookErrors } from './errors.ts';
+
+/**
+ * How old a Stripe signature may be, seconds: the default of Stripe's own libraries. Stripe signs each
+ * retry anew, with the time of that attempt, so a late retry passes and a recorded request does not.
+ */
+const STRIPE_TOLERANCE_S = 300;
+
+/** Longest event id that is taken; Stripe's have 28 characters. It travels in a header: visible ASCII only. */
+const MAX_ID = 255;
+
+export interface Incoming {
+  readonly body: Buffer;
+  header(name: string): string | undefined;
+}
+
+/** Answers the event's id, or throws `webhook-signature-refused` or `webhook-without-id`. */
+export type Verifier = (incoming: Incoming) => string;
+
+const identified = z.object({
+  id: z
+    .string()
+    .max(MAX_ID)
+    .regex(/^[\x21-\x7e]+$/),
+});
+
+export async function verifierOf(
+  source: SourceConfig,
+  { clock, env }: { clock: Clock; env: Readonly<Record<string, string | undefined>> },
+): Promise<Verifier> {
+  switch (source.scheme) {
+    case 'stripe':
+      return stripeVerifier(resolveSecret(source.secret, env), clock);
+    case 'none':
+      return idOf;
+    default:
+      return assertNever(source);
+  }
+}
+
+/** The SDK takes about 0.2 s to load, so only a gateway with a Stripe source loads it. */
+async function stripeVerifier(secret: string, clock: Clock): Promise<Verifier> {
+  const { default: Stripe } = await import('stripe');
+  return ({ body, header }) => {
+    let event: unknown;
+    try {
+      event = Stripe.webhooks.constructEvent(
+        body,
+        header('stripe-signature') ?? '',
+        secret,
+        STRIPE_TOLERANCE_S,
+        undefined,
+        clock.wallMs(),
+      );
+    } catch (error) {
+      const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+      throw webhookErrors.make('webhook-signature-refused', reason);
+    }
+    return idIn(event);
+  };
+}
+
+function idOf({ body, header }: Incoming): string {
+  const named = header(wire.eventId);
+  if (named !== undefined) return idIn({ id: named });
+  try {
+    return idIn(JSON.parse(body.toString('utf8')));
+  } catch (error) {
+    if (error instanceof SyntaxError) return idIn(undefined);
+    throw error;
+  }
+}
+
+function idIn(event: unknown): string {
+  const parsed = identified.safeParse(event);
+  if (parsed.success) return parsed.data.id;
+  throw webhookErrors.make(
+    'webhook-without-id',
+    `the event has no id of 1 to ${MAX_ID} visible ASCII characters`,
+  );
+}
