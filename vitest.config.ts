@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  ssr: { resolve: { conditions: ['throwover-source', 'node', 'import', 'default'] } },
+  ssr: { resolve: { conditions: ['throwover-source', 'node'] } },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'bench/**/*.test.ts'],
     pool: 'forks',

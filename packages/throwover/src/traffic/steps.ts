@@ -31,7 +31,9 @@ export function holdDoor(options: { from: Door; holdMs: number }): Step {
     observe: () =>
       look(async () => {
         const { current } = await options.from.status();
-        return current.mode === 'serve' ? pending({ mode: current.mode }) : done({ mode: current.mode });
+        return current.mode === 'serve'
+          ? pending({ mode: current.mode })
+          : done({ mode: current.mode });
       }),
     act: async ({ run }) => {
       await options.from.set({ mode: 'hold', epoch: run.epoch, maxMs: options.holdMs }, run.token);
@@ -102,7 +104,11 @@ export function flip(options: {
         }
         const answered = await options.dns.readBack();
         return sameValues(answered, options.record.values)
-          ? done({ generation: generation.number, values: answered, atWallMs: options.clock.wallMs() })
+          ? done({
+              generation: generation.number,
+              values: answered,
+              atWallMs: options.clock.wallMs(),
+            })
           : pending({ generation: generation.number, answered });
       }),
     act: async ({ run }) => {

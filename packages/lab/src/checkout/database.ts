@@ -1,0 +1,136 @@
+import { type Position, positionOf } from '@throwover/client';
+import pg from 'pg';
+
+/** Longest wait for a connection, ms; the database is in the same region. */
+const connectTimeoutMs = 2_000;
+
+/** Longest wait for one answer, ms; past it the outcome is unknown and the connection is dropped. */
+const queryTimeoutMs = 5_000;
+
+/**
+ * The database cannot take this request now, or what became of it is unknown: the client tries again
+ * with the same idempotency key. Never a fault of the request.
+ */
+export class DatabaseAway extends Error {
+  override name = 'DatabaseAway';
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * The one connection of an instance, opened at the first use and again after each loss.
+ *
+ * A connection over which an error says that the database is away (fenced, read-only, stopping,
+ * unreachable, silent) is dropped, so that the next request meets the database as it is then.
+ * An instance handles one request at a time, so nothing waits for the connection.
+ */
+export class Database {
+  readonly #options: pg.ClientConfig;
+  #client: pg.Client | null = null;
+
+  /** Without options the connection is what `PGHOST`, `PGPORT`, `PGUSER`, `PGDATABASE` say. */
+  constructor(options: pg.ClientConfig = {}) {
+    this.#options = options;
+  }
+
+  async connect(): Promise<void> {
+    await this.#connected();
+  }
+
+  async query(text: string, values: unknown[] = []): Promise<{ rowCount: number; rows: Row[] }> {
+    const client = await this.#connected();
+    try {
+      const { rowCount, rows } = await client.query<Row>(text, values);
+      return { rowCount: rowCount ?? 0, rows };
+    } catch (error) {
+      throw this.#judge(client, error);
+    }
+  }
+
+  /** BEGIN, `work`, COMMIT. A COMMIT without an answer is `DatabaseAway`: it may have happened. */
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    await this.query('BEGIN');
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      // A dropped connection has rolled back by itself.
+      if (this.#client) await this.query('ROLLBACK');
+      throw error;
+    }
+    await this.query('COMMIT');
+    return result;
+  }
+
+  /**
+   * An upper bound of everything committed so far: where the log is written now. The timeline comes
+   * from the WAL file's name, since `pg_control_checkpoint()` is late after a promotion.
+   */
+  async position(): Promise<Position> {
+    const { rows } = await this.query(
+      'SELECT lsn::text AS lsn, pg_walfile_name(lsn) AS file FROM pg_current_wal_insert_lsn() AS lsn',
+    );
+    const { lsn, file } = rows[0] ?? {};
+    return positionOf(Number.parseInt(String(file).slice(0, 8), 16), String(lsn));
+  }
+
+  async close(): Promise<void> {
+    const client = this.#client;
+    this.#client = null;
+    await client?.end();
+  }
+
+  async #connected(): Promise<pg.Client> {
+    if (this.#client) return this.#client;
+    const client = new pg.Client({
+      connectionTimeoutMillis: connectTimeoutMs,
+      query_timeout: queryTimeoutMs,
+      application_name: 'checkout',
+      ...this.#options,
+    });
+    // Ended by the server between two requests: the next one opens another.
+    client.on('error', () => this.#drop(client));
+    try {
+      await client.connect();
+    } catch (error) {
+      throw this.#judge(client, error);
+    }
+    this.#client = client;
+    return client;
+  }
+
+  #judge(client: pg.Client, error: unknown): unknown {
+    const away = databaseAway(error);
+    if (away) this.#drop(client);
+    return away ?? error;
+  }
+
+  #drop(client: pg.Client): void {
+    if (this.#client === client) this.#client = null;
+    client.end().catch(() => {
+      // It is gone already.
+    });
+  }
+}
+
+/** SQLSTATEs, or their classes, that say "not here, not now". PostgreSQL documentation, appendix A. */
+const awayStates = [
+  '08', // connection exception
+  '25006', // read-only transaction: a standby, or a soft fence
+  '28', // login rejected: the hard fence in pg_hba.conf
+  '40', // transaction rollback: serialization, deadlock, outcome unknown
+  '53', // no connections, memory or disk left
+  '55000', // recovery is in progress
+  '57', // shut down, starting, session ended, query cancelled
+];
+
+/** No answer at all (socket closed, refused, timed out) counts as away; an answer counts by its SQLSTATE. */
+function databaseAway(error: unknown): DatabaseAway | null {
+  if (!(error instanceof Error)) return null;
+  if (error instanceof pg.DatabaseError) {
+    const { code = '' } = error;
+    if (!awayStates.some((state) => code.startsWith(state))) return null;
+    return new DatabaseAway(`${code}: ${error.message}`, { cause: error });
+  }
+  return new DatabaseAway(error.message, { cause: error });
+}

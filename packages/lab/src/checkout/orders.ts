@@ -1,0 +1,92 @@
+import { headers } from '@throwover/client';
+import type { Clock } from 'throwover/kernel';
+import { z } from 'zod';
+import type { Database, Row } from './database.ts';
+import { type HttpEvent, HttpProblem, type HttpResult, json, jsonBody } from './http.ts';
+
+/** Orders in one list at most, and without `limit`. */
+const maxListed = 100;
+const listedByDefault = 20;
+
+const idempotencyKey = z.string().min(1).max(255);
+const newOrder = z.object({
+  /** In the currency's smallest unit. */
+  amount: z.int().positive().max(1_000_000_000),
+  currency: z.string().regex(/^[A-Za-z]{3}$/),
+});
+
+const columns = 'idempotency_key, id, amount, currency, status, region, created_at';
+
+/**
+ * POST /orders: an order exists once for each idempotency key, whatever happens between client and
+ * database. 201 when this request made it, 200 when it was there. The position in the answer is an
+ * upper bound of the write's; without one there is no answer of success.
+ */
+export async function createOrder(
+  event: HttpEvent,
+  context: { database: Database; clock: Clock; region: string; paymentMs: number },
+): Promise<HttpResult> {
+  const { database, clock, region, paymentMs } = context;
+  const key = parse(idempotencyKey, event.headers['idempotency-key'], 'header idempotency-key');
+  const { amount, currency } = parse(newOrder, jsonBody(event), 'order');
+  // The call to the payment provider: most of a checkout's time, spent waiting.
+  await clock.sleep(paymentMs);
+  const inserted = await database.query(
+    `INSERT INTO orders (idempotency_key, amount, currency, status, region)
+     VALUES ($1, $2, $3, 'accepted', $4) ON CONFLICT (idempotency_key) DO NOTHING
+     RETURNING ${columns}`,
+    [key, amount, currency.toLowerCase(), region],
+  );
+  const made = inserted.rows[0];
+  const order = made ?? (await find(database, key));
+  if (!order) throw new HttpProblem(503, 'order-vanished', 'the order was deleted meanwhile');
+  const position = await database.position();
+  return json(made ? 201 : 200, toJson(order), { [headers.position]: position });
+}
+
+/** GET /orders/:key */
+export async function readOrder(database: Database, key: string): Promise<HttpResult> {
+  const order = await find(database, key);
+  if (!order) throw new HttpProblem(404, 'no-such-order', `no order has the key ${key}`);
+  return json(200, toJson(order));
+}
+
+/** GET /orders?limit=N: the newest first. */
+export async function listOrders(database: Database, query: string): Promise<HttpResult> {
+  const limit = parse(
+    z.coerce.number().int().min(1).max(maxListed).default(listedByDefault),
+    new URLSearchParams(query).get('limit') ?? undefined,
+    'limit',
+  );
+  const { rows } = await database.query(
+    `SELECT ${columns} FROM orders ORDER BY created_at DESC, idempotency_key LIMIT $1`,
+    [limit],
+  );
+  return json(200, { orders: rows.map(toJson) });
+}
+
+async function find(database: Database, key: string): Promise<Row | undefined> {
+  const { rows } = await database.query(
+    `SELECT ${columns} FROM orders WHERE idempotency_key = $1`,
+    [key],
+  );
+  return rows[0];
+}
+
+function toJson(row: Row) {
+  return {
+    idempotencyKey: row['idempotency_key'],
+    id: row['id'],
+    amount: Number(row['amount']),
+    currency: row['currency'],
+    status: row['status'],
+    region: row['region'],
+    createdAt: row['created_at'],
+  };
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new HttpProblem(400, 'bad-request', `${what}: ${z.prettifyError(parsed.error)}`);
+}

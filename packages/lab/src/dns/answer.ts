@@ -1,0 +1,202 @@
+import {
+  type Answer,
+  AUTHORITATIVE_ANSWER,
+  decode,
+  encode,
+  type OptAnswer,
+  type Packet,
+  type Question,
+  RECURSION_DESIRED,
+  TRUNCATED_RESPONSE,
+} from 'dns-packet';
+import { assertNever } from 'throwover/kernel';
+import { parseTxt } from './txt.ts';
+import { canonicalName, type RecordSet, type RecordType, recordTypes, type Zone } from './zone.ts';
+
+/** What is sent over UDP without EDNS0 (RFC 1035), and at most with it (DNS Flag Day 2020). */
+const plainUdpBytes = 512;
+const ednsUdpBytes = 1232;
+
+/** Longest chain of aliases that is followed inside a zone. */
+const maxAliases = 8;
+
+/** Response codes by name (RFC 1035, RFC 6891). */
+const rcodes = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+  BADVERS: 16,
+};
+export type Rcode = keyof typeof rcodes;
+
+export interface Reply {
+  readonly rcode: Rcode;
+  readonly authoritative: boolean;
+  readonly answers: readonly Answer[];
+  readonly authorities: readonly Answer[];
+}
+
+export interface Query {
+  readonly packet: Packet;
+  readonly question: Question;
+  /** The EDNS0 record of the query, if it had one. */
+  readonly edns: OptAnswer | null;
+}
+
+/** A query that can be answered, the code with which it is turned away, or `drop` when it is none. */
+export function parseQuery(
+  message: Buffer,
+): { readonly query: Query } | { readonly turnedAway: Rcode; readonly packet: Packet } | 'drop' {
+  let packet: Packet & { opcode?: string };
+  try {
+    packet = decode(message);
+  } catch {
+    return 'drop';
+  }
+  if (packet.type === 'response') return 'drop';
+  if (packet.opcode !== 'QUERY') return { turnedAway: 'NOTIMP', packet };
+  const [question, ...more] = packet.questions ?? [];
+  if (question === undefined || more.length > 0) return { turnedAway: 'FORMERR', packet };
+  const edns =
+    packet.additionals?.find((record): record is OptAnswer => record.type === 'OPT') ?? null;
+  if (edns !== null && (edns.ednsVersion ?? 0) !== 0) return { turnedAway: 'BADVERS', packet };
+  if (question.class !== undefined && question.class !== 'IN')
+    return { turnedAway: 'REFUSED', packet };
+  return { query: { packet, question, edns } };
+}
+
+/** The reply on the wire; over UDP one that does not fit is cut to its header with TC, so that the client comes by TCP. */
+export function encodeReply(
+  packet: Packet,
+  reply: Reply,
+  options: { transport: 'udp' | 'tcp'; recursionAvailable: boolean },
+): Buffer {
+  const asked = packet.additionals?.find((record): record is OptAnswer => record.type === 'OPT');
+  const code = rcodes[reply.rcode];
+  const flags =
+    ((packet.flags ?? 0) & RECURSION_DESIRED) |
+    (reply.authoritative ? AUTHORITATIVE_ANSWER : 0) |
+    (options.recursionAvailable ? 1 << 7 : 0) |
+    (code & 0xf);
+  const whole: Packet = {
+    type: 'response',
+    id: packet.id ?? 0,
+    flags,
+    questions: packet.questions ?? [],
+    answers: [...reply.answers],
+    authorities: [...reply.authorities],
+    additionals: asked === undefined ? [] : [optAnswer(code >> 4)],
+  };
+  const bytes = encode(whole);
+  const limit =
+    asked === undefined
+      ? plainUdpBytes
+      : Math.min(Math.max(asked.udpPayloadSize, plainUdpBytes), ednsUdpBytes);
+  if (options.transport === 'tcp' || bytes.length <= limit) return bytes;
+  return encode({ ...whole, flags: flags | TRUNCATED_RESPONSE, answers: [], authorities: [] });
+}
+
+export function errorReply(rcode: Rcode): Reply {
+  return { rcode, authoritative: false, answers: [], authorities: [] };
+}
+
+/** What the zones say. TTLs are divided by `timeScale`, and are at least 1 s. */
+export function answerFrom(zones: Iterable<Zone>, question: Question, timeScale: number): Reply {
+  const name = canonicalName(question.name);
+  const zone = zoneOf(zones, name);
+  if (zone === undefined) return errorReply('REFUSED');
+  const answers: Answer[] = [];
+  let current = name;
+  for (let aliases = 0; aliases <= maxAliases && zone.covers(current); aliases++) {
+    const asked = aliases === 0 ? question.name : current;
+    const set = isRecordType(question.type) ? zone.get(current, question.type) : undefined;
+    if (set !== undefined) {
+      return found([...answers, ...toAnswers(zone, set, asked, timeScale)]);
+    }
+    const alias = zone.get(current, 'CNAME');
+    if (alias === undefined) break;
+    answers.push(...toAnswers(zone, alias, asked, timeScale));
+    current = canonicalName(alias.values[0] ?? '');
+  }
+  const soa = zone.get(zone.name, 'SOA');
+  if (!zone.covers(current) || soa === undefined) return found(answers);
+  const authorities = toAnswers(zone, soa, zone.name, timeScale);
+  return {
+    rcode: zone.has(current) ? 'NOERROR' : 'NXDOMAIN',
+    authoritative: true,
+    answers,
+    authorities,
+  };
+}
+
+/** A TTL in the lab: life seconds divided by the time scale, at least 1 s. */
+function labTtl(lifeSeconds: number, timeScale: number): number {
+  return Math.max(1, Math.ceil(lifeSeconds / timeScale));
+}
+
+function found(answers: readonly Answer[]): Reply {
+  return { rcode: 'NOERROR', authoritative: true, answers, authorities: [] };
+}
+
+function zoneOf(zones: Iterable<Zone>, name: string): Zone | undefined {
+  let best: Zone | undefined;
+  for (const zone of zones) {
+    if (zone.covers(name) && (best === undefined || zone.name.length > best.name.length))
+      best = zone;
+  }
+  return best;
+}
+
+function isRecordType(type: string): type is RecordType {
+  return (recordTypes as readonly string[]).includes(type);
+}
+
+function toAnswers(zone: Zone, set: RecordSet, name: string, timeScale: number): Answer[] {
+  const common = { name, ttl: labTtl(set.ttl, timeScale), class: 'IN' as const };
+  const host = (value: string) => value.replace(/\.$/, '');
+  return set.values.map((value): Answer => {
+    switch (set.type) {
+      case 'A':
+      case 'AAAA':
+        return { ...common, type: set.type, data: value };
+      case 'CNAME':
+      case 'NS':
+        return { ...common, type: set.type, data: host(value) };
+      case 'TXT': {
+        const parsed = parseTxt(value);
+        return { ...common, type: 'TXT', data: 'strings' in parsed ? parsed.strings : [] };
+      }
+      case 'SOA': {
+        const [mname = '', rname = '', , refresh, retry, expire, minimum] = value.split(' ');
+        const data = {
+          mname: host(mname),
+          rname: host(rname),
+          serial: zone.serial,
+          refresh: Number(refresh),
+          retry: Number(retry),
+          expire: Number(expire),
+          minimum: labTtl(Number(minimum), timeScale),
+        };
+        return { ...common, type: 'SOA', data };
+      }
+      default:
+        return assertNever(set.type);
+    }
+  });
+}
+
+function optAnswer(extendedRcode: number): OptAnswer {
+  return {
+    type: 'OPT',
+    name: '.',
+    udpPayloadSize: ednsUdpBytes,
+    extendedRcode,
+    ednsVersion: 0,
+    flags: 0,
+    flag_do: false,
+    options: [],
+  };
+}

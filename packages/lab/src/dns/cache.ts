@@ -1,0 +1,155 @@
+import type { Answer, Packet, Question } from 'dns-packet';
+import type { Clock } from 'throwover/kernel';
+import { errorReply, type Reply } from './answer.ts';
+import type { CachePolicy } from './behaviour.ts';
+import type { Upstream } from './upstream.ts';
+import { canonicalName } from './zone.ts';
+
+/** TTL on an answer that has ended, s: RFC 8767 says 30 in life; in the lab it is the shortest there is. */
+const staleTtl = 1;
+
+/** After a failed look upstream a stale answer is given without another for this long, ms: RFC 8767's 30 s in life, scaled by 60. */
+const retryAfterFailureMs = 500;
+
+/** Answers kept at once; the oldest leaves. */
+const maxEntries = 10_000;
+
+interface Entry {
+  readonly reply: Reply;
+  readonly storedAtMs: number;
+  readonly endsAtMs: number;
+  /** TTL given with the entry when it was stored, s; counted down from there. */
+  readonly ttl: number;
+}
+
+/** A caching resolver for one policy, without sockets: runs on any clock and any upstream. */
+export class ResolverCache {
+  readonly #policy: CachePolicy;
+  readonly #clock: Clock;
+  readonly #upstream: Upstream;
+  readonly #entries = new Map<string, Entry>();
+  /** One look upstream for a question at a time; the others wait for it. */
+  readonly #looking = new Map<string, Promise<Entry>>();
+  readonly #failedAtMs = new Map<string, number>();
+
+  constructor(options: { policy: CachePolicy; clock: Clock; upstream: Upstream }) {
+    this.#policy = options.policy;
+    this.#clock = options.clock;
+    this.#upstream = options.upstream;
+  }
+
+  async resolve(question: Question): Promise<Reply> {
+    const entry = this.#entries.get(keyOf(question));
+    const nowMs = this.#clock.monotonicMs();
+    if (entry !== undefined && nowMs < entry.endsAtMs) {
+      const leftShare = (entry.endsAtMs - nowMs) / (entry.endsAtMs - entry.storedAtMs);
+      if (leftShare < this.#policy.prefetchShare) this.#refreshBehind(question);
+      return aged(entry, nowMs, question);
+    }
+    const stale =
+      entry !== undefined && nowMs < entry.endsAtMs + this.#policy.staleMs ? entry : null;
+    if (stale === null) return this.#fresh(question);
+    if (this.#policy.staleAtOnce) {
+      this.#refreshBehind(question);
+      return aged(stale, nowMs, question);
+    }
+    const failedAtMs = this.#failedAtMs.get(keyOf(question));
+    if (failedAtMs !== undefined && nowMs - failedAtMs < retryAfterFailureMs) {
+      return aged(stale, nowMs, question);
+    }
+    const reply = await this.#fresh(question);
+    return reply.rcode === 'SERVFAIL' ? aged(stale, nowMs, question) : reply;
+  }
+
+  async #fresh(question: Question): Promise<Reply> {
+    try {
+      const entry = await this.#look(question);
+      return aged(entry, this.#clock.monotonicMs(), question);
+    } catch {
+      return errorReply('SERVFAIL');
+    }
+  }
+
+  #refreshBehind(question: Question): void {
+    const failedAtMs = this.#failedAtMs.get(keyOf(question));
+    const waits =
+      failedAtMs !== undefined && this.#clock.monotonicMs() - failedAtMs < retryAfterFailureMs;
+    if (!waits) this.#look(question).catch(() => {});
+  }
+
+  #look(question: Question): Promise<Entry> {
+    const key = keyOf(question);
+    const already = this.#looking.get(key);
+    if (already !== undefined) return already;
+    const looking = this.#ask(question, key).finally(() => this.#looking.delete(key));
+    this.#looking.set(key, looking);
+    return looking;
+  }
+
+  async #ask(question: Question, key: string): Promise<Entry> {
+    try {
+      const packet = await this.#upstream({ ...question, name: canonicalName(question.name) });
+      const entry = this.#entryOf(packet);
+      this.#failedAtMs.delete(key);
+      this.#entries.delete(key);
+      this.#entries.set(key, entry);
+      const [oldest] = this.#entries.keys();
+      if (this.#entries.size > maxEntries && oldest !== undefined) this.#entries.delete(oldest);
+      return entry;
+    } catch (error) {
+      this.#failedAtMs.delete(key);
+      this.#failedAtMs.set(key, this.#clock.monotonicMs());
+      const [oldest] = this.#failedAtMs.keys();
+      if (this.#failedAtMs.size > maxEntries && oldest !== undefined)
+        this.#failedAtMs.delete(oldest);
+      throw error;
+    }
+  }
+
+  #entryOf(packet: Packet & { rcode?: string }): Entry {
+    const rcode = packet.rcode ?? 'SERVFAIL';
+    if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN') throw new Error(`upstream says ${rcode}`);
+    const answers = packet.answers ?? [];
+    const authorities = packet.authorities ?? [];
+    const storedAtMs = this.#clock.monotonicMs();
+    const positive = answers.length > 0;
+    const keepMs = positive
+      ? Math.max(shortestTtl(answers) * 1000, this.#policy.minimumMs)
+      : negativeTtl(authorities) * 1000;
+    return {
+      reply: { rcode, authoritative: false, answers, authorities },
+      storedAtMs,
+      endsAtMs: storedAtMs + keepMs,
+      ttl: Math.ceil(keepMs / 1000),
+    };
+  }
+}
+
+/** The entry as it is now: TTLs counted down by whole seconds, as resolvers with a clock of seconds do. */
+function aged(entry: Entry, nowMs: number, question: Question): Reply {
+  const left = entry.ttl - Math.floor((nowMs - entry.storedAtMs) / 1000);
+  const ttl = nowMs >= entry.endsAtMs ? staleTtl : Math.max(1, left);
+  const age = (records: readonly Answer[]) =>
+    records.map((record): Answer => {
+      if (record.type === 'OPT') return record;
+      // The name goes back in the letters in which it was asked (0x20).
+      const same = canonicalName(record.name) === canonicalName(question.name);
+      return { ...record, ttl, name: same ? question.name : record.name } as Answer;
+    });
+  const { reply } = entry;
+  return { ...reply, answers: age(reply.answers), authorities: age(reply.authorities) };
+}
+
+function keyOf({ name, type }: Question): string {
+  return `${canonicalName(name)} ${type}`;
+}
+
+function shortestTtl(answers: readonly Answer[]): number {
+  return Math.min(...answers.map((record) => ('ttl' in record ? (record.ttl ?? 0) : 0)));
+}
+
+/** RFC 2308: the lower of the SOA's TTL and its minimum; nothing is kept without a SOA. */
+function negativeTtl(authorities: readonly Answer[]): number {
+  const soa = authorities.find((record) => record.type === 'SOA');
+  return soa === undefined ? 0 : Math.min(soa.ttl ?? 0, soa.data.minimum ?? 0);
+}

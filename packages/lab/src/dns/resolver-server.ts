@@ -1,0 +1,78 @@
+import type { Clock, Random } from 'throwover/kernel';
+import { z } from 'zod';
+import { encodeReply, errorReply, parseQuery } from './answer.ts';
+import { cachePolicy } from './behaviour.ts';
+import { ResolverCache } from './cache.ts';
+import { type DnsListener, listenDns } from './listen.ts';
+import { dnsUpstream } from './upstream.ts';
+
+const port = z.int().min(0).max(65_535);
+
+export const resolversConfig = z.strictObject({
+  host: z.string(),
+  timeScale: z.number().min(1),
+  authoritative: z.strictObject({ host: z.string(), port }),
+  resolvers: z
+    .array(
+      z.discriminatedUnion('behaviour', [
+        z.strictObject({
+          port,
+          behaviour: z.enum(['clamped', 'long-hold']),
+          /** Life seconds; 300 and 900 when left out. */
+          holdSeconds: z.number().positive().optional(),
+        }),
+        z.strictObject({
+          port,
+          behaviour: z.enum(['honest', 'serve-stale', 'serve-stale-refresh', 'prefetch']),
+        }),
+      ]),
+    )
+    .min(1),
+});
+export type ResolversConfig = z.infer<typeof resolversConfig>;
+
+export interface Resolvers {
+  /** In the order of the configuration. */
+  readonly ports: readonly number[];
+  close(): Promise<void>;
+}
+
+/** Caching resolvers side by side, each with a cache of its own, all asking one authoritative server. */
+export async function startResolvers(
+  config: ResolversConfig,
+  options: { clock: Clock; random: Random },
+): Promise<Resolvers> {
+  const upstream = dnsUpstream({ ...config.authoritative, ...options });
+  const listeners: DnsListener[] = [];
+  const close = async () => {
+    await Promise.all(listeners.map((listener) => listener.close()));
+  };
+  try {
+    for (const resolver of config.resolvers) {
+      const policy = cachePolicy({ ...resolver, timeScale: config.timeScale });
+      const cache = new ResolverCache({ policy, clock: options.clock, upstream });
+      listeners.push(await listenResolver(config.host, resolver.port, cache));
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { ports: listeners.map((listener) => listener.port), close };
+}
+
+function listenResolver(host: string, port: number, cache: ResolverCache): Promise<DnsListener> {
+  return listenDns({
+    host,
+    port,
+    respond: async (message, transport) => {
+      const parsed = parseQuery(message);
+      if (parsed === 'drop') return null;
+      const wire = { transport, recursionAvailable: true };
+      if ('turnedAway' in parsed) {
+        return encodeReply(parsed.packet, errorReply(parsed.turnedAway), wire);
+      }
+      const { packet, question } = parsed.query;
+      return encodeReply(packet, await cache.resolve(question), wire);
+    },
+  });
+}

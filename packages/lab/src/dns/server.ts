@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { serve } from '@hono/node-server';
+import type { Clock, Random } from 'throwover/kernel';
+import { z } from 'zod';
+import { answerFrom, encodeReply, errorReply, parseQuery } from './answer.ts';
+import { listenDns } from './listen.ts';
+import { firstSerial, route53Api } from './route53-api.ts';
+import { recordTypes, Zone } from './zone.ts';
+
+const port = z.int().min(0).max(65_535);
+
+/** `timeScale` divides TTLs on their way out over DNS; the API shows life seconds. */
+export const dnsServerConfig = z.strictObject({
+  host: z.string(),
+  dnsPort: port,
+  apiPort: port,
+  timeScale: z.number().min(1),
+  zones: z.array(
+    z.strictObject({
+      id: z.string().regex(/^[A-Z0-9]{1,32}$/),
+      name: z.string().min(1),
+      records: z.array(
+        z.strictObject({
+          name: z.string().min(1),
+          type: z.enum(recordTypes),
+          /** Life seconds. */
+          ttl: z.int().min(0),
+          values: z.array(z.string()).min(1),
+        }),
+      ),
+    }),
+  ),
+});
+export type DnsServerConfig = z.infer<typeof dnsServerConfig>;
+
+export interface DnsServer {
+  readonly dnsPort: number;
+  readonly apiPort: number;
+  close(): Promise<void>;
+}
+
+/** The authoritative server and its Route 53 API over the same zones, which live in memory. */
+export async function startDnsServer(
+  config: DnsServerConfig,
+  options: { clock: Clock; random: Random; log: (event: object) => void },
+): Promise<DnsServer> {
+  const { host, timeScale } = config;
+  const serial = firstSerial(options.clock);
+  const zones = new Map(
+    config.zones.map((zone) => [
+      zone.id,
+      new Zone({ ...zone, callerReference: `lab-${zone.id}`, serial }),
+    ]),
+  );
+  const dns = await listenDns({
+    host,
+    port: config.dnsPort,
+    respond: (message, transport) => {
+      const parsed = parseQuery(message);
+      if (parsed === 'drop') return null;
+      const wire = { transport, recursionAvailable: false };
+      if ('turnedAway' in parsed) {
+        return encodeReply(parsed.packet, errorReply(parsed.turnedAway), wire);
+      }
+      const { packet, question } = parsed.query;
+      return encodeReply(packet, answerFrom(zones.values(), question, timeScale), wire);
+    },
+  });
+  const api = serve({
+    fetch: route53Api({ zones, ...options }).fetch,
+    hostname: host,
+    port: config.apiPort,
+  });
+  try {
+    if (!api.listening) await once(api, 'listening');
+  } catch (error) {
+    await dns.close();
+    throw error;
+  }
+  const address = api.address();
+  return {
+    dnsPort: dns.port,
+    apiPort: typeof address === 'object' && address !== null ? address.port : config.apiPort,
+    close: async () => {
+      api.close();
+      if ('closeAllConnections' in api) api.closeAllConnections();
+      await Promise.all([dns.close(), api.listening ? once(api, 'close') : null]);
+    },
+  };
+}

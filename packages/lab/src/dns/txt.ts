@@ -1,0 +1,36 @@
+/**
+ * Character strings as Route 53 writes them: `"one" "two"`, each at most 255 bytes, with `\"`, `\\`
+ * and `\101` (octal) as escapes.
+ */
+const maxStringBytes = 255;
+
+/** The strings of a TXT value, or a sentence in Route 53's words when it is not one. */
+export function parseTxt(value: string): { strings: Buffer[] } | { problem: string } {
+  const strings: Buffer[] = [];
+  const pattern = /\s*"((?:[^"\\]|\\.)*)"(?=\s|$)/gsy;
+  let end = 0;
+  for (let match = pattern.exec(value); match; match = pattern.exec(value)) {
+    end = pattern.lastIndex;
+    const bytes = unescaped(match[1] ?? '');
+    if (bytes.length > maxStringBytes)
+      return problem('CharacterStringTooLong', 'Value is too long', value);
+    strings.push(bytes);
+  }
+  if (strings.length === 0 || value.slice(end).trim() !== '') {
+    return problem('InvalidCharacterString', 'Value should be enclosed in quotation marks', value);
+  }
+  return { strings };
+}
+
+function problem(name: string, words: string, value: string) {
+  return { problem: `FATAL problem: ${name} (${words}) encountered with '${value}'` };
+}
+
+function unescaped(text: string): Buffer {
+  const parts: Buffer[] = [];
+  for (const [, octal, escaped, plain] of text.matchAll(/\\([0-7]{3})|\\(.)|([^\\]+)/gs)) {
+    if (octal !== undefined) parts.push(Buffer.from([Number.parseInt(octal, 8) & 0xff]));
+    else parts.push(Buffer.from(escaped ?? plain ?? '', 'utf8'));
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,211 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { parseTxt } from './txt.ts';
+
+/**
+ * One hosted zone: record sets, changed in batches that are made as a whole or not at all, in the
+ * words of Route 53. Names are lower case without the dot at the end; TTLs are life seconds.
+ */
+export const recordTypes = ['A', 'AAAA', 'CNAME', 'NS', 'SOA', 'TXT'] as const;
+export type RecordType = (typeof recordTypes)[number];
+
+export interface RecordSet {
+  readonly name: string;
+  readonly type: RecordType;
+  readonly ttl: number;
+  /** In presentation form, as the API gives them. */
+  readonly values: readonly string[];
+}
+
+export interface Change {
+  readonly action: 'CREATE' | 'DELETE' | 'UPSERT';
+  readonly set: RecordSet;
+}
+
+/** TTLs of the sets that every zone has, s: Route 53's. */
+const nsTtl = 172_800;
+const soaTtl = 900;
+/** Refresh, retry, expire, and the time that "no such name" may be kept, s: Route 53's, but for the last (86,400 there, and a trap). */
+const soaTimers = '7200 900 1209600 60';
+
+export class Zone {
+  readonly id: string;
+  readonly name: string;
+  readonly callerReference: string;
+  #sets: ReadonlyMap<string, RecordSet>;
+  #serial: number;
+
+  constructor(options: {
+    id: string;
+    name: string;
+    callerReference: string;
+    records: readonly RecordSet[];
+    /** First serial; a server that starts again must begin above the last one. */
+    serial: number;
+  }) {
+    this.id = options.id;
+    this.name = canonicalName(options.name);
+    this.callerReference = options.callerReference;
+    this.#serial = options.serial;
+    const primary = `ns1.${this.name}`;
+    const apex: RecordSet[] = [
+      { name: this.name, type: 'NS', ttl: nsTtl, values: [`${primary}.`] },
+      {
+        name: this.name,
+        type: 'SOA',
+        ttl: soaTtl,
+        values: [`${primary}. hostmaster.${this.name}. 1 ${soaTimers}`],
+      },
+    ];
+    this.#sets = new Map(apex.map((set) => [keyOf(set), set]));
+    const problems = this.change(options.records.map((set) => ({ action: 'CREATE', set })));
+    if (problems.length > 0) throw new RangeError(`zone ${this.name}: ${problems.join('; ')}`);
+  }
+
+  /** Grows with every change, and is what DNS answers; the API shows 1, as Route 53's does. */
+  get serial(): number {
+    return this.#serial;
+  }
+
+  get(name: string, type: RecordType): RecordSet | undefined {
+    return this.#sets.get(keyOf({ name, type }));
+  }
+
+  /** True for a name with records and for one with only names below it. */
+  has(name: string): boolean {
+    for (const set of this.#sets.values()) {
+      if (set.name === name || set.name.endsWith(`.${name}`)) return true;
+    }
+    return false;
+  }
+
+  covers(name: string): boolean {
+    return name === this.name || name.endsWith(`.${this.name}`);
+  }
+
+  /** In Route 53's order: labels from the right, then type. */
+  list(): readonly RecordSet[] {
+    return [...this.#sets.values()].sort(compareSets);
+  }
+
+  /** Makes all changes and answers an empty list, or makes none and says what is wrong. */
+  change(changes: readonly Change[]): readonly string[] {
+    const draft = new Map(this.#sets);
+    const problems = changes.flatMap((change) => this.#apply(draft, change));
+    problems.push(...this.#wholeness(draft));
+    if (problems.length > 0) return problems;
+    this.#sets = draft;
+    this.#serial = (this.#serial + 1) >>> 0;
+    return [];
+  }
+
+  #apply(draft: Map<string, RecordSet>, { action, set }: Change): string[] {
+    const wrong = this.#wrongWith(set);
+    if (wrong.length > 0) return wrong;
+    const now = draft.get(keyOf(set));
+    const named = `resource record set [name='${set.name}.', type='${set.type}']`;
+    if (action === 'DELETE') {
+      if (now === undefined) return [`Tried to delete ${named} but it was not found`];
+      if (!sameSet(now, set)) {
+        return [`Tried to delete ${named} but the values provided do not match the current values`];
+      }
+      draft.delete(keyOf(set));
+      return [];
+    }
+    if (action === 'CREATE' && now !== undefined)
+      return [`Tried to create ${named} but it already exists`];
+    const conflict = this.#conflict(draft, set);
+    if (conflict !== null) return [conflict];
+    draft.set(keyOf(set), set);
+    return [];
+  }
+
+  #wrongWith({ name, type, values }: RecordSet): string[] {
+    if (!this.covers(name))
+      return [`RRSet with DNS name ${name}. is not permitted in zone ${this.name}.`];
+    if (new Set(values).size < values.length) return [`Duplicate Resource Record: '${values[0]}'`];
+    return values.flatMap((value) => {
+      const problem = problemWith(type, value);
+      return problem === null ? [] : [`Invalid Resource Record: '${problem}'`];
+    });
+  }
+
+  #conflict(draft: ReadonlyMap<string, RecordSet>, { name, type }: RecordSet): string | null {
+    if (type === 'CNAME' && name === this.name) {
+      return `RRSet of type CNAME with DNS name ${name}. is not permitted at apex in zone ${this.name}.`;
+    }
+    const others = [...draft.values()].filter((set) => set.name === name && set.type !== type);
+    if (type === 'CNAME' && others.length > 0) {
+      return `RRSet of type CNAME with DNS name ${name}. is not permitted as it conflicts with other records with the same DNS name in zone ${this.name}.`;
+    }
+    if (others.some((set) => set.type === 'CNAME')) {
+      return `RRSet of type ${type} with DNS name ${name}. is not permitted because a conflicting RRSet of type CNAME with the same DNS name already exists in zone ${this.name}.`;
+    }
+    return null;
+  }
+
+  #wholeness(draft: ReadonlyMap<string, RecordSet>): string[] {
+    const problems: string[] = [];
+    if (!draft.has(keyOf({ name: this.name, type: 'SOA' }))) {
+      problems.push('A HostedZone must contain exactly one SOA record.');
+    }
+    if (!draft.has(keyOf({ name: this.name, type: 'NS' }))) {
+      problems.push('A HostedZone must contain at least one NS record for the zone itself.');
+    }
+    return problems;
+  }
+}
+
+/** Lower case, without the dot at the end. */
+export function canonicalName(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
+}
+
+/** Route 53's order: `example.test` before `a.example.test` before `b.example.test`, then by type. */
+export function compareSets(
+  a: Pick<RecordSet, 'name'> & { type: string },
+  b: Pick<RecordSet, 'name'> & { type: string },
+): number {
+  const [left, right] = [sortKey(a.name), sortKey(b.name)];
+  if (left !== right) return left < right ? -1 : 1;
+  return a.type < b.type ? -1 : a.type > b.type ? 1 : 0;
+}
+
+function sortKey(name: string): string {
+  return `${name.split('.').reverse().join('.')}.`;
+}
+
+function keyOf({ name, type }: Pick<RecordSet, 'name' | 'type'>): string {
+  return `${name} ${type}`;
+}
+
+function sameSet(a: RecordSet, b: RecordSet): boolean {
+  return a.ttl === b.ttl && [...a.values].sort().join('\n') === [...b.values].sort().join('\n');
+}
+
+function problemWith(type: RecordType, value: string): string | null {
+  const fatal = (name: string, words: string) =>
+    `FATAL problem: ${name} (${words}) encountered with '${value}'`;
+  switch (type) {
+    case 'A':
+      return isIPv4(value)
+        ? null
+        : fatal('ARRDATAIllegalIPv4Address', 'Value is not a valid IPv4 address');
+    case 'AAAA':
+      return isIPv6(value)
+        ? null
+        : fatal('AAAARRDATAIllegalIPv6Address', 'Value is not a valid IPv6 address');
+    case 'CNAME':
+    case 'NS':
+      return /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i.test(value)
+        ? null
+        : fatal('DomainLabelEmpty', 'Value is not a valid domain name');
+    case 'TXT': {
+      const parsed = parseTxt(value);
+      return 'problem' in parsed ? parsed.problem : null;
+    }
+    case 'SOA':
+      return /^\S+ \S+( \d{1,10}){5}$/.test(value)
+        ? null
+        : fatal('SOARRDATAIllegalFormat', 'Value is not a valid SOA record');
+  }
+}

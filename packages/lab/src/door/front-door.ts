@@ -1,0 +1,81 @@
+/**
+ * Process: a region's front door. The edge decides (serve, hold, forward); serve.ts invokes the
+ * region's function.
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createDoorAdmin, createEdge } from 'throwover/edge';
+import { type Clock, systemClock } from 'throwover/kernel';
+import { z } from 'zod';
+import { type Running, runProcess } from '../entry.ts';
+import { functionServe } from './serve.ts';
+
+export const doorConfig = z.strictObject({
+  region: z.string().min(1),
+  host: z.string().min(1),
+  /** 0 takes a free port; the ready line tells which. */
+  port: z.int().min(0).max(65_535),
+  adminHost: z.string().min(1),
+  adminPort: z.int().min(0).max(65_535),
+  functionEndpoint: z.url(),
+  functionName: z.string().min(1),
+  alias: z.string().min(1),
+  /** Where the door keeps its mode. */
+  stateFile: z.string().min(1),
+  /** Epoch in which a door without a state file serves. */
+  epoch: z.int().positive().default(1),
+});
+export type DoorConfig = z.infer<typeof doorConfig>;
+
+/** Longer than clients and the other door keep an idle connection, so that the closing side is never this one mid-request, ms. */
+const keepAliveMs = 75_000;
+
+export async function startFrontDoor(config: DoorConfig, clock: Clock): Promise<Running> {
+  const { region, stateFile, epoch } = config;
+  const functions = functionServe({
+    endpoint: config.functionEndpoint,
+    functionName: config.functionName,
+    alias: config.alias,
+  });
+  const edge = await createEdge({ region, clock, stateFile, epoch });
+  const door = createServer((req, res) => edge.handle(req, res, functions.serve));
+  door.keepAliveTimeout = keepAliveMs;
+  const admin = createServer(createDoorAdmin(edge));
+  const close = async () => {
+    edge.close();
+    await Promise.all([closeServer(door), closeServer(admin)]);
+    await functions.close();
+  };
+  try {
+    return {
+      addresses: {
+        url: await listen(door, config.host, config.port),
+        adminUrl: await listen(admin, config.adminHost, config.adminPort),
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      resolve(`http://${host}:${(server.address() as AddressInfo).port}`);
+    });
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+if (import.meta.main) {
+  await runProcess('front-door', doorConfig, (config) => startFrontDoor(config, systemClock));
+}

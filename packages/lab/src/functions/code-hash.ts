@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+export interface FunctionCode {
+  /** As Lambda gives it: SHA-256 in base64. */
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+}
+
+/** What is deployed: the files beside the handler, in order of name, without tests. */
+export async function functionCode(codeDir: string, handler: string): Promise<FunctionCode> {
+  const folder = dirname(join(codeDir, handler));
+  const names = (await readdir(folder)).filter((name) => /(?<!\.test)\.ts$/.test(name)).sort();
+  const hash = createHash('sha256');
+  let bytes = 0;
+  let modifiedMs = 0;
+  for (const name of names) {
+    const file = join(folder, name);
+    const content = await readFile(file);
+    hash.update(`${name}\0${content.byteLength}\0`).update(content);
+    bytes += content.byteLength;
+    modifiedMs = Math.max(modifiedMs, (await stat(file)).mtimeMs);
+  }
+  return { sha256: hash.digest('base64'), bytes, modifiedMs };
+}

@@ -1,0 +1,62 @@
+/**
+ * Process: one region's functions behind the Lambda HTTP API.
+ *
+ *   function-pool.ts  the process: configuration in, API up, instances gone at the end
+ *   config.ts         what it is told, with the limits and where they come from
+ *   api.ts            paths and shapes of the Lambda API
+ *   lambda-error.ts   errors in its shape
+ *   pool.ts           one function: versions, aliases, which instance takes a request, reaping
+ *   provisioned.ts    warm capacity of one alias
+ *   on-demand.ts      instances that requests start
+ *   concurrency.ts    how many at once; scale-up.ts how fast more
+ *   instance.ts       one child process; runtime.ts its program; messages.ts what they say
+ *   code-hash.ts      what is deployed
+ *
+ * What it does not imitate: Lambda freezes an instance between two requests, this one lets it run.
+ */
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { createAdaptorServer } from '@hono/node-server';
+import { type Clock, type Random, systemClock, systemRandom } from 'throwover/kernel';
+import { type Running, runProcess } from '../entry.ts';
+import { lambdaApi } from './api.ts';
+import { functionCode } from './code-hash.ts';
+import { type PoolConfig, poolConfig } from './config.ts';
+import { Pool } from './pool.ts';
+
+const labSources = fileURLToPath(new URL('..', import.meta.url));
+
+export async function startFunctionPool(
+  config: PoolConfig,
+  clock: Clock,
+  random: Random,
+): Promise<Running> {
+  const codeDir = config.function.codeDir ?? labSources;
+  const code = await functionCode(codeDir, config.function.handler);
+  const pool = new Pool({ config, clock, random, codeDir });
+  const server = createAdaptorServer({ fetch: lambdaApi(config, pool, code).fetch });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(config.port, config.host, resolve);
+    });
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+  const { port } = server.address() as AddressInfo;
+  return {
+    addresses: { url: `http://${config.host}:${port}` },
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      if ('closeAllConnections' in server) server.closeAllConnections();
+      await Promise.all([pool.close(), closed]);
+    },
+  };
+}
+
+if (import.meta.main) {
+  await runProcess('function-pool', poolConfig, (config) =>
+    startFunctionPool(config, systemClock, systemRandom),
+  );
+}

@@ -1,0 +1,133 @@
+import { type Clock, isoTime } from 'throwover/kernel';
+import type { Instance } from './instance.ts';
+
+/** Starts that may fail in a row before the configuration is FAILED: one bad start can be an accident of the machine. */
+const startsBeforeFailed = 3;
+
+export interface ProvisionedConfig {
+  readonly qualifier: string;
+  readonly requested: number;
+  readonly available: number;
+  readonly status: 'IN_PROGRESS' | 'READY' | 'FAILED';
+  readonly reason: string | null;
+  readonly lastModified: string;
+}
+
+/**
+ * Warm capacity of one alias or version: keeps `requested` instances up until it is closed, at most
+ * `atOnce` starting together. IN_PROGRESS until all are really up (handler loaded and its top-level
+ * code run), FAILED after `startsBeforeFailed` failed starts in a row; a dead instance is replaced.
+ */
+export class Provisioned {
+  readonly qualifier: string;
+  readonly instances = new Set<Instance>();
+  #requested: number;
+  #failedStarts = 0;
+  #reason: string | null = null;
+  #modifiedMs: number;
+  #closed = false;
+  readonly #clock: Clock;
+  readonly #atOnce: number;
+  readonly #start: () => Instance;
+  readonly #onReady: (instance: Instance) => void;
+
+  constructor(options: {
+    qualifier: string;
+    requested: number;
+    atOnce: number;
+    clock: Clock;
+    start: () => Instance;
+    onReady: (instance: Instance) => void;
+  }) {
+    this.qualifier = options.qualifier;
+    this.#requested = options.requested;
+    this.#atOnce = options.atOnce;
+    this.#clock = options.clock;
+    this.#start = options.start;
+    this.#onReady = options.onReady;
+    this.#modifiedMs = options.clock.wallMs();
+    this.#fill();
+  }
+
+  get requested(): number {
+    return this.#requested;
+  }
+
+  config(): ProvisionedConfig {
+    const available = [...this.instances].filter(isUp).length;
+    const failed = this.#failedStarts >= startsBeforeFailed;
+    return {
+      qualifier: this.qualifier,
+      requested: this.#requested,
+      available,
+      status: failed ? 'FAILED' : available >= this.#requested ? 'READY' : 'IN_PROGRESS',
+      reason: failed ? this.#reason : null,
+      lastModified: isoTime(this.#modifiedMs),
+    };
+  }
+
+  /** A new number, or the same one again after a failure. */
+  resize(requested: number): void {
+    this.#requested = requested;
+    this.#modifiedMs = this.#clock.wallMs();
+    this.#failedStarts = 0;
+    this.#reason = null;
+    const surplus = this.instances.size - requested;
+    // Those that are still starting or idle go; a busy one finishes and goes at `keeps`.
+    const spare = [...this.instances].filter((instance) => !inUse(instance));
+    for (const instance of spare.slice(0, Math.max(0, surplus))) instance.end();
+    this.#fill();
+  }
+
+  /** Called when one of its instances is idle; ends it and says false when it is not wanted any longer. */
+  keeps(instance: Instance): boolean {
+    const wanted =
+      !this.#closed && this.instances.has(instance) && this.instances.size <= this.#requested;
+    if (!wanted) instance.end();
+    return wanted;
+  }
+
+  /** Called when one of its instances is gone. */
+  died(instance: Instance): void {
+    this.instances.delete(instance);
+    this.#fill();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const instance of this.instances) if (!inUse(instance)) instance.end();
+  }
+
+  #fill(): void {
+    const starting = () => [...this.instances].filter((i) => i.state === 'starting').length;
+    while (
+      !this.#closed &&
+      this.#failedStarts < startsBeforeFailed &&
+      this.instances.size < this.#requested &&
+      starting() < this.#atOnce
+    ) {
+      this.#watch(this.#start());
+    }
+  }
+
+  async #watch(instance: Instance): Promise<void> {
+    this.instances.add(instance);
+    const error = await instance.started;
+    if (error === null) {
+      this.#failedStarts = 0;
+      this.#fill();
+      this.#onReady(instance);
+    } else if (!instance.told) {
+      this.#failedStarts += 1;
+      this.#reason = `FUNCTION_ERROR_INIT_FAILURE: ${error.errorType}: ${error.errorMessage}`;
+    }
+  }
+}
+
+function isUp(instance: Instance): boolean {
+  return instance.state === 'idle' || inUse(instance);
+}
+
+function inUse(instance: Instance): boolean {
+  return instance.state === 'busy' || instance.state === 'claimed';
+}

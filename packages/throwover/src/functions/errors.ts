@@ -1,0 +1,47 @@
+import { defineErrors } from '../kernel/kernel.ts';
+
+export const functionErrors = defineErrors({
+  'functions-unreachable': {
+    disposition: 'retry',
+    notLost:
+      'The functions run on as they are; whether the last request took effect is looked up again.',
+    remedy:
+      'Check that this machine reaches the Lambda API of the region that is named (network, endpoint, DNS), then `throwover resume`.',
+  },
+  'functions-denied': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Give throwover credentials that may read the function, the account settings and put, get and delete its provisioned concurrency: see `aws sts get-caller-identity`.',
+  },
+  'functions-missing': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Deploy the function and its alias to the region that is named, or correct `functions` in throwover.yaml: see `aws lambda list-aliases`.',
+  },
+  'functions-refused': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed by this request.',
+    remedy: 'Read what Lambda answered, correct it, and run `throwover check`.',
+  },
+  'functions-quota': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed; the active region goes on as it was.',
+    remedy:
+      'Ask AWS for a higher "Concurrent executions" quota in the region that is named (Service Quotas, L-B99A9384), raise the function\'s reserved concurrency, or lower `functions.warm`.',
+  },
+  'functions-provision-failed': {
+    disposition: 'stop',
+    notLost:
+      'Traffic has not moved; the capacity that was asked for is released when the run ends.',
+    remedy:
+      'Read the reason and the log of the function in that region: its start fails there. `aws lambda get-provisioned-concurrency-config` shows the state.',
+  },
+  'functions-differ': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Deploy the same version with the same settings to both regions, or accept the difference with `--override different-functions`.',
+  },
+});

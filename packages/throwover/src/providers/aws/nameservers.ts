@@ -1,0 +1,45 @@
+import { Resolver } from 'node:dns/promises';
+import type { DnsRecord } from '../../traffic/dns.ts';
+import { trafficErrors } from '../../traffic/errors.ts';
+
+/** Longest wait for one answer of a name server, ms, and how often it is asked. */
+const queryTimeoutMs = 1_000;
+const queryTries = 2;
+
+/**
+ * What the authoritative servers answer, asked one by one over DNS.
+ *
+ * Servers that disagree give the union, and one that has nothing gives nothing: neither is equal to
+ * what was written, so a change that only some of them serve is not taken for done.
+ */
+export async function askNameservers(
+  nameservers: readonly string[],
+  record: Pick<DnsRecord, 'name' | 'type'>,
+): Promise<readonly string[]> {
+  const answers = await Promise.all(nameservers.map((server) => ask(server, record)));
+  if (answers.some((values) => values.length === 0)) return [];
+  return [...new Set(answers.flat())].sort();
+}
+
+async function ask(
+  server: string,
+  { name, type }: Pick<DnsRecord, 'name' | 'type'>,
+): Promise<readonly string[]> {
+  const resolver = new Resolver({ timeout: queryTimeoutMs, tries: queryTries });
+  resolver.setServers([server]);
+  try {
+    switch (type) {
+      case 'A':
+        return await resolver.resolve4(name);
+      case 'AAAA':
+        return await resolver.resolve6(name);
+      case 'CNAME':
+        return await resolver.resolveCname(name);
+    }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENODATA' || code === 'ENOTFOUND') return [];
+    const message = `${server} does not answer for ${name}: ${String(code ?? error)}`;
+    throw trafficErrors.make('dns-unreachable', message, { server, name, type }, error);
+  }
+}

@@ -1,0 +1,60 @@
+import type { RequestListener } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { type ErrorJson, isThrowoverError } from '../kernel/kernel.ts';
+import type { DoorMode, DoorStatus } from './door.ts';
+import { doorCommandSchema } from './door-wire.ts';
+import { trafficErrors } from './errors.ts';
+
+/** A command is a few hundred bytes. */
+const maxCommandBytes = 16 * 1024;
+
+const statusOf: Readonly<Record<string, 400 | 409>> = {
+  'door-refused': 409,
+  'door-wrong-region': 409,
+  'door-bad-command': 400,
+};
+
+/** What the control plane may do with a door in this process. */
+export interface DoorControl {
+  readonly region: string;
+  status(): DoorStatus;
+  /** Resolves when the mode is in force and durable. Refuses an older epoch, or an older token in the same one. */
+  set(mode: DoorMode, token: number): Promise<DoorStatus>;
+}
+
+/**
+ * The door's control interface, for `http.createServer`: GET /v1/door answers its status; PUT /v1/door
+ * takes `{region, mode, token}`. Errors are `ErrorJson`. For the control plane's network only: whoever
+ * reaches it can move traffic.
+ */
+export function createDoorAdmin(edge: DoorControl): RequestListener {
+  const app = new Hono();
+  app.get('/v1/door', (c) => c.json(edge.status()));
+  app.put('/v1/door', bodyLimit({ maxSize: maxCommandBytes }), async (c) => {
+    const body = await c.req.json().catch(() => undefined);
+    const command = doorCommandSchema.safeParse(body);
+    if (!command.success) {
+      throw trafficErrors.make('door-bad-command', command.error.message, {
+        issues: command.error.issues,
+      });
+    }
+    const { region, mode, token } = command.data;
+    if (region !== edge.region) {
+      const message = `this is the door of ${edge.region}, not of ${region}`;
+      throw trafficErrors.make('door-wrong-region', message, {
+        region: edge.region,
+        asked: region,
+      });
+    }
+    return c.json(await edge.set(mode, token));
+  });
+  app.onError((error, c) => {
+    if (isThrowoverError(error))
+      return c.json<ErrorJson>(error.toJSON(), statusOf[error.code] ?? 500);
+    throw error;
+  });
+  const listener = getRequestListener(app.fetch);
+  return (req, res) => void listener(req, res);
+}

@@ -1,0 +1,70 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import type { DoorMode } from './door.ts';
+import { doorModeSchema } from './door-wire.ts';
+import { trafficErrors } from './errors.ts';
+
+/**
+ * What a door remembers across a crash: its last durable mode, and the newest right to command it.
+ * A hold is never written down as a mode: a door that starts again must not be closed.
+ */
+export interface DoorState {
+  readonly mode: Exclude<DoorMode, { mode: 'hold' }>;
+  /** Highest epoch seen in a command, and the highest token within it. */
+  readonly epoch: number;
+  readonly token: number;
+}
+
+const schema = z.strictObject({
+  mode: doorModeSchema,
+  epoch: z.int().min(0),
+  token: z.int().min(0),
+});
+
+/** `null` when there is no file yet. */
+export async function loadDoorState(file: string): Promise<DoorState | null> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw trafficErrors.make('door-state-damaged', `cannot read ${file}`, { file }, error);
+  }
+  try {
+    const { mode, ...rest } = schema.parse(JSON.parse(text));
+    if (mode.mode === 'hold') throw new TypeError('a hold is not a durable mode');
+    return { mode, ...rest };
+  } catch (error) {
+    throw trafficErrors.make(
+      'door-state-damaged',
+      `${file} is not the state of a door`,
+      { file },
+      error,
+    );
+  }
+}
+
+/** Durable when it resolves: written beside, synced, renamed, and the directory synced. */
+export async function saveDoorState(file: string, state: DoorState): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    const fresh = `${file}.new`;
+    const handle = await open(fresh, 'w', 0o600);
+    try {
+      await handle.writeFile(JSON.stringify(state));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(fresh, file);
+    const directory = await open(dirname(file), 'r');
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  } catch (error) {
+    throw trafficErrors.make('door-state-unwritable', `cannot write ${file}`, { file }, error);
+  }
+}

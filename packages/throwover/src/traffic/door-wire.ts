@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import type { DoorMode, DoorStatus } from './door.ts';
+
+/** Longest hold that a door accepts, ms: clients and balancers give up after 30 to 60 s. */
+const longestHoldMs = 30_000;
+
+const epoch = z.int().min(0);
+const name = z.string().min(1).max(100);
+
+/** What PUT /v1/door may ask for. */
+export const doorModeSchema: z.ZodType<DoorMode> = z.discriminatedUnion('mode', [
+  z.strictObject({ mode: z.literal('serve'), epoch }),
+  z.strictObject({
+    mode: z.literal('hold'),
+    epoch,
+    maxMs: z.number().positive().max(longestHoldMs),
+  }),
+  z.strictObject({
+    mode: z.literal('forward'),
+    epoch,
+    region: name,
+    url: z.url({ protocol: /^https?$/ }),
+  }),
+]);
+
+/** Body of PUT /v1/door. It names the region that is meant, so that a wrong address changes nothing. */
+export const doorCommandSchema = z.strictObject({
+  region: name,
+  mode: doorModeSchema,
+  token: z.int().min(0),
+});
+
+const count = z.int().min(0);
+
+/** Answer of GET and PUT /v1/door. */
+export const doorStatusSchema: z.ZodType<DoorStatus> = z.object({
+  region: name,
+  current: doorModeSchema,
+  inFlight: count,
+  held: count,
+  served: count,
+  forwarded: count,
+  refused: count,
+  peakConcurrency: count,
+});

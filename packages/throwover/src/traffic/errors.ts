@@ -1,0 +1,121 @@
+import { defineErrors } from '../kernel/kernel.ts';
+
+export const trafficErrors = defineErrors({
+  'dns-lost-race': {
+    disposition: 'stop',
+    notLost:
+      'Nothing was overwritten: the record says what somebody else wrote, and still answers.',
+    remedy:
+      'Another run or a person changed the record. Look at `throwover runs`, read the record, and plan again.',
+  },
+  'dns-empty-answer': {
+    disposition: 'stop',
+    notLost: 'Nothing was sent: the record still says what it said.',
+    remedy: 'Give the region at least one address in throwover.yaml: `regions.NAME.addresses`.',
+  },
+  'dns-unreachable': {
+    disposition: 'retry',
+    notLost:
+      'Whether the last change was made is unknown; it is looked at again before anything is repeated.',
+    remedy:
+      'See whether the DNS provider and its name servers answer from here: endpoint, network, credentials. `throwover resume` goes on.',
+  },
+  'dns-refused': {
+    disposition: 'stop',
+    notLost: 'The provider changed nothing: the record still says what it said.',
+    remedy:
+      "Read the provider's words above: most often a missing permission (route53:ChangeResourceRecordSets, route53:ListResourceRecordSets), a wrong zone id, or a value that does not fit the type.",
+  },
+  'dns-record-missing': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Create the record in the zone first, or correct `traffic.name`, `traffic.type` and `traffic.zoneId` in throwover.yaml.',
+  },
+  'dns-record-foreign': {
+    disposition: 'stop',
+    notLost:
+      'Nothing was changed: a record without our generation beside it is not ours to change.',
+    remedy:
+      'Adopt the record once (it writes the TXT record `_throwover.NAME`). A weighted, latency or alias record must become a plain one first.',
+  },
+  'dns-points-elsewhere': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'See which region is active with `throwover check`; correct the direction of the run, or accept it with `--override dns-points-elsewhere`.',
+  },
+  'door-unreachable': {
+    disposition: 'retry',
+    notLost: 'A door keeps its last mode without us, and a hold ends by itself.',
+    remedy:
+      "See whether the door's process runs and whether its admin address (`regions.NAME.door.admin`) is reachable from here.",
+  },
+  'door-refused': {
+    disposition: 'stop',
+    notLost: 'The door stays in the mode that the newer controller gave it.',
+    remedy:
+      'A newer epoch or controller has commanded this door. Look at `throwover runs`; leave this run.',
+  },
+  'door-wrong-region': {
+    disposition: 'stop',
+    notLost: 'The door was not changed.',
+    remedy:
+      'The admin address belongs to the door of another region: correct `regions.NAME.door.admin`.',
+  },
+  'door-bad-command': {
+    disposition: 'stop',
+    notLost: 'The door was not changed.',
+    remedy:
+      'Run the same version of throwover on both sides; see the expected shape in the evidence.',
+  },
+  'door-state-unwritable': {
+    disposition: 'page',
+    notLost: 'The door goes on in the mode that it had, and serves.',
+    remedy:
+      "Free disk space or repair the permissions of the door's state file, then `throwover resume`.",
+  },
+  'door-state-damaged': {
+    disposition: 'page',
+    notLost: 'Nothing was served in a wrong mode: the door did not start.',
+    remedy:
+      'Look at the state file that is named. If the region is active, move the file away and start the door again.',
+  },
+  'door-held-too-long': {
+    disposition: 'retry',
+    notLost: 'The request was not handed to the application.',
+    remedy: 'Send it again after the seconds in Retry-After.',
+  },
+  'door-full': {
+    disposition: 'retry',
+    notLost: 'The request was not handed to the application.',
+    remedy: 'Send it again after the seconds in Retry-After.',
+  },
+  'door-closing': {
+    disposition: 'retry',
+    notLost: 'The request was not handed to the application.',
+    remedy: 'Send it again on a new connection.',
+  },
+  'door-no-upstream': {
+    disposition: 'retry',
+    notLost: 'The request was not sent to the active region.',
+    remedy: 'Send it again after the seconds in Retry-After; better: look the name up again.',
+  },
+  'door-upstream-failed': {
+    disposition: 'retry',
+    notLost: 'Whether the active region carried the request out is unknown.',
+    remedy: 'Send it again with the same idempotency key.',
+  },
+  'door-loop': {
+    disposition: 'page',
+    notLost: 'The request was not handed to an application.',
+    remedy:
+      'Two doors forward to each other. See `throwover check` and set the door of the active region to serve.',
+  },
+  'door-upgrade': {
+    disposition: 'retry',
+    notLost: 'No connection was upgraded.',
+    remedy:
+      'Look the name up again and connect to the active region: this door forwards plain requests only.',
+  },
+});
