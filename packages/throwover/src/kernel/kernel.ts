@@ -2,6 +2,7 @@
  * Knows no domain: time, dice, ids, errors, durations, quantiles.
  * Raw `Date`, `setTimeout`, `Math.random` stand in this folder alone.
  */
+export { canonicalJson } from './canonical-json.ts';
 export { type Clock, isoTime, systemClock } from './clock.ts';
 export {
   type Duration,

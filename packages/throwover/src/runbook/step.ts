@@ -53,7 +53,7 @@ export interface Step {
   readonly pollMs: number;
   /** True for the step from which on the run can only go forward: once its intent is journaled. */
   readonly noReturn?: true;
-  /** Takes the effect back when the run ends before its point of no return; or says why that is not needed. */
+  /** Takes the effect back when the run ends before its point of no return; or says why that is not needed. Safe to repeat, as `act` is. */
   readonly undo: ((context: StepContext) => Promise<void>) | { readonly none: string };
   observe(context: StepContext): Promise<Observation>;
   act(context: StepContext): Promise<void>;

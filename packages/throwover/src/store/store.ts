@@ -9,7 +9,8 @@ import type { DurationKind, ErrorJson, Evidence } from '../kernel/kernel.ts';
  *
  * Errors (catalogue in store/errors.ts): `store-away` (no answer; unknown whether it happened; safe to
  * repeat), `run-in-progress`, `run-lost` (token is not the newest), `epoch-moved`, `no-such-run`,
- * `no-such-service`, `journal-damaged`.
+ * `no-such-service`, `no-such-service-region`, `run-ended`, `seq-conflict`, `record-too-large`,
+ * `journal-full`, `journal-damaged`, `store-disk-full`, `store-stopped`.
  */
 export interface Store {
   /** Registers a service with its first epoch; the same call again changes nothing. */

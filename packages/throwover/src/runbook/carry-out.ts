@@ -1,0 +1,195 @@
+import { isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import { abortable } from './abortable.ts';
+import { type Controller, contextOf, Interrupted, openWindow, timeIsOver } from './controller.ts';
+import { runbookErrors } from './errors.ts';
+import { JournalFailure } from './journal.ts';
+import { look } from './observe.ts';
+import { maxRepeats, pauseBeforeRepeatMs } from './repeats.ts';
+import type { Observation, Step, StepContext } from './step.ts';
+
+/**
+ * How long an act that was interrupted may take to end, ms: the longest deadline of a command to a
+ * process beside a database is 15 s. Undoing while it still works would race with it.
+ */
+const settleGraceMs = 20_000;
+
+/** How a step ended. `settled`: nothing of it works any more, so that it may be undone. */
+export type StepEnd =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly error: ThrowoverError; readonly settled: boolean }
+  | { readonly kind: 'stopped'; readonly settled: boolean };
+
+type Known = Exclude<Observation, { state: 'unknown' }>;
+
+/**
+ * One step forward: observe; if the desired state holds, journal the outcome. Else journal the intent,
+ * act, observe until it holds, journal the outcome.
+ *
+ * The first look runs while the record of the step before is on its way to the store; an act never
+ * does. The outcome's record is on its way when this resolves.
+ * Throws `Interrupted` (lost, leave) or `JournalFailure`: then nothing more may be done.
+ */
+export async function carryOut(controller: Controller, step: Step): Promise<StepEnd> {
+  const { clock, journal, progress, emit } = controller;
+  const startedMs = clock.monotonicMs();
+  const window = openWindow(controller, { timeoutMs: step.timeoutMs, stoppable: true });
+  const attempt = new Attempt(controller, step, window.signal);
+  try {
+    let seen = await attempt.untilKnown();
+    if (seen.state === 'pending') {
+      const { evidence: observed } = seen;
+      // An intent of an earlier controller still holds; this step is then the first of this controller.
+      if (!progress.hasIntent(step.name)) {
+        await journal.append({ type: 'intent', step: step.name, observed });
+      }
+      seen = await attempt.converge();
+    }
+    if (seen.state !== 'done')
+      throw seen.state === 'refused' ? seen.error : new Error('no outcome');
+    const outcome = {
+      step: step.name,
+      result: progress.hasIntent(step.name) ? 'acted' : 'already-done',
+      evidence: seen.evidence,
+      durationMs: clock.monotonicMs() - startedMs,
+      kind: step.waits,
+    } as const;
+    void journal.append({ type: 'outcome', ...outcome }).catch(() => {});
+    emit({ type: 'step-done', ...outcome });
+    return { kind: 'done' };
+  } catch (error) {
+    if (error instanceof JournalFailure) throw error;
+    if (error instanceof Interrupted) {
+      emit({ type: 'step-interrupted', step: step.name });
+      if (error.why !== 'stop') throw error;
+      return { kind: 'stopped', settled: await attempt.settled() };
+    }
+    const settled = await attempt.settled();
+    const failure = attempt.failureOf(error);
+    const durationMs = clock.monotonicMs() - startedMs;
+    await journal.append({
+      type: 'step-failed',
+      step: step.name,
+      error: failure.toJSON(),
+      durationMs,
+    });
+    emit({ type: 'step-failed', step: step.name, error: failure, durationMs });
+    return { kind: 'failed', error: failure, settled };
+  } finally {
+    window.close();
+  }
+}
+
+/** The looks and acts of one step within its window. */
+class Attempt {
+  readonly #controller: Controller;
+  readonly #step: Step;
+  readonly #signal: AbortSignal;
+  readonly #context: StepContext;
+  #last: Observation | null = null;
+  #working: Promise<void> | null = null;
+
+  constructor(controller: Controller, step: Step, signal: AbortSignal) {
+    this.#controller = controller;
+    this.#step = step;
+    this.#signal = signal;
+    this.#context = contextOf(controller, step, signal);
+  }
+
+  /** Acts, and looks until the desired state holds or is refused; an act that failed is repeated only when a look says that it is still needed. */
+  async converge(): Promise<Known> {
+    for (let repeats = 0; ; repeats++) {
+      const failure = await this.#act();
+      const seen = await this.#lookUntil(
+        ({ state }) => state !== 'unknown' && (state !== 'pending' || failure !== null),
+      );
+      if (seen.state !== 'pending' || failure === null) return seen;
+      if (failure.disposition !== 'retry' || repeats >= maxRepeats) throw failure;
+      await this.#controller.clock.sleep(pauseBeforeRepeatMs(repeats), this.#signal);
+      const again = await this.untilKnown();
+      if (again.state !== 'pending') return again;
+    }
+  }
+
+  untilKnown(): Promise<Known> {
+    return this.#lookUntil(({ state }) => state !== 'unknown');
+  }
+
+  /** Waits for an act that was interrupted; false when it does not end in time. */
+  async settled(): Promise<boolean> {
+    if (this.#working === null) return true;
+    const { clock, ended } = this.#controller;
+    const done = new AbortController();
+    const late = clock.sleep(settleGraceMs, done.signal).then(() => false);
+    const ends = this.#working.then(
+      () => true,
+      () => true,
+    );
+    try {
+      return await abortable(Promise.race([ends, late]), ended);
+    } finally {
+      done.abort();
+    }
+  }
+
+  failureOf(error: unknown): ThrowoverError {
+    const { name, timeoutMs } = this.#step;
+    if (error === timeIsOver) {
+      const last = this.#last;
+      const what = last === null ? 'nothing was seen' : `last seen ${last.state}`;
+      return runbookErrors.make(
+        'step-timed-out',
+        `${name} did not hold within ${timeoutMs} ms; ${what}${last && 'error' in last ? `: ${last.error.message}` : ''}`,
+        { step: name, timeoutMs, last: seenEvidence(last) },
+      );
+    }
+    if (isThrowoverError(error)) return error;
+    const message = error instanceof Error ? error.message : String(error);
+    const stack = error instanceof Error ? error.stack : undefined;
+    return runbookErrors.make('step-threw', `${name}: ${message}`, { step: name, stack }, error);
+  }
+
+  /** Null when the act ended well; its error when it failed in a way that a look may mend. */
+  async #act(): Promise<ThrowoverError | null> {
+    this.#signal.throwIfAborted();
+    this.#controller.mustHold();
+    const working = this.#step.act(this.#context);
+    this.#working = working;
+    try {
+      await abortable(working, this.#signal);
+      this.#working = null;
+      return null;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      this.#working = null;
+      if (isThrowoverError(error)) return error;
+      throw error;
+    }
+  }
+
+  async #lookUntil(enough: (seen: Observation) => boolean): Promise<Known> {
+    const { clock } = this.#controller;
+    for (;;) {
+      const seen = await abortable(
+        look(() => this.#step.observe(this.#context)),
+        this.#signal,
+      );
+      this.#report(seen);
+      if (seen.state !== 'unknown' && enough(seen)) return seen;
+      await clock.sleep(this.#step.pollMs, this.#signal);
+    }
+  }
+
+  #report(seen: Observation): void {
+    const changed = this.#last?.state !== seen.state;
+    this.#last = seen;
+    if (!changed) return;
+    const { state } = seen;
+    const evidence = seenEvidence(seen);
+    this.#controller.emit({ type: 'step-observed', step: this.#step.name, state, evidence });
+  }
+}
+
+function seenEvidence(seen: Observation | null): Readonly<Record<string, unknown>> {
+  if (seen === null) return {};
+  return 'error' in seen ? { ...seen.error.toJSON() } : seen.evidence;
+}

@@ -1,0 +1,81 @@
+import { defineErrors } from '../kernel/kernel.ts';
+
+export const runbookErrors = defineErrors({
+  'guard-no-answer': {
+    disposition: 'wait',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'What the guard looks at does not answer: `throwover check` names it. Mend it, then plan again.',
+  },
+  'plan-refused': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Bring about what each refusal asks for and plan again; or accept one by its name with `--override NAME`.',
+  },
+  'override-unknown': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy: 'Give only the overrides that `throwover plan` names; today’s plan needs no other.',
+  },
+  'digest-mismatch': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'The plan is another one than was approved: read `throwover plan` and approve the digest that it shows now.',
+  },
+  'steps-differ': {
+    disposition: 'page',
+    notLost: 'Nothing was changed by this controller; the run stays open.',
+    remedy: 'Resume with the throwover version and the throwover.yaml that the run began with.',
+  },
+  'step-timed-out': {
+    disposition: 'page',
+    notLost: 'The step’s intent is in the journal; what it reached is observed again on resume.',
+    remedy:
+      'See in `throwover show RUN` what was last observed, and look at that part of the service.',
+  },
+  'step-threw': {
+    disposition: 'stop',
+    notLost: 'The step’s intent is in the journal; what it reached is observed again on resume.',
+    remedy:
+      'This is a mistake in the step itself: report it with the output of `throwover show RUN`.',
+  },
+  'act-unsettled': {
+    disposition: 'page',
+    notLost: 'The journal names the step; the run stays open.',
+    remedy:
+      '`throwover resume RUN` once nothing of this controller runs any more: it goes on with a newer token.',
+  },
+  'stop-requested': {
+    disposition: 'stop',
+    notLost: 'What the run had changed was taken back.',
+    remedy: 'Plan again when it suits.',
+  },
+  'never-mandated': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy: 'Plan again, and approve the plan.',
+  },
+  'undo-failed': {
+    disposition: 'page',
+    notLost: 'The run stays open, so that what is still changed is not forgotten.',
+    remedy: 'Mend what the error names, then `throwover resume RUN`: it goes on undoing.',
+  },
+  'run-left-open': {
+    disposition: 'page',
+    notLost:
+      'The journal says how far the run came; it is past its point of no return and can only go forward.',
+    remedy: 'Mend what the error names, then `throwover resume RUN`.',
+  },
+  'run-left': {
+    disposition: 'page',
+    notLost: 'The journal says how far the run came; it stays open.',
+    remedy: '`throwover resume RUN`.',
+  },
+  'lease-expired': {
+    disposition: 'page',
+    notLost: 'The journal says how far the run came; it stays open.',
+    remedy: 'See that `throwover serve` answers, then `throwover resume RUN`.',
+  },
+});

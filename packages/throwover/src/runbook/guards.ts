@@ -1,0 +1,56 @@
+import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import { abortable } from './abortable.ts';
+import { runbookErrors } from './errors.ts';
+import type { GuardResult } from './plan.ts';
+import type { Guard, Refusal } from './step.ts';
+
+/** Longest time that a guard may look, ms: it reads states, and each read has a deadline of a few seconds. */
+const guardTimeoutMs = 15_000;
+
+/**
+ * Asks every guard, at once. A guard that fails or does not answer refuses, and nobody may override
+ * that: what could not be seen does not count as well.
+ */
+export function checkGuards(options: {
+  guards: readonly Guard[];
+  clock: Clock;
+  signal: AbortSignal;
+}): Promise<readonly GuardResult[]> {
+  const { guards, clock, signal } = options;
+  return Promise.all(
+    guards.map(async (guard) => {
+      const refusals = await ask(guard, clock, signal);
+      return {
+        name: guard.name,
+        title: guard.title,
+        refusals: refusals.map(({ error, override }) => ({ error: error.toJSON(), override })),
+      };
+    }),
+  );
+}
+
+async function ask(guard: Guard, clock: Clock, signal: AbortSignal): Promise<readonly Refusal[]> {
+  const late = new AbortController();
+  const answered = new AbortController();
+  clock.sleep(guardTimeoutMs, answered.signal).then(
+    () => late.abort(noAnswer(guard)),
+    () => {},
+  );
+  const either = AbortSignal.any([signal, late.signal]);
+  try {
+    return await abortable(guard.check({ clock, signal: either }), either);
+  } catch (error) {
+    if (signal.aborted || !isThrowoverError(error)) throw error;
+    return [{ error, override: null }];
+  } finally {
+    answered.abort();
+  }
+}
+
+function noAnswer({ name }: Guard) {
+  return runbookErrors.make(
+    'guard-no-answer',
+    `guard ${name} did not answer within ${guardTimeoutMs / 1000} s`,
+    { guard: name, timeoutMs: guardTimeoutMs },
+  );
+}

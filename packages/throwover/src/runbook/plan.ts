@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { canonicalJson, type DurationKind, type ErrorJson } from '../kernel/kernel.ts';
+import { storeErrors } from '../store/errors.ts';
+import { errorSchema } from '../store/wire.ts';
+import { runbookErrors } from './errors.ts';
+import type { Step } from './step.ts';
+
+/** A step as the plan shows it. */
+export interface PlanStep {
+  readonly name: string;
+  readonly title: string;
+  readonly waits: DurationKind;
+  readonly timeoutMs: number;
+  readonly noReturn: boolean;
+  /** `yes`, or why nothing has to be taken back. */
+  readonly undo: 'yes' | { readonly none: string };
+}
+
+/** What one guard said. No refusals: it lets the plan through. */
+export interface GuardResult {
+  readonly name: string;
+  readonly title: string;
+  readonly refusals: readonly { readonly error: ErrorJson; readonly override: string | null }[];
+}
+
+/** A runbook applied to today's facts, as data: what the operator reads, what the store keeps, what resume is held against. */
+export interface Plan {
+  readonly version: 1;
+  readonly service: string;
+  readonly kind: string;
+  readonly from: string;
+  readonly to: string;
+  /** Epoch that must still be current when the run begins. */
+  readonly epoch: number;
+  readonly steps: readonly PlanStep[];
+  readonly guards: readonly GuardResult[];
+  /** What was seen when the plan was made (lag, sizes, expected durations); volatile, for people. */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+const planSchema: z.ZodType<Plan> = z.object({
+  version: z.literal(1),
+  service: z.string(),
+  kind: z.string(),
+  from: z.string(),
+  to: z.string(),
+  epoch: z.int(),
+  steps: z.array(
+    z.object({
+      name: z.string(),
+      title: z.string(),
+      waits: z.enum(['machine', 'scaled']),
+      timeoutMs: z.number(),
+      noReturn: z.boolean(),
+      undo: z.union([z.literal('yes'), z.object({ none: z.string() })]),
+    }),
+  ),
+  guards: z.array(
+    z.object({
+      name: z.string(),
+      title: z.string(),
+      refusals: z.array(z.object({ error: errorSchema, override: z.string().nullable() })),
+    }),
+  ),
+  facts: z.record(z.string(), z.unknown()),
+});
+
+/** Pure: the same input gives the same plan. Two steps of one name are a bug of the runbook. */
+export function makePlan(
+  input: Omit<Plan, 'version' | 'steps'> & { readonly steps: readonly Step[] },
+): Plan {
+  const names = new Set<string>();
+  for (const { name } of input.steps) {
+    if (names.has(name)) throw new Error(`two steps are named ${name}`);
+    names.add(name);
+  }
+  return { version: 1, ...input, steps: input.steps.map(planStep) };
+}
+
+/**
+ * Identifies what an operator approves: sha256, in hex, of service, kind, regions, epoch, every step
+ * with its bounds, and which guards refused with which code and override. Not in it: facts, and what
+ * the refusals measured, which differ from one second to the next.
+ */
+export function planDigest(plan: Plan): string {
+  const { facts: _volatile, guards, ...rest } = plan;
+  const verdicts = guards.map(({ name, refusals }) => ({
+    name,
+    refusals: refusals.map(({ error, override }) => ({ code: error.code, override })),
+  }));
+  return createHash('sha256')
+    .update(canonicalJson({ ...rest, guards: verdicts }))
+    .digest('hex');
+}
+
+/** The plan that a run was begun with, as the store keeps it. */
+export function storedPlan(run: { runId: string; plan: unknown; planDigest: string }): Plan {
+  const plan = planSchema.safeParse(run.plan);
+  if (plan.success && planDigest(plan.data) === run.planDigest) return plan.data;
+  throw storeErrors.make(
+    'journal-damaged',
+    `the plan of run ${run.runId} is not the one that its digest was made of`,
+    { runId: run.runId, planDigest: run.planDigest },
+  );
+}
+
+/**
+ * The steps at hand are those of the plan: same names in the same order, same point of no return.
+ * Prevents a run that is resumed with another runbook than it was begun with. Timeouts may differ:
+ * a longer one may be what a resumed run needs.
+ */
+export function mustMatch(plan: Plan, steps: readonly Step[]): void {
+  const shape = (list: readonly { name: string; noReturn?: boolean }[]) =>
+    list.map(({ name, noReturn }) => (noReturn ? `${name}!` : name));
+  const planned = shape(plan.steps);
+  const given = shape(steps);
+  if (planned.join() === given.join()) return;
+  throw runbookErrors.make('steps-differ', 'the steps at hand are not those of the plan', {
+    planned,
+    given,
+  });
+}
+
+function planStep({ name, title, waits, timeoutMs, noReturn, undo }: Step): PlanStep {
+  return {
+    name,
+    title,
+    waits,
+    timeoutMs,
+    noReturn: noReturn === true,
+    undo: typeof undo === 'function' ? 'yes' : { none: undo.none },
+  };
+}

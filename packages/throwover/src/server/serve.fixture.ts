@@ -1,0 +1,7 @@
+/** `throwover serve` as a process of its own, for tests that kill it: argument `{"port","dataDir"}`, then `{"url"}` on stdout. */
+import { systemClock } from '../kernel/kernel.ts';
+import { startServe } from './serve.ts';
+
+const { port, dataDir } = JSON.parse(String(process.argv[2]));
+const { url } = await startServe({ host: '127.0.0.1', port, dataDir, clock: systemClock });
+process.stdout.write(`${JSON.stringify({ url })}\n`);

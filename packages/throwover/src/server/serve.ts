@@ -1,0 +1,164 @@
+import type { Server } from 'node:http';
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import {
+  type Clock,
+  type Disposition,
+  isThrowoverError,
+  type Random,
+  systemRandom,
+  type ThrowoverError,
+} from '../kernel/kernel.ts';
+import { storeErrors } from '../store/errors.ts';
+import { maxBodyBytes } from '../store/limits.ts';
+import { openSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-store.ts';
+import type { Store } from '../store/store.ts';
+import { type Call, callNames, calls } from '../store/wire.ts';
+import { serverErrors } from './errors.ts';
+
+/** How long an idle connection of a controller is kept, ms: a step may take minutes, and a new connection costs a round trip. */
+const keepAliveMs = 600_000;
+
+/** How long calls in flight may go on when the server ends, ms; a call takes a few. */
+const closeGraceMs = 2_000;
+
+export interface RunningServer {
+  /** Base URL; it tells the port when `port` was 0. */
+  readonly url: string;
+  /** Takes no new calls, answers those in flight, gives the port and the directory free. */
+  close(): Promise<void>;
+}
+
+/**
+ * `throwover serve`: the store in `dataDir`, for the controllers of all services (store/wire.ts).
+ *
+ * It is control plane: while it is away no run begins or goes on, and nothing else suffers (A5).
+ * Throws `port-taken`, `listen-failed`, or what opening the store throws; then nothing is left running.
+ */
+export async function startServe(options: {
+  host: string;
+  port: number;
+  dataDir: string;
+  clock: Clock;
+  random?: Random;
+}): Promise<RunningServer> {
+  const { host, port, dataDir, clock, random = systemRandom } = options;
+  const store = openSqliteStore({ dataDir, clock, random });
+  try {
+    const server = createAdaptorServer({ fetch: createApp(store).fetch }) as Server;
+    server.keepAliveTimeout = keepAliveMs;
+    const url = await listen(server, host, port);
+    return {
+      url,
+      close: async () => {
+        await closeServer(server, clock);
+        store.close();
+      },
+    };
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+function createApp(store: SqliteStore): Hono {
+  const app = new Hono();
+  app.get('/healthz', (c) =>
+    store.failure === null
+      ? c.json({ status: 'healthy' })
+      : c.json({ status: 'unhealthy', error: store.failure }, 503),
+  );
+  app.use('/v1/*', bodyLimit({ maxSize: maxBodyBytes, onError: () => tooLarge() }));
+  for (const name of callNames) {
+    app.post(`/v1/store/${name}`, async (c) => {
+      const input = await inputOf(name, c.req);
+      const answer = await (store[name] as (input: unknown) => Promise<unknown>)(input);
+      return c.json(answer ?? null);
+    });
+  }
+  app.notFound((c) =>
+    refuse(storeErrors.make('bad-request', `no ${c.req.method} ${c.req.path} here`)),
+  );
+  app.onError((error) => {
+    if (isThrowoverError(error)) return refuse(error);
+    throw error;
+  });
+  return app;
+}
+
+/** A body that is not this call's is refused with its first mistake. JSON is demanded by name, so that no web page can post it unasked. */
+async function inputOf(
+  name: Call,
+  request: { header(name: string): string | undefined; text(): Promise<string> },
+): Promise<Parameters<Store[Call]>[0]> {
+  if (!request.header('content-type')?.startsWith('application/json')) {
+    throw storeErrors.make('bad-request', `${name}: the body must be application/json`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(await request.text());
+  } catch (error) {
+    throw storeErrors.make('bad-request', `${name}: the body is no JSON`, {}, error);
+  }
+  const input = calls[name].input.safeParse(json);
+  if (input.success) return input.data as Parameters<Store[Call]>[0];
+  const issues = input.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  throw storeErrors.make('bad-request', `${name}: ${issues[0]}`, { issues });
+}
+
+const statuses: Readonly<Record<Disposition, number>> = {
+  retry: 503,
+  wait: 409,
+  stop: 409,
+  page: 500,
+};
+
+function refuse(error: ThrowoverError): Response {
+  const status = error.code === 'bad-request' ? 400 : statuses[error.disposition];
+  return Response.json(error.toJSON(), { status });
+}
+
+function tooLarge(): Response {
+  return refuse(
+    storeErrors.make('record-too-large', `a body of more than ${maxBodyBytes} bytes`, {
+      maxBodyBytes,
+    }),
+  );
+}
+
+function listen(server: Server, host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE';
+      reject(
+        serverErrors.make(
+          taken ? 'port-taken' : 'listen-failed',
+          taken ? `${host}:${port} is taken` : `cannot listen on ${host}:${port}: ${error.message}`,
+          { host, port },
+          error,
+        ),
+      );
+    });
+    server.listen(port, host, () => {
+      const address = server.address();
+      const actual = typeof address === 'object' && address !== null ? address.port : port;
+      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${actual}`);
+    });
+  });
+}
+
+async function closeServer(server: Server, clock: Clock): Promise<void> {
+  const patience = new AbortController();
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections();
+  const cut = clock
+    .sleep(closeGraceMs, patience.signal)
+    .then(() => server.closeAllConnections())
+    .catch(() => {});
+  await closed;
+  patience.abort();
+  await cut;
+}

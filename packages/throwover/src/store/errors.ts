@@ -1,0 +1,104 @@
+import { defineErrors } from '../kernel/kernel.ts';
+
+export const storeErrors = defineErrors({
+  'store-away': {
+    disposition: 'retry',
+    notLost:
+      'Every record that the store acknowledged is on its disk; the last call may or may not have happened.',
+    remedy:
+      'Start `throwover serve` where it stands, or mend the way to it; then `throwover runs`, and `throwover resume RUN` for a run that has not ended.',
+  },
+  'store-in-use': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed; the process that has the store goes on.',
+    remedy: 'Use the `throwover serve` that is running already, or end it, or name another --data.',
+  },
+  'store-unusable': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Look at the path that is named: it must be a directory that this user may write to, with a store or nothing in it.',
+  },
+  'store-too-new': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed; the store was not touched.',
+    remedy: 'Run the newer throwover that wrote this store.',
+  },
+  'store-disk-full': {
+    disposition: 'wait',
+    notLost: 'Every record that was acknowledged is on disk; nothing of this one was kept.',
+    remedy: 'Free space on the disk of --data, then `throwover resume RUN`.',
+  },
+  'store-stopped': {
+    disposition: 'page',
+    notLost: 'Every record that was acknowledged was on disk before the failure.',
+    remedy:
+      'Look at the disk of --data (full, read-only, failing?), then start `throwover serve` again and `throwover resume RUN`.',
+  },
+  'journal-damaged': {
+    disposition: 'page',
+    notLost: 'The store changed nothing; the damaged file is as it was found.',
+    remedy:
+      'Stop `throwover serve`, copy its data directory away, restore it from a backup; then look at the real state with `throwover check` before any run.',
+  },
+  'run-in-progress': {
+    disposition: 'wait',
+    notLost: 'Nothing was changed; the other run goes on.',
+    remedy:
+      'See it with `throwover show RUN`. Wait for its end; if its controller is gone, `throwover resume RUN`.',
+  },
+  'run-lost': {
+    disposition: 'stop',
+    notLost:
+      'Everything up to the takeover is in the journal; the newer controller carries the run on.',
+    remedy: 'Leave this controller ended, and follow the run with `throwover show RUN`.',
+  },
+  'run-ended': {
+    disposition: 'stop',
+    notLost: 'The run is complete in the journal.',
+    remedy: 'See how it ended with `throwover show RUN`; make a new plan for the next run.',
+  },
+  'epoch-moved': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy: 'The active region changed since the plan was made: plan again.',
+  },
+  'no-such-run': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy: 'See which runs there are with `throwover runs`.',
+  },
+  'no-such-service': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy: 'Check `service:` in throwover.yaml; `throwover check` registers it with the store.',
+  },
+  'no-such-service-region': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy: 'Use the regions that throwover.yaml names; the active region must stay among them.',
+  },
+  'seq-conflict': {
+    disposition: 'stop',
+    notLost: 'The journal is as it was; nothing of this record was kept.',
+    remedy:
+      'Two writers or a repeated number: `throwover resume RUN` reads the journal and goes on from its end.',
+  },
+  'record-too-large': {
+    disposition: 'stop',
+    notLost: 'The journal is as it was; nothing of this record was kept.',
+    remedy:
+      'Let the step leave less evidence: names, counts and positions instead of whole answers.',
+  },
+  'journal-full': {
+    disposition: 'page',
+    notLost: 'Everything up to here is in the journal.',
+    remedy:
+      'The run was resumed far too often: see with `throwover show RUN` which step never holds.',
+  },
+  'bad-request': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy: 'Use a throwover of the same version as `throwover serve`.',
+  },
+});

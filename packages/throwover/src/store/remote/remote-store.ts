@@ -1,0 +1,138 @@
+import { Pool } from 'undici';
+import { type Clock, isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
+import { storeErrors } from '../errors.ts';
+import type { Store } from '../store.ts';
+import { type Call, calls, errorSchema } from '../wire.ts';
+
+/** Longest time for one attempt, ms: an append takes 1-5 ms on a store that is well. */
+const attemptTimeoutMs = 3_000;
+
+/** How long a call that is safe to repeat goes on being repeated, ms: `throwover serve` restarts in about one second. */
+const repeatForMs = 10_000;
+
+/** First pause between attempts, ms; doubled up to the longest. */
+const firstPauseMs = 20;
+const longestPauseMs = 500;
+
+/** One for the controller's steps, one for its renewals, so that neither waits for the other; two spare. */
+const connections = 4;
+
+/** Longest answer, bytes: a run of 10,000 records with their evidence. */
+const maxAnswerBytes = 64 * 1024 ** 2;
+
+/** Connection errors before anything was sent: the call did not happen, whatever it was. */
+const neverSent = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+export interface RemoteStore extends Store {
+  close(): Promise<void>;
+}
+
+/**
+ * The store of the `throwover serve` at `url`. Connections are kept alive.
+ *
+ * A call without an answer is sent again for up to 10 s where that is the same call (an append
+ * carries its sequence number); beginRun and takeRun only while nothing was sent. Then `store-away`.
+ * An error of the store arrives as the same ThrowoverError.
+ */
+export function createRemoteStore(options: { url: string; clock: Clock }): RemoteStore {
+  const { clock } = options;
+  const origin = new URL(options.url).origin;
+  const pool = new Pool(origin, { connections, pipelining: 1 });
+
+  const call = async <Name extends Call>(
+    name: Name,
+    input: Parameters<Store[Name]>[0],
+  ): Promise<Awaited<ReturnType<Store[Name]>>> => {
+    const startedMs = clock.monotonicMs();
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+      const attempt = await send(pool, name, JSON.stringify(input));
+      if (attempt.kind === 'answer') return attempt.value as Awaited<ReturnType<Store[Name]>>;
+      if (attempt.kind === 'error') throw attempt.error;
+      const repeatable = calls[name].repeat || neverSent.has(attempt.code);
+      const elapsedMs = clock.monotonicMs() - startedMs;
+      if (!repeatable || elapsedMs + pauseMs >= repeatForMs) {
+        throw storeErrors.make(
+          'store-away',
+          `no answer from throwover serve at ${origin} (${attempt.code}) for ${Math.round(elapsedMs)} ms`,
+          { url: origin, call: name, reason: attempt.code },
+          attempt.cause,
+        );
+      }
+      await clock.sleep(pauseMs);
+    }
+  };
+
+  return {
+    registerService: (input) => call('registerService', input),
+    service: (input) => call('service', input),
+    beginRun: (input) => call('beginRun', input),
+    takeRun: (input) => call('takeRun', input),
+    renewRun: (input) => call('renewRun', input),
+    append: (input) => call('append', input),
+    openEpoch: (input) => call('openEpoch', input),
+    run: (input) => call('run', input),
+    runs: (input) => call('runs', input),
+    close: () => pool.close(),
+  };
+}
+
+type Attempt =
+  | { readonly kind: 'answer'; readonly value: unknown }
+  | { readonly kind: 'error'; readonly error: ThrowoverError }
+  | { readonly kind: 'no-answer'; readonly code: string; readonly cause: unknown };
+
+/** "No" and "no answer" are different: an attempt returns which of them it was. */
+async function send(pool: Pool, name: Call, body: string): Promise<Attempt> {
+  try {
+    const answer = await pool.request({
+      method: 'POST',
+      path: `/v1/store/${name}`,
+      headers: { 'content-type': 'application/json' },
+      body,
+      signal: AbortSignal.timeout(attemptTimeoutMs),
+    });
+    const json = await readJson(answer.body);
+    if (answer.statusCode === 200) {
+      const value = calls[name].output.safeParse(json);
+      return value.success
+        ? { kind: 'answer', value: value.data }
+        : notUnderstood(name, value.error);
+    }
+    const error = errorSchema.safeParse(json);
+    return error.success
+      ? { kind: 'error', error: ThrowoverError.fromJSON(error.data) }
+      : notUnderstood(name, error.error);
+  } catch (error) {
+    if (isThrowoverError(error)) return { kind: 'error', error };
+    return { kind: 'no-answer', code: reasonOf(error), cause: error };
+  }
+}
+
+/** Sending it again would bring the same answer: the other side is another version, or no throwover. */
+function notUnderstood(name: Call, cause: Error): Attempt {
+  const message = `the answer to ${name} is not one of this version's: ${cause.message}`;
+  return { kind: 'error', error: storeErrors.make('bad-request', message, { call: name }, cause) };
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
+
+async function readJson(body: AsyncIterable<Uint8Array>): Promise<unknown> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > maxAnswerBytes)
+      throw new RangeError(`an answer of more than ${maxAnswerBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}

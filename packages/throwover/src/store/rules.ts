@@ -1,0 +1,191 @@
+import { storeErrors } from './errors.ts';
+import { maxPlanBytes, maxRecordBytes, maxRecords } from './limits.ts';
+import type { JournalRecord, RunStatus, ServiceState, Store } from './store.ts';
+
+/**
+ * Who may do what to the store, as pure functions of what it holds. Every adapter asks here, inside
+ * its own transaction, so that all of them refuse alike.
+ *
+ * They keep: one open run a service; a newer token silences the older one; a journal without gaps;
+ * an epoch that grows by one.
+ */
+
+type Input<Call extends keyof Store> = Parameters<Store[Call]>[0];
+
+export interface RunFacts {
+  readonly runId: string;
+  readonly service: string;
+  readonly owner: string;
+  readonly epoch: number;
+  readonly token: number;
+  readonly status: RunStatus;
+  readonly lastSeq: number;
+}
+
+/** What registering does to a service that may exist. Its active region is the store's business once it is known. */
+export function admitService(
+  known: ServiceState | undefined,
+  { name, regions, active }: Input<'registerService'>,
+): 'create' | 'same' | 'change-regions' {
+  const mustHold = known?.active ?? active;
+  if (!regions.includes(mustHold)) {
+    throw storeErrors.make(
+      'no-such-service-region',
+      `${mustHold} is the active region of ${name} and not one of ${regions.join(', ')}`,
+      { service: name, regions, active: mustHold },
+    );
+  }
+  if (known === undefined) return 'create';
+  if (sameNames(known.regions, regions)) return 'same';
+  if (known.openRun !== null) throw inProgress(name, { runId: known.openRun });
+  return 'change-regions';
+}
+
+export function admitBegin(
+  service: ServiceState,
+  open: (RunFacts & { readonly leaseLeftMs: number }) | undefined,
+  input: Input<'beginRun'>,
+  planText: string,
+): void {
+  if (open !== undefined) {
+    const { runId, owner, leaseLeftMs } = open;
+    throw inProgress(service.name, { runId, owner, leaseLeftMs });
+  }
+  if (service.epoch !== input.epoch || service.active !== input.from) {
+    throw storeErrors.make(
+      'epoch-moved',
+      `the plan is for epoch ${input.epoch} with ${input.from} active; ${service.name} is in epoch ${service.epoch} with ${service.active} active`,
+      { epoch: service.epoch, active: service.active, planned: input.epoch },
+    );
+  }
+  if (!service.regions.includes(input.to)) {
+    throw storeErrors.make('no-such-service-region', `${service.name} has no region ${input.to}`, {
+      regions: service.regions,
+    });
+  }
+  mustFit('plan', planText, maxPlanBytes);
+}
+
+/** A run is taken when its lease has ended, or by force when a person knows that its controller is gone. */
+export function admitTake(run: RunFacts, leaseLeftMs: number, force: boolean): void {
+  mustRun(run);
+  if (leaseLeftMs > 0 && !force) {
+    throw inProgress(run.service, { runId: run.runId, owner: run.owner, leaseLeftMs });
+  }
+}
+
+/** Only the newest controller of a run may speak for it. */
+export function mustHold(run: RunFacts, token: number): void {
+  if (token === run.token) return;
+  throw storeErrors.make(
+    'run-lost',
+    `run ${run.runId} belongs to ${run.owner} with token ${run.token}; this controller has ${token}`,
+    { runId: run.runId, owner: run.owner, token: run.token, ownToken: token },
+  );
+}
+
+export function mustRun(run: RunFacts): void {
+  if (run.status === 'running') return;
+  throw storeErrors.make('run-ended', `run ${run.runId} ended: ${run.status}`, {
+    runId: run.runId,
+    status: run.status,
+  });
+}
+
+/** `existing` reads the text of a record that is there, as `canonicalJson` gives it. */
+export function admitAppend(
+  run: RunFacts,
+  { token, record }: Input<'append'>,
+  text: string,
+  existing: (seq: number) => string | undefined,
+): 'append' | 'already-there' {
+  mustHold(run, token);
+  if (record.token !== token) {
+    throw conflict(run, record, `carries token ${record.token} and was sent with ${token}`);
+  }
+  if (record.seq <= run.lastSeq) {
+    if (existing(record.seq) === text) return 'already-there';
+    throw conflict(run, record, 'is there already and says something else');
+  }
+  mustRun(run);
+  if (record.seq !== run.lastSeq + 1) throw conflict(run, record, `does not follow ${run.lastSeq}`);
+  mustFit('record', text, maxRecordBytes);
+  if (run.lastSeq >= maxRecords && record.type !== 'ended') {
+    throw storeErrors.make('journal-full', `run ${run.runId} has ${run.lastSeq} records`, {
+      runId: run.runId,
+      maxRecords,
+    });
+  }
+  return 'append';
+}
+
+/** `openedBy` is the run that opened the service's current epoch, or null for its first one. */
+export function admitEpoch(
+  service: ServiceState,
+  run: RunFacts,
+  openedBy: string | null,
+  input: Input<'openEpoch'>,
+): 'open' | 'already-open' {
+  mustHold(run, input.token);
+  const { epoch, active } = input;
+  if (service.epoch === epoch && service.active === active && openedBy === run.runId) {
+    return 'already-open';
+  }
+  mustRun(run);
+  const belongs = run.service === service.name && epoch === run.epoch + 1;
+  if (!belongs || service.epoch !== epoch - 1) {
+    throw storeErrors.make(
+      'epoch-moved',
+      `run ${run.runId} of epoch ${run.epoch} cannot open epoch ${epoch} of ${service.name}, which is in epoch ${service.epoch}`,
+      { service: service.name, epoch: service.epoch, active: service.active, asked: epoch },
+    );
+  }
+  if (!service.regions.includes(active)) {
+    throw storeErrors.make('no-such-service-region', `${service.name} has no region ${active}`, {
+      regions: service.regions,
+    });
+  }
+  return 'open';
+}
+
+export function noSuchRun(runId: string) {
+  return storeErrors.make('no-such-run', `the store has no run ${runId}`, { runId });
+}
+
+export function noSuchService(name: string) {
+  return storeErrors.make('no-such-service', `the store has no service ${name}`, { service: name });
+}
+
+function inProgress(service: string, run: { runId: string; owner?: string; leaseLeftMs?: number }) {
+  const by = run.owner === undefined ? '' : `, carried on by ${run.owner}`;
+  const heard =
+    run.leaseLeftMs !== undefined && run.leaseLeftMs > 0
+      ? `, which may act for another ${Math.ceil(run.leaseLeftMs / 1000)} s without being heard`
+      : '';
+  return storeErrors.make(
+    'run-in-progress',
+    `run ${run.runId} of ${service} has not ended${by}${heard}`,
+    { service, ...run },
+  );
+}
+
+function conflict(run: RunFacts, record: JournalRecord, what: string) {
+  return storeErrors.make('seq-conflict', `record ${record.seq} of run ${run.runId} ${what}`, {
+    runId: run.runId,
+    seq: record.seq,
+    lastSeq: run.lastSeq,
+  });
+}
+
+function mustFit(what: string, text: string, maxBytes: number): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= maxBytes) return;
+  throw storeErrors.make('record-too-large', `a ${what} of ${bytes} bytes; at most ${maxBytes}`, {
+    bytes,
+    maxBytes,
+  });
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name));
+}

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { storeErrors } from '../errors.ts';
+import type { JournalRecord } from '../store.ts';
+import { recordSchema } from '../wire.ts';
+
+/** One stored line of a journal. */
+export interface ChainedRow {
+  readonly seq: number;
+  readonly body: string;
+  readonly hash: string;
+}
+
+/** Where a run's chain begins: its id and its plan, so that neither can be exchanged unseen. */
+export function rootHash(runId: string, plan: string): string {
+  return sha256(`${runId}\n${plan}`);
+}
+
+export function nextHash(previous: string, body: string): string {
+  return sha256(`${previous}\n${body}`);
+}
+
+/** The records, or `journal-damaged` when one is missing, changed or cut off. */
+export function verifiedRecords(
+  run: { runId: string; plan: string; lastSeq: number; lastHash: string },
+  rows: readonly ChainedRow[],
+): readonly JournalRecord[] {
+  const damaged = (what: string) =>
+    storeErrors.make('journal-damaged', `run ${run.runId}: ${what}`, { runId: run.runId });
+  let hash = rootHash(run.runId, run.plan);
+  const records: JournalRecord[] = [];
+  for (const [index, row] of rows.entries()) {
+    if (row.seq !== index + 1) throw damaged(`record ${index + 1} is missing`);
+    hash = nextHash(hash, row.body);
+    if (hash !== row.hash) {
+      throw damaged(`record ${row.seq}, or the plan, is not what was written`);
+    }
+    const record = recordSchema.safeParse(parsed(row.body));
+    if (!record.success) throw damaged(`record ${row.seq} is no journal record`);
+    records.push(record.data);
+  }
+  if (records.length !== run.lastSeq) throw damaged(`record ${records.length + 1} is missing`);
+  if (hash !== run.lastHash) throw damaged('the end of its journal is not what was written');
+  return records;
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

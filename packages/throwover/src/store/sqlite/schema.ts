@@ -1,0 +1,102 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { storeErrors } from '../errors.ts';
+import { storeFailure } from './failures.ts';
+
+const fileName = 'throwover.sqlite';
+
+const pageBytes = 4_096;
+
+/**
+ * One entry a schema version, in order; an entry that was released is never changed.
+ *
+ * `runs.last_seq` and `last_hash` are the end of the run's journal, so that a missing tail is found too.
+ */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE services (
+    name TEXT PRIMARY KEY,
+    regions TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    active TEXT NOT NULL,
+    token INTEGER NOT NULL,
+    open_run TEXT
+  ) STRICT;
+  CREATE TABLE epochs (
+    service TEXT NOT NULL REFERENCES services (name),
+    epoch INTEGER NOT NULL,
+    active TEXT NOT NULL,
+    run_id TEXT,
+    opened_wall_ms REAL NOT NULL,
+    PRIMARY KEY (service, epoch)
+  ) STRICT;
+  CREATE TABLE runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    service TEXT NOT NULL REFERENCES services (name),
+    kind TEXT NOT NULL,
+    from_region TEXT NOT NULL,
+    to_region TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    plan_digest TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    token INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    started_wall_ms REAL NOT NULL,
+    ended_wall_ms REAL,
+    lease_ms REAL NOT NULL,
+    last_seq INTEGER NOT NULL,
+    last_hash TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX runs_of_service ON runs (service, number);
+  CREATE TABLE records (
+    run_id TEXT NOT NULL REFERENCES runs (id),
+    seq INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (run_id, seq)
+  ) STRICT;
+  `,
+];
+
+/**
+ * The store's database, which this process alone has open: the lock refuses a second `throwover serve`
+ * on the same directory and is freed by the system when the process dies.
+ *
+ * WAL with synchronous=FULL: a commit that returned is on disk.
+ */
+export function openDatabase(dataDir: string, maxBytes: number): DatabaseSync {
+  const path = join(dataDir, fileName);
+  let db: DatabaseSync | undefined;
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    db = new DatabaseSync(path);
+    db.exec(`PRAGMA page_size = ${pageBytes}`);
+    db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    db.exec('PRAGMA journal_mode = WAL');
+    db.exec('PRAGMA synchronous = FULL');
+    db.exec(`PRAGMA max_page_count = ${Math.floor(maxBytes / pageBytes)}`);
+    migrate(db, path);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw storeFailure(error, path, 'opening');
+  }
+}
+
+function migrate(db: DatabaseSync, path: string): void {
+  db.exec('BEGIN IMMEDIATE');
+  const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+  if (version > migrations.length) {
+    throw storeErrors.make(
+      'store-too-new',
+      `${path} has schema version ${version}, this throwover knows ${migrations.length}`,
+      { path, version, known: migrations.length },
+    );
+  }
+  for (const migration of migrations.slice(version)) db.exec(migration);
+  db.exec(`PRAGMA user_version = ${migrations.length}`);
+  db.exec('COMMIT');
+}
