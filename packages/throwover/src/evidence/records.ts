@@ -66,6 +66,8 @@ export interface StepRecord {
   readonly endMs: number;
   readonly kind: DurationKind;
   readonly result: 'acted' | 'already-done' | 'failed';
+  /** What the step left in the journal, for example the way the old side was attached. */
+  readonly evidence?: Readonly<Record<string, unknown>>;
 }
 
 /** Everything that a measurement is made of. */
@@ -111,7 +113,7 @@ export interface Figures {
     readonly max: number;
     readonly count: number;
   } | null;
-  /** `after`: in the first five minutes of life time after the first act. */
+  /** `after`: in the first five minutes of life time from the first step that touches writer or traffic. */
   readonly p99Ms: {
     readonly before: number | null;
     readonly after: number | null;

@@ -1,9 +1,16 @@
+import { quantileSorted } from 'simple-statistics';
 import type { Clock } from '../kernel/kernel.ts';
 
 /** How far back the peak looks, s. */
 const windowSeconds = 60;
 
-/** Counts what is in service at once, and remembers the highest count of the last 60 s. */
+/**
+ * One second in ten may be busier: a stall of a second piles requests up, and capacity sized for that
+ * pile would be many times what the traffic needs. The sizing's burst factor is the reserve instead.
+ */
+const peakQuantile = 0.9;
+
+/** Counts what is in service at once, and remembers the highest count of each of the last 60 s. */
 export class Concurrency {
   #now = 0;
   /** Highest count in a second of the monotonic clock; at most 61 entries. */
@@ -29,9 +36,11 @@ export class Concurrency {
     this.#now -= 1;
   }
 
+  /** The highest count in a second that nine of ten seconds did not exceed. */
   peak(): number {
     this.#forget();
-    return Math.max(this.#now, ...this.#peaks.values());
+    const peaks = [...this.#peaks.values(), this.#now].sort((a, b) => a - b);
+    return Math.ceil(quantileSorted(peaks, peakQuantile));
   }
 
   #note(): void {

@@ -32,6 +32,6 @@ export interface DoorStatus {
   readonly served: number;
   readonly forwarded: number;
   readonly refused: number;
-  /** Highest number of requests in service at once in the last 60 s. */
+  /** Highest number of requests in service at once that nine of ten of the last 60 seconds did not exceed. */
   readonly peakConcurrency: number;
 }

@@ -1,0 +1,140 @@
+import pg from 'pg';
+import type { Clock } from 'throwover/kernel';
+
+/** Time for one write before its outcome counts as unknown, ms; its connection is dropped then. */
+const writeTimeoutMs = 2_000;
+
+export interface WriterSide {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Time is the writer's own monotonic clock. */
+export interface Acknowledged {
+  readonly key: string;
+  readonly side: number;
+  readonly atMs: number;
+}
+
+export interface FollowingWriter {
+  readonly acknowledged: readonly Acknowledged[];
+  stop(): Promise<void>;
+}
+
+/**
+ * One application writer that follows the primary: an order each `paceMs`, to the side that took the
+ * last one, to the other side after a failure. It keeps a connection to each, as a pool would.
+ */
+export function startFollowingWriter(options: {
+  readonly sides: readonly [WriterSide, WriterSide];
+  readonly paceMs: number;
+  /** Begins every idempotency key, so that runs do not meet. */
+  readonly prefix: string;
+  readonly clock: Clock;
+}): FollowingWriter {
+  const { sides, paceMs, prefix, clock } = options;
+  const pools = sides.map((side) => new KeptConnection(side, clock));
+  const acknowledged: Acknowledged[] = [];
+  const stopping = new AbortController();
+
+  const running = (async () => {
+    let side = 0;
+    for (let number = 1; !stopping.signal.aborted; number++) {
+      const begun = clock.monotonicMs();
+      const key = `${prefix}-${number}`;
+      if (await pools[side]?.write(key)) {
+        acknowledged.push({ key, side, atMs: clock.monotonicMs() });
+      } else {
+        side = 1 - side;
+      }
+      await clock.sleep(Math.max(0, paceMs - (clock.monotonicMs() - begun)));
+    }
+  })();
+
+  return {
+    acknowledged,
+    stop: async () => {
+      stopping.abort();
+      await running;
+      await Promise.all(pools.map((pool) => pool.close()));
+    },
+  };
+}
+
+/** The longest time without an acknowledged write, ms. */
+export function writeGapMs(acknowledged: readonly Acknowledged[]): number {
+  let gap = 0;
+  acknowledged.forEach((write, index) => {
+    const before = acknowledged[index - 1];
+    if (before !== undefined) gap = Math.max(gap, write.atMs - before.atMs);
+  });
+  return gap;
+}
+
+class KeptConnection {
+  readonly #side: WriterSide;
+  readonly #clock: Clock;
+  #client: pg.Client | null = null;
+  #connecting: Promise<void> | null = null;
+  #closed = false;
+
+  constructor(side: WriterSide, clock: Clock) {
+    this.#side = side;
+    this.#clock = clock;
+    this.#connect();
+  }
+
+  async write(key: string): Promise<boolean> {
+    const client = this.#client;
+    if (client === null) {
+      this.#connect();
+      return false;
+    }
+    try {
+      await client.query(
+        `INSERT INTO orders (idempotency_key, amount, currency, status, region)
+         VALUES ($1, 100, 'eur', 'accepted', 'bench')`,
+        [key],
+      );
+      return true;
+    } catch (error) {
+      // A standby says no (25006) and keeps the connection; everything else ends it.
+      if (!(error instanceof pg.DatabaseError) || error.code !== '25006') this.#drop(client);
+      return false;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#connecting;
+    await this.#client?.end().catch(() => {});
+  }
+
+  /** In the background: a side that does not let us in must not keep us from the other one. */
+  #connect(): void {
+    if (this.#closed) return;
+    this.#connecting ??= (async () => {
+      const client = new pg.Client({
+        ...this.#side,
+        user: 'checkout',
+        database: 'checkout',
+        connectionTimeoutMillis: writeTimeoutMs,
+        query_timeout: writeTimeoutMs,
+      });
+      client.on('error', () => this.#drop(client));
+      try {
+        await client.connect();
+        this.#client = client;
+      } catch {
+        await client.end().catch(() => {});
+        await this.#clock.sleep(5);
+      }
+      this.#connecting = null;
+    })();
+  }
+
+  #drop(client: pg.Client): void {
+    if (this.#client === client) this.#client = null;
+    client.end().catch(() => {});
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The lab by hand: `npm run lab -- up`, and in another terminal `npm run lab -- kill east`.
+ */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { isThrowoverError } from 'throwover/kernel';
+import { labErrors } from './errors.ts';
+import { endOnSignal } from './signals.ts';
+import { control, type Fault, nextSteps } from './world/control.ts';
+import { askJson } from './world/json.ts';
+import { Lab } from './world/lab.ts';
+import { defaultPortBase, labMap, regionNames } from './world/map.ts';
+import { labOptions } from './world/options.ts';
+import { clientResolvers } from './world/resolver-list.ts';
+
+const number = (text: string) => {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('a number, 0 or more');
+  return value;
+};
+
+const program = new Command('npm run lab --').description('Two regions on one machine, by hand');
+const portBase = new Option('--port-base <port>', 'first of the 40 ports that the lab takes')
+  .argParser(number)
+  .default(defaultPortBase);
+
+program
+  .command('up')
+  .description('start it with live traffic, until Ctrl-C')
+  .addOption(portBase)
+  .option('--latency <ms>', 'one way between the regions', number, 40)
+  .option('--lag <profile>', 'production (replay lag up to 5 s) or none', 'production')
+  .option('--pg-bin <dir>', 'directory of PostgreSQL 14 to 18 binaries')
+  .option('--seed <n>', 'seed of the traffic', number, 1)
+  .action(up);
+
+for (const [fault, does] of Object.entries({
+  kill: 'SIGKILL every process of a region',
+  freeze: 'SIGSTOP every process of a region',
+  thaw: 'let a frozen region go on',
+  cut: 'let nothing pass the border of a region',
+  restore: 'open the border again',
+  back: 'start a killed region again on the disks that it left',
+} satisfies Record<Fault, string>)) {
+  program
+    .command(`${fault} <region>`)
+    .description(does)
+    .addOption(portBase)
+    .action((region: string, options: { portBase: number }) =>
+      tell(options.portBase, '/fault', { fault, region: knownRegion(region) }),
+    );
+}
+
+program
+  .command('latency <ms>')
+  .description('change the latency between the regions, one way')
+  .addOption(portBase)
+  .action((ms: string, options: { portBase: number }) =>
+    tell(options.portBase, '/latency', { latencyMs: number(ms) }),
+  );
+program
+  .command('reset')
+  .description('everything as it was at the start')
+  .addOption(portBase)
+  .action((options: { portBase: number }) => tell(options.portBase, '/reset', {}));
+program
+  .command('down')
+  .description('stop a lab that runs elsewhere')
+  .addOption(portBase)
+  .action((options: { portBase: number }) => tell(options.portBase, '/down', {}));
+
+async function up(given: {
+  portBase: number;
+  latency: number;
+  lag: string;
+  pgBin?: string;
+  seed: number;
+}): Promise<void> {
+  const ending = endOnSignal();
+  const lab = await Lab.up(
+    labOptions({
+      portBase: given.portBase,
+      latencyMs: given.latency,
+      lagProfile: given.lag === 'none' ? 'none' : 'production',
+      pgBin: given.pgBin ?? null,
+      seed: given.seed,
+    }),
+  );
+  control(lab, ending.end);
+  try {
+    await lab.startClients({
+      output: `${lab.options.dir}/requests.jsonl`,
+      resolvers: clientResolvers(lab.map, lab.options),
+    });
+    console.log(nextSteps(lab));
+    await ending.ended;
+  } finally {
+    await lab.down();
+  }
+}
+
+async function tell(port: number, path: string, body: unknown): Promise<void> {
+  const { control: endpoint } = labMap(port);
+  try {
+    console.log(JSON.stringify(await askJson(endpoint, path, { method: 'POST', body })));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw labErrors.make(
+      'lab-not-running',
+      `nothing answers on ${endpoint.host}:${endpoint.port}`,
+      {},
+      error,
+    );
+  }
+}
+
+function knownRegion(region: string): string {
+  if (regionNames.some((name) => name === region)) return region;
+  throw labErrors.make('lab-unknown-fault', `there is no region ${region}`, { region });
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!isThrowoverError(error)) throw error;
+  console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
+  process.exitCode = 1;
+}

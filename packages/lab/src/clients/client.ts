@@ -1,0 +1,202 @@
+import { Resolver } from 'node:dns/promises';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import type { LookupFunction } from 'node:net';
+import { headers } from '@throwover/client';
+import type { RequestRecord } from 'throwover';
+import type { Clock } from 'throwover/kernel';
+import { PooledAgent } from './pooled-agent.ts';
+
+/** Bound on one request, from the lookup to the last byte, ms: impatient, as checkouts are. */
+const requestTimeoutMs = 5_000;
+
+/** Bound on one question to the resolver, ms, and how often it is asked: a stub resolver's usual pair, shorter. */
+const lookupTimeoutMs = 1_000;
+const lookupTries = 2;
+
+export interface ClientOptions {
+  readonly name: string;
+  readonly hostname: string;
+  readonly port: number;
+  readonly resolver: { readonly port: number; readonly behaviour: string };
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Keeps connections open for at most this long, ms; `null`: a new connection for each request. */
+  readonly keepAliveMs: number | null;
+  readonly clock: Clock;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly region: string | null;
+  readonly forwarded: boolean;
+  readonly body: string;
+}
+
+interface Attempt {
+  readonly outcome: Answer | { readonly error: string };
+  readonly sentMs: number;
+  readonly endMs: number;
+  /** Address that was connected to, or tried. */
+  readonly address: string | null;
+  readonly reused: boolean;
+}
+
+/**
+ * One client: writes orders, reads its own writes, and says what it saw.
+ *
+ * A lookup of its own resolver for every connection, nothing cached. One attempt a request, never a
+ * hidden second one.
+ */
+export class Client {
+  readonly #options: ClientOptions;
+  readonly #resolver = new Resolver({ timeout: lookupTimeoutMs, tries: lookupTries });
+  readonly #agent: Agent;
+  /** The last write that was acknowledged. */
+  #acknowledged: string | null = null;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#resolver.setServers([`127.0.0.1:${options.resolver.port}`]);
+    this.#agent =
+      options.keepAliveMs === null
+        ? new Agent({ keepAlive: false })
+        : new PooledAgent(options.keepAliveMs, options.clock);
+  }
+
+  /** An order with a key of its own. */
+  async write(key: string): Promise<RequestRecord> {
+    const attempt = await this.#send('POST', '/orders', {
+      headers: { 'idempotency-key': key, 'content-type': 'application/json' },
+      body: JSON.stringify({ amount: 1250, currency: 'eur' }),
+    });
+    const ok = statusOf(attempt) >= 200 && statusOf(attempt) <= 299;
+    if (ok) this.#acknowledged = key;
+    return this.#record(attempt, { kind: 'write', key, ok, stale: false });
+  }
+
+  /** The last write that this client holds an acknowledgement of; a list when there is none yet. */
+  async read(): Promise<RequestRecord> {
+    const key = this.#acknowledged;
+    if (key === null) return this.list();
+    const attempt = await this.#send('GET', `/orders/${encodeURIComponent(key)}`);
+    const ok =
+      statusOf(attempt) === 200 && 'body' in attempt.outcome && attempt.outcome.body.includes(key);
+    return this.#record(attempt, { kind: 'read', key, ok, stale: statusOf(attempt) === 404 });
+  }
+
+  async list(): Promise<RequestRecord> {
+    const attempt = await this.#send('GET', '/orders?limit=5');
+    const ok = statusOf(attempt) === 200;
+    return this.#record(attempt, { kind: 'list', key: null, ok, stale: false });
+  }
+
+  close(): void {
+    this.#resolver.cancel();
+    this.#agent.destroy();
+  }
+
+  #send(
+    method: string,
+    path: string,
+    message: { headers?: Record<string, string>; body?: string } = {},
+  ): Promise<Attempt> {
+    const { hostname, port, clock } = this.#options;
+    const sentMs = clock.wallMs();
+    let lookedUp: string | null = null;
+    const body = message.body ?? '';
+    return new Promise((resolve) => {
+      const outgoing = request({
+        host: hostname,
+        port,
+        method,
+        path,
+        agent: this.#agent,
+        lookup: this.#lookup((address) => {
+          lookedUp = address;
+        }),
+        signal: AbortSignal.timeout(requestTimeoutMs),
+        headers: { ...message.headers, 'content-length': Buffer.byteLength(body) },
+      });
+      const end = (outcome: Attempt['outcome']) =>
+        resolve({
+          outcome,
+          sentMs,
+          endMs: clock.wallMs(),
+          address: outgoing.socket?.remoteAddress ?? peers.get(outgoing) ?? lookedUp,
+          reused: outgoing.reusedSocket,
+        });
+      outgoing.on('socket', (socket) => {
+        if (socket.remoteAddress !== undefined) peers.set(outgoing, socket.remoteAddress);
+      });
+      outgoing.on('error', (error) => end({ error: codeOf(error) }));
+      outgoing.on('response', (response) => {
+        readAnswer(response).then(end, (error: unknown) => end({ error: codeOf(error) }));
+      });
+      outgoing.end(body);
+    });
+  }
+
+  #lookup(found: (address: string) => void): LookupFunction {
+    return (hostname, options, done) => {
+      this.#resolver.resolve4(hostname).then(
+        ([address]) => {
+          if (address === undefined) {
+            done(Object.assign(new Error('an empty answer'), { code: 'ENODATA' }), '', 4);
+            return;
+          }
+          found(address);
+          if (options.all) done(null, [{ address, family: 4 }]);
+          else done(null, address, 4);
+        },
+        (error: NodeJS.ErrnoException) => done(error, '', 4),
+      );
+    };
+  }
+
+  #record(
+    { outcome, sentMs, endMs, address, reused }: Attempt,
+    seen: Pick<RequestRecord, 'kind' | 'key' | 'ok' | 'stale'>,
+  ): RequestRecord {
+    const { name, resolver, addresses } = this.#options;
+    const entry = address === null ? null : (addresses[address] ?? null);
+    const answer = 'error' in outcome ? null : outcome;
+    const region = answer?.region ?? null;
+    const elsewhere = region !== null && entry !== null && region !== entry;
+    return {
+      type: 'request',
+      client: name,
+      ...seen,
+      sentMs,
+      endMs,
+      status: answer?.status ?? 0,
+      error: 'error' in outcome ? outcome.error : null,
+      region,
+      entry,
+      forwarded: elsewhere || answer?.forwarded === true,
+      reused,
+      resolver: resolver.behaviour,
+    };
+  }
+}
+
+/** Where the connection of a request led, kept for the time after its socket is gone. */
+const peers = new WeakMap<object, string>();
+
+async function readAnswer(response: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const region = response.headers[headers.region];
+  return {
+    status: response.statusCode ?? 0,
+    region: typeof region === 'string' ? region : null,
+    forwarded: response.headers[headers.forwarded] !== undefined,
+    body: Buffer.concat(chunks).toString('utf8'),
+  };
+}
+
+const statusOf = ({ outcome }: Attempt) => ('error' in outcome ? 0 : outcome.status);
+
+function codeOf(error: unknown): string {
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  if (name === 'AbortError' || name === 'TimeoutError') return 'timeout';
+  return code ?? message;
+}

@@ -1,0 +1,68 @@
+/**
+ * Process: the clients of one recording, as many as there are browsers and services that call checkout.
+ *
+ *   clients.ts       the process and its commands: start, stop, live
+ *   config.ts        what it is told
+ *   pace.ts          who sends what, and when
+ *   traffic.ts       all clients of a recording
+ *   client.ts        one client: its lookups, its requests, what it saw
+ *   pooled-agent.ts  a connection pool with a maximum age
+ *   recorder.ts      every request as a line of a file
+ *   live.ts          the last second, for a display
+ */
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+import { type Clock, isThrowoverError, systemClock } from 'throwover/kernel';
+import { type Running, runProcess } from '../entry.ts';
+import { type ClientsConfig, clientsConfig } from './config.ts';
+import { Traffic } from './traffic.ts';
+
+export async function startClients(config: ClientsConfig, clock: Clock): Promise<Running> {
+  let traffic: Traffic | null = null;
+  let ended: ReturnType<Traffic['stop']> | null = null;
+  const app = new Hono();
+  app.post('/__lab/start', (context) => {
+    if (traffic !== null) return context.json({ error: 'one recording a process' }, 409);
+    traffic = new Traffic(config, clock);
+    return context.json({ state: 'running' });
+  });
+  app.post('/__lab/stop', async (context) => {
+    if (traffic === null) return context.json({ error: 'POST /__lab/start first' }, 409);
+    ended ??= traffic.stop();
+    return context.json({ state: 'ended', ...(await ended) });
+  });
+  app.get('/__lab/live', (context) =>
+    context.json({
+      state: traffic === null ? 'idle' : ended === null ? 'running' : 'ended',
+      counts: traffic?.counts ?? null,
+      lastSecond: traffic?.live() ?? null,
+    }),
+  );
+  app.onError((error, context) =>
+    context.json(isThrowoverError(error) ? error.toJSON() : { message: error.message }, 500),
+  );
+
+  const server = createAdaptorServer({ fetch: app.fetch });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.adminPort, config.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    addresses: { url: `http://${config.host}:${port}` },
+    close: async () => {
+      if (traffic !== null) {
+        ended ??= traffic.stop();
+        await ended;
+      }
+      const closed = new Promise((resolve) => server.close(resolve));
+      if ('closeAllConnections' in server) server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+if (import.meta.main) {
+  await runProcess('clients', clientsConfig, (config) => startClients(config, systemClock));
+}

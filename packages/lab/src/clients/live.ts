@@ -1,0 +1,79 @@
+import type { RequestRecord } from 'throwover';
+import { type Clock, quantiles } from 'throwover/kernel';
+
+/** Width of the window that a live display shows, ms. */
+const windowMs = 1_000;
+
+export interface LiveFigures {
+  /** Requests that ended in the last second. */
+  readonly perSecond: number;
+  readonly failed: number;
+  readonly stale: number;
+  readonly p99Ms: number | null;
+  /** By the region that answered; requests that nobody answered are in none. */
+  readonly regions: Readonly<Record<string, RegionFigures>>;
+}
+
+interface RegionFigures {
+  readonly perSecond: number;
+  readonly share: number;
+  readonly failed: number;
+  readonly p99Ms: number | null;
+  /** Share of all requests that entered by this region. */
+  readonly entryShare: number;
+}
+
+/** What clients saw in the last second. */
+export class Live {
+  readonly #clock: Clock;
+  readonly #regions: readonly string[];
+  #recent: RequestRecord[] = [];
+
+  constructor(regions: readonly string[], clock: Clock) {
+    this.#regions = regions;
+    this.#clock = clock;
+  }
+
+  add(record: RequestRecord): void {
+    this.#recent.push(record);
+    this.#forget();
+  }
+
+  figures(): LiveFigures {
+    this.#forget();
+    const all = this.#recent;
+    const regions = this.#regions.map((name) => {
+      const own = all.filter(({ region }) => region === name);
+      const share = (count: number) => (all.length === 0 ? 0 : count / all.length);
+      return [
+        name,
+        {
+          perSecond: own.length,
+          share: share(own.length),
+          failed: failedOf(own),
+          p99Ms: p99(own),
+          entryShare: share(all.filter(({ entry }) => entry === name).length),
+        },
+      ] as const;
+    });
+    return {
+      perSecond: all.length,
+      failed: failedOf(all),
+      stale: all.filter(({ stale }) => stale).length,
+      p99Ms: p99(all),
+      regions: Object.fromEntries(regions),
+    };
+  }
+
+  #forget(): void {
+    const sinceMs = this.#clock.wallMs() - windowMs;
+    const first = this.#recent.findIndex(({ endMs }) => endMs > sinceMs);
+    if (first !== 0) this.#recent = first < 0 ? [] : this.#recent.slice(first);
+  }
+}
+
+const failedOf = (records: readonly RequestRecord[]) =>
+  records.filter(({ ok, stale }) => !ok && !stale).length;
+
+const p99 = (records: readonly RequestRecord[]) =>
+  quantiles(records.map(({ sentMs, endMs }) => endMs - sentMs))?.p99 ?? null;

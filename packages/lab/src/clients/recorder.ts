@@ -1,0 +1,63 @@
+import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
+import { dirname } from 'node:path';
+import type { RequestRecord } from 'throwover';
+import { labErrors } from '../errors.ts';
+
+/** Records that are written at once; at 60 a second a crash of the clients loses a second. */
+const batchLines = 64;
+
+export interface Counts {
+  readonly requests: number;
+  readonly ok: number;
+  readonly stale: number;
+  readonly failed: number;
+}
+
+/** Writes every record to a file, one JSON object a line. */
+export class Recorder {
+  readonly #file: WriteStream;
+  readonly #path: string;
+  #lines: string[] = [];
+  #error: Error | null = null;
+  readonly #counts = { requests: 0, ok: 0, stale: 0, failed: 0 };
+
+  constructor(path: string) {
+    mkdirSync(dirname(path), { recursive: true });
+    this.#path = path;
+    this.#file = createWriteStream(path);
+    this.#file.on('error', (error) => {
+      this.#error = error;
+    });
+  }
+
+  get counts(): Counts {
+    return { ...this.#counts };
+  }
+
+  add(record: RequestRecord): void {
+    this.#counts.requests += 1;
+    this.#counts[record.stale ? 'stale' : record.ok ? 'ok' : 'failed'] += 1;
+    this.#lines.push(JSON.stringify(record));
+    if (this.#lines.length >= batchLines) this.#write();
+  }
+
+  /** Resolves when every record is with the file system; rejects when one is not. */
+  async close(): Promise<void> {
+    this.#write();
+    await new Promise<void>((resolve) => {
+      if (this.#error !== null) resolve();
+      else this.#file.once('close', resolve).end();
+    });
+    if (this.#error !== null) {
+      const message = `the clients' records are not complete: ${this.#error.message}`;
+      throw labErrors.make('lab-disk', message, { path: this.#path }, this.#error);
+    }
+  }
+
+  #write(): void {
+    if (this.#lines.length === 0) return;
+    const text = `${this.#lines.join('\n')}\n`;
+    this.#lines = [];
+    if (this.#error === null) this.#file.write(text);
+  }
+}

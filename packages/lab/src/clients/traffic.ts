@@ -1,0 +1,110 @@
+import type { RequestRecord } from 'throwover';
+import { type Clock, newId, type Random, seededRandom } from 'throwover/kernel';
+import { Client } from './client.ts';
+import type { ClientsConfig } from './config.ts';
+import { Live, type LiveFigures } from './live.ts';
+import { deal, type Slot, schedule } from './pace.ts';
+import { type Counts, Recorder } from './recorder.ts';
+
+/**
+ * All clients of one recording, from the first request to the last record on disk.
+ *
+ * Requests under way at once are bounded by the rate and the time-out of each: a slow service is asked
+ * as often as a fast one.
+ */
+export class Traffic {
+  readonly #clock: Clock;
+  readonly #keys: Random;
+  readonly #clients: readonly Client[];
+  readonly #recorder: Recorder;
+  readonly #live: Live;
+  readonly #stopping = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #loops: readonly Promise<void>[];
+
+  constructor(config: ClientsConfig, clock: Clock) {
+    this.#clock = clock;
+    const random = seededRandom(config.seed);
+    this.#clients = makeClients(config, random, clock);
+    this.#keys = seededRandom(random.integer(2 ** 32));
+    this.#recorder = new Recorder(config.output);
+    this.#live = new Live([...new Set(Object.values(config.addresses))], clock);
+    const { writes, reads } = schedule({
+      clients: config.clients,
+      ratePerSecond: config.ratePerSecond,
+      random: [seededRandom(random.integer(2 ** 32)), seededRandom(random.integer(2 ** 32))],
+    });
+    const startedMs = clock.monotonicMs();
+    this.#loops = [this.#follow(writes, startedMs), this.#follow(reads, startedMs)];
+  }
+
+  get counts(): Counts {
+    return this.#recorder.counts;
+  }
+
+  live(): LiveFigures {
+    return this.#live.figures();
+  }
+
+  /** Sends nothing more, waits for what is under way, and puts every record on disk. */
+  async stop(): Promise<Counts> {
+    this.#stopping.abort();
+    await Promise.all(this.#loops);
+    await Promise.all(this.#underWay);
+    for (const client of this.#clients) client.close();
+    await this.#recorder.close();
+    return this.counts;
+  }
+
+  async #follow(slots: Generator<Slot, never>, startedMs: number): Promise<void> {
+    const { signal } = this.#stopping;
+    for (const slot of slots) {
+      const waitMs = startedMs + slot.dueMs - this.#clock.monotonicMs();
+      if (waitMs > 0) await this.#clock.sleep(waitMs, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      this.#begin(slot);
+    }
+  }
+
+  #begin(slot: Slot): void {
+    const request = this.#perform(slot).then((record) => {
+      this.#recorder.add(record);
+      this.#live.add(record);
+      this.#underWay.delete(request);
+    });
+    this.#underWay.add(request);
+  }
+
+  #perform({ client: index, kind }: Slot): Promise<RequestRecord> {
+    const client = this.#clients[index];
+    if (client === undefined) throw new RangeError(`no client ${index}`);
+    if (kind === 'write') return client.write(newId('order', this.#clock, this.#keys));
+    return kind === 'read' ? client.read() : client.list();
+  }
+}
+
+function makeClients(config: ClientsConfig, random: Random, clock: Clock): Client[] {
+  const { clients, hostname, port, addresses, keepAliveShare } = config;
+  const resolvers = deal(config.resolvers, clients, random);
+  const pools = deal(
+    [
+      { share: keepAliveShare, pool: true },
+      { share: 1 - keepAliveShare, pool: false },
+    ],
+    clients,
+    random,
+  );
+  const maxLifeMs = (config.keepAliveMaxLifeMinutes * 60_000) / config.timeScale;
+  return resolvers.map(
+    (resolver, index) =>
+      new Client({
+        name: `client-${index + 1}`,
+        hostname,
+        port,
+        resolver,
+        addresses,
+        keepAliveMs: pools[index]?.pool ? maxLifeMs : null,
+        clock,
+      }),
+  );
+}

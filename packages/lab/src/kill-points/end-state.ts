@@ -1,0 +1,76 @@
+import { askJson } from '../world/json.ts';
+import type { Lab } from '../world/lab.ts';
+import { type LabMap, otherRegion, type RegionName, urlOf } from '../world/map.ts';
+
+/** What a finished switchover leaves, by name: compared as text. */
+export type EndState = Readonly<Record<string, string>>;
+
+export function expectedEndState(map: LabMap, active: RegionName): EndState {
+  const standby = otherRegion(active);
+  return {
+    'active region': active,
+    'database of the active region': 'primary, open, streams to its standby',
+    'database of the standby region': 'standby, streaming',
+    'DNS answer': map.regions[active].publicHost,
+    'door of the active region': 'serve',
+    'door of the standby region': `forward to ${active}`,
+    gateways: `deliver to ${urlOf(map.regions[active].public.door)}, deliver to ${urlOf(map.regions[active].public.door)}`,
+    'warm capacity': 'none',
+    'open run': 'none',
+    standby,
+  };
+}
+
+interface Guard {
+  readonly role: string;
+  readonly fenced: boolean;
+  readonly streaming: boolean;
+  readonly standby: { readonly state: string } | null;
+}
+
+export async function endState(lab: Lab, active: RegionName): Promise<EndState> {
+  const { map } = lab;
+  const standby = otherRegion(active);
+  const at = (name: RegionName) => map.regions[name].public;
+  const service = await askJson<{ active: string; openRun: string | null }>(
+    map.store,
+    '/v1/store/service',
+    { method: 'POST', body: 'checkout' },
+  );
+  const [primary, follower] = await Promise.all(
+    [active, standby].map((name) => askJson<Guard>(at(name).guard, '/v1/status')),
+  );
+  const doors = await Promise.all(
+    [active, standby].map((name) =>
+      askJson<{ current: { mode: string; region?: string } }>(at(name).doorAdmin, '/v1/door'),
+    ),
+  );
+  const gateways = await Promise.all(
+    [active, standby].map((name) =>
+      askJson<{ current: { mode: string; url?: string } }>(at(name).gatewayAdmin, '/v1/gateway'),
+    ),
+  );
+  const { provisioned } = await askJson<{ provisioned: number }>(
+    at(active).functions,
+    '/__lab/stats',
+  );
+  const [activeDoor, standbyDoor] = doors.map(({ current }) =>
+    current.region === undefined ? current.mode : `${current.mode} to ${current.region}`,
+  );
+  return {
+    'active region': service.active,
+    'database of the active region': `${primary?.role}, ${primary?.fenced ? 'fenced' : 'open'}, ${primary?.standby?.state === 'streaming' ? 'streams to its standby' : 'has no standby'}`,
+    'database of the standby region': `${follower?.role}, ${follower?.streaming ? 'streaming' : 'not streaming'}`,
+    'DNS answer': (await lab.resolve()).join(),
+    'door of the active region': activeDoor ?? 'unknown',
+    'door of the standby region': standbyDoor ?? 'unknown',
+    gateways: gateways
+      .map(({ current }) =>
+        current.url === undefined ? current.mode : `${current.mode} to ${current.url}`,
+      )
+      .join(', '),
+    'warm capacity': provisioned === 0 ? 'none' : `${provisioned} instances`,
+    'open run': service.openRun ?? 'none',
+    standby,
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * `npm run kill-points [-- --every 3]`: a controller is killed with SIGKILL after each record of a
+ * switchover's journal, and after each act's effect before its record, one point a round; another
+ * controller resumes the run, and the end state must be the same.
+ *
+ * Rounds go there and back under live traffic in one lab. Ends with `N passed, N failed`.
+ */
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import type { RequestRecord, RunState } from 'throwover';
+import { formatMs, isThrowoverError, systemClock } from 'throwover/kernel';
+import { askJson } from '../world/json.ts';
+import { Lab } from '../world/lab.ts';
+import { readLines } from '../world/lines.ts';
+import { defaultPortBase, otherRegion, type RegionName } from '../world/map.ts';
+import { labOptions } from '../world/options.ts';
+import { clientResolvers } from '../world/resolver-list.ts';
+import { missingOrders } from '../world/survivors.ts';
+import { runController, throwoverJson } from '../world/throwover-cli.ts';
+import { endState, expectedEndState } from './end-state.ts';
+import { type KillPoint, killPointsOf } from './points.ts';
+
+const number = (text: string) => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number');
+  return value;
+};
+
+const given = new Command('npm run kill-points --')
+  .option('--every <n>', 'only every n-th point', number, 1)
+  .option('--seed <n>', 'seed of the traffic', number, 1)
+  .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, defaultPortBase)
+  .parse()
+  .opts<{ every: number; seed: number; portBase: number }>();
+
+/** The warm capacity is kept for half a second here: each round waits for its end. */
+const keepWarm = '30s';
+
+interface Round {
+  readonly point: KillPoint;
+  readonly problems: readonly string[];
+}
+
+async function main(): Promise<void> {
+  const lab = await Lab.up(
+    labOptions({
+      seed: given.seed,
+      portBase: given.portBase,
+      lagProfile: 'none',
+      requestsPerSecond: 40,
+      keepWarm,
+    }),
+  );
+  try {
+    const output = join(lab.options.dir, 'kill-points.jsonl');
+    await lab.startClients({ output, resolvers: clientResolvers(lab.map, lab.options) });
+    const points = killPointsOf(await wholeRun(lab));
+    const chosen = points.filter((_, index) => index % given.every === 0);
+    console.log(`${points.length} points in the journal of a switchover; ${chosen.length} rounds`);
+    const rounds: Round[] = [];
+    for (const point of chosen) rounds.push(await playRound(lab, point));
+    const lost = await lostWrites(lab, output);
+    const failed = rounds.filter(({ problems }) => problems.length > 0);
+    console.log(
+      `acknowledged writes lost over all rounds: ${lost.length} ${lost.slice(0, 5).join(' ')}`,
+    );
+    const failures = failed.length + (lost.length > 0 ? 1 : 0);
+    console.log(`${rounds.length + 1 - failures} passed, ${failures} failed`);
+    if (failures > 0) process.exitCode = 1;
+  } finally {
+    await lab.down();
+  }
+}
+
+/** A switchover that nobody disturbs: its journal tells where one can be killed. */
+async function wholeRun(lab: Lab): Promise<RunState> {
+  const { dir } = lab.options;
+  const to = otherRegion(await lab.active());
+  const digest = await digestOf(lab, to);
+  await throwoverJson(['switchover', '--to', to, '--yes', digest], dir);
+  return newestRun(lab);
+}
+
+async function playRound(lab: Lab, point: KillPoint): Promise<Round> {
+  const startedMs = systemClock.monotonicMs();
+  const { dir } = lab.options;
+  const from = await lab.active();
+  const to = otherRegion(from);
+  const problems: string[] = [];
+  const killed = await runController(
+    ['switchover', to, await digestOf(lab, to), `${point.when}:${point.seq}`],
+    dir,
+  );
+  if (killed.signal !== 'SIGKILL') {
+    problems.push(`the controller was not killed: exit code ${killed.exitCode} ${killed.stderr}`);
+  }
+  const interrupted = await newestRun(lab);
+  if (interrupted.status === 'running') {
+    await throwoverJson(['resume', interrupted.runId, '--takeover'], dir).catch((error) => {
+      problems.push(`resume: ${error.message}`);
+    });
+  }
+  const journal = await newestRun(lab);
+  if (journal.status !== 'succeeded') problems.push(`the run is ${journal.status}`);
+  const seen = await endState(lab, to);
+  const expected = expectedEndState(lab.map, to);
+  for (const [name, value] of Object.entries(expected)) {
+    if (seen[name] !== value) problems.push(`${name} is ${seen[name]}, not ${value}`);
+  }
+  const took = formatMs(systemClock.monotonicMs() - startedMs);
+  const verdict = problems.length === 0 ? 'same end state' : `FAILED: ${problems.join('; ')}`;
+  console.log(`${point.when} ${point.seq} (${point.what}), ${from} to ${to}, ${took}: ${verdict}`);
+  return { point, problems };
+}
+
+async function digestOf(lab: Lab, to: RegionName): Promise<string> {
+  const plan = await throwoverJson<{ digest: string }>(
+    ['plan', 'switchover', '--to', to],
+    lab.options.dir,
+  );
+  return plan.digest;
+}
+
+async function newestRun(lab: Lab): Promise<RunState> {
+  const { dir } = lab.options;
+  const { runs } = await throwoverJson<{ runs: readonly { runId: string }[] }>(['runs'], dir);
+  const runId = runs[0]?.runId;
+  if (runId === undefined) throw new Error('there is no run');
+  return throwoverJson<RunState>(['show', runId], dir);
+}
+
+/** Keys of writes that a client had acknowledged and that the surviving database does not have. */
+async function lostWrites(lab: Lab, output: string): Promise<readonly string[]> {
+  await askJson(lab.map.clients, '/__lab/stop', { method: 'POST', body: {} });
+  const requests = await readLines<RequestRecord>(output);
+  const acknowledged = requests.flatMap(({ kind, ok, key }) =>
+    kind === 'write' && ok && key !== null ? [key] : [],
+  );
+  return missingOrders(lab.map, await lab.active(), acknowledged);
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!isThrowoverError(error)) throw error;
+  console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
+  process.exitCode = 1;
+}

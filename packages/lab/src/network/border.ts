@@ -1,0 +1,88 @@
+/**
+ * The network between the places: TCP links with latency, bandwidth and cuts, changed while they run.
+ *
+ * Its one argument is `{admin: {host, port}, links: [{name, listen, target, latencyMs, ...}]}`.
+ * `GET /links` shows them; `POST /links` with `{names, change: {latencyMs?, bandwidthBytesPerSecond?, cut?}}`
+ * changes all that are named, or none when one is unknown.
+ */
+import { serve } from '@hono/node-server';
+import { Hono } from 'hono';
+import { systemClock } from 'throwover/kernel';
+import { z } from 'zod';
+import { runProcess } from '../entry.ts';
+import { cuts, Link, type LinkChange, linkConfig } from './link.ts';
+
+const borderConfig = z.strictObject({
+  admin: z.strictObject({ host: z.string().min(1), port: z.number().int().min(0).max(65_535) }),
+  links: z.array(linkConfig),
+});
+
+const changeRequest = z.strictObject({
+  names: z.array(z.string()).min(1),
+  change: z.strictObject({
+    latencyMs: z.number().nonnegative().max(60_000).optional(),
+    bandwidthBytesPerSecond: z.number().positive().nullable().optional(),
+    cut: z.enum(cuts).optional(),
+  }),
+});
+
+await runProcess('border', borderConfig, async (config) => {
+  const links = new Map(config.links.map((link) => [link.name, new Link(link, systemClock)]));
+  const closeAll = async () => {
+    await Promise.all([...links.values()].map((link) => link.close()));
+  };
+  try {
+    for (const link of links.values()) await link.listen();
+    const admin = await listenAdmin(links, config.admin);
+    return {
+      addresses: { admin: `http://${admin.host}:${admin.port}` },
+      close: async () => {
+        await Promise.all([admin.close(), closeAll()]);
+      },
+    };
+  } catch (error) {
+    // Links that listen already would keep a process that failed alive.
+    await closeAll();
+    throw error;
+  }
+});
+
+function adminApp(links: ReadonlyMap<string, Link>): Hono {
+  const app = new Hono();
+  const show = () => ({ links: [...links.values()].map((link) => link.state) });
+  app.get('/links', (context) => context.json(show()));
+  app.post('/links', async (context) => {
+    const request = changeRequest.safeParse(await context.req.json().catch(() => null));
+    if (!request.success) return context.json({ error: z.prettifyError(request.error) }, 400);
+    const { names, change } = request.data;
+    const unknown = names.filter((name) => !links.has(name));
+    if (unknown.length > 0) return context.json({ error: `no link ${unknown.join(', ')}` }, 404);
+    // What is not said stays as it is.
+    const said = Object.fromEntries(
+      Object.entries(change).filter(([, value]) => value !== undefined),
+    ) as LinkChange;
+    for (const name of names) links.get(name)?.change(said);
+    return context.json(show());
+  });
+  return app;
+}
+
+function listenAdmin(
+  links: ReadonlyMap<string, Link>,
+  { host, port }: { host: string; port: number },
+): Promise<{ host: string; port: number; close(): Promise<void> }> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch: adminApp(links).fetch, hostname: host, port }, (address) =>
+      resolve({
+        host,
+        port: address.port,
+        close: () =>
+          new Promise((closed) => {
+            server.close(() => closed());
+            if ('closeAllConnections' in server) server.closeAllConnections();
+          }),
+      }),
+    );
+    server.once('error', reject);
+  });
+}

@@ -1,0 +1,98 @@
+import pg from 'pg';
+import type { Clock, Random } from 'throwover/kernel';
+import type { ServerAddress } from './server.ts';
+
+/**
+ * The shape of an episode. While the delay stands, replay stops until the delay has passed, so the lag
+ * climbs by a second a second up to it and stays there; without the delay all is replayed at once.
+ * With these, a sample is above 5 s about one time in twenty, and no quiet window is more than
+ * about 8 s away. Machine time: a lag is never scaled.
+ */
+const episode = {
+  quietMs: { least: 6_000, most: 10_000 },
+  delayMs: { least: 4_900, most: 5_600 },
+  /** How long it stays at its highest. */
+  plateauMs: { least: 400, most: 1_200 },
+};
+
+/** Time for one statement, ms: a frozen region answers none, and the profile goes on with the other. */
+const statementTimeoutMs = 1_000;
+
+/** Time between two looks at which side is the standby, ms: it changes in the middle of an episode. */
+const followMs = 500;
+
+export interface LagProfile {
+  /** Ends it, and takes the delay away on both sides. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Replay on whichever side is the standby lags in episodes, as in production, with a p95 of about 5 s.
+ * The delay is a setting in the data directory, so it is taken away from a side that was promoted.
+ */
+export function startLagProfile(options: {
+  readonly profile: 'production' | 'none';
+  readonly sides: readonly ServerAddress[];
+  readonly clock: Clock;
+  readonly random: Random;
+}): LagProfile {
+  const { profile, sides, clock, random } = options;
+  const stopping = new AbortController();
+  const between = ({ least, most }: { least: number; most: number }) =>
+    least + random.next() * (most - least);
+
+  /** Keeps this delay for so long, on the standby of the moment and on no other side. */
+  async function hold(delayMs: number, forMs: number): Promise<void> {
+    const until = clock.monotonicMs() + forMs;
+    while (!stopping.signal.aborted) {
+      await Promise.all(sides.map((side) => delayReplay(side, delayMs)));
+      const left = until - clock.monotonicMs();
+      if (left <= 0) return;
+      await clock.sleep(Math.min(left, followMs), stopping.signal).catch(() => {});
+    }
+  }
+
+  const running = (async () => {
+    while (profile === 'production' && !stopping.signal.aborted) {
+      await hold(0, between(episode.quietMs));
+      const delayMs = Math.round(between(episode.delayMs));
+      await hold(delayMs, delayMs + between(episode.plateauMs));
+    }
+  })();
+
+  return {
+    stop: async () => {
+      stopping.abort();
+      await running;
+      await Promise.all(sides.map((side) => delayReplay(side, 0)));
+    },
+  };
+}
+
+/** Sets the delay on a standby, none on a primary. A side that does not answer is left as it is. */
+async function delayReplay(side: ServerAddress, delayMs: number): Promise<void> {
+  const client = new pg.Client({
+    ...side,
+    user: 'postgres',
+    database: 'postgres',
+    application_name: 'lag-profile',
+    connectionTimeoutMillis: statementTimeoutMs,
+    query_timeout: statementTimeoutMs,
+  });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ standby: boolean; delay: string }>(
+      `SELECT pg_is_in_recovery() AS standby, setting AS delay
+       FROM pg_settings WHERE name = 'recovery_min_apply_delay'`,
+    );
+    const wanted = rows[0]?.standby ? String(delayMs) : '0';
+    if (rows[0]?.delay === wanted) return;
+    await client.query(`ALTER SYSTEM SET recovery_min_apply_delay = '${wanted}ms'`);
+    await client.query('SELECT pg_reload_conf()');
+  } catch {
+    // Stopped, frozen or just being promoted: the next look finds it as it is then.
+  } finally {
+    await client.end().catch(() => {});
+  }
+}

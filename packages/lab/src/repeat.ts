@@ -1,0 +1,127 @@
+/**
+ * `npm run repeat -- --rounds 20`: switchovers in a row, there and back, under live traffic.
+ *
+ * One line a round; the last line with `--json` is one object with all figures. Exit code 1 when a round
+ * lost a write, had two writers, failed a request after the promotion, or missed a webhook.
+ */
+import { Command, InvalidArgumentError } from 'commander';
+import { type Figures, measure } from 'throwover';
+import { isThrowoverError, quantiles } from 'throwover/kernel';
+import { Lab } from './world/lab.ts';
+import { defaultPortBase } from './world/map.ts';
+import { labOptions } from './world/options.ts';
+import { type Recorded, recordRun } from './world/record.ts';
+
+/** Live traffic before each switch, ms. */
+const baselineMs = 5_000;
+
+/** How long each round looks on after its flip, ms: past the longest hold of a resolver. */
+const observeMs = 18_000;
+
+const number = (text: string) => {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('a number, 0 or more');
+  return value;
+};
+
+const given = new Command('npm run repeat --')
+  .option('--rounds <n>', 'how many', number, 20)
+  .option('--lag <profile>', 'production (replay lag up to 5 s) or none', 'production')
+  .option('--latency <ms>', 'one way between the regions', number, 40)
+  .option('--seed <n>', 'seed of the traffic', number, 1)
+  .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, defaultPortBase)
+  .option('--json', 'end with one line of JSON')
+  .parse()
+  .opts<{
+    rounds: number;
+    lag: string;
+    latency: number;
+    seed: number;
+    portBase: number;
+    json?: true;
+  }>();
+
+interface Round {
+  readonly round: number;
+  readonly to: string;
+  readonly figures: Figures;
+  /** How the old side became a standby. */
+  readonly attach: string;
+  readonly bytesCopied: number;
+}
+
+function roundOf(round: number, { evidence, journal }: Recorded): Round {
+  const attached = journal.records.find(
+    ({ type, step }) => type === 'outcome' && step === 'attach-old',
+  )?.evidence;
+  return {
+    round,
+    to: evidence.to,
+    figures: measure(evidence),
+    attach: String(attached?.['way'] ?? 'unknown'),
+    bytesCopied: Number(attached?.['bytesCopied'] ?? 0),
+  };
+}
+
+const isClean = ({ figures }: Round) =>
+  figures.writesLost === 0 &&
+  figures.twoWritersMs === 0 &&
+  figures.requestsFailedAfterPromotion === 0 &&
+  figures.webhooksMissed === 0;
+
+function lineOf(round: Round): string {
+  const { figures: f } = round;
+  const gap = f.writeGapMs === null ? 'unknown' : `${Math.round(f.writeGapMs)} ms`;
+  return [
+    `round ${round.round} to ${round.to}: ${isClean(round) ? 'clean' : 'NOT CLEAN'}`,
+    `${f.writesAcknowledged} writes, ${f.writesLost} lost, two writers ${f.twoWritersMs} ms`,
+    `failed ${f.requestsFailed} (${f.requestsFailedAfterPromotion} after promotion), stale ${f.staleReads}`,
+    `webhooks ${f.webhooksSent}, missed ${f.webhooksMissed}, late ${f.webhooksLate}`,
+    `gap ${gap}, attached ${round.attach}`,
+  ].join('; ');
+}
+
+async function main(): Promise<void> {
+  const lab = await Lab.up(
+    labOptions({
+      seed: given.seed,
+      latencyMs: given.latency,
+      lagProfile: given.lag === 'none' ? 'none' : 'production',
+      portBase: given.portBase,
+    }),
+  );
+  const rounds: Round[] = [];
+  try {
+    for (let round = 1; round <= given.rounds; round++) {
+      const recorded = await recordRun(lab, {
+        kind: 'switchover',
+        baselineMs,
+        observeMs,
+        show: false,
+      });
+      const result = roundOf(round, recorded);
+      rounds.push(result);
+      console.log(lineOf(result));
+    }
+  } finally {
+    await lab.down();
+  }
+  const clean = rounds.filter(isClean).length;
+  const withoutCopy = rounds.filter(({ attach }) => attach === 'as-is').length;
+  const writeGapMs = quantiles(rounds.flatMap(({ figures }) => figures.writeGapMs ?? []));
+  console.log(
+    `${clean} of ${rounds.length} rounds clean; ${withoutCopy} attached without a copy; write gap median ${Math.round(writeGapMs?.p50 ?? 0)} ms, max ${Math.round(writeGapMs?.max ?? 0)} ms`,
+  );
+  if (given.json) {
+    console.log(JSON.stringify({ clean, withoutCopy, writeGapMs, rounds }));
+  }
+  if (clean < rounds.length) process.exitCode = 1;
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!isThrowoverError(error)) throw error;
+  console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
+  process.exitCode = 1;
+}

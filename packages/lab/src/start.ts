@@ -1,0 +1,146 @@
+/**
+ * `npm start`: two regions with live traffic, the switch thrown twice, what each way costs side by side.
+ *
+ * `--json`: the last line is `{flipOnly, switchover}`. `--keep`: the lab is left running.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { type Figures, measure, renderComparison, renderReport } from 'throwover';
+import { formatMs, isoTime, isThrowoverError, systemClock } from 'throwover/kernel';
+import { endOnSignal } from './signals.ts';
+import { control, nextSteps } from './world/control.ts';
+import { Lab } from './world/lab.ts';
+import { defaultPortBase } from './world/map.ts';
+import { labOptions, timeScale } from './world/options.ts';
+import { type Recorded, recordRun } from './world/record.ts';
+
+/** Live traffic before each switch, ms: some 600 requests for the baseline. */
+const baselineMs = 10_000;
+
+const number = (text: string) => {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('a number, 0 or more');
+  return value;
+};
+
+const given = new Command('npm start --')
+  .description('Rehearse a failover between two real regions on this machine')
+  .option('--json', 'end with one line of JSON: {flipOnly, switchover}')
+  .option('--keep', 'leave the lab running')
+  .option('--seed <n>', 'seed of the traffic', number, 1)
+  .option('--latency <ms>', 'one way between the regions', number, 40)
+  .option('--lag <profile>', 'production (replay lag up to 5 s) or none', 'production')
+  .option('--pg-bin <dir>', 'directory of PostgreSQL 14 to 18 binaries')
+  .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, defaultPortBase)
+  .option('--reports <dir>', 'where the report goes', 'reports')
+  .parse()
+  .opts<{
+    json?: true;
+    keep?: true;
+    seed: number;
+    latency: number;
+    lag: string;
+    pgBin?: string;
+    portBase: number;
+    reports: string;
+  }>();
+
+const started = systemClock.monotonicMs();
+const say = (line: string) => {
+  const seconds = Math.round((systemClock.monotonicMs() - started) / 1_000);
+  (given.json ? process.stderr : process.stdout).write(`${`${seconds} s`.padStart(5)}  ${line}\n`);
+};
+
+/** Runs `work` unless Ctrl-C comes first; then says so by throwing. */
+class Stopped extends Error {}
+
+async function main(): Promise<void> {
+  const ending = endOnSignal();
+  const unlessStopped = <T>(work: Promise<T>): Promise<T> =>
+    Promise.race([
+      work,
+      ending.ended.then((): never => {
+        throw new Stopped('stopped');
+      }),
+    ]);
+
+  say('starting two regions, a witness, DNS, clients and a webhook sender');
+  const lab = await Lab.up(
+    labOptions({
+      seed: given.seed,
+      latencyMs: given.latency,
+      lagProfile: given.lag === 'none' ? 'none' : 'production',
+      pgBin: given.pgBin ?? null,
+      portBase: given.portBase,
+    }),
+  );
+  try {
+    say(
+      'in this lab one second is a minute of life for DNS and retries; machines take what they take',
+    );
+    const flipOnly = await unlessStopped(throwSwitch(lab, 'flip-only'));
+    say('putting everything back as it was');
+    await unlessStopped(lab.reset());
+    const switchover = await unlessStopped(throwSwitch(lab, 'switchover'));
+    await conclude(flipOnly, switchover);
+    if (given.keep) {
+      control(lab, ending.end);
+      say(nextSteps(lab));
+      await ending.ended;
+    }
+  } catch (error) {
+    if (!(error instanceof Stopped)) throw error;
+    process.exitCode = 130;
+  } finally {
+    await lab.down();
+  }
+}
+
+async function throwSwitch(lab: Lab, kind: 'flip-only' | 'switchover'): Promise<Recorded> {
+  say(`${kind}: ${baselineMs / 1_000} s of traffic, then the switch from east to west`);
+  const recorded = await recordRun(lab, { kind, baselineMs, observeMs: null, show: !given.json });
+  const { rtoMs } = measure(recorded.evidence);
+  say(`${kind}: done, RTO ${rtoMs === null ? 'not reached' : formatMs(rtoMs)} of life time`);
+  return recorded;
+}
+
+async function conclude(flipOnly: Recorded, switchover: Recorded): Promise<void> {
+  const runs = [flipOnly, switchover].map(({ evidence }) => ({
+    evidence,
+    figures: measure(evidence),
+  }));
+  const generatedAt = isoTime(systemClock.wallMs());
+  const dir = resolve(given.reports, generatedAt.replaceAll(':', '-').slice(0, 19));
+  await mkdir(dir, { recursive: true });
+  const report = resolve(dir, 'report.html');
+  const title = 'checkout: flip-only beside switchover';
+  const { html, json } = await renderReport({
+    runs,
+    title,
+    generatedAt,
+    provenance: { seed: given.seed, latencyOneWayMs: given.latency, lagProfile: given.lag },
+  });
+  await writeFile(report, html);
+  await writeFile(resolve(dir, 'report.json'), json);
+  const [first, second] = runs.map(({ figures }) => figures);
+  if (!first || !second) throw new Error('two runs were recorded');
+  const figures = { flipOnly: first, switchover: second } satisfies Record<string, Figures>;
+  if (!given.json) {
+    const table = renderComparison(
+      { 'flip-only': first, switchover: second },
+      { columns: 80, timeScale },
+    );
+    process.stdout.write(`\n${table}\n`);
+  }
+  say(`report: ${report}`);
+  if (given.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!isThrowoverError(error)) throw error;
+  console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,44 @@
+import { systemClock } from 'throwover/kernel';
+import type { Endpoint } from './map.ts';
+
+/** Longest wait for an answer of a process of the lab, ms. */
+const answerTimeoutMs = 10_000;
+
+/** Asks a process of the lab; any answer but 2xx is a bug of the lab. */
+export async function askJson<T>(
+  { host, port }: Endpoint,
+  path: string,
+  options: { method?: string; body?: unknown } = {},
+): Promise<T> {
+  const response = await fetch(`http://${host}:${port}${path}`, {
+    method: options.method ?? 'GET',
+    signal: AbortSignal.timeout(answerTimeoutMs),
+    ...(options.body === undefined
+      ? {}
+      : { body: JSON.stringify(options.body), headers: { 'content-type': 'application/json' } }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${path} at ${host}:${port}: ${response.status} ${text}`);
+  return (text === '' ? {} : JSON.parse(text)) as T;
+}
+
+/** Asks until the condition holds; rejects, naming what was waited for, after `timeoutMs`. */
+export async function until(
+  what: string,
+  holds: () => Promise<boolean>,
+  options: { timeoutMs: number; pollMs?: number },
+): Promise<void> {
+  const started = systemClock.monotonicMs();
+  let last: unknown;
+  for (;;) {
+    try {
+      if (await holds()) return;
+    } catch (error) {
+      last = error;
+    }
+    if (systemClock.monotonicMs() - started > options.timeoutMs) {
+      throw new Error(`${what}: not within ${options.timeoutMs} ms`, { cause: last });
+    }
+    await systemClock.sleep(options.pollMs ?? 50);
+  }
+}

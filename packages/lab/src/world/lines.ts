@@ -1,0 +1,10 @@
+import { readFile } from 'node:fs/promises';
+
+/** Reads a file of one JSON object a line. */
+export async function readLines<T>(path: string): Promise<T[]> {
+  const text = await readFile(path, 'utf8');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T);
+}

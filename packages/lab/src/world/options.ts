@@ -1,0 +1,49 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defaultPortBase } from './map.ts';
+
+/** What can be set about a lab. */
+export interface LabOptions {
+  readonly portBase: number;
+  /** Everything that the lab writes stands below it. */
+  readonly dir: string;
+  /** Directory of PostgreSQL 14 to 18 binaries; `null`: those from npm. */
+  readonly pgBin: string | null;
+  /** One way, between the regions, ms. 40: between two coasts of one continent. */
+  readonly latencyMs: number;
+  /** production: replay delay in episodes, p95 of about 5 s. */
+  readonly lagProfile: 'production' | 'none';
+  readonly seed: number;
+  readonly clients: number;
+  readonly requestsPerSecond: number;
+  readonly webhooksPerSecond: number;
+  /** Share of clients whose resolver is honest, clamps the minimum TTL, or holds long. */
+  readonly resolverShares: {
+    readonly honest: number;
+    readonly clamped: number;
+    readonly longHold: number;
+  };
+  /** How long warm capacity is kept after a flip, life time, as throwover.yaml says it. */
+  readonly keepWarm: string;
+}
+
+/** A minute of life is a second here, for TTLs, holdover and retry backoff. */
+export const timeScale = 60;
+
+export function labOptions(given: Partial<LabOptions> = {}): LabOptions {
+  const portBase = given.portBase ?? defaultPortBase;
+  return {
+    portBase,
+    dir: join(tmpdir(), `throwover-lab-${portBase}`),
+    pgBin: null,
+    latencyMs: 40,
+    lagProfile: 'production',
+    seed: 1,
+    clients: 40,
+    requestsPerSecond: 60,
+    webhooksPerSecond: 3,
+    resolverShares: { honest: 0.7, clamped: 0.2, longHold: 0.1 },
+    keepWarm: '5m',
+    ...given,
+  };
+}

@@ -1,0 +1,156 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type RequestRecord,
+  type RunEvidence,
+  type RunState,
+  stepsOf,
+  type WebhookRecord,
+} from 'throwover';
+import { systemClock } from 'throwover/kernel';
+import { askJson, until } from './json.ts';
+import type { Lab } from './lab.ts';
+import { sampleLag } from './lag-sampler.ts';
+import { readLines } from './lines.ts';
+import { otherRegion, type RegionName, urlOf } from './map.ts';
+import { timeScale } from './options.ts';
+import { clientResolvers, longHoldMinutes } from './resolver-list.ts';
+import { survivorsOf } from './survivors.ts';
+import { throwover, throwoverJson } from './throwover-cli.ts';
+
+/** What the objective's window asks for: 5 s of traffic answered by the new region, ms. */
+const objectiveWindowMs = 5_000;
+
+/** Looked on beyond the longest hold and the objective's window, ms. */
+const observeMarginMs = 2_000;
+
+/** Longest wait for the sender's last retries when the recording ends, ms. */
+const senderPatienceMs = 8_000;
+
+export interface Recording {
+  readonly kind: 'flip-only' | 'switchover';
+  /** Live traffic before the run, ms: the baseline. */
+  readonly baselineMs: number;
+  /** How long to look on after the run's flip, ms; `null`: until the longest hold must be over. */
+  readonly observeMs: number | null;
+  /** The run's progress goes to this terminal. */
+  readonly show: boolean;
+}
+
+export interface Recorded {
+  readonly evidence: RunEvidence;
+  readonly journal: RunState;
+}
+
+/** Runs one switch under live traffic and returns everything that was seen. */
+export async function recordRun(lab: Lab, recording: Recording): Promise<Recorded> {
+  const from = await lab.active();
+  const to = otherRegion(from);
+  const dir = join(
+    lab.options.dir,
+    'recordings',
+    `${recording.kind}-${Math.round(systemClock.wallMs())}`,
+  );
+  await mkdir(dir, { recursive: true });
+
+  const output = join(dir, 'requests.jsonl');
+  const lag = sampleLag(Object.values(lab.map.regions).map((region) => region.public.guard));
+  const fromMs = systemClock.wallMs();
+  await startTraffic(lab, recording.kind, output);
+  await systemClock.sleep(recording.baselineMs);
+
+  const runId = await performRun(lab, recording, to);
+  const journal = await throwoverJson<RunState>(['show', runId], lab.options.dir);
+  const { steps, firstActMs, flippedMs } = stepsOf(journal);
+  const observeMs =
+    recording.observeMs ??
+    (longHoldMinutes * 60_000) / timeScale + objectiveWindowMs + observeMarginMs;
+  const lookUntilMs = (flippedMs ?? systemClock.wallMs()) + observeMs;
+  await systemClock.sleep(Math.max(0, lookUntilMs - systemClock.wallMs()));
+
+  await askJson(lab.map.clients, '/__lab/stop', { method: 'POST', body: {} });
+  await askJson(lab.map.sender, '/__lab/stop', { method: 'POST', body: {} });
+  const toMs = systemClock.wallMs();
+  const webhooks = await settledWebhooks(lab);
+  await askJson(lab.map.sender, '/__lab/end', { method: 'POST', body: {} });
+  await lag.stop();
+
+  const evidence: RunEvidence = {
+    runId,
+    kind: recording.kind,
+    from,
+    to,
+    timeScale,
+    objectives: await lab.objectives(),
+    fromMs,
+    toMs,
+    firstActMs,
+    flippedMs,
+    steps,
+    requests: await readLines<RequestRecord>(output),
+    webhooks,
+    lag: lag.samples,
+    survivors: await survivorsOf(lab.map, to),
+  };
+  await writeFile(join(dir, 'evidence.json'), JSON.stringify(evidence));
+  return { evidence, journal };
+}
+
+async function startTraffic(lab: Lab, kind: Recording['kind'], output: string): Promise<void> {
+  const { map, options } = lab;
+  await lab.startClients({ output, resolvers: clientResolvers(map, options) });
+  const target =
+    kind === 'flip-only'
+      ? {
+          kind: 'dns',
+          name: map.hostname,
+          port: map.portBase,
+          path: '/webhooks/stripe',
+          resolver: `${map.resolver(0).host}:${map.resolver(0).port}`,
+        }
+      : {
+          kind: 'gateways',
+          urls: Object.values(map.regions).map(
+            ({ public: { gateway } }) => `${urlOf(gateway)}/in/stripe`,
+          ),
+        };
+  await askJson(map.sender, '/__lab/start', {
+    method: 'POST',
+    body: { ratePerSecond: options.webhooksPerSecond, seed: options.seed, target },
+  });
+}
+
+/** `throwover plan`, then the run with the plan's digest, as a user who has read it. */
+async function performRun(lab: Lab, recording: Recording, to: RegionName): Promise<string> {
+  const { dir } = lab.options;
+  const { digest } = await throwoverJson<{ digest: string }>(
+    ['plan', recording.kind, '--to', to],
+    dir,
+  );
+  const args = [recording.kind, '--to', to, '--yes', digest];
+  const result = await throwover(recording.show ? args : [...args, '--json'], {
+    cwd: dir,
+    show: recording.show,
+  });
+  if (result.exitCode !== 0) {
+    throw new Error(
+      `throwover ${args.join(' ')}: exit code ${result.exitCode}\n${result.stdout}${result.stderr}`,
+    );
+  }
+  const runs = await throwoverJson<{ runs: readonly { runId: string }[] }>(['runs'], dir);
+  const newest = runs.runs[0];
+  if (newest === undefined) throw new Error('the run is not in the store');
+  return newest.runId;
+}
+
+async function settledWebhooks(lab: Lab): Promise<readonly WebhookRecord[]> {
+  const read = () => askJson<readonly WebhookRecord[]>(lab.map.sender, '/__lab/records');
+  await until(
+    'the last webhooks are delivered',
+    async () => (await read()).every(({ state }) => state !== 'retrying'),
+    { timeoutMs: senderPatienceMs, pollMs: 200 },
+  ).catch(() => {
+    // What the sender still retries is counted as it stands: not missed, since it has not stopped.
+  });
+  return read();
+}

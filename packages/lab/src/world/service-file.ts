@@ -1,0 +1,61 @@
+import { stringify } from 'yaml';
+import { type LabMap, regionNames, urlOf } from './map.ts';
+import { type LabOptions, timeScale } from './options.ts';
+
+/** Life-time TTL of the record, as most teams that plan to fail over choose it. */
+const ttl = '60s';
+
+/** The throwover.yaml of the lab's service, as a team would write it. */
+export function serviceFile(map: LabMap, options: LabOptions): string {
+  return stringify({
+    version: 1,
+    service: 'checkout',
+    owner: 'payments-team',
+    onCall: ['on-call@example.test'],
+    objectives: { rto: '5m', rpo: '0s' },
+    timeScale,
+    active: 'east',
+    store: { url: urlOf(map.store) },
+    regions: Object.fromEntries(regionNames.map((name) => [name, regionBlock(map, name)])),
+    traffic: {
+      provider: 'route53',
+      endpoint: urlOf(map.route53),
+      zoneId: map.zoneId,
+      name: map.hostname,
+      type: 'A',
+      ttl,
+      nameservers: [`${map.dns.host}:${map.dns.port}`],
+    },
+    functions: {
+      name: 'checkout',
+      alias: 'live',
+      warm: 'measured',
+      burst: 2,
+      hold: options.keepWarm,
+    },
+    database: {
+      provider: 'postgres',
+      lagBound: '200ms',
+      armTimeout: '2m',
+      drain: { hold: '2s', openTransactions: '500ms' },
+      attachTimeout: '5m',
+    },
+    webhooks: {
+      retention: '72h',
+      sources: {
+        stripe: { scheme: 'stripe', secret: 'env:STRIPE_WEBHOOK_SECRET', path: '/webhooks/stripe' },
+      },
+    },
+  });
+}
+
+function regionBlock(map: LabMap, name: (typeof regionNames)[number]) {
+  const region = map.regions[name];
+  return {
+    addresses: [region.publicHost],
+    door: { admin: urlOf(region.public.doorAdmin), forward: urlOf(region.public.interDoor) },
+    functions: { endpoint: urlOf(region.public.functions), awsRegion: region.awsRegion },
+    database: { guard: urlOf(region.public.guard) },
+    gateway: { admin: urlOf(region.public.gatewayAdmin), deliver: urlOf(region.public.door) },
+  };
+}

@@ -1,0 +1,242 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ChildSpec } from './child.ts';
+import { type LabMap, type RegionName, regionNames, urlOf } from './map.ts';
+import { type LabOptions, timeScale } from './options.ts';
+import { resolverList } from './resolver-list.ts';
+
+/** The lab's webhook secret: it protects nothing, and is given to processes as a real one is, by environment. */
+export const webhookSecret = 'whsec_lab_0123456789abcdef0123456789abcdef';
+
+/** What PostgreSQL is like in this lab: found once, told to the guards. */
+export interface PostgresSetup {
+  readonly pgBin: string;
+  readonly runAs: { readonly uid: number; readonly gid: number } | null;
+  readonly dataDir: (region: RegionName) => string;
+  readonly stateDir: (region: RegionName) => string;
+}
+
+const script = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+export const throwoverBin = fileURLToPath(import.meta.resolve('throwover/bin'));
+
+/** Every process of the lab as argv, environment and a configuration file below the lab's directory. */
+export function labSpecs(map: LabMap, options: LabOptions, postgres: PostgresSetup) {
+  const logDir = join(options.dir, 'logs');
+  const configDir = join(options.dir, 'config');
+  mkdirSync(configDir, { recursive: true });
+
+  const file = (name: string, config: unknown) => {
+    const path = join(configDir, `${name}.json`);
+    writeFileSync(path, JSON.stringify(config, null, 2));
+    return path;
+  };
+  const process = (name: string, path: string, config: unknown): ChildSpec => ({
+    name,
+    logDir,
+    argv: [script(path), file(name, config)],
+    ownGroup: true,
+  });
+
+  const border = process('border', 'network/border.ts', {
+    admin: map.border,
+    links: regionNames.flatMap((name) => linksOf(map, name, options.latencyMs)),
+  });
+  const dns = process('dns', 'dns/dns-server.ts', {
+    host: map.dns.host,
+    dnsPort: map.dns.port,
+    apiPort: map.route53.port,
+    timeScale,
+    zones: [zoneOf(map)],
+  });
+  const resolvers = process('resolvers', 'dns/resolvers.ts', {
+    host: map.dns.host,
+    timeScale,
+    authoritative: map.dns,
+    resolvers: resolverList(map).map(({ port, behaviour, holdSeconds }) => ({
+      port,
+      behaviour,
+      ...(holdSeconds === undefined ? {} : { holdSeconds }),
+    })),
+  });
+  const sender = process('sender', 'sender/sender.ts', {
+    host: map.sender.host,
+    port: map.sender.port,
+    timeScale,
+    seed: options.seed,
+    secret: webhookSecret,
+  });
+  const serve: ChildSpec = {
+    name: 'serve',
+    logDir,
+    argv: [
+      throwoverBin,
+      'serve',
+      '--data',
+      join(options.dir, 'witness'),
+      '--host',
+      map.store.host,
+      '--port',
+      String(map.store.port),
+    ],
+    ownGroup: true,
+  };
+  const region = (name: RegionName): ChildSpec =>
+    process(name, 'world/region.ts', {
+      logDir,
+      children: regionChildren(map, options, postgres, name, file),
+    });
+  return { border, dns, resolvers, sender, serve, region };
+}
+
+function regionChildren(
+  map: LabMap,
+  options: LabOptions,
+  postgres: PostgresSetup,
+  name: RegionName,
+  file: (name: string, config: unknown) => string,
+) {
+  const region = map.regions[name];
+  const here = region.private;
+  const state = postgres.stateDir(name);
+  mkdirSync(state, { recursive: true });
+  const guard = file(`${name}-guard`, {
+    region: name,
+    listen: here.guard,
+    postgres: {
+      ...here.postgres,
+      socketDir: null,
+      dataDir: postgres.dataDir(name),
+      pgBin: postgres.pgBin,
+      runAs: postgres.runAs,
+      startDatabase: true,
+    },
+    superuser: { host: here.postgres.host },
+    database: 'checkout',
+    applicationRoles: ['checkout'],
+    replication: { user: 'replicator' },
+    upstreams: Object.fromEntries(
+      regionNames.map((other) => [other, map.regions[other].public.interPostgres]),
+    ),
+    stateDir: state,
+  });
+  const functions = file(`${name}-functions`, {
+    region: region.awsRegion,
+    ...here.functions,
+    timeScale,
+    function: {
+      name: 'checkout',
+      alias: 'live',
+      env: {
+        THROWOVER_REGION: name,
+        PGHOST: here.postgres.host,
+        PGPORT: String(here.postgres.port),
+        PGUSER: 'checkout',
+        PGDATABASE: 'checkout',
+        STRIPE_WEBHOOK_SECRET: webhookSecret,
+      },
+    },
+  });
+  const door = file(`${name}-door`, {
+    region: name,
+    ...here.door,
+    adminHost: here.doorAdmin.host,
+    adminPort: here.doorAdmin.port,
+    functionEndpoint: urlOf(here.functions),
+    functionName: 'checkout',
+    alias: 'live',
+    stateFile: join(options.dir, name, 'door.json'),
+  });
+  const gateway = file(`${name}-gateway`, {
+    region: name,
+    ...here.gateway,
+    adminHost: here.gatewayAdmin.host,
+    adminPort: here.gatewayAdmin.port,
+    dataDir: join(options.dir, name, 'gateway'),
+    sources: {
+      stripe: { scheme: 'stripe', secret: 'env:STRIPE_WEBHOOK_SECRET', path: '/webhooks/stripe' },
+    },
+    initial: { region: 'east', url: urlOf(map.regions.east.public.door), epoch: 1 },
+    timeScale,
+  });
+  const env = { STRIPE_WEBHOOK_SECRET: webhookSecret };
+  return [
+    { name: `${name}-guard`, argv: [throwoverBin, 'guard', '--config', guard], env },
+    { name: `${name}-functions`, argv: [script('functions/function-pool.ts'), functions], env },
+    { name: `${name}-door`, argv: [script('door/front-door.ts'), door], env },
+    { name: `${name}-gateway`, argv: [throwoverBin, 'gateway', '--config', gateway], env },
+  ];
+}
+
+function linksOf(map: LabMap, name: RegionName, latencyMs: number) {
+  const region = map.regions[name];
+  const link = (
+    service: string,
+    listen: { host: string; port: number },
+    target: { host: string; port: number },
+    oneWayMs = 0,
+  ) => ({
+    name: `${name}-${service}`,
+    listen,
+    target,
+    latencyMs: oneWayMs,
+    bandwidthBytesPerSecond: null,
+  });
+  const services = ['door', 'doorAdmin', 'functions', 'guard', 'gateway', 'gatewayAdmin'] as const;
+  return [
+    ...services.map((service) => link(service, region.public[service], region.private[service])),
+    link('interDoor', region.public.interDoor, region.private.door, latencyMs),
+    link('interPostgres', region.public.interPostgres, region.private.postgres, latencyMs),
+  ];
+}
+
+function zoneOf(map: LabMap) {
+  const ttl = 60;
+  return {
+    id: map.zoneId,
+    name: 'example.test',
+    records: [
+      { name: map.hostname, type: 'A', ttl, values: [map.regions.east.publicHost] },
+      {
+        name: `_throwover.${map.hostname}`,
+        type: 'TXT',
+        ttl,
+        values: ['"v1 generation=1 epoch=1 region=east"'],
+      },
+    ],
+  };
+}
+
+/** The clients of one recording. */
+export function clientsSpec(
+  map: LabMap,
+  options: LabOptions,
+  config: {
+    output: string;
+    resolvers: readonly { port: number; behaviour: string; share: number }[];
+  },
+): ChildSpec {
+  return {
+    name: 'clients',
+    logDir: join(options.dir, 'logs'),
+    argv: [
+      script('clients/clients.ts'),
+      JSON.stringify({
+        host: map.clients.host,
+        adminPort: map.clients.port,
+        hostname: map.hostname,
+        port: map.portBase,
+        resolvers: config.resolvers,
+        addresses: Object.fromEntries(
+          regionNames.map((name) => [map.regions[name].publicHost, name]),
+        ),
+        clients: options.clients,
+        ratePerSecond: options.requestsPerSecond,
+        seed: options.seed,
+        timeScale,
+        output: config.output,
+      }),
+    ],
+    ownGroup: true,
+  };
+}

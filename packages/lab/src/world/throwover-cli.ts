@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { labEnv, nodeOptions } from './child.ts';
+import { throwoverBin } from './specs.ts';
+
+export interface CliResult {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs `throwover ARGS` as a user would: as a process of its own.
+ * `show`: its output goes to this terminal, live, and is not returned.
+ */
+export function throwover(
+  args: readonly string[],
+  options: { cwd: string; show?: boolean },
+): Promise<CliResult> {
+  return runNode([throwoverBin, ...args], options);
+}
+
+/** Runs a controller that kills itself at one point of its run (kill-points/controller.ts). */
+export function runController(args: readonly string[], cwd: string): Promise<CliResult> {
+  return runNode([killedController, ...args], { cwd });
+}
+
+const killedController = fileURLToPath(new URL('../kill-points/controller.ts', import.meta.url));
+
+async function runNode(
+  argv: readonly string[],
+  { cwd, show = false }: { cwd: string; show?: boolean },
+): Promise<CliResult> {
+  const child = spawn(process.execPath, [...nodeOptions, ...argv], {
+    cwd,
+    stdio: show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...labEnv },
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const [exitCode, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  return { exitCode, signal, stdout, stderr };
+}
+
+/** The JSON object on the last line of `throwover ARGS --json`; rejects with its words on any other end. */
+export async function throwoverJson<T>(args: readonly string[], cwd: string): Promise<T> {
+  const { exitCode, signal, stdout, stderr } = await throwover([...args, '--json'], { cwd });
+  const last = stdout.trim().split('\n').at(-1);
+  if (exitCode !== 0 || last === undefined) {
+    throw new Error(
+      `throwover ${args.join(' ')}: ${signal ?? `exit code ${exitCode}`}\n${stdout}${stderr}`,
+    );
+  }
+  return JSON.parse(last) as T;
+}

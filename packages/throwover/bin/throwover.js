@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+// Plain old JavaScript without static imports, so that an old Node gets as far as the check.
+var wanted = [22, 18];
+var found = process.versions.node.split('.').map(Number);
+if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
+  process.stderr.write(
+    'node-too-old: throwover needs Node ' +
+      wanted.join('.') +
+      ' or newer; this is ' +
+      process.versions.node +
+      '.\nNothing was changed.\nNext: install a newer Node (https://nodejs.org), ' +
+      'or in a clone use `npx throwover`, which finds the Node that came with it.\n',
+  );
+  process.exitCode = 2;
+} else {
+  start();
+}
+
+/** Runs the sources in a clone, so that a build that has grown old is never run; else what was published. */
+function start() {
+  import('node:fs')
+    .then((fs) => {
+      var source = new URL('../src/cli/entry.ts', import.meta.url);
+      return fs.existsSync(source)
+        ? sources(source)
+        : new URL('../dist/cli/entry.js', import.meta.url);
+    })
+    .then((entry) => import(entry.href))
+    .then((entry) => entry.run())
+    .catch((error) => {
+      process.stderr.write(String((error && error.stack) || error) + '\n');
+      process.exitCode = 1;
+    });
+}
+
+/** In this process, not in a second one: Ctrl-C and SIGKILL then reach the one that carries out the run. */
+function sources(entry) {
+  return import('node:module').then((module) => {
+    module.registerHooks({
+      resolve: (specifier, context, next) => {
+        var conditions = context.conditions.concat('throwover-source');
+        return next(specifier, Object.assign({}, context, { conditions: conditions }));
+      },
+    });
+    return entry;
+  });
+}

@@ -1,0 +1,70 @@
+import { isThrowoverError } from '../kernel/kernel.ts';
+import type { RunResult } from '../runbook/runbook.ts';
+
+/** What a script can tell from the exit code; docs/cli.md lists the same. */
+export const exitCodes = {
+  ok: 0,
+  /** It was tried and did not succeed. */
+  failed: 1,
+  /** The command line or a file is wrong. */
+  usage: 2,
+  /** A guard refused, or nobody confirmed this plan. */
+  refused: 3,
+  /** The run ended before its point of no return and took back what it had changed. */
+  undone: 4,
+  /** The run stands still in the middle: `throwover resume`. */
+  interrupted: 5,
+  /** Another run is in progress, or another controller has taken this one over. */
+  otherRun: 6,
+  /** Something that is needed does not answer; nothing was begun. */
+  away: 7,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+const byCode: Readonly<Record<string, ExitCode>> = {
+  'usage-wrong': exitCodes.usage,
+  'process-config-wrong': exitCodes.usage,
+  'service-file-missing': exitCodes.usage,
+  'service-file-wrong': exitCodes.usage,
+  'no-such-region': exitCodes.usage,
+  'secret-missing': exitCodes.usage,
+  'own-step-misplaced': exitCodes.usage,
+  'already-active': exitCodes.usage,
+  'no-such-run': exitCodes.usage,
+  'no-open-run': exitCodes.usage,
+  'evidence-wrong': exitCodes.usage,
+  'run-ended': exitCodes.usage,
+  'guard-config-wrong': exitCodes.usage,
+  'gateway-config-invalid': exitCodes.usage,
+  'gateway-secret-missing': exitCodes.usage,
+  'no-such-kind': exitCodes.usage,
+  'override-unknown': exitCodes.usage,
+  'bad-request': exitCodes.usage,
+  'not-confirmed': exitCodes.refused,
+  'plan-refused': exitCodes.refused,
+  'digest-mismatch': exitCodes.refused,
+  'active-region-unclear': exitCodes.refused,
+  'steps-differ': exitCodes.refused,
+  'epoch-moved': exitCodes.refused,
+  'run-in-progress': exitCodes.otherRun,
+  'run-lost': exitCodes.otherRun,
+  'store-away': exitCodes.away,
+  'parts-away': exitCodes.away,
+  'database-unreachable': exitCodes.away,
+  'door-unreachable': exitCodes.away,
+  'dns-unreachable': exitCodes.away,
+  'functions-unreachable': exitCodes.away,
+  'gateway-unreachable': exitCodes.away,
+};
+
+/** How a run ended, from where this controller stands. */
+export function exitCodeOfRun(result: RunResult): ExitCode {
+  if (result.status === 'succeeded') return exitCodes.ok;
+  if (result.status === 'undone') return exitCodes.undone;
+  return result.error.code === 'run-lost' ? exitCodes.otherRun : exitCodes.interrupted;
+}
+
+export function exitCodeOf(error: unknown): ExitCode {
+  return (isThrowoverError(error) ? byCode[error.code] : undefined) ?? exitCodes.failed;
+}

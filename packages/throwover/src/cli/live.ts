@@ -1,0 +1,97 @@
+import { createLogUpdate } from 'log-update';
+import type { RunEvent } from '../runbook/runbook.ts';
+import {
+  clip,
+  emptyView,
+  fold,
+  maxColumns,
+  nameWidth,
+  type RunView,
+  render,
+  stepLine,
+  stepOf,
+} from './progress-view.ts';
+import type { Output, Terminal } from './terminal.ts';
+
+/** How often the durations on a terminal are brought up to date, ms. */
+const refreshMs = 200;
+
+/** Shows a run while it goes on. */
+export interface Live {
+  onEvent(event: RunEvent): void;
+  /** Leaves the last picture standing. */
+  end(): void;
+}
+
+/** On a terminal one line a step, updated in place; plain lines elsewhere; with --json each event as a line on stderr. */
+export function live(terminal: Terminal, output: Output): Live {
+  if (output.json) return { onEvent: (event) => output.event(jsonEvent(event)), end: () => {} };
+  return terminal.stdout.isTTY ? inPlace(terminal) : plainLines(terminal, output);
+}
+
+function inPlace(terminal: Terminal): Live {
+  const { clock } = terminal;
+  const update = createLogUpdate(terminal.stdout, { showCursor: true });
+  const ended = new AbortController();
+  let view = emptyView;
+  const draw = () => update(render(view, clock.wallMs()).join('\n'));
+  const tick = async () => {
+    for (;;) {
+      await clock.sleep(refreshMs, ended.signal);
+      draw();
+    }
+  };
+  // Ends when `end` aborts it, which is no failure.
+  tick().catch(() => {});
+  return {
+    onEvent: (event) => {
+      view = fold(view, event);
+      draw();
+    },
+    end: () => {
+      ended.abort();
+      draw();
+      update.done();
+    },
+  };
+}
+
+const stepEnds = new Set([
+  'step-done',
+  'step-failed',
+  'step-interrupted',
+  'undo-done',
+  'undo-failed',
+]);
+
+function plainLines({ clock }: Terminal, output: Output): Live {
+  let view = emptyView;
+  return {
+    onEvent: (event) => {
+      const before = view;
+      view = fold(view, event);
+      for (const line of newLines(before, view, event, clock.wallMs())) output.say(line);
+    },
+    end: () => {},
+  };
+}
+
+function newLines(
+  before: RunView,
+  view: RunView,
+  event: RunEvent,
+  nowMs: number,
+): readonly string[] {
+  if (event.type === 'run-started') return [clip(view.headline, maxColumns)];
+  if (stepEnds.has(event.type) && 'step' in event) {
+    const step = stepOf(view, event.step);
+    return step === undefined ? [] : [stepLine(step, nameWidth(view), nowMs)];
+  }
+  return view.messages.slice(before.messages.length).map((line) => clip(line, maxColumns));
+}
+
+function jsonEvent(event: RunEvent): unknown {
+  return 'error' in event && event.error !== null
+    ? { ...event, error: event.error.toJSON() }
+    : event;
+}

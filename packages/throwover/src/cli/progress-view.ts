@@ -1,0 +1,179 @@
+import { assertNever, formatMs, type ThrowoverError } from '../kernel/kernel.ts';
+import type { RunEvent } from '../runbook/runbook.ts';
+
+/** A run as it is shown: pure, made of its events. */
+export interface RunView {
+  readonly headline: string;
+  readonly steps: readonly StepView[];
+  /** Said once, below the steps: stopping, the end. */
+  readonly messages: readonly string[];
+}
+
+type StepState =
+  | 'waiting'
+  | 'working'
+  | 'done'
+  | 'held'
+  | 'failed'
+  | 'stopped'
+  | 'undoing'
+  | 'undone'
+  | 'undo failed';
+
+export interface StepView {
+  readonly name: string;
+  readonly state: StepState;
+  /** `wallMs` of its first event; null before it. */
+  readonly startedMs: number | null;
+  /** Null while it goes on. */
+  readonly durationMs: number | null;
+  readonly note: string;
+}
+
+export const emptyView: RunView = { headline: '', steps: [], messages: [] };
+
+/** Lines are never wider, so that a run fits any terminal and any log. */
+export const maxColumns = 80;
+
+const marks: Readonly<Record<StepState, string>> = {
+  waiting: '·',
+  working: '>',
+  done: '✓',
+  held: '✓',
+  failed: '✗',
+  stopped: '■',
+  undoing: '<',
+  undone: '↩',
+  'undo failed': '✗',
+};
+
+/** The view after an event. `held`: the desired state held already, so nothing was done. */
+export function fold(view: RunView, event: RunEvent): RunView {
+  switch (event.type) {
+    case 'run-started': {
+      const { runId, service, kind, from, to, epoch } = event.run;
+      const how = event.resumed ? 'resumed' : `epoch ${epoch} to ${epoch + 1}`;
+      return {
+        headline: `${kind} of ${service}, ${from} to ${to}, ${how}: ${runId}`,
+        steps: event.steps.map(({ name }) => ({
+          name,
+          state: event.alreadyDone.includes(name) ? 'done' : 'waiting',
+          startedMs: null,
+          durationMs: null,
+          note: event.alreadyDone.includes(name) ? 'done by an earlier controller' : '',
+        })),
+        messages: [],
+      };
+    }
+    case 'run-stopping':
+      return { ...view, messages: [...view.messages, stopping[event.mode]] };
+    case 'step-started':
+      return change(view, event.step, { state: 'working', startedMs: event.wallMs });
+    case 'step-observed':
+      return event.state === 'unknown'
+        ? change(view, event.step, { note: `not seen: ${text(event.evidence['message'])}` })
+        : view;
+    case 'step-progress':
+      return change(view, event.step, { note: event.note });
+    case 'step-done': {
+      const state = event.result === 'acted' ? 'done' : 'held';
+      const held = event.result === 'acted' ? {} : { note: 'held already' };
+      return change(view, event.step, { state, durationMs: event.durationMs, ...held });
+    }
+    case 'step-failed':
+      return change(view, event.step, {
+        state: 'failed',
+        durationMs: event.durationMs,
+        note: brief(event.error),
+      });
+    case 'step-interrupted':
+      return change(view, event.step, { state: 'stopped', note: 'interrupted' });
+    case 'undo-started':
+      return change(view, event.step, {
+        state: 'undoing',
+        startedMs: event.wallMs,
+        durationMs: null,
+        note: '',
+      });
+    case 'undo-done': {
+      const startedMs = stepOf(view, event.step)?.startedMs ?? event.wallMs;
+      const durationMs = event.wallMs - startedMs;
+      return change(view, event.step, { state: 'undone', durationMs, note: event.note });
+    }
+    case 'undo-failed':
+      return change(view, event.step, { state: 'undo failed', note: brief(event.error) });
+    case 'run-ended':
+      return { ...view, messages: [...view.messages, ending(event)] };
+    default:
+      return assertNever(event);
+  }
+}
+
+const stopping = {
+  undo: 'Stopping: what was changed is taken back. Ctrl-C again leaves the run open.',
+  finish: 'Past the point of no return: it goes on to its end. Ctrl-C again leaves it.',
+  leave: 'Leaving the run open: `throwover resume` carries it on.',
+} as const;
+
+function ending(event: Extract<RunEvent, { type: 'run-ended' }>): string {
+  const words = {
+    succeeded: 'Succeeded',
+    undone: 'Undone: the active region is the same as before',
+    open: 'Open: `throwover resume` carries it on',
+  };
+  return `${words[event.status]}, after ${formatMs(event.durationMs)}.`;
+}
+
+/** The whole view as lines of at most 80 columns. */
+export function render(view: RunView, nowMs: number): readonly string[] {
+  const width = nameWidth(view);
+  return [
+    clip(view.headline, maxColumns),
+    ...view.steps.map((step) => stepLine(step, width, nowMs)),
+    ...view.messages.map((message) => clip(message, maxColumns)),
+  ];
+}
+
+/** One step of a view: mark, name, state, duration, note. */
+export function stepLine(step: StepView, width: number, nowMs: number): string {
+  const duration =
+    step.durationMs ??
+    (step.state === 'working' || step.state === 'undoing'
+      ? nowMs - (step.startedMs ?? nowMs)
+      : null);
+  const took = duration === null ? '' : formatMs(Math.max(0, duration));
+  const head = `${marks[step.state]} ${clip(step.name, width).padEnd(width)} ${step.state.padEnd(8)} ${took.padStart(7)}`;
+  return clip(`${head}  ${step.note}`.trimEnd(), maxColumns);
+}
+
+/** Wide enough for the longest name, narrow enough to leave room for notes. */
+export function nameWidth(view: RunView): number {
+  return Math.min(26, Math.max(0, ...view.steps.map(({ name }) => name.length)));
+}
+
+export function stepOf(view: RunView, name: string): StepView | undefined {
+  return view.steps.find((step) => step.name === name);
+}
+
+function change(view: RunView, name: string, to: Partial<StepView>): RunView {
+  return {
+    ...view,
+    steps: view.steps.map((step) => (step.name === name ? { ...step, ...to } : step)),
+  };
+}
+
+function brief(error: ThrowoverError): string {
+  return `${error.code}: ${error.message}`;
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** Control characters and line breaks of foreign output would move the cursor. */
+export function clip(line: string, columns: number): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  const clean = line.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  const letters = [...clean];
+  return letters.length <= columns ? clean : `${letters.slice(0, columns - 1).join('')}…`;
+}

@@ -1,0 +1,80 @@
+import { type Clock, formatMs, isoTime } from '../kernel/kernel.ts';
+import { storedPlan } from '../runbook/runbook.ts';
+import type { JournalRecord, RunState, RunSummary } from '../store/store.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { clip, maxColumns } from './progress-view.ts';
+import type { CommandContext } from './run-commands.ts';
+
+/** Runs that are shown without --limit: a screen. */
+export const shownRuns = 20;
+
+/** `throwover runs`: newest first. */
+export async function runsCommand(
+  { output, session }: CommandContext,
+  options: { limit: number },
+): Promise<ExitCode> {
+  const service = session.loaded.service.name;
+  const runs = await session.parts.store.runs({ service, limit: options.limit });
+  const text = runs.length === 0 ? `No runs of ${service} yet.` : runs.map(runLine).join('\n');
+  output.result({ runs }, text);
+  return exitCodes.ok;
+}
+
+/** `throwover show RUN`: the run and its journal. */
+export async function showCommand(
+  { output, session, terminal }: CommandContext,
+  options: { runId: string },
+): Promise<ExitCode> {
+  const run = await session.parts.store.run(options.runId);
+  output.result(run, showText(run, terminal.clock));
+  return exitCodes.ok;
+}
+
+function runLine({ runId, kind, from, to, status, startedWallMs }: RunSummary): string {
+  const when = isoTime(startedWallMs).slice(0, 19).replace('T', ' ');
+  return clip(`${runId}  ${status.padEnd(9)}  ${when}  ${kind} ${from} to ${to}`, maxColumns);
+}
+
+/** The journal as lines of at most 80 columns: seconds since the start, what happened, to which step. */
+function showText(run: RunState, clock: Clock): string {
+  const { runId, kind, service, from, to, epoch, status, owner, startedWallMs, endedWallMs } = run;
+  const titles = new Map(storedPlan(run).steps.map(({ name, title }) => [name, title]));
+  const took = formatMs((endedWallMs ?? clock.wallMs()) - startedWallMs);
+  const head = [
+    `${kind} of ${service}, ${from} to ${to}, epoch ${epoch} to ${epoch + 1}`,
+    `${runId}: ${status}, ${took}${endedWallMs === null ? ' so far' : ''}`,
+    `Began ${isoTime(startedWallMs)}, by ${owner}`,
+    '',
+  ];
+  const records = run.records.map((record) => {
+    const at = `+${((record.wallMs - startedWallMs) / 1_000).toFixed(3)}`;
+    return `${at.padStart(9)}  ${recordText(record, titles)}`;
+  });
+  return [...head, ...records].map((line) => clip(line, maxColumns)).join('\n');
+}
+
+function recordText(record: JournalRecord, titles: ReadonlyMap<string, string>): string {
+  switch (record.type) {
+    case 'mandate': {
+      const { by, digest, overrides } = record;
+      const accepted = overrides.length === 0 ? '' : `, overriding ${overrides.join(', ')}`;
+      return `approved by ${by}: ${digest.slice(0, 12)}${accepted}`;
+    }
+    case 'taken-over':
+      return `taken over by ${record.by}, token ${record.token}`;
+    case 'intent':
+      return `${record.step}: ${titles.get(record.step) ?? ''}`;
+    case 'outcome': {
+      const how = record.result === 'acted' ? 'done' : 'held already';
+      return `${record.step}: ${how} in ${formatMs(record.durationMs)}`;
+    }
+    case 'step-failed':
+      return `${record.step}: failed: ${record.error.code}: ${record.error.message}`;
+    case 'undo-intent':
+      return `${record.step}: undoing`;
+    case 'undo-outcome':
+      return `${record.step}: ${record.result}: ${record.note}`;
+    case 'ended':
+      return `${record.status}: ${record.reason}`;
+  }
+}

@@ -1,0 +1,63 @@
+import type { Readable, Writable } from 'node:stream';
+import {
+  type Clock,
+  isThrowoverError,
+  type Random,
+  type ThrowoverError,
+} from '../kernel/kernel.ts';
+
+/** Everything that the command line reads and writes: a function of these, so that tests can give their own. */
+export interface Terminal {
+  /** Without the program's name: `['plan', 'switchover', '--to', 'west']`. */
+  readonly argv: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly stdin: Readable;
+  readonly stdout: TextStream;
+  readonly stderr: TextStream;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Calls `listener` on Ctrl-C (`interrupt`) and on SIGTERM (`terminate`); gives back what ends that. */
+  onSignal(listener: (signal: 'interrupt' | 'terminate') => void): () => void;
+}
+
+/** A stream that may be a terminal. */
+export type TextStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+/** How a command answers: text for people, or one JSON object on the last line of stdout. */
+export interface Output {
+  readonly json: boolean;
+  /** For people only; nothing with --json. */
+  say(text: string): void;
+  /** The answer: the object with --json, else the text. */
+  result(value: unknown, text: string): void;
+  /** Something that happens now: a line of JSON on stderr with --json, else nothing. */
+  event(value: unknown): void;
+}
+
+export function outputOf({ stdout, stderr }: Terminal, json: boolean): Output {
+  const line = (stream: Writable, text: string) => {
+    stream.write(text.endsWith('\n') ? text : `${text}\n`);
+  };
+  return {
+    json,
+    say: (text) => {
+      if (!json) line(stdout, text);
+    },
+    result: (value, text) => line(stdout, json ? JSON.stringify(value) : text),
+    event: (value) => {
+      if (json) line(stderr, JSON.stringify(value));
+    },
+  };
+}
+
+/** Code, what happened, what was not lost, what to do next. */
+export function errorText(error: ThrowoverError): string {
+  return [`${error.code}: ${error.message}`, error.notLost, `Next: ${error.remedy}`, ''].join('\n');
+}
+
+/** A bug or a failure of the machine still is told as one object. */
+export function errorJson(error: unknown): unknown {
+  if (isThrowoverError(error)) return { error: error.toJSON() };
+  const message = error instanceof Error ? error.message : String(error);
+  return { error: { code: 'bug', message } };
+}

@@ -1,0 +1,46 @@
+import type { JournalRecord, RunSummary } from '../store/store.ts';
+import type { StepRecord } from './records.ts';
+
+export interface JournalSteps {
+  readonly steps: readonly StepRecord[];
+  /** Start of the first act, wall ms. */
+  readonly firstActMs: number;
+  /** The new address was read back from the authoritative servers, wall ms; null when it never was. */
+  readonly flippedMs: number | null;
+}
+
+/** What a run's journal tells of its steps: when each began and ended, and what it was made of. */
+export function stepsOf(
+  run: Pick<RunSummary, 'startedWallMs'> & {
+    readonly plan: unknown;
+    readonly records: readonly JournalRecord[];
+  },
+): JournalSteps {
+  const { steps: planned = [] } = (run.plan ?? {}) as {
+    steps?: readonly { name: string; title: string }[];
+  };
+  const titles = new Map(planned.map(({ name, title }) => [name, title]));
+  const steps = run.records.flatMap((record): StepRecord[] => {
+    if (record.type !== 'outcome' && record.type !== 'step-failed') return [];
+    const { step: name, wallMs: endMs, durationMs } = record;
+    const failed = record.type === 'step-failed';
+    return [
+      {
+        name,
+        title: titles.get(name) ?? name,
+        startMs: endMs - durationMs,
+        endMs,
+        kind: failed ? 'machine' : record.kind,
+        result: failed ? 'failed' : record.result,
+      },
+    ];
+  });
+  const firstIntent = run.records.find(({ type }) => type === 'intent');
+  const flip = run.records.find((record) => record.type === 'outcome' && record.step === 'flip');
+  const flippedMs = flip?.type === 'outcome' ? flip.evidence['atWallMs'] : undefined;
+  return {
+    steps,
+    firstActMs: firstIntent?.wallMs ?? run.startedWallMs,
+    flippedMs: typeof flippedMs === 'number' ? flippedMs : null,
+  };
+}

@@ -1,0 +1,65 @@
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+import { isSecretRef } from '../../service/secrets.ts';
+import { postgresErrors } from './errors.ts';
+
+const absolutePath = z.string().refine(isAbsolute, 'expected an absolute path');
+const endpoint = z.strictObject({
+  host: z.string().min(1),
+  port: z.number().int().min(1).max(65_535),
+});
+const secretRef = z.string().refine(isSecretRef, 'expected env:NAME or file:PATH').nullable();
+/** A name that needs no quotes in pg_hba.conf and in a connection string. */
+const plainName = z.string().regex(/^[a-z_][a-z0-9_-]*$/, 'expected a plain lower-case name');
+
+/** What the small process beside one database is told when it starts. */
+const guardConfig = z.strictObject({
+  region: plainName,
+  /** Where it listens for commands; port 0 takes a free one. */
+  listen: z.strictObject({ host: z.string().min(1), port: z.number().int().min(0).max(65_535) }),
+  postgres: z.strictObject({
+    /** The address that PostgreSQL listens on. */
+    host: z.string().min(1),
+    port: z.number().int().min(1).max(65_535),
+    /** Directory of its Unix socket, or null for none. */
+    socketDir: absolutePath.nullable(),
+    dataDir: absolutePath,
+    /** Directory with `postgres`, and `pg_rewind` where there is one. */
+    pgBin: absolutePath,
+    /** pg_hba.conf when it is not in the data directory (Debian: /etc/postgresql/...). */
+    hbaFile: absolutePath.optional(),
+    /** PostgreSQL refuses to run as root: who it runs as, or null for the guard's own user. */
+    runAs: z.strictObject({ uid: z.number().int(), gid: z.number().int() }).nullable(),
+    /** Start it with the guard, unless a command stopped it. */
+    startDatabase: z.boolean(),
+  }),
+  /** How the guard itself logs in; `host` may be the socket directory. */
+  superuser: z.strictObject({
+    host: z.string().min(1),
+    user: z.string().min(1).default('postgres'),
+    password: secretRef.default(null),
+  }),
+  /** The application's database; `throwover.promotions` stands in it. */
+  database: z.string().min(1),
+  /** Login roles of the application: those that a fence closes out. */
+  applicationRoles: z.array(plainName).min(1),
+  replication: z.strictObject({ user: plainName, password: secretRef.default(null) }),
+  /** Where a standby connects to the primary of that region, over the link between the regions. */
+  upstreams: z.record(plainName, endpoint),
+  /** What the guard must not forget (highest token, fence) and PostgreSQL's log. */
+  stateDir: absolutePath,
+});
+
+export type GuardConfig = z.infer<typeof guardConfig>;
+export type PostgresConfig = GuardConfig['postgres'];
+
+export function parseGuardConfig(input: unknown): GuardConfig {
+  const parsed = guardConfig.safeParse(input);
+  if (!parsed.success) {
+    throw postgresErrors.make(
+      'guard-config-wrong',
+      `the guard's configuration is wrong:\n${z.prettifyError(parsed.error)}`,
+    );
+  }
+  return parsed.data;
+}

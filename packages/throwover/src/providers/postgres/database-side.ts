@@ -1,0 +1,104 @@
+import { Agent, request } from 'undici';
+import { type Clock, ThrowoverError } from '../../kernel/kernel.ts';
+import type { DatabaseSide } from '../../replication/database.ts';
+import { postgresErrors } from './errors.ts';
+import { type CommandName, commands, errorBody, type Input, type Output } from './wire.ts';
+
+/** Deadlines of the port, ms (replication/database.ts). */
+const statusDeadlineMs = 2_000;
+const commandDeadlineMs = 15_000;
+
+/** Time that an idle connection to a guard is kept, ms: a run polls every few ms, a check every few seconds. */
+const keepAliveMs = 30_000;
+
+export interface PostgresSideOptions {
+  readonly region: string;
+  /** Base URL of the process beside the database: `http://127.0.1.1:7603`. */
+  readonly guardUrl: string;
+  /** Deadline of `attach`, ms: a copy of the whole database may be needed. */
+  readonly attachTimeoutMs: number;
+  readonly clock: Clock;
+}
+
+/** A region's PostgreSQL, through the guard beside it. */
+export function postgresSide(
+  options: PostgresSideOptions,
+): DatabaseSide & { close(): Promise<void> } {
+  const { region, clock } = options;
+  const agent = new Agent({ keepAliveTimeout: keepAliveMs });
+  const call = <Name extends CommandName>(
+    name: Name,
+    input: Input<Name>,
+    deadlineMs = commandDeadlineMs,
+  ) => send({ ...options, agent, name, input, deadlineMs, clock });
+  return {
+    region,
+    status: () => call('status', {}, statusDeadlineMs),
+    async checkpoint(token) {
+      await call('checkpoint', { token });
+    },
+    fence: (command) => call('fence', command),
+    async unfence(token) {
+      await call('unfence', { token });
+    },
+    promote: (command) => call('promote', command),
+    async stop(token) {
+      await call('stop', { token });
+    },
+    attach: (command) => call('attach', command, options.attachTimeoutMs),
+    close: () => agent.destroy(),
+  };
+}
+
+async function send<Name extends CommandName>(call: {
+  region: string;
+  guardUrl: string;
+  agent: Agent;
+  name: Name;
+  input: Input<Name>;
+  deadlineMs: number;
+  clock: Clock;
+}): Promise<Output<Name>> {
+  const { region, guardUrl, agent, name, input, deadlineMs, clock } = call;
+  const deadline = new AbortController();
+  const answered = new AbortController();
+  clock.sleep(deadlineMs, answered.signal).then(
+    () => deadline.abort(new Error(`no answer within ${deadlineMs} ms`)),
+    () => {},
+  );
+  try {
+    const { statusCode, body } = await request(new URL(`/v1/${name}`, guardUrl), {
+      dispatcher: agent,
+      ...(name === 'status' ? { method: 'GET' } : post(input)),
+      signal: deadline.signal,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    const answer: unknown = await body.json();
+    if (statusCode === 200) return commands[name].output.parse(answer) as Output<Name>;
+    throw ThrowoverError.fromJSON(errorBody.parse(answer).error);
+  } catch (error) {
+    if (error instanceof ThrowoverError) throw error;
+    throw postgresErrors.make(
+      'database-unreachable',
+      `${region}: no answer from the process beside the database to ${name}: ${reason(error)}`,
+      { region, guardUrl, command: name },
+      error,
+    );
+  } finally {
+    answered.abort();
+  }
+}
+
+function post(input: unknown) {
+  return {
+    method: 'POST' as const,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(input),
+  };
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || (error as { code?: string }).code || error.name;
+}

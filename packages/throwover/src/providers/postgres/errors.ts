@@ -1,0 +1,38 @@
+import { defineErrors } from '../../kernel/kernel.ts';
+
+export const postgresErrors = defineErrors({
+  'database-unreachable': {
+    disposition: 'retry',
+    notLost: 'Whether the command took effect is not known; it is safe to repeat.',
+    remedy:
+      'Look at the process beside the database (`throwover guard`), at the database itself and at the network between; then run the command again.',
+  },
+  'token-too-old': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed by this command.',
+    remedy:
+      'Another controller took this run over or began a newer one. See `throwover runs`, and leave this one.',
+  },
+  'database-refused': {
+    disposition: 'stop',
+    notLost: 'The database goes on as it was.',
+    remedy:
+      'Read the reason above; see which side is the primary with `throwover check` before anything is repeated.',
+  },
+  'database-start-failed': {
+    disposition: 'page',
+    notLost: 'The data directory was not changed.',
+    remedy:
+      "Read PostgreSQL's own last lines above and its log; correct the cause and start it again.",
+  },
+  'guard-config-wrong': {
+    disposition: 'stop',
+    notLost: 'Nothing was started.',
+    remedy: 'Correct the fields named above in the file given with --config.',
+  },
+  'guard-port-taken': {
+    disposition: 'stop',
+    notLost: 'Nothing was started.',
+    remedy: 'End the process that listens there, or choose another port under `listen`.',
+  },
+});

@@ -1,0 +1,170 @@
+import { readFile } from 'node:fs/promises';
+import { positionOf } from '@throwover/client';
+import type { FenceProof } from '../../../authority/fence-proof.ts';
+import { postgresErrors } from '../errors.ts';
+import { signal } from './postmaster.ts';
+import type { Side } from './side.ts';
+import { loginIsRefused } from './sql.ts';
+
+/** Time between two looks at the sessions that are ending, ms; a session ends in about 1 ms. */
+const drainPollMs = 2;
+
+/** How long a login that began before the door closed may go on before it is ended, ms; one takes 2-5 ms. */
+const loginGraceMs = 50;
+
+/** Longest time for a reload, or for sessions to end once they were told to, ms: within the port's 15 s. */
+const patienceMs = 4_000;
+
+/**
+ * The application cannot write here any more, and `position` covers everything it wrote (A1).
+ *
+ * The order is the proof: close the door for new logins; see it closed; let transactions that had
+ * begun by then end, for a bounded time; end every session, and every login that slipped through
+ * before the door closed; see it closed again; only then flush and read the position.
+ */
+export async function fence(
+  side: Side,
+  command: { token: number; openTransactionsMs: number },
+): Promise<FenceProof & { kind: 'confirmed' }> {
+  const { standby, roles } = await side.sql.row<{ standby: boolean; roles: string[] }>(
+    `SELECT pg_is_in_recovery() AS standby,
+       (SELECT coalesce(array_agg(oid::text), '{}') FROM pg_roles WHERE rolname = ANY($1)) AS roles`,
+    [side.config.applicationRoles],
+  );
+  if (standby) {
+    throw postgresErrors.make(
+      'database-refused',
+      `${side.config.region}'s database is a standby: there is no writer to fence`,
+      { role: 'standby' },
+    );
+  }
+  await side.access.close(side.config.applicationRoles);
+  const onDisk = side.access.sync();
+  // Awaited below, with what it proves; until then a failure is not unhandled.
+  onDisk.catch(() => {});
+  await side.sql.rows('SELECT pg_reload_conf()');
+  await untilLoginsAre('refused', side);
+  await endSessions(side, roles, command.openTransactionsMs);
+  const [position] = await Promise.all([
+    flushedPosition(side),
+    untilLoginsAre('refused', side),
+    onDisk,
+  ]);
+  await side.state.change({ fenced: true });
+  return { kind: 'confirmed', region: side.config.region, position, token: command.token };
+}
+
+/** Lets the application in again. What a fence proved is forgotten first. */
+export async function unfence(side: Side): Promise<void> {
+  await side.state.change({ fenced: false });
+  await side.access.open();
+  await side.access.sync();
+  if (side.postmaster.pid() === null) return;
+  await side.sql.rows('SELECT pg_reload_conf()');
+  await untilLoginsAre('open', side);
+}
+
+/** A reload is asynchronous: it is believed when a login shows its effect. */
+async function untilLoginsAre(wanted: 'refused' | 'open', side: Side): Promise<void> {
+  const deadline = side.clock.monotonicMs() + patienceMs;
+  for (const role of side.config.applicationRoles) {
+    while ((await loginIsRefused(side.applicationLogin(role))) !== (wanted === 'refused')) {
+      if (side.clock.monotonicMs() > deadline) {
+        throw postgresErrors.make(
+          'database-refused',
+          `logins as ${role} are still ${wanted === 'refused' ? 'open' : 'refused'} ${patienceMs} ms after a reload of pg_hba.conf`,
+          { role },
+        );
+      }
+      await side.clock.sleep(drainPollMs);
+    }
+  }
+}
+
+const sessionsQuery = `
+  SELECT pid,
+    coalesce(usesysid = ANY($1::oid[]), false) AS application,
+    -- PostgreSQL 18 shows a session while it logs in, before its role is known.
+    backend_type = 'client backend' AND usesysid IS NULL AS "loggingIn",
+    CASE WHEN usesysid = ANY($1::oid[]) AND ($2 OR xact_start IS NULL OR xact_start > $3::timestamptz)
+      THEN pg_terminate_backend(pid) END
+  FROM pg_stat_get_activity(NULL)`;
+
+/** Ends idle sessions and late transactions at once, the ones that had begun after `openTransactionsMs`. */
+async function endSessions(
+  side: Side,
+  roles: readonly string[],
+  openTransactionsMs: number,
+): Promise<void> {
+  const { sql, clock } = side;
+  const { now } = await sql.row<{ now: string }>('SELECT clock_timestamp()::text AS now');
+  const started = clock.monotonicMs();
+  const children = await postmasterChildren(side);
+  for (;;) {
+    const elapsed = clock.monotonicMs() - started;
+    const rows = await sql.rows<{ pid: number; application: boolean; loggingIn: boolean }>(
+      sessionsQuery,
+      [roles, elapsed >= openTransactionsMs, now],
+    );
+    const decided = new Set(rows.filter((row) => !row.loggingIn).map((row) => row.pid));
+    const loggingIn = await stillLoggingIn(side, children, decided);
+    if (elapsed >= loginGraceMs) for (const pid of loggingIn) signal(pid, 'SIGTERM');
+    const sessions = rows.filter((row) => row.application).length;
+    if (sessions === 0 && loggingIn.length === 0) return;
+    if (elapsed > openTransactionsMs + patienceMs) {
+      throw postgresErrors.make(
+        'database-refused',
+        `${sessions} sessions and ${loggingIn.length} logins have not ended ${Math.round(elapsed)} ms after they were told to`,
+        { sessions, loggingIn },
+      );
+    }
+    await clock.sleep(drainPollMs);
+  }
+}
+
+/**
+ * Processes of the server that began before the door was seen closed and are not in pg_stat_activity
+ * yet: a session that read the old pg_hba.conf can be among them. Only Linux tells; elsewhere
+ * PostgreSQL 18 and later show such sessions themselves.
+ */
+async function stillLoggingIn(
+  side: Side,
+  children: ReadonlySet<number>,
+  decided: ReadonlySet<number>,
+): Promise<number[]> {
+  const candidates = [...children].filter((pid) => !decided.has(pid));
+  if (candidates.length === 0) return [];
+  const alive = await postmasterChildren(side);
+  const found = await Promise.all(
+    candidates.map(async (pid) => {
+      if (!alive.has(pid)) return [];
+      const title = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      // The logger is the one process of the server that pg_stat_activity never shows.
+      return title === '' || title.includes(': logger') ? [] : [pid];
+    }),
+  );
+  return found.flat();
+}
+
+async function postmasterChildren(side: Side): Promise<ReadonlySet<number>> {
+  const pid = side.postmaster.pid();
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return new Set(text.split(' ').filter(Boolean).map(Number));
+}
+
+/**
+ * Where the log ends on disk. The message before it is flushed with everything in front of it, also
+ * what a role with `synchronous_commit = off` was told; its end never stands in a page header, as an
+ * insert position can, where no standby would ever report it.
+ */
+async function flushedPosition(side: Side) {
+  await side.sql.rows(
+    `BEGIN; SET LOCAL synchronous_commit = local;
+     SELECT pg_logical_emit_message(true, 'throwover', 'fence'); COMMIT`,
+  );
+  const { timeline, lsn } = await side.sql.row<{ timeline: string; lsn: string }>(
+    `SELECT substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) AS timeline,
+       pg_current_wal_flush_lsn()::text AS lsn`,
+  );
+  return positionOf(Number.parseInt(timeline, 16), lsn);
+}

@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GuardConfig } from '../config.ts';
+import { type Login, Sql } from './sql.ts';
+import { conninfo, keepOwnFiles } from './standby-files.ts';
+
+/** Any database serves: pg_rewind reads files through it. This one is always there. */
+const rewindDatabase = 'postgres';
+
+/** Longest checkpoint on the source, ms: a busy primary has gigabytes to write. */
+const checkpointTimeoutMs = 60_000;
+
+/** Kilobytes in pg_rewind's last progress line: `12345/12345 kB (100%) copied`. */
+const progressLine = /(\d+)\/\s*(\d+) kB \(\s*\d+%\) copied/g;
+
+/**
+ * Takes a diverged data directory back to where the upstream left it, with PostgreSQL's own tool.
+ * `null` when there is no such tool or it could not: the caller copies instead.
+ */
+export async function rewind(
+  config: GuardConfig,
+  source: {
+    readonly link: { readonly host: string; readonly port: number };
+    readonly user: string;
+    readonly password: string | null;
+  },
+): Promise<{ bytesCopied: number } | null> {
+  const { pgBin, dataDir, runAs } = config.postgres;
+  const tool = join(pgBin, 'pg_rewind');
+  const there = await access(tool, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!there) return null;
+  const { link, user, password } = source;
+  await settleTimeline({ ...link, user, password, database: rewindDatabase });
+  const restoreOwnFiles = await keepOwnFiles(dataDir);
+  const { code, output } = await run(
+    tool,
+    [
+      '--target-pgdata',
+      dataDir,
+      '--source-server',
+      conninfo({ ...link, user, dbname: rewindDatabase }),
+      '--progress',
+    ],
+    { PGPASSWORD: password ?? '' },
+    runAs,
+  );
+  await restoreOwnFiles(dataDir);
+  if (code !== 0 || output.includes('no rewind required')) {
+    console.error(JSON.stringify({ level: 'warn', message: 'pg_rewind did not rewind', output }));
+    return null;
+  }
+  const last = [...output.matchAll(progressLine)].at(-1);
+  return { bytesCopied: Number(last?.[1] ?? 0) * 1024 };
+}
+
+/**
+ * Before PostgreSQL 16 pg_rewind takes the source's timeline from its control file, which says the old
+ * one until the first checkpoint after the promotion, and then sees nothing to rewind. A role that
+ * may not write a checkpoint costs a copy, not correctness.
+ */
+async function settleTimeline(source: Login): Promise<void> {
+  const sql = new Sql(source);
+  try {
+    const { version } = await sql.row<{ version: number }>(
+      `SELECT current_setting('server_version_num')::int AS version`,
+    );
+    if (version < 160_000) await sql.rows('CHECKPOINT', [], checkpointTimeoutMs);
+  } catch (error) {
+    console.error(
+      JSON.stringify({ level: 'warn', message: 'no checkpoint on the source', why: String(error) }),
+    );
+  } finally {
+    await sql.close();
+  }
+}
+
+function run(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  runAs: { uid: number; gid: number } | null,
+): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', ...env },
+      ...(runAs ?? {}),
+    });
+    let output = '';
+    const collect = (chunk: Buffer) => {
+      output = `${output}${chunk.toString('utf8')}`.slice(-outputLimit);
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, output }));
+  });
+}
+
+/** Characters of the tool's output that are kept: its last words say why it failed. */
+const outputLimit = 8_000;

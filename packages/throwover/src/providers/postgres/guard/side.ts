@@ -1,0 +1,54 @@
+import type { Clock } from '../../../kernel/kernel.ts';
+import { parseSecretRef, resolveSecret } from '../../../service/secrets.ts';
+import type { GuardConfig } from '../config.ts';
+import { HostBasedAccess } from './host-based-access.ts';
+import { Postmaster } from './postmaster.ts';
+import { type Login, Sql } from './sql.ts';
+import { GuardState } from './state.ts';
+
+/** Everything that a command beside one database works with. */
+export interface Side {
+  readonly config: GuardConfig;
+  readonly clock: Clock;
+  readonly state: GuardState;
+  readonly postmaster: Postmaster;
+  readonly access: HostBasedAccess;
+  /** For commands; `watch` is for status, so that a long command does not hold it up. */
+  readonly sql: Sql;
+  readonly watch: Sql;
+  secret(ref: string | null): Promise<string | null>;
+  /** The login of an application role, as an outsider without its password would try it. */
+  applicationLogin(role: string): Login;
+}
+
+export async function openSide(config: GuardConfig, clock: Clock): Promise<Side> {
+  const { postgres, superuser, stateDir, database } = config;
+  const secret = async (ref: string | null) =>
+    ref === null
+      ? null
+      : resolveSecret(parseSecretRef(ref), { env: process.env, directory: stateDir });
+  const login: Login = {
+    host: superuser.host,
+    port: postgres.port,
+    user: superuser.user,
+    password: await secret(superuser.password),
+    database,
+  };
+  return {
+    config,
+    clock,
+    state: await GuardState.load(stateDir),
+    postmaster: new Postmaster(postgres, { stateDir, clock }),
+    access: new HostBasedAccess(postgres.hbaFile ?? `${postgres.dataDir}/pg_hba.conf`),
+    sql: new Sql(login),
+    watch: new Sql(login),
+    secret,
+    applicationLogin: (role) => ({
+      host: postgres.host,
+      port: postgres.port,
+      user: role,
+      password: null,
+      database,
+    }),
+  };
+}

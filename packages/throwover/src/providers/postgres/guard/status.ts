@@ -1,0 +1,189 @@
+import { type Position, positionOf } from '@throwover/client';
+import pg from 'pg';
+import type { DatabaseStatus, Promotion } from '../../../replication/database.ts';
+import { type PromotionRow, promotionOf, promotionsColumn } from './promotions.ts';
+import type { Side } from './side.ts';
+import type { Sql } from './sql.ts';
+
+/** How long settings are believed, ms: status is polled every 20-50 ms, settings change by hand. */
+const parityMaxAgeMs = 3_000;
+
+/** Settings that a standby needs at least as large as its primary, or that change what an application sees. */
+const paritySettings = [
+  'max_connections',
+  'max_locks_per_transaction',
+  'max_prepared_transactions',
+  'max_wal_senders',
+  'max_worker_processes',
+  'server_encoding',
+  'shared_preload_libraries',
+  'synchronous_commit',
+  'TimeZone',
+  'wal_level',
+];
+
+const replicationColumn = `
+  (SELECT row_to_json(r) FROM (
+    SELECT state, extract(epoch FROM replay_lag)::float8 * 1000 AS "lagMs",
+      pg_wal_lsn_diff(pg_current_wal_flush_lsn(), coalesce(replay_lsn, sent_lsn, '0/0'))::float8 AS "lagBytes",
+      replay_lsn IS NOT NULL AS known
+    FROM pg_stat_replication WHERE application_name = ANY($2)
+    ORDER BY replay_lsn DESC NULLS LAST LIMIT 1) r)`;
+
+/** Everything in one statement. A standby's timeline is its receiver's while one runs, else what its control file says. */
+const observeQuery = (promotionRows: string) => `
+  SELECT standby, current_setting('server_version') AS version,
+    (SELECT count(*)::int FROM pg_stat_get_activity(NULL) a
+     WHERE a.usesysid IN (SELECT oid FROM pg_roles WHERE rolname = ANY($1))) AS sessions,
+    CASE WHEN standby
+      THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
+        (SELECT greatest(c.timeline_id, r.min_recovery_end_timeline)
+         FROM pg_control_checkpoint() c, pg_control_recovery() r))
+      ELSE ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int
+    END AS timeline,
+    CASE WHEN standby THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text AS lsn,
+    CASE WHEN standby
+      THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+      ELSE pg_current_wal_flush_lsn() END::text AS received,
+    EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') AS streaming,
+    CASE WHEN NOT standby THEN ${replicationColumn} END AS replication,
+    to_regclass('throwover.promotions') IS NOT NULL AS "hasPromotions",
+    ${promotionRows} AS promotions
+  FROM pg_is_in_recovery() AS standby`;
+const withPromotions = observeQuery(promotionsColumn);
+const withoutPromotions = observeQuery(`'[]'::json`);
+
+interface ObservedRow {
+  readonly standby: boolean;
+  readonly version: string;
+  readonly sessions: number;
+  readonly timeline: number;
+  readonly lsn: string;
+  readonly received: string;
+  readonly streaming: boolean;
+  readonly replication: {
+    readonly state: string;
+    readonly lagMs: number | null;
+    readonly lagBytes: number;
+    readonly known: boolean;
+  } | null;
+  readonly hasPromotions: boolean;
+  readonly promotions: readonly PromotionRow[];
+}
+
+export interface Observed {
+  readonly standby: boolean;
+  readonly version: string;
+  readonly sessions: number;
+  readonly position: Position;
+  readonly received: Position;
+  readonly streaming: boolean;
+  readonly replication: ObservedRow['replication'];
+  /** False before the first promotion of this pair: the table is not there yet. */
+  readonly hasPromotions: boolean;
+  /** Its own and those that it received; newest first. */
+  readonly promotions: readonly Promotion[];
+}
+
+export async function observe(side: Side, sql: Sql): Promise<Observed> {
+  const row = await observedRow(side, sql);
+  return {
+    ...row,
+    position: positionOf(row.timeline, row.lsn),
+    received: positionOf(row.timeline, row.received),
+    promotions: row.promotions.map(promotionOf),
+  };
+}
+
+async function observedRow(side: Side, sql: Sql): Promise<ObservedRow> {
+  const { applicationRoles, upstreams, region } = side.config;
+  const values = [applicationRoles, Object.keys(upstreams).filter((name) => name !== region)];
+  const undefinedTable = '42P01';
+  try {
+    return await sql.row<ObservedRow>(withPromotions, values);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || error.code !== undefinedTable) throw error;
+    return sql.row<ObservedRow>(withoutPromotions, values);
+  }
+}
+
+/** Tells how the database stands; cheap enough to be asked every 20 ms. A stopped one is an answer, not an error. */
+export function statusOf(side: Side): () => Promise<DatabaseStatus> {
+  let parity: { values: Readonly<Record<string, string>>; atMs: number } | null = null;
+  const parityNow = async () => {
+    const now = side.clock.monotonicMs();
+    if (parity === null || now - parity.atMs > parityMaxAgeMs) {
+      parity = { values: await readParity(side.watch), atMs: now };
+    }
+    return parity.values;
+  };
+
+  return async () => {
+    try {
+      const observed = await observe(side, side.watch);
+      return {
+        ...remembered(side),
+        role: observed.standby ? 'standby' : 'primary',
+        version: observed.version,
+        sessions: observed.sessions,
+        position: observed.position,
+        received: observed.received,
+        streaming: observed.streaming,
+        standby: standbyOf(observed),
+        promotion: observed.promotions[0] ?? null,
+        parity: await parityNow(),
+      };
+    } catch (error) {
+      if (side.postmaster.pid() === null) return stopped(side);
+      throw error;
+    }
+  };
+}
+
+function stopped(side: Side): DatabaseStatus {
+  return {
+    ...remembered(side),
+    role: 'stopped',
+    version: null,
+    sessions: 0,
+    position: null,
+    received: null,
+    streaming: false,
+    standby: null,
+    promotion: null,
+    parity: {},
+  };
+}
+
+function remembered(side: Side) {
+  const { token, fenced, attachment } = side.state.current;
+  return {
+    region: side.config.region,
+    token,
+    fenced,
+    attachment:
+      attachment?.proved === true
+        ? { way: attachment.way, bytesCopied: attachment.bytesCopied }
+        : null,
+  };
+}
+
+function standbyOf({ replication }: Observed): DatabaseStatus['standby'] {
+  if (replication === null) return null;
+  const { state, known } = replication;
+  const lagBytes = Math.max(0, replication.lagBytes);
+  // replay_lag stays at its last value, or is null, once there is nothing left to replay.
+  return { state, lagBytes, lagMs: known && lagBytes === 0 ? 0 : replication.lagMs };
+}
+
+async function readParity(sql: Sql): Promise<Readonly<Record<string, string>>> {
+  const rows = await sql.rows<{ name: string; value: string }>(
+    `SELECT name, setting AS value FROM pg_settings WHERE name = ANY($1)
+     UNION ALL SELECT 'server_version_major', current_setting('server_version_num')::int / 10000 || ''
+     UNION ALL SELECT 'extension ' || extname, extversion FROM pg_extension
+     UNION ALL SELECT 'collation', datcollate FROM pg_database WHERE datname = current_database()
+     ORDER BY 1`,
+    [paritySettings],
+  );
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+}

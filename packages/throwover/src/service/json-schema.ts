@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { serviceSchema } from './schema.ts';
+
+/** The published JSON Schema of throwover.yaml (throwover.schema.json), for editors. */
+export function serviceJsonSchema(): JsonSchema {
+  const schema = z.toJSONSchema(serviceSchema, { io: 'input' }) as JsonSchema;
+  return { title: 'throwover.yaml', description: 'What a team declares to throwover', ...schema };
+}
+
+export interface JsonSchema {
+  readonly title?: string;
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+}
+
+/** Names of keys that may stand at `path`. */
+export function keysAt(path: readonly PropertyKey[]): readonly string[] {
+  let nodes: readonly JsonSchema[] = [serviceJsonSchema()];
+  for (const part of path) nodes = nodes.flatMap((node) => below(node, part));
+  return nodes.flatMap(branches).flatMap((node) => Object.keys(node.properties ?? {}));
+}
+
+function below(node: JsonSchema, part: PropertyKey): readonly JsonSchema[] {
+  return branches(node).flatMap((branch) => {
+    if (typeof part === 'number') return branch.items ?? [];
+    const { additionalProperties: others } = branch;
+    return branch.properties?.[String(part)] ?? (typeof others === 'object' ? others : []);
+  });
+}
+
+function branches(node: JsonSchema): readonly JsonSchema[] {
+  return node.anyOf === undefined ? [node] : node.anyOf.flatMap(branches);
+}

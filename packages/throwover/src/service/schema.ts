@@ -1,0 +1,259 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { z } from 'zod';
+import { parseDuration } from '../kernel/kernel.ts';
+import { parseSecretRef } from './secrets.ts';
+
+/**
+ * What a team declares, as a schema. Every `error` text completes the sentence "expected ...".
+ * Durations are written as text and come out in milliseconds of life time, with `Ms` in the name;
+ * `timing.ts` divides by the time scale what the lab scales.
+ */
+
+/** Longest list of anything in the file: far above any real service, small enough to show whole. */
+const maxItems = 64;
+
+const text = (expected: string) => z.string({ error: expected }).min(1, { error: expected });
+
+const duration = z
+  .string({ error: 'a duration such as 500ms, 60s, 5m or 72h' })
+  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, { error: 'a duration such as 500ms, 60s, 5m or 72h' })
+  .transform((value) => parseDuration(value) ?? 0);
+
+const httpUrl = z.url({
+  protocol: /^https?$/,
+  error: 'an http or https URL such as http://127.0.1.1:7601',
+});
+
+const regionName = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, {
+  error: 'a region name: a-z, 0-9 and -, at most 31 characters',
+});
+
+const label = z
+  .string({ error: 'a name: a-z, 0-9 and -' })
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, { error: 'a name: a-z, 0-9 and -, at most 63 characters' });
+
+const secret = z
+  .string({ error: 'a reference: env:NAME or file:PATH' })
+  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, { error: 'a reference: env:NAME or file:PATH' })
+  .transform((value) => parseSecretRef(value));
+
+const address = z
+  .string({ error: 'an address: IPv4, IPv6 or a host name' })
+  .refine((value) => isIPv4(value) || isIPv6(value) || /^[a-z0-9.-]+$/i.test(value), {
+    error: 'an address: IPv4, IPv6 or a host name',
+  });
+
+const region = z.strictObject({
+  addresses: z
+    .array(address)
+    .min(1, { error: 'at least one address: an empty answer takes the service off the net' })
+    .max(maxItems)
+    .describe('What the DNS record says while this region is active'),
+  door: z.strictObject({
+    admin: httpUrl.describe('Where the control plane reaches the door of this region'),
+    forward: httpUrl.describe("Where the other region's door reaches the door of this region"),
+  }),
+  functions: z
+    .strictObject({
+      endpoint: httpUrl.optional().describe("Lambda API; AWS's own when it is left out"),
+      awsRegion: text('an AWS region such as us-east-1'),
+    })
+    .optional(),
+  database: z.strictObject({
+    guard: httpUrl.describe('`throwover guard`, the process beside the database of this region'),
+  }),
+  gateway: z
+    .strictObject({
+      admin: httpUrl.describe('Where the control plane reaches the webhook gateway of this region'),
+      deliver: httpUrl.describe('Where gateways reach the door of this region'),
+    })
+    .optional(),
+});
+
+const traffic = z
+  .strictObject({
+    provider: z.literal('route53'),
+    endpoint: httpUrl.optional().describe("Route 53 API; AWS's own when it is left out"),
+    zoneId: text('the id of a hosted zone such as Z0123456789ABCDEFGHIJ'),
+    name: z
+      .string({ error: 'a host name such as checkout.example.com' })
+      .regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)+$/, {
+        error: 'a host name in lower case without a dot at the end: checkout.example.com',
+      }),
+    type: z.enum(['A', 'AAAA', 'CNAME']),
+    ttl: duration.describe('Life time; the lab divides it by timeScale'),
+    nameservers: z
+      .array(
+        z.string().regex(/^([0-9.]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, {
+          error: 'the address and port of a name server: 127.0.0.1:53',
+        }),
+      )
+      .min(1)
+      .max(maxItems)
+      .optional()
+      .describe('Authoritative servers, asked over DNS whether the change is served'),
+  })
+  .transform(({ ttl, ...rest }) => ({ ...rest, ttlMs: ttl }));
+
+const functions = z
+  .strictObject({
+    name: text('the name of the function'),
+    alias: text('an alias of the function such as live'),
+    warm: z
+      .union([z.literal('measured'), z.int().min(1).max(10_000)], {
+        error: 'measured, or a whole number of instances',
+      })
+      .describe('Instances to keep warm; measured: as many as the active region is using'),
+    burst: z
+      .number()
+      .min(1)
+      .max(10)
+      .default(2)
+      .describe('What the measured number is multiplied by, for the burst after the flip'),
+    hold: duration.default(300_000).describe('How long the warm capacity is kept after the flip'),
+  })
+  .transform(({ hold, ...rest }) => ({ ...rest, holdMs: hold }));
+
+const database = z
+  .strictObject({
+    provider: z.literal('postgres'),
+    lagBound: duration.default(200).describe('Highest lag at which the writer is fenced'),
+    armTimeout: duration.default(120_000).describe('How long to wait for that lag'),
+    drain: z
+      .strictObject({
+        hold: duration.default(2_000).describe('How long the door keeps new requests waiting'),
+        openTransactions: duration
+          .default(500)
+          .describe('How long transactions that are already open may go on'),
+      })
+      .prefault({})
+      .transform(({ hold, openTransactions }) => ({
+        holdMs: hold,
+        openTransactionsMs: openTransactions,
+      })),
+    attachTimeout: duration
+      .default(300_000)
+      .describe('How long it may take to attach the old primary as a standby'),
+  })
+  .transform(({ lagBound, armTimeout, attachTimeout, ...rest }) => ({
+    ...rest,
+    lagBoundMs: lagBound,
+    armTimeoutMs: armTimeout,
+    attachTimeoutMs: attachTimeout,
+  }));
+
+const webhooks = z
+  .strictObject({
+    retention: duration.default(259_200_000).describe('How long delivered events are kept'),
+    sources: z.record(
+      label,
+      z.strictObject({
+        scheme: z.literal('stripe'),
+        secret: secret.describe('Signing secret: env:NAME or file:PATH, never the secret itself'),
+        path: z.string().regex(/^\/[^\s]*$/, { error: 'a path such as /webhooks/stripe' }),
+      }),
+    ),
+  })
+  .transform(({ retention, ...rest }) => ({ ...rest, retentionMs: retention }));
+
+const httpCall = z.strictObject({
+  method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
+  url: httpUrl,
+  body: z.string().max(65_536).optional(),
+  headers: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('A value that is env:NAME or file:PATH is resolved when the call is made'),
+});
+
+const command = z
+  .array(text('a text'), { error: 'a list: the program and its arguments' })
+  .min(1, { error: 'a list: the program and its arguments' })
+  .max(maxItems)
+  .describe('Run without a shell, in the directory of throwover.yaml');
+
+const action = z.union([z.strictObject({ command }), z.strictObject({ http: httpCall })], {
+  error: '{ command: [program, argument, ...] } or { http: { method, url } }',
+});
+
+const observe = action.describe(
+  'Is it done? Command: exit 0 done, 1 pending, else unknown. HTTP: 2xx done, 404 or 409 pending, else unknown',
+);
+
+/** Kinds of run that a step can be part of. */
+export const runKindNames = ['switchover', 'flip-only'] as const;
+
+const step = z
+  .strictObject({
+    name: label,
+    title: text('a sentence').optional(),
+    before: label.optional().describe('Name of the step that comes after this one'),
+    after: label.optional().describe('Name of the step that comes before this one'),
+    runs: z.array(z.enum(runKindNames)).min(1).default(['switchover']),
+    timeout: duration.default(30_000),
+    observe,
+    act: action,
+    undo: z.union(
+      [
+        z.strictObject({ command }),
+        z.strictObject({ http: httpCall }),
+        z.strictObject({ none: text('the reason why nothing needs to be taken back') }),
+      ],
+      { error: '{ command: [...] }, { http: {...} } or { none: "reason" }' },
+    ),
+  })
+  .transform(({ timeout, ...rest }) => ({ ...rest, timeoutMs: timeout }));
+
+const check = z
+  .strictObject({
+    name: label,
+    title: text('a sentence').optional(),
+    runs: z.array(z.enum(runKindNames)).min(1).default(['switchover']),
+    timeout: duration.default(10_000).describe('A plan waits at most 15 s for a check'),
+    observe,
+    override: label.optional().describe('Name by which an operator may go on in spite of it'),
+  })
+  .transform(({ timeout, ...rest }) => ({ ...rest, timeoutMs: timeout }));
+
+export const serviceSchema = z
+  .strictObject({
+    version: z.literal(1),
+    service: label.describe('What fails over as one'),
+    owner: text('the team that owns the service'),
+    onCall: z.array(text('an address')).min(1, { error: 'at least one address' }).max(maxItems),
+    objectives: z
+      .strictObject({
+        rto: duration.describe('Longest time without the service, life time'),
+        rpo: duration.describe('Longest time whose writes may be lost, life time'),
+      })
+      .transform(({ rto, rpo }) => ({ rtoMs: rto, rpoMs: rpo })),
+    timeScale: z
+      .number()
+      .min(1)
+      .max(3_600)
+      .default(1)
+      .describe('Lab only: waits on DNS and retries are this much shorter than in life'),
+    active: regionName
+      .optional()
+      .describe(
+        'Region that is active when the store first meets the service; then the store knows',
+      ),
+    store: z.strictObject({ url: httpUrl.describe('`throwover serve`, in a third place') }),
+    regions: z
+      .record(regionName, region)
+      .refine((regions) => Object.keys(regions).length >= 2, { error: 'two regions or more' }),
+    traffic,
+    functions: functions.optional(),
+    database,
+    webhooks: webhooks.optional(),
+    steps: z.array(step).max(maxItems).default([]),
+    checks: z.array(check).max(maxItems).default([]),
+  })
+  .transform(({ service, ...rest }) => ({ name: service, ...rest }));
+
+/** What a team declares, checked. Durations in milliseconds of life time. */
+export type Service = z.output<typeof serviceSchema>;
+export type ServiceRegion = Service['regions'][string];
+export type OwnStep = Service['steps'][number];
+export type OwnCheck = Service['checks'][number];
+export type OwnAction = z.output<typeof action>;

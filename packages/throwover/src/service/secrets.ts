@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { serviceErrors } from './errors.ts';
+
+/** Where a secret stands. The secret itself is read when it is used, and never printed. */
+export type SecretRef =
+  | { readonly from: 'env'; readonly name: string }
+  | { readonly from: 'file'; readonly path: string };
+
+export function isSecretRef(text: string): boolean {
+  return /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/.test(text);
+}
+
+/** `env:NAME` or `file:PATH`, already checked by the schema. */
+export function parseSecretRef(text: string): SecretRef {
+  return text.startsWith('env:')
+    ? { from: 'env', name: text.slice(4) }
+    : { from: 'file', path: text.slice(5) };
+}
+
+/** The secret, without a line break at its end. Relative paths are relative to `directory`. */
+export async function resolveSecret(
+  ref: SecretRef,
+  options: { env: NodeJS.ProcessEnv; directory: string },
+): Promise<string> {
+  if (ref.from === 'env') {
+    const value = options.env[ref.name];
+    if (value === undefined || value === '') {
+      throw serviceErrors.make('secret-missing', `environment variable ${ref.name} is not set`);
+    }
+    return value;
+  }
+  const path = resolve(options.directory, ref.path);
+  try {
+    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+  } catch (error) {
+    throw serviceErrors.make('secret-missing', `cannot read ${path}`, { path }, error);
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * What a team declares: throwover.yaml -> Service.
+ *
+ *   schema.ts       shape, limits, defaults; the type Service
+ *   load.ts         file -> Service, or every mistake with its line
+ *   mistakes.ts     issues of the schema -> "expected ..., found ..."
+ *   references.ts   names that point at nothing, blocks that need each other
+ *   json-schema.ts  throwover.schema.json
+ *   secrets.ts      env:NAME, file:PATH
+ *   own-steps.ts    the team's own steps and checks -> Step, Guard
+ *   own-action.ts   one command or HTTP call
+ */
+export { serviceErrors } from './errors.ts';
+export { type JsonSchema, serviceJsonSchema } from './json-schema.ts';
+export { type LoadedService, loadService, parseService } from './load.ts';
+export { ownGuards, placeOwnSteps } from './own-steps.ts';
+export { oneOf } from './references.ts';
+export type { Service, ServiceRegion } from './schema.ts';
+export { resolveSecret, type SecretRef } from './secrets.ts';

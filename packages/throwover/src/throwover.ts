@@ -1,0 +1,30 @@
+/**
+ * throwover as a library: what its command line is made of, for programs that carry out runs
+ * themselves, and the evidence of a run.
+ */
+export { compose, type Direction, defineRun, type Parts } from './compose.ts';
+export {
+  type Figures,
+  type LagRecord,
+  measure,
+  type RequestRecord,
+  type RunEvidence,
+  renderComparison,
+  renderReport,
+  type Survivors,
+  stepsOf,
+  type WebhookRecord,
+} from './evidence/evidence.ts';
+export {
+  approve,
+  checkGuards,
+  executeRun,
+  makePlan,
+  type Plan,
+  planDigest,
+  type RunEvent,
+  type RunResult,
+} from './runbook/runbook.ts';
+export { isRunKind, type RunKind, runKinds } from './runs/runs.ts';
+export { type LoadedService, loadService, type Service } from './service/service.ts';
+export type { JournalRecord, RunState, Store } from './store/store.ts';
