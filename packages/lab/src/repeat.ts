@@ -50,16 +50,17 @@ interface Round {
   readonly bytesCopied: number;
 }
 
-function roundOf(round: number, { evidence, journal }: Recorded): Round {
+function roundOf(round: number, { evidence: seen, journal }: Recorded): Round {
   const attached = journal.records.find(
-    ({ type, step }) => type === 'outcome' && step === 'attach-old',
-  )?.evidence;
+    (record) => record.type === 'outcome' && record.step === 'attach-old',
+  );
+  const evidence = attached?.type === 'outcome' ? attached.evidence : {};
   return {
     round,
-    to: evidence.to,
-    figures: measure(evidence),
-    attach: String(attached?.['way'] ?? 'unknown'),
-    bytesCopied: Number(attached?.['bytesCopied'] ?? 0),
+    to: seen.to,
+    figures: measure(seen),
+    attach: String(evidence['way'] ?? 'unknown'),
+    bytesCopied: Number(evidence['bytesCopied'] ?? 0),
   };
 }
 

@@ -1,16 +1,12 @@
 #!/usr/bin/env node
-// Plain old JavaScript without static imports, so that an old Node gets as far as the check.
-var wanted = [22, 18];
-var found = process.versions.node.split('.').map(Number);
+// No static import and no syntax younger than Node 12, so that an old Node gets as far as the check.
+const wanted = [22, 18];
+const found = process.versions.node.split('.').map(Number);
 if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
-  process.stderr.write(
-    'node-too-old: throwover needs Node ' +
-      wanted.join('.') +
-      ' or newer; this is ' +
-      process.versions.node +
-      '.\nNothing was changed.\nNext: install a newer Node (https://nodejs.org), ' +
-      'or in a clone use `npx throwover`, which finds the Node that came with it.\n',
-  );
+  process.stderr.write(`node-too-old: throwover needs Node ${wanted.join('.')} or newer; this is ${process.versions.node}
+Nothing was changed.
+Next: install a newer Node (https://nodejs.org), or in a clone \`npx throwover\`, which finds the Node that came with it.
+`);
   process.exitCode = 2;
 } else {
   start();
@@ -20,7 +16,7 @@ if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
 function start() {
   import('node:fs')
     .then((fs) => {
-      var source = new URL('../src/cli/entry.ts', import.meta.url);
+      const source = new URL('../src/cli/entry.ts', import.meta.url);
       return fs.existsSync(source)
         ? sources(source)
         : new URL('../dist/cli/entry.js', import.meta.url);
@@ -28,7 +24,7 @@ function start() {
     .then((entry) => import(entry.href))
     .then((entry) => entry.run())
     .catch((error) => {
-      process.stderr.write(String((error && error.stack) || error) + '\n');
+      process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
       process.exitCode = 1;
     });
 }
@@ -37,10 +33,11 @@ function start() {
 function sources(entry) {
   return import('node:module').then((module) => {
     module.registerHooks({
-      resolve: (specifier, context, next) => {
-        var conditions = context.conditions.concat('throwover-source');
-        return next(specifier, Object.assign({}, context, { conditions: conditions }));
-      },
+      resolve: (specifier, context, next) =>
+        next(specifier, {
+          ...context,
+          conditions: [...context.conditions, 'throwover-source'],
+        }),
     });
     return entry;
   });

@@ -26,6 +26,8 @@ export interface CachePolicy {
   readonly staleAtOnce: boolean;
   /** Asks behind when less than this share of the kept time is left. */
   readonly prefetchShare: number;
+  /** How old the first answer is taken to be, as a share of the time it is kept. */
+  readonly firstAgeShare: number;
 }
 
 /** Life seconds: defaults of `holdSeconds`, by what was observed in production; RFC 8767 says one to three days. */
@@ -39,11 +41,13 @@ export function cachePolicy(options: {
   behaviour: Behaviour;
   /** Life seconds; only for `clamped` and `long-hold`. */
   holdSeconds?: number | undefined;
+  /** Without it a resolver's first answer is fresh, and all caches of a lab end at the same moments. */
+  firstAgeShare?: number | undefined;
   timeScale: number;
 }): CachePolicy {
-  const { behaviour, holdSeconds, timeScale } = options;
+  const { behaviour, holdSeconds, firstAgeShare = 0, timeScale } = options;
   const labMs = (lifeSeconds: number) => (lifeSeconds * 1000) / timeScale;
-  const honest = { minimumMs: 0, staleMs: 0, staleAtOnce: false, prefetchShare: 0 };
+  const honest = { minimumMs: 0, staleMs: 0, staleAtOnce: false, prefetchShare: 0, firstAgeShare };
   switch (behaviour) {
     case 'honest':
       return honest;

@@ -31,6 +31,8 @@ export class ResolverCache {
   /** One look upstream for a question at a time; the others wait for it. */
   readonly #looking = new Map<string, Promise<Entry>>();
   readonly #failedAtMs = new Map<string, number>();
+  /** Questions that were answered before: the first answer may count as older than it is. */
+  readonly #known = new Set<string>();
 
   constructor(options: { policy: CachePolicy; clock: Clock; upstream: Upstream }) {
     this.#policy = options.policy;
@@ -89,7 +91,8 @@ export class ResolverCache {
   async #ask(question: Question, key: string): Promise<Entry> {
     try {
       const packet = await this.#upstream({ ...question, name: canonicalName(question.name) });
-      const entry = this.#entryOf(packet);
+      const entry = this.#entryOf(packet, this.#known.has(key) ? 0 : this.#policy.firstAgeShare);
+      this.#known.add(key);
       this.#failedAtMs.delete(key);
       this.#entries.delete(key);
       this.#entries.set(key, entry);
@@ -106,7 +109,7 @@ export class ResolverCache {
     }
   }
 
-  #entryOf(packet: Packet & { rcode?: string }): Entry {
+  #entryOf(packet: Packet & { rcode?: string }, ageShare: number): Entry {
     const rcode = packet.rcode ?? 'SERVFAIL';
     if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN') throw new Error(`upstream says ${rcode}`);
     const answers = packet.answers ?? [];
@@ -114,7 +117,7 @@ export class ResolverCache {
     const storedAtMs = this.#clock.monotonicMs();
     const positive = answers.length > 0;
     const keepMs = positive
-      ? Math.max(shortestTtl(answers) * 1000, this.#policy.minimumMs)
+      ? Math.max(shortestTtl(answers) * 1000, this.#policy.minimumMs) * (1 - ageShare)
       : negativeTtl(authorities) * 1000;
     return {
       reply: { rcode, authoritative: false, answers, authorities },

@@ -8,6 +8,9 @@ import { dnsUpstream } from './upstream.ts';
 
 const port = z.int().min(0).max(65_535);
 
+/** How old a resolver's first answer is taken to be, as a share of the time it keeps answers. */
+const firstAgeShare = z.number().min(0).max(0.99).optional();
+
 export const resolversConfig = z.strictObject({
   host: z.string(),
   timeScale: z.number().min(1),
@@ -20,10 +23,12 @@ export const resolversConfig = z.strictObject({
           behaviour: z.enum(['clamped', 'long-hold']),
           /** Life seconds; 300 and 900 when left out. */
           holdSeconds: z.number().positive().optional(),
+          firstAgeShare,
         }),
         z.strictObject({
           port,
           behaviour: z.enum(['honest', 'serve-stale', 'serve-stale-refresh', 'prefetch']),
+          firstAgeShare,
         }),
       ]),
     )

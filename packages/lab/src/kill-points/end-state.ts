@@ -50,7 +50,7 @@ export async function endState(lab: Lab, active: RegionName): Promise<EndState> 
       askJson<{ current: { mode: string; url?: string } }>(at(name).gatewayAdmin, '/v1/gateway'),
     ),
   );
-  const { provisioned } = await askJson<{ provisioned: number }>(
+  const { provisioned } = await askJson<{ provisioned: readonly unknown[] }>(
     at(active).functions,
     '/__lab/stats',
   );
@@ -69,7 +69,7 @@ export async function endState(lab: Lab, active: RegionName): Promise<EndState> 
         current.url === undefined ? current.mode : `${current.mode} to ${current.url}`,
       )
       .join(', '),
-    'warm capacity': provisioned === 0 ? 'none' : `${provisioned} instances`,
+    'warm capacity': provisioned.length === 0 ? 'none' : JSON.stringify(provisioned),
     'open run': service.openRun ?? 'none',
     standby,
   };

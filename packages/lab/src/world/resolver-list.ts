@@ -12,34 +12,45 @@ interface LabResolver {
   readonly behaviour: 'honest' | 'clamped' | 'long-hold' | 'serve-stale' | 'prefetch';
   /** Seconds of life. */
   readonly holdSeconds?: number;
-  /** Which share of the clients is behind it; `null`: none of them. */
+  /** How old its first answer counts, as a share of the time it keeps answers. */
+  readonly firstAgeShare: number;
+  /** Which share of the clients is behind resolvers of this kind; `null`: none of them. */
   readonly share: keyof LabOptions['resolverShares'] | null;
 }
 
+/**
+ * How many of each kind, like networks that clients are in: their caches end at different moments, so
+ * that a flip meets them as it would in the world and not all at once.
+ */
+const counts = { honest: 3, clamped: 3, longHold: 2 } as const;
+
 /** The resolvers of the lab, each with a port of its own; the first is the sender's. */
 export function resolverList(map: LabMap): readonly LabResolver[] {
-  return [
-    { port: map.resolver(0).port, behaviour: 'honest', share: 'honest' },
-    {
-      port: map.resolver(1).port,
+  const kinds = [
+    ...spread(counts.honest, { behaviour: 'honest', share: 'honest' }),
+    ...spread(counts.clamped, {
       behaviour: 'clamped',
-      holdSeconds: clampMinutes * 60,
       share: 'clamped',
-    },
-    {
-      port: map.resolver(2).port,
+      holdSeconds: clampMinutes * 60,
+    }),
+    ...spread(counts.longHold, {
       behaviour: 'long-hold',
-      holdSeconds: longHoldMinutes * 60,
       share: 'longHold',
-    },
-    { port: map.resolver(3).port, behaviour: 'serve-stale', share: null },
-    { port: map.resolver(4).port, behaviour: 'prefetch', share: null },
+      holdSeconds: longHoldMinutes * 60,
+    }),
+    ...spread(1, { behaviour: 'serve-stale', share: null }),
+    ...spread(1, { behaviour: 'prefetch', share: null }),
   ];
+  return kinds.map((kind, index) => ({ ...kind, port: map.resolver(index).port }));
 }
 
 /** The resolvers that clients use, with the share of clients behind each. */
-export function clientResolvers(map: LabMap, options: LabOptions) {
+export function clientResolvers(map: LabMap, { resolverShares }: LabOptions) {
   return resolverList(map).flatMap(({ port, behaviour, share }) =>
-    share === null ? [] : [{ port, behaviour, share: options.resolverShares[share] }],
+    share === null ? [] : [{ port, behaviour, share: resolverShares[share] / counts[share] }],
   );
+}
+
+function spread(count: number, kind: Omit<LabResolver, 'port' | 'firstAgeShare'>) {
+  return Array.from({ length: count }, (_, index) => ({ ...kind, firstAgeShare: index / count }));
 }

@@ -53,11 +53,7 @@ export function labSpecs(map: LabMap, options: LabOptions, postgres: PostgresSet
     host: map.dns.host,
     timeScale,
     authoritative: map.dns,
-    resolvers: resolverList(map).map(({ port, behaviour, holdSeconds }) => ({
-      port,
-      behaviour,
-      ...(holdSeconds === undefined ? {} : { holdSeconds }),
-    })),
+    resolvers: resolverList(map).map(({ share: _clients, ...resolver }) => resolver),
   });
   const sender = process('sender', 'sender/sender.ts', {
     host: map.sender.host,

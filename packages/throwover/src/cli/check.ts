@@ -1,9 +1,9 @@
 import { isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
-import { type Session, serviceState } from '../session.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { clip, maxColumns } from './progress-view.ts';
 import type { CommandContext } from './run-commands.ts';
+import { type Session, serviceState } from './session.ts';
 
 /** One part of the service, as it was seen. Unreachable is not dead; unhealthy answered, and said what is wrong. */
 interface Seen {

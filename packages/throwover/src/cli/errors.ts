@@ -37,6 +37,11 @@ export const cliErrors = defineErrors({
     notLost: 'Nothing was changed; the journal is in the store.',
     remedy: 'Give --evidence the JSON file that was recorded for this run, or leave it out.',
   },
+  'no-such-kind': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed by this controller; the run stays open.',
+    remedy: 'Resume with the throwover version that the run began with.',
+  },
   'no-open-run': {
     disposition: 'stop',
     notLost: 'Nothing was changed.',

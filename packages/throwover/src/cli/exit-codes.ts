@@ -58,6 +58,9 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   'gateway-unreachable': exitCodes.away,
 };
 
+/** Codes that end a command with more than "failed". */
+export const codesWithExit: readonly string[] = Object.keys(byCode);
+
 /** How a run ended, from where this controller stands. */
 export function exitCodeOfRun(result: RunResult): ExitCode {
   if (result.status === 'succeeded') return exitCodes.ok;

@@ -2,6 +2,7 @@
  * The command line: a function of arguments, environment and streams.
  *
  *   entry.ts          the process around it
+ *   session.ts        a service at work: what was declared, its parts, its plans
  *   terminal.ts       what it reads and writes, and how errors are said
  *   exit-codes.ts     what a script can tell
  *   run-commands.ts   plan, switchover, flip-only, resume
@@ -15,11 +16,10 @@
  *   processes.ts      serve, guard, gateway
  */
 import { createRequire } from 'node:module';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { isThrowoverError, ThrowoverError } from '../kernel/kernel.ts';
+import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
+import { isThrowoverError } from '../kernel/kernel.ts';
 import { runKinds } from '../runs/runs.ts';
 import { loadService } from '../service/service.ts';
-import { withSession } from '../session.ts';
 import { checkCommand, fileIsRight } from './check.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
@@ -27,6 +27,7 @@ import { gateway, guard, serve } from './processes.ts';
 import { reportCommand } from './report.ts';
 import { type CommandContext, planCommand, resumeCommand, runCommand } from './run-commands.ts';
 import { runsCommand, showCommand, shownRuns } from './run-list.ts';
+import { withSession } from './session.ts';
 import { errorJson, errorText, outputOf, type Terminal } from './terminal.ts';
 
 /** Runs one command and gives its exit code; never throws for what a user can meet. */
@@ -103,7 +104,7 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
     });
   common(program.command('plan'))
     .description('what a run would do today, with its digest; changes nothing')
-    .argument('<kind>', runKinds.join(', '))
+    .addArgument(new Argument('<kind>').choices(runKinds))
     .requiredOption(...to)
     .action((kind, options) =>
       inSession(options, (context) => planCommand(context, { kind, to: options.to })),
@@ -139,8 +140,12 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
     .description('a run as one HTML file, and as JSON')
     .argument('<run>')
     .option('--out <directory>', 'where to write them', 'reports')
+    .option(
+      '--evidence <file>',
+      "what clients saw (the lab's evidence.json); else the journal alone",
+    )
     .action((runId, options) =>
-      inSession(options, (context) => reportCommand(context, { runId, directory: options.out })),
+      inSession(options, (context) => reportCommand(context, { runId, ...options })),
     );
   processes(program, terminal);
   return program;

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { assertNever, formatMs, type ThrowoverError } from '../kernel/kernel.ts';
 import type { RunEvent } from '../runbook/runbook.ts';
 
@@ -170,10 +171,10 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Control characters and line breaks of foreign output would move the cursor. */
+/** At most so many letters. Colours, control characters and line breaks of foreign output would move the cursor. */
 export function clip(line: string, columns: number): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const clean = line.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  const clean = stripVTControlCharacters(line).replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
   const letters = [...clean];
   return letters.length <= columns ? clean : `${letters.slice(0, columns - 1).join('')}…`;
 }

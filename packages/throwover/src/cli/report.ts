@@ -1,29 +1,33 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { RunEvidence, StepRecord } from '../evidence/evidence.ts';
+import { z } from 'zod';
+import { type RunEvidence, stepsOf } from '../evidence/evidence.ts';
 import { isoTime } from '../kernel/kernel.ts';
-import { storedPlan } from '../runbook/runbook.ts';
 import type { Service } from '../service/service.ts';
 import type { RunState } from '../store/store.ts';
+import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import type { CommandContext } from './run-commands.ts';
 
-/** `throwover report RUN`: what the journal says, as one HTML file and JSON. Figures that need clients' records are unknown. */
+/** `throwover report RUN`: one HTML file and the same as JSON. Without `evidence`, what needs clients' records has a count of 0. */
 export async function reportCommand(
   { output, session, terminal }: CommandContext,
-  options: { runId: string; directory: string },
+  options: { runId: string; out: string; evidence?: string },
 ): Promise<ExitCode> {
   const { measure, renderReport } = await import('../evidence/evidence.ts');
   const run = await session.parts.store.run(options.runId);
   const nowMs = terminal.clock.wallMs();
-  const evidence = evidenceOf(run, session.loaded.service, nowMs);
+  const evidence =
+    options.evidence === undefined
+      ? fromJournal(run, session.loaded.service, nowMs)
+      : await readEvidence(options.evidence, run.runId);
   const report = await renderReport({
     runs: [{ evidence, figures: measure(evidence) }],
     title: `${run.kind} of ${run.service}, ${run.from} to ${run.to}`,
     generatedAt: isoTime(nowMs),
-    provenance: { run: run.runId, source: "the run's journal" },
+    provenance: { run: run.runId, source: options.evidence ?? "the run's journal alone" },
   });
-  const directory = resolve(options.directory);
+  const directory = resolve(options.out);
   await mkdir(directory, { recursive: true });
   const html = resolve(directory, `${run.runId}.html`);
   const json = resolve(directory, `${run.runId}.json`);
@@ -33,10 +37,8 @@ export async function reportCommand(
   return exitCodes.ok;
 }
 
-function evidenceOf(run: RunState, service: Service, nowMs: number): RunEvidence {
-  const { runId, kind, from, to, records, startedWallMs, endedWallMs } = run;
-  const flip = records.find((record) => record.type === 'outcome' && record.step === 'flip');
-  const flippedMs = flip?.type === 'outcome' ? flip.evidence['atWallMs'] : null;
+function fromJournal(run: RunState, service: Service, nowMs: number): RunEvidence {
+  const { runId, kind, from, to, startedWallMs, endedWallMs } = run;
   return {
     runId,
     kind,
@@ -46,9 +48,7 @@ function evidenceOf(run: RunState, service: Service, nowMs: number): RunEvidence
     objectives: service.objectives,
     fromMs: startedWallMs,
     toMs: endedWallMs ?? nowMs,
-    firstActMs: records.find(({ type }) => type === 'intent')?.wallMs ?? startedWallMs,
-    flippedMs: typeof flippedMs === 'number' ? flippedMs : null,
-    steps: stepsOf(run),
+    ...stepsOf(run),
     requests: [],
     webhooks: [],
     lag: [],
@@ -56,19 +56,33 @@ function evidenceOf(run: RunState, service: Service, nowMs: number): RunEvidence
   };
 }
 
-function stepsOf(run: RunState): readonly StepRecord[] {
-  const titles = new Map(storedPlan(run).steps.map(({ name, title }) => [name, title]));
-  return run.records.flatMap((record): readonly StepRecord[] => {
-    if (record.type !== 'outcome' && record.type !== 'step-failed') return [];
-    return [
-      {
-        name: record.step,
-        title: titles.get(record.step) ?? record.step,
-        startMs: record.wallMs - record.durationMs,
-        endMs: record.wallMs,
-        kind: record.type === 'outcome' ? record.kind : 'machine',
-        result: record.type === 'outcome' ? record.result : 'failed',
-      },
-    ];
-  });
+/** Enough to know that it is evidence, and of this run; its records were written by a program. */
+const evidenceSchema = z.looseObject({
+  runId: z.string(),
+  timeScale: z.number().positive(),
+  objectives: z.object({ rtoMs: z.number(), rpoMs: z.number() }),
+  steps: z.array(z.looseObject({ name: z.string() })),
+  requests: z.array(z.looseObject({ type: z.literal('request') })),
+  webhooks: z.array(z.looseObject({ type: z.literal('webhook') })),
+  lag: z.array(z.looseObject({ type: z.literal('lag') })),
+  survivors: z.object({
+    region: z.string(),
+    orderKeys: z.array(z.string()),
+    events: z.array(z.unknown()),
+  }),
+});
+
+async function readEvidence(path: string, runId: string): Promise<RunEvidence> {
+  const wrong = (reason: string, cause?: unknown) =>
+    cliErrors.make('evidence-wrong', `${path}: ${reason}`, { path, runId }, cause);
+  let data: unknown;
+  try {
+    data = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw wrong(error instanceof Error ? error.message : String(error), error);
+  }
+  const parsed = evidenceSchema.safeParse(data);
+  if (!parsed.success) throw wrong(z.prettifyError(parsed.error), parsed.error);
+  if (parsed.data.runId !== runId) throw wrong(`it is of run ${parsed.data.runId}, not ${runId}`);
+  return data as RunEvidence;
 }

@@ -1,13 +1,12 @@
 import type { ThrowoverError } from '../kernel/kernel.ts';
-import { noSuchKind } from '../perform.ts';
 import { approve, type ExecuteOptions, executeRun, type RunResult } from '../runbook/runbook.ts';
 import { isRunKind, type RunKind } from '../runs/runs.ts';
-import { define, owner, planRun, type Session, serviceState } from '../session.ts';
 import { confirmed } from './confirm.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts';
 import { live } from './live.ts';
 import { planText } from './plan-text.ts';
+import { define, owner, planRun, type Session, serviceState } from './session.ts';
 import { errorText, type Output, type Terminal } from './terminal.ts';
 
 /** What a command works with. */
@@ -20,10 +19,9 @@ export interface CommandContext {
 /** `throwover plan KIND --to REGION`: changes nothing; a refused plan is still shown. */
 export async function planCommand(
   { output, session }: CommandContext,
-  options: { kind: string; to: string },
+  options: { kind: RunKind; to: string },
 ): Promise<ExitCode> {
   const { kind, to } = options;
-  if (!isRunKind(kind)) throw noSuchKind(kind);
   const { signal } = new AbortController();
   const { plan, digest } = await planRun(session, { kind, to, signal });
   output.result({ digest, plan }, planText(plan, digest));
@@ -68,7 +66,10 @@ export function resumeCommand(
     const { name } = session.loaded.service;
     if (runId === null) throw cliErrors.make('no-open-run', `${name} has no run that is open`);
     const { kind, from, to, epoch } = await store.run(runId);
-    if (!isRunKind(kind)) throw noSuchKind(kind);
+    if (!isRunKind(kind)) {
+      const message = `${runId} is a ${kind}, which this throwover does not know`;
+      throw cliErrors.make('no-such-kind', message, { runId, kind });
+    }
     const { steps } = define(session, kind, { from, to, epoch });
     const resumeOf = { runId, force: options.takeover };
     return carryOut(context, { steps, resumeOf, ...stops });

@@ -1,92 +1,130 @@
+import { hostname, userInfo } from 'node:os';
 import { compose, type Direction, defineRun, noSuchRegion, type Parts } from '../compose.ts';
-import { isThrowoverError } from '../kernel/kernel.ts';
+import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
 import { checkGuards, makePlan, type Plan, planDigest } from '../runbook/runbook.ts';
 import type { RunDefinition, RunKind } from '../runs/runs.ts';
-import { type LoadedService, loadService } from '../service/service.ts';
+import { type LoadedService, loadService, serviceErrors } from '../service/service.ts';
 import type { ServiceState } from '../store/store.ts';
-import { cliErrors } from './errors.ts';
-import type { Terminal } from './terminal.ts';
 
-/** A service that was loaded, with what it stands on and where the store says that it is. */
+/** One service at work: what was declared, and what it stands on. */
 export interface Session {
-  readonly terminal: Terminal;
   readonly loaded: LoadedService;
   readonly parts: Parts;
-  readonly state: ServiceState;
+  readonly clock: Clock;
+  readonly env: NodeJS.ProcessEnv;
 }
 
-/** Loads the file, reaches the store, and closes every connection afterwards. */
+/** A plan, and the steps that it was made of. */
+export interface PlannedRun {
+  readonly plan: Plan;
+  readonly digest: string;
+  readonly steps: RunDefinition['steps'];
+}
+
+/** Reads the service's file and gives `work` its parts; they are closed when it ends. */
 export async function withSession<T>(
-  terminal: Terminal,
-  config: string,
+  options: {
+    configPath: string;
+    clock: Clock;
+    env: NodeJS.ProcessEnv;
+  },
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const loaded = await loadService(config);
-  const parts = compose(loaded.service, terminal.clock);
+  const { configPath, clock, env } = options;
+  const loaded = await loadService(configPath);
+  const parts = compose(loaded.service, clock);
   try {
-    const state = await knownState(loaded, parts);
-    return await work({ terminal, loaded, parts, state });
+    return await work({ loaded, parts, clock, env });
   } finally {
     await parts.close();
   }
 }
 
-/** A plan and what carries it out. */
-export interface Prepared {
-  readonly plan: Plan;
-  readonly digest: string;
-  readonly definition: RunDefinition;
+/** Names this controller to others. */
+export function owner(): string {
+  return `${userInfo().username}@${hostname()} pid ${process.pid}`;
 }
 
-/** Asks the guards and makes the plan; changes nothing. */
-export async function prepare(session: Session, kind: RunKind, to: string): Promise<Prepared> {
-  const { terminal, loaded, state } = session;
+/** What the store knows about the service; a service that it meets for the first time is registered. */
+export async function serviceState(session: Session): Promise<ServiceState> {
+  const { store } = session.parts;
+  const { name, regions } = session.loaded.service;
+  try {
+    return await store.service(name);
+  } catch (error) {
+    if (!isThrowoverError(error, 'no-such-service')) throw error;
+    const active = await firstActive(session);
+    return await store.registerService({ name, regions: Object.keys(regions), active });
+  }
+}
+
+/** The region whose database takes writes. What is declared must not say otherwise. */
+async function firstActive({ loaded, parts }: Session): Promise<string> {
+  const declared = loaded.service.active;
+  const looks = await Promise.allSettled(parts.regions.map(({ database }) => database.status()));
+  const roles = looks.map((look, index) => ({
+    region: parts.regions[index]?.name ?? '',
+    role: look.status === 'fulfilled' ? look.value.role : 'unreachable',
+  }));
+  const primaries = roles.filter(({ role }) => role === 'primary').map(({ region }) => region);
+  const active = primaries[0] ?? declared;
+  if (primaries.length <= 1 && active !== undefined && (declared ?? active) === active) {
+    return active;
+  }
+  const seen = roles.map(({ region, role }) => `${region} is ${role}`).join(', ');
+  throw serviceErrors.make(
+    'active-region-unclear',
+    `${declared === undefined ? 'no active region is declared' : `${declared} is declared active`}; ${seen}`,
+    { declared, roles },
+  );
+}
+
+/** Today's plan: guards asked, nothing changed. */
+export async function planRun(
+  session: Session,
+  options: { kind: RunKind; to: string; signal: AbortSignal },
+): Promise<PlannedRun> {
+  const { kind, to, signal } = options;
+  const { loaded, parts, clock } = session;
   const { service } = loaded;
   if (service.regions[to] === undefined) throw noSuchRegion(service, to);
-  if (to === state.active) {
-    throw cliErrors.make('already-active', `${to} is the active region of ${service.name}`, {
-      active: state.active,
-      epoch: state.epoch,
+  const { active: from, epoch } = await serviceState(session);
+  if (from === to) {
+    throw serviceErrors.make('already-active', `${to} is the active region of ${service.name}`, {
+      to,
     });
   }
-  const { active: from, epoch } = state;
-  const definition = definitionOf(session, kind, { from, to, epoch });
-  const guards = await checkGuards({
-    guards: definition.guards,
-    clock: terminal.clock,
-    signal: new AbortController().signal,
+  const { guards, steps } = define(session, kind, { from, to, epoch });
+  const [results, lag] = await Promise.all([
+    checkGuards({ guards, clock, signal }),
+    lagOf(parts, from),
+  ]);
+  const plan = makePlan({
+    service: service.name,
+    kind,
+    from,
+    to,
+    epoch,
+    steps,
+    guards: results,
+    facts: { lag },
   });
-  const { steps } = definition;
-  const plan = makePlan({ service: service.name, kind, from, to, epoch, steps, guards, facts: {} });
-  return { plan, digest: planDigest(plan), definition };
+  return { plan, digest: planDigest(plan), steps };
 }
 
-export function definitionOf(session: Session, kind: RunKind, direction: Direction): RunDefinition {
-  const { terminal, loaded, parts } = session;
-  const { env, clock } = terminal;
+export function define(session: Session, kind: RunKind, direction: Direction): RunDefinition {
+  const { loaded, parts, env, clock } = session;
   return defineRun(kind, loaded, { parts, direction, env, clock });
 }
 
-/** What the store knows; at the first meeting the file, or the one primary among the databases, says who is active. */
-async function knownState({ service }: LoadedService, parts: Parts): Promise<ServiceState> {
+/** How far the standby is behind; null is unknown. */
+async function lagOf(parts: Parts, from: string) {
+  const region = parts.regions.find(({ name }) => name === from);
   try {
-    return await parts.store.service(service.name);
+    const standby = (await region?.database.status())?.standby;
+    return standby ? { ms: standby.lagMs, bytes: standby.lagBytes } : null;
   } catch (error) {
-    if (!isThrowoverError(error, 'no-such-service')) throw error;
+    if (isThrowoverError(error)) return null;
+    throw error;
   }
-  const active = service.active ?? (await onlyPrimary(parts));
-  const regions = Object.keys(service.regions);
-  return parts.store.registerService({ name: service.name, regions, active });
-}
-
-async function onlyPrimary(parts: Parts): Promise<string> {
-  const statuses = await Promise.all(parts.regions.map(({ database }) => database.status()));
-  const primaries = statuses.filter(({ role }) => role === 'primary');
-  const [only] = primaries;
-  if (only !== undefined && primaries.length === 1) return only.region;
-  throw cliErrors.make(
-    'active-region-unclear',
-    `${primaries.length} databases are primaries; one was expected`,
-    { roles: Object.fromEntries(statuses.map(({ region, role }) => [region, role])) },
-  );
 }

@@ -32,6 +32,7 @@ export function stepsOf(
         endMs,
         kind: failed ? 'machine' : record.kind,
         result: failed ? 'failed' : record.result,
+        ...(failed ? {} : { evidence: record.evidence }),
       },
     ];
   });

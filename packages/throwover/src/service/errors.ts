@@ -27,11 +27,6 @@ export const serviceErrors = defineErrors({
     notLost: 'Nothing was changed.',
     remedy: 'Name another region with --to; `throwover check` shows which one is active.',
   },
-  'no-such-kind': {
-    disposition: 'stop',
-    notLost: 'Nothing was changed.',
-    remedy: 'Use one of the kinds of run that `throwover plan --help` lists.',
-  },
   'secret-missing': {
     disposition: 'stop',
     notLost: 'Nothing was changed.',

@@ -5,10 +5,11 @@ import type { Clock } from '../kernel/kernel.ts';
 const windowSeconds = 60;
 
 /**
- * One second in ten may be busier: a stall of a second piles requests up, and capacity sized for that
- * pile would be many times what the traffic needs. The sizing's burst factor is the reserve instead.
+ * The busiest moment of a typical second: every other second may be busier. A stall piles requests up
+ * for seconds, and capacity sized for such a pile would be many times what the traffic needs; the
+ * sizing's burst factor is the reserve instead.
  */
-const peakQuantile = 0.9;
+const peakQuantile = 0.5;
 
 /** Counts what is in service at once, and remembers the highest count of each of the last 60 s. */
 export class Concurrency {
@@ -36,7 +37,7 @@ export class Concurrency {
     this.#now -= 1;
   }
 
-  /** The highest count in a second that nine of ten seconds did not exceed. */
+  /** The highest count in a second that every other second did not exceed. */
   peak(): number {
     this.#forget();
     const peaks = [...this.#peaks.values(), this.#now].sort((a, b) => a - b);

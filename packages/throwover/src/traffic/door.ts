@@ -32,6 +32,6 @@ export interface DoorStatus {
   readonly served: number;
   readonly forwarded: number;
   readonly refused: number;
-  /** Highest number of requests in service at once that nine of ten of the last 60 seconds did not exceed. */
+  /** Requests in service at once in the busiest moment of a typical (median) second of the last 60. */
   readonly peakConcurrency: number;
 }

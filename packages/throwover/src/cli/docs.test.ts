@@ -1,0 +1,25 @@
+import { readFile } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+import { parseService } from '../service/service.ts';
+import { exitCodes } from './exit-codes.ts';
+import { run } from './terminal.fixture.ts';
+
+const doc = (name: string) =>
+  readFile(new URL(`../../../../docs/${name}`, import.meta.url), 'utf8');
+
+it('docs/cli.md has every exit code', async () => {
+  const rows = [...(await doc('cli.md')).matchAll(/^\| (\d) \|/gm)].map(([, code]) => Number(code));
+  expect(rows).toEqual(Object.values(exitCodes));
+});
+
+it('docs/cli.md has every command', async () => {
+  const text = await doc('cli.md');
+  const commands = [...(await run('--help')).stdout.matchAll(/^ {2}([a-z-]+) .*\[options\]/gm)];
+  expect(commands.length).toBeGreaterThan(8);
+  for (const [, command] of commands) expect(text).toContain(`\`throwover ${command} `);
+});
+
+it('the whole file of docs/throwover-yaml.md is right', async () => {
+  const whole = /## A whole file\n\n```yaml\n([\s\S]*?)```/.exec(await doc('throwover-yaml.md'));
+  expect(parseService(whole?.[1] ?? '', 'docs/throwover-yaml.md').name).toBe('checkout');
+});
