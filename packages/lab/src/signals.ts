@@ -1,11 +1,18 @@
+import { systemClock } from 'throwover/kernel';
+
+/** npm passes a Ctrl-C on that the terminal has sent already: within this time it is the same one, ms. */
+const sameSignalMs = 500;
+
 /** Resolves `ended` at the first Ctrl-C or SIGTERM, so that what runs can be stopped in order; a second one ends the process. */
 export function endOnSignal(): { readonly ended: Promise<void>; readonly end: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>();
-  let asked = false;
+  let askedMs: number | null = null;
   const onSignal = () => {
-    if (asked) process.exit(130);
-    asked = true;
-    console.error('stopping the lab (again: at once)');
+    const nowMs = systemClock.monotonicMs();
+    if (askedMs !== null && nowMs - askedMs < sameSignalMs) return;
+    if (askedMs !== null) process.exit(130);
+    askedMs = nowMs;
+    console.error('stopping the lab (Ctrl-C again: at once)');
     resolve();
   };
   process.on('SIGINT', onSignal);

@@ -1,6 +1,9 @@
 import { systemClock, systemRandom } from '../kernel/kernel.ts';
 import { main } from './main.ts';
 
+/** npx and npm pass a Ctrl-C on that the terminal has sent already: within this time it is the same one, ms. */
+const sameSignalMs = 500;
+
 /** The command line as a process: bin/throwover.js calls this, and nothing else does. */
 export async function run(): Promise<void> {
   process.exitCode = await main({
@@ -12,7 +15,13 @@ export async function run(): Promise<void> {
     clock: systemClock,
     random: systemRandom,
     onSignal: (listener) => {
-      const interrupt = () => listener('interrupt');
+      let lastMs = Number.NEGATIVE_INFINITY;
+      const interrupt = () => {
+        const nowMs = systemClock.monotonicMs();
+        if (nowMs - lastMs < sameSignalMs) return;
+        lastMs = nowMs;
+        listener('interrupt');
+      };
       const terminate = () => listener('terminate');
       process.on('SIGINT', interrupt);
       process.on('SIGTERM', terminate);

@@ -18,7 +18,9 @@ beforeAll(async () => {
   for await (const path of glob('packages/*/src/**/errors.ts', { cwd: root })) {
     if (path.endsWith('src/kernel/errors.ts')) continue;
     const module = (await import(/* @vite-ignore */ `${root}${path}`)) as Record<string, unknown>;
-    const folder = path.replace('packages/throwover/src/', '').replace(/\/(src\/)?errors\.ts$/, '');
+    const folder = path
+      .replace(/^packages\/(throwover\/src\/)?/, '')
+      .replace(/\/(src\/)?errors\.ts$/, '');
     for (const catalogue of Object.values(module).filter(isCatalogue)) {
       found.push({ folder, definitions: catalogue.definitions });
     }

@@ -23,6 +23,7 @@ export const exitCodes = {
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 const byCode: Readonly<Record<string, ExitCode>> = {
+  'node-too-old': exitCodes.usage,
   'usage-wrong': exitCodes.usage,
   'process-config-wrong': exitCodes.usage,
   'service-file-missing': exitCodes.usage,
@@ -47,6 +48,13 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   'active-region-unclear': exitCodes.refused,
   'steps-differ': exitCodes.refused,
   'epoch-moved': exitCodes.refused,
+  'stop-requested': exitCodes.undone,
+  'never-mandated': exitCodes.undone,
+  'run-left': exitCodes.interrupted,
+  'run-left-open': exitCodes.interrupted,
+  'act-unsettled': exitCodes.interrupted,
+  'undo-failed': exitCodes.interrupted,
+  'lease-expired': exitCodes.interrupted,
   'run-in-progress': exitCodes.otherRun,
   'run-lost': exitCodes.otherRun,
   'store-away': exitCodes.away,

@@ -14,8 +14,8 @@ const run = {
   token: 1,
 };
 const names = ['warm', 'wait-for-lag', 'fence', 'promote', 'flip'];
-const started = (alreadyDone: readonly string[] = []): RunEventBody => ({
-  type: 'run-started',
+const started = (alreadyDone: readonly string[] = []) => ({
+  type: 'run-started' as const,
   run,
   resumed: alreadyDone.length > 0,
   steps: names.map((name) => ({ name, title: `Title of ${name}` })),

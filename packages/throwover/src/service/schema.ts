@@ -253,7 +253,6 @@ export const serviceSchema = z
 
 /** What a team declares, checked. Durations in milliseconds of life time. */
 export type Service = z.output<typeof serviceSchema>;
-export type ServiceRegion = Service['regions'][string];
 export type OwnStep = Service['steps'][number];
 export type OwnCheck = Service['checks'][number];
 export type OwnAction = z.output<typeof action>;

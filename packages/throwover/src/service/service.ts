@@ -11,9 +11,7 @@
  *   own-action.ts   one command or HTTP call
  */
 export { serviceErrors } from './errors.ts';
-export { type JsonSchema, serviceJsonSchema } from './json-schema.ts';
 export { type LoadedService, loadService, parseService } from './load.ts';
 export { ownGuards, placeOwnSteps } from './own-steps.ts';
 export { oneOf } from './references.ts';
-export type { Service, ServiceRegion } from './schema.ts';
-export { resolveSecret, type SecretRef } from './secrets.ts';
+export type { Service } from './schema.ts';

@@ -12,7 +12,7 @@ export interface ShownRun {
   readonly color: string;
 }
 
-/** One chart as data: the page's script draws it (charts.js). */
+/** One chart as data: the page's script draws it (draw.js). */
 export interface Chart {
   readonly id: string;
   readonly title: string;

@@ -6,7 +6,7 @@
  *   table.ts     the figures side by side, with their definitions
  *   timeline.ts  the steps as bars
  *   charts.ts    the charts as data and as sentences
- *   charts.js    draws them in the page, with uPlot
+ *   draw.js      draws them in the page, with uPlot
  *   report.css   typography, light and dark, narrow, print
  */
 import { readFileSync } from 'node:fs';
@@ -125,7 +125,7 @@ ${provenanceTable(runs, provenance)}</section>
 </main>
 <script type="application/json" id="report-data">${raw(scriptSafe(data))}</script>
 <script>${raw(scriptSafe(packageFile('uplot/dist/uPlot.iife.min.js'), false))}</script>
-<script>${raw(ownFile('charts.js'))}</script>
+<script>${raw(ownFile('draw.js'))}</script>
 </body>
 </html>
 `;
