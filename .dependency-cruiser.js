@@ -34,7 +34,17 @@ export default {
     mayNot(
       'service-below',
       at('service'),
-      at('runs', ...domains, 'authority', 'evidence', 'store', 'providers', 'server', 'cli', 'compose'),
+      at(
+        'runs',
+        ...domains,
+        'authority',
+        'evidence',
+        'store',
+        'providers',
+        'server',
+        'cli',
+        'compose',
+      ),
       'what a team declares knows nothing of how it is done',
     ),
     mayNot(
@@ -83,7 +93,12 @@ export default {
       '^packages/throwover/src/(?!(throwover|kernel/kernel|traffic/edge)\\.ts$)',
       'the lab uses throwover only as a user can: through its exports and its command line',
     ),
-    mayNot('product-without-lab', '^packages/(throwover|client)', '^packages/lab', 'the lab is no part of the product'),
+    mayNot(
+      'product-without-lab',
+      '^packages/(throwover|client)',
+      '^packages/lab',
+      'the lab is no part of the product',
+    ),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

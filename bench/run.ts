@@ -8,12 +8,6 @@ import { benchSwitchover } from './switchover.ts';
 
 const benches = { switchover: benchSwitchover } as const;
 
-export interface BenchOptions {
-  readonly quick: boolean;
-  /** Progress for people. */
-  readonly say: (line: string) => void;
-}
-
 const program = new Command('npm run -s bench --');
 program
   .argument('<name>', `one of: ${Object.keys(benches).join(', ')}`)

@@ -8,7 +8,7 @@ import { labOptions } from '../packages/lab/src/world/options.ts';
 import { missingOrders } from '../packages/lab/src/world/survivors.ts';
 import { throwoverJson } from '../packages/lab/src/world/throwover-cli.ts';
 import { startFollowingWriter, writeGapMs } from './following-writer.ts';
-import type { BenchOptions } from './run.ts';
+import type { BenchOptions } from './options.ts';
 import { measureFloor } from './switchover-floor.ts';
 
 /** First of the ports that a benchmark's lab takes: apart from a lab that runs by hand. */

@@ -14,9 +14,6 @@ export function otherRegion(name: RegionName): RegionName {
 
 export const defaultPortBase = 7600;
 
-/** Ports from `portBase` on that the lab takes. */
-export const portSpan = 40;
-
 export interface Endpoint {
   readonly host: string;
   readonly port: number;

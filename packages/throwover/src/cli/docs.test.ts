@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
+import { runKinds } from '../runs/runs.ts';
+import { runKindNames } from '../service/schema.ts';
 import { parseService } from '../service/service.ts';
 import { exitCodes } from './exit-codes.ts';
 import { run } from './terminal.fixture.ts';
@@ -22,4 +24,8 @@ it('docs/cli.md has every command', async () => {
 it('the whole file of docs/throwover-yaml.md is right', async () => {
   const whole = /## A whole file\n\n```yaml\n([\s\S]*?)```/.exec(await doc('throwover-yaml.md'));
   expect(parseService(whole?.[1] ?? '', 'docs/throwover-yaml.md').name).toBe('checkout');
+});
+
+it('own steps can name every kind of run, and no other', () => {
+  expect([...runKindNames].sort()).toEqual([...runKinds].sort());
 });

@@ -26,7 +26,9 @@ export interface Live {
 /** On a terminal one line a step, updated in place; plain lines elsewhere; with --json each event as a line on stderr. */
 export function live(terminal: Terminal, output: Output): Live {
   if (output.json) return { onEvent: (event) => output.event(jsonEvent(event)), end: () => {} };
-  return terminal.stdout.isTTY ? inPlace(terminal) : plainLines(terminal, output);
+  // Some pseudo-terminals (docker exec -t, CI) have no height: nothing could be updated in place there.
+  const { isTTY, rows } = terminal.stdout;
+  return isTTY && rows !== 0 ? inPlace(terminal) : plainLines(terminal, output);
 }
 
 function inPlace(terminal: Terminal): Live {

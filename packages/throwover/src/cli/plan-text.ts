@@ -11,21 +11,27 @@ export function planText(plan: Plan, digest: string): string {
     '',
     ...steps.flatMap((step, index) => [
       ...(step.noReturn ? ['    -- from here on the run can only go forward --'] : []),
-      `${String(index + 1).padStart(2)}  ${clip(step.name, width).padEnd(width)}  ${step.title}`,
+      ...wrap(
+        `${String(index + 1).padStart(2)}  ${clip(step.name, width).padEnd(width)}  ${step.title}`,
+        width + 6,
+      ),
     ]),
     '',
-    `Expected loss: ${expectedLoss(plan)}`,
+    ...wrap(`Expected loss: ${expectedLoss(plan)}`, 2),
     ...guards.flatMap(({ name, title, refusals }) =>
       refusals.length === 0
-        ? [`  ✓ ${name}: ${title}`]
+        ? wrap(`  ✓ ${name}: ${title}`, 4)
         : refusals.flatMap(({ error, override }) => [
-            `  ✗ ${name}: ${error.code}: ${error.message}`,
-            `    ${override === null ? error.remedy : `${error.remedy} Or: --override ${override}`}`,
+            ...wrap(`  ✗ ${name}: ${error.code}: ${error.message}`, 4),
+            ...wrap(
+              `    ${override === null ? error.remedy : `${error.remedy} Or: --override ${override}`}`,
+              4,
+            ),
           ]),
     ),
   ];
   // The digest is copied as it is: never clipped.
-  return `${lines.flatMap(wrap).join('\n')}\nDigest: ${digest}\n`;
+  return `${lines.join('\n')}\nDigest: ${digest}\n`;
 }
 
 /** What the run may lose, by its kind and today's lag. The mandate names it. */
@@ -39,17 +45,16 @@ export function expectedLoss({ kind, facts, to }: Plan): string {
   return `every write that ${to} does not have when it is promoted (${behind}); both sides may take writes`;
 }
 
-/** Breaks a line between words, with the continuation below its text. */
-function wrap(line: string): readonly string[] {
+/** Breaks a line between words; what follows the first is indented so far. */
+function wrap(line: string, indent: number): readonly string[] {
   if ([...line].length <= maxColumns) return [line];
-  const indent = `${/^[\s✓✗]*/.exec(line)?.[0].replace(/\S/g, ' ') ?? ''}  `;
   const lines: string[] = [];
   let rest = line;
   while ([...rest].length > maxColumns) {
     const space = rest.lastIndexOf(' ', maxColumns);
-    if (space <= indent.length) return [...lines, clip(rest, maxColumns)];
+    if (space <= indent) return [...lines, clip(rest, maxColumns)];
     lines.push(rest.slice(0, space));
-    rest = indent + rest.slice(space + 1);
+    rest = ' '.repeat(indent) + rest.slice(space + 1);
   }
   return [...lines, rest];
 }

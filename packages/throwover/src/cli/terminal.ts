@@ -21,7 +21,11 @@ export interface Terminal {
 }
 
 /** A stream that may be a terminal. */
-export type TextStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+export type TextStream = Writable & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
 
 /** How a command answers: text for people, or one JSON object on the last line of stdout. */
 export interface Output {

@@ -13,15 +13,14 @@
  *   report/         the same as one HTML file
  */
 export { renderComparison } from './comparison.ts';
-export { type JournalSteps, stepsOf } from './journal-steps.ts';
+export { stepsOf } from './journal-steps.ts';
 export { measure } from './measurement.ts';
 export type {
   Figures,
   LagRecord,
   RequestRecord,
   RunEvidence,
-  StepRecord,
   Survivors,
   WebhookRecord,
 } from './records.ts';
-export { type Report, type ReportOptions, renderReport } from './report/report.ts';
+export { renderReport } from './report/report.ts';

@@ -1,8 +1,8 @@
 import type { Clock } from '../kernel/kernel.ts';
 import { done, evidenceOf, look, pending } from '../runbook/observe.ts';
 import type { Step } from '../runbook/step.ts';
-import type { FunctionRegion } from './function-region.ts';
 import { functionErrors } from './errors.ts';
+import type { FunctionRegion } from './function-region.ts';
 
 /** Longest time for provisioned capacity to be ready, ms: AWS documents minutes for large requests. */
 const warmTimeoutMs = 10 * 60_000;

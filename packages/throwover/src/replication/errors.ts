@@ -16,7 +16,8 @@ export const replicationErrors = defineErrors({
   'promoted-since': {
     disposition: 'stop',
     notLost: 'This run changed nothing after the newer promotion.',
-    remedy: 'Another run or a person promoted this database later. Look at `throwover runs` and leave this run.',
+    remedy:
+      'Another run or a person promoted this database later. Look at `throwover runs` and leave this run.',
   },
   'configuration-differs': {
     disposition: 'stop',

@@ -41,7 +41,10 @@ function parityRefusals(from: DatabaseStatus, to: DatabaseStatus): readonly Refu
   const differing = [...names].filter((name) => from.parity[name] !== to.parity[name]).sort();
   if (differing.length === 0) return [];
   const evidence = Object.fromEntries(
-    differing.map((name) => [name, { [from.region]: from.parity[name], [to.region]: to.parity[name] }]),
+    differing.map((name) => [
+      name,
+      { [from.region]: from.parity[name], [to.region]: to.parity[name] },
+    ]),
   );
   return [
     {

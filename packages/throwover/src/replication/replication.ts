@@ -6,8 +6,6 @@
  *   guards.ts    the two databases stand as a planned switch needs them
  *   errors.ts    what a user can meet
  */
-export type { Attachment, DatabaseSide, DatabaseStatus, Promotion } from './database.ts';
-export { replicationErrors } from './errors.ts';
 export { databasesReady } from './guards.ts';
 export {
   attach,

@@ -32,9 +32,15 @@ export function waitForLag(options: {
       look(async () => {
         const { standby } = await options.from.status();
         if (standby === null) return pending({ standby: 'not attached' });
-        const evidence = { lagMs: standby.lagMs, lagBytes: standby.lagBytes, boundMs: options.boundMs };
+        const evidence = {
+          lagMs: standby.lagMs,
+          lagBytes: standby.lagBytes,
+          boundMs: options.boundMs,
+        };
         context.progress(
-          standby.lagMs === null ? 'lag not known yet' : `standby ${Math.round(standby.lagMs)} ms behind`,
+          standby.lagMs === null
+            ? 'lag not known yet'
+            : `standby ${Math.round(standby.lagMs)} ms behind`,
         );
         return standby.lagMs !== null && standby.lagMs <= options.boundMs
           ? done(evidence)
@@ -144,7 +150,9 @@ export function promote(options: {
             ),
           );
         }
-        return role === 'primary' && promotion?.epoch === next ? done({ ...promotion }) : pending({ role });
+        return role === 'primary' && promotion?.epoch === next
+          ? done({ ...promotion })
+          : pending({ role });
       }),
     act: async (context) => {
       await options.to.promote({
@@ -177,11 +185,7 @@ export function stopOld(options: { from: DatabaseSide }): Step {
 }
 
 /** The old primary follows the new one, proved by the promotion's own row read on the old side. */
-export function attach(options: {
-  from: DatabaseSide;
-  upstream: string;
-  timeoutMs: number;
-}): Step {
+export function attach(options: { from: DatabaseSide; upstream: string; timeoutMs: number }): Step {
   return {
     name: 'attach-old',
     title: `Attach ${options.from.region}'s database as a standby of ${options.upstream}`,
@@ -193,7 +197,9 @@ export function attach(options: {
       look(async () => {
         const status = await options.from.status();
         const follows =
-          status.role === 'standby' && status.streaming && status.promotion?.epoch === run.epoch + 1;
+          status.role === 'standby' &&
+          status.streaming &&
+          status.promotion?.epoch === run.epoch + 1;
         return follows
           ? done(attachmentEvidence(status.attachment))
           : pending({ role: status.role, streaming: status.streaming });

@@ -18,18 +18,9 @@
  *   lease.ts       keeps the run
  *   events.ts      what is told to whoever watches
  */
-export { runbookErrors } from './errors.ts';
 export type { RunEvent } from './events.ts';
 export { executeRun, type RunResult } from './execute.ts';
 export { checkGuards } from './guards.ts';
-export { runLeaseMs } from './lease.ts';
-export { approve, type Mandate } from './mandate.ts';
+export { approve } from './mandate.ts';
 export type { ExecuteOptions } from './opening.ts';
-export {
-  type GuardResult,
-  makePlan,
-  type Plan,
-  type PlanStep,
-  planDigest,
-  storedPlan,
-} from './plan.ts';
+export { makePlan, type Plan, planDigest, storedPlan } from './plan.ts';

@@ -1,7 +1,7 @@
 import { openEpoch } from '../authority/open-epoch.ts';
 import type { Clock } from '../kernel/kernel.ts';
 import { promote } from '../replication/replication.ts';
-import { flip } from '../traffic/steps.ts';
+import { flip } from '../traffic/traffic.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
 import type { RunDefinition } from './switchover.ts';
 

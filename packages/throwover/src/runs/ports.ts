@@ -1,5 +1,5 @@
-import type { DatabaseSide } from '../replication/database.ts';
 import type { FunctionRegion } from '../functions/function-region.ts';
+import type { DatabaseSide } from '../replication/database.ts';
 import type { Store } from '../store/store.ts';
 import type { DnsProvider, DnsRecord } from '../traffic/dns.ts';
 import type { Door } from '../traffic/door.ts';

@@ -23,6 +23,11 @@ export function isRunKind(value: string): value is RunKind {
   return value in runs;
 }
 
-export function buildRun(kind: RunKind, ports: RunPorts, policy: RunPolicy, clock: Clock): RunDefinition {
+export function buildRun(
+  kind: RunKind,
+  ports: RunPorts,
+  policy: RunPolicy,
+  clock: Clock,
+): RunDefinition {
   return runs[kind](ports, policy, clock);
 }

@@ -1,7 +1,11 @@
 import { openEpoch } from '../authority/open-epoch.ts';
-import { functionsReady } from '../functions/guards.ts';
-import { keepWarm, release, warm } from '../functions/steps.ts';
-import { neededInstances } from '../functions/sizing.ts';
+import {
+  functionsReady,
+  keepWarm,
+  neededInstances,
+  release,
+  warm,
+} from '../functions/functions.ts';
 import type { Clock } from '../kernel/kernel.ts';
 import {
   attach,
@@ -15,10 +19,8 @@ import {
   waitForLag,
 } from '../replication/replication.ts';
 import type { Guard, Step } from '../runbook/step.ts';
-import { trafficReady } from '../traffic/guards.ts';
-import { flip, forwardStragglers, holdDoor } from '../traffic/steps.ts';
-import { gatewaysReady } from '../webhooks/guards.ts';
-import { deliverHeld, holdDeliveries } from '../webhooks/steps.ts';
+import { flip, forwardStragglers, holdDoor, trafficReady } from '../traffic/traffic.ts';
+import { deliverHeld, gatewaysReady, holdDeliveries } from '../webhooks/webhooks.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
 
 export interface RunDefinition {
@@ -37,18 +39,25 @@ export interface RunDefinition {
  */
 export function switchover(ports: RunPorts, policy: RunPolicy, clock: Clock): RunDefinition {
   const { from, to, dns, gateways, store } = ports;
-  const functions = to.functions === null || policy.warm === null ? null : { to: to.functions, warm: policy.warm };
+  const functions =
+    to.functions === null || policy.warm === null ? null : { to: to.functions, warm: policy.warm };
   return {
     guards: [
       databasesReady({ from: from.database, to: to.database }),
       trafficReady({ dns, from: from.door, to: to.door }),
-      ...(functions && from.functions ? [functionsReady({ from: from.functions, to: functions.to })] : []),
+      ...(functions && from.functions
+        ? [functionsReady({ from: from.functions, to: functions.to })]
+        : []),
       gatewaysReady(gateways),
     ],
     steps: [
       ...(functions ? [warm({ to: functions.to, needed: () => needed(ports, functions) })] : []),
       checkpoint({ from: from.database }),
-      waitForLag({ from: from.database, boundMs: policy.lagBoundMs, timeoutMs: policy.armTimeoutMs }),
+      waitForLag({
+        from: from.database,
+        boundMs: policy.lagBoundMs,
+        timeoutMs: policy.armTimeoutMs,
+      }),
       ...(gateways.length > 0
         ? [holdDeliveries({ gateways, from: { region: from.name, url: policy.returnUrl } })]
         : []),
@@ -78,7 +87,8 @@ async function needed(
 ): Promise<number> {
   const { instances, burst } = functions.warm;
   const facts = await functions.to.facts();
-  if (instances !== 'measured') return neededInstances({ peakConcurrency: instances, burst: 1, facts });
+  if (instances !== 'measured')
+    return neededInstances({ peakConcurrency: instances, burst: 1, facts });
   const { peakConcurrency } = await ports.from.door.status();
   return neededInstances({ peakConcurrency, burst, facts });
 }

@@ -15,10 +15,9 @@
  *   admin.ts, wire.ts   private port, and what goes over it
  *   errors.ts           what a user can meet
  */
-export { MIN_RETENTION_HOURS } from './config.ts';
 export { webhookErrors } from './errors.ts';
-export { type GatewayOptions, type RunningGateway, startGateway } from './gateway.ts';
-export type { GatewayControl, GatewayMode, GatewayStatus } from './gateway-control.ts';
+export { startGateway } from './gateway.ts';
+export type { GatewayControl, GatewayStatus } from './gateway-control.ts';
 export { gatewaysReady } from './guards.ts';
 export { deliverHeld, holdDeliveries } from './steps.ts';
-export { type GatewayDetails, type GatewayEvent, gatewayStatusSchema } from './wire.ts';
+export { gatewayStatusSchema } from './wire.ts';
