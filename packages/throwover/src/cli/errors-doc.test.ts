@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { glob } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it } from 'vitest';
 import { defineErrors, type ErrorCatalogue, type ErrorDefinition } from '../kernel/kernel.ts';
@@ -34,7 +36,7 @@ function isCatalogue(value: unknown): value is ErrorCatalogue<string> {
 
 it('docs/errors.md has every error and no other (npx vitest run -u errors-doc writes it)', async () => {
   expect(sections.map(({ folder }) => folder)).toContain('store');
-  await expect(document()).toMatchFileSnapshot(`${root}docs/errors.md`);
+  await expect(formatted(document())).toMatchFileSnapshot(`${root}docs/errors.md`);
 });
 
 it('no code is declared twice', () => {
@@ -56,6 +58,13 @@ it('every code is kebab-case, and its texts are sentences', () => {
   }
 });
 
+/** As the formatter of the repository leaves it, so that the two never undo each other. */
+function formatted(markdown: string): string {
+  const biome = createRequire(import.meta.url).resolve('@biomejs/biome/bin/biome');
+  const args = [biome, 'format', '--stdin-file-path=docs/errors.md'];
+  return execFileSync(process.execPath, args, { cwd: root, input: markdown, encoding: 'utf8' });
+}
+
 function document(): string {
   return `# Errors
 
@@ -64,7 +73,7 @@ code, what happened, what is not lost, and what to do next; with \`--json\` as o
 fields. Codes are stable: scripts may depend on them.
 
 What to expect of an error: **retry**: the same call may succeed. **wait**: something must change first.
-**stop**: do not go on. **page**: a person must decide. *Exit* is the exit code of a command that ends
+**stop**: do not go on. **page**: a person must decide. _Exit_ is the exit code of a command that ends
 with it ([cli.md](cli.md)).
 
 This file is written by a test: \`npx vitest run -u errors-doc\`.
