@@ -34,7 +34,7 @@ function isCatalogue(value: unknown): value is ErrorCatalogue<string> {
   return typeof value === 'object' && value !== null && 'definitions' in value && 'make' in value;
 }
 
-it('docs/errors.md has every error and no other (npx vitest run -u errors-doc writes it)', async () => {
+it('docs/errors.md has every error and no other (npx vitest run errors-doc --update writes it)', async () => {
   expect(sections.map(({ folder }) => folder)).toContain('store');
   await expect(formatted(document())).toMatchFileSnapshot(`${root}docs/errors.md`);
 });
@@ -76,7 +76,7 @@ What to expect of an error: **retry**: the same call may succeed. **wait**: some
 **stop**: do not go on. **page**: a person must decide. _Exit_ is the exit code of a command that ends
 with it ([cli.md](cli.md)).
 
-This file is written by a test: \`npx vitest run -u errors-doc\`.
+This file is written by a test: \`npx vitest run errors-doc --update\`.
 ${sections.map(section).join('')}`;
 }
 

@@ -10,15 +10,17 @@ export function timelines(runs: readonly ShownRun[]) {
 
 function timeline({ evidence, color }: ShownRun) {
   const { steps, firstActMs } = evidence;
-  const endMs = Math.max(firstActMs + 1, ...steps.map((step) => step.endMs));
-  const share = (ms: number) => `${((100 * ms) / (endMs - firstActMs)).toFixed(3)}%`;
+  // A step looks before it acts, so the first one begins before the first act.
+  const startMs = Math.min(firstActMs, ...steps.map((step) => step.startMs));
+  const endMs = Math.max(startMs + 1, ...steps.map((step) => step.endMs));
+  const share = (ms: number) => `${((100 * ms) / (endMs - startMs)).toFixed(3)}%`;
   return html`<figure class="card" style="--run: var(--${color})"><figcaption><h3 class="run-name">${evidence.kind}</h3></figcaption>
 <ol class="timeline">
-<li class="axis" aria-hidden="true"><span></span><span class="ends track" style="background:none;height:auto"><span>0</span><span>${formatMs(endMs - firstActMs)}</span></span><span></span></li>
+<li class="axis" aria-hidden="true"><span></span><span class="ends track" style="background:none;height:auto"><span>0</span><span>${formatMs(endMs - startMs)}</span></span><span></span></li>
 ${steps.map((step) => {
   const tookMs = step.endMs - step.startMs;
   return html`<li><span class="step">${step.title}${note(step)}</span>
-<span class="track"><span class="bar ${step.kind} ${step.result}" title="${step.name}: ${formatMs(tookMs)}" style="left:min(${share(step.startMs - firstActMs)}, calc(100% - 3px));width:${share(tookMs)}"></span></span>
+<span class="track"><span class="bar ${step.kind} ${step.result}" title="${step.name}: ${formatMs(tookMs)}" style="left:min(${share(step.startMs - startMs)}, calc(100% - 3px));width:${share(tookMs)}"></span></span>
 <span class="took">${formatMs(tookMs)}</span></li>`;
 })}</ol></figure>`;
 }
