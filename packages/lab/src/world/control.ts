@@ -1,9 +1,10 @@
+import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { isThrowoverError } from 'throwover/kernel';
 import { z } from 'zod';
 import type { Lab } from './lab.ts';
-import { regionNames } from './map.ts';
+import { defaultPortBase, regionNames } from './map.ts';
 
 /** What can be done to one region while everything runs. */
 export const faults = {
@@ -63,13 +64,15 @@ export function control(lab: Lab, onDown: () => void): void {
   lab.answer(getRequestListener(app.fetch));
 }
 
-/** What a person can do with a lab that is left running. */
+/** What a person can do with a lab that is left running: commands that work as they stand, from the clone. */
 export function nextSteps({ options }: Lab): string {
-  return `The lab is running in ${options.dir} (Ctrl-C stops it). In another terminal:
+  const config = `--config ${join(options.dir, 'throwover.yaml')}`;
+  const portBase = options.portBase === defaultPortBase ? '' : ` --port-base ${options.portBase}`;
+  return `The lab is running in ${options.dir} (Ctrl-C stops it).
+From the clone, in another terminal:
 
-  cd ${options.dir}
-  npx throwover check
-  npx throwover switchover --to west
-
-or, from the clone: npm run lab -- ${Object.keys(faults).join('|')} ${regionNames.join('|')}`;
+  export AWS_ACCESS_KEY_ID=lab AWS_SECRET_ACCESS_KEY=lab
+  npx throwover check ${config}
+  npx throwover switchover --to west ${config}
+  npm run lab -- ${Object.keys(faults).join('|')} ${regionNames.join('|')}${portBase}`;
 }

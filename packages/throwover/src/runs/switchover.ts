@@ -61,7 +61,11 @@ export function switchover(ports: RunPorts, policy: RunPolicy, clock: Clock): Ru
       ...(gateways.length > 0
         ? [holdDeliveries({ gateways, from: { region: from.name, url: policy.returnUrl } })]
         : []),
-      holdDoor({ from: from.door, holdMs: policy.doorHoldMs }),
+      holdDoor({
+        from: from.door,
+        holdMs: policy.doorHoldMs,
+        drainMs: policy.openTransactionsMs,
+      }),
       fence({ from: from.database, openTransactionsMs: policy.openTransactionsMs }),
       catchUp({ to: to.database }),
       promote({ to: to.database, proof: confirmedProof }),

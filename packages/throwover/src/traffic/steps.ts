@@ -15,10 +15,12 @@ const dnsTimeoutMs = 120_000;
 const dnsPollMs = 100;
 
 /**
- * New requests wait at the old region's door instead of failing while the writer moves.
+ * New requests wait at the old region's door instead of failing while the writer moves, and those that
+ * it had let in have ended, or had `drainMs` for it: a fence would cut them off in the middle.
  * The hold ends by itself, so a controller that dies here closes nothing.
  */
-export function holdDoor(options: { from: Door; holdMs: number }): Step {
+export function holdDoor(options: { from: Door; holdMs: number; drainMs: number }): Step {
+  let heldSinceMs: number | null = null;
   return {
     name: 'hold-door',
     title: `Hold new requests at ${options.from.region}'s door, at most ${options.holdMs} ms`,
@@ -28,15 +30,20 @@ export function holdDoor(options: { from: Door; holdMs: number }): Step {
     undo: async ({ run }) => {
       await options.from.set({ mode: 'serve', epoch: run.epoch }, run.token);
     },
-    observe: () =>
+    observe: ({ clock }) =>
       look(async () => {
-        const { current } = await options.from.status();
-        return current.mode === 'serve'
-          ? pending({ mode: current.mode })
-          : done({ mode: current.mode });
+        const { current, inFlight } = await options.from.status();
+        const { mode } = current;
+        const evidence = { mode, inFlight };
+        if (mode === 'serve') return pending(evidence);
+        // A hold that another controller began counts from when it was first seen.
+        heldSinceMs ??= clock.monotonicMs();
+        const drained = inFlight === 0 || clock.monotonicMs() - heldSinceMs >= options.drainMs;
+        return drained ? done(evidence) : pending(evidence);
       }),
-    act: async ({ run }) => {
+    act: async ({ run, clock }) => {
       await options.from.set({ mode: 'hold', epoch: run.epoch, maxMs: options.holdMs }, run.token);
+      heldSinceMs = clock.monotonicMs();
     },
   };
 }

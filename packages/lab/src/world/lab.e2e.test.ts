@@ -1,0 +1,221 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { labEnv, nodeOptions } from './child.ts';
+import { askJson, until } from './json.ts';
+import { Lab } from './lab.ts';
+import { labMap } from './map.ts';
+import { labOptions } from './options.ts';
+import { throwoverBin } from './specs.ts';
+import { runController, throwover } from './throwover-cli.ts';
+
+/** Apart from a lab by hand (7600) and from benchmarks (8600). */
+const portBase = 9_100;
+
+/** A loaded machine takes its time; nothing here is asserted about how long. */
+const timeoutMs = 120_000;
+
+const exit = { ok: 0, refused: 3, undone: 4, otherRun: 6, away: 7 };
+
+let lab: Lab;
+let dir: string;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'throwover-lab-test-'));
+  lab = await Lab.up(
+    labOptions({ portBase, dir, lagProfile: 'none', latencyMs: 5, keepWarm: '6s' }),
+  );
+}, timeoutMs);
+
+afterAll(async () => {
+  await lab?.down();
+  rmSync(dir, { recursive: true, force: true });
+}, timeoutMs);
+
+async function json(...args: string[]) {
+  const { exitCode, stdout } = await throwover([...args, '--json'], { cwd: dir });
+  return { exitCode, answer: JSON.parse(stdout.trim().split('\n').at(-1) ?? 'null') };
+}
+
+async function digestTo(region: string): Promise<string> {
+  return (await json('plan', 'switchover', '--to', region)).answer.digest;
+}
+
+/** What a run that was taken back must leave as it was. */
+async function untouched(active: 'east' | 'west') {
+  const { guard, doorAdmin } = lab.map.regions[active].public;
+  const database = await askJson<{ role: string; fenced: boolean }>(guard, '/v1/status');
+  const door = await askJson<{ current: { mode: string } }>(doorAdmin, '/v1/door');
+  const gateways = await Promise.all(
+    Object.values(lab.map.regions).map((region) =>
+      askJson<{ current: { mode: string } }>(region.public.gatewayAdmin, '/v1/gateway'),
+    ),
+  );
+  return {
+    active: await lab.active(),
+    role: database.role,
+    fenced: database.fenced,
+    door: door.current.mode,
+    gateways: gateways.map(({ current }) => current.mode),
+  };
+}
+
+const asBefore = (active: string) => ({
+  active,
+  role: 'primary',
+  fenced: false,
+  door: 'serve',
+  gateways: ['deliver', 'deliver'],
+});
+
+describe('a switchover meets', () => {
+  test(
+    'a second run while one is open: refused, and the first is carried on',
+    async () => {
+      const killed = await runController(
+        ['switchover', 'west', await digestTo('west'), 'after:1'],
+        dir,
+      );
+      expect(killed.signal).toBe('SIGKILL');
+      const digest = await digestTo('west');
+      const second = await json('switchover', '--to', 'west', '--yes', digest);
+      expect(second).toMatchObject({
+        exitCode: exit.otherRun,
+        answer: { error: { code: 'run-in-progress' } },
+      });
+      const resumed = await json('resume', '--takeover');
+      expect(resumed.exitCode).toBe(exit.ok);
+      expect(await lab.active()).toBe('west');
+    },
+    timeoutMs,
+  );
+
+  test(
+    'Ctrl-C before the point of no return: everything is taken back',
+    async () => {
+      // More than the bound of 200 ms: the run waits for its lag and cannot go on.
+      await lab.setLatency(400);
+      const run = spawn(
+        process.execPath,
+        [...nodeOptions, throwoverBin, 'switchover', '--to', 'east', '--json'].concat([
+          '--yes',
+          await digestTo('east'),
+        ]),
+        { cwd: dir, env: { ...process.env, ...labEnv }, stdio: ['ignore', 'ignore', 'pipe'] },
+      );
+      let events = '';
+      run.stderr.on('data', (chunk: Buffer) => {
+        events += chunk.toString();
+      });
+      await writes(async () => {
+        await until(
+          'the run waits for its lag',
+          async () => /"step-started","step":"wait-for-lag"/.test(events),
+          { timeoutMs },
+        );
+        // A look has said that the lag is too high, so that it really waits.
+        await until('it has looked', async () => /lagMs/.test(events), { timeoutMs });
+        run.kill('SIGINT');
+      });
+      const [code] = await once(run, 'exit');
+      expect(code).toBe(exit.undone);
+      await lab.setLatency(5);
+      expect(await untouched('west')).toEqual(asBefore('west'));
+    },
+    timeoutMs,
+  );
+
+  test(
+    'a dead standby region: refused before anything changes; back again, it goes',
+    async () => {
+      await lab.kill('east');
+      const digest = (await json('plan', 'switchover', '--to', 'east')).answer.digest;
+      const refused = await json('switchover', '--to', 'east', '--yes', digest);
+      expect([exit.refused, exit.away]).toContain(refused.exitCode);
+      await lab.bringBack('east');
+      const { guard } = lab.map.regions.east.public;
+      await until(
+        'the standby streams again',
+        async () => (await askJson<{ streaming: boolean }>(guard, '/v1/status')).streaming,
+        { timeoutMs },
+      );
+      const moved = await json('switchover', '--to', 'east', '--yes', await digestTo('east'));
+      expect(moved.exitCode).toBe(exit.ok);
+      expect(await lab.active()).toBe('east');
+    },
+    timeoutMs,
+  );
+
+  test(
+    'a frozen or cut off standby: check says so, and says ready when it is over',
+    async () => {
+      await lab.freeze('west');
+      expect((await json('check')).exitCode).not.toBe(exit.ok);
+      await lab.thaw('west');
+      await lab.cut('west');
+      expect((await json('check')).exitCode).not.toBe(exit.ok);
+      await lab.restore('west');
+      await until('check says ready', async () => (await json('check')).exitCode === exit.ok, {
+        timeoutMs,
+      });
+    },
+    timeoutMs,
+  );
+
+  test('a region that is not there, and one that is active already: refused', async () => {
+    expect((await json('plan', 'switchover', '--to', 'north')).answer.error.code).toBe(
+      'no-such-region',
+    );
+    expect((await json('plan', 'switchover', '--to', 'east')).answer.error.code).toBe(
+      'already-active',
+    );
+  });
+});
+
+test('a second lab on the same ports is refused, and the first is not touched', async () => {
+  await expect(Lab.up(lab.options)).rejects.toMatchObject({ code: 'lab-running' });
+  expect(await lab.active()).toBe('east');
+});
+
+test(
+  'a taken port: says which process could not have it, and leaves nothing running',
+  async () => {
+    const other = labOptions({ portBase: portBase + 100, dir: join(dir, 'other') });
+    const { dns } = labMap(other.portBase);
+    const taken = createServer().listen(dns.port, dns.host);
+    await once(taken, 'listening');
+    try {
+      await expect(Lab.up(other)).rejects.toMatchObject({ code: 'lab-process-failed' });
+    } finally {
+      taken.close();
+    }
+    const { control } = labMap(other.portBase);
+    await expect(askJson(control, '/')).rejects.toThrow();
+  },
+  timeoutMs,
+);
+
+/** Some writes go on while `work` does, so that there is something to lag behind. */
+async function writes(work: () => Promise<void>): Promise<void> {
+  const stopping = new AbortController();
+  const door = lab.map.regions[await lab.active()].public.door;
+  const writing = (async () => {
+    for (let n = 0; !stopping.signal.aborted; n++) {
+      await fetch(`http://${door.host}:${door.port}/orders`, {
+        method: 'POST',
+        headers: { 'idempotency-key': `e2e-${n}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ amount: 100, currency: 'EUR' }),
+      });
+    }
+  })();
+  try {
+    await work();
+  } finally {
+    stopping.abort();
+    await writing;
+  }
+}
