@@ -1,5 +1,5 @@
 import { Resolver } from 'node:dns/promises';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { loadService } from 'throwover';
@@ -60,7 +60,8 @@ export class Lab {
   static async up(options: LabOptions): Promise<Lab> {
     const map = labMap(options.portBase);
     // Traversable for the user that PostgreSQL runs as.
-    await mkdir(options.dir, { recursive: true, mode: 0o755 });
+    await mkdir(options.dir, { recursive: true });
+    await chmod(options.dir, 0o755);
     const claim = await claimDirectory(options.dir, map.control);
     try {
       const binaries = await findBinaries({
