@@ -6,6 +6,8 @@ const sameSignalMs = 500;
 
 /** The command line as a process: bin/throwover.js calls this, and nothing else does. */
 export async function run(): Promise<void> {
+  // A closed terminal or pipe must not end a controller between a fence and a promotion.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   process.exitCode = await main({
     argv: process.argv.slice(2),
     env: process.env,
@@ -25,7 +27,10 @@ export async function run(): Promise<void> {
       const terminate = () => listener('terminate');
       process.on('SIGINT', interrupt);
       process.on('SIGTERM', terminate);
+      // The terminal is gone: stop where it is safe, as after Ctrl-C.
+      process.on('SIGHUP', terminate);
       return () => {
+        process.off('SIGHUP', terminate);
         process.off('SIGINT', interrupt);
         process.off('SIGTERM', terminate);
       };

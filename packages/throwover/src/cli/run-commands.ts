@@ -1,5 +1,11 @@
 import type { ThrowoverError } from '../kernel/kernel.ts';
-import { approve, type ExecuteOptions, executeRun, type RunResult } from '../runbook/runbook.ts';
+import {
+  approve,
+  type ExecuteOptions,
+  executeRun,
+  type RunEvent,
+  type RunResult,
+} from '../runbook/runbook.ts';
 import { isRunKind, type RunKind } from '../runs/runs.ts';
 import { confirmed } from './confirm.ts';
 import { cliErrors } from './errors.ts';
@@ -87,22 +93,63 @@ async function carryOut(
   what: WhatToDo,
 ): Promise<ExitCode> {
   const shown = live(terminal, output);
+  const writer = new ClosedWriter();
   let result: RunResult;
   try {
     result = await executeRun({
       store: session.parts.store,
       clock: terminal.clock,
       owner: owner(),
-      onEvent: shown.onEvent,
+      onEvent: (event) => {
+        writer.note(event);
+        shown.onEvent(event);
+      },
       ...what,
     });
   } finally {
     shown.end();
   }
   const { runId, status, error } = result;
-  if (output.json) output.result({ runId, status, error: error?.toJSON() ?? null }, '');
-  else if (error !== null) terminal.stderr.write(errorText(error satisfies ThrowoverError));
+  const closed = status === 'open' ? writer.region : null;
+  if (output.json) {
+    output.result({ runId, status, closedToWrites: closed, error: error?.toJSON() ?? null }, '');
+  } else if (error !== null) {
+    terminal.stderr.write(errorText(error satisfies ThrowoverError));
+    if (closed !== null) terminal.stderr.write(closedText(closed, runId));
+  }
   return exitCodeOfRun(result);
+}
+
+function closedText(region: string, runId: string): string {
+  return [
+    '',
+    `${region.toUpperCase()} MAY BE CLOSED TO WRITES, and no other region takes them yet.`,
+    `Next: throwover resume ${runId}`,
+    'If that cannot be: docs/cli.md, "A region that is closed to writes".',
+    '',
+  ].join('\n');
+}
+
+/** Which region a run has begun to fence and not moved away from. */
+class ClosedWriter {
+  #from = '';
+  #closed = false;
+
+  get region(): string | null {
+    return this.#closed ? this.#from : null;
+  }
+
+  note(event: RunEvent): void {
+    if (event.type === 'run-started') {
+      this.#from = event.run.from;
+      this.#closed = event.alreadyDone.includes('fence') && !event.alreadyDone.includes('forward');
+    } else if ('step' in event && event.step === 'fence') {
+      if (event.type === 'step-started') this.#closed = true;
+      if (event.type === 'undo-done') this.#closed = false;
+    } else if (event.type === 'step-done' && event.step === 'forward') {
+      this.#closed = false;
+    }
+  }
 }
 
 interface Stops {

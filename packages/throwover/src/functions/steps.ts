@@ -1,29 +1,36 @@
 import type { Clock } from '../kernel/kernel.ts';
 import { done, evidenceOf, look, pending } from '../runbook/observe.ts';
-import type { Step } from '../runbook/step.ts';
+import type { Step, StepContext } from '../runbook/step.ts';
 import { functionErrors } from './errors.ts';
 import type { FunctionRegion } from './function-region.ts';
 
 /** Longest time for provisioned capacity to be ready, ms: AWS documents minutes for large requests. */
 const warmTimeoutMs = 10 * 60_000;
 
-/** The new region has as many warm instances as the traffic needs, before any of it arrives. */
+/**
+ * The new region has as many warm instances as the traffic needs, before any of it arrives. What the
+ * team had provisioned there itself is remembered, so that `release` puts it back.
+ */
 export function warm(options: { to: FunctionRegion; needed: () => Promise<number> }): Step {
+  let needed: number | null = null;
+  let asked = false;
+  let former = 0;
   return {
     name: 'warm',
     title: `Start warm function instances in ${options.to.region}`,
     waits: 'machine',
     timeoutMs: warmTimeoutMs,
     pollMs: 50,
-    undo: async () => {
-      await options.to.release();
-    },
+    undo: () => giveBack(options.to, former),
     observe: (context) =>
       look(async () => {
+        needed ??= await options.needed();
         const { provisioned } = await options.to.facts();
-        if (provisioned === null) return pending({ provisioned: 0 });
-        const { requested, ready, status, reason } = provisioned;
-        if (status === 'failed') {
+        const requested = provisioned?.requested ?? 0;
+        if (!asked) former = requested;
+        if (provisioned === null || requested < needed) return pending({ requested, needed });
+        const { ready, status, reason } = provisioned;
+        if (status === 'failed' && asked) {
           throw functionErrors.make(
             'functions-provision-failed',
             `${options.to.region} could not start ${requested} instances: ${reason ?? 'no reason given'}`,
@@ -31,12 +38,21 @@ export function warm(options: { to: FunctionRegion; needed: () => Promise<number
           );
         }
         context.progress(`${ready} of ${requested} instances are warm`);
-        return status === 'ready' ? done({ instances: ready }) : pending({ requested, ready });
+        return status === 'ready'
+          ? done({ instances: ready, needed, former: asked ? former : requested })
+          : pending({ requested, ready });
       }),
     act: async () => {
-      await options.to.provision(await options.needed());
+      asked = true;
+      await options.to.provision(needed ?? (await options.needed()));
     },
   };
+}
+
+/** As many provisioned instances as the team had by itself. */
+async function giveBack(to: FunctionRegion, former: number): Promise<void> {
+  if (former === 0) await to.release();
+  else await to.provision(former);
 }
 
 /** Warm capacity stays for the first minutes, when p99 would suffer without it. Waits, changes nothing. */
@@ -59,8 +75,12 @@ export function keepWarm(options: { keepMs: number; clock: Clock }): Step {
   };
 }
 
-/** No warm capacity is paid for any longer. */
+/** No more warm capacity is paid for than the team had by itself. */
 export function release(options: { to: FunctionRegion }): Step {
+  const formerOf = (context: StepContext) => {
+    const { former } = evidenceOf(context, 'warm');
+    return typeof former === 'number' ? former : 0;
+  };
   return {
     name: 'release',
     title: `Release the warm capacity in ${options.to.region}`,
@@ -68,13 +88,12 @@ export function release(options: { to: FunctionRegion }): Step {
     timeoutMs: 60_000,
     pollMs: 100,
     undo: { none: 'comes after the point of no return' },
-    observe: () =>
+    observe: (context) =>
       look(async () => {
         const { provisioned } = await options.to.facts();
-        return provisioned === null ? done({}) : pending({ requested: provisioned.requested });
+        const requested = provisioned?.requested ?? 0;
+        return requested <= formerOf(context) ? done({ requested }) : pending({ requested });
       }),
-    act: async () => {
-      await options.to.release();
-    },
+    act: (context) => giveBack(options.to, formerOf(context)),
   };
 }

@@ -1,13 +1,19 @@
 import { bytesOf, isPosition, type Position, timelineOf } from '@throwover/client';
 import type { FenceProof } from '../authority/fence-proof.ts';
 import type { Evidence } from '../kernel/kernel.ts';
-import { done, evidenceOf, look, pending, refused } from '../runbook/observe.ts';
+import { done, evidenceOf, look, Patience, pending, refused } from '../runbook/observe.ts';
 import type { Step, StepContext } from '../runbook/step.ts';
-import type { Attachment, DatabaseSide, DatabaseStatus, Promotion } from './database.ts';
+import type { Attachment, DatabaseSide, Promotion } from './database.ts';
 import { replicationErrors } from './errors.ts';
 
 /** Time between two looks at a position, ms: below the round trip of one region pair, so it adds nothing. */
 const positionPollMs = 5;
+
+/**
+ * A region that has died after the promotion must not keep the traffic from moving: after this long
+ * without an answer the step goes on without it, ms. Three round trips of the slowest status.
+ */
+const unseenPatienceMs = 6_000;
 
 /** Longest time a command to the process beside a database may take, ms; its own deadline is 15 s. */
 const commandTimeoutMs = 30_000;
@@ -68,38 +74,72 @@ export function checkpoint(options: { from: DatabaseSide }): Step {
   };
 }
 
+/**
+ * The old writer, and the proof that this controller has of its fence.
+ *
+ * A proof is believed only by the controller that got it: between a crash and a resume somebody may
+ * have opened the door again, and an old position would then lose what was written since. So a
+ * controller that took the run over fences again, which changes nothing when the fence still stands.
+ */
+export class OldWriter {
+  readonly #from: DatabaseSide;
+  readonly #openTransactionsMs: number;
+  #proof: ConfirmedProof | null = null;
+
+  constructor(options: { from: DatabaseSide; openTransactionsMs: number }) {
+    this.#from = options.from;
+    this.#openTransactionsMs = options.openTransactionsMs;
+  }
+
+  get region(): string {
+    return this.#from.region;
+  }
+
+  /** Null until this controller has fenced. */
+  get proof(): ConfirmedProof | null {
+    return this.#proof;
+  }
+
+  async fence({ run }: StepContext): Promise<ConfirmedProof> {
+    const openTransactionsMs = this.#openTransactionsMs;
+    const proof = await this.#from.fence({ token: run.token, openTransactionsMs });
+    this.#proof = proof;
+    return proof;
+  }
+
+  async unfence({ run }: StepContext): Promise<void> {
+    this.#proof = null;
+    await this.#from.unfence(run.token);
+  }
+
+  /** The proof of this controller: its own from the journal, or a new one after a takeover. */
+  async confirmed(context: StepContext): Promise<ConfirmedProof> {
+    this.#proof ??= journaledProof(context);
+    return this.#proof ?? (await this.fence(context));
+  }
+}
+
+type ConfirmedProof = FenceProof & { readonly kind: 'confirmed' };
+
 /** The application can no longer write in the old region, and everything it wrote is below a known position (A1). */
-export function fence(options: { from: DatabaseSide; openTransactionsMs: number }): Step {
+export function fence(writer: OldWriter): Step {
   return {
     name: 'fence',
-    title: `Close ${options.from.region}'s database to the application`,
+    title: `Close ${writer.region}'s database to the application`,
     waits: 'machine',
     timeoutMs: commandTimeoutMs,
     pollMs: positionPollMs,
-    undo: async ({ run }) => {
-      await options.from.unfence(run.token);
-    },
-    observe: ({ run }) =>
-      look(async () => {
-        const status = await options.from.status();
-        if (status.role !== 'primary') return refused(notPrimary(status));
-        if (!status.fenced || status.sessions > 0 || status.position === null) {
-          return pending({ fenced: status.fenced, sessions: status.sessions });
-        }
-        // Read after the door was seen closed and empty: an upper bound of all that was acknowledged.
-        return done({ region: status.region, position: status.position, token: run.token });
-      }),
-    act: async ({ run }) => {
-      await options.from.fence({
-        token: run.token,
-        openTransactionsMs: options.openTransactionsMs,
-      });
+    undo: (context) => writer.unfence(context),
+    // What fence() answered is the evidence: it was read after the door was seen closed and empty.
+    observe: async () => (writer.proof === null ? pending({}) : done({ ...writer.proof })),
+    act: async (context) => {
+      await writer.fence(context);
     },
   };
 }
 
 /** The standby has on disk everything that the old primary acknowledged (A2). */
-export function catchUp(options: { to: DatabaseSide }): Step {
+export function catchUp(options: { to: DatabaseSide; writer: OldWriter }): Step {
   return {
     name: 'catch-up',
     title: `Wait until ${options.to.region} has everything that was written`,
@@ -109,9 +149,9 @@ export function catchUp(options: { to: DatabaseSide }): Step {
     undo: { none: 'nothing was changed' },
     observe: (context) =>
       look(async () => {
-        const { position } = confirmedProof(context);
         const status = await options.to.status();
-        if (status.role === 'primary') return done({ role: 'primary', position });
+        if (status.role === 'primary') return done({ role: 'primary' });
+        const { position } = await options.writer.confirmed(context);
         const evidence = { received: status.received, position };
         return status.received !== null && covers(status.received, position)
           ? done(evidence)
@@ -127,7 +167,7 @@ export function catchUp(options: { to: DatabaseSide }): Step {
  */
 export function promote(options: {
   to: DatabaseSide;
-  proof: (context: StepContext) => FenceProof;
+  proof: (context: StepContext) => Promise<FenceProof>;
 }): Step {
   return {
     name: 'promote',
@@ -158,7 +198,7 @@ export function promote(options: {
       await options.to.promote({
         token: context.run.token,
         epoch: context.run.epoch + 1,
-        proof: options.proof(context),
+        proof: await options.proof(context),
       });
     },
   };
@@ -166,6 +206,7 @@ export function promote(options: {
 
 /** The old primary is down before its background processes write past the switch position. */
 export function stopOld(options: { from: DatabaseSide }): Step {
+  const patience = new Patience(unseenPatienceMs);
   return {
     name: 'stop-old',
     title: `Stop ${options.from.region}'s database where its log ends`,
@@ -173,8 +214,8 @@ export function stopOld(options: { from: DatabaseSide }): Step {
     timeoutMs: commandTimeoutMs,
     pollMs: positionPollMs,
     undo: { none: 'comes after the point of no return' },
-    observe: () =>
-      look(async () => {
+    observe: ({ clock }) =>
+      patience.look(clock, async () => {
         const { role } = await options.from.status();
         return role === 'primary' ? pending({ role }) : done({ role });
       }),
@@ -215,13 +256,12 @@ export function attach(options: { from: DatabaseSide; upstream: string; timeoutM
   };
 }
 
-/** The proof that the step `fence` of this run left in the journal. */
-export function confirmedProof(context: StepContext): FenceProof & { kind: 'confirmed' } {
+/** The proof that this controller journaled; null when another one did, or none. */
+function journaledProof(context: StepContext): ConfirmedProof | null {
   const { region, position, token } = evidenceOf(context, 'fence');
-  if (typeof region !== 'string' || !isPosition(position) || typeof token !== 'number') {
-    throw new Error('the journal has no fence proof: the steps are out of order');
-  }
-  return { kind: 'confirmed', region, position, token };
+  if (typeof region !== 'string' || !isPosition(position) || token !== context.run.token)
+    return null;
+  return { kind: 'confirmed', region, position, token: context.run.token };
 }
 
 /** `received` holds all of `position`: same timeline or a later one that began after it, and as many bytes. */
@@ -244,12 +284,4 @@ function promotionOf(context: StepContext): Promotion {
 
 function attachmentEvidence(attachment: Attachment | null): Evidence {
   return attachment === null ? {} : { way: attachment.way, bytesCopied: attachment.bytesCopied };
-}
-
-function notPrimary(status: DatabaseStatus) {
-  return replicationErrors.make(
-    'not-the-primary',
-    `${status.region}'s database is ${status.role}, not the primary`,
-    { role: status.role },
-  );
 }

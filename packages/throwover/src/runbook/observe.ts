@@ -1,4 +1,9 @@
-import { type Evidence, isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import {
+  type Clock,
+  type Evidence,
+  isThrowoverError,
+  type ThrowoverError,
+} from '../kernel/kernel.ts';
 import type { Observation, StepContext } from './step.ts';
 
 /** Short forms for what a step's `observe` answers. */
@@ -23,4 +28,25 @@ export async function look(observe: () => Promise<Observation>): Promise<Observa
 /** Evidence that an earlier step of this run left in the journal; empty when it left none. */
 export function evidenceOf(context: StepContext, step: string): Evidence {
   return context.outcomes.get(step) ?? {};
+}
+
+/**
+ * Looks at something that the run can do without: what gives no answer for `ms` counts as done, and
+ * the evidence says that it was not seen.
+ */
+export class Patience {
+  readonly #ms: number;
+  #sinceMs: number | null = null;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  async look(clock: Clock, observe: () => Promise<Observation>): Promise<Observation> {
+    this.#sinceMs ??= clock.monotonicMs();
+    const seen = await look(observe);
+    if (seen.state !== 'unknown') return seen;
+    const waitedMs = clock.monotonicMs() - this.#sinceMs;
+    return waitedMs >= this.#ms ? done({ notSeen: seen.error.code, waitedMs }) : seen;
+  }
 }

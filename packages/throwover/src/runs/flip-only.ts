@@ -16,10 +16,11 @@ export function flipOnly(ports: RunPorts, policy: RunPolicy, clock: Clock): RunD
   return {
     guards: [],
     steps: [
-      flip({ dns, to: to.name, record: policy.record, clock }),
+      // Nothing takes a flip back here: this runbook has no way home.
+      { ...flip({ dns, to: to.name, record: policy.record, clock }), noReturn: true },
       promote({
         to: to.database,
-        proof: ({ run }) => ({
+        proof: async ({ run }) => ({
           kind: 'overridden',
           by: `run ${run.runId}`,
           reason: 'the naive runbook does not fence: both sides may acknowledge writes',

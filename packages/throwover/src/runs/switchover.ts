@@ -11,9 +11,9 @@ import {
   attach,
   catchUp,
   checkpoint,
-  confirmedProof,
   databasesReady,
   fence,
+  OldWriter,
   promote,
   stopOld,
   waitForLag,
@@ -39,6 +39,10 @@ export interface RunDefinition {
  */
 export function switchover(ports: RunPorts, policy: RunPolicy, clock: Clock): RunDefinition {
   const { from, to, dns, gateways, store } = ports;
+  const writer = new OldWriter({
+    from: from.database,
+    openTransactionsMs: policy.openTransactionsMs,
+  });
   const functions =
     to.functions === null || policy.warm === null ? null : { to: to.functions, warm: policy.warm };
   return {
@@ -66,9 +70,9 @@ export function switchover(ports: RunPorts, policy: RunPolicy, clock: Clock): Ru
         holdMs: policy.doorHoldMs,
         drainMs: policy.openTransactionsMs,
       }),
-      fence({ from: from.database, openTransactionsMs: policy.openTransactionsMs }),
-      catchUp({ to: to.database }),
-      promote({ to: to.database, proof: confirmedProof }),
+      fence(writer),
+      catchUp({ to: to.database, writer }),
+      promote({ to: to.database, proof: (context) => writer.confirmed(context) }),
       openEpoch({ store, to: to.name }),
       forwardStragglers({ from: from.door, to: to.door, forwardUrl: policy.forwardUrl }),
       stopOld({ from: from.database }),

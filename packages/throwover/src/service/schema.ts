@@ -81,7 +81,7 @@ const traffic = z
         error: 'a host name in lower case without a dot at the end: checkout.example.com',
       }),
     type: z.enum(['A', 'AAAA', 'CNAME']),
-    ttl: duration.describe('Life time; the lab divides it by timeScale'),
+    ttl: duration.describe('TTL of the record, as it is written in the zone'),
     nameservers: z
       .array(
         z.string().regex(/^([0-9.]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, {
@@ -114,6 +114,10 @@ const functions = z
   })
   .transform(({ hold, ...rest }) => ({ ...rest, holdMs: hold }));
 
+/** What the door and the process beside the database accept, ms. */
+const longestHoldMs = 30_000;
+const longestOpenMs = 10_000;
+
 const database = z
   .strictObject({
     provider: z.literal('postgres'),
@@ -125,6 +129,19 @@ const database = z
         openTransactions: duration
           .default(500)
           .describe('How long transactions that are already open may go on'),
+      })
+      .refine(({ hold }) => hold <= longestHoldMs, {
+        path: ['hold'],
+        error: 'at most 30s: a door holds no longer',
+      })
+      .refine(({ openTransactions }) => openTransactions <= longestOpenMs, {
+        path: ['openTransactions'],
+        error: 'at most 10s: a fence waits no longer',
+      })
+      .refine(({ hold, openTransactions }) => hold > 2 * openTransactions, {
+        path: ['hold'],
+        error:
+          'more than twice openTransactions: they end once at the door and once in the database',
       })
       .prefault({})
       .transform(({ hold, openTransactions }) => ({

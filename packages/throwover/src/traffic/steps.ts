@@ -1,12 +1,15 @@
 import type { Clock } from '../kernel/kernel.ts';
-import { done, look, pending, refused } from '../runbook/observe.ts';
+import { done, look, Patience, pending, refused } from '../runbook/observe.ts';
 import type { Step } from '../runbook/step.ts';
 import type { DnsProvider, DnsRecord } from './dns.ts';
 import type { Door } from './door.ts';
 import { trafficErrors } from './errors.ts';
 
 /** Longest time for a command to a door, ms; a door answers in a few. */
-const doorTimeoutMs = 10_000;
+const doorTimeoutMs = 20_000;
+
+/** A door of a region that has died must not keep the traffic from moving: the run goes on without it after this long, ms. */
+const unseenPatienceMs = 6_000;
 
 /** Longest time for a DNS change to be readable, ms: Route 53 says "generally within 60 seconds". */
 const dnsTimeoutMs = 120_000;
@@ -50,6 +53,7 @@ export function holdDoor(options: { from: Door; holdMs: number; drainMs: number 
 
 /** The new region's door serves, and the old region's door forwards stragglers to it. */
 export function forwardStragglers(options: { from: Door; to: Door; forwardUrl: string }): Step {
+  const patience = new Patience(unseenPatienceMs);
   return {
     name: 'forward',
     title: `Forward what still reaches ${options.from.region}'s door to ${options.to.region}`,
@@ -57,15 +61,23 @@ export function forwardStragglers(options: { from: Door; to: Door; forwardUrl: s
     timeoutMs: doorTimeoutMs,
     pollMs: 5,
     undo: { none: 'comes after the point of no return' },
-    observe: ({ run }) =>
-      look(async () => {
-        const [from, to] = await Promise.all([options.from.status(), options.to.status()]);
-        const next = run.epoch + 1;
-        const serves = to.current.mode === 'serve' && to.current.epoch >= next;
-        const forwards = from.current.mode === 'forward' && from.current.epoch >= next;
-        const evidence = { [from.region]: from.current.mode, [to.region]: to.current.mode };
-        return serves && forwards ? done(evidence) : pending(evidence);
-      }),
+    observe: async ({ run, clock }) => {
+      const next = run.epoch + 1;
+      const serves = await look(async () => {
+        const { current } = await options.to.status();
+        const evidence = { [options.to.region]: current.mode };
+        return current.mode === 'serve' && current.epoch >= next
+          ? done(evidence)
+          : pending(evidence);
+      });
+      if (serves.state !== 'done') return serves;
+      return patience.look(clock, async () => {
+        const { current } = await options.from.status();
+        const evidence = { ...serves.evidence, [options.from.region]: current.mode };
+        const forwards = current.mode === 'forward' && current.epoch >= next;
+        return forwards ? done(evidence) : pending(evidence);
+      });
+    },
     act: async ({ run }) => {
       const epoch = run.epoch + 1;
       // The new door first: were the old one to forward to a door that forwards back, both would refuse.

@@ -5,6 +5,12 @@ import type { GatewayControl } from './gateway-control.ts';
 /** An event that has waited less than this is in normal delivery, not in a backlog, ms. */
 const backlogAgeMs = 2_000;
 
+/**
+ * How long the run waits for the backlog, ms. One event that the application keeps refusing is retried
+ * for hours; the standby must not wait for it, and the gateway goes on delivering after the run.
+ */
+const backlogPatienceMs = 30_000;
+
 /** Webhooks are journaled and not delivered while the writer moves; none is in flight. */
 export function holdDeliveries(options: {
   gateways: readonly GatewayControl[];
@@ -36,11 +42,12 @@ export function holdDeliveries(options: {
   };
 }
 
-/** Held events reach the new region, and the backlog is gone. */
+/** Held events reach the new region; the backlog is gone, or what is left of it is said and delivered later. */
 export function deliverHeld(options: {
   gateways: readonly GatewayControl[];
   to: { region: string; url: string };
 }): Step {
+  let deliveringSinceMs: number | null = null;
   return {
     name: 'deliver-webhooks',
     title: `Deliver the held webhooks to ${options.to.region}`,
@@ -58,7 +65,12 @@ export function deliverHeld(options: {
         );
         const drained = all.every(({ oldestMs }) => oldestMs === null || oldestMs < backlogAgeMs);
         context.progress(`${backlog} events to deliver`);
-        return delivering && drained ? done({ backlog }) : pending({ delivering, backlog });
+        if (!delivering) return pending({ delivering, backlog });
+        deliveringSinceMs ??= context.clock.monotonicMs();
+        const waitedMs = context.clock.monotonicMs() - deliveringSinceMs;
+        return drained || waitedMs >= backlogPatienceMs
+          ? done({ backlog })
+          : pending({ delivering, backlog });
       }),
     act: async ({ run }) => {
       const mode = { mode: 'deliver', epoch: run.epoch + 1, ...options.to } as const;

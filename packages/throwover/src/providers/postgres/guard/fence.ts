@@ -38,7 +38,15 @@ export async function fence(
       { role: 'standby' },
     );
   }
-  await side.access.close(side.config.applicationRoles);
+  const { applicationRoles, region } = side.config;
+  if (roles.length !== applicationRoles.length) {
+    throw postgresErrors.make(
+      'database-refused',
+      `${region}'s database has ${roles.length} of the roles ${applicationRoles.join(', ')}: a fence that misses a writer is none`,
+      { applicationRoles },
+    );
+  }
+  await side.access.close(applicationRoles);
   const onDisk = side.access.sync();
   // Awaited below, with what it proves; until then a failure is not unhandled.
   onDisk.catch(() => {});
