@@ -47,7 +47,7 @@ export async function benchSwitchover({ quick, say }: BenchOptions) {
       const floor = await measureFloor({
         rounds,
         latencyMs,
-        dir: join(dir, `floor-${latencyMs}`),
+        dir: join(dir, 'floor'),
         portBase,
         pgBin: null,
         clock: systemClock,
@@ -56,7 +56,7 @@ export async function benchSwitchover({ quick, say }: BenchOptions) {
       floors.set(latencyMs, floor);
     }
     const lab = await Lab.up(
-      labOptions({ portBase, dir: join(dir, 'lab'), lagProfile: 'none', keepWarm: '3s' }),
+      labOptions({ portBase, dir: join(dir, 'lab'), lagProfile: 'none', keepWarm: '1s' }),
     );
     try {
       for (const [latencyMs, floor] of floors) {
