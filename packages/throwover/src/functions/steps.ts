@@ -1,4 +1,4 @@
-import type { Clock } from '../kernel/kernel.ts';
+import type { Clock, Evidence } from '../kernel/kernel.ts';
 import { done, evidenceOf, look, pending } from '../runbook/observe.ts';
 import type { Step, StepContext } from '../runbook/step.ts';
 import { functionErrors } from './errors.ts';
@@ -14,20 +14,18 @@ const warmTimeoutMs = 10 * 60_000;
 export function warm(options: { to: FunctionRegion; needed: () => Promise<number> }): Step {
   let needed: number | null = null;
   let asked = false;
-  let former = 0;
   return {
     name: 'warm',
     title: `Start warm function instances in ${options.to.region}`,
     waits: 'machine',
     timeoutMs: warmTimeoutMs,
     pollMs: 50,
-    undo: () => giveBack(options.to, former),
+    undo: (context) => giveBack(options.to, formerIn(context.before) ?? 0),
     observe: (context) =>
       look(async () => {
         needed ??= await options.needed();
         const { provisioned } = await options.to.facts();
         const requested = provisioned?.requested ?? 0;
-        if (!asked) former = requested;
         if (provisioned === null || requested < needed) return pending({ requested, needed });
         const { ready, status, reason } = provisioned;
         if (status === 'failed' && asked) {
@@ -39,7 +37,7 @@ export function warm(options: { to: FunctionRegion; needed: () => Promise<number
         }
         context.progress(`${ready} of ${requested} instances are warm`);
         return status === 'ready'
-          ? done({ instances: ready, needed, former: asked ? former : requested })
+          ? done({ instances: ready, needed, former: formerIn(context.before) ?? requested })
           : pending({ requested, ready });
       }),
     act: async () => {
@@ -47,6 +45,12 @@ export function warm(options: { to: FunctionRegion; needed: () => Promise<number
       await options.to.provision(needed ?? (await options.needed()));
     },
   };
+}
+
+/** What was provisioned before the run asked for more, from the journal; null when it has not asked. */
+function formerIn(before: Evidence | null): number | null {
+  const requested = before?.['requested'];
+  return typeof requested === 'number' ? requested : null;
 }
 
 /** As many provisioned instances as the team had by itself. */

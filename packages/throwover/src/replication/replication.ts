@@ -10,6 +10,7 @@ export { databasesReady } from './guards.ts';
 export {
   attach,
   catchUp,
+  caughtUpProof,
   checkpoint,
   fence,
   OldWriter,

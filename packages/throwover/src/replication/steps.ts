@@ -162,6 +162,25 @@ export function catchUp(options: { to: DatabaseSide; writer: OldWriter }): Step 
 }
 
 /**
+ * What a switchover's promotion takes: this controller's proof, with all of it in the new region.
+ * `catch-up` has seen that for the proof it knew; a proof from after a takeover is waited for here.
+ */
+export function caughtUpProof(options: {
+  to: DatabaseSide;
+  writer: OldWriter;
+}): (context: StepContext) => Promise<FenceProof> {
+  return async (context) => {
+    const proof = await options.writer.confirmed(context);
+    if (evidenceOf(context, 'catch-up')['position'] === proof.position) return proof;
+    for (;;) {
+      const { received } = await options.to.status();
+      if (received !== null && covers(received, proof.position)) return proof;
+      await context.clock.sleep(positionPollMs, context.signal);
+    }
+  };
+}
+
+/**
  * The new region's database takes writes, in the next epoch.
  * `proof` is an argument because a promotion without one must not be expressible (A1).
  */

@@ -76,6 +76,10 @@ export function contextOf(controller: Controller, step: Step, signal: AbortSigna
     clock,
     signal,
     outcomes: progress.outcomes,
+    // Asked anew each time: the intent is journaled after the first look.
+    get before() {
+      return progress.before(step.name);
+    },
     progress: (note) => emit({ type: 'step-progress', step: step.name, note }),
   };
 }

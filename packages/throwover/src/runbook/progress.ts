@@ -8,7 +8,7 @@ import type { JournalEvent } from '../store/store.ts';
 export class Progress {
   readonly #noReturn: ReadonlySet<string>;
   readonly #outcomes = new Map<string, Evidence>();
-  readonly #intents = new Set<string>();
+  readonly #intents = new Map<string, Evidence>();
   readonly #undoIntents = new Set<string>();
   readonly #settledUndos = new Set<string>();
   #failure: ErrorJson | null = null;
@@ -43,6 +43,10 @@ export class Progress {
   hasIntent(step: string): boolean {
     return this.#intents.has(step);
   }
+  /** What was seen before the step's first act. */
+  before(step: string): Evidence | null {
+    return this.#intents.get(step) ?? null;
+  }
   hasUndoIntent(step: string): boolean {
     return this.#undoIntents.has(step);
   }
@@ -57,7 +61,7 @@ export class Progress {
         this.#mandated = true;
         return;
       case 'intent':
-        this.#intents.add(event.step);
+        if (!this.#intents.has(event.step)) this.#intents.set(event.step, event.observed);
         this.#passed(event.step);
         return;
       case 'outcome':

@@ -20,6 +20,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Evidence of the steps that are already done in this run, by step name. Survives a crash: it comes from the journal. */
   readonly outcomes: ReadonlyMap<string, Evidence>;
+  /** What this step saw before its first act in this run, from the journaled intent; null before that. */
+  readonly before: Evidence | null;
   /** Live only, not journaled: what the terminal shows while the step works. */
   progress(note: string): void;
 }

@@ -10,6 +10,7 @@ import type { Clock } from '../kernel/kernel.ts';
 import {
   attach,
   catchUp,
+  caughtUpProof,
   checkpoint,
   databasesReady,
   fence,
@@ -72,7 +73,7 @@ export function switchover(ports: RunPorts, policy: RunPolicy, clock: Clock): Ru
       }),
       fence(writer),
       catchUp({ to: to.database, writer }),
-      promote({ to: to.database, proof: (context) => writer.confirmed(context) }),
+      promote({ to: to.database, proof: caughtUpProof({ to: to.database, writer }) }),
       openEpoch({ store, to: to.name }),
       forwardStragglers({ from: from.door, to: to.door, forwardUrl: policy.forwardUrl }),
       stopOld({ from: from.database }),

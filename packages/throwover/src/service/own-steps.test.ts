@@ -35,6 +35,7 @@ const context = (signal = new AbortController().signal): StepContext => ({
   clock: systemClock,
   signal,
   outcomes: new Map(),
+  before: null,
   progress: () => {},
 });
 
