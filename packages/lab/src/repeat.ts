@@ -13,10 +13,7 @@ import { labOptions } from './world/options.ts';
 import { type Recorded, recordRun } from './world/record.ts';
 
 /** Live traffic before each switch, ms. */
-const baselineMs = 5_000;
-
-/** How long each round looks on after its flip, ms: past the longest hold of a resolver. */
-const observeMs = 18_000;
+const baselineMs = 3_000;
 
 const number = (text: string) => {
   const value = Number(text);
@@ -28,6 +25,12 @@ const given = new Command('npm run repeat --')
   .option('--rounds <n>', 'how many', number, 20)
   .option('--lag <profile>', 'production (replay lag up to 5 s) or none', 'production')
   .option('--latency <ms>', 'one way between the regions', number, 40)
+  .option(
+    '--observe <s>',
+    'how long to look on after each flip, s; the longest hold is 15',
+    number,
+    8,
+  )
   .option('--seed <n>', 'seed of the traffic', number, 1)
   .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, defaultPortBase)
   .option('--json', 'end with one line of JSON')
@@ -36,6 +39,7 @@ const given = new Command('npm run repeat --')
     rounds: number;
     lag: string;
     latency: number;
+    observe: number;
     seed: number;
     portBase: number;
     json?: true;
@@ -97,7 +101,7 @@ async function main(): Promise<void> {
       const recorded = await recordRun(lab, {
         kind: 'switchover',
         baselineMs,
-        observeMs,
+        observeMs: given.observe * 1_000,
         show: false,
       });
       const result = roundOf(round, recorded);
