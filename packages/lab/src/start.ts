@@ -76,9 +76,7 @@ async function main(): Promise<void> {
     }),
   );
   try {
-    say(
-      'in this lab one second is a minute of life for DNS and retries; machines take what they take',
-    );
+    say('here 1 s is 1 min of life for DNS and retries; machines are not scaled');
     const flipOnly = await unlessStopped(throwSwitch(lab, 'flip-only'));
     say('putting everything back as it was');
     await unlessStopped(lab.reset());
