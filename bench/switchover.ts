@@ -37,7 +37,7 @@ interface Latency {
  * straight to PostgreSQL, which follows the primary; the longest time between two acknowledged writes.
  */
 export async function benchSwitchover({ quick, say }: BenchOptions) {
-  const rounds = quick ? 3 : 10;
+  const rounds = quick ? 2 : 10;
   const dir = join(tmpdir(), `throwover-bench-${portBase}`);
   await rm(dir, { recursive: true, force: true });
   const latencies: Latency[] = [];
