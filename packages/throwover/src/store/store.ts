@@ -18,6 +18,8 @@ export interface Store {
     name: string;
     regions: readonly string[];
     active: string;
+    /** Newest epoch and highest token that guards have seen: a store that was lost or restored goes on above them. */
+    atLeast?: { readonly epoch: number; readonly token: number };
   }): Promise<ServiceState>;
   service(name: string): Promise<ServiceState>;
   /** Begins a run; refused with `run-in-progress` while another of the service has not ended. */
@@ -29,7 +31,12 @@ export interface Store {
     leaseMs: number;
     force: boolean;
   }): Promise<RunLease>;
-  renewRun(input: { runId: string; token: number; leaseMs: number }): Promise<void>;
+  /** `halted`: the kill switch was thrown, and by whom; the run stops at its next safe point. */
+  renewRun(input: {
+    runId: string;
+    token: number;
+    leaseMs: number;
+  }): Promise<{ readonly halted: Halt | null }>;
   append(input: { runId: string; token: number; record: JournalRecord }): Promise<void>;
   /** Opens `epoch` with `active`, if the service's epoch is `epoch - 1`; the same call again by the same run changes nothing. */
   openEpoch(input: {
@@ -39,6 +46,51 @@ export interface Store {
     epoch: number;
     active: string;
   }): Promise<ServiceState>;
+  /**
+   * Somebody promoted `active` by hand: its guard says so. The epoch is raised when `epoch` is above the
+   * store's; else nothing changes. A run that is open goes on to find that its epoch has moved.
+   */
+  adoptEpoch(input: { service: string; epoch: number; active: string }): Promise<ServiceState>;
+  /**
+   * Strict mode: `region` may write for `leaseMs`, counted from now on the store's monotonic clock.
+   * Refused (an answer, not an error) when another region is active, the epoch is not the newest, or
+   * grants were stopped.
+   */
+  renewWriter(input: {
+    service: string;
+    region: string;
+    epoch: number;
+    leaseMs: number;
+  }): Promise<WriterRenewal>;
+  /**
+   * Stops grants to the active region for this epoch (durable, by the run's token), and tells how long
+   * until no lease can be in force: 0 is the proof. After a restart the store counts a whole
+   * `maxWriterLeaseMs` x (1 + drift bound) from its start. The same call again asks again.
+   */
+  expireWriter(input: { service: string; runId: string; token: number }): Promise<WriterExpiry>;
+  /** Takes `expireWriter` back: grants go on. */
+  restoreWriter(input: { service: string; runId: string; token: number }): Promise<void>;
+  /** Synchronous mode: whether commits wait for the standby, as the active region's guard says; an older epoch's word changes nothing. */
+  recordSync(input: { service: string; region: string } & SyncState): Promise<void>;
+  /** The kill switch, for every service of this store. `null` takes it back. */
+  setHalt(halt: Halt | null): Promise<void>;
+  halt(): Promise<Halt | null>;
+  /** Adds entries to the ledger of lost writes; an entry whose id is there already stays as it is. */
+  addLosses(input: {
+    service: string;
+    runId: string;
+    token: number;
+    losses: readonly Loss[];
+  }): Promise<void>;
+  /** In the order of their positions, from `after` (an id) on. */
+  losses(input: {
+    service: string;
+    runId?: string;
+    after?: string;
+    limit: number;
+  }): Promise<readonly Loss[]>;
+  /** A person says what became of it. */
+  resolveLoss(input: { service: string; id: string; by: string; note: string }): Promise<void>;
   run(runId: string): Promise<RunState>;
   /** Newest first. */
   runs(filter: { service?: string; limit: number }): Promise<readonly RunSummary[]>;
@@ -51,6 +103,68 @@ export interface ServiceState {
   readonly active: string;
   /** The run that has not ended, if any. */
   readonly openRun: string | null;
+  /** How the newest epoch was opened: by which kind of run; `adopted` by hand; `registered` the first one. */
+  readonly openedBy: string;
+  /** Synchronous mode: what the active region's guard said last; `null`: nothing in this epoch. */
+  readonly sync: SyncState | null;
+}
+
+export interface SyncState {
+  readonly epoch: number;
+  readonly inSync: boolean;
+  readonly position: string;
+  readonly wallMs: number;
+}
+
+/** The kill switch. */
+export interface Halt {
+  readonly by: string;
+  readonly reason: string;
+  readonly wallMs: number;
+}
+
+export type WriterRenewal =
+  | { readonly kind: 'granted' }
+  | {
+      readonly kind: 'refused';
+      readonly why: 'not-active' | 'epoch-moved' | 'stopped';
+      readonly epoch: number;
+      readonly active: string;
+    };
+
+export interface WriterExpiry {
+  readonly expiresInMs: number;
+  readonly region: string;
+  readonly epoch: number;
+  readonly leaseMs: number;
+  readonly driftBound: number;
+  /** Since the last grant, or since the store's start, whichever is later, ms. */
+  readonly waitedMs: number;
+}
+
+/**
+ * One row that the old side had committed beyond the promotion point, and the new side does not have.
+ * `before` and `after` are column values as text; `null` when the log does not hold them.
+ */
+export interface Loss {
+  /** `<timeline>/<commit position>#<number in the transaction>`: sorts in commit order. */
+  readonly id: string;
+  readonly runId: string;
+  readonly transaction: string;
+  readonly commitPosition: string;
+  readonly commitWallMs: number | null;
+  readonly table: string;
+  readonly operation: 'insert' | 'update' | 'delete' | 'truncate' | 'message';
+  readonly key: Readonly<Record<string, string | null>> | null;
+  readonly before: Readonly<Record<string, string | null>> | null;
+  readonly after: Readonly<Record<string, string | null>> | null;
+  /** Whether the application was told that it had been committed, as far as known. */
+  readonly acknowledged: 'yes' | 'no' | 'unknown';
+  readonly resolution: {
+    readonly by: string;
+    readonly note: string;
+    readonly wallMs: number;
+  } | null;
 }
 
 export interface BeginRun {
@@ -107,8 +221,21 @@ export type JournalEvent =
       readonly by: string;
       readonly digest: string;
       readonly overrides: readonly string[];
+      /** A second person, where the policy asks for one. */
+      readonly second?: string;
     }
   | { readonly type: 'taken-over'; readonly by: string }
+  /** Asked for by a person: undo, when that can still be done. */
+  | { readonly type: 'abort-requested'; readonly by: string; readonly reason: string }
+  /** From here on the run is another kind: its plan, approved by `by`. */
+  | {
+      readonly type: 'replanned';
+      readonly kind: string;
+      readonly by: string;
+      readonly digest: string;
+      readonly plan: unknown;
+      readonly overrides: readonly string[];
+    }
   | { readonly type: 'intent'; readonly step: string; readonly observed: Evidence }
   | {
       readonly type: 'outcome';
@@ -123,6 +250,8 @@ export type JournalEvent =
       readonly step: string;
       readonly error: ErrorJson;
       readonly durationMs: number;
+      /** The step of no return did certainly not happen and cannot any more: the run goes back. */
+      readonly turnedBack?: true;
     }
   | { readonly type: 'undo-intent'; readonly step: string }
   | {
