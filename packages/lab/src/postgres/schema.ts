@@ -52,6 +52,8 @@ export const settings: Readonly<Record<string, string>> = {
   wal_level: 'logical',
   wal_log_hints: 'on',
   max_wal_senders: '8',
+  // The slot of the ledger never fills the disk: past this it is given up.
+  max_slot_wal_keep_size: '256MB',
   wal_keep_size: '256MB',
   min_wal_size: '64MB',
   max_wal_size: '512MB',

@@ -38,3 +38,9 @@ export const systemClock: Clock = {
 export function isoTime(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
+
+/** The instant that an ISO 8601 text names, ms since the Unix epoch; `null` when it names none. */
+export function wallMsOfIso(text: string): number | null {
+  const wallMs = Date.parse(text);
+  return Number.isNaN(wallMs) ? null : wallMs;
+}

@@ -3,7 +3,7 @@
  * Raw `Date`, `setTimeout`, `Math.random` stand in this folder alone.
  */
 export { canonicalJson } from './canonical-json.ts';
-export { type Clock, isoTime, systemClock } from './clock.ts';
+export { type Clock, isoTime, systemClock, wallMsOfIso } from './clock.ts';
 export {
   type Duration,
   type DurationKind,

@@ -1,0 +1,197 @@
+import { appendFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lsnOf, positionOf } from '@throwover/client';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
+import { database } from '../../../../../lab/src/postgres/schema.ts';
+import { startServer, stopServer } from '../../../../../lab/src/postgres/server.ts';
+import { systemClock } from '../../../kernel/kernel.ts';
+import { readLosses, tablesWithoutIdentity } from './read.ts';
+import { keepSlot, type SlotSql } from './slot.ts';
+
+let pair: Pair;
+let clients: pg.Client[] = [];
+
+beforeAll(async () => {
+  pair = await testPair();
+});
+beforeEach(async () => {
+  await pair.databases.reset();
+  await start('east');
+  await start('west');
+});
+afterEach(async () => {
+  for (const client of clients) await client.end().catch(() => {});
+  clients = [];
+  await pair.databases.stop();
+});
+afterAll(() => pair.remove());
+
+async function start(name: Name): Promise<void> {
+  await startServer({
+    binaries: pair.binaries,
+    dataDir: pair.databases.side(name).dataDir,
+    address: pair.address[name],
+    logFile: join(pair.dir, `${name}.log`),
+    clock: systemClock,
+  });
+}
+
+async function superuser(name: Name): Promise<SlotSql> {
+  const client = new pg.Client({ ...pair.address[name], user: 'postgres', database });
+  client.on('error', () => {});
+  await client.connect();
+  clients.push(client);
+  return {
+    rows: async <Row extends Record<string, unknown>>(
+      text: string,
+      values: readonly unknown[] = [],
+    ) => (await client.query<Row>(text, [...values])).rows,
+  };
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = systemClock.monotonicMs() + 30_000;
+  while (!(await holds())) {
+    if (systemClock.monotonicMs() > deadline) throw new Error(`${what}: not within 30 s`);
+    await systemClock.sleep(5);
+  }
+}
+
+const order = (key: string, status = 'accepted') =>
+  `INSERT INTO orders (idempotency_key, amount, currency, status, region) VALUES ('${key}', 1, 'eur', '${status}', 'east')`;
+
+async function flushed(east: SlotSql): Promise<boolean> {
+  const [row] = await east.rows<{ same: boolean | null }>(
+    'SELECT min(flush_lsn) >= pg_current_wal_flush_lsn() AS same FROM pg_stat_replication',
+  );
+  return row?.same === true;
+}
+
+/** West stops receiving, east writes on and dies, west is promoted; where west left east's history. */
+async function lossyPromotion(east: SlotSql, west: SlotSql, writes: readonly string[]) {
+  await west.rows(`ALTER SYSTEM SET primary_conninfo = ''`);
+  await west.rows('SELECT pg_reload_conf()');
+  await until('west receives nothing', async () => {
+    const rows = await west.rows('SELECT FROM pg_stat_wal_receiver');
+    return rows.length === 0;
+  });
+  for (const text of writes) await east.rows(text);
+  await stopServer(pair.databases.side('east').dataDir, 'immediate', systemClock);
+  await west.rows('SELECT pg_promote()');
+  const [row] = await west.rows<{ history: string }>(
+    `SELECT pg_read_file('pg_wal/00000002.history') AS history`,
+  );
+  return positionOf(1, /^\s*1\s+(\S+)/.exec(row?.history ?? '')?.[1] ?? '');
+}
+
+/** As a read-only standby of nobody: never opened. */
+async function startOldSide(): Promise<SlotSql> {
+  const { dataDir } = pair.databases.side('east');
+  await writeFile(join(dataDir, 'standby.signal'), '');
+  await appendFile(join(dataDir, 'postgresql.auto.conf'), `primary_conninfo = ''\n`);
+  await start('east');
+  return superuser('east');
+}
+
+describe('the ledger of lost writes', () => {
+  it('holds what the old side has and the new one does not, and nothing else', async () => {
+    const east = await superuser('east');
+    const west = await superuser('west');
+    expect(await keepSlot(east, { standbys: ['west'] })).toMatchObject({ state: 'kept' });
+    await east.rows('CREATE TABLE plain (a int, b text)');
+    await east.rows(order('came-over'));
+    await until('west has it', () => flushed(east));
+    expect(await keepSlot(east, { standbys: ['west'] })).toMatchObject({ state: 'kept' });
+
+    const switchPosition = await lossyPromotion(
+      east,
+      west,
+      [
+        order('lost-1'),
+        order("lost'2", "it''s\nlost"),
+        `UPDATE orders SET status = 'paid' WHERE idempotency_key = 'came-over'`,
+        `DELETE FROM orders WHERE idempotency_key = 'lost-1'`,
+        `BEGIN; ${order('rolled-back')}; ROLLBACK`,
+        `INSERT INTO plain VALUES (1, NULL)`,
+        `SELECT pg_logical_emit_message(true, 'throwover', 'fence')`,
+      ].map((text) => text.replace("lost'2", "lost''2")),
+    );
+    const oldSide = await startOldSide();
+
+    const salvage = await readLosses(oldSide, { runId: 'run-1', switchPosition });
+    if (salvage.state !== 'complete') throw new Error(salvage.why);
+    expect(
+      salvage.losses.map(({ table, operation, key, after }) => [
+        operation,
+        table,
+        key?.['idempotency_key'],
+        after?.['status'],
+      ]),
+    ).toEqual([
+      ['insert', 'public.orders', 'lost-1', 'accepted'],
+      ['insert', 'public.orders', "lost'2", "it's\nlost"],
+      ['update', 'public.orders', 'came-over', 'paid'],
+      ['delete', 'public.orders', 'lost-1', undefined],
+      ['insert', 'public.plain', undefined, undefined],
+    ]);
+    expect(salvage.blind).toEqual(['public.plain']);
+    expect(new Set(salvage.losses.map(({ id }) => id)).size).toBe(5);
+    expect(salvage.losses.every(({ commitWallMs }) => commitWallMs !== null)).toBe(true);
+    // Nothing was consumed: asked again it says the same.
+    expect(await readLosses(oldSide, { runId: 'run-1', switchPosition })).toEqual(salvage);
+    const [role] = await oldSide.rows<{ standby: boolean }>(
+      'SELECT pg_is_in_recovery() AS standby',
+    );
+    expect(role?.standby).toBe(true);
+  });
+
+  it('is never moved past what the standby has on disk', async () => {
+    const east = await superuser('east');
+    const west = await superuser('west');
+    await keepSlot(east, { standbys: ['west'] });
+    await until('west has all', () => flushed(east));
+    const [before] = await east.rows<{ lsn: string }>(
+      'SELECT pg_current_wal_flush_lsn()::text AS lsn',
+    );
+    const switchPosition = await lossyPromotion(east, west, [order('lost')]);
+    expect(lsnOf(switchPosition) >= (before?.lsn ?? '')).toBe(true);
+    const oldSide = await startOldSide();
+    const salvage = await readLosses(oldSide, { runId: 'run-1', switchPosition });
+    expect(salvage).toMatchObject({
+      state: 'complete',
+      losses: [{ key: { idempotency_key: 'lost' } }],
+    });
+  });
+
+  it('is unavailable, and harms nobody, when the slot held more than its bound', async () => {
+    const east = await superuser('east');
+    await keepSlot(east, { standbys: ['west'] });
+    await east.rows(`ALTER SYSTEM SET max_slot_wal_keep_size = '4MB'`);
+    // Else kept for other reasons, and nothing is given up.
+    await east.rows(`ALTER SYSTEM SET wal_keep_size = '0'`);
+    await east.rows('SELECT pg_reload_conf()');
+    const lost = async () => {
+      await east.rows(`SELECT pg_logical_emit_message(false, 'filler', repeat('x', 3000000))`);
+      await east.rows('SELECT pg_switch_wal()');
+      await east.rows('CHECKPOINT');
+      const [slot] = await east.rows<{ status: string }>(
+        'SELECT wal_status AS status FROM pg_replication_slots',
+      );
+      return slot?.status === 'lost';
+    };
+    await until('the slot is given up', lost);
+    expect(await keepSlot(east, { standbys: ['west'] })).toMatchObject({ state: 'unavailable' });
+    expect(await keepSlot(east, { standbys: ['west'] })).toMatchObject({ state: 'kept' });
+    await east.rows(order('the writer goes on'));
+  });
+
+  it('says which tables it cannot tell the rows of', async () => {
+    const east = await superuser('east');
+    await east.rows('CREATE TABLE keyless (a int)');
+    await east.rows('CREATE TABLE whole (a int)');
+    await east.rows('ALTER TABLE whole REPLICA IDENTITY FULL');
+    expect(await tablesWithoutIdentity(east)).toEqual(['public.keyless']);
+  });
+});
