@@ -38,6 +38,8 @@ for (const [fault, does] of Object.entries({
   freeze: 'SIGSTOP every process of a region',
   thaw: 'let a frozen region go on',
   cut: 'let nothing pass the border of a region',
+  'cut-in': 'let nothing into a region; what it sends goes out',
+  'cut-out': 'let nothing out of a region; what is sent to it goes in',
   restore: 'open the border again',
   back: 'start a killed region again on the disks that it left',
 } satisfies Record<Fault, string>)) {

@@ -2,8 +2,8 @@
  * A controller that kills itself with SIGKILL at one point of its run's journal.
  *
  * argv: KIND TO DIGEST POINT, in the directory of throwover.yaml. POINT is `after:N` (record N is in the
- * journal) or `before:N` (record N is about to be appended, so what it tells of has happened and is not
- * recorded). It is the real engine with a store that pulls the plug: the product has no switch for it.
+ * journal), `before:N` (record N is about to be appended, so what it tells of has happened and is not
+ * recorded), or `after-step:NAME` (the outcome of that step is in the journal). It is the real engine with a store that pulls the plug: the product has no switch for it.
  */
 import {
   approve,
@@ -12,6 +12,7 @@ import {
   defineRun,
   executeRun,
   isRunKind,
+  type JournalRecord,
   loadService,
   makePlan,
   type Store,
@@ -19,8 +20,12 @@ import {
 import { systemClock as clock } from 'throwover/kernel';
 
 const [kind = '', to = '', digest = '', point = ''] = process.argv.slice(2);
-const [when, seq] = point.split(':');
-const killAt = Number(seq);
+const [when, where] = point.split(':');
+
+const isHere = (record: JournalRecord) =>
+  when === 'after-step'
+    ? record.type === 'outcome' && record.step === where
+    : record.seq === Number(where);
 
 function pullPlug(): Promise<never> {
   process.kill(process.pid, 'SIGKILL');
@@ -28,22 +33,19 @@ function pullPlug(): Promise<never> {
 }
 
 function killing(store: Store): Store {
-  return {
-    registerService: (input) => store.registerService(input),
-    service: (name) => store.service(name),
-    beginRun: (input) => store.beginRun(input),
-    takeRun: (input) => store.takeRun(input),
-    renewRun: (input) => store.renewRun(input),
-    openEpoch: (input) => store.openEpoch(input),
-    run: (runId) => store.run(runId),
-    runs: (filter) => store.runs(filter),
-    append: async (input) => {
-      const here = input.record.seq === killAt;
-      if (here && when === 'before') await pullPlug();
-      await store.append(input);
-      if (here && when === 'after') await pullPlug();
-    },
+  const append: Store['append'] = async (input) => {
+    const here = isHere(input.record);
+    if (here && when === 'before') await pullPlug();
+    await store.append(input);
+    if (here && when !== 'before') await pullPlug();
   };
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (name === 'append') return append;
+      const member: unknown = Reflect.get(target, name);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
 }
 
 if (!isRunKind(kind)) throw new Error(`no run of kind ${kind}`);

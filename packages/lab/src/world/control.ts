@@ -12,6 +12,8 @@ export const faults = {
   freeze: (lab: Lab, region) => lab.freeze(region),
   thaw: (lab: Lab, region) => lab.thaw(region),
   cut: (lab: Lab, region) => lab.cut(region),
+  'cut-in': (lab: Lab, region) => lab.cut(region, 'in'),
+  'cut-out': (lab: Lab, region) => lab.cut(region, 'out'),
   restore: (lab: Lab, region) => lab.restore(region),
   back: (lab: Lab, region) => lab.bringBack(region),
 } as const satisfies Record<

@@ -1,10 +1,10 @@
 import { Resolver } from 'node:dns/promises';
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { loadService } from 'throwover';
 import { seededRandom, systemClock } from 'throwover/kernel';
-import { freeze, kill, type Roots, thaw } from '../faults/process-tree.ts';
+import { freeze, kill, processTree, type Roots, thaw } from '../faults/process-tree.ts';
 import {
   createDatabases,
   type Databases,
@@ -24,6 +24,9 @@ import { throwoverJson } from './throwover-cli.ts';
 
 /** Longest wait for the standby to stream after a start, ms. */
 const streamingTimeoutMs = 30_000;
+
+/** What a cut keeps from passing: everything, what comes in, or what goes out. Answers go the other way than questions. */
+export type CutWay = 'both' | 'in' | 'out';
 
 /** Instances that are warm in the active region when traffic begins; 60 requests/s use 3 to 6 at once. */
 const warmInstances = 6;
@@ -162,19 +165,44 @@ export class Lab {
     await thaw(await this.#roots(name));
   }
 
-  /** Nothing passes the region's border, in neither direction; its processes go on. */
-  async cut(name: RegionName): Promise<void> {
-    await this.#border(name, 'both');
+  /** Nothing passes the region's border, in neither direction or only not in one; its processes go on. */
+  async cut(name: RegionName, way: CutWay = 'both'): Promise<void> {
+    await this.#border(name, way);
   }
 
   async restore(name: RegionName): Promise<void> {
-    await this.#border(name, 'none');
+    await this.#border(name, null);
   }
 
   /** Starts a killed region again on the disks that it left. */
   async bringBack(name: RegionName): Promise<void> {
     if (this.#regions.has(name)) return;
     this.#regions.set(name, await this.#startChild(this.#specs.region(name)));
+  }
+
+  /** `throwover serve` is gone, as after a power cut at the witness. */
+  async killStore(): Promise<void> {
+    const serve = this.#others.find(({ name }) => name === 'serve');
+    if (serve === undefined) return;
+    this.#others = this.#others.filter((child) => child !== serve);
+    await kill([serve.pid]);
+    await serve.ended;
+  }
+
+  async startStore(): Promise<void> {
+    if (this.#others.some(({ name }) => name === 'serve')) return;
+    this.#others.push(await this.#startChild(this.#specs.serve));
+  }
+
+  /** One process of a region, by what it is told: `guard`, `door`, `gateway`, `functions`. */
+  async part(name: RegionName, part: 'guard' | 'door' | 'gateway' | 'functions'): Promise<number> {
+    const supervisor = this.#regions.get(name)?.pid;
+    const pids = supervisor === undefined ? [] : await processTree([supervisor]);
+    for (const pid of pids) {
+      const argv = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (argv.includes(`/${name}-${part}.json`)) return pid;
+    }
+    throw new Error(`${name} has no ${part} that runs`);
   }
 
   async #start(): Promise<void> {
@@ -234,20 +262,35 @@ export class Lab {
     await Promise.all(requests);
   }
 
-  async #border(name: RegionName, cut: 'both' | 'none'): Promise<void> {
+  async #border(name: RegionName, way: CutWay | null): Promise<void> {
     const { links } = await askJson<{ links: readonly { name: string }[] }>(
       this.map.border,
       '/links',
     );
-    const own = links.map((link) => link.name).filter((link) => link.startsWith(`${name}-`));
-    // What the region itself calls in the other one.
-    const outward = ['interDoor', 'interPostgres'].map(
-      (service) => `${otherRegion(name)}-${service}`,
-    );
-    await askJson(this.map.border, '/links', {
-      method: 'POST',
-      body: { names: [...own, ...outward], change: { cut } },
-    });
+    // What the region itself calls, in the other one and at the witness.
+    const outward = [
+      ...['interDoor', 'interPostgres', 'interGuard'].map(
+        (service) => `${otherRegion(name)}-${service}`,
+      ),
+      `${name}-toStore`,
+    ];
+    const inward = links
+      .map((link) => link.name)
+      .filter((link) => link.startsWith(`${name}-`) && !outward.includes(link));
+    const cuts =
+      way === null
+        ? { inward: 'none', outward: 'none' }
+        : way === 'both'
+          ? { inward: 'both', outward: 'both' }
+          : way === 'in'
+            ? { inward: 'to-target', outward: 'from-target' }
+            : { inward: 'from-target', outward: 'to-target' };
+    await this.#changeLinks(inward, { cut: cuts.inward });
+    await this.#changeLinks(outward, { cut: cuts.outward });
+  }
+
+  async #changeLinks(names: readonly string[], change: Readonly<Record<string, unknown>>) {
+    await askJson(this.map.border, '/links', { method: 'POST', body: { names, change } });
   }
 
   /** The region's supervisor, and its database, which outlives its guard. */
@@ -259,11 +302,9 @@ export class Lab {
 
   /** Latency between the regions, one way, ms; takes effect at once. */
   async setLatency(latencyMs: number): Promise<void> {
-    const names = regionNames.flatMap((name) => [`${name}-interDoor`, `${name}-interPostgres`]);
-    await askJson(this.map.border, '/links', {
-      method: 'POST',
-      body: { names, change: { latencyMs } },
-    });
+    const between = ['interDoor', 'interPostgres', 'interGuard', 'toStore'];
+    const names = regionNames.flatMap((name) => between.map((service) => `${name}-${service}`));
+    await this.#changeLinks(names, { latencyMs });
   }
 
   async #startChild(spec: ChildSpec): Promise<Child> {

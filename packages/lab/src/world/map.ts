@@ -32,7 +32,10 @@ export interface RegionMap {
     /** As the other region reaches it: over the border, with the latency between the regions. */
     readonly interDoor: Endpoint;
     readonly interPostgres: Endpoint;
+    readonly interGuard: Endpoint;
   };
+  /** Where the region's own processes reach `throwover serve`: over the border, so that a cut cuts it. */
+  readonly toStore: Endpoint;
   readonly private: RegionEndpoints;
 }
 
@@ -112,7 +115,9 @@ function regionMap(
       ...on(publicHost),
       interDoor: { host: publicHost, port: portBase + 7 },
       interPostgres: { host: publicHost, port: portBase + 8 },
+      interGuard: { host: publicHost, port: portBase + 9 },
     },
+    toStore: { host: publicHost, port: portBase + 10 },
     private: on(privateHost),
   };
 }

@@ -183,6 +183,9 @@ function linksOf(map: LabMap, name: RegionName, latencyMs: number) {
     ...services.map((service) => link(service, region.public[service], region.private[service])),
     link('interDoor', region.public.interDoor, region.private.door, latencyMs),
     link('interPostgres', region.public.interPostgres, region.private.postgres, latencyMs),
+    link('interGuard', region.public.interGuard, region.private.guard, latencyMs),
+    // The witness is as far away as the other region.
+    link('toStore', region.toStore, map.store, latencyMs),
   ];
 }
 

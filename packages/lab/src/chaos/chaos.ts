@@ -1,0 +1,137 @@
+/**
+ * `npm run chaos -- --kind K --rounds N --out FILE`: rounds of one kind of disaster, done to real
+ * processes under load, each judged from outside.
+ *
+ *   kinds.ts     what is done, by name
+ *   operator.ts  what a person types
+ *   traffic.ts   clients and webhook sender of one round
+ *   sides.ts     what stands in the databases
+ *   oracle.ts    the judge: pure
+ *   settle.ts    everything stands as it must before the next round
+ *   results.ts   the file of results and its table
+ *
+ * Ends with exit code 1 when a round violated anything.
+ */
+import { execFileSync } from 'node:child_process';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { formatMs, isoTime, seededRandom, systemClock } from 'throwover/kernel';
+import { Lab } from '../world/lab.ts';
+import { labOptions } from '../world/options.ts';
+import { type Kind, kinds } from './kinds.ts';
+import { judge } from './oracle.ts';
+import { keepSeries, type RoundResult } from './results.ts';
+import { settled } from './settle.ts';
+import { readSide } from './sides.ts';
+import { RoundTraffic } from './traffic.ts';
+
+const number = (text: string) => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number');
+  return value;
+};
+
+const given = new Command('npm run chaos --')
+  .addOption(
+    new Option('--kind <kind>', 'what is done').choices(Object.keys(kinds)).makeOptionMandatory(),
+  )
+  .option('--rounds <n>', 'how many', number, 5)
+  .option('--out <file>', 'adds the results to this file, and writes the table beside it')
+  .option('--seed <n>', 'seed of traffic and faults', number, 1)
+  .option('--latency <ms>', 'one way between the regions', number, 40)
+  .addOption(
+    new Option('--fence <mode>', 'writerFence of the service')
+      .choices(['available', 'strict'])
+      .default('available'),
+  )
+  .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, 11_000)
+  .option('--json', 'end with one line of JSON')
+  .parse()
+  .opts<{
+    kind: Kind;
+    rounds: number;
+    out?: string;
+    seed: number;
+    latency: number;
+    fence: 'available' | 'strict';
+    portBase: number;
+    json?: true;
+  }>();
+
+async function main(): Promise<void> {
+  const lab = await Lab.up(
+    labOptions({
+      seed: given.seed,
+      portBase: given.portBase,
+      latencyMs: given.latency,
+      lagProfile: 'none',
+      requestsPerSecond: 50,
+      webhooksPerSecond: 5,
+      // Honest resolvers: what is measured here is who may write, not how long caches hold.
+      resolverShares: { honest: 1, clamped: 0, longHold: 0 },
+      keepWarm: '10s',
+      writerFence: given.fence,
+    }),
+  );
+  const rounds: RoundResult[] = [];
+  const random = seededRandom(given.seed);
+  try {
+    for (let round = 1; round <= given.rounds; round++) {
+      const result = await play(lab, round, random);
+      rounds.push(result);
+      console.log(lineOf(result));
+    }
+  } finally {
+    await lab.down();
+    if (given.out !== undefined && rounds.length > 0) await keep(given.out, rounds);
+  }
+  const violating = rounds.filter(({ violations }) => violations.length > 0).length;
+  console.log(
+    `${given.kind}, ${given.fence}: ${rounds.length} rounds, ${violating} with violations`,
+  );
+  if (given.json) console.log(JSON.stringify({ ...given, violating, rounds }));
+  if (violating > 0) process.exitCode = 1;
+}
+
+async function play(
+  lab: Lab,
+  round: number,
+  random: ReturnType<typeof seededRandom>,
+): Promise<RoundResult> {
+  const startedMs = systemClock.monotonicMs();
+  const from = await lab.active();
+  const traffic = await RoundTraffic.start(lab, `${given.kind}-${round}`);
+  const played = await kinds[given.kind]({ lab, from, random, fence: given.fence, traffic });
+  await traffic.more(20, 60_000);
+  const { requests, webhooks } = await traffic.end();
+  await settled(lab, played.active);
+  const survivors = await readSide(lab.map, played.active);
+  const { violations, figures } = judge({ ...played, from, requests, webhooks, survivors });
+  const { lossBoundMs } = played;
+  const tookMs = Math.round(systemClock.monotonicMs() - startedMs);
+  return { round, from, violations: [...violations], ...figures, lossBoundMs, tookMs };
+}
+
+function lineOf(result: RoundResult): string {
+  const { round, from, violations, tookMs } = result;
+  const ms = (value: number | null) => (value === null ? '-' : `${Math.round(value)} ms`);
+  return [
+    `round ${round} from ${from}, ${formatMs(tookMs)}: ${violations.length === 0 ? 'clean' : `VIOLATED: ${violations.join('; ')}`}`,
+    `${result.acknowledged} writes, ${result.lostAcknowledged} lost (+${result.lostUnacknowledged} never acknowledged)`,
+    `first write ${ms(result.faultToWriteMs)} after the fault, ${ms(result.approvalToWriteMs)} after approval`,
+    `gap ${ms(result.writeGapMs)}, failed ${result.failed}, late commits ${result.lateCommits}`,
+  ].join('; ');
+}
+
+async function keep(file: string, rounds: readonly RoundResult[]): Promise<void> {
+  await keepSeries(file, {
+    kind: given.kind,
+    fence: given.fence,
+    seed: given.seed,
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+    at: isoTime(systemClock.wallMs()),
+    latencyMs: given.latency,
+    rounds: [...rounds],
+  });
+}
+
+await main();

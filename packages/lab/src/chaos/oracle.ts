@@ -1,0 +1,241 @@
+import type { RequestRecord, WebhookRecord } from 'throwover';
+
+/**
+ * Judges one round from outside: by what clients and sender saw, by what stands in both databases, and
+ * by the ledger; never by what throwover says of itself, apart from when it opened the new epoch.
+ */
+
+/** What a superuser reads in one region's database. */
+export interface Side {
+  readonly orders: readonly { readonly key: string; readonly id: string; readonly atMs: number }[];
+  /** Ids of webhook events that had their effect. */
+  readonly payments: readonly string[];
+}
+
+/** One row of `throwover losses`, as far as the oracle needs it. */
+export interface LedgerRow {
+  readonly table: string;
+  readonly operation: string;
+  readonly key: Readonly<Record<string, string | null>> | null;
+}
+
+export interface RoundFacts {
+  /** Nothing may be lost: the run was a switchover, or it was undone. */
+  readonly planned: boolean;
+  readonly from: string;
+  /** Active when the round ended. */
+  readonly active: string;
+  /** A person accepted by name that both sides may write for a while. */
+  readonly twoWritersAccepted: boolean;
+  readonly lossBoundMs: number;
+  readonly faultMs: number;
+  /** The run was asked for, wall ms; `null`: nobody asked. */
+  readonly approvedMs: number | null;
+  /** The new epoch was open, wall ms; `null`: none was opened. */
+  readonly epochOpenedMs: number | null;
+  /** The old region could run again, wall ms; `null`: it never stopped. */
+  readonly wokeMs: number | null;
+  readonly requests: readonly RequestRecord[];
+  readonly webhooks: readonly WebhookRecord[];
+  /** The old side as it came back, before anything was taken away from it; `null`: nothing was left behind. */
+  readonly old: Side | null;
+  readonly survivors: Side;
+  /** `null`: the run lost nothing that would have to be told. */
+  readonly ledger: readonly LedgerRow[] | null;
+}
+
+export interface Verdict {
+  readonly violations: readonly string[];
+  readonly figures: RoundFigures;
+}
+
+export interface RoundFigures {
+  readonly acknowledged: number;
+  readonly lostAcknowledged: number;
+  readonly lostUnacknowledged: number;
+  /** From the oldest acknowledged write that was lost to the fault, ms; `null`: none was. */
+  readonly lossMs: number | null;
+  /** From the fault to the first write that the active side acknowledged after it, ms. */
+  readonly faultToWriteMs: number | null;
+  readonly approvalToWriteMs: number | null;
+  /** Longest time between two acknowledged writes, ms. */
+  readonly writeGapMs: number | null;
+  readonly failed: number;
+  /** Rows that the old side committed after it woke: from its own clock. */
+  readonly lateCommits: number;
+  /** From waking to the last of those, ms. */
+  readonly lateWindowMs: number | null;
+  readonly webhooks: number;
+}
+
+export function judge(facts: RoundFacts): Verdict {
+  const figures = figuresOf(facts);
+  return {
+    figures,
+    violations: [
+      ...lossViolations(facts, figures),
+      ...idViolations(facts),
+      ...twoWriterViolations(facts, figures),
+      ...ledgerViolations(facts),
+      ...webhookViolations(facts),
+      ...(figures.faultToWriteMs === null ? ['no write was acknowledged after the fault'] : []),
+    ],
+  };
+}
+
+function figuresOf(facts: RoundFacts): RoundFigures {
+  const writes = acknowledgedWrites(facts);
+  const kept = keysOf(facts.survivors);
+  const lost = writes.filter(({ key }) => !kept.has(key));
+  const acknowledgedKeys = new Set(writes.map(({ key }) => key));
+  const left = leftBehind(facts);
+  const late = lateOrders(facts);
+  const first = writes
+    .filter(({ region, sentMs }) => region === facts.active && sentMs >= facts.faultMs)
+    .map(({ endMs }) => endMs)
+    .reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const found = Number.isFinite(first);
+  return {
+    acknowledged: writes.length,
+    lostAcknowledged: lost.length,
+    lostUnacknowledged: left.filter((key) => !acknowledgedKeys.has(key)).length,
+    lossMs:
+      lost.length === 0
+        ? null
+        : Math.max(0, facts.faultMs - Math.min(...lost.map(({ endMs }) => endMs))),
+    faultToWriteMs: found ? first - facts.faultMs : null,
+    approvalToWriteMs: found && facts.approvedMs !== null ? first - facts.approvedMs : null,
+    writeGapMs: longestGapMs(writes.map(({ endMs }) => endMs)),
+    failed: facts.requests.filter(({ ok, stale }) => !ok && !stale).length,
+    lateCommits: late.length,
+    lateWindowMs:
+      late.length === 0 || facts.wokeMs === null
+        ? null
+        : Math.max(...late.map(({ atMs }) => atMs)) - facts.wokeMs,
+    webhooks: facts.webhooks.length,
+  };
+}
+
+function lossViolations(facts: RoundFacts, figures: RoundFigures): readonly string[] {
+  const { lostAcknowledged, lossMs } = figures;
+  const found: string[] = [];
+  if (facts.planned && lostAcknowledged > 0) {
+    found.push(`${lostAcknowledged} acknowledged writes lost in a planned switch`);
+  }
+  if (!facts.planned && lossMs !== null && lossMs > facts.lossBoundMs) {
+    found.push(
+      `lost writes reach back ${Math.round(lossMs)} ms, beyond the bound of ${facts.lossBoundMs}`,
+    );
+  }
+  if (facts.old !== null) {
+    const anywhere = new Set([...keysOf(facts.survivors), ...keysOf(facts.old)]);
+    const nowhere = acknowledgedWrites(facts).filter(({ key }) => !anywhere.has(key));
+    if (nowhere.length > 0)
+      found.push(`${nowhere.length} acknowledged writes are in neither database`);
+  }
+  return found;
+}
+
+/** An id that stands for two orders, in one database or over both. */
+function idViolations({ old, survivors }: RoundFacts): readonly string[] {
+  const keyOf = new Map<string, string>();
+  const twice = new Set<string>();
+  for (const { id, key } of [...survivors.orders, ...(old?.orders ?? [])]) {
+    const known = keyOf.get(id);
+    if (known !== undefined && known !== key) twice.add(id);
+    keyOf.set(id, key);
+  }
+  return twice.size === 0
+    ? []
+    : [`${twice.size} ids issued twice: ${[...twice].slice(0, 3).join(', ')}`];
+}
+
+function twoWriterViolations(facts: RoundFacts, figures: RoundFigures): readonly string[] {
+  if (facts.twoWritersAccepted) return [];
+  const { epochOpenedMs, from, active } = facts;
+  if (epochOpenedMs === null || from === active) return [];
+  const late = acknowledgedWrites(facts).filter(
+    ({ region, sentMs }) => region === from && sentMs > epochOpenedMs,
+  );
+  return [
+    ...(late.length > 0
+      ? [`${late.length} writes acknowledged in ${from} after the new epoch was open`]
+      : []),
+    ...(figures.lateCommits > 0
+      ? [`${figures.lateCommits} transactions committed in ${from} after it woke`]
+      : []),
+  ];
+}
+
+/** The ledger is what the old side has and the new one does not: nothing missing, nothing else. */
+function ledgerViolations(facts: RoundFacts): readonly string[] {
+  const { ledger, old } = facts;
+  if (ledger === null || old === null) return [];
+  const inserts = (table: string, column: string) =>
+    ledger
+      .filter((row) => row.table === table && row.operation === 'insert')
+      .map(({ key }) => key?.[column] ?? '');
+  return [
+    ...difference('orders', leftBehind(facts), inserts('public.orders', 'idempotency_key')),
+    ...difference('payments', paymentsLeftBehind(facts), inserts('public.payments', 'event_id')),
+  ];
+}
+
+function difference(what: string, expected: readonly string[], told: readonly string[]): string[] {
+  const wanted = new Set(expected);
+  const given = new Set(told);
+  const missing = expected.filter((key) => !given.has(key));
+  const extra = told.filter((key) => !wanted.has(key));
+  return [
+    ...(missing.length > 0 ? [`${missing.length} lost ${what} are not in the ledger`] : []),
+    ...(extra.length > 0 ? [`${extra.length} ${what} in the ledger are not lost`] : []),
+    ...(given.size < told.length
+      ? [`${told.length - given.size} ${what} stand twice in the ledger`]
+      : []),
+  ];
+}
+
+/** Every event that a gateway accepted has its effect in the surviving database once all is settled. */
+function webhookViolations({ webhooks, survivors }: RoundFacts): readonly string[] {
+  const effects = new Set(survivors.payments);
+  const missing = webhooks.filter(({ id, state }) => state === 'delivered' && !effects.has(id));
+  const twice = survivors.payments.length - effects.size;
+  return [
+    ...(missing.length > 0 ? [`${missing.length} accepted webhooks have no effect`] : []),
+    ...(twice > 0 ? [`${twice} webhooks had their effect twice`] : []),
+  ];
+}
+
+function acknowledgedWrites({ requests }: RoundFacts) {
+  return requests.flatMap((request) =>
+    request.kind === 'write' && request.ok && request.key !== null
+      ? [{ ...request, key: request.key }]
+      : [],
+  );
+}
+
+const keysOf = ({ orders }: Side) => new Set(orders.map(({ key }) => key));
+
+function leftBehind({ old, survivors }: RoundFacts): readonly string[] {
+  const kept = keysOf(survivors);
+  return (old?.orders ?? []).map(({ key }) => key).filter((key) => !kept.has(key));
+}
+
+/** An event that was delivered again has its effect on both sides; then its row is lost and its effect is not. */
+function paymentsLeftBehind({ old, ledger, survivors }: RoundFacts): readonly string[] {
+  const kept = new Set(survivors.payments);
+  const told = new Set(ledger?.map(({ key }) => key?.['event_id'] ?? ''));
+  return (old?.payments ?? []).filter((id) => !kept.has(id) || told.has(id));
+}
+
+function lateOrders({ old, wokeMs, survivors }: RoundFacts) {
+  if (old === null || wokeMs === null) return [];
+  const kept = keysOf(survivors);
+  return old.orders.filter(({ key, atMs }) => atMs > wokeMs && !kept.has(key));
+}
+
+function longestGapMs(times: readonly number[]): number | null {
+  const sorted = [...times].sort((a, b) => a - b);
+  const gaps = sorted.slice(1).map((time, index) => time - (sorted[index] ?? time));
+  return gaps.length === 0 ? null : Math.max(...gaps);
+}

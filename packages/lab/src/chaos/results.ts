@@ -1,0 +1,100 @@
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { quantiles } from 'throwover/kernel';
+import { z } from 'zod';
+
+/** One round, as the committed results keep it. */
+const roundSchema = z.object({
+  round: z.number(),
+  from: z.string(),
+  violations: z.array(z.string()),
+  acknowledged: z.number(),
+  lostAcknowledged: z.number(),
+  lostUnacknowledged: z.number(),
+  lossMs: z.number().nullable(),
+  lossBoundMs: z.number(),
+  faultToWriteMs: z.number().nullable(),
+  approvalToWriteMs: z.number().nullable(),
+  writeGapMs: z.number().nullable(),
+  failed: z.number(),
+  lateCommits: z.number(),
+  lateWindowMs: z.number().nullable(),
+  webhooks: z.number(),
+  tookMs: z.number(),
+});
+export type RoundResult = z.infer<typeof roundSchema>;
+
+/** One invocation: so many rounds of one kind. */
+const seriesSchema = z.object({
+  kind: z.string(),
+  fence: z.enum(['available', 'strict']),
+  seed: z.number(),
+  commit: z.string(),
+  at: z.string(),
+  latencyMs: z.number(),
+  rounds: z.array(roundSchema),
+});
+export type Series = z.infer<typeof seriesSchema>;
+
+/** Adds a series to the file, and writes the table beside it anew. */
+export async function keepSeries(file: string, series: Series): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await appendFile(file, `${JSON.stringify(series)}\n`);
+  await writeFile(join(dirname(file), 'README.md'), tableOf(await readSeries(file)));
+}
+
+export async function readSeries(file: string): Promise<readonly Series[]> {
+  const text = await readFile(file, 'utf8');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => seriesSchema.parse(JSON.parse(line)));
+}
+
+/** Per kind and fence: what was done to real processes so far, and what was seen. */
+export function tableOf(all: readonly Series[]): string {
+  const groups = new Map<string, RoundResult[]>();
+  for (const { kind, fence, rounds } of all) {
+    const name = `${kind}, ${fence}`;
+    groups.set(name, [...(groups.get(name) ?? []), ...rounds]);
+  }
+  const rows = [...groups].sort(([a], [b]) => a.localeCompare(b)).map(rowOf);
+  return [
+    '# Results of `npm run chaos`',
+    '',
+    'Real processes under load; every round is judged by what clients and both databases hold',
+    '([chaos.md](../chaos.md)). Generated from chaos.jsonl, which holds seeds and commits.',
+    '',
+    '| Kind, fence | Rounds | Violations | Acknowledged writes | Lost of them | Oldest lost, of bound (ms) | Late commits (window, ms) | Fault to first write, median / max (ms) | Approval to first write, median / max (ms) | Write gap, median / max (ms) |',
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+function rowOf([name, rounds]: [string, RoundResult[]]): string {
+  const sum = (of: (round: RoundResult) => number) =>
+    rounds.reduce((all, round) => all + of(round), 0);
+  const most = (values: readonly (number | null)[]) => {
+    const known = values.filter((value) => value !== null);
+    return known.length === 0 ? '-' : String(Math.round(Math.max(...known)));
+  };
+  const middle = (of: (round: RoundResult) => number | null) => {
+    const known = rounds.map(of).filter((value) => value !== null);
+    const all = quantiles(known);
+    return all === null ? '-' : `${Math.round(all.p50)} / ${Math.round(all.max)}`;
+  };
+  const late = sum(({ lateCommits }) => lateCommits);
+  return `| ${[
+    name,
+    rounds.length,
+    rounds.filter(({ violations }) => violations.length > 0).length,
+    sum(({ acknowledged }) => acknowledged),
+    sum(({ lostAcknowledged }) => lostAcknowledged),
+    `${most(rounds.map(({ lossMs }) => lossMs))} of ${most(rounds.map(({ lossBoundMs }) => lossBoundMs))}`,
+    late === 0 ? '0' : `${late} (${most(rounds.map(({ lateWindowMs }) => lateWindowMs))})`,
+    middle(({ faultToWriteMs }) => faultToWriteMs),
+    middle(({ approvalToWriteMs }) => approvalToWriteMs),
+    middle(({ writeGapMs }) => writeGapMs),
+  ].join(' | ')} |`;
+}

@@ -1,0 +1,56 @@
+import pg from 'pg';
+import { until } from '../world/json.ts';
+import type { LabMap, RegionName } from '../world/map.ts';
+import type { Side } from './oracle.ts';
+
+/** Longest wait for a database that comes back: its recovery is part of it, ms. */
+const backTimeoutMs = 60_000;
+
+/** Reads what is in a region's database, as a superuser, whom no fence keeps out. */
+export async function readSide(map: LabMap, region: RegionName): Promise<Side> {
+  return withSuperuser(map, region, async (client) => {
+    const orders = await client.query<{ key: string; id: string; atMs: number }>(
+      `SELECT idempotency_key AS key, id::text AS id,
+         extract(epoch FROM created_at)::float8 * 1000 AS "atMs" FROM orders`,
+    );
+    const payments = await client.query<{ id: string }>('SELECT event_id AS id FROM payments');
+    return { orders: orders.rows, payments: payments.rows.map(({ id }) => id) };
+  });
+}
+
+/** Reads it as soon as it takes connections again. */
+export async function readSideWhenBack(map: LabMap, region: RegionName): Promise<Side> {
+  let side: Side | null = null;
+  await until(
+    `${region}'s database takes connections`,
+    async () => {
+      side = await readSide(map, region);
+      return true;
+    },
+    { timeoutMs: backTimeoutMs, pollMs: 100 },
+  );
+  if (side === null) throw new Error('nothing was read');
+  return side;
+}
+
+async function withSuperuser<T>(
+  map: LabMap,
+  region: RegionName,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const { host, port } = map.regions[region].private.postgres;
+  const client = new pg.Client({
+    host,
+    port,
+    user: 'postgres',
+    database: 'checkout',
+    connectionTimeoutMillis: 2_000,
+  });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}

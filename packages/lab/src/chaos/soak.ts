@@ -1,0 +1,108 @@
+/**
+ * `npm run soak -- --minutes 10 --fence available`: the service goes on without its control plane.
+ *
+ * Twice the same traffic for the same time: once as it is, once with `throwover serve` killed and, where
+ * the fence is `available`, every guard stopped as well. Half-way front door and gateway of the active
+ * region get SIGKILL and are started again by their supervisor, in both. Exit code 1 when a request
+ * failed without the control plane, outside of those restarts.
+ */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { RequestRecord } from 'throwover';
+import { systemClock } from 'throwover/kernel';
+import { Lab } from '../world/lab.ts';
+import { regionNames } from '../world/map.ts';
+import { labOptions } from '../world/options.ts';
+import { RoundTraffic } from './traffic.ts';
+
+/** How long after a SIGKILL to the door its requests may fail, ms: it is started again within a second. */
+const restartMs = 5_000;
+
+const positive = (text: string) => {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('a number above 0');
+  return value;
+};
+
+const given = new Command('npm run soak --')
+  .option('--minutes <n>', 'real minutes of each of the two', positive, 10)
+  .addOption(
+    new Option('--fence <mode>', 'writerFence of the service')
+      .choices(['available', 'strict'])
+      .default('available'),
+  )
+  .option('--port-base <port>', 'first of the 40 ports that the lab takes', positive, 11_000)
+  .option('--json', 'end with one line of JSON')
+  .parse()
+  .opts<{ minutes: number; fence: 'available' | 'strict'; portBase: number; json?: true }>();
+
+interface Soaked {
+  readonly requests: number;
+  readonly failedInRestart: number;
+  readonly failedElsewhere: number;
+  readonly webhooks: number;
+  readonly webhooksNotAccepted: number;
+}
+
+async function main(): Promise<void> {
+  const lab = await Lab.up(
+    labOptions({ portBase: given.portBase, lagProfile: 'none', writerFence: given.fence }),
+  );
+  try {
+    const control = await soak(lab, 'control', async () => async () => {});
+    const without = await soak(lab, 'without', () => stopControlPlane(lab));
+    for (const [name, seen] of Object.entries({ control, without })) {
+      console.log(
+        `${name}: ${seen.requests} requests, ${seen.failedElsewhere} failed, ${seen.failedInRestart} while the door was started again; ${seen.webhooks} webhooks, ${seen.webhooksNotAccepted} not accepted`,
+      );
+    }
+    if (given.json) console.log(JSON.stringify({ ...given, control, without }));
+    if (without.failedElsewhere > control.failedElsewhere) process.exitCode = 1;
+  } finally {
+    await lab.down();
+  }
+}
+
+/** Ends what decides and records; what carries requests goes on. Gives the way back. */
+async function stopControlPlane(lab: Lab): Promise<() => Promise<void>> {
+  const guards =
+    given.fence === 'available'
+      ? await Promise.all(regionNames.map((name) => lab.part(name, 'guard')))
+      : [];
+  await lab.killStore();
+  for (const pid of guards) process.kill(pid, 'SIGSTOP');
+  return async () => {
+    for (const pid of guards) process.kill(pid, 'SIGCONT');
+    await lab.startStore();
+  };
+}
+
+async function soak(
+  lab: Lab,
+  name: string,
+  take: () => Promise<() => Promise<void>>,
+): Promise<Soaked> {
+  const active = await lab.active();
+  const traffic = await RoundTraffic.start(lab, `soak-${name}`);
+  const giveBack = await take();
+  const halfMs = (given.minutes * 60_000) / 2;
+  await systemClock.sleep(halfMs);
+  const killedMs = systemClock.wallMs();
+  for (const part of ['door', 'gateway'] as const) {
+    process.kill(await lab.part(active, part), 'SIGKILL');
+  }
+  await systemClock.sleep(halfMs);
+  const { requests, webhooks } = await traffic.end();
+  await giveBack();
+  const failed = requests.filter(({ ok, stale }) => !ok && !stale);
+  const inRestart = ({ endMs }: RequestRecord) =>
+    endMs >= killedMs && endMs <= killedMs + restartMs;
+  return {
+    requests: requests.length,
+    failedInRestart: failed.filter(inRestart).length,
+    failedElsewhere: failed.filter((request) => !inRestart(request)).length,
+    webhooks: webhooks.length,
+    webhooksNotAccepted: webhooks.filter(({ state }) => state !== 'delivered').length,
+  };
+}
+
+await main();

@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import type { RequestRecord, WebhookRecord } from 'throwover';
+import { askJson, until } from '../world/json.ts';
+import type { Lab } from '../world/lab.ts';
+import { readLines } from '../world/lines.ts';
+import { urlOf } from '../world/map.ts';
+import { clientResolvers } from '../world/resolver-list.ts';
+
+/** Acknowledged requests before anything is done to the service: enough to have a gap to compare with. */
+const warmRequests = 40;
+
+/** Longest wait for them, and for the sender's last retries, ms. */
+const warmTimeoutMs = 30_000;
+const senderPatienceMs = 20_000;
+
+/** Clients and webhook sender of one round, from the first request to the last record. */
+export class RoundTraffic {
+  readonly #lab: Lab;
+  readonly #output: string;
+
+  private constructor(lab: Lab, output: string) {
+    this.#lab = lab;
+    this.#output = output;
+  }
+
+  /** Resolves when the service is seen to answer. */
+  static async start(lab: Lab, name: string): Promise<RoundTraffic> {
+    const { map, options } = lab;
+    const output = join(options.dir, 'chaos', `${name}.jsonl`);
+    await lab.startClients({ output, resolvers: clientResolvers(map, options) });
+    const urls = Object.values(map.regions).map(
+      ({ public: { gateway } }) => `${urlOf(gateway)}/in/stripe`,
+    );
+    await askJson(map.sender, '/__lab/start', {
+      method: 'POST',
+      body: {
+        ratePerSecond: options.webhooksPerSecond,
+        seed: options.seed,
+        target: { kind: 'gateways', urls },
+      },
+    });
+    const traffic = new RoundTraffic(lab, output);
+    await until('the service answers', async () => (await traffic.answered()) >= warmRequests, {
+      timeoutMs: warmTimeoutMs,
+    });
+    return traffic;
+  }
+
+  /** Requests that were answered well so far. */
+  async answered(): Promise<number> {
+    const { counts } = await askJson<{ counts: { ok: number } | null }>(
+      this.#lab.map.clients,
+      '/__lab/live',
+    );
+    return counts?.ok ?? 0;
+  }
+
+  /** Waits until this many more requests were answered well. */
+  async more(count: number, timeoutMs: number): Promise<void> {
+    const wanted = (await this.answered()) + count;
+    await until(`${count} more answers`, async () => (await this.answered()) >= wanted, {
+      timeoutMs,
+    });
+  }
+
+  /** Ends it, and gives everything that was seen. */
+  async end(): Promise<{ requests: RequestRecord[]; webhooks: readonly WebhookRecord[] }> {
+    const { map } = this.#lab;
+    await askJson(map.clients, '/__lab/stop', { method: 'POST', body: {} });
+    await askJson(map.sender, '/__lab/stop', { method: 'POST', body: {} });
+    const records = () => askJson<readonly WebhookRecord[]>(map.sender, '/__lab/records');
+    await until(
+      'the last webhooks are accepted',
+      async () => (await records()).every(({ state }) => state !== 'retrying'),
+      { timeoutMs: senderPatienceMs, pollMs: 200 },
+    ).catch(() => {
+      // What the sender still retries is no accepted webhook, and is judged as such.
+    });
+    const webhooks = await records();
+    await askJson(map.sender, '/__lab/end', { method: 'POST', body: {} });
+    return { requests: await readLines<RequestRecord>(this.#output), webhooks };
+  }
+}
