@@ -44,3 +44,8 @@ export function wallMsOfIso(text: string): number | null {
   const wallMs = Date.parse(text);
   return Number.isNaN(wallMs) ? null : wallMs;
 }
+
+/** An instant as the libraries of others want it. */
+export function dateAt(wallMs: number): Date {
+  return new Date(wallMs);
+}

@@ -3,7 +3,7 @@
  * Raw `Date`, `setTimeout`, `Math.random` stand in this folder alone.
  */
 export { canonicalJson } from './canonical-json.ts';
-export { type Clock, isoTime, systemClock, wallMsOfIso } from './clock.ts';
+export { type Clock, dateAt, isoTime, systemClock, wallMsOfIso } from './clock.ts';
 export {
   type Duration,
   type DurationKind,
@@ -22,6 +22,7 @@ export {
   isThrowoverError,
   ThrowoverError,
 } from './errors.ts';
+export { createEventQueue, type EventQueue, type Scheduled } from './event-queue.ts';
 export { newId } from './ids.ts';
 export { type Quantiles, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';

@@ -1,0 +1,57 @@
+import { Webhook } from 'standardwebhooks';
+import { request } from 'undici';
+import {
+  type Clock,
+  canonicalJson,
+  dateAt,
+  isoTime,
+  newId,
+  type Random,
+} from '../../kernel/kernel.ts';
+import type { NoticeKind, Notifier } from '../../notify/notify.ts';
+
+/**
+ * Notices as JSON to an HTTP endpoint, signed as the Standard Webhooks specification says when there is
+ * a secret. Slack and the like read `text`.
+ */
+export function webhookNotifier(options: {
+  readonly url: string;
+  readonly kinds: readonly NoticeKind[];
+  /** Read when it is used; `null`: unsigned. */
+  readonly secret: (() => Promise<string>) | null;
+  readonly clock: Clock;
+  readonly random: Random;
+}): Notifier {
+  const { url, kinds, secret, clock, random } = options;
+  return {
+    name: `webhook ${new URL(url).origin}`,
+    kinds,
+    send: async (notice, signal) => {
+      const { subject, text, wallMs, ...rest } = notice;
+      const body = canonicalJson({
+        type: `throwover.${notice.kind}`,
+        timestamp: isoTime(wallMs),
+        text: `${subject}\n${text}`,
+        data: { ...rest, subject },
+      });
+      const id = newId('msg', clock, random);
+      // The specification counts seconds; the library takes them as a Date.
+      const at = clock.wallMs();
+      const signature =
+        secret === null ? null : new Webhook(await secret()).sign(id, dateAt(at), body);
+      const { statusCode, body: answer } = await request(url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'webhook-id': id,
+          'webhook-timestamp': String(Math.floor(at / 1_000)),
+          ...(signature === null ? {} : { 'webhook-signature': signature }),
+        },
+        body,
+        signal,
+      });
+      await answer.dump();
+      if (statusCode < 200 || statusCode > 299) throw new Error(`answered ${statusCode}`);
+    },
+  };
+}
