@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../kernel/kernel.ts';
-import { recordOf } from '../store/conformance.ts';
+import { recordOf } from '../store/conformance-subject.ts';
+import { maxWriterLeaseMs } from '../store/limits.ts';
 import { createRemoteStore } from '../store/remote/remote-store.ts';
 import type { RunLease } from '../store/store.ts';
 
@@ -94,5 +95,34 @@ test('every acknowledged append is there after SIGKILL of throwover serve, round
   expect(records.map((record) => 'step' in record && record.step)).toEqual(
     records.map(({ seq }) => `s${seq}`),
   );
+  await store.close();
+});
+
+test('what stops a writer, or all automation, outlives SIGKILL; what proved its end does not', async () => {
+  const server = await serve();
+  const store = createRemoteStore({ url: server.url, clock: systemClock });
+  await store.registerService({ name: 'checkout', regions: ['east', 'west'], active: 'east' });
+  const lease = await store.beginRun({
+    service: 'checkout',
+    kind: 'failover',
+    from: 'east',
+    to: 'west',
+    epoch: 1,
+    planDigest: 'sha256:abc',
+    plan: {},
+    owner: 'alice',
+    leaseMs: 60_000,
+  });
+  const writer = { service: 'checkout', region: 'east', epoch: 1, leaseMs: 1_000 };
+  expect(await store.renewWriter(writer)).toEqual({ kind: 'granted' });
+  await store.expireWriter({ service: 'checkout', ...lease });
+  await store.setHalt({ by: 'carol', reason: 'stop', wallMs: 1 });
+  await kill(server.child);
+  await serve(server.port);
+  expect(await store.renewWriter(writer)).toMatchObject({ kind: 'refused', why: 'stopped' });
+  expect(await store.halt()).toMatchObject({ by: 'carol' });
+  const { expiresInMs, leaseMs } = await store.expireWriter({ service: 'checkout', ...lease });
+  expect(expiresInMs).toBeGreaterThan(0);
+  expect(leaseMs).toBe(maxWriterLeaseMs);
   await store.close();
 });

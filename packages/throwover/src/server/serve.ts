@@ -26,6 +26,8 @@ const closeGraceMs = 2_000;
 export interface RunningServer {
   /** Base URL; it tells the port when `port` was 0. */
   readonly url: string;
+  /** The same store, for what runs inside this process; not after `close`. */
+  readonly store: Store;
   /** Takes no new calls, answers those in flight, gives the port and the directory free. */
   close(): Promise<void>;
 }
@@ -51,6 +53,7 @@ export async function startServe(options: {
     const url = await listen(server, host, port);
     return {
       url,
+      store,
       close: async () => {
         await closeServer(server, clock);
         store.close();

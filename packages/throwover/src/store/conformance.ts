@@ -1,33 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { BeginRun, JournalEvent, JournalRecord, RunLease, Store } from './store.ts';
-
-/** A store to be tried, alone in the world, and the clock that its leases run on. */
-export interface StoreUnderTest {
-  readonly store: Store;
-  /** Moves the store's own clock. */
-  advance(ms: number): Promise<void>;
-  close(): Promise<void>;
-}
-
-const leaseMs = 10_000;
-
-const plan = { version: 1, steps: [{ name: 'fence' }, { name: 'promote' }] };
-
-const begin: BeginRun = {
-  service: 'checkout',
-  kind: 'switchover',
-  from: 'east',
-  to: 'west',
-  epoch: 1,
-  planDigest: 'sha256:abc',
-  plan,
-  owner: 'alice',
+import { epochConformance } from './conformance-epochs.ts';
+import { journalConformance } from './conformance-journal.ts';
+import { ledgerConformance } from './conformance-ledger.ts';
+import {
+  begin,
   leaseMs,
-};
-
-export function recordOf(lease: RunLease, seq: number, event: JournalEvent): JournalRecord {
-  return { seq, token: lease.token, wallMs: 1_767_225_600_000 + seq, ...event };
-}
+  plan,
+  recordOf,
+  refusal,
+  type StoreUnderTest,
+} from './conformance-subject.ts';
+import { writerConformance } from './conformance-writer.ts';
+import type { BeginRun, JournalEvent, RunLease, Store } from './store.ts';
 
 /** What every store must do; each adapter's test runs it. */
 export function storeConformance(name: string, open: () => Promise<StoreUnderTest>): void {
@@ -59,35 +43,6 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
     };
     const openEpoch = (lease: RunLease, epoch = 2, active = 'west') =>
       store.openEpoch({ service: 'checkout', ...lease, epoch, active });
-    const refusal = (code: string) => expect.objectContaining({ name: 'ThrowoverError', code });
-
-    test('a service is registered once; its active region is the store’s from then on', async () => {
-      const first = {
-        name: 'checkout',
-        regions: ['east', 'west'],
-        epoch: 1,
-        active: 'east',
-        openRun: null,
-      };
-      expect(await store.service('checkout')).toEqual(first);
-      const again = await store.registerService({
-        name: 'checkout',
-        regions: ['east', 'west'],
-        active: 'west',
-      });
-      expect(again).toEqual(first);
-      await expect(store.service('other')).rejects.toEqual(refusal('no-such-service'));
-    });
-
-    test('regions of a service change between runs, never the active one away', async () => {
-      const change = (regions: string[]) =>
-        store.registerService({ name: 'checkout', regions, active: 'east' });
-      expect((await change(['east', 'north'])).regions).toEqual(['east', 'north']);
-      await expect(change(['north', 'west'])).rejects.toEqual(refusal('no-such-service-region'));
-      await change(['east', 'west']);
-      await store.beginRun(begin);
-      await expect(change(['east', 'north'])).rejects.toEqual(refusal('run-in-progress'));
-    });
 
     test('a run keeps what it was begun with, and blocks the service until it has ended', async () => {
       const lease = await store.beginRun(begin);
@@ -140,72 +95,30 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       expect((await store.service('checkout')).openRun).toBeNull();
     });
 
-    test('a journal reads back as it was written, every kind of record', async () => {
+    test('a halt refuses new runs and is told at renewals; an open run is still taken and ended', async () => {
       const lease = await store.beginRun(begin);
-      const error = {
-        code: 'standby-not-ready',
-        message: 'west is away',
+      expect(await store.renewRun(lease)).toEqual({ halted: null });
+      const halt = { by: 'carol', reason: 'pages all over', wallMs: 1_767_225_600_000 };
+      await store.setHalt(halt);
+      await subject.restart();
+      expect(await subject.store.halt()).toEqual(halt);
+      expect(await subject.store.renewRun(lease)).toEqual({ halted: halt });
+      const { runId } = lease;
+      const taken = await subject.store.takeRun({ runId, owner: 'bob', leaseMs, force: true });
+      await subject.store.append({
+        runId,
+        token: taken.token,
+        record: recordOf(taken, 1, ended),
+      });
+      await expect(subject.store.beginRun(begin)).rejects.toMatchObject({
+        code: 'halted',
         disposition: 'wait',
-        notLost: 'Nothing.',
-        remedy: 'Look.',
-        evidence: { role: 'standby', nested: { list: [1, null, 'ü'] } },
-      } as const;
-      const events: JournalEvent[] = [
-        { type: 'mandate', by: 'alice', digest: 'sha256:abc', overrides: ['lag'] },
-        { type: 'taken-over', by: 'bob' },
-        intent('fence'),
-        {
-          type: 'outcome',
-          step: 'fence',
-          result: 'acted',
-          evidence: { position: 'p' },
-          durationMs: 1.25,
-          kind: 'machine',
-        },
-        { type: 'step-failed', step: 'promote', error, durationMs: 3 },
-        { type: 'undo-intent', step: 'fence' },
-        { type: 'undo-outcome', step: 'fence', result: 'undone', note: '' },
-        { type: 'ended', status: 'undone', reason: 'promote failed' },
-      ];
-      for (const [index, event] of events.entries()) await append(lease, index + 1, event);
-      expect((await store.run(lease.runId)).records).toEqual(
-        events.map((event, index) => recordOf(lease, index + 1, event)),
-      );
-    });
-
-    test('the same record again is there already; another at its number, or after a gap, is refused', async () => {
-      const lease = await store.beginRun(begin);
-      await append(lease, 1, intent('fence'));
-      await append(lease, 1, intent('fence'));
-      await expect(append(lease, 1, intent('promote'))).rejects.toEqual(refusal('seq-conflict'));
-      await expect(append(lease, 3, intent('promote'))).rejects.toEqual(refusal('seq-conflict'));
-      await append(lease, 2, ended);
-      await append(lease, 2, ended);
-      await expect(append(lease, 3, intent('late'))).rejects.toEqual(refusal('run-ended'));
-      expect((await store.run(lease.runId)).records).toHaveLength(2);
-    });
-
-    test('of concurrent appends at one number exactly one is kept', async () => {
-      const lease = await store.beginRun(begin);
-      const steps = ['a', 'b', 'c', 'd'];
-      const results = await Promise.allSettled(steps.map((step) => append(lease, 1, intent(step))));
-      const kept = results.findIndex(({ status }) => status === 'fulfilled');
-      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-      expect((await store.run(lease.runId)).records).toMatchObject([{ step: steps[kept] }]);
-    });
-
-    test('a record that says another token than its sender, or is too large, is refused', async () => {
-      const lease = await store.beginRun(begin);
-      const record = { ...recordOf(lease, 1, ended), token: lease.token + 1 };
-      const { runId, token } = lease;
-      await expect(store.append({ runId, token, record })).rejects.toEqual(refusal('seq-conflict'));
-      const huge: JournalEvent = {
-        type: 'intent',
-        step: 'fence',
-        observed: { text: 'x'.repeat(300_000) },
-      };
-      await expect(append(lease, 1, huge)).rejects.toEqual(refusal('record-too-large'));
-      expect((await store.run(runId)).records).toEqual([]);
+        message: expect.stringContaining('carol'),
+        remedy: expect.stringContaining('throwover halt --off'),
+      });
+      await subject.store.setHalt(null);
+      expect(await subject.store.halt()).toBeNull();
+      await subject.store.beginRun(begin);
     });
 
     test('a run is taken when its lease has ended, and a renewed lease has not', async () => {
@@ -217,7 +130,7 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
         code: 'run-in-progress',
         evidence: { owner: 'alice' },
       });
-      await store.renewRun(lease);
+      expect(await store.renewRun(lease)).toEqual({ halted: null });
       await subject.advance(leaseMs - 1);
       await expect(take()).rejects.toEqual(refusal('run-in-progress'));
       await subject.advance(1);
@@ -256,20 +169,6 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       ).rejects.toEqual(refusal('run-ended'));
       await expect(store.renewRun(lease)).rejects.toEqual(refusal('run-ended'));
       await expect(openEpoch(lease)).rejects.toEqual(refusal('run-ended'));
-    });
-
-    test('a run opens the next epoch once, and no other', async () => {
-      const lease = await store.beginRun(begin);
-      await expect(openEpoch(lease, 3)).rejects.toEqual(refusal('epoch-moved'));
-      await expect(openEpoch(lease, 2, 'mars')).rejects.toEqual(refusal('no-such-service-region'));
-      const opened = await openEpoch(lease);
-      expect(opened).toMatchObject({ epoch: 2, active: 'west', openRun: lease.runId });
-      expect(await openEpoch(lease)).toEqual(opened);
-      await expect(openEpoch(lease, 2, 'east')).rejects.toEqual(refusal('epoch-moved'));
-      await expect(openEpoch(lease, 3, 'east')).rejects.toEqual(refusal('epoch-moved'));
-      await append(lease, 1, ended);
-      const back = await store.beginRun({ ...begin, from: 'west', to: 'east', epoch: 2 });
-      expect(await openEpoch(back, 3, 'east')).toMatchObject({ epoch: 3, active: 'east' });
     });
 
     test('tokens grow over all runs of a service', async () => {
@@ -314,6 +213,15 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       await expect(
         store.takeRun({ runId: 'run_none', owner: 'bob', leaseMs, force: true }),
       ).rejects.toEqual(unknown);
+      const speaker = { service: 'checkout', ...lease };
+      await expect(store.expireWriter(speaker)).rejects.toEqual(unknown);
+      await expect(store.restoreWriter(speaker)).rejects.toEqual(unknown);
+      await expect(store.addLosses({ ...speaker, losses: [] })).rejects.toEqual(unknown);
     });
+
+    epochConformance(() => subject);
+    journalConformance(() => subject);
+    writerConformance(() => subject);
+    ledgerConformance(() => subject);
   });
 }

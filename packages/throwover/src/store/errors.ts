@@ -78,6 +78,34 @@ export const storeErrors = defineErrors({
     notLost: 'Nothing was changed.',
     remedy: 'Use the regions that throwover.yaml names; the active region must stay among them.',
   },
+  halted: {
+    disposition: 'wait',
+    notLost: 'Nothing was changed; runs that are open can still be resumed or aborted by a person.',
+    remedy:
+      'Automation was halted by the person who is named. Ask them, then `throwover halt --off`.',
+  },
+  'lease-too-long': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed; a lease that was granted before goes on to its end.',
+    remedy: 'Give the writer a shorter lease in throwover.yaml.',
+  },
+  'writer-restored': {
+    disposition: 'stop',
+    notLost: 'The active region goes on writing.',
+    remedy: 'This run has given the writer back: let it end, and plan again.',
+  },
+  'no-such-loss': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy: 'See which entries there are with `throwover losses`.',
+  },
+  'ledger-full': {
+    disposition: 'page',
+    notLost:
+      'Every entry that was acknowledged is in the ledger; the rest is on the old side as long as its slot is kept.',
+    remedy:
+      'Too much was lost to list it here. Keep the old side as it is, and compare the two databases themselves.',
+  },
   'seq-conflict': {
     disposition: 'stop',
     notLost: 'The journal is as it was; nothing of this record was kept.',

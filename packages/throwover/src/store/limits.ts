@@ -7,6 +7,9 @@ export const maxPlanBytes = 1024 * 1024;
 /** Most records of one run: a switchover writes about 30, each resume a few more. Ending it is always possible. */
 export const maxRecords = 10_000;
 
+/** Largest record that replaces the run's plan: the plan, and what is around it. */
+export const maxReplanBytes = maxPlanBytes + maxRecordBytes;
+
 /** Most runs in one answer. */
 export const maxRunsListed = 1_000;
 
@@ -15,3 +18,30 @@ export const maxBodyBytes = 2 * maxPlanBytes;
 
 /** Longest lease, ms: a controller that died must not hold its run for longer than a person waits. */
 export const maxLeaseMs = 600_000;
+
+/**
+ * Longest lease of a writer, ms (strict mode). A store that restarted has forgotten its grants, so it
+ * proves no expiry before this time x (1 + driftBound): it is also how long a restart may delay a failover.
+ */
+export const maxWriterLeaseMs = 30_000;
+
+/** How much slower a lease's holder may count than the store: 1 %. Quartz is off by 0.01 %, a clock that is slewed by 0.05 %. */
+export const driftBound = 0.01;
+
+/** Highest epoch and token that guards may report: a mistaken one must not use up the numbers. */
+export const maxCounter = 1e12;
+
+/** Most entries of the ledger in one call, and in one answer. */
+export const maxLossesPerCall = 500;
+
+/** Largest entry of the ledger, bytes of JSON: who adds a row with a larger value shortens it and says so. */
+export const maxLossBytes = 256 * 1024;
+
+/** Most bytes of entries in one call, and in one answer. */
+export const maxLossChunkBytes = 1024 * 1024;
+
+/** Largest ledger of one service, bytes: a quarter of the store, so that lost writes never keep a run from its journal. */
+export const maxLedgerBytes = 256 * 1024 ** 2;
+
+/** Longest text that a person gives: why automation was halted, what became of a lost write. */
+export const maxNoteLength = 2_000;

@@ -1,13 +1,20 @@
 import { storeErrors } from './errors.ts';
-import { maxPlanBytes, maxRecordBytes, maxRecords } from './limits.ts';
-import type { JournalRecord, RunStatus, ServiceState, Store } from './store.ts';
+import { maxPlanBytes, maxRecordBytes, maxRecords, maxReplanBytes } from './limits.ts';
+import type {
+  Halt,
+  JournalRecord,
+  RunState,
+  RunStatus,
+  RunSummary,
+  ServiceState,
+  Store,
+} from './store.ts';
 
 /**
- * Who may do what to the store, as pure functions of what it holds. Every adapter asks here, inside
- * its own transaction, so that all of them refuse alike.
+ * Who may do what to a run and its journal, as pure functions of what the store holds. Every adapter
+ * asks here, inside its own transaction, so that all of them refuse alike.
  *
- * They keep: one open run a service; a newer token silences the older one; a journal without gaps;
- * an epoch that grows by one.
+ * They keep: one open run a service; a newer token silences the older one; a journal without gaps.
  */
 
 type Input<Call extends keyof Store> = Parameters<Store[Call]>[0];
@@ -15,6 +22,7 @@ type Input<Call extends keyof Store> = Parameters<Store[Call]>[0];
 export interface RunFacts {
   readonly runId: string;
   readonly service: string;
+  readonly kind: string;
   readonly owner: string;
   readonly epoch: number;
   readonly token: number;
@@ -22,31 +30,18 @@ export interface RunFacts {
   readonly lastSeq: number;
 }
 
-/** What registering does to a service that may exist. Its active region is the store's business once it is known. */
-export function admitService(
-  known: ServiceState | undefined,
-  { name, regions, active }: Input<'registerService'>,
-): 'create' | 'same' | 'change-regions' {
-  const mustHold = known?.active ?? active;
-  if (!regions.includes(mustHold)) {
-    throw storeErrors.make(
-      'no-such-service-region',
-      `${mustHold} is the active region of ${name} and not one of ${regions.join(', ')}`,
-      { service: name, regions, active: mustHold },
-    );
-  }
-  if (known === undefined) return 'create';
-  if (sameNames(known.regions, regions)) return 'same';
-  if (known.openRun !== null) throw inProgress(name, { runId: known.openRun });
-  return 'change-regions';
-}
-
 export function admitBegin(
   service: ServiceState,
   open: (RunFacts & { readonly leaseLeftMs: number }) | undefined,
+  halt: Halt | null,
   input: Input<'beginRun'>,
   planText: string,
 ): void {
+  if (halt !== null) {
+    throw storeErrors.make('halted', `automation was halted by ${halt.by}: ${halt.reason}`, {
+      ...halt,
+    });
+  }
   if (open !== undefined) {
     const { runId, owner, leaseLeftMs } = open;
     throw inProgress(service.name, { runId, owner, leaseLeftMs });
@@ -92,24 +87,31 @@ export function mustRun(run: RunFacts): void {
   });
 }
 
-/** `existing` reads the text of a record that is there, as `canonicalJson` gives it. */
+/** What is written for a service in a run's name: by its newest controller, while it has not ended. */
+export function mustSpeak(run: RunFacts, service: string, token: number): void {
+  if (run.service !== service) throw noSuchRun(run.runId);
+  mustHold(run, token);
+  mustRun(run);
+}
+
+/** `same` says whether the record that is there at its number says the same. */
 export function admitAppend(
   run: RunFacts,
   { token, record }: Input<'append'>,
   text: string,
-  existing: (seq: number) => string | undefined,
+  same: () => boolean,
 ): 'append' | 'already-there' {
   mustHold(run, token);
   if (record.token !== token) {
     throw conflict(run, record, `carries token ${record.token} and was sent with ${token}`);
   }
   if (record.seq <= run.lastSeq) {
-    if (existing(record.seq) === text) return 'already-there';
+    if (same()) return 'already-there';
     throw conflict(run, record, 'is there already and says something else');
   }
   mustRun(run);
   if (record.seq !== run.lastSeq + 1) throw conflict(run, record, `does not follow ${run.lastSeq}`);
-  mustFit('record', text, maxRecordBytes);
+  mustFit('record', text, record.type === 'replanned' ? maxReplanBytes : maxRecordBytes);
   if (run.lastSeq >= maxRecords && record.type !== 'ended') {
     throw storeErrors.make('journal-full', `run ${run.runId} has ${run.lastSeq} records`, {
       runId: run.runId,
@@ -119,33 +121,16 @@ export function admitAppend(
   return 'append';
 }
 
-/** `openedBy` is the run that opened the service's current epoch, or null for its first one. */
-export function admitEpoch(
-  service: ServiceState,
-  run: RunFacts,
-  openedBy: string | null,
-  input: Input<'openEpoch'>,
-): 'open' | 'already-open' {
-  mustHold(run, input.token);
-  const { epoch, active } = input;
-  if (service.epoch === epoch && service.active === active && openedBy === run.runId) {
-    return 'already-open';
-  }
-  mustRun(run);
-  const belongs = run.service === service.name && epoch === run.epoch + 1;
-  if (!belongs || service.epoch !== epoch - 1) {
-    throw storeErrors.make(
-      'epoch-moved',
-      `run ${run.runId} of epoch ${run.epoch} cannot open epoch ${epoch} of ${service.name}, which is in epoch ${service.epoch}`,
-      { service: service.name, epoch: service.epoch, active: service.active, asked: epoch },
-    );
-  }
-  if (!service.regions.includes(active)) {
-    throw storeErrors.make('no-such-service-region', `${service.name} has no region ${active}`, {
-      regions: service.regions,
-    });
-  }
-  return 'open';
+/** The run as its journal leaves it: with the plan that was approved last. */
+export function inForce(
+  summary: RunSummary,
+  firstPlan: unknown,
+  records: readonly JournalRecord[],
+): RunState {
+  const replanned = records.findLast((record) => record.type === 'replanned');
+  if (replanned === undefined) return { ...summary, plan: firstPlan, records };
+  const { kind, digest, plan } = replanned;
+  return { ...summary, kind, planDigest: digest, plan, records };
 }
 
 export function noSuchRun(runId: string) {
@@ -156,7 +141,10 @@ export function noSuchService(name: string) {
   return storeErrors.make('no-such-service', `the store has no service ${name}`, { service: name });
 }
 
-function inProgress(service: string, run: { runId: string; owner?: string; leaseLeftMs?: number }) {
+export function inProgress(
+  service: string,
+  run: { runId: string; owner?: string; leaseLeftMs?: number },
+) {
   const by = run.owner === undefined ? '' : `, carried on by ${run.owner}`;
   const heard =
     run.leaseLeftMs !== undefined && run.leaseLeftMs > 0
@@ -184,8 +172,4 @@ function mustFit(what: string, text: string, maxBytes: number): void {
     bytes,
     maxBytes,
   });
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name) => b.includes(name));
 }

@@ -7,22 +7,30 @@ import type { DurationKind, ErrorJson, Evidence } from '../kernel/kernel.ts';
  * its story on) and on the record's sequence number (so a repeated append is the same append).
  * An answer means durable: it survives a power cut.
  *
- * Errors (catalogue in store/errors.ts): `store-away` (no answer; unknown whether it happened; safe to
- * repeat), `run-in-progress`, `run-lost` (token is not the newest), `epoch-moved`, `no-such-run`,
+ * Errors (catalogue in store/errors.ts): `store-away` (no answer; unknown whether it happened),
+ * `run-in-progress`, `run-lost` (token is not the newest), `epoch-moved`, `no-such-run`,
  * `no-such-service`, `no-such-service-region`, `run-ended`, `seq-conflict`, `record-too-large`,
- * `journal-full`, `journal-damaged`, `store-disk-full`, `store-stopped`.
+ * `journal-full`, `journal-damaged`, `store-disk-full`, `store-stopped`, `halted` (beginRun),
+ * `lease-too-long`, `writer-restored`, `no-such-loss`, `ledger-full`. Which calls may be repeated when
+ * no answer came stands in wire.ts.
+ *
+ * Siblings: rules.ts (runs, journals), epochs.ts, writer.ts and ledger.ts are pure: what each call may
+ * do. leases.ts is what a store process holds in memory alone. shapes.ts and wire.ts: the port as JSON.
  */
 export interface Store {
-  /** Registers a service with its first epoch; the same call again changes nothing. */
+  /** Registers a service with its first epoch; the same call again changes nothing. The active region is the store's from then on. */
   registerService(input: {
     name: string;
     regions: readonly string[];
     active: string;
-    /** Newest epoch and highest token that guards have seen: a store that was lost or restored goes on above them. */
+    /**
+     * Newest epoch and highest token that guards have seen: a store that was lost or restored goes on
+     * above them. Not while a run is open: one of a restored store tells a story that went on elsewhere.
+     */
     atLeast?: { readonly epoch: number; readonly token: number };
   }): Promise<ServiceState>;
   service(name: string): Promise<ServiceState>;
-  /** Begins a run; refused with `run-in-progress` while another of the service has not ended. */
+  /** Begins a run; refused with `run-in-progress` while another of the service has not ended, and with `halted`. */
   beginRun(input: BeginRun): Promise<RunLease>;
   /** Takes a run whose lease has ended, or, with `force`, one whose owner is known to be gone. The token grows. */
   takeRun(input: {
@@ -54,7 +62,7 @@ export interface Store {
   /**
    * Strict mode: `region` may write for `leaseMs`, counted from now on the store's monotonic clock.
    * Refused (an answer, not an error) when another region is active, the epoch is not the newest, or
-   * grants were stopped.
+   * grants were stopped. The holder counts from before it sent the request.
    */
   renewWriter(input: {
     service: string;
@@ -66,30 +74,40 @@ export interface Store {
    * Stops grants to the active region for this epoch (durable, by the run's token), and tells how long
    * until no lease can be in force: 0 is the proof. After a restart the store counts a whole
    * `maxWriterLeaseMs` x (1 + drift bound) from its start. The same call again asks again.
+   * `epoch-moved` when the run's epoch is not the newest, `writer-restored` after `restoreWriter`.
    */
   expireWriter(input: { service: string; runId: string; token: number }): Promise<WriterExpiry>;
-  /** Takes `expireWriter` back: grants go on. */
+  /**
+   * Takes `expireWriter` back: grants go on. For good: this token cannot expire the writer again, so a
+   * request that was on its way meanwhile changes nothing. The caller has made certain before that no
+   * promotion can use the proof any more (an opening proof).
+   */
   restoreWriter(input: { service: string; runId: string; token: number }): Promise<void>;
-  /** Synchronous mode: whether commits wait for the standby, as the active region's guard says; an older epoch's word changes nothing. */
+  /**
+   * Synchronous mode: whether commits wait for the standby, as the active region's guard says. Refused
+   * with `epoch-moved` for another epoch or region. What is kept is never better than what was told
+   * (`laterSync`): "in sync" counts only from a position beyond the one at which it was lost.
+   */
   recordSync(input: { service: string; region: string } & SyncState): Promise<void>;
   /** The kill switch, for every service of this store. `null` takes it back. */
   setHalt(halt: Halt | null): Promise<void>;
   halt(): Promise<Halt | null>;
-  /** Adds entries to the ledger of lost writes; an entry whose id is there already stays as it is. */
+  /** Adds entries to the ledger of lost writes, unresolved; an entry whose id is there already stays as it is. In chunks: `lossChunks`. */
   addLosses(input: {
     service: string;
     runId: string;
     token: number;
     losses: readonly Loss[];
   }): Promise<void>;
-  /** In the order of their positions, from `after` (an id) on. */
+  /** In commit order, those that follow `after` (an id). Fewer than `limit` when they are large: only an empty answer is the end. */
   losses(input: {
     service: string;
     runId?: string;
     after?: string;
     limit: number;
   }): Promise<readonly Loss[]>;
-  /** A person says what became of it. */
+  lossCount(input: { service: string; runId?: string }): Promise<LossCount>;
+  /** A person says what became of it; the last word counts. */
   resolveLoss(input: { service: string; id: string; by: string; note: string }): Promise<void>;
   run(runId: string): Promise<RunState>;
   /** Newest first. */
@@ -136,9 +154,10 @@ export interface WriterExpiry {
   readonly expiresInMs: number;
   readonly region: string;
   readonly epoch: number;
+  /** Longest lease that may have been granted, ms. */
   readonly leaseMs: number;
   readonly driftBound: number;
-  /** Since the last grant, or since the store's start, whichever is later, ms. */
+  /** Since the last grant, or since the store's start: the one whose lease ends last, ms. At least leaseMs x (1 + driftBound) when nothing can be in force. */
   readonly waitedMs: number;
 }
 
@@ -167,6 +186,11 @@ export interface Loss {
   } | null;
 }
 
+export interface LossCount {
+  readonly total: number;
+  readonly unresolved: number;
+}
+
 export interface BeginRun {
   readonly service: string;
   readonly kind: string;
@@ -188,6 +212,7 @@ export interface RunLease {
 
 export type RunStatus = 'running' | 'succeeded' | 'undone' | 'failed';
 
+/** `kind` and `planDigest` are those of the plan in force: the first, or the last `replanned`. */
 export interface RunSummary {
   readonly runId: string;
   readonly service: string;

@@ -1,122 +1,55 @@
 import { z } from 'zod';
-import type { ErrorJson } from '../kernel/kernel.ts';
-import { maxLeaseMs, maxRunsListed } from './limits.ts';
-import type {
-  JournalRecord,
-  RunLease,
-  RunState,
-  RunSummary,
-  ServiceState,
-  Store,
-} from './store.ts';
+import { maxCounter, maxLossesPerCall, maxRunsListed } from './limits.ts';
+import {
+  count,
+  expirySchema,
+  haltSchema,
+  leaseMs,
+  leaseSchema,
+  lossCountSchema,
+  lossSchema,
+  name,
+  note,
+  recordSchema,
+  renewalSchema,
+  serviceSchema,
+  stateSchema,
+  summarySchema,
+  sync,
+} from './shapes.ts';
+import type { Store } from './store.ts';
+
+export { errorSchema } from './shapes.ts';
 
 /**
  * The port as JSON: `POST /v1/store/<call>` with the call's argument, answered by its result or by an
- * ErrorJson. `throwover serve` reads requests with it, the remote adapter answers, the SQLite adapter rows.
+ * ErrorJson. `throwover serve` reads requests with it, the remote adapter answers.
  */
-
-const name = z.string().min(1).max(200);
-const count = z.int().nonnegative();
-const evidence = z.record(z.string(), z.unknown());
-const leaseMs = z.number().positive().max(maxLeaseMs);
-
-export const errorSchema: z.ZodType<ErrorJson> = z.object({
-  code: z.string(),
-  message: z.string(),
-  disposition: z.enum(['retry', 'wait', 'stop', 'page']),
-  notLost: z.string(),
-  remedy: z.string(),
-  evidence,
-});
-
-const line = { seq: z.int().positive(), wallMs: z.number(), token: count };
-
-export const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion('type', [
-  z.strictObject({
-    ...line,
-    type: z.literal('mandate'),
-    by: name,
-    digest: z.string(),
-    overrides: z.array(z.string()),
-  }),
-  z.strictObject({ ...line, type: z.literal('taken-over'), by: name }),
-  z.strictObject({ ...line, type: z.literal('intent'), step: name, observed: evidence }),
-  z.strictObject({
-    ...line,
-    type: z.literal('outcome'),
-    step: name,
-    result: z.enum(['acted', 'already-done']),
-    evidence,
-    durationMs: z.number(),
-    kind: z.enum(['machine', 'scaled']),
-  }),
-  z.strictObject({
-    ...line,
-    type: z.literal('step-failed'),
-    step: name,
-    error: errorSchema,
-    durationMs: z.number(),
-  }),
-  z.strictObject({ ...line, type: z.literal('undo-intent'), step: name }),
-  z.strictObject({
-    ...line,
-    type: z.literal('undo-outcome'),
-    step: name,
-    result: z.enum(['undone', 'not-needed']),
-    note: z.string(),
-  }),
-  z.strictObject({
-    ...line,
-    type: z.literal('ended'),
-    status: z.enum(['succeeded', 'undone', 'failed']),
-    reason: z.string(),
-  }),
-]);
-
-const serviceSchema: z.ZodType<ServiceState> = z.object({
-  name,
-  regions: z.array(name),
-  epoch: count,
-  active: name,
-  openRun: name.nullable(),
-});
-
-const leaseSchema: z.ZodType<RunLease> = z.object({ runId: name, token: count, leaseMs });
-
-const summary = {
-  runId: name,
-  service: name,
-  kind: name,
-  from: name,
-  to: name,
-  epoch: count,
-  planDigest: z.string(),
-  owner: name,
-  token: count,
-  status: z.enum(['running', 'succeeded', 'undone', 'failed']),
-  startedWallMs: z.number(),
-  endedWallMs: z.number().nullable(),
-};
-
-const summarySchema: z.ZodType<RunSummary> = z.object(summary);
-
-const stateSchema: z.ZodType<RunState> = z.object({
-  ...summary,
-  plan: z.unknown(),
-  records: z.array(recordSchema),
-});
 
 /** Undefined, since an empty answer is `null` in JSON. */
 const nothing = z.null().transform(() => undefined);
 
+/** A controller speaks for a run of a service. */
+const speaker = { service: name, runId: name, token: count };
+
 /**
- * Shapes and properties of each call. Records are strict, since they are kept for good; around them
- * unknown fields are left out. `repeat`: the same call again is the same call, so it may be
- * sent again when no answer came. A run that began unheard is seen with `throwover runs` instead.
+ * Shapes and properties of each call.
+ *
+ * `repeat`: the same call again is the same call, so it may be sent again when no answer came. Not so
+ * beginRun and takeRun: a run that began unheard is seen with `throwover runs` instead. Nor resolveLoss
+ * and taking a halt back, which may meet what another person has done meanwhile. A renewal that is sent
+ * again is safe, since its holder counts from the first sending: an expiry only waits longer.
  */
 export const calls = {
   registerService: {
-    input: z.object({ name, regions: z.array(name).min(1).max(20), active: name }),
+    input: z.object({
+      name,
+      regions: z.array(name).min(1).max(20),
+      active: name,
+      atLeast: z
+        .object({ epoch: count.max(maxCounter), token: count.max(maxCounter) })
+        .exactOptional(),
+    }),
     output: serviceSchema,
     repeat: true,
   },
@@ -143,7 +76,7 @@ export const calls = {
   },
   renewRun: {
     input: z.object({ runId: name, token: count, leaseMs }),
-    output: nothing,
+    output: z.object({ halted: haltSchema.nullable() }),
     repeat: true,
   },
   append: {
@@ -156,13 +89,70 @@ export const calls = {
     output: serviceSchema,
     repeat: true,
   },
+  adoptEpoch: {
+    input: z.object({ service: name, epoch: count.max(maxCounter), active: name }),
+    output: serviceSchema,
+    repeat: true,
+  },
+  renewWriter: {
+    input: z.object({ service: name, region: name, epoch: count, leaseMs }),
+    output: renewalSchema,
+    repeat: true,
+  },
+  expireWriter: { input: z.object(speaker), output: expirySchema, repeat: true },
+  restoreWriter: { input: z.object(speaker), output: nothing, repeat: true },
+  recordSync: {
+    input: z.object({ service: name, region: name, ...sync }),
+    output: nothing,
+    repeat: true,
+  },
+  setHalt: {
+    input: haltSchema.nullable(),
+    output: nothing,
+    repeat: (halt: unknown) => halt !== null,
+  },
+  halt: { input: nothing, output: haltSchema.nullable(), repeat: true },
+  addLosses: {
+    input: z.object({ ...speaker, losses: z.array(lossSchema).max(maxLossesPerCall) }),
+    output: nothing,
+    repeat: true,
+  },
+  losses: {
+    input: z.object({
+      service: name,
+      runId: name.exactOptional(),
+      after: name.exactOptional(),
+      limit: z.int().positive().max(maxLossesPerCall),
+    }),
+    output: z.array(lossSchema),
+    repeat: true,
+  },
+  lossCount: {
+    input: z.object({ service: name, runId: name.exactOptional() }),
+    output: lossCountSchema,
+    repeat: true,
+  },
+  resolveLoss: {
+    input: z.object({ service: name, id: name, by: name, note }),
+    output: nothing,
+    repeat: false,
+  },
   run: { input: name, output: stateSchema, repeat: true },
   runs: {
     input: z.object({ service: name.optional(), limit: z.int().positive().max(maxRunsListed) }),
     output: z.array(summarySchema),
     repeat: true,
   },
-} satisfies Record<keyof Store, { input: z.ZodType; output: z.ZodType; repeat: boolean }>;
+} satisfies Record<
+  keyof Store,
+  { input: z.ZodType; output: z.ZodType; repeat: boolean | ((input: unknown) => boolean) }
+>;
+
+/** Whether this very call may be sent again although it may have happened. */
+export function repeatable(call: Call, input: unknown): boolean {
+  const { repeat } = calls[call];
+  return typeof repeat === 'function' ? repeat(input) : repeat;
+}
 
 export type Call = keyof typeof calls;
 

@@ -1,13 +1,21 @@
 import { seededRandom } from '../../kernel/kernel.ts';
 import { createVirtualClock } from '../../kernel/virtual-clock.ts';
 import { storeConformance } from '../conformance.ts';
-import { createMemoryStore } from './memory-store.ts';
+import { createMemoryStore, newMemoryStoreState } from './memory-store.ts';
 
 storeConformance('the memory store', async () => {
   const clock = createVirtualClock();
+  const random = seededRandom(1);
+  const state = newMemoryStoreState();
+  let store = createMemoryStore({ clock, random, state });
   return {
-    store: createMemoryStore({ clock, random: seededRandom(1) }),
+    get store() {
+      return store;
+    },
     advance: clock.advance,
+    restart: async () => {
+      store = createMemoryStore({ clock, random, state });
+    },
     close: async () => {},
   };
 });

@@ -1,147 +1,193 @@
 import { type Clock, canonicalJson, newId, type Random } from '../../kernel/kernel.ts';
 import {
+  adopted,
+  opened,
+  registered,
+  type ServiceFacts,
+  toldSync,
+  withNextToken,
+  withoutRun,
+} from '../epochs.ts';
+import { RunLeases, WriterGrants } from '../leases.ts';
+import { driftBound } from '../limits.ts';
+import {
   admitAppend,
   admitBegin,
-  admitEpoch,
-  admitService,
   admitTake,
+  inForce,
   mustHold,
   mustRun,
   noSuchRun,
   noSuchService,
   type RunFacts,
 } from '../rules.ts';
-import type { RunState, RunSummary, ServiceState, Store } from '../store.ts';
+import type { Halt, RunState, RunSummary, Store } from '../store.ts';
+import { renewal, writerRestored, writerStopped } from '../writer.ts';
+import { type Ledger, ledgerCalls } from './memory-ledger.ts';
 
-interface ServiceEntry {
-  state: ServiceState;
-  /** Highest token given, over all runs of the service. */
-  token: number;
-  openedBy: string | null;
+/** What a store keeps on its disk: in a simulation it outlives the process. Belongs to the store that was made with it last. */
+export interface MemoryStoreState {
+  readonly services: Map<string, ServiceFacts>;
+  readonly runs: Map<string, RunEntry>;
+  readonly ledgers: Map<string, Ledger>;
+  halt: Halt | null;
 }
 
 interface RunEntry {
   summary: RunSummary;
+  leaseMs: number;
   readonly plan: string;
-  /** As `canonicalJson` gives them, so that nobody outside can change what is in here. */
+  /** As text, so that nobody outside can change what is in here. */
   readonly records: string[];
-  leaseEndsMs: number;
 }
 
-/** Keeps everything in this process and forgets it with it: for tests and the simulation. */
-export function createMemoryStore(options: { clock: Clock; random: Random }): Store {
-  const { clock, random } = options;
-  const services = new Map<string, ServiceEntry>();
-  const runs = new Map<string, RunEntry>();
+export function newMemoryStoreState(): MemoryStoreState {
+  return { services: new Map(), runs: new Map(), ledgers: new Map(), halt: null };
+}
 
-  const serviceOf = (name: string): ServiceEntry => {
+/**
+ * Keeps everything in this process: for tests and the simulation. Every call is done before it returns
+ * its promise, so a crash at any await finds it done or not begun.
+ *
+ * With the `state` of an earlier store it is that store restarted: it knows what was durable, and has
+ * forgotten leases and grants as `throwover serve` does.
+ */
+export function createMemoryStore(options: {
+  clock: Clock;
+  random: Random;
+  state?: MemoryStoreState;
+}): Store {
+  const { clock, random, state = newMemoryStoreState() } = options;
+  const { services, runs } = state;
+  const leases = new RunLeases(clock, openRuns(state));
+  const grants = new WriterGrants(clock);
+
+  const serviceOf = (name: string): ServiceFacts => {
     const service = services.get(name);
     if (service === undefined) throw noSuchService(name);
     return service;
+  };
+  const keep = (facts: ServiceFacts) => {
+    services.set(facts.state.name, facts);
+    return facts.state;
   };
   const runOf = (runId: string): RunEntry => {
     const run = runs.get(runId);
     if (run === undefined) throw noSuchRun(runId);
     return run;
   };
-  const leaseLeftMs = (run: RunEntry) => Math.max(0, run.leaseEndsMs - clock.monotonicMs());
 
   return {
-    registerService: async (input) => {
-      const known = services.get(input.name);
-      const change = admitService(known?.state, input);
-      const regions = [...input.regions];
-      if (known === undefined) {
-        const { name, active } = input;
-        const state = { name, regions, active, epoch: 1, openRun: null };
-        services.set(name, { state, token: 0, openedBy: null });
-        return state;
-      }
-      if (change === 'change-regions') known.state = { ...known.state, regions };
-      return known.state;
-    },
+    registerService: async (input) => keep(registered(services.get(input.name), input)),
 
     service: async (name) => serviceOf(name).state,
 
     beginRun: async (input) => {
       const service = serviceOf(input.service);
-      const openId = service.state.openRun;
-      const open = openId === null ? undefined : runOf(openId);
-      const plan = canonicalJson(input.plan);
-      admitBegin(
-        service.state,
-        open && { ...facts(open), leaseLeftMs: leaseLeftMs(open) },
-        input,
-        plan,
-      );
+      const { openRun } = service.state;
+      const open =
+        openRun === null
+          ? undefined
+          : { ...facts(runOf(openRun)), leaseLeftMs: leases.leftMs(openRun) };
+      const plan = JSON.stringify(input.plan ?? null);
+      admitBegin(service.state, open, state.halt, input, plan);
       const { leaseMs, plan: _plan, ...rest } = input;
       const runId = newId('run', clock, random);
-      service.token += 1;
-      service.state = { ...service.state, openRun: runId };
-      runs.set(runId, {
-        summary: {
-          ...rest,
-          runId,
-          token: service.token,
-          status: 'running',
-          startedWallMs: clock.wallMs(),
-          endedWallMs: null,
-        },
-        plan,
-        records: [],
-        leaseEndsMs: clock.monotonicMs() + leaseMs,
-      });
-      return { runId, token: service.token, leaseMs };
+      const begun = withNextToken(service, runId);
+      keep(begun);
+      const summary: RunSummary = {
+        ...rest,
+        runId,
+        token: begun.token,
+        status: 'running',
+        startedWallMs: clock.wallMs(),
+        endedWallMs: null,
+      };
+      runs.set(runId, { summary, leaseMs, plan, records: [] });
+      leases.start(runId, leaseMs);
+      return { runId, token: begun.token, leaseMs };
     },
 
     takeRun: async ({ runId, owner, leaseMs, force }) => {
       const run = runOf(runId);
-      admitTake(facts(run), leaseLeftMs(run), force);
-      const service = serviceOf(run.summary.service);
-      service.token += 1;
-      run.summary = { ...run.summary, owner, token: service.token };
-      run.leaseEndsMs = clock.monotonicMs() + leaseMs;
-      return { runId, token: service.token, leaseMs };
+      admitTake(facts(run), leases.leftMs(runId), force);
+      const taken = withNextToken(serviceOf(run.summary.service), runId);
+      keep(taken);
+      run.summary = { ...run.summary, owner, token: taken.token };
+      run.leaseMs = leaseMs;
+      leases.start(runId, leaseMs);
+      return { runId, token: taken.token, leaseMs };
     },
 
     renewRun: async ({ runId, token, leaseMs }) => {
       const run = runOf(runId);
       mustHold(facts(run), token);
       mustRun(facts(run));
-      run.leaseEndsMs = clock.monotonicMs() + leaseMs;
+      leases.start(runId, leaseMs);
+      return { halted: state.halt };
     },
 
     append: async (input) => {
       const run = runOf(input.runId);
       const { record } = input;
-      const text = canonicalJson(record);
-      const verdict = admitAppend(facts(run), input, text, (seq) => run.records[seq - 1]);
+      const text = JSON.stringify(record);
+      const verdict = admitAppend(facts(run), input, text, () =>
+        sameJson(run.records[record.seq - 1], text),
+      );
       if (verdict === 'already-there') return;
       run.records.push(text);
+      if (record.type === 'replanned') {
+        run.summary = { ...run.summary, kind: record.kind, planDigest: record.digest };
+      }
       if (record.type !== 'ended') return;
       run.summary = { ...run.summary, status: record.status, endedWallMs: record.wallMs };
-      const service = serviceOf(run.summary.service);
-      service.state = { ...service.state, openRun: null };
+      keep(withoutRun(serviceOf(run.summary.service)));
+      leases.end(input.runId);
     },
 
-    openEpoch: async (input) => {
-      const service = serviceOf(input.service);
-      const run = runOf(input.runId);
-      const verdict = admitEpoch(service.state, facts(run), service.openedBy, input);
-      if (verdict === 'open') {
-        service.state = { ...service.state, epoch: input.epoch, active: input.active };
-        service.openedBy = input.runId;
-      }
-      return service.state;
+    openEpoch: async (input) =>
+      keep(opened(serviceOf(input.service), facts(runOf(input.runId)), input)),
+
+    adoptEpoch: async (input) => keep(adopted(serviceOf(input.service), input)),
+
+    renewWriter: async (input) => {
+      const answer = renewal(serviceOf(input.service), input);
+      if (answer.kind === 'granted') grants.note(input.service, input.leaseMs);
+      return answer;
     },
+
+    expireWriter: async ({ service, runId, token }) => {
+      const stopped = writerStopped(serviceOf(service), facts(runOf(runId)), token);
+      const { active: region, epoch } = keep(stopped);
+      return { ...grants.expiry(service), region, epoch, driftBound };
+    },
+
+    restoreWriter: async ({ service, runId, token }) => {
+      keep(writerRestored(serviceOf(service), facts(runOf(runId)), token));
+    },
+
+    recordSync: async (input) => {
+      keep(toldSync(serviceOf(input.service), input));
+    },
+
+    setHalt: async (halt) => {
+      state.halt = halt;
+    },
+
+    halt: async () => state.halt,
+
+    ...ledgerCalls({
+      clock,
+      ledgers: state.ledgers,
+      serviceOf,
+      keep,
+      runOf: (runId) => facts(runOf(runId)),
+    }),
 
     run: async (runId) => {
       const { summary, plan, records } = runOf(runId);
-      return {
-        ...summary,
-        plan: JSON.parse(plan),
-        records: records.map((text): RunState['records'][number] => JSON.parse(text)),
-      };
+      const parsed = records.map((text): RunState['records'][number] => JSON.parse(text));
+      return inForce(summary, JSON.parse(plan), parsed);
     },
 
     runs: async ({ service, limit }) =>
@@ -155,4 +201,17 @@ export function createMemoryStore(options: { clock: Clock; random: Random }): St
 
 function facts({ summary, records }: RunEntry): RunFacts {
   return { ...summary, lastSeq: records.length };
+}
+
+/** Whatever the order of their keys. */
+function sameJson(a: string | undefined, b: string): boolean {
+  return (
+    a === b || (a !== undefined && canonicalJson(JSON.parse(a)) === canonicalJson(JSON.parse(b)))
+  );
+}
+
+function* openRuns({ runs }: MemoryStoreState) {
+  for (const [runId, { summary, leaseMs }] of runs) {
+    if (summary.status === 'running') yield { runId, leaseMs };
+  }
 }

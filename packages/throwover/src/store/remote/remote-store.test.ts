@@ -13,11 +13,16 @@ import { createRemoteStore } from './remote-store.ts';
 storeConformance('the remote store, through throwover serve', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'throwover-remote-'));
   const clock = createVirtualClock();
-  const server = await startServe({ host: '127.0.0.1', port: 0, dataDir, clock });
+  const start = (port: number) => startServe({ host: '127.0.0.1', port, dataDir, clock });
+  let server = await start(0);
   const store = createRemoteStore({ url: server.url, clock: systemClock });
   return {
     store,
     advance: clock.advance,
+    restart: async () => {
+      await server.close();
+      server = await start(Number(new URL(server.url).port));
+    },
     close: async () => {
       await store.close();
       await server.close();
@@ -33,7 +38,11 @@ describe('the remote store without an answer', () => {
   });
 
   /** Speaks HTTP as `throwover serve` does, but drops the connection of the first `drops` calls after it has read them. */
-  const dropping = async (drops: number, answer: unknown = null) => {
+  const dropping = async (
+    drops: number,
+    answer: unknown = null,
+    patience: { repeatForMs?: number } = {},
+  ) => {
     const seen: string[] = [];
     const server: Server = createServer(async (request, response) => {
       let body = '';
@@ -46,7 +55,11 @@ describe('the remote store without an answer', () => {
       server.listen(0, '127.0.0.1', resolve);
     });
     const { port } = server.address() as AddressInfo;
-    const store = createRemoteStore({ url: `http://127.0.0.1:${port}`, clock: systemClock });
+    const store = createRemoteStore({
+      url: `http://127.0.0.1:${port}`,
+      clock: systemClock,
+      ...patience,
+    });
     closers.push(
       () => new Promise((resolve) => server.close(resolve)),
       () => store.close(),
@@ -79,6 +92,21 @@ describe('the remote store without an answer', () => {
       code: 'store-away',
       disposition: 'retry',
     });
+    expect(seen).toHaveLength(1);
+  });
+
+  test('a halt is sent again; taking one back, which may meet another halt, is not', async () => {
+    const halting = await dropping(2);
+    await halting.store.setHalt({ by: 'alice', reason: 'stop', wallMs: 1 });
+    expect(halting.seen).toHaveLength(3);
+    const resuming = await dropping(1);
+    await expect(resuming.store.setHalt(null)).rejects.toMatchObject({ code: 'store-away' });
+    expect(resuming.seen).toEqual(['/v1/store/setHalt null']);
+  });
+
+  test('who has no patience is told at once', async () => {
+    const { store, seen } = await dropping(1, null, { repeatForMs: 0 });
+    await expect(store.service('checkout')).rejects.toMatchObject({ code: 'store-away' });
     expect(seen).toHaveLength(1);
   });
 

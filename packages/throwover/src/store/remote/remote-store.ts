@@ -1,14 +1,15 @@
 import { Pool } from 'undici';
 import { type Clock, isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
 import { storeErrors } from '../errors.ts';
+import { errorSchema } from '../shapes.ts';
 import type { Store } from '../store.ts';
-import { type Call, calls, errorSchema } from '../wire.ts';
+import { type Call, calls, repeatable } from '../wire.ts';
 
 /** Longest time for one attempt, ms: an append takes 1-5 ms on a store that is well. */
-const attemptTimeoutMs = 3_000;
+const defaultAttemptTimeoutMs = 3_000;
 
 /** How long a call that is safe to repeat goes on being repeated, ms: `throwover serve` restarts in about one second. */
-const repeatForMs = 10_000;
+const defaultRepeatForMs = 10_000;
 
 /** First pause between attempts, ms; doubled up to the longest. */
 const firstPauseMs = 20;
@@ -36,12 +37,21 @@ export interface RemoteStore extends Store {
 /**
  * The store of the `throwover serve` at `url`. Connections are kept alive.
  *
- * A call without an answer is sent again for up to 10 s where that is the same call (an append
- * carries its sequence number); beginRun and takeRun only while nothing was sent. Then `store-away`.
+ * A call without an answer is sent again for `repeatForMs` where that is the same call (an append
+ * carries its sequence number); others (wire.ts) only while nothing was sent. Then `store-away`.
  * An error of the store arrives as the same ThrowoverError.
  */
-export function createRemoteStore(options: { url: string; clock: Clock }): RemoteStore {
+export function createRemoteStore(options: {
+  url: string;
+  clock: Clock;
+  /** Default 3 s. */
+  attemptTimeoutMs?: number;
+  /** Default 10 s. A guard gives its deadline, since it would rather ask its peer than wait on. */
+  repeatForMs?: number;
+}): RemoteStore {
   const { clock } = options;
+  const attemptTimeoutMs = options.attemptTimeoutMs ?? defaultAttemptTimeoutMs;
+  const repeatForMs = options.repeatForMs ?? defaultRepeatForMs;
   const origin = new URL(options.url).origin;
   const pool = new Pool(origin, { connections, pipelining: 1 });
 
@@ -51,12 +61,12 @@ export function createRemoteStore(options: { url: string; clock: Clock }): Remot
   ): Promise<Awaited<ReturnType<Store[Name]>>> => {
     const startedMs = clock.monotonicMs();
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
-      const attempt = await send(pool, name, JSON.stringify(input));
+      const attempt = await send(pool, name, JSON.stringify(input ?? null), attemptTimeoutMs);
       if (attempt.kind === 'answer') return attempt.value as Awaited<ReturnType<Store[Name]>>;
       if (attempt.kind === 'error') throw attempt.error;
-      const repeatable = calls[name].repeat || neverSent.has(attempt.code);
+      const again = repeatable(name, input) || neverSent.has(attempt.code);
       const elapsedMs = clock.monotonicMs() - startedMs;
-      if (!repeatable || elapsedMs + pauseMs >= repeatForMs) {
+      if (!again || elapsedMs + pauseMs >= repeatForMs) {
         throw storeErrors.make(
           'store-away',
           `no answer from throwover serve at ${origin} (${attempt.code}) for ${Math.round(elapsedMs)} ms`,
@@ -76,6 +86,17 @@ export function createRemoteStore(options: { url: string; clock: Clock }): Remot
     renewRun: (input) => call('renewRun', input),
     append: (input) => call('append', input),
     openEpoch: (input) => call('openEpoch', input),
+    adoptEpoch: (input) => call('adoptEpoch', input),
+    renewWriter: (input) => call('renewWriter', input),
+    expireWriter: (input) => call('expireWriter', input),
+    restoreWriter: (input) => call('restoreWriter', input),
+    recordSync: (input) => call('recordSync', input),
+    setHalt: (input) => call('setHalt', input),
+    halt: () => call('halt', undefined),
+    addLosses: (input) => call('addLosses', input),
+    losses: (input) => call('losses', input),
+    lossCount: (input) => call('lossCount', input),
+    resolveLoss: (input) => call('resolveLoss', input),
     run: (input) => call('run', input),
     runs: (input) => call('runs', input),
     close: () => pool.close(),
@@ -88,7 +109,12 @@ type Attempt =
   | { readonly kind: 'no-answer'; readonly code: string; readonly cause: unknown };
 
 /** "No" and "no answer" are different: an attempt returns which of them it was. */
-async function send(pool: Pool, name: Call, body: string): Promise<Attempt> {
+async function send(
+  pool: Pool,
+  name: Call,
+  body: string,
+  attemptTimeoutMs: number,
+): Promise<Attempt> {
   try {
     const answer = await pool.request({
       method: 'POST',

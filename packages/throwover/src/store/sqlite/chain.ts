@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { storeErrors } from '../errors.ts';
+import { recordSchema } from '../shapes.ts';
 import type { JournalRecord } from '../store.ts';
-import { recordSchema } from '../wire.ts';
 
 /** One stored line of a journal. */
 export interface ChainedRow {

@@ -1,13 +1,11 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
-import type { RunStatus, RunSummary, ServiceState } from '../store.ts';
+import { z } from 'zod';
+import type { ServiceFacts } from '../epochs.ts';
+import { haltSchema, lossSchema, syncSchema } from '../shapes.ts';
+import type { Halt, Loss, RunStatus, RunSummary } from '../store.ts';
 import type { ChainedRow } from './chain.ts';
 
 export type Row = Record<string, SQLOutputValue>;
-
-export interface ServiceRow {
-  readonly state: ServiceState;
-  readonly token: number;
-}
 
 export interface RunRow {
   readonly summary: RunSummary;
@@ -20,18 +18,23 @@ export interface RunRow {
 /** Every statement of the store, prepared once. */
 export function prepare(db: DatabaseSync) {
   return {
-    service: db.prepare('SELECT * FROM services WHERE name = ?'),
-    addService: db.prepare(
-      'INSERT INTO services (name, regions, epoch, active, token) VALUES (?, ?, ?, ?, 0)',
+    service: db.prepare(
+      `SELECT services.*, epochs.run_id, epochs.opened_by FROM services
+       JOIN epochs ON epochs.service = services.name AND epochs.epoch = services.epoch
+       WHERE name = ?`,
     ),
-    setRegions: db.prepare('UPDATE services SET regions = ? WHERE name = ?'),
-    setOpenRun: db.prepare('UPDATE services SET open_run = ? WHERE name = ?'),
-    nextToken: db.prepare('UPDATE services SET token = token + 1 WHERE name = ? RETURNING token'),
-    setEpoch: db.prepare('UPDATE services SET epoch = ?, active = ? WHERE name = ?'),
+    putService: db.prepare(
+      `INSERT INTO services (name, regions, epoch, active, token, open_run, sync, stopped_epoch,
+       restored_token, ledger_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET regions = excluded.regions, epoch = excluded.epoch,
+       active = excluded.active, token = excluded.token, open_run = excluded.open_run,
+       sync = excluded.sync, stopped_epoch = excluded.stopped_epoch,
+       restored_token = excluded.restored_token, ledger_bytes = excluded.ledger_bytes`,
+    ),
     addEpoch: db.prepare(
-      'INSERT INTO epochs (service, epoch, active, run_id, opened_wall_ms) VALUES (?, ?, ?, ?, ?)',
+      `INSERT INTO epochs (service, epoch, active, run_id, opened_by, opened_wall_ms)
+       VALUES (?, ?, ?, ?, ?, ?)`,
     ),
-    epoch: db.prepare('SELECT run_id FROM epochs WHERE service = ? AND epoch = ?'),
     run: db.prepare('SELECT * FROM runs WHERE id = ?'),
     openRuns: db.prepare("SELECT id, lease_ms FROM runs WHERE status = 'running'"),
     runs: db.prepare(
@@ -43,30 +46,77 @@ export function prepare(db: DatabaseSync) {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, 0, ?)`,
     ),
     takeRun: db.prepare('UPDATE runs SET owner = ?, token = ?, lease_ms = ? WHERE id = ?'),
+    replan: db.prepare('UPDATE runs SET kind = ?, plan_digest = ? WHERE id = ?'),
     endRun: db.prepare('UPDATE runs SET status = ?, ended_wall_ms = ? WHERE id = ?'),
     grow: db.prepare('UPDATE runs SET last_seq = ?, last_hash = ? WHERE id = ?'),
     addRecord: db.prepare('INSERT INTO records (run_id, seq, body, hash) VALUES (?, ?, ?, ?)'),
     record: db.prepare('SELECT body FROM records WHERE run_id = ? AND seq = ?'),
     records: db.prepare('SELECT seq, body, hash FROM records WHERE run_id = ? ORDER BY seq'),
+    halt: db.prepare('SELECT body FROM halts'),
+    setHalt: db.prepare('INSERT OR REPLACE INTO halts (only, body) VALUES (1, ?)'),
+    endHalt: db.prepare('DELETE FROM halts'),
+    addLoss: db.prepare(
+      `INSERT INTO losses (service, id, run_id, commit_position, number, body, bytes)
+       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (service, id) DO NOTHING`,
+    ),
+    loss: db.prepare('SELECT commit_position, number FROM losses WHERE service = ? AND id = ?'),
+    lossesOfService: db.prepare(
+      `SELECT body, bytes, resolution FROM losses
+       WHERE service = ? AND (commit_position, number, id) > (?, ?, ?)
+       ORDER BY commit_position, number, id LIMIT ?`,
+    ),
+    lossesOfRun: db.prepare(
+      `SELECT body, bytes, resolution FROM losses
+       WHERE service = ? AND run_id = ? AND (commit_position, number, id) > (?, ?, ?)
+       ORDER BY commit_position, number, id LIMIT ?`,
+    ),
+    countLosses: db.prepare(
+      `SELECT count(*) AS total, count(*) - count(resolution) AS unresolved FROM losses
+       WHERE service = ? AND (? IS NULL OR run_id = ?)`,
+    ),
+    resolveLoss: db.prepare('UPDATE losses SET resolution = ? WHERE service = ? AND id = ?'),
   };
 }
 
-export function serviceRow(row: Row): ServiceRow {
-  const openRun = row['open_run'];
+export function serviceFacts(row: Row): ServiceFacts {
+  const sync = text(row['sync']);
   return {
     state: {
       name: String(row['name']),
-      regions: JSON.parse(String(row['regions'])),
+      regions: z.array(z.string()).parse(JSON.parse(String(row['regions']))),
       epoch: Number(row['epoch']),
       active: String(row['active']),
-      openRun: typeof openRun === 'string' ? openRun : null,
+      openRun: text(row['open_run']),
+      openedBy: String(row['opened_by']),
+      sync: sync === null ? null : syncSchema.parse(JSON.parse(sync)),
     },
     token: Number(row['token']),
+    openedByRun: text(row['run_id']),
+    stoppedEpoch: number(row['stopped_epoch']),
+    restoredToken: Number(row['restored_token']),
+    ledgerBytes: Number(row['ledger_bytes']),
   };
 }
 
+/** In the order of `putService`. */
+export function serviceValues(facts: ServiceFacts) {
+  const { state, token, stoppedEpoch, restoredToken, ledgerBytes } = facts;
+  const { name, regions, epoch, active, openRun, sync } = state;
+  return [
+    name,
+    JSON.stringify(regions),
+    epoch,
+    active,
+    token,
+    openRun,
+    sync === null ? null : JSON.stringify(sync),
+    stoppedEpoch,
+    restoredToken,
+    ledgerBytes,
+  ];
+}
+
 export function runRow(row: Row): RunRow {
-  const ended = row['ended_wall_ms'];
   return {
     summary: {
       runId: String(row['id']),
@@ -80,7 +130,7 @@ export function runRow(row: Row): RunRow {
       token: Number(row['token']),
       status: String(row['status']) as RunStatus,
       startedWallMs: Number(row['started_wall_ms']),
-      endedWallMs: typeof ended === 'number' ? ended : null,
+      endedWallMs: number(row['ended_wall_ms']),
     },
     plan: String(row['plan']),
     leaseMs: Number(row['lease_ms']),
@@ -91,4 +141,27 @@ export function runRow(row: Row): RunRow {
 
 export function chainedRow(row: Row): ChainedRow {
   return { seq: Number(row['seq']), body: String(row['body']), hash: String(row['hash']) };
+}
+
+export function haltRow(row: Row | undefined): Halt | null {
+  return row === undefined ? null : haltSchema.parse(JSON.parse(String(row['body'])));
+}
+
+/** One after the other, so that who stops early has not read the rest. */
+export function* lossRows(
+  rows: Iterable<Row>,
+): Generator<{ readonly loss: Loss; readonly bytes: number }> {
+  for (const row of rows) {
+    const resolution = JSON.parse(text(row['resolution']) ?? 'null');
+    const loss = lossSchema.parse({ ...JSON.parse(String(row['body'])), resolution });
+    yield { loss, bytes: Number(row['bytes']) };
+  }
+}
+
+function text(value: SQLOutputValue | undefined): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function number(value: SQLOutputValue | undefined): number | null {
+  return typeof value === 'number' ? value : null;
 }

@@ -11,6 +11,10 @@ const pageBytes = 4_096;
 /**
  * One entry a schema version, in order; an entry that was released is never changed.
  *
+ * Every version from 1 on is brought up to date when it is opened, in one transaction. There is no way
+ * back: an older throwover refuses the file (`store-too-new`). Who may want to go back copies the
+ * directory before.
+ *
  * `runs.last_seq` and `last_hash` are the end of the run's journal, so that a missing tail is found too.
  */
 const migrations: readonly string[] = [
@@ -58,6 +62,32 @@ const migrations: readonly string[] = [
     hash TEXT NOT NULL,
     PRIMARY KEY (run_id, seq)
   ) STRICT;
+  `,
+  // How an epoch was opened was not kept before: it is the kind of the run that opened it.
+  `
+  ALTER TABLE services ADD COLUMN sync TEXT;
+  ALTER TABLE services ADD COLUMN stopped_epoch INTEGER;
+  ALTER TABLE services ADD COLUMN restored_token INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE services ADD COLUMN ledger_bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE epochs ADD COLUMN opened_by TEXT NOT NULL DEFAULT 'registered';
+  UPDATE epochs SET opened_by = (SELECT kind FROM runs WHERE id = run_id) WHERE run_id IS NOT NULL;
+  CREATE TABLE halts (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE losses (
+    service TEXT NOT NULL REFERENCES services (name),
+    id TEXT NOT NULL,
+    run_id TEXT NOT NULL REFERENCES runs (id),
+    commit_position TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    resolution TEXT,
+    PRIMARY KEY (service, id)
+  ) STRICT;
+  CREATE INDEX losses_in_order ON losses (service, commit_position, number, id);
+  CREATE INDEX losses_of_run ON losses (run_id, commit_position, number, id);
   `,
 ];
 

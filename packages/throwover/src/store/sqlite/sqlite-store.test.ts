@@ -5,19 +5,29 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../kernel/kernel.ts';
 import { createVirtualClock, type VirtualClock } from '../../kernel/virtual-clock.ts';
-import { recordOf, storeConformance } from '../conformance.ts';
-import type { RunLease } from '../store.ts';
+import { storeConformance } from '../conformance.ts';
+import { recordOf } from '../conformance-subject.ts';
+import { maxLedgerBytes, maxWriterLeaseMs } from '../limits.ts';
+import type { Loss, RunLease } from '../store.ts';
 import { openSqliteStore } from './sqlite-store.ts';
+import { oldRun, writeVersion1 } from './version-1.fixture.ts';
 
 const newDir = () => mkdtemp(join(tmpdir(), 'throwover-store-'));
 
 storeConformance('the SQLite store', async () => {
   const dataDir = await newDir();
   const clock = createVirtualClock();
-  const store = openSqliteStore({ dataDir, clock, random: seededRandom(1) });
+  const random = seededRandom(1);
+  let store = openSqliteStore({ dataDir, clock, random });
   return {
-    store,
+    get store() {
+      return store;
+    },
     advance: clock.advance,
+    restart: async () => {
+      store.close();
+      store = openSqliteStore({ dataDir, clock, random });
+    },
     close: async () => {
       store.close();
       await rm(dataDir, { recursive: true });
@@ -171,6 +181,93 @@ describe('the SQLite store on its disk', () => {
     ).rejects.toMatchObject({ code: 'store-stopped' });
     expect(store.failure).toMatchObject({ code: 'store-stopped', disposition: 'page' });
     expect((await store.run(lease.runId)).records).toHaveLength(3);
+    store.close();
+  });
+
+  test('a stop that could not be written is no proof, and a healthy writer goes on', async () => {
+    const lease = await written();
+    tamper(
+      "CREATE TRIGGER broken BEFORE UPDATE ON services BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END",
+      0,
+    );
+    const store = open();
+    await clock.advance(2 * maxWriterLeaseMs);
+    await expect(store.expireWriter({ service: 'checkout', ...lease })).rejects.toMatchObject({
+      code: 'store-stopped',
+    });
+    const writer = { service: 'checkout', region: 'east', epoch: 1, leaseMs: 1_000 };
+    expect(await store.renewWriter(writer)).toEqual({ kind: 'granted' });
+    store.close();
+  });
+
+  test('a full ledger refuses entries whole, and keeps no run from its journal', async () => {
+    const lease = await written();
+    tamper(`UPDATE services SET ledger_bytes = ${maxLedgerBytes - 400}`);
+    const store = open();
+    const loss = (number: number): Loss => ({
+      id: `1/00000001/0000000000000007#${number}`,
+      runId: lease.runId,
+      transaction: '740',
+      commitPosition: '00000001/0000000000000007',
+      commitWallMs: null,
+      table: 'public.orders',
+      operation: 'delete',
+      key: { id: '1' },
+      before: null,
+      after: null,
+      acknowledged: 'no',
+      resolution: null,
+    });
+    const add = (losses: readonly Loss[]) =>
+      store.addLosses({ service: 'checkout', ...lease, losses });
+    await expect(add([loss(1), loss(2)])).rejects.toMatchObject({ code: 'ledger-full' });
+    expect(await store.lossCount({ service: 'checkout' })).toEqual({ total: 0, unresolved: 0 });
+    await add([loss(1)]);
+    await append(store, lease, 4);
+    store.close();
+  });
+
+  test('a store of version 1 is brought up to date, with what it knows', async () => {
+    const intent = { type: 'intent', step: 'promote', observed: { role: 'standby' } } as const;
+    const records = [1, 2].map((seq) =>
+      recordOf({ runId: oldRun, token: 3, leaseMs }, seq, intent),
+    );
+    writeVersion1(dataDir, records);
+    const store = open();
+    expect(await store.service('checkout')).toEqual({
+      name: 'checkout',
+      regions: ['east', 'west'],
+      epoch: 2,
+      active: 'west',
+      openRun: oldRun,
+      openedBy: 'flip-only',
+      sync: null,
+    });
+    expect(await store.service('search')).toMatchObject({ openedBy: 'registered', openRun: null });
+    expect((await store.run(oldRun)).records).toEqual(records);
+    expect(await store.halt()).toBeNull();
+    const taken = await store.takeRun({ runId: oldRun, owner: 'bob', leaseMs, force: true });
+    expect(taken.token).toBe(4);
+    const again = { service: 'checkout', ...taken, epoch: 2, active: 'west' };
+    expect(await store.openEpoch(again)).toMatchObject({ epoch: 2, openedBy: 'flip-only' });
+    await append(store, taken, 3);
+    store.close();
+    const reopened = open();
+    expect((await reopened.run(oldRun)).records).toHaveLength(3);
+    reopened.close();
+  });
+
+  test('a migration that fails half-way leaves the file as it was', async () => {
+    writeVersion1(dataDir, []);
+    tamper('CREATE TABLE losses (mine TEXT)', 0);
+    expect(() => open()).toThrow(expect.objectContaining({ code: 'store-unusable' }));
+    const db = new DatabaseSync(join(dataDir, 'throwover.sqlite'));
+    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 1 });
+    expect(() => db.prepare('SELECT sync FROM services')).toThrow('no such column');
+    db.exec('DROP TABLE losses');
+    db.close();
+    const store = open();
+    expect(await store.service('checkout')).toMatchObject({ epoch: 2, openedBy: 'flip-only' });
     store.close();
   });
 

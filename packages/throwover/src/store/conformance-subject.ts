@@ -1,0 +1,35 @@
+import { expect } from 'vitest';
+import type { BeginRun, JournalEvent, JournalRecord, RunLease, Store } from './store.ts';
+
+/** A store to be tried, alone in the world, and the clock that its leases run on. */
+export interface StoreUnderTest {
+  /** Another one after `restart`. */
+  readonly store: Store;
+  /** Moves the store's own clock. */
+  advance(ms: number): Promise<void>;
+  /** Ends its process and starts another over what is durable. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const leaseMs = 10_000;
+
+export const plan = { version: 1, steps: [{ name: 'fence' }, { name: 'promote' }] };
+
+export const begin: BeginRun = {
+  service: 'checkout',
+  kind: 'switchover',
+  from: 'east',
+  to: 'west',
+  epoch: 1,
+  planDigest: 'sha256:abc',
+  plan,
+  owner: 'alice',
+  leaseMs,
+};
+
+export function recordOf(lease: RunLease, seq: number, event: JournalEvent): JournalRecord {
+  return { seq, token: lease.token, wallMs: 1_767_225_600_000 + seq, ...event };
+}
+
+export const refusal = (code: string) => expect.objectContaining({ name: 'ThrowoverError', code });

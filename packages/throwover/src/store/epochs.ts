@@ -1,0 +1,180 @@
+import { storeErrors } from './errors.ts';
+import { inProgress, mustHold, mustRun, type RunFacts } from './rules.ts';
+import type { ServiceState, Store, SyncState } from './store.ts';
+
+/**
+ * What a store keeps of a service, and how calls change it. Pure: each takes what is kept and returns
+ * what is kept from then on (the same object when nothing changes), so that every adapter refuses alike.
+ *
+ * They keep: an epoch that only grows, one region active in each, a token that never repeats.
+ */
+export interface ServiceFacts {
+  readonly state: ServiceState;
+  /** Highest token given, over all runs of the service. */
+  readonly token: number;
+  /** The run that opened the newest epoch, if one did. */
+  readonly openedByRun: string | null;
+  /** Epoch in which the active region is granted no lease any more. */
+  readonly stoppedEpoch: number | null;
+  /** Highest token that gave the writer back: it and older ones cannot expire the writer again. */
+  readonly restoredToken: number;
+  /** Size of its ledger of lost writes. */
+  readonly ledgerBytes: number;
+}
+
+type Input<Call extends keyof Store> = Parameters<Store[Call]>[0];
+
+/** The active region is the store's business once the service is known, and stays among its regions. */
+export function registered(
+  known: ServiceFacts | undefined,
+  input: Input<'registerService'>,
+): ServiceFacts {
+  const { name, regions, active } = input;
+  mustBeAmong(regions, known?.state.active ?? active, name);
+  const atLeast = input.atLeast ?? { epoch: 1, token: 0 };
+  if (known === undefined) return first(name, [...regions], active, atLeast);
+  const { state } = known;
+  const changed = !sameNames(state.regions, regions);
+  if (changed && state.openRun !== null) throw inProgress(name, { runId: state.openRun });
+  const inRegions = changed ? { ...known, state: { ...state, regions: [...regions] } } : known;
+  return state.openRun === null ? raised(inRegions, atLeast) : inRegions;
+}
+
+function first(
+  name: string,
+  regions: readonly string[],
+  active: string,
+  atLeast: { readonly epoch: number; readonly token: number },
+): ServiceFacts {
+  return {
+    state: {
+      name,
+      regions,
+      epoch: Math.max(1, atLeast.epoch),
+      active,
+      openRun: null,
+      openedBy: 'registered',
+      sync: null,
+    },
+    token: Math.max(0, atLeast.token),
+    openedByRun: null,
+    stoppedEpoch: null,
+    restoredToken: 0,
+    ledgerBytes: 0,
+  };
+}
+
+function raised(
+  facts: ServiceFacts,
+  atLeast: { readonly epoch: number; readonly token: number },
+): ServiceFacts {
+  const token = Math.max(facts.token, atLeast.token);
+  if (atLeast.epoch > facts.state.epoch) {
+    return { ...inEpoch(facts, atLeast.epoch, facts.state.active, 'registered', null), token };
+  }
+  return token === facts.token ? facts : { ...facts, token };
+}
+
+/** With the next token given; `openRun` is the run that it is for. */
+export function withNextToken(facts: ServiceFacts, openRun: string): ServiceFacts {
+  return { ...facts, token: facts.token + 1, state: { ...facts.state, openRun } };
+}
+
+export function withoutRun(facts: ServiceFacts): ServiceFacts {
+  return { ...facts, state: { ...facts.state, openRun: null } };
+}
+
+export function opened(
+  facts: ServiceFacts,
+  run: RunFacts,
+  input: Input<'openEpoch'>,
+): ServiceFacts {
+  mustHold(run, input.token);
+  const { state, openedByRun } = facts;
+  const { epoch, active } = input;
+  if (state.epoch === epoch && state.active === active && openedByRun === run.runId) return facts;
+  mustRun(run);
+  const belongs = run.service === state.name && epoch === run.epoch + 1;
+  if (!belongs || state.epoch !== epoch - 1) {
+    throw epochMoved(state, `run ${run.runId} of epoch ${run.epoch} cannot open epoch ${epoch}`, {
+      asked: epoch,
+    });
+  }
+  mustBeAmong(state.regions, active, state.name);
+  return inEpoch(facts, epoch, active, run.kind, run.runId);
+}
+
+/** Only upwards: a word that comes late, or twice, changes nothing. */
+export function adopted(facts: ServiceFacts, input: Input<'adoptEpoch'>): ServiceFacts {
+  const { epoch, active } = input;
+  mustBeAmong(facts.state.regions, active, facts.state.name);
+  if (epoch <= facts.state.epoch) return facts;
+  return inEpoch(facts, epoch, active, 'adopted', null);
+}
+
+/** What was said about the writer of the epoch before does not count any more. */
+function inEpoch(
+  facts: ServiceFacts,
+  epoch: number,
+  active: string,
+  openedBy: string,
+  openedByRun: string | null,
+): ServiceFacts {
+  return {
+    ...facts,
+    state: { ...facts.state, epoch, active, openedBy, sync: null },
+    openedByRun,
+    stoppedEpoch: null,
+  };
+}
+
+export function toldSync(facts: ServiceFacts, input: Input<'recordSync'>): ServiceFacts {
+  const { state } = facts;
+  const { region, epoch, inSync, position, wallMs } = input;
+  if (epoch !== state.epoch || region !== state.active) {
+    throw epochMoved(state, `${region} cannot speak for the writer of epoch ${epoch}`, {
+      asked: epoch,
+    });
+  }
+  const sync = laterSync(state.sync, { epoch, inSync, position, wallMs });
+  return sync === state.sync ? facts : { ...facts, state: { ...state, sync } };
+}
+
+/**
+ * Which of two words about one epoch counts, when messages may be repeated and overtake each other.
+ *
+ * The order cannot come from wall clocks, and not in full from positions: those of a database that
+ * crashed may go back a little. So doubt is "not in sync": it always counts, from its lowest position on,
+ * and only an "in sync" from beyond that position takes it back.
+ */
+export function laterSync<S extends SyncState>(kept: S | null, told: S): S {
+  if (kept === null || kept.epoch < told.epoch) return told;
+  if (kept.epoch > told.epoch) return kept;
+  if (told.inSync) return told.position > kept.position ? told : kept;
+  return kept.inSync || told.position < kept.position ? told : kept;
+}
+
+export function epochMoved(
+  { name, epoch, active }: ServiceState,
+  what: string,
+  evidence: Readonly<Record<string, unknown>>,
+) {
+  return storeErrors.make(
+    'epoch-moved',
+    `${what}: ${name} is in epoch ${epoch} with ${active} active`,
+    { service: name, epoch, active, ...evidence },
+  );
+}
+
+function mustBeAmong(regions: readonly string[], region: string, service: string): void {
+  if (regions.includes(region)) return;
+  throw storeErrors.make(
+    'no-such-service-region',
+    `${region} is not one of the regions of ${service}: ${regions.join(', ')}`,
+    { service, regions, region },
+  );
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name));
+}
