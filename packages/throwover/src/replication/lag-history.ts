@@ -84,6 +84,14 @@ export interface LagSummary {
   readonly maxBytes: number;
 }
 
+/** One direction of replication, over thirty days. */
+export interface LagReport {
+  readonly from: string;
+  readonly to: string;
+  readonly heartbeat: LagSummary | null;
+  readonly position: LagSummary | null;
+}
+
 /** `null`: nothing was sampled, which is *unknown* and not zero. */
 export function summarize(
   minutes: readonly LagMinute[],

@@ -1,6 +1,6 @@
 import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
 import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
-import { positionLagMs } from '../replication/lag-history.ts';
+import { type LagReport, positionLagMs, summarize } from '../replication/lag-history.ts';
 import type { LagLog } from './lag-log.ts';
 
 /** Time between two samples, ms: a sighting is what a failover later states its loss from, so it must be young. */
@@ -72,6 +72,20 @@ function sampleStandby(seen: {
       bytes: primary?.standby?.lagBytes ?? null,
     },
   );
+}
+
+/** Thirty days of every direction that was ever sampled. */
+export function lagOf(log: LagLog, service: string, clock: Clock): readonly LagReport[] {
+  return log.directions(service).map((direction) => {
+    const minutes = log.minutes(direction);
+    const nowMs = clock.wallMs();
+    return {
+      from: direction.from,
+      to: direction.to,
+      heartbeat: summarize(minutes, 'heartbeat', nowMs),
+      position: summarize(minutes, 'position', nowMs),
+    };
+  });
 }
 
 async function orNull(side: DatabaseSide): Promise<DatabaseStatus | null> {

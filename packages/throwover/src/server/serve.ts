@@ -16,6 +16,8 @@ import { openSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-store.
 import type { Store } from '../store/store.ts';
 import { type Call, callNames, calls } from '../store/wire.ts';
 import { serverErrors } from './errors.ts';
+import { type LagLog, openLagLog } from './lag-log.ts';
+import { lagOf } from './lag-watch.ts';
 
 /** How long an idle connection of a controller is kept, ms: a step may take minutes, and a new connection costs a round trip. */
 const keepAliveMs = 600_000;
@@ -28,6 +30,8 @@ export interface RunningServer {
   readonly url: string;
   /** The same store, for what runs inside this process; not after `close`. */
   readonly store: Store;
+  /** Where lag is kept, for what samples it; not after `close`. */
+  readonly lag: LagLog;
   /** Takes no new calls, answers those in flight, gives the port and the directory free. */
   close(): Promise<void>;
 }
@@ -47,25 +51,31 @@ export async function startServe(options: {
 }): Promise<RunningServer> {
   const { host, port, dataDir, clock, random = systemRandom } = options;
   const store = openSqliteStore({ dataDir, clock, random });
+  const lag = openLagLog(dataDir);
+  const release = () => {
+    lag.close();
+    store.close();
+  };
   try {
-    const server = createAdaptorServer({ fetch: createApp(store).fetch }) as Server;
+    const server = createAdaptorServer({ fetch: createApp(store, lag, clock).fetch }) as Server;
     server.keepAliveTimeout = keepAliveMs;
     const url = await listen(server, host, port);
     return {
       url,
       store,
+      lag,
       close: async () => {
         await closeServer(server, clock);
-        store.close();
+        release();
       },
     };
   } catch (error) {
-    store.close();
+    release();
     throw error;
   }
 }
 
-function createApp(store: SqliteStore): Hono {
+function createApp(store: SqliteStore, lag: LagLog, clock: Clock): Hono {
   const app = new Hono();
   app.get('/healthz', (c) =>
     store.failure === null
@@ -80,6 +90,10 @@ function createApp(store: SqliteStore): Hono {
       return c.json(answer ?? null);
     });
   }
+  app.get('/v1/lag/:service', (c) => c.json(lagOf(lag, c.req.param('service'), clock)));
+  app.get('/v1/lag/:service/sightings/:region', (c) =>
+    c.json(lag.sightings(c.req.param('service'), c.req.param('region'))),
+  );
   app.notFound((c) =>
     refuse(storeErrors.make('bad-request', `no ${c.req.method} ${c.req.path} here`)),
   );
