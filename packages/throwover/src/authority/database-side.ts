@@ -79,7 +79,7 @@ export interface Attachment {
 
 /** Why a database is closed to the application. */
 export type Closed =
-  /** A run's fence. `reopenAtMs`: by the guard's monotonic clock; `null` never by itself. `position`: `null` until proved. */
+  /** A run's fence. `deadlineMs`: how long until it may open by itself; `null` never. `position`: `null` until proved. */
   | {
       readonly by: 'fence';
       readonly token: number;

@@ -79,9 +79,12 @@ export type DatabaseLook = Pick<
 export interface GuardMemory {
   readonly token: number;
   readonly renounced: number;
-  readonly accepted: { readonly token: number; readonly epoch: number } | null;
+  /** A promotion that was begun; `sequenceAdvance`: it was lossy. Cleared when this side follows another one. */
+  readonly accepted: Accepted | null;
   readonly known: KnownEpoch;
   readonly closed: Closed | null;
+  /** Timeline that it was last seen to follow as a standby; `null` since it is a primary. Out of recovery on a newer one without a command: promoted by hand. */
+  readonly followed: number | null;
   /** A command stopped the database: the guard does not start it again by itself. */
   readonly stopped: boolean;
   readonly attachment: (Attachment & { readonly epoch: number; readonly proved: boolean }) | null;
@@ -89,6 +92,12 @@ export interface GuardMemory {
   readonly promised: number | null;
   /** What the peer has asked this guard to write down about commits that did not wait. */
   readonly peerSync: SyncRecord | null;
+}
+
+export interface Accepted {
+  readonly token: number;
+  readonly epoch: number;
+  readonly sequenceAdvance: number | null;
 }
 
 /** `current` is what is on disk; `change` resolves when the change is. */

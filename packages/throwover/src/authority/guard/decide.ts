@@ -1,0 +1,161 @@
+import { bytesOf, type Position, timelineOf } from '@throwover/client';
+import type { Closed, KnownEpoch } from '../database-side.ts';
+import type { FenceProof, OpeningProof } from '../fence-proof.ts';
+import { expiryOf } from '../timing.ts';
+import type { DatabaseLook, GuardMemory, PeerWord } from './ports.ts';
+
+/** Decisions of a guard as pure functions of what it knows: each answer carries its reason. */
+
+export type Verdict = { readonly ok: true } | { readonly ok: false; readonly why: string };
+
+const yes: Verdict = { ok: true };
+const no = (why: string): Verdict => ({ ok: false, why });
+
+/** Whether a promotion with this proof keeps to one writer (A1), apart from promises. */
+export function proofHolds(facts: {
+  readonly proof: FenceProof;
+  readonly token: number;
+  readonly epoch: number;
+  readonly region: string;
+  readonly strict: boolean;
+  readonly received: Position | null;
+}): { readonly verdict: Verdict; readonly of: 'proof' | 'position' } {
+  const { proof, token, epoch, region, strict, received } = facts;
+  const about = (verdict: Verdict, of: 'proof' | 'position' = 'proof') => ({ verdict, of });
+  switch (proof.kind) {
+    case 'confirmed':
+      if (proof.region === region) return about(no('the proof is of this side'));
+      if (proof.token !== token) {
+        return about(
+          no(`the fence was token ${proof.token}'s, not ${token}'s: it may have opened since`),
+        );
+      }
+      return about(covered(received, proof.position), 'position');
+    case 'expired':
+      if (!strict) return about(no('the end of a lease proves nothing: the writer is not strict'));
+      if (proof.token !== token)
+        return about(no(`the proof is token ${proof.token}'s, not ${token}'s`));
+      if (proof.epoch !== epoch - 1) {
+        return about(no(`the lease was epoch ${proof.epoch}'s, and this promotion opens ${epoch}`));
+      }
+      if (proof.waitedMs < expiryOf(proof.leaseMs, proof.driftBound)) {
+        return about(
+          no(`${proof.waitedMs} ms is less than a lease of ${proof.leaseMs} ms may last`),
+        );
+      }
+      return about(yes);
+    case 'overridden':
+      return about(yes);
+  }
+}
+
+/** A2: everything up to the fence's position is on this side, in the history that the fence was in. */
+function covered(received: Position | null, position: Position): Verdict {
+  if (received === null) return no('what it has received is not known');
+  const complete =
+    timelineOf(received) === timelineOf(position) && bytesOf(received) >= bytesOf(position);
+  return complete ? yes : no(`it has received ${received} and not all up to ${position}`);
+}
+
+/** Whether a fence may be taken back with this proof. */
+export function openingHolds(closed: Closed, proof: OpeningProof, token: number): Verdict {
+  if (closed.by === 'newer-epoch') return no(`${closed.active} is active in epoch ${closed.epoch}`);
+  if (proof.kind === 'overridden') return yes;
+  if (closed.by !== 'fence') return no(`it is closed by ${closed.by}, not by a fence`);
+  if (proof.kind === 'never-asked') {
+    return proof.token === token ? yes : no(`the proof is token ${proof.token}'s, not ${token}'s`);
+  }
+  return proof.token >= closed.token
+    ? yes
+    : no(`${proof.region} renounced token ${proof.token}, and the fence is ${closed.token}'s`);
+}
+
+/** What a guard sees in one round of watching. */
+export interface Watch {
+  readonly region: string;
+  readonly look: DatabaseLook;
+  readonly memory: GuardMemory;
+  /** What the store said in this round; `null`: no answer. */
+  readonly witness: KnownEpoch | null;
+  readonly peer: PeerWord | null;
+}
+
+export type WatchAction =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'start-closed' }
+  | { readonly do: 'adopt'; readonly epoch: number }
+  | { readonly do: 'finish-promotion' }
+  | { readonly do: 'close'; readonly epoch: number; readonly active: string }
+  | { readonly do: 'open'; readonly why: string }
+  | { readonly do: 'remember-followed'; readonly timeline: number };
+
+const nothing: WatchAction = { do: 'nothing' };
+
+/** What the round calls for. `memory.known` has already learnt what store and peer said. */
+export function decideWatch(watch: Watch): WatchAction {
+  const { look, memory } = watch;
+  if (look.role === 'stopped') return memory.stopped ? nothing : { do: 'start-closed' };
+  if (look.role === 'standby') return standbyAction(watch);
+  if (begun(memory)) return { do: 'finish-promotion' };
+  if (promotedByHand(watch)) return { do: 'adopt', epoch: newestEpoch(watch) + 1 };
+  const { known, closed } = memory;
+  if (known.active !== null && known.active !== watch.region && known.epoch > ownEpoch(watch)) {
+    return closed?.by === 'newer-epoch'
+      ? nothing
+      : { do: 'close', epoch: known.epoch, active: known.active };
+  }
+  if (closed?.by !== 'start') return nothing;
+  const why = vouchedFor(watch);
+  return why === null ? nothing : { do: 'open', why };
+}
+
+function standbyAction({ look, memory }: Watch): WatchAction {
+  if (begun(memory)) return { do: 'finish-promotion' };
+  if (look.streaming && memory.closed !== null) return { do: 'open', why: 'it follows' };
+  const { timeline } = look;
+  return timeline !== null && memory.followed !== timeline && look.streaming
+    ? { do: 'remember-followed', timeline }
+    : nothing;
+}
+
+/** A promotion was accepted and has not ended: the run can only go forward, also when nobody carries it on. */
+export function begun({ accepted, known }: Pick<GuardMemory, 'accepted' | 'known'>): boolean {
+  return accepted !== null && accepted.epoch > known.epoch;
+}
+
+/** Out of recovery, on a newer timeline than the one that it followed, and nobody here began that. */
+function promotedByHand({ look, memory }: Watch): boolean {
+  const { followed } = memory;
+  return followed !== null && look.timeline !== null && look.timeline > followed;
+}
+
+/** Newest epoch that this database itself opened; 1 for one that was never promoted. */
+export function ownEpoch({ region, look }: Pick<Watch, 'region' | 'look'>): number {
+  const own = look.promotions.find((promotion) => promotion.region === region);
+  return own?.epoch ?? 1;
+}
+
+function newestEpoch({ look, memory, witness, peer }: Watch): number {
+  return Math.max(
+    1,
+    memory.known.epoch,
+    witness?.epoch ?? 0,
+    peer?.known.epoch ?? 0,
+    ...look.promotions.map(({ epoch }) => epoch),
+  );
+}
+
+/** Who says that this side is the active one, with nobody saying otherwise; `null`: nobody. */
+function vouchedFor(watch: Watch): string | null {
+  const { region, witness, peer, memory, look } = watch;
+  if (peer !== null && (begun(peer) || peer.role === 'primary')) return null;
+  if (memory.known.active !== null && memory.known.active !== region) return null;
+  const recorded = look.promotions[0]?.epoch ?? null;
+  if (witness !== null && witness.active === region) {
+    // The store and the database tell of the same epoch, or the database was never promoted.
+    if (recorded === null || recorded === witness.epoch)
+      return `the store says that ${region} is active`;
+  }
+  const peerFollows = peer?.role === 'standby' && peer.known.epoch <= memory.known.epoch;
+  return peerFollows ? `${peer.region}'s guard says that its side is a standby` : null;
+}

@@ -1,0 +1,228 @@
+/**
+ * The guard beside one database: who may write there, and everything that is done to it for a run.
+ * The rules are told in docs/authority.md; here they are kept. Knows no PostgreSQL: the same guard runs
+ * beside real databases and in the simulation.
+ *
+ *   ports.ts      the database, the memory, the other guard, the store, as a guard asks them
+ *   memory.ts     what is on disk before it acts; tokens
+ *   decide.ts     its decisions, pure
+ *   fencing.ts    fence, unfence, deadline
+ *   promotion.ts  promote, finish what was begun, adopt
+ *   watching.ts   starting, noticing newer epochs, opening
+ *   lease.ts      strict: the right to write, held; promises to the other side
+ *   sync.ts       synchronous: what is written down before a commit does not wait
+ */
+import type { Clock } from '../../kernel/kernel.ts';
+import { laterSync } from '../../store/epochs.ts';
+import type { DatabaseSide, DatabaseStatus, KnownEpoch, Renunciation } from '../database-side.ts';
+import { authorityErrors } from '../errors.ts';
+import type { Timing } from '../timing.ts';
+import { begun, ownEpoch } from './decide.ts';
+import { Fencing } from './fencing.ts';
+import { HeldLease, Promises } from './lease.ts';
+import { Memory, Turns } from './memory.ts';
+import type {
+  DatabaseLook,
+  GuardEvent,
+  GuardedDatabase,
+  Keep,
+  Peer,
+  PeerPromise,
+  PeerWord,
+  SyncRecord,
+  Witness,
+} from './ports.ts';
+import { Promoting } from './promotion.ts';
+import { Synchronous } from './sync.ts';
+import { Watching } from './watching.ts';
+
+export { newGuardMemory } from './memory.ts';
+
+export interface GuardPolicy {
+  readonly writerFence: 'available' | 'strict';
+  readonly durability: 'asynchronous' | 'synchronous';
+  readonly timing: Timing;
+}
+
+export interface GuardOptions {
+  readonly region: string;
+  readonly clock: Clock;
+  readonly database: GuardedDatabase;
+  readonly keep: Keep;
+  /** `null`: not configured; then a fence does not open by itself, and only the store vouches for a start. */
+  readonly peer: Peer | null;
+  readonly witness: Witness | null;
+  readonly policy: GuardPolicy;
+  readonly onEvent: (event: GuardEvent) => void;
+}
+
+/** What the parts of one guard share. */
+export interface Inside extends GuardOptions {
+  readonly memory: Memory;
+  /** Effects on the database, one at a time, in the order of their commands. */
+  readonly effects: Turns;
+}
+
+/** The other guard's side of `Peer`. */
+interface ForPeer {
+  word(known: KnownEpoch): Promise<PeerWord>;
+  renounceForPeer(token: number): Promise<Renunciation>;
+  promise(input: { epoch: number; leaseMs: number }): Promise<PeerPromise>;
+  recordPeerSync(record: SyncRecord): Promise<void>;
+}
+
+export interface Guard extends DatabaseSide, ForPeer {
+  /** Starts the database, closed, when it is down; then commands may come. */
+  start(): Promise<void>;
+  /** One round of watching. Errors of those who do not answer are part of it. */
+  tick(): Promise<void>;
+  /** Watches, and renews the lease of a strict writer, until it is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createGuard(options: GuardOptions): Guard {
+  const inside: Inside = {
+    ...options,
+    memory: new Memory(options.keep, options.region),
+    effects: new Turns(),
+  };
+  const { region, database, memory, effects, policy } = inside;
+  const promises = new Promises(inside);
+  const lease = new HeldLease(inside);
+  const sync = new Synchronous(inside);
+  const fencing = new Fencing(inside);
+  const promoting = new Promoting(inside, promises);
+  const watching = new Watching(inside, { fencing, promoting, sync, lease });
+
+  /** In turn, with the newest token: what changes the database. */
+  const command = <T>(token: number, work: () => Promise<T>): Promise<T> =>
+    effects.take(async () => {
+      await memory.admit(token);
+      return work();
+    });
+
+  const renounced = (token: number) =>
+    memory.change<Renunciation>((now) => {
+      if (now.accepted !== null && begun(now)) {
+        const { epoch, token: by } = now.accepted;
+        return { part: null, answer: { kind: 'accepted', epoch, token: by } };
+      }
+      if (now.known.active === region) {
+        return {
+          part: null,
+          answer: { kind: 'accepted', epoch: now.known.epoch, token: now.token },
+        };
+      }
+      const renounced = Math.max(now.renounced, token);
+      return {
+        part: renounced > now.renounced ? { renounced } : null,
+        answer: { kind: 'renounced', token: renounced },
+      };
+    });
+
+  return {
+    region,
+    start: () => watching.start(),
+    tick: () => watching.tick(),
+    run: async (signal) => {
+      await Promise.all([watching.run(signal), lease.run(signal)]);
+    },
+    status: async () => statusOf(inside, await database.look(), { lease, sync }),
+    admit: (token) => memory.admit(token),
+    checkpoint: (token) => command(token, () => database.checkpoint()),
+    prewarm: async (token) => {
+      // Reads alone, for as long as it takes: it waits for nobody and nobody waits for it.
+      await memory.admit(token);
+      return database.prewarm();
+    },
+    fence: (input) => command(input.token, () => fencing.fence(input)),
+    unfence: (input) => command(input.token, () => fencing.unfence(input)),
+    renounce: async (token) => {
+      await memory.admit(token);
+      return renounced(token);
+    },
+    promote: (input) => command(input.token, () => promoting.promote(input)),
+    stop: (token) =>
+      command(token, async () => {
+        await memory.put({ stopped: true });
+        await database.stop();
+      }),
+    attach: (input) =>
+      command(input.token, async () => {
+        const look = await database.look();
+        if (look.role === 'primary' && ownEpoch({ region, look }) >= input.epoch) {
+          throw authorityErrors.make(
+            'is-active',
+            `${region} opened epoch ${ownEpoch({ region, look })} itself: it follows nobody`,
+            { epoch: input.epoch },
+          );
+        }
+        await memory.learn({ epoch: input.epoch, active: input.upstream });
+        await memory.put({ accepted: null, promised: null, followed: null });
+        const { epoch, upstream, promotion } = input;
+        const attachment = await database.follow({ epoch, upstream, promotion });
+        await memory.put({
+          stopped: false,
+          closed: null,
+          followed: promotion.timeline,
+          attachment: { ...attachment, epoch, proved: true },
+        });
+        // For reads; a standby takes no writes.
+        await database.open();
+        return attachment;
+      }),
+    word: async (known) => {
+      await memory.learn(known);
+      const role = await database.look().then(
+        (look) => look.role,
+        () => 'unreachable' as const,
+      );
+      const { known: newest, accepted } = memory.current;
+      return { region, role, known: newest, accepted };
+    },
+    renounceForPeer: renounced,
+    promise: (input) => promises.give(input),
+    recordPeerSync: (record) =>
+      memory.change((now) => {
+        if (policy.durability !== 'synchronous' || now.known.epoch > record.epoch) {
+          throw authorityErrors.make(
+            'must-stay-closed',
+            `${region}'s guard knows epoch ${now.known.epoch}: it writes nothing down for epoch ${record.epoch}`,
+            { known: now.known },
+          );
+        }
+        return { part: { peerSync: laterSync(now.peerSync, record) }, answer: undefined };
+      }),
+  };
+}
+
+function statusOf(
+  { region, memory, policy }: Inside,
+  look: DatabaseLook,
+  parts: { lease: HeldLease; sync: Synchronous },
+): DatabaseStatus {
+  const { token, renounced, accepted, known, closed, attachment, peerSync } = memory.current;
+  const { timeline: _timeline, promotions, synchronous: _synchronous, ...seen } = look;
+  const strict = policy.writerFence === 'strict';
+  const synchronous = policy.durability === 'synchronous';
+  return {
+    ...seen,
+    region,
+    closed,
+    promotion: promotions[0] ?? null,
+    attachment:
+      attachment?.proved === true
+        ? { way: attachment.way, bytesCopied: attachment.bytesCopied }
+        : null,
+    token,
+    renounced,
+    accepted: accepted === null ? null : { token: accepted.token, epoch: accepted.epoch },
+    known,
+    leaseLeftMs: strict && look.role === 'primary' ? parts.lease.leftMs() : null,
+    inSync: !synchronous
+      ? null
+      : look.role === 'primary'
+        ? parts.sync.inSync
+        : (peerSync?.inSync ?? null),
+  };
+}

@@ -1,0 +1,129 @@
+import type { Promotion } from '../database-side.ts';
+import { authorityErrors } from '../errors.ts';
+import type { FenceProof } from '../fence-proof.ts';
+import { proofHolds } from './decide.ts';
+import type { Inside } from './guard.ts';
+import type { Promises } from './lease.ts';
+import type { Accepted, DatabaseLook } from './ports.ts';
+
+export interface PromoteCommand {
+  readonly token: number;
+  readonly epoch: number;
+  readonly proof: FenceProof;
+  readonly lossy: { readonly sequenceAdvance: number } | null;
+}
+
+/** Makes this side the writer: with a proof, once, and to the end when it was begun. */
+export class Promoting {
+  readonly #inside: Inside;
+  readonly #promises: Promises;
+
+  constructor(inside: Inside, promises: Promises) {
+    this.#inside = inside;
+    this.#promises = promises;
+  }
+
+  /** Runs in its turn. Repeated, it answers the same promotion. */
+  async promote(command: PromoteCommand): Promise<Promotion> {
+    const { region, database, memory } = this.#inside;
+    const look = await database.look();
+    const same = look.promotions.find(({ epoch }) => epoch === command.epoch);
+    if (same?.region === region && look.role === 'primary') {
+      return this.#finish({ ...acceptedOf(command), ...memory.current.accepted }, same);
+    }
+    if (memory.current.accepted?.epoch !== command.epoch) await this.#accept(command, look);
+    return this.finish();
+  }
+
+  /** Carries an accepted promotion to its end, whoever asked for it and whether or not they still live. */
+  async finish(): Promise<Promotion> {
+    const { region, database, memory } = this.#inside;
+    const { accepted } = memory.current;
+    if (accepted === null) throw new Error('no promotion was accepted');
+    const look = await database.look();
+    const same = look.promotions.find(({ epoch }) => epoch === accepted.epoch);
+    return this.#finish(accepted, same?.region === region && look.role === 'primary' ? same : null);
+  }
+
+  /** A person promoted this side by hand: it stays open, and says so in a new epoch. */
+  async adopt(epoch: number): Promise<Promotion> {
+    const { region, database, memory, onEvent } = this.#inside;
+    const switched = await database.promote();
+    const promotion = { epoch, region, ...switched };
+    await database.recordPromotion(promotion);
+    await memory.put({ known: { epoch, active: region }, closed: null, followed: null });
+    await database.open();
+    onEvent({ type: 'adopted', epoch, timeline: promotion.timeline });
+    return promotion;
+  }
+
+  /** On disk before anything is promoted: from then on the other side may not open again. */
+  async #accept(command: PromoteCommand, look: DatabaseLook): Promise<void> {
+    const { region, memory, policy } = this.#inside;
+    const { token, epoch, proof } = command;
+    memory.mustNotBeRenounced(memory.current, token);
+    if (look.role !== 'standby') {
+      throw this.#refused(`it is ${look.role}, not a standby`, { role: look.role });
+    }
+    const newest = look.promotions[0];
+    if (newest !== undefined && newest.epoch >= epoch) {
+      throw this.#refused(`it knows of epoch ${newest.epoch} in ${newest.region} already`, {
+        newest,
+      });
+    }
+    const strict = policy.writerFence === 'strict';
+    const { received } = look;
+    const { verdict, of } = proofHolds({ proof, token, epoch, region, strict, received });
+    if (!verdict.ok) {
+      throw of === 'position'
+        ? this.#refused(verdict.why, { received, proof })
+        : authorityErrors.make('proof-not-accepted', `${region} is not promoted: ${verdict.why}`, {
+            proof,
+          });
+    }
+    if (proof.kind === 'expired') await this.#promises.ended(token);
+    await memory.change((now) => {
+      memory.mustAdmit(now, token);
+      memory.mustNotBeRenounced(now, token);
+      if (proof.kind === 'expired') this.#promises.mustHaveEnded();
+      if (now.known.epoch >= epoch && now.known.active !== region) {
+        throw this.#refused(`${now.known.active} is active in epoch ${now.known.epoch}`, {
+          known: now.known,
+        });
+      }
+      const accepted = acceptedOf(command);
+      const closed =
+        accepted.sequenceAdvance === null ? now.closed : ({ by: 'promotion', token } as const);
+      return { part: { accepted, closed }, answer: undefined };
+    });
+  }
+
+  async #finish(accepted: Accepted, recorded: Promotion | null): Promise<Promotion> {
+    const { region, database, memory, policy } = this.#inside;
+    const { epoch, sequenceAdvance } = accepted;
+    if (recorded === null) {
+      // Before it can write: what is open now is open the moment that it is promoted.
+      if (sequenceAdvance !== null) await database.close({ openTransactionsMs: 0 });
+      if (policy.durability === 'synchronous') await database.setSynchronous(true);
+      const switched = await database.promote();
+      if (sequenceAdvance !== null) await database.advanceSequences(sequenceAdvance);
+      recorded = { epoch, region, ...switched };
+      await database.recordPromotion(recorded);
+    }
+    if (memory.current.closed !== null || memory.current.known.epoch < epoch) {
+      const wasClosed = memory.current.closed !== null;
+      await memory.put({ known: { epoch, active: region }, closed: null, followed: null });
+      if (wasClosed) await database.open();
+    }
+    return recorded;
+  }
+
+  #refused(why: string, evidence: Readonly<Record<string, unknown>>) {
+    const { region } = this.#inside;
+    return authorityErrors.make('promotion-refused', `${region} is not promoted: ${why}`, evidence);
+  }
+}
+
+function acceptedOf({ token, epoch, lossy }: PromoteCommand): Accepted {
+  return { token, epoch, sequenceAdvance: lossy?.sequenceAdvance ?? null };
+}

@@ -1,0 +1,100 @@
+import { bytesOf, type Position } from '@throwover/client';
+import { isThrowoverError } from '../../kernel/kernel.ts';
+import type { Inside } from './guard.ts';
+import type { DatabaseLook, Peer, SyncRecord, Witness } from './ports.ts';
+
+/**
+ * Synchronous durability: commits wait for the standby. Before it is given up on, the store or the
+ * other guard has written down since when; with neither, commits wait on.
+ */
+export class Synchronous {
+  readonly #inside: Inside;
+  /** What was written down last by this process. */
+  #recorded: boolean | null = null;
+  /** Commits wait since this position; the standby must have it before they count as in sync. */
+  #since: Position | null = null;
+  #silentSinceMs: number | null = null;
+
+  constructor(inside: Inside) {
+    this.#inside = inside;
+  }
+
+  get inSync(): boolean {
+    return this.#recorded === true;
+  }
+
+  /** This side is not the writer: what it knew of its own time as one counts no more. */
+  forget(): void {
+    this.#recorded = null;
+    this.#since = null;
+    this.#silentSinceMs = null;
+  }
+
+  /** One round on the writer. */
+  async watch(look: DatabaseLook): Promise<void> {
+    const { clock, policy } = this.#inside;
+    if (policy.durability !== 'synchronous') return;
+    const streams = look.standby?.state === 'streaming';
+    if (streams) {
+      this.#silentSinceMs = null;
+      if (!look.synchronous) await this.#demand();
+      else await this.#confirm(look);
+      return;
+    }
+    this.#silentSinceMs ??= clock.monotonicMs();
+    const silentMs = clock.monotonicMs() - this.#silentSinceMs;
+    if (silentMs < policy.timing.syncPatienceMs || this.#recorded === false) return;
+    await this.#giveUp(look);
+  }
+
+  async #demand(): Promise<void> {
+    const { database } = this.#inside;
+    await database.setSynchronous(true);
+    // Read after it is in force: whatever was acknowledged without the standby stands before it.
+    this.#since = (await database.look()).position;
+  }
+
+  async #confirm(look: DatabaseLook): Promise<void> {
+    if (this.#recorded === true || look.position === null || look.standby === null) return;
+    this.#since ??= look.position;
+    const has = bytesOf(look.position) - BigInt(Math.ceil(look.standby.lagBytes));
+    if (has < bytesOf(this.#since)) return;
+    const { witness, peer, onEvent } = this.#inside;
+    const record = this.#record({ inSync: true, position: look.position });
+    // Everybody who may have written down the contrary hears of it; one who does not is told again.
+    const heard = await Promise.all([witness, peer].map((place) => written(place, record)));
+    if (heard.includes(false)) return;
+    this.#recorded = true;
+    onEvent({ type: 'in-sync' });
+  }
+
+  /** Written down first, then in force: a commit that does not wait is never acknowledged before. */
+  async #giveUp(look: DatabaseLook): Promise<void> {
+    const { database, onEvent } = this.#inside;
+    if (look.position === null) return;
+    const record = this.#record({ inSync: false, position: look.position });
+    const { witness, peer } = this.#inside;
+    if ((await written(witness, record)) !== true && (await written(peer, record)) !== true) return;
+    this.#recorded = false;
+    this.#since = null;
+    await database.setSynchronous(false);
+    onEvent({ type: 'not-in-sync', record });
+  }
+
+  #record(what: Pick<SyncRecord, 'inSync' | 'position'>): SyncRecord {
+    const { memory, clock } = this.#inside;
+    return { epoch: memory.current.known.epoch, wallMs: clock.wallMs(), ...what };
+  }
+}
+
+/** `null`: there is nobody to ask. */
+async function written(place: Peer | Witness | null, record: SyncRecord): Promise<boolean | null> {
+  if (place === null) return null;
+  try {
+    await place.recordSync(record);
+    return true;
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
+    return false;
+  }
+}
