@@ -1,4 +1,6 @@
+import type { Halt } from '../store/store.ts';
 import { type Controller, Interrupted, listen } from './controller.ts';
+import { runbookErrors } from './errors.ts';
 import type { RunEventBody } from './events.ts';
 import { Journal } from './journal.ts';
 import { keepLease } from './lease.ts';
@@ -14,17 +16,23 @@ export interface Assembled {
 }
 
 export function assemble(options: ExecuteOptions, opening: Opening): Assembled {
-  const { store, clock, steps, onEvent } = options;
-  const { lease, grantedMs, run, records } = opening;
+  const { store, clock, steps, earlierSteps = [], onEvent } = options;
+  const { lease, grantedMs, run, records, planned } = opening;
   const ended = new AbortController();
   const closed = new AbortController();
-  const stop = options.signal ?? new AbortController().signal;
+  const stop = new AbortController();
+  let halted: Halt | null = null;
 
-  const progress = new Progress(steps);
+  // The journal so far was written under the plan that was in force until now.
+  const progress = new Progress([...planned, ...steps]);
   for (const record of records) progress.note(record);
 
   const lose = (cause: unknown) => ended.abort(new Interrupted('lost', cause));
-  const held = keepLease({ store, clock, lease, grantedMs, onLost: lose });
+  const halt = (thrown: Halt) => {
+    halted ??= thrown;
+    stop.abort(runHalted(run.runId, thrown));
+  };
+  const held = keepLease({ store, clock, lease, grantedMs, onLost: lose, onHalted: halt });
   const journal = new Journal({
     store,
     clock,
@@ -35,11 +43,12 @@ export function assemble(options: ExecuteOptions, opening: Opening): Assembled {
     onFailure: lose,
   });
   const emit = (event: RunEventBody) => {
+    // Who watches (a closed terminal, a broken pipe, a notifier without an answer) must not stop a run
+    // between fence and promotion: what it throws or rejects is not heard, what it does not end not awaited.
     try {
-      onEvent?.({ wallMs: clock.wallMs(), ...event });
-    } catch {
-      // Who watches (a closed terminal, a broken pipe) must not stop a run between fence and promotion.
-    }
+      const watched: unknown = onEvent?.({ wallMs: clock.wallMs(), ...event });
+      Promise.resolve(watched).catch(() => {});
+    } catch {}
   };
   const mustHold = () => {
     if (ended.signal.aborted) throw ended.signal.reason;
@@ -50,13 +59,18 @@ export function assemble(options: ExecuteOptions, opening: Opening): Assembled {
     }
   };
   const heedOperator = () => {
-    const onStop = () =>
-      emit({ type: 'run-stopping', mode: progress.pastNoReturn ? 'finish' : 'undo' });
+    const onStop = () => {
+      const mode = progress.pastNoReturn ? 'finish' : 'undo';
+      emit({ type: 'run-stopping', mode, ...(halted === null ? {} : { halted }) });
+    };
     const onLeave = () => {
       emit({ type: 'run-stopping', mode: 'leave' });
       ended.abort(new Interrupted('leave'));
     };
-    listen(stop, onStop, closed.signal);
+    if (opening.halted !== null) halt(opening.halted);
+    const onSignal = () => stop.abort(stopRequested(run.runId));
+    listen(stop.signal, onStop, closed.signal);
+    if (options.signal) listen(options.signal, onSignal, closed.signal);
     if (options.leaveSignal) listen(options.leaveSignal, onLeave, closed.signal);
   };
   const close = () => {
@@ -69,10 +83,21 @@ export function assemble(options: ExecuteOptions, opening: Opening): Assembled {
     clock,
     journal,
     progress,
+    expected: options.expected ?? new Map(),
     ended: ended.signal,
-    stop,
+    stop: stop.signal,
+    stepNamed: (name: string) => [...steps, ...earlierSteps].find((step) => step.name === name),
     mustHold,
     emit,
   };
   return { controller, heedOperator, close };
+}
+
+export function stopRequested(runId: string) {
+  return runbookErrors.make('stop-requested', `run ${runId}: stopped by the operator`, { runId });
+}
+
+function runHalted(runId: string, halt: Halt) {
+  const message = `run ${runId}: automation was halted by ${halt.by}: ${halt.reason}`;
+  return runbookErrors.make('run-halted', message, { runId, ...halt });
 }

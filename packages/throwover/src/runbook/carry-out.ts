@@ -4,6 +4,7 @@ import { type Controller, contextOf, Interrupted, openWindow, timeIsOver } from 
 import { runbookErrors } from './errors.ts';
 import { JournalFailure } from './journal.ts';
 import { look } from './observe.ts';
+import { type Pace, watchPace } from './pace.ts';
 import { maxRepeats, pauseBeforeRepeatMs } from './repeats.ts';
 import type { Observation, Step, StepContext } from './step.ts';
 
@@ -27,20 +28,31 @@ type Known = Exclude<Observation, { state: 'unknown' }>;
  *
  * The first look runs while the record of the step before is on its way to the store; an act never
  * does. The outcome's record is on its way when this resolves.
+ * `abandon`: ends it early, as the operator's stop does, because a step beside it failed.
  * Throws `Interrupted` (lost, leave) or `JournalFailure`: then nothing more may be done.
  */
-export async function carryOut(controller: Controller, step: Step): Promise<StepEnd> {
+export async function carryOut(
+  controller: Controller,
+  step: Step,
+  abandon: AbortSignal,
+): Promise<StepEnd> {
   const { clock, journal, progress, emit } = controller;
   const startedMs = clock.monotonicMs();
-  const window = openWindow(controller, { timeoutMs: step.timeoutMs, stoppable: true });
-  const attempt = new Attempt(controller, step, window.signal);
+  const { timeoutMs } = step;
+  const window = openWindow(controller, { timeoutMs, stoppable: true, abandon });
+  const pace = watchPace(controller, step, { undoing: false });
+  const attempt = new Attempt(controller, step, window.signal, pace);
+  const tellNoReturn = pastNoReturnTeller(controller, step);
   try {
     let seen = await attempt.untilKnown();
     if (seen.state === 'pending') {
       const { evidence: observed } = seen;
+      // A stop that came with this look: after the intent it would be too late for a step of no return.
+      window.signal.throwIfAborted();
       // An intent of an earlier controller still holds; this step is then the first of this controller.
       if (!progress.hasIntent(step.name)) {
         await journal.append({ type: 'intent', step: step.name, observed });
+        tellNoReturn();
       }
       seen = await attempt.converge();
     }
@@ -54,6 +66,7 @@ export async function carryOut(controller: Controller, step: Step): Promise<Step
       kind: step.waits,
     } as const;
     void journal.append({ type: 'outcome', ...outcome }).catch(() => {});
+    tellNoReturn();
     emit({ type: 'step-done', ...outcome });
     return { kind: 'done' };
   } catch (error) {
@@ -65,18 +78,27 @@ export async function carryOut(controller: Controller, step: Step): Promise<Step
     }
     const settled = await attempt.settled();
     const failure = attempt.failureOf(error);
-    const durationMs = clock.monotonicMs() - startedMs;
-    await journal.append({
-      type: 'step-failed',
+    const failed = {
       step: step.name,
-      error: failure.toJSON(),
-      durationMs,
-    });
-    emit({ type: 'step-failed', step: step.name, error: failure, durationMs });
+      durationMs: clock.monotonicMs() - startedMs,
+      ...(attempt.turnsBack(failure) ? { turnedBack: true as const } : {}),
+    };
+    await journal.append({ type: 'step-failed', error: failure.toJSON(), ...failed });
+    emit({ type: 'step-failed', error: failure, ...failed });
     return { kind: 'failed', error: failure, settled };
   } finally {
+    pace.close();
     window.close();
   }
+}
+
+/** Says so, once, when this step takes the run past its point of no return. */
+function pastNoReturnTeller({ progress, emit }: Controller, { name, noReturn }: Step): () => void {
+  let told = !noReturn || progress.pastNoReturn;
+  return () => {
+    if (!told) emit({ type: 'past-no-return', step: name });
+    told = true;
+  };
 }
 
 /** The looks and acts of one step within its window. */
@@ -85,20 +107,23 @@ class Attempt {
   readonly #step: Step;
   readonly #signal: AbortSignal;
   readonly #context: StepContext;
+  readonly #pace: Pace;
   #last: Observation | null = null;
   #working: Promise<void> | null = null;
 
-  constructor(controller: Controller, step: Step, signal: AbortSignal) {
+  constructor(controller: Controller, step: Step, signal: AbortSignal, pace: Pace) {
     this.#controller = controller;
     this.#step = step;
     this.#signal = signal;
     this.#context = contextOf(controller, step, signal);
+    this.#pace = pace;
   }
 
   /** Acts, and looks until the desired state holds or is refused; an act that failed is repeated only when a look says that it is still needed. */
   async converge(): Promise<Known> {
     for (let repeats = 0; ; repeats++) {
       const failure = await this.#act();
+      if (failure !== null && this.turnsBack(failure)) throw failure;
       const seen = await this.#lookUntil(
         ({ state }) => state !== 'unknown' && (state !== 'pending' || failure !== null),
       );
@@ -129,6 +154,13 @@ class Attempt {
     } finally {
       done.abort();
     }
+  }
+
+  /** The step is one of no return, was asked for, and this error says that it will never happen. */
+  turnsBack(failure: ThrowoverError): boolean {
+    const { name, noReturn, turnsBack } = this.#step;
+    if (!noReturn || turnsBack === undefined) return false;
+    return this.#controller.progress.hasIntent(name) && turnsBack(failure);
   }
 
   failureOf(error: unknown): ThrowoverError {
@@ -180,6 +212,7 @@ class Attempt {
   }
 
   #report(seen: Observation): void {
+    if (seen.state === 'pending') this.#pace.saw(seen.evidence);
     const changed = this.#last?.state !== seen.state;
     this.#last = seen;
     if (!changed) return;

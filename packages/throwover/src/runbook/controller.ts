@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/kernel.ts';
 import type { RunEventBody } from './events.ts';
+import type { Expected } from './history.ts';
 import type { Journal } from './journal.ts';
 import type { Progress } from './progress.ts';
 import type { RunIdentity, Step, StepContext } from './step.ts';
@@ -11,10 +12,13 @@ export interface Controller {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly progress: Progress;
+  readonly expected: ReadonlyMap<string, Expected>;
   /** Aborted, with an `Interrupted`, when nothing may be done any more: the run is lost, or left by the operator. */
   readonly ended: AbortSignal;
-  /** Aborted when the operator asks to stop; counts before the point of no return. */
+  /** Aborted, with the error that says why, when the operator or the kill switch asks to stop; counts before the point of no return. */
   readonly stop: AbortSignal;
+  /** Of the plan in force, or of one that it replaced. */
+  stepNamed(name: string): Step | undefined;
   /** Throws an `Interrupted` when this controller may no longer act. */
   mustHold(): void;
   emit(event: RunEventBody): void;
@@ -22,7 +26,8 @@ export interface Controller {
 
 /**
  * Why a step ended early, without being at fault.
- * stop: the operator's first request. leave: the second. lost: another controller has the run, or the
+ * stop: the operator's first request, the kill switch, or a step of the same group that failed. leave:
+ * the operator's second request. lost: another controller has the run, or the
  * journal cannot be written; `cause` says which.
  */
 export class Interrupted extends Error {
@@ -46,7 +51,7 @@ export interface Window {
 
 export function openWindow(
   controller: Controller,
-  options: { timeoutMs: number; stoppable: boolean },
+  options: { timeoutMs: number; stoppable: boolean; abandon?: AbortSignal },
 ): Window {
   const { clock, ended, stop, progress } = controller;
   const abort = new AbortController();
@@ -57,6 +62,7 @@ export function openWindow(
   };
   listen(ended, onEnded, closed.signal);
   listen(stop, onStop, closed.signal);
+  if (options.abandon) listen(options.abandon, onStop, closed.signal);
   clock.sleep(options.timeoutMs, closed.signal).then(
     () => abort.abort(timeIsOver),
     () => {},
@@ -70,7 +76,7 @@ export function listen(signal: AbortSignal, then: () => void, until: AbortSignal
 }
 
 export function contextOf(controller: Controller, step: Step, signal: AbortSignal): StepContext {
-  const { run, clock, progress, emit } = controller;
+  const { run, clock, progress, mustHold, emit } = controller;
   return {
     run,
     clock,
@@ -79,6 +85,10 @@ export function contextOf(controller: Controller, step: Step, signal: AbortSigna
     // Asked anew each time: the intent is journaled after the first look.
     get before() {
       return progress.before(step.name);
+    },
+    never: (name) => {
+      mustHold();
+      return progress.never(name);
     },
     progress: (note) => emit({ type: 'step-progress', step: step.name, note }),
   };

@@ -27,7 +27,8 @@ export const runbookErrors = defineErrors({
   'steps-differ': {
     disposition: 'page',
     notLost: 'Nothing was changed by this controller; the run stays open.',
-    remedy: 'Resume with the throwover version and the throwover.yaml that the run began with.',
+    remedy:
+      'Resume with the throwover version and the throwover.yaml that the run’s plan was made with.',
   },
   'step-timed-out': {
     disposition: 'page',
@@ -51,6 +52,51 @@ export const runbookErrors = defineErrors({
     disposition: 'stop',
     notLost: 'What the run had changed was taken back.',
     remedy: 'Plan again when it suits.',
+  },
+  'run-halted': {
+    disposition: 'stop',
+    notLost: 'What the run had changed was taken back.',
+    remedy:
+      'Automation was halted by the person and for the reason named above. `throwover halt --off` when that has passed; then plan again.',
+  },
+  'run-aborted': {
+    disposition: 'stop',
+    notLost: 'What the run had changed was taken back.',
+    remedy: 'Plan again when it suits.',
+  },
+  'no-way-back': {
+    disposition: 'stop',
+    notLost: 'The new region’s promotion stands; the run is open and goes forward only.',
+    remedy:
+      '`throwover resume RUN` if nobody carries it on. To go back: a run of its own, planned when this one has ended.',
+  },
+  'turn-back-unknown': {
+    disposition: 'page',
+    notLost:
+      'Nothing was undone, and nothing goes forward: nobody knows whether the promotion that was asked for has happened.',
+    remedy:
+      'Bring the guard of the new region within reach, then `throwover abort RUN` again: its word decides.',
+  },
+  'turned-back': {
+    disposition: 'stop',
+    notLost: 'The step did not happen, and cannot any more with what was asked for before.',
+    remedy: 'Nothing: this record says why the run could be undone or replanned.',
+  },
+  'replan-differs': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed; the run goes on as it was.',
+    remedy: 'Plan for the regions of the run that is open, or end that run first.',
+  },
+  'claim-timed-out': {
+    disposition: 'retry',
+    notLost: 'Nothing was done by this controller; the run stays open.',
+    remedy:
+      'See with `throwover check` which part does not answer, then `throwover resume RUN` again.',
+  },
+  'second-is-first': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy: 'Have another person read the plan, and give that person’s name.',
   },
   'never-mandated': {
     disposition: 'stop',

@@ -1,4 +1,5 @@
 import type { DurationKind, Evidence, ThrowoverError } from '../kernel/kernel.ts';
+import type { Halt } from '../store/store.ts';
 import type { Observation, RunIdentity } from './step.ts';
 
 /**
@@ -16,8 +17,24 @@ export type RunEventBody =
       /** Steps whose outcome an earlier controller journaled. */
       readonly alreadyDone: readonly string[];
     }
-  /** The operator asked to stop. undo: before the point of no return. finish: after it, the run goes on to its end. leave: it stays open. */
-  | { readonly type: 'run-stopping'; readonly mode: 'undo' | 'finish' | 'leave' }
+  /** After a takeover: which parts know this controller's token now, and which did not answer. */
+  | { readonly type: 'run-claimed'; readonly evidence: Evidence }
+  | { readonly type: 'abort-requested'; readonly by: string; readonly reason: string }
+  /** From here on the run is another kind, as `by` approved. */
+  | {
+      readonly type: 'replanned';
+      readonly kind: string;
+      readonly by: string;
+      readonly digest: string;
+    }
+  /** From here on the run only goes forward; sent before the act of `step`. */
+  | { readonly type: 'past-no-return'; readonly step: string }
+  /** The operator asked to stop, or the kill switch was thrown (`halted`). undo: before the point of no return. finish: after it, the run goes on to its end. leave: it stays open. */
+  | {
+      readonly type: 'run-stopping';
+      readonly mode: 'undo' | 'finish' | 'leave';
+      readonly halted?: Halt;
+    }
   | {
       readonly type: 'step-started';
       readonly step: string;
@@ -34,6 +51,26 @@ export type RunEventBody =
       readonly state: Observation['state'];
       readonly evidence: Evidence;
     }
+  /** Slower than three in four of its earlier runs; nothing is wrong yet. */
+  | {
+      readonly type: 'step-slow';
+      readonly step: string;
+      readonly elapsedMs: number;
+      readonly p75Ms: number;
+      /** Earlier runs behind that figure. */
+      readonly count: number;
+    }
+  /** Somebody should look. late: it has lasted `boundMs`. no-progress: nothing that it observes changed for so long. */
+  | {
+      readonly type: 'step-stuck';
+      readonly step: string;
+      readonly why: 'late' | 'no-progress';
+      readonly elapsedMs: number;
+      readonly boundMs: number;
+      /** Since what it observes last changed. */
+      readonly unchangedMs: number;
+      readonly undoing: boolean;
+    }
   | { readonly type: 'step-progress'; readonly step: string; readonly note: string }
   | {
       readonly type: 'step-done';
@@ -48,8 +85,10 @@ export type RunEventBody =
       readonly step: string;
       readonly error: ThrowoverError;
       readonly durationMs: number;
+      /** A step of no return that certainly did not happen: the run goes back. */
+      readonly turnedBack?: true;
     }
-  /** Interrupted by the operator or by the loss of the run; no outcome is known. */
+  /** Interrupted by the operator, by the loss of the run, or because a step beside it failed; no outcome is known. */
   | { readonly type: 'step-interrupted'; readonly step: string }
   | { readonly type: 'undo-started'; readonly step: string; readonly title: string }
   | {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Disposition, defineErrors } from '../kernel/kernel.ts';
+import { runLeaseMs } from './lease.ts';
 import { maxRepeats } from './repeats.ts';
 import {
   type Bench,
@@ -84,9 +85,13 @@ describe('a run that goes well', () => {
     const broken = () => {
       throw new Error('EPIPE');
     };
-    expect(await bench.begin([step('hold')], { onEvent: broken })).toMatchObject({
-      status: 'succeeded',
-    });
+    const rejects = async () => broken();
+    const hangs = () => new Promise<void>(() => {});
+    for (const [index, onEvent] of [broken, rejects, hangs].entries()) {
+      expect(await bench.begin([step(`hold-${index}`)], { onEvent })).toMatchObject({
+        status: 'succeeded',
+      });
+    }
     await bench.begin([slow]);
     expect(typesOf()).toEqual([
       'run-started',
@@ -392,10 +397,79 @@ describe('the operator', () => {
     expect(await bench.resume(steps)).toMatchObject({ status: 'succeeded' });
   });
 
+  test('stops in the very moment of the look before the point of no return: its intent is not written, or it goes on', async () => {
+    const ends = new Set<string>();
+    for (let turns = 0; turns < 30; turns++) {
+      bench = await createBench();
+      const stop = new AbortController();
+      const stopLater = async () => {
+        for (let turn = 0; turn < turns; turn++) await null;
+        stop.abort();
+      };
+      const observe: Step['observe'] = async () => {
+        if (bench.world.on.has('promote')) return { state: 'done', evidence: {} };
+        void stopLater();
+        return { state: 'pending', evidence: {} };
+      };
+      const steps = [step('a'), step('promote', { noReturn: true, observe })];
+      const { status } = await bench.begin(steps, { signal: stop.signal });
+      const asked = (await bench.story()).includes('intent promote');
+      expect(status, `after ${turns} turns`).toBe(asked ? 'succeeded' : 'undone');
+      ends.add(status);
+    }
+    expect(ends).toEqual(new Set(['undone', 'succeeded']));
+  });
+
   test('stops before the first step: nothing is begun', async () => {
     const result = await bench.begin([step('a')], { signal: AbortSignal.abort() });
     expect(result).toMatchObject({ status: 'undone' });
     expect(await bench.story()).toEqual(['mandate', 'ended']);
     expect(bench.world.log).toEqual([]);
+  });
+
+  test('throws the kill switch: the run stops as if asked to, within a third of a lease, and says who', async () => {
+    const halt = { by: 'carol', reason: 'a bad release', wallMs: 1 };
+    const steps = [step('a'), waiting('lag'), step('promote', { noReturn: true })];
+    const run = bench.starting(steps);
+    await eventually(started('lag'));
+    await bench.store.setHalt(halt);
+    expect(await bench.clock.until(run)).toMatchObject({
+      status: 'undone',
+      error: { code: 'run-halted', message: expect.stringContaining('carol: a bad release') },
+    });
+    expect(bench.clock.monotonicMs()).toBeLessThanOrEqual(runLeaseMs / 3);
+    expect(bench.world.log).toEqual(['a', '-lag', '-a']);
+    expect(bench.events).toContainEqual(
+      expect.objectContaining({ type: 'run-stopping', mode: 'undo', halted: halt }),
+    );
+  });
+
+  test('throws it past the point of no return: the run goes on to its end', async () => {
+    const steps = [step('promote', { noReturn: true }), waiting('settle')];
+    const run = bench.starting(steps);
+    await eventually(started('settle'));
+    await bench.store.setHalt({ by: 'carol', reason: 'a bad release', wallMs: 1 });
+    await bench.clock.advance(60_000);
+    bench.world.on.add('settle');
+    expect(await bench.clock.until(run)).toMatchObject({ status: 'succeeded' });
+    expect(bench.events).toContainEqual(
+      expect.objectContaining({ type: 'run-stopping', mode: 'finish' }),
+    );
+  });
+
+  test('resumes a run while automation is halted: it is taken back before it does anything more', async () => {
+    const leave = new AbortController();
+    const steps = [step('a'), waiting('lag'), step('promote', { noReturn: true })];
+    const run = bench.starting(steps, { leaveSignal: leave.signal });
+    await eventually(started('lag'));
+    leave.abort();
+    await run;
+    await bench.store.setHalt({ by: 'carol', reason: 'a bad release', wallMs: 1 });
+    bench.world.on.add('lag');
+    expect(await bench.resume(steps)).toMatchObject({
+      status: 'undone',
+      error: { code: 'run-halted' },
+    });
+    expect(bench.world.log).toEqual(['a', '-lag', '-a']);
   });
 });

@@ -1,5 +1,5 @@
 import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
-import type { RunLease, Store } from '../store/store.ts';
+import type { Halt, RunLease, Store } from '../store/store.ts';
 import { abortable } from './abortable.ts';
 import { runbookErrors } from './errors.ts';
 
@@ -23,7 +23,8 @@ export interface HeldLease {
 
 /**
  * Renews the run's lease in the background until it is released. `onLost` is called once, when another
- * controller has the run or the lease ran out unheard.
+ * controller has the run or the lease ran out unheard. `onHalted` whenever a renewal says that the
+ * kill switch is thrown: so at most a third of a lease after it was.
  *
  * Counted from before each renewal was sent, on this process's monotonic clock, so it never ends later
  * here than at the store.
@@ -35,8 +36,9 @@ export function keepLease(options: {
   /** `monotonicMs` from before the call that granted it. */
   grantedMs: number;
   onLost: (error: unknown) => void;
+  onHalted: (halt: Halt) => void;
 }): HeldLease {
-  const { store, clock, lease, onLost } = options;
+  const { store, clock, lease, onLost, onHalted } = options;
   const { runId, leaseMs } = lease;
   const released = new AbortController();
   let endsMs = options.grantedMs + leaseMs;
@@ -55,16 +57,17 @@ export function keepLease(options: {
     const tooLate = new AbortController();
     const timer = clock.sleep(Math.max(0, endsMs - sentMs), tooLate.signal);
     try {
-      await abortable(
+      const { halted } = await abortable(
         Promise.race([
           store.renewRun(lease),
-          timer.then(() => {
+          timer.then((): never => {
             throw expired();
           }),
         ]),
         released.signal,
       );
       endsMs = sentMs + leaseMs;
+      if (halted !== null) onHalted(halted);
     } catch (error) {
       if (!isThrowoverError(error) || definite.has(error.code)) throw error;
       lastError = error;

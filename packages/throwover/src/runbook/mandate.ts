@@ -9,12 +9,20 @@ class ApprovedMandate {
   readonly by: string;
   readonly digest: string;
   readonly overrides: readonly string[];
+  /** A second person who approved the same digest; null when nobody did. */
+  readonly second: string | null;
   readonly #approved = true;
 
-  constructor(by: string, digest: string, overrides: readonly string[]) {
-    this.by = by;
-    this.digest = digest;
-    this.overrides = overrides;
+  constructor(approval: {
+    by: string;
+    digest: string;
+    overrides: readonly string[];
+    second: string | null;
+  }) {
+    this.by = approval.by;
+    this.digest = approval.digest;
+    this.overrides = approval.overrides;
+    this.second = approval.second;
   }
 
   /** Whether it was made for this plan, as the plan is now. */
@@ -29,11 +37,12 @@ export type Mandate = ApprovedMandate;
 /**
  * The permission to carry out this plan. `digest` is what the operator read and typed, whole or at
  * least its first 12 digits. Refused: another digest, a refusal that is not overridden by name, an
- * override that nothing asks for (a typing mistake must not look like consent).
+ * override that nothing asks for (a typing mistake must not look like consent), a second approver who
+ * is the first. Whether a second one is needed is the caller's policy.
  */
 export function approve(
   plan: Plan,
-  approval: { digest: string; by: string; overrides: readonly string[] },
+  approval: { digest: string; by: string; overrides: readonly string[]; second?: string },
 ): Mandate {
   const digest = planDigest(plan);
   if (approval.digest.length < shortestDigest || !digest.startsWith(approval.digest)) {
@@ -66,5 +75,9 @@ export function approve(
       possible: refusals.map(({ override }) => override),
     });
   }
-  return new ApprovedMandate(approval.by, digest, [...approval.overrides]);
+  const { by, overrides, second = null } = approval;
+  if (second === by) {
+    throw runbookErrors.make('second-is-first', `${by} cannot be the second approver too`, { by });
+  }
+  return new ApprovedMandate({ by, digest, overrides: [...overrides], second });
 }

@@ -1,17 +1,23 @@
-import type { Clock } from '../kernel/kernel.ts';
-import type { RunLease, RunState, Store } from '../store/store.ts';
+import type { Clock, Evidence, ThrowoverError } from '../kernel/kernel.ts';
+import type { Halt, RunLease, RunState, Store } from '../store/store.ts';
 import { runbookErrors } from './errors.ts';
 import type { RunEvent } from './events.ts';
+import type { Expected } from './history.ts';
 import { runLeaseMs } from './lease.ts';
 import type { Mandate } from './mandate.ts';
 import { mustMatch, type Plan, planDigest, storedPlan } from './plan.ts';
+import { Progress } from './progress.ts';
 import type { RunIdentity, Step } from './step.ts';
+import { noWayBack } from './turn-back.ts';
 
-export type ExecuteOptions = {
+/** What every controller has at hand, whatever it is there for. */
+interface Means {
   readonly store: Store;
   readonly clock: Clock;
-  /** In the plan's order. */
+  /** In the order of the plan in force; with `replanOf`, of the new one. */
   readonly steps: readonly Step[];
+  /** Steps of plans that a replan has replaced or replaces: what they changed is taken back with them. */
+  readonly earlierSteps?: readonly Step[];
   /** Names this controller to others, for example `alice@host pid 4711`. */
   readonly owner: string;
   readonly onEvent?: (event: RunEvent) => void;
@@ -19,13 +25,37 @@ export type ExecuteOptions = {
   readonly signal?: AbortSignal;
   /** Asks to leave at once, whatever is half done; the run stays open for resume. */
   readonly leaveSignal?: AbortSignal;
-} & (
-  | { readonly plan: Plan; readonly mandate: Mandate }
-  | {
-      /** `force`: take it although its lease has not ended, because its controller is known to be gone. */
-      readonly resumeOf: { readonly runId: string; readonly force: boolean };
-    }
-);
+  /**
+   * First thing of a takeover, before anything is journaled or done: makes this controller's token
+   * known where effects are made, so that an older controller's are refused. What it could not reach
+   * stands in its evidence; it throws only when nothing may go on. At most `claimTimeoutMs`.
+   */
+  readonly claim?: (run: RunIdentity, signal: AbortSignal) => Promise<Evidence>;
+  /** How long each step took in earlier runs: `expectedOf`. */
+  readonly expected?: ReadonlyMap<string, Expected>;
+}
+
+interface Beginning {
+  readonly plan: Plan;
+  readonly mandate: Mandate;
+}
+
+interface Resuming {
+  /** `force`: take it although its lease has not ended, because its controller is known to be gone. */
+  readonly resumeOf: { readonly runId: string; readonly force: boolean };
+}
+
+interface Aborting {
+  /** Takes the run from whoever has it, and undoes it if that can still be done. */
+  readonly abortOf: { readonly runId: string; readonly by: string; readonly reason: string };
+}
+
+interface Replanning {
+  /** Takes the run from whoever has it; from there on it is this plan's. Same service, regions and epoch. */
+  readonly replanOf: { readonly runId: string; readonly plan: Plan; readonly mandate: Mandate };
+}
+
+export type ExecuteOptions = Means & (Beginning | Resuming | Aborting | Replanning);
 
 /** The right to carry a run out, and what its journal says so far. */
 export interface Opening {
@@ -34,20 +64,46 @@ export interface Opening {
   readonly grantedMs: number;
   readonly run: RunIdentity;
   readonly records: RunState['records'];
+  /** Steps of the plan that was in force until now. */
+  readonly planned: Plan['steps'];
+  /** The kill switch, as the store said when the run was taken. */
+  readonly halted: Halt | null;
+}
+
+/** The run that an existing one's controller is there for; null for a new one. */
+export function runIdOf(options: ExecuteOptions): string | null {
+  if ('resumeOf' in options) return options.resumeOf.runId;
+  if ('abortOf' in options) return options.abortOf.runId;
+  return 'replanOf' in options ? options.replanOf.runId : null;
+}
+
+/**
+ * Why a run that is to be aborted or replanned is left to whoever carries it on: its journal says
+ * that there is no way back. Null: it may be taken.
+ */
+export async function leftAlone(options: ExecuteOptions): Promise<ThrowoverError | null> {
+  const runId = runIdOf(options);
+  if (runId === null || 'resumeOf' in options) return null;
+  const run = await options.store.run(runId);
+  if (run.status !== 'running') return null;
+  const progress = new Progress(storedPlan(run).steps);
+  for (const record of run.records) progress.note(record);
+  const happened = progress.passed.find((step) => progress.outcomes.has(step));
+  return happened === undefined ? null : noWayBack(runId, happened);
+}
+
+export function open(options: ExecuteOptions): Promise<Opening> {
+  if ('mandate' in options) return begin(options);
+  if ('replanOf' in options) return takeWith(options, options.replanOf);
+  if ('abortOf' in options) return take(options, options.abortOf.runId, true);
+  return take(options, options.resumeOf.runId, options.resumeOf.force);
 }
 
 /** A new run; refused while another of the service is open, and with a mandate for another plan. */
-export async function begin(
-  options: Extract<ExecuteOptions, { mandate: Mandate }>,
-): Promise<Opening> {
+async function begin(options: Means & Beginning): Promise<Opening> {
   const { store, clock, plan, steps, mandate, owner } = options;
   mustMatch(plan, steps);
-  if (!mandate.covers(plan)) {
-    throw runbookErrors.make('digest-mismatch', 'the mandate is for another plan', {
-      approved: mandate.digest,
-      digest: planDigest(plan),
-    });
-  }
+  mustCover(mandate, plan);
   const { service, kind, from, to, epoch } = plan;
   const grantedMs = clock.monotonicMs();
   const lease = await store.beginRun({
@@ -62,24 +118,58 @@ export async function begin(
     leaseMs: runLeaseMs,
   });
   const { runId, token } = lease;
-  return { lease, grantedMs, run: { runId, service, kind, from, to, epoch, token }, records: [] };
+  const run = { runId, service, kind, from, to, epoch, token };
+  return { lease, grantedMs, run, records: [], planned: plan.steps, halted: null };
+}
+
+/** A run that an earlier controller began, with another plan. */
+async function takeWith(options: Means, replan: Replanning['replanOf']): Promise<Opening> {
+  const { runId, plan, mandate } = replan;
+  mustCover(mandate, plan);
+  const { service, from, to, epoch } = await options.store.run(runId);
+  const same = plan.service === service && plan.from === from && plan.to === to;
+  if (!same || plan.epoch !== epoch) {
+    throw runbookErrors.make(
+      'replan-differs',
+      `run ${runId} goes from ${from} to ${to} in epoch ${epoch} of ${service}; the plan is for another way`,
+      { runId, service, from, to, epoch },
+    );
+  }
+  return take(options, runId, true, plan);
 }
 
 /** A run that an earlier controller began. */
-export async function takeOver(
-  options: Extract<ExecuteOptions, { resumeOf: object }>,
+async function take(
+  { store, clock, steps, owner }: Means,
+  runId: string,
+  force: boolean,
+  plan?: Plan,
 ): Promise<Opening> {
-  const { store, clock, steps, owner, resumeOf } = options;
-  const { runId, force } = resumeOf;
-  mustMatch(storedPlan(await store.run(runId)), steps);
+  // Before it is taken: a controller that cannot carry it on must not drive out one that can.
+  mustMatch(plan ?? storedPlan(await store.run(runId)), steps);
   const grantedMs = clock.monotonicMs();
   const lease = await store.takeRun({ runId, owner, leaseMs: runLeaseMs, force });
-  // Read again: from here on nobody else can append.
-  const { service, kind, from, to, epoch, records } = await store.run(runId);
+  const { halted } = await store.renewRun(lease);
+  // Read again: from here on nobody else can append, and until now somebody may have replanned.
+  const current = await store.run(runId);
+  const planned = storedPlan(current);
+  mustMatch(plan ?? planned, steps);
+  const { service, kind, from, to, epoch, records } = current;
+  const { token } = lease;
   return {
     lease,
     grantedMs,
-    run: { runId, service, kind, from, to, epoch, token: lease.token },
+    run: { runId, service, kind: plan?.kind ?? kind, from, to, epoch, token },
     records,
+    planned: planned.steps,
+    halted,
   };
+}
+
+function mustCover(mandate: Mandate, plan: Plan): void {
+  if (mandate.covers(plan)) return;
+  throw runbookErrors.make('digest-mismatch', 'the mandate is for another plan', {
+    approved: mandate.digest,
+    digest: planDigest(plan),
+  });
 }

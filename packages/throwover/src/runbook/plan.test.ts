@@ -94,6 +94,19 @@ describe('a mandate', () => {
     }
   });
 
+  test('names a second person, who is another one', async () => {
+    const by = (second: string) =>
+      approve(planOf(steps), { digest, by: 'alice', overrides: [], second });
+    expect(by('bob').second).toBe('bob');
+    expect(() => by('alice')).toThrow(refusal('second-is-first'));
+    const clock = createVirtualClock();
+    const store = createMemoryStore({ clock, random: seededRandom(1) });
+    await store.registerService({ name: 'checkout', regions: ['east', 'west'], active: 'east' });
+    const given = { store, clock, steps, owner: 'alice', plan: planOf(steps), mandate: by('bob') };
+    const { runId } = await clock.until(executeRun(given));
+    expect((await store.run(runId)).records[0]).toMatchObject({ by: 'alice', second: 'bob' });
+  });
+
   test('takes each refusal by its name, and none that nobody may override', () => {
     const guards = [refusedBy(400, 'lag')];
     const refused = planDigest(planOf(steps, { guards }));

@@ -13,6 +13,8 @@ export interface PlanStep {
   readonly waits: DurationKind;
   readonly timeoutMs: number;
   readonly noReturn: boolean;
+  /** Steps next to each other with the same group run at once. */
+  readonly group?: string;
   /** `yes`, or why nothing has to be taken back. */
   readonly undo: 'yes' | { readonly none: string };
 }
@@ -53,6 +55,7 @@ const planSchema: z.ZodType<Plan> = z.object({
       waits: z.enum(['machine', 'scaled']),
       timeoutMs: z.number(),
       noReturn: z.boolean(),
+      group: z.string().exactOptional(),
       undo: z.union([z.literal('yes'), z.object({ none: z.string() })]),
     }),
   ),
@@ -66,7 +69,10 @@ const planSchema: z.ZodType<Plan> = z.object({
   facts: z.record(z.string(), z.unknown()),
 });
 
-/** Pure: the same input gives the same plan. Two steps of one name are a bug of the runbook. */
+/**
+ * Pure: the same input gives the same plan. A bug of the runbook: two steps of one name; a group that
+ * is torn apart, or has a step of no return (what runs beside it could not be taken back).
+ */
 export function makePlan(
   input: Omit<Plan, 'version' | 'steps'> & { readonly steps: readonly Step[] },
 ): Plan {
@@ -74,6 +80,15 @@ export function makePlan(
   for (const { name } of input.steps) {
     if (names.has(name)) throw new Error(`two steps are named ${name}`);
     names.add(name);
+  }
+  const groups = new Set<string>();
+  for (const [index, { name, group, noReturn }] of input.steps.entries()) {
+    if (group === undefined) continue;
+    if (noReturn) throw new Error(`${name} is of no return and in group ${group}`);
+    if (groups.has(group) && input.steps[index - 1]?.group !== group) {
+      throw new Error(`the steps of group ${group} do not stand next to each other`);
+    }
+    groups.add(group);
   }
   return { version: 1, ...input, steps: input.steps.map(planStep) };
 }
@@ -94,7 +109,7 @@ export function planDigest(plan: Plan): string {
     .digest('hex');
 }
 
-/** The plan that a run was begun with, as the store keeps it. */
+/** The plan that a run is carried out with, as the store keeps it: the first, or the last that replaced it. */
 export function storedPlan(run: { runId: string; plan: unknown; planDigest: string }): Plan {
   const plan = planSchema.safeParse(run.plan);
   if (plan.success && planDigest(plan.data) === run.planDigest) return plan.data;
@@ -106,13 +121,15 @@ export function storedPlan(run: { runId: string; plan: unknown; planDigest: stri
 }
 
 /**
- * The steps at hand are those of the plan: same names in the same order, same point of no return.
- * Prevents a run that is resumed with another runbook than it was begun with. Timeouts may differ:
+ * The steps at hand are those of the plan: same names in the same order and groups, same point of no
+ * return. Prevents a run that is resumed with another runbook than it was begun with. Timeouts may differ:
  * a longer one may be what a resumed run needs.
  */
 export function mustMatch(plan: Plan, steps: readonly Step[]): void {
-  const shape = (list: readonly { name: string; noReturn?: boolean }[]) =>
-    list.map(({ name, noReturn }) => (noReturn ? `${name}!` : name));
+  const shape = (list: readonly { name: string; noReturn?: boolean; group?: string }[]) =>
+    list.map(({ name, noReturn, group }) =>
+      [name, noReturn ? '!' : '', group === undefined ? '' : ` in ${group}`].join(''),
+    );
   const planned = shape(plan.steps);
   const given = shape(steps);
   if (planned.join() === given.join()) return;
@@ -122,13 +139,14 @@ export function mustMatch(plan: Plan, steps: readonly Step[]): void {
   });
 }
 
-function planStep({ name, title, waits, timeoutMs, noReturn, undo }: Step): PlanStep {
+function planStep({ name, title, waits, timeoutMs, noReturn, group, undo }: Step): PlanStep {
   return {
     name,
     title,
     waits,
     timeoutMs,
     noReturn: noReturn === true,
+    ...(group === undefined ? {} : { group }),
     undo: typeof undo === 'function' ? 'yes' : { none: undo.none },
   };
 }

@@ -1,23 +1,41 @@
 import { assertNever, type ErrorJson, type Evidence } from '../kernel/kernel.ts';
 import type { JournalEvent } from '../store/store.ts';
 
+/** What of a step decides how its records count. */
+interface StepNature {
+  readonly name: string;
+  readonly noReturn?: boolean;
+  readonly keepsAcrossReplan?: true;
+}
+
 /**
  * How far a run has come, as its journal says and in no other way (A9): a controller that begins, and
  * one that resumes after a crash, know the same because both feed the same records to `note`.
+ *
+ * After `replanned` the steps are another plan's: what was done still has to be taken back if the run
+ * is undone, but counts as done only for steps that say so.
  */
 export class Progress {
   readonly #noReturn: ReadonlySet<string>;
+  readonly #keeps: ReadonlySet<string>;
   readonly #outcomes = new Map<string, Evidence>();
-  readonly #intents = new Map<string, Evidence>();
+  /** First intent of each step under any plan, in the order in which they were journaled. */
+  readonly #firstIntents = new Map<string, Evidence>();
+  /** Steps with an intent under the plan in force. */
+  readonly #intents = new Set<string>();
+  readonly #everDone = new Set<string>();
+  readonly #passed = new Set<string>();
   readonly #undoIntents = new Set<string>();
   readonly #settledUndos = new Set<string>();
   #failure: ErrorJson | null = null;
+  #abort: { readonly by: string; readonly reason: string } | null = null;
   #mandated = false;
-  #pastNoReturn = false;
   #undoing = false;
 
-  constructor(steps: readonly { readonly name: string; readonly noReturn?: boolean }[]) {
-    this.#noReturn = new Set(steps.filter(({ noReturn }) => noReturn).map(({ name }) => name));
+  constructor(steps: readonly StepNature[]) {
+    const namesOf = (list: readonly StepNature[]) => new Set(list.map(({ name }) => name));
+    this.#noReturn = namesOf(steps.filter(({ noReturn }) => noReturn));
+    this.#keeps = namesOf(steps.filter(({ keepsAcrossReplan }) => keepsAcrossReplan));
   }
 
   /** Evidence of the steps that are done, by name. */
@@ -28,11 +46,15 @@ export class Progress {
   get mandated(): boolean {
     return this.#mandated;
   }
-  /** Only forward from here: a step of no return has an intent, or was found done. */
+  /** Only forward from here: a step of no return has an intent, or was found done, and was not turned back. */
   get pastNoReturn(): boolean {
-    return this.#pastNoReturn;
+    return this.#passed.size > 0;
   }
-  /** Only back from here: an undo began, or a step failed before the point of no return. */
+  /** The steps that make it so. */
+  get passed(): readonly string[] {
+    return [...this.#passed];
+  }
+  /** Only back from here: an undo began, a step failed before the point of no return, or a person asked for it there. */
   get undoing(): boolean {
     return this.#undoing;
   }
@@ -40,19 +62,31 @@ export class Progress {
   get failure(): ErrorJson | null {
     return this.#failure;
   }
+  /** Who asked to abort the run; stands until the run ends or is replanned. */
+  get abort(): { readonly by: string; readonly reason: string } | null {
+    return this.#abort;
+  }
   hasIntent(step: string): boolean {
     return this.#intents.has(step);
   }
+  /** Nobody was ever asked for this step in this run. */
+  never(step: string): boolean {
+    return !this.#firstIntents.has(step) && !this.#everDone.has(step);
+  }
   /** What was seen before the step's first act. */
   before(step: string): Evidence | null {
-    return this.#intents.get(step) ?? null;
+    return this.#firstIntents.get(step) ?? null;
   }
   hasUndoIntent(step: string): boolean {
     return this.#undoIntents.has(step);
   }
-  /** The run may have changed something in this step, and has not taken it back. */
-  owesUndo(step: string): boolean {
-    return this.#intents.has(step) && !this.#settledUndos.has(step);
+  /** Steps in which the run may have changed something that it has not taken back, in the order of their intents. */
+  get owed(): readonly string[] {
+    return [...this.#firstIntents.keys()].filter((step) => !this.#settledUndos.has(step));
+  }
+  /** Outcomes that count under the next plan. */
+  get kept(): readonly string[] {
+    return [...this.#outcomes.keys()].filter((step) => this.#keepsOutcome(step));
   }
 
   note(event: JournalEvent): void {
@@ -61,16 +95,29 @@ export class Progress {
         this.#mandated = true;
         return;
       case 'intent':
-        if (!this.#intents.has(event.step)) this.#intents.set(event.step, event.observed);
-        this.#passed(event.step);
+        if (!this.#firstIntents.has(event.step)) this.#firstIntents.set(event.step, event.observed);
+        this.#intents.add(event.step);
+        // Done anew after it was taken back under an earlier plan: it has to be taken back anew.
+        this.#undoIntents.delete(event.step);
+        this.#settledUndos.delete(event.step);
+        this.#pass(event.step);
         return;
       case 'outcome':
         this.#outcomes.set(event.step, event.evidence);
-        this.#passed(event.step);
+        this.#everDone.add(event.step);
+        this.#pass(event.step);
         return;
       case 'step-failed':
         this.#failure = event.error;
-        if (!this.#pastNoReturn) this.#undoing = true;
+        if (event.turnedBack) this.#passed.delete(event.step);
+        if (!this.pastNoReturn) this.#undoing = true;
+        return;
+      case 'abort-requested':
+        this.#abort = { by: event.by, reason: event.reason };
+        if (!this.pastNoReturn) this.#undoing = true;
+        return;
+      case 'replanned':
+        this.#replanned();
         return;
       case 'undo-intent':
         this.#undoIntents.add(event.step);
@@ -88,7 +135,24 @@ export class Progress {
     }
   }
 
-  #passed(step: string): void {
-    if (this.#noReturn.has(step)) this.#pastNoReturn = true;
+  #replanned(): void {
+    for (const step of this.#outcomes.keys()) {
+      if (!this.#keepsOutcome(step)) this.#outcomes.delete(step);
+    }
+    this.#intents.clear();
+    this.#passed.clear();
+    this.#failure = null;
+    this.#abort = null;
+    this.#undoing = false;
+    this.#mandated = true;
+  }
+
+  #keepsOutcome(step: string): boolean {
+    const takenBack = this.#undoIntents.has(step) || this.#settledUndos.has(step);
+    return this.#keeps.has(step) && !takenBack;
+  }
+
+  #pass(step: string): void {
+    if (this.#noReturn.has(step)) this.#passed.add(step);
   }
 }

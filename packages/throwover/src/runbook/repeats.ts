@@ -1,3 +1,5 @@
+import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+
 /** Most repeats of an act or an undo that failed with `retry`; with the pauses below about 6 s. */
 export const maxRepeats = 10;
 
@@ -7,4 +9,29 @@ const longestPauseMs = 1_000;
 /** Pause before repeat number `repeats` (from 0), ms: doubled each time. Short at first: writes may be waiting. */
 export function pauseBeforeRepeatMs(repeats: number): number {
   return Math.min(firstPauseMs * 2 ** repeats, longestPauseMs);
+}
+
+/**
+ * Resolves as `work` does, which is asked again while it fails with `retry`; `failed` hears of each
+ * failure. Rejects with the signal's reason once that is aborted.
+ */
+export async function repeated<T>(
+  work: () => Promise<T>,
+  {
+    clock,
+    signal,
+    failed,
+  }: { clock: Clock; signal: AbortSignal; failed: (error: unknown) => void },
+): Promise<T> {
+  for (let repeats = 0; ; repeats++) {
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      failed(error);
+      const again = isThrowoverError(error) && error.disposition === 'retry';
+      if (!again || repeats >= maxRepeats) throw error;
+    }
+    await clock.sleep(pauseBeforeRepeatMs(repeats), signal);
+  }
 }

@@ -1,4 +1,4 @@
-import { seededRandom } from '../kernel/kernel.ts';
+import { defineErrors, seededRandom } from '../kernel/kernel.ts';
 import { createVirtualClock, type VirtualClock } from '../kernel/virtual-clock.ts';
 import { createMemoryStore } from '../store/memory/memory-store.ts';
 import type { JournalRecord, Store } from '../store/store.ts';
@@ -10,10 +10,45 @@ import type { ExecuteOptions } from './opening.ts';
 import { makePlan, type Plan, planDigest } from './plan.ts';
 import type { Step } from './step.ts';
 
+const guardErrors = defineErrors({
+  'token-too-old': { disposition: 'stop', notLost: '-', remedy: '-' },
+  'token-renounced': { disposition: 'stop', notLost: '-', remedy: '-' },
+  'guard-away': { disposition: 'wait', notLost: '-', remedy: '-' },
+  'promotion-accepted': { disposition: 'stop', notLost: '-', remedy: '-' },
+});
+
+/** The guard beside the standby, as far as a run can tell. */
+export class StandbyGuard {
+  away = false;
+  token = 0;
+  renounced = 0;
+
+  answer(): void {
+    if (this.away) throw guardErrors.make('guard-away', 'no answer');
+  }
+  admit(token: number): void {
+    this.answer();
+    if (token < this.token) throw guardErrors.make('token-too-old', `${token}`);
+    this.token = token;
+  }
+  promote(world: World, token: number): void {
+    this.admit(token);
+    if (token <= this.renounced) throw guardErrors.make('token-renounced', `${token}`);
+    world.throwSwitch('promote');
+  }
+  renounce(world: World, token: number): 'renounced' | 'accepted' {
+    this.admit(token);
+    if (world.on.has('promote')) return 'accepted';
+    this.renounced = Math.max(this.renounced, token);
+    return 'renounced';
+  }
+}
+
 /** What the steps of the tests change: named switches, and how often each was thrown. */
 export class World {
   readonly on = new Set<string>();
   readonly log: string[] = [];
+  readonly standby = new StandbyGuard();
 
   throwSwitch(name: string): void {
     this.on.add(name);
@@ -56,6 +91,43 @@ export function switchoverLike(world: World, store: Store): Step[] {
   ];
 }
 
+/**
+ * The same with a guard beside the standby: the promotion can be renounced, and the fence is opened
+ * only with a proof that it was, or was never asked for.
+ */
+export function guardedSwitchover(world: World, store: Store): Step[] {
+  const { standby } = world;
+  const change: Record<string, Partial<Step>> = {
+    fence: {
+      undo: async ({ run, never }) => {
+        const proved = never('promote') || standby.renounce(world, run.token) === 'renounced';
+        if (!proved) throw guardErrors.make('promotion-accepted', 'two writers');
+        world.takeBack('fence');
+      },
+    },
+    promote: {
+      observe: async () => {
+        standby.answer();
+        return world.on.has('promote') ? done({}) : pending({});
+      },
+      act: async ({ run }) => standby.promote(world, run.token),
+      turnsBack: ({ code }) => code === 'token-renounced',
+      settle: async ({ run }) =>
+        standby.renounce(world, run.token) === 'renounced' ? 'never' : 'happened',
+    },
+  };
+  return switchoverLike(world, store).map((step) => ({ ...step, ...change[step.name] }));
+}
+
+/** The claim that goes with it. */
+export function claimStandby({ standby }: World): NonNullable<ExecuteOptions['claim']> {
+  return async ({ token }) => {
+    if (standby.away) return { west: 'no answer' };
+    standby.admit(token);
+    return { west: token };
+  };
+}
+
 function openEpoch(world: World, store: Store): Step {
   return switchStep(world, 'open-epoch', {
     undo: { none: 'comes after the point of no return' },
@@ -85,6 +157,8 @@ export function planOf(steps: readonly Step[], change: Partial<Plan> = {}): Plan
 
 type Beginning = Extract<ExecuteOptions, { plan: Plan }>;
 type Resuming = Extract<ExecuteOptions, { resumeOf: object }>;
+type Aborting = Extract<ExecuteOptions, { abortOf: object }>;
+type Replanning = Extract<ExecuteOptions, { replanOf: object }>;
 
 export interface Bench {
   readonly clock: VirtualClock;
@@ -94,6 +168,9 @@ export interface Bench {
   /** Runs to the end on virtual time. */
   begin(steps: readonly Step[], more?: Partial<Beginning>): Promise<RunResult>;
   resume(steps: readonly Step[], more?: Partial<Resuming>): Promise<RunResult>;
+  abort(steps: readonly Step[], more?: Partial<Aborting>): Promise<RunResult>;
+  /** Turns the newest run into a failover with these steps. */
+  replan(steps: readonly Step[], more?: Partial<Replanning>): Promise<RunResult>;
   /** Starts without waiting. */
   starting(steps: readonly Step[], more?: Partial<Beginning>): Promise<RunResult>;
   journal(): Promise<readonly JournalRecord[]>;
@@ -116,10 +193,13 @@ export async function createBench(): Promise<Bench> {
     if (run === undefined) throw new Error('no run began');
     return run.runId;
   };
-  const starting: Bench['starting'] = (steps, more = {}) => {
-    const plan = planOf(steps);
+  const approved = (steps: readonly Step[], change: Partial<Plan> = {}) => {
+    const plan = planOf(steps, change);
     const mandate = approve(plan, { digest: planDigest(plan), by: 'alice', overrides: [] });
-    const base = { store, clock, steps, owner: 'first', onEvent, plan, mandate };
+    return { plan, mandate };
+  };
+  const starting: Bench['starting'] = (steps, more = {}) => {
+    const base = { store, clock, steps, owner: 'first', onEvent, ...approved(steps) };
     return executeRun({ ...base, ...more });
   };
   const journal = async () => (await store.run(await newestRun())).records;
@@ -134,6 +214,16 @@ export async function createBench(): Promise<Bench> {
       const resumeOf = more.resumeOf ?? { runId: await newestRun(), force: true };
       const base = { store, clock, steps, owner: 'second', onEvent };
       return clock.until(executeRun({ ...base, ...more, resumeOf }));
+    },
+    abort: async (steps, more = {}) => {
+      const abortOf = { runId: await newestRun(), by: 'bob', reason: 'wrong day' };
+      const base = { store, clock, steps, owner: 'third', onEvent, abortOf };
+      return clock.until(executeRun({ ...base, ...more }));
+    },
+    replan: async (steps, more = {}) => {
+      const replanOf = { runId: await newestRun(), ...approved(steps, { kind: 'failover' }) };
+      const base = { store, clock, steps, owner: 'fourth', onEvent, replanOf };
+      return clock.until(executeRun({ ...base, ...more }));
     },
     journal,
     story: async () =>
@@ -177,9 +267,17 @@ export function mortal(at: number) {
       }),
     steps: (steps: readonly Step[]): Step[] =>
       steps.map((step) => {
-        const undo = step.undo;
+        const { undo, settle } = step;
         return {
           ...step,
+          ...(settle && {
+            settle: async (context) => {
+              alive();
+              const settled = await settle(context);
+              happened();
+              return settled;
+            },
+          }),
           observe: async (context) => {
             alive();
             return step.observe(context);

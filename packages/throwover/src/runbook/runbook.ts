@@ -9,7 +9,12 @@
  *   execute.ts     carries a run out, or on
  *   opening.ts     gets the run: a new one, or an earlier controller's
  *   assemble.ts    makes the controller that carries it out
+ *   entering.ts    its first records: mandate, takeover, abort, replan; which way the run goes
+ *   turn-back.ts   whether a step of no return that was asked for can still be turned back from
+ *   forward.ts     the steps forward, those of a group at once
  *   carry-out.ts   one step forward
+ *   pace.ts        says when a step is slow or stuck
+ *   history.ts     how long steps took in earlier runs
  *   undo.ts        the steps back
  *   repeats.ts     how often and how soon an act is repeated
  *   controller.ts  what one controller has at hand, and what interrupts it
@@ -21,6 +26,7 @@
 export type { RunEvent } from './events.ts';
 export { executeRun, type RunResult } from './execute.ts';
 export { checkGuards } from './guards.ts';
-export { approve } from './mandate.ts';
+export { expectedOf } from './history.ts';
+export { approve, type Mandate } from './mandate.ts';
 export type { ExecuteOptions } from './opening.ts';
 export { makePlan, type Plan, planDigest, storedPlan } from './plan.ts';

@@ -22,6 +22,12 @@ export interface StepContext {
   readonly outcomes: ReadonlyMap<string, Evidence>;
   /** What this step saw before its first act in this run, from the journaled intent; null before that. */
   readonly before: Evidence | null;
+  /**
+   * This controller has the newest token, and the journal has neither an intent nor an outcome of
+   * `step`, under no plan of this run: so nobody was asked for it, and with a token up to this one
+   * nobody can be while the run is undone. For an undo alone: it is the proof `never-asked`.
+   */
+  never(step: string): boolean;
   /** Live only, not journaled: what the terminal shows while the step works. */
   progress(note: string): void;
 }
@@ -51,15 +57,33 @@ export interface Step {
   readonly waits: DurationKind;
   /** Bound on the whole step, ms, as it passes here. */
   readonly timeoutMs: number;
-  /** Time between two observations after the act, ms. */
+  /** Time between two observations after the act, ms. A pending one whose evidence stays the same is no progress. */
   readonly pollMs: number;
   /** True for the step from which on the run can only go forward: once its intent is journaled. */
   readonly noReturn?: true;
+  /**
+   * Of a step of no return: this error says that its act did certainly not happen and cannot any more
+   * with this run's token, so the run goes back after all.
+   */
+  readonly turnsBack?: (error: ThrowoverError) => boolean;
+  /**
+   * Of a step of no return whose intent is journaled and whose outcome is not: makes certain that it
+   * cannot happen any more with a token up to this controller's, or says that it has. Asked when the
+   * run is aborted or replanned; this controller does not ask for the step afterwards. Safe to repeat.
+   */
+  readonly settle?: (context: StepContext) => Promise<Settled>;
+  /** Steps that stand next to each other with the same group run at once. None of them is of no return. */
+  readonly group?: string;
+  /** Its outcome still counts after the run was replanned: it holds no proof, and nothing of the old plan. */
+  readonly keepsAcrossReplan?: true;
   /** Takes the effect back when the run ends before its point of no return; or says why that is not needed. Safe to repeat, as `act` is. */
   readonly undo: ((context: StepContext) => Promise<void>) | { readonly none: string };
   observe(context: StepContext): Promise<Observation>;
   act(context: StepContext): Promise<void>;
 }
+
+/** never: it did not happen and cannot any more. happened: it did, or may no longer be stopped. */
+export type Settled = 'never' | 'happened' | 'unknown';
 
 /** A reason to refuse a plan, seen before anything is changed. */
 export interface Refusal {

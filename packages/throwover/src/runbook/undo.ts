@@ -2,26 +2,28 @@ import { isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
 import { abortable } from './abortable.ts';
 import { type Controller, contextOf, Interrupted, openWindow, timeIsOver } from './controller.ts';
 import { runbookErrors } from './errors.ts';
-import { maxRepeats, pauseBeforeRepeatMs } from './repeats.ts';
+import { watchPace } from './pace.ts';
+import { repeated } from './repeats.ts';
 import type { Step } from './step.ts';
 
 /**
- * Takes back, in reverse order, every step that the run has an intent of. Null when nothing is left
- * to take back; the error of the first undo that failed otherwise, and the steps below it stay as they
- * are: they may rest on it. A repeated undo is the same undo.
+ * Takes back every step that the run has an intent of, under any of its plans, in the reverse order of
+ * these intents: steps of a group too, one after the other. Null when nothing is left to take back;
+ * the error of the first undo that failed otherwise, and the steps below it stay as they are: they may
+ * rest on it. A repeated undo is the same undo.
  */
 export async function undoAll(controller: Controller): Promise<ThrowoverError | null> {
-  const { steps, journal, progress, emit } = controller;
-  for (const step of [...steps].reverse()) {
-    if (!progress.owesUndo(step.name)) continue;
-    const { name: stepName, title } = step;
+  const { journal, progress, emit } = controller;
+  for (const stepName of [...progress.owed].reverse()) {
+    const step = controller.stepNamed(stepName);
+    if (step === undefined) return notAtHand(controller, stepName);
     if (typeof step.undo !== 'function') {
       const record = { step: stepName, result: 'not-needed', note: step.undo.none } as const;
       await journal.append({ type: 'undo-outcome', ...record });
       emit({ type: 'undo-done', ...record });
       continue;
     }
-    emit({ type: 'undo-started', step: stepName, title });
+    emit({ type: 'undo-started', step: stepName, title: step.title });
     if (!progress.hasUndoIntent(stepName)) {
       await journal.append({ type: 'undo-intent', step: stepName });
     }
@@ -43,26 +45,27 @@ async function undo(
   work: Extract<Step['undo'], (...args: never) => unknown>,
 ): Promise<ThrowoverError | null> {
   const window = openWindow(controller, { timeoutMs: step.timeoutMs, stoppable: false });
+  const pace = watchPace(controller, step, { undoing: true });
   const context = contextOf(controller, step, window.signal);
   let last: unknown = timeIsOver;
+  const once = async () => {
+    controller.mustHold();
+    await abortable(work(context), window.signal);
+  };
   try {
-    for (let repeats = 0; ; repeats++) {
-      try {
-        controller.mustHold();
-        await abortable(work(context), window.signal);
-        return null;
-      } catch (error) {
-        window.signal.throwIfAborted();
+    await repeated(once, {
+      clock: controller.clock,
+      signal: window.signal,
+      failed: (error) => {
         last = error;
-        const again = isThrowoverError(error) && error.disposition === 'retry';
-        if (!again || repeats >= maxRepeats) throw error;
-      }
-      await controller.clock.sleep(pauseBeforeRepeatMs(repeats), window.signal);
-    }
+      },
+    });
+    return null;
   } catch (error) {
     if (error instanceof Interrupted) throw error;
     return failureOf(controller, step, error === timeIsOver ? last : error);
   } finally {
+    pace.close();
     window.close();
   }
 }
@@ -84,5 +87,14 @@ function failureOf({ run }: Controller, step: Step, cause: unknown): ThrowoverEr
     `run ${run.runId}: ${step.name} could not be taken back: ${why}`,
     evidence,
     cause,
+  );
+}
+
+/** A step of a plan that was replaced, without which nobody knows how to take it back. */
+function notAtHand({ run }: Controller, step: string): ThrowoverError {
+  return runbookErrors.make(
+    'undo-failed',
+    `run ${run.runId}: ${step} is a step of an earlier plan of this run and is not at hand to be taken back`,
+    { runId: run.runId, step },
   );
 }

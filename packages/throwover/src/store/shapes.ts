@@ -46,7 +46,12 @@ export const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion('type
     overrides: z.array(z.string()),
     second: name.exactOptional(),
   }),
-  z.strictObject({ ...line, type: z.literal('taken-over'), by: name }),
+  z.strictObject({
+    ...line,
+    type: z.literal('taken-over'),
+    by: name,
+    claimed: evidence.exactOptional(),
+  }),
   z.strictObject({ ...line, type: z.literal('abort-requested'), by: name, reason: z.string() }),
   z.strictObject({
     ...line,
@@ -56,6 +61,7 @@ export const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion('type
     digest: name,
     plan: z.unknown(),
     overrides: z.array(z.string()),
+    second: name.exactOptional(),
   }),
   z.strictObject({ ...line, type: z.literal('intent'), step: name, observed: evidence }),
   z.strictObject({

@@ -249,7 +249,8 @@ export type JournalEvent =
       /** A second person, where the policy asks for one. */
       readonly second?: string;
     }
-  | { readonly type: 'taken-over'; readonly by: string }
+  /** `claimed`: where its token is known from now on, and what did not answer. */
+  | { readonly type: 'taken-over'; readonly by: string; readonly claimed?: Evidence }
   /** Asked for by a person: undo, when that can still be done. */
   | { readonly type: 'abort-requested'; readonly by: string; readonly reason: string }
   /** From here on the run is another kind: its plan, approved by `by`. */
@@ -260,6 +261,7 @@ export type JournalEvent =
       readonly digest: string;
       readonly plan: unknown;
       readonly overrides: readonly string[];
+      readonly second?: string;
     }
   | { readonly type: 'intent'; readonly step: string; readonly observed: Evidence }
   | {
