@@ -1,23 +1,53 @@
 /**
- * `npm run -s bench -- NAME [--quick] [--json]`
+ * `npm run -s bench -- NAME [--quick] [--peers] [--rounds N] [--record] [--only A,B] [--json]`
  *
  * --quick ends within 50 s; with --json the last line is one JSON object of figures, ratios, counts.
+ * --peers measures Patroni and repmgr in the same run; it says how to install those that are missing.
  */
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import { benchFailover } from './failover.ts';
 import { benchSwitchover } from './switchover.ts';
 
-const benches = { switchover: benchSwitchover } as const;
+const benches = { switchover: benchSwitchover, failover: benchFailover } as const;
 
 const program = new Command('npm run -s bench --');
 program
   .argument('<name>', `one of: ${Object.keys(benches).join(', ')}`)
   .option('--quick', 'fewer rounds: ends within 50 s')
+  .option('--peers', 'beside Patroni and repmgr, in the same run')
+  .option('--rounds <count>', 'of each contender and latency', wholeNumber)
+  .option('--record', "keep the peers' medians in bench/peers/recorded.json")
+  .option('--only <names>', 'contenders to measure, by name, with commas', (names) =>
+    names.split(','),
+  )
   .option('--json', 'end with one line of JSON')
-  .action(async (name: string, options: { quick?: true; json?: true }) => {
+  .action(async (name: string, options: Given) => {
     const bench = benches[name as keyof typeof benches];
     if (bench === undefined) program.error(`no bench is called ${name}`);
-    const say = (line: string) => (options.json ? console.error(line) : console.log(line));
-    const figures = await bench({ quick: options.quick === true, say });
+    if (options.record && !options.peers) program.error('--record needs --peers');
+    const figures = await bench({
+      quick: options.quick === true,
+      peers: options.peers === true,
+      rounds: options.rounds ?? null,
+      record: options.record === true,
+      only: options.only ?? null,
+      say: (line) => (options.json ? console.error(line) : console.log(line)),
+    });
     if (options.json) console.log(JSON.stringify(figures));
   });
 await program.parseAsync();
+
+interface Given {
+  readonly quick?: true;
+  readonly peers?: true;
+  readonly rounds?: number;
+  readonly record?: true;
+  readonly only?: readonly string[];
+  readonly json?: true;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('a whole number above 0');
+}

@@ -14,20 +14,16 @@ import {
   startServer,
   stopServer,
 } from '../packages/lab/src/postgres/postgres.ts';
-import { startChild } from '../packages/lab/src/world/child.ts';
+import { type Child, startChild } from '../packages/lab/src/world/child.ts';
+import { askJson } from '../packages/lab/src/world/json.ts';
 import {
   labMap,
   otherRegion,
   type RegionName,
   regionNames,
 } from '../packages/lab/src/world/map.ts';
-import { startFollowingWriter, writeGapMs } from './following-writer.ts';
-
-/** The writer's pace, ms: as in the measurement that the floor is compared with. */
-const paceMs = 1;
-
-/** How long the writer writes before and after each switch, ms. */
-const steadyMs = 500;
+import type { Switchable, SwitchRound } from './contender.ts';
+import { switchUnderLoad } from './load.ts';
 
 /** Time between two looks at a position or a role, ms. */
 const pollMs = 2;
@@ -36,9 +32,6 @@ const pollMs = 2;
 const patienceMs = 30_000;
 
 export interface FloorOptions {
-  readonly rounds: number;
-  /** One way, between the regions, ms. */
-  readonly latencyMs: number;
   /** Everything that the measurement writes stands below it. */
   readonly dir: string;
   /** A lab with this base must not be running. */
@@ -47,23 +40,13 @@ export interface FloorOptions {
   readonly clock: Clock;
 }
 
-export interface FloorRound {
-  readonly writeGapMs: number;
-  readonly fenceMs: number;
-  readonly catchUpMs: number;
-  readonly promoteMs: number;
-  /** Acknowledged and absent from the new primary. */
-  readonly writesLost: number;
-  readonly attachedAsIs: boolean;
-}
-
 /**
  * What the fastest switch by hand costs: hard fence, wait for the position, `pg_promote(false)` and
  * poll, first write; the old side is stopped and attached again afterwards. No plan, no journal, no
  * DNS, no door, no crash safety: nothing that a tool adds.
  */
-export async function measureFloor(options: FloorOptions): Promise<readonly FloorRound[]> {
-  const { dir, portBase, clock, latencyMs } = options;
+export async function startFloor(options: FloorOptions): Promise<Switchable> {
+  const { dir, portBase, clock } = options;
   const map = labMap(portBase);
   const binaries = await findBinaries({ pgBin: options.pgBin, copyDir: join(dir, 'binaries') });
   const databases = await createDatabases({
@@ -75,41 +58,61 @@ export async function measureFloor(options: FloorOptions): Promise<readonly Floo
     scratch: map.regions.east.private.postgres,
     clock,
   });
-  const border = await startChild({
+  const border = await startBorder(map, dir);
+  const pair: Pair = { map, binaries, databases, dir, clock };
+  const close = async () => {
+    await border.stop();
+    await databases.stop();
+  };
+  let from: RegionName = 'east';
+  try {
+    await startBoth(pair, from);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    name: 'floor',
+    setLatency: async (latencyMs) => {
+      const names = regionNames.map(linkName);
+      await askJson(map.border, '/links', {
+        method: 'POST',
+        body: { names, change: { latencyMs } },
+      });
+    },
+    switchover: async (round) => {
+      const { attachedAsIs, ...measured } = await measureRound(pair, from, round);
+      from = otherRegion(from);
+      if (!attachedAsIs) {
+        await databases.reset();
+        from = 'east';
+        await startBoth(pair, from);
+      }
+      return measured;
+    },
+    close,
+  };
+}
+
+const linkName = (name: RegionName) => `${name}-interPostgres`;
+
+function startBorder(map: Pair['map'], dir: string): Promise<Child> {
+  return startChild({
     name: 'border',
     logDir: join(dir, 'logs'),
+    ownGroup: true,
     argv: [
       fileURLToPath(new URL('../packages/lab/src/network/border.ts', import.meta.url)),
       JSON.stringify({
         admin: map.border,
         links: regionNames.map((name) => ({
-          name: `${name}-interPostgres`,
+          name: linkName(name),
           listen: map.regions[name].public.interPostgres,
           target: map.regions[name].private.postgres,
-          latencyMs,
         })),
       }),
     ],
   });
-  try {
-    const pair: Pair = { map, binaries, databases, dir, clock };
-    await startBoth(pair, 'east');
-    const rounds: FloorRound[] = [];
-    let from: RegionName = 'east';
-    for (let round = 1; round <= options.rounds; round++) {
-      const measured = await measureRound(pair, from, round);
-      rounds.push(measured);
-      from = otherRegion(from);
-      if (measured.attachedAsIs) continue;
-      await databases.reset();
-      from = 'east';
-      await startBoth(pair, from);
-    }
-    return rounds;
-  } finally {
-    await border.stop();
-    await databases.stop();
-  }
 }
 
 interface Pair {
@@ -120,46 +123,31 @@ interface Pair {
   readonly clock: Clock;
 }
 
-async function measureRound(pair: Pair, from: RegionName, round: number): Promise<FloorRound> {
+async function measureRound(
+  pair: Pair,
+  from: RegionName,
+  round: number,
+): Promise<SwitchRound & { readonly attachedAsIs: boolean }> {
   const { clock, map } = pair;
   const to = otherRegion(from);
   const [oldSide, newSide] = [await superuser(pair, from), await superuser(pair, to)];
-  const writer = startFollowingWriter({
-    sides: [map.regions[from].private.postgres, map.regions[to].private.postgres],
-    paceMs,
-    prefix: `floor-${clock.wallMs()}-${round}`,
-    clock,
-  });
   try {
-    await clock.sleep(steadyMs);
-    const begun = clock.monotonicMs();
-    const position = await fence(pair, oldSide, from);
-    const fenced = clock.monotonicMs();
-    await until(pair, 'the position', async () => has(newSide, position));
-    const caughtUp = clock.monotonicMs();
-    await newSide.query('SELECT pg_promote(false)');
-    await until(pair, 'the promotion', async () => isPrimary(newSide));
-    const promoted = clock.monotonicMs();
-    await stopServer(pair.databases.side(from).dataDir, 'immediate', clock);
-    await until(pair, 'a write on the new side', async () =>
-      writer.acknowledged.some(({ side }) => side === 1),
-    );
-    await clock.sleep(steadyMs);
-    await writer.stop();
+    const load = {
+      sides: [map.regions[from].private.postgres, map.regions[to].private.postgres],
+      prefix: `floor-${clock.wallMs()}-${round}`,
+      patienceMs,
+      clock,
+    } as const;
+    const measured = await switchUnderLoad(load, async () => {
+      const position = await fence(pair, oldSide, from);
+      await until(pair, 'the position', async () => has(newSide, position));
+      await newSide.query('SELECT pg_promote(false)');
+      await until(pair, 'the promotion', async () => isPrimary(newSide));
+      await stopServer(pair.databases.side(from).dataDir, 'immediate', clock);
+    });
     const attachedAsIs = await attach(pair, from, newSide, `marker-${round}`);
-    return {
-      writeGapMs: writeGapMs(writer.acknowledged),
-      fenceMs: fenced - begun,
-      catchUpMs: caughtUp - fenced,
-      promoteMs: promoted - caughtUp,
-      writesLost: await countLost(
-        newSide,
-        writer.acknowledged.map(({ key }) => key),
-      ),
-      attachedAsIs,
-    };
+    return { ...measured, attachedAsIs };
   } finally {
-    await writer.stop();
     await Promise.all([oldSide, newSide].map((client) => client.end().catch(() => {})));
   }
 }
@@ -246,15 +234,6 @@ async function attach(
   } finally {
     await client.end();
   }
-}
-
-async function countLost(client: pg.Client, keys: readonly string[]): Promise<number> {
-  const { rows } = await client.query(
-    `SELECT count(*)::int AS lost FROM unnest($1::text[]) AS key
-     WHERE NOT EXISTS (SELECT FROM orders WHERE idempotency_key = key)`,
-    [keys],
-  );
-  return rows[0].lost;
 }
 
 async function startBoth(pair: Pair, primary: RegionName): Promise<void> {

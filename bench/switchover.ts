@@ -1,124 +1,170 @@
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { quantiles, systemClock } from 'throwover/kernel';
-import { Lab } from '../packages/lab/src/world/lab.ts';
-import { otherRegion } from '../packages/lab/src/world/map.ts';
-import { labOptions } from '../packages/lab/src/world/options.ts';
-import { missingOrders } from '../packages/lab/src/world/survivors.ts';
-import { throwoverJson } from '../packages/lab/src/world/throwover-cli.ts';
-import { startFollowingWriter, writeGapMs } from './following-writer.ts';
+import { isoTime, systemClock } from 'throwover/kernel';
+import type { Switchable, SwitchRound } from './contender.ts';
+import { benchPgBin, type Entrant, withContenders } from './contenders.ts';
+import { type Spread, spread, spreadText, table } from './figures.ts';
 import type { BenchOptions } from './options.ts';
-import { measureFloor } from './switchover-floor.ts';
+import { startThrowover } from './ours.ts';
+import { patroniPackages, patroniPrograms, startPatroni } from './peers/patroni.ts';
+import { patroniTimings } from './peers/patroni-config.ts';
+import { readRecorded, record } from './peers/recorded.ts';
+import { repmgrPackages, repmgrPrograms, startRepmgr } from './peers/repmgr.ts';
+import { repmgrTimings, type ServiceCommands } from './peers/repmgr-config.ts';
+import { startFloor } from './switchover-floor.ts';
 
-/** First of the ports that a benchmark's lab takes: apart from a lab that runs by hand. */
-const portBase = 8600;
+/** Between the regions, one way, ms: none, and between two coasts of one continent. */
+const latenciesMs = [0, 40] as const;
 
-/** The writer's pace, ms, as in the floor. */
-const paceMs = 1;
+/** Rounds of each contender at each latency. */
+const defaultRounds = { quick: 2, full: 10, peers: 7 } as const;
 
-/** How long the writer writes before each run, ms. */
-const steadyMs = 500;
+/** Aim: at most this much of the contender's median gap. */
+const aims: Readonly<Record<string, number>> = {
+  floor: 1.5,
+  patroni: 0.12,
+  repmgr: 0.12,
+  'repmgr-default': 0.12,
+};
 
-/** Aim: at most this much of the floor's median. */
-const aimRatio = 1.5;
-
-interface Latency {
+interface LatencyFigures {
   readonly latencyMs: number;
   readonly rounds: number;
-  readonly floorGapMs: { readonly median: number; readonly min: number; readonly max: number };
-  readonly throwoverGapMs: { readonly median: number; readonly min: number; readonly max: number };
-  readonly ratio: number;
-  readonly writesLost: number;
+  readonly writeGapMs: Readonly<Record<string, Spread>>;
+  /** throwover's median as a share of the other's. */
+  readonly ratios: Readonly<Record<string, number>>;
+  readonly writesLost: Readonly<Record<string, number>>;
 }
 
 /**
- * Write gap of a planned switch, beside the floor measured in the same run: one writer at a 1 ms pace
- * straight to PostgreSQL, which follows the primary; the longest time between two acknowledged writes.
+ * Write gap of a planned switch: one writer at a 1 ms pace straight to PostgreSQL, which follows the
+ * primary; the longest time between two acknowledged writes. All contenders run at once, take turns
+ * round by round, and are measured by the same code, so that a noisy minute meets them all.
  */
-export async function benchSwitchover({ quick, say }: BenchOptions) {
-  const rounds = quick ? 2 : 10;
-  const dir = join(tmpdir(), `throwover-bench-${portBase}`);
-  await rm(dir, { recursive: true, force: true });
-  const latencies: Latency[] = [];
-  const floors = new Map<number, readonly { writeGapMs: number; writesLost: number }[]>();
-  try {
-    for (const latencyMs of [0, 40]) {
-      const floor = await measureFloor({
-        rounds,
-        latencyMs,
-        dir: join(dir, 'floor'),
-        portBase,
-        pgBin: null,
-        clock: systemClock,
-      });
-      say(`floor at ${latencyMs} ms one way: ${gapsOf(floor)}`);
-      floors.set(latencyMs, floor);
+export async function benchSwitchover(options: BenchOptions) {
+  const { quick, peers, say } = options;
+  const pgBin = await benchPgBin();
+  if (peers && pgBin === null) throw new Error('the peers need PostgreSQL 15 of Debian');
+  const rounds = options.rounds ?? defaultRounds[quick ? 'quick' : peers ? 'peers' : 'full'];
+  const entrants = [...ownEntrants(pgBin), ...(peers && pgBin !== null ? peerEntrants(pgBin) : [])];
+  say(`PostgreSQL: ${pgBin ?? "npm's"}; write gap of a planned switch, ms`);
+  const latencies = await withContenders(entrants, options, async (contenders) => {
+    const measured: LatencyFigures[] = [];
+    for (const latencyMs of latenciesMs) {
+      measured.push(await measureLatency(contenders, { latencyMs, rounds, say }));
     }
-    const lab = await Lab.up(
-      labOptions({ portBase, dir: join(dir, 'lab'), lagProfile: 'none', keepWarm: '1s' }),
-    );
-    try {
-      for (const [latencyMs, floor] of floors) {
-        await lab.setLatency(latencyMs);
-        const ours: Measured[] = [];
-        for (let round = 1; round <= rounds; round++) ours.push(await switchOnce(lab, round));
-        say(`throwover at ${latencyMs} ms one way: ${gapsOf(ours)}`);
-        const floorGapMs = spread(floor.map((one) => one.writeGapMs));
-        const throwoverGapMs = spread(ours.map((one) => one.writeGapMs));
-        const ratio = throwoverGapMs.median / floorGapMs.median;
-        say(`ratio of medians ${ratio.toFixed(2)} (aim: at most ${aimRatio})`);
-        const writesLost = ours.reduce((sum, one) => sum + one.writesLost, 0);
-        latencies.push({ latencyMs, rounds, floorGapMs, throwoverGapMs, ratio, writesLost });
-      }
-    } finally {
-      await lab.down();
-    }
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
-  return { bench: 'switchover', quick, aimRatio, latencies };
-}
-
-interface Measured {
-  readonly writeGapMs: number;
-  readonly writesLost: number;
-}
-
-async function switchOnce(lab: Lab, round: number): Promise<Measured> {
-  const from = await lab.active();
-  const to = otherRegion(from);
-  const { dir } = lab.options;
-  const writer = startFollowingWriter({
-    sides: [lab.map.regions[from].private.postgres, lab.map.regions[to].private.postgres],
-    paceMs,
-    prefix: `throwover-${systemClock.wallMs()}-${round}`,
-    clock: systemClock,
+    return measured;
   });
-  try {
-    await systemClock.sleep(steadyMs);
-    const plan = await throwoverJson<{ digest: string }>(['plan', 'switchover', '--to', to], dir);
-    await throwoverJson(['switchover', '--to', to, '--yes', plan.digest], dir);
-    await writer.stop();
-    const lost = await missingOrders(
-      lab.map,
-      to,
-      writer.acknowledged.map(({ key }) => key),
-    );
-    return { writeGapMs: writeGapMs(writer.acknowledged), writesLost: lost.length };
-  } finally {
-    await writer.stop();
+  const recorded = peers ? null : (await readRecorded()).switchover;
+  if (recorded !== null) sayRecorded(recorded, say);
+  if (options.record) await keep(latencies, pgBin);
+  return { bench: 'switchover', quick, peers, pgBin, aims, latencies, recorded };
+}
+
+function ownEntrants(pgBin: string | null): readonly Entrant<Switchable>[] {
+  return [
+    {
+      name: 'floor',
+      needs: [],
+      packages: [],
+      start: (place) => startFloor({ ...place, pgBin, clock: systemClock }),
+    },
+    { name: 'throwover', needs: [], packages: [], start: (at) => startThrowover({ ...at, pgBin }) },
+  ];
+}
+
+function peerEntrants(pgBin: string): readonly Entrant<Switchable>[] {
+  const clock = systemClock;
+  const repmgr = (name: string, serviceCommands: ServiceCommands): Entrant<Switchable> => ({
+    name,
+    needs: repmgrPrograms(pgBin),
+    packages: repmgrPackages,
+    start: (place) =>
+      startRepmgr({
+        ...place,
+        name,
+        pgBin,
+        serviceCommands,
+        clock,
+        timings: repmgrTimings.default,
+      }),
+  });
+  return [
+    {
+      name: 'patroni',
+      needs: patroniPrograms,
+      packages: patroniPackages,
+      start: (place) =>
+        startPatroni({
+          ...{ ...place, name: 'patroni', pgBin, clock },
+          timings: patroniTimings.default,
+        }),
+    },
+    repmgr('repmgr', 'documented'),
+    repmgr('repmgr-default', 'default'),
+  ];
+}
+
+async function measureLatency(
+  contenders: readonly Switchable[],
+  at: { latencyMs: number; rounds: number; say: (line: string) => void },
+): Promise<LatencyFigures> {
+  const { latencyMs, rounds, say } = at;
+  for (const contender of contenders) await contender.setLatency(latencyMs);
+  const measured = new Map<string, SwitchRound[]>(contenders.map(({ name }) => [name, []]));
+  for (let round = 1; round <= rounds; round++) {
+    for (const contender of contenders) {
+      measured.get(contender.name)?.push(await contender.switchover(round));
+    }
+  }
+  const of = <T>(figure: (all: readonly SwitchRound[]) => T): Record<string, T> =>
+    Object.fromEntries([...measured].map(([name, all]) => [name, figure(all)]));
+  const writeGapMs = of((all) => spread(all.map((one) => one.writeGapMs)));
+  const writesLost = of((all) => all.reduce((sum, one) => sum + one.writesLost, 0));
+  const figures = { latencyMs, rounds, writeGapMs, ratios: ratiosOf(writeGapMs), writesLost };
+  for (const line of tableOf(figures)) say(line);
+  return figures;
+}
+
+function ratiosOf(gaps: Readonly<Record<string, Spread>>): Record<string, number> {
+  const ours = gaps['throwover'];
+  if (ours === undefined) return {};
+  return Object.fromEntries(
+    Object.entries(gaps)
+      .filter(([name]) => name !== 'throwover')
+      .map(([name, { median }]) => [name, ours.median / median]),
+  );
+}
+
+function tableOf({ latencyMs, rounds, writeGapMs, ratios, writesLost }: LatencyFigures) {
+  return table([
+    [`${latencyMs} ms one way, ${rounds} rounds`, 'min / median / max', 'lost', 'ours', 'aim'],
+    ...Object.entries(writeGapMs).map(([name, gap]) => [
+      name,
+      spreadText(gap),
+      String(writesLost[name]),
+      ratios[name] === undefined ? '' : `${ratios[name].toFixed(2)}x`,
+      aims[name] === undefined ? '' : `${aims[name]}x`,
+    ]),
+  ]);
+}
+
+type Kept = NonNullable<Awaited<ReturnType<typeof readRecorded>>['switchover']>;
+
+function sayRecorded({ date, conditions, latencies }: Kept, say: (line: string) => void): void {
+  say(`recorded on ${date} (not measured now): ${conditions}`);
+  for (const { latencyMs, writeGapMs } of latencies) {
+    const rounds = Math.max(...Object.values(writeGapMs).map(({ count }) => count));
+    const ratios = ratiosOf(writeGapMs);
+    const lines = tableOf({ latencyMs, rounds, writeGapMs, ratios, writesLost: {} });
+    for (const line of lines) say(line);
   }
 }
 
-function spread(gaps: readonly number[]) {
-  const all = quantiles(gaps);
-  if (all === null) throw new Error('no round was measured');
-  return { median: all.p50, min: Math.min(...gaps), max: all.max };
-}
-
-function gapsOf(rounds: readonly { writeGapMs: number }[]): string {
-  const { median, min, max } = spread(rounds.map((one) => one.writeGapMs));
-  const ms = (value: number) => value.toFixed(0);
-  return `write gap ${ms(min)} / ${ms(median)} / ${ms(max)} ms (min / median / max of ${rounds.length})`;
+async function keep(latencies: readonly LatencyFigures[], pgBin: string | null): Promise<void> {
+  await record({
+    switchover: {
+      date: isoTime(systemClock.wallMs()).slice(0, 10),
+      conditions: `one run, PostgreSQL of ${pgBin}, one writer at a 1 ms pace, ms`,
+      latencies: latencies.map(({ latencyMs, writeGapMs }) => ({ latencyMs, writeGapMs })),
+    },
+  });
 }

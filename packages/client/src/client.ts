@@ -1,11 +1,57 @@
 /**
  * What runs inside an application that fails over. Zero dependencies; owns the wire contract.
  *
- *   wire.ts      names of headers
- *   position.ts  (timeline, log position), sortable
- *   webhooks.ts  each event once, in the application's own transaction
+ *   wire.ts                names of headers
+ *   position.ts            (timeline, log position), sortable
+ *   webhooks.ts            each event once, in the application's own transaction
+ *   read-your-writes/      a read sees the writes of its client, or says that it does not
+ *   writer/                writes reach the current writer, once
+ *   errors.ts              what the last two raise
+ *   sql.ts, sqlstate.ts    what is asked of a database client, and what its errors say
+ *   clock.ts               time, passed in
  */
+export type { Clock } from './clock.ts';
+export {
+  ClientError,
+  type ClientErrorCode,
+  clientErrors,
+  EpochHidden,
+  HoldFull,
+  NotYet,
+  NoWriter,
+  OutcomeUnknown,
+  Undecided,
+  WriteLost,
+} from './errors.ts';
 export { bytesOf, isPosition, lsnOf, type Position, positionOf, timelineOf } from './position.ts';
+export {
+  type AnswerHead,
+  type CookieOptions,
+  expressReadYourWrites,
+  fastifyReadYourWrites,
+  laterToken,
+  type NoAnswer,
+  type ReadToken,
+  type ReadYourWritesOptions,
+  type Reason,
+  type RequestScope,
+  readableFrom,
+  readToken,
+  requestScope,
+  type SigningKeys,
+  signToken,
+  type Token,
+  type TokenRefusal,
+  tokenAfter,
+  transactionId,
+  verdicts,
+  type Waited,
+  type WaitOptions,
+  type Written,
+  waitFor,
+  writeWithToken,
+} from './read-your-writes/read-your-writes.ts';
+export type { Queryable } from './sql.ts';
 export {
   type Processed,
   type ProcessOnceOptions,
@@ -13,3 +59,13 @@ export {
   type SqlClient,
 } from './webhooks.ts';
 export { headers } from './wire.ts';
+export { type FirstWritableOptions, firstWritable } from './writer/first-writable.ts';
+export type { Accept, WriterClient } from './writer/pool.ts';
+export {
+  createWriter,
+  type Transacted,
+  type TransactionOptions,
+  type Writer,
+  type WriterEvent,
+  type WriterOptions,
+} from './writer/writer.ts';

@@ -8,10 +8,14 @@ export const headers = {
   forwarded: 'throwover-forwarded',
   /** Position of the write that was acknowledged: an upper bound (see position.ts). */
   position: 'throwover-position',
+  /** Signed token of the last write that its client saw; a read waits for it (read-your-writes). */
+  token: 'throwover-token',
   /** Id of a webhook event, by which an application deduplicates. */
   eventId: 'throwover-event-id',
   /** Source of a webhook event as named in throwover.yaml, for example `stripe`. */
   eventSource: 'throwover-event-source',
   /** `1` for the first delivery of an event, and so on. */
   attempt: 'throwover-attempt',
+  /** `1`: this event was delivered before, and its effect may have been lost with a region. */
+  redelivery: 'throwover-redelivery',
 } as const;

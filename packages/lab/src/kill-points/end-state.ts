@@ -23,7 +23,7 @@ export function expectedEndState(map: LabMap, active: RegionName): EndState {
 
 interface Guard {
   readonly role: string;
-  readonly fenced: boolean;
+  readonly closed: object | null;
   readonly streaming: boolean;
   readonly standby: { readonly state: string } | null;
 }
@@ -59,7 +59,7 @@ export async function endState(lab: Lab, active: RegionName): Promise<EndState> 
   );
   return {
     'active region': service.active,
-    'database of the active region': `${primary?.role}, ${primary?.fenced ? 'fenced' : 'open'}, ${primary?.standby?.state === 'streaming' ? 'streams to its standby' : 'has no standby'}`,
+    'database of the active region': `${primary?.role}, ${primary?.closed ? 'closed' : 'open'}, ${primary?.standby?.state === 'streaming' ? 'streams to its standby' : 'has no standby'}`,
     'database of the standby region': `${follower?.role}, ${follower?.streaming ? 'streaming' : 'not streaming'}`,
     'DNS answer': (await lab.resolve()).join(),
     'door of the active region': activeDoor ?? 'unknown',

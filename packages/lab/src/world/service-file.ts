@@ -5,6 +5,9 @@ import { type LabOptions, timeScale } from './options.ts';
 /** Life-time TTL of the record, as most teams that plan to fail over choose it. */
 const ttl = '60s';
 
+/** What a team that replicates asynchronously accepts without asking by name: a sample of lag a second, and a person's decision. */
+const lossBound = '10s';
+
 /** The throwover.yaml of the lab's service, as a team would write it. */
 export function serviceFile(map: LabMap, options: LabOptions): string {
   return stringify({
@@ -39,6 +42,8 @@ export function serviceFile(map: LabMap, options: LabOptions): string {
       armTimeout: '2m',
       drain: { hold: '2s', openTransactions: '500ms' },
       attachTimeout: '5m',
+      writerFence: options.writerFence,
+      lossBound,
     },
     webhooks: {
       retention: '72h',

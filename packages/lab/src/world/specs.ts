@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ChildSpec } from './child.ts';
-import { type LabMap, type RegionName, regionNames, urlOf } from './map.ts';
+import { type LabMap, otherRegion, type RegionName, regionNames, urlOf } from './map.ts';
 import { type LabOptions, timeScale } from './options.ts';
 import { resolverList } from './resolver-list.ts';
 
@@ -74,6 +74,8 @@ export function labSpecs(map: LabMap, options: LabOptions, postgres: PostgresSet
       map.store.host,
       '--port',
       String(map.store.port),
+      '--service',
+      join(options.dir, 'throwover.yaml'),
     ],
     ownGroup: true,
   };
@@ -114,6 +116,13 @@ function regionChildren(
     upstreams: Object.fromEntries(
       regionNames.map((other) => [other, map.regions[other].public.interPostgres]),
     ),
+    service: 'checkout',
+    store: { url: urlOf(region.toStore) },
+    peer: {
+      region: otherRegion(name),
+      guard: urlOf(map.regions[otherRegion(name)].public.interGuard),
+    },
+    writerFence: options.writerFence,
     stateDir: state,
   });
   const functions = file(`${name}-functions`, {

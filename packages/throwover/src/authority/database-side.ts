@@ -1,4 +1,5 @@
 import type { Position } from '@throwover/client';
+import type { Loss } from '../store/store.ts';
 import type { ConfirmedFence, FenceProof, OpeningProof } from './fence-proof.ts';
 
 /**
@@ -48,6 +49,19 @@ export interface DatabaseSide {
   }): Promise<Promotion>;
   /** Stops it at once, without a shutdown checkpoint (so its log ends where it is). */
   stop(token: number): Promise<void>;
+  /**
+   * What this side committed beyond the switch position and the new side does not have, read while it is
+   * closed and a read-only standby of nobody. `from` and `limit` page; the answer is the same when asked
+   * again. Attaching throws that history away, so it comes first.
+   */
+  salvage(command: {
+    token: number;
+    epoch: number;
+    runId: string;
+    switchPosition: Position;
+    from: number;
+    limit: number;
+  }): Promise<SalvagePage>;
   /** Makes a fenced or stopped old primary a standby of `upstream`, the cheapest way that is right. */
   attach(command: {
     token: number;
@@ -56,6 +70,18 @@ export interface DatabaseSide {
     promotion: Promotion;
   }): Promise<Attachment>;
 }
+
+export type SalvagePage =
+  | {
+      readonly state: 'complete';
+      readonly losses: readonly Loss[];
+      /** In all pages. */
+      readonly total: number;
+      /** Tables whose log does not say which row was changed or deleted. */
+      readonly blind: readonly string[];
+    }
+  /** Never or not any more: it cannot be told what was lost. */
+  | { readonly state: 'unavailable'; readonly why: string };
 
 export type Renunciation =
   | { readonly kind: 'renounced'; readonly token: number }

@@ -1,9 +1,11 @@
-import { isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import type { Closed } from '../authority/database-side.ts';
+import { assertNever, isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
-import { clip, maxColumns } from './progress-view.ts';
-import type { CommandContext } from './run-commands.ts';
-import { type Session, serviceState } from './session.ts';
+import { durabilityText, lagText } from './lag-text.ts';
+import { wrap } from './plan-text.ts';
+import { lagReports, type Session, serviceState } from './session.ts';
 
 /** One part of the service, as it was seen. Unreachable is not dead; unhealthy answered, and said what is wrong. */
 interface Seen {
@@ -29,7 +31,9 @@ export async function checkCommand(
   const lines = [
     `${path}: right (service ${service.name}, owner ${service.owner})`,
     ...parts.map(({ part, state, said }) =>
-      clip(`${marks[state]} ${part.padEnd(width)} ${state.padEnd(11)} ${said}`, maxColumns),
+      wrap(`${marks[state]} ${part.padEnd(width)} ${state.padEnd(11)} ${said}`, width + 15).join(
+        '\n',
+      ),
     ),
   ];
   if (away.length === 0 && unwell.length === 0) {
@@ -63,8 +67,14 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
   const { parts, loaded } = session;
   const { traffic } = loaded.service;
   const store = await seen('store', async () => {
-    const { active, epoch, openRun } = await serviceState(session);
-    return `${active} is active in epoch ${epoch}${openRun === null ? '' : `; open: ${openRun}`}`;
+    const { active, epoch, openRun, openedBy } = await serviceState(session);
+    const halt = await parts.store.halt();
+    const notes = [
+      openedBy === 'failover' ? 'opened by a failover' : '',
+      openRun === null ? '' : `open: ${openRun}`,
+      halt === null ? '' : `HALTED by ${halt.by}: ${halt.reason}`,
+    ].filter(Boolean);
+    return [`${active} is active in epoch ${epoch}`, ...notes].join('; ');
   });
   const dns = seen(`dns ${traffic.name}`, async () => {
     const { values, generation } = await record(session, adopt);
@@ -72,8 +82,8 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
   });
   const regions = parts.regions.flatMap(({ name, database, door, functions }) => [
     seen(`${name} database`, async () => {
-      const { role, fenced, streaming, version } = await database.status();
-      const notes = [fenced ? 'fenced' : '', streaming ? 'streaming' : ''].filter(Boolean);
+      const { role, closed, streaming, version } = await database.status();
+      const notes = [closedText(closed), streaming ? 'streaming' : ''].filter(Boolean);
       return [role, version ?? '', ...notes].filter(Boolean).join(', ');
     }),
     seen(`${name} door`, async () => {
@@ -95,7 +105,52 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
       return `${current.mode}, backlog ${backlog}, dead letters ${deadLetters}`;
     }),
   );
-  return [store, ...(await Promise.all([dns, ...regions, ...gateways]))];
+  const lines = await Promise.all([dns, ...regions, ...gateways]);
+  return [store, ...lines, ...(await replication(session))];
+}
+
+/** What was sampled of replication, and what the declared durability costs or would cost. */
+async function replication(session: Session): Promise<readonly Seen[]> {
+  const { database, regions } = session.loaded.service;
+  const active = await session.parts.store.service(session.loaded.service.name).then(
+    (state) => state.active,
+    () => null,
+  );
+  const reports = (await lagReports(session)) ?? [];
+  const fromActive = reports.filter(({ from }) => from === active);
+  const healthy = { state: 'healthy', error: null } as const;
+  const lag = fromActive.map((report) => ({
+    ...healthy,
+    part: `lag ${report.from} to ${report.to}`,
+    said: lagText(report),
+  }));
+  const none = { ...healthy, part: 'lag', said: 'not sampled: `throwover serve --service FILE`' };
+  const others = Object.keys(regions).length > 1;
+  return [
+    ...(lag.length === 0 && others ? [none] : lag),
+    {
+      ...healthy,
+      part: 'durability',
+      said: durabilityText(database.durability, fromActive[0]),
+    },
+  ];
+}
+
+/** Why nobody can write there, in a word or two; empty when it is open. */
+function closedText(closed: Closed | null): string {
+  if (closed === null) return '';
+  switch (closed.by) {
+    case 'fence':
+      return 'CLOSED by a fence';
+    case 'start':
+      return 'CLOSED since its start';
+    case 'newer-epoch':
+      return `closed: ${closed.active} is active in epoch ${closed.epoch}`;
+    case 'promotion':
+      return 'CLOSED while it is promoted';
+    default:
+      return assertNever(closed);
+  }
 }
 
 /** The record with its generation. Adopting writes it for the region that the store says is active. */

@@ -1,30 +1,56 @@
 import { createInterface } from 'node:readline/promises';
 import type { Plan } from '../runbook/runbook.ts';
 import { cliErrors } from './errors.ts';
-import { expectedLoss, planText } from './plan-text.ts';
+import { expectedLoss, losesWrites, planText } from './plan-text.ts';
 import type { Output, Terminal } from './terminal.ts';
 
+/** What a person typed: the digest that they approved, and who approved it besides. */
+export interface Confirmation {
+  readonly digest: string;
+  readonly second: string | null;
+}
+
 /**
- * The digest that a person approved: shows the plan and asks to type service and region in full, since
- * a `y` is typed before it is read. Scripts give --yes with the digest instead.
+ * The digest that a person approved: shows the plan and asks to type service, region and what is
+ * accepted in full, since a `y` is typed before it is read. Scripts give --yes with the digest instead.
  */
 export async function confirmed(
   terminal: Terminal,
   output: Output,
-  options: { plan: Plan; digest: string; signal: AbortSignal },
-): Promise<string> {
-  const { plan, digest, signal } = options;
-  const { service, to } = plan;
+  options: {
+    plan: Plan;
+    digest: string;
+    overrides: readonly string[];
+    /** A second person has to give a name. */
+    twoPeople: boolean;
+    signal: AbortSignal;
+  },
+): Promise<Confirmation> {
+  const { plan, digest, twoPeople, signal } = options;
   if (output.json) {
     throw cliErrors.make('not-confirmed', `with --json give --yes ${digest}`, { digest, plan });
   }
   output.say(planText(plan, digest));
-  const wanted = `${service} to ${to}`;
-  const question = `Expected loss: ${expectedLoss(plan)}.\nType "${wanted}" to begin: `;
-  const typed = await ask(terminal, question, signal);
-  if (typed?.trim() === wanted) return digest;
-  const what = typed === null ? 'nothing was typed' : `"${typed.trim()}" is not "${wanted}"`;
-  throw cliErrors.make('not-confirmed', what, { digest });
+  const wanted = wantedText(plan, options.overrides);
+  const loss = `Expected loss: ${expectedLoss(plan)}.`;
+  const typed = await ask(terminal, `${loss}\nType "${wanted}" to begin: `, signal);
+  if (typed?.trim() !== wanted) {
+    const what = typed === null ? 'nothing was typed' : `"${typed.trim()}" is not "${wanted}"`;
+    throw cliErrors.make('not-confirmed', what, { digest });
+  }
+  if (!twoPeople) return { digest, second: null };
+  const second = await ask(terminal, 'Name of the second person who has read this plan: ', signal);
+  return { digest, second };
+}
+
+/** What is accepted is typed: a loss and a second writer are in the words. */
+export function wantedText(plan: Plan, overrides: readonly string[]): string {
+  const { service, to } = plan;
+  return [
+    `${service} to ${to}`,
+    ...(losesWrites(plan) ? ['losing writes'] : []),
+    ...(overrides.includes('two-writers') ? ['two writers'] : []),
+  ].join(', ');
 }
 
 /** One line, or null when the input ends or is interrupted first. */

@@ -42,6 +42,12 @@ export const cliErrors = defineErrors({
     notLost: 'Nothing was changed by this controller; the run stays open.',
     remedy: 'Resume with the throwover version that the run began with.',
   },
+  'second-needed': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Have another person read the plan; give that name when it is asked for, or with --second NAME beside --yes DIGEST.',
+  },
   'no-open-run': {
     disposition: 'stop',
     notLost: 'Nothing was changed.',

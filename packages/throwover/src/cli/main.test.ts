@@ -50,8 +50,10 @@ describe('wrong input is 2', () => {
   it.each([
     { argv: ['swichover'], says: 'unknown command' },
     { argv: ['switchover'], says: '--to <region>' },
-    { argv: ['plan', 'failover', '--to', 'west'], says: 'switchover, flip-only' },
+    { argv: ['plan', 'fallover', '--to', 'west'], says: 'switchover, failover, failback' },
+    { argv: ['abort'], says: '--reason <text>' },
     { argv: ['serve', '--data', 'x', '--port', '70000'], says: '0 to 65535' },
+    { argv: ['serve', '--data', 'x', '--service', '/nowhere.yaml'], says: 'service-file-missing' },
     { argv: ['runs', '--limit', '0'], says: '1 to 1000' },
     { argv: ['check', '--config', '/nowhere/throwover.yaml'], says: 'service-file-missing' },
     { argv: ['guard', '--config', '/nowhere/guard.json'], says: 'process-config-wrong' },
@@ -82,7 +84,8 @@ describe('wrong input is 2', () => {
     expect(here).toMatchObject({ code: 2, stderr: expect.stringContaining('already-active') });
   });
 
-  it('is a run that is not there, and none to resume', async () => {
+  it('is a run that is not there, none to resume and none to abort', async () => {
+    expect(await run('abort', '--reason', 'x', '--config', config)).toMatchObject({ code: 2 });
     expect(await run('resume', '--config', config)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('no-open-run'),
@@ -100,6 +103,55 @@ describe('wrong input is 2', () => {
   });
 });
 
+describe('the kill switch', () => {
+  it('refuses to begin a run while it is thrown: 3; and is taken back', async () => {
+    const flip = ['flip-only', '--to', 'west', '--config', config];
+    const { digest } = (await runJson('plan', ...flip)).json;
+    const halted = await run('halt', '--reason', 'freeze of the year', '--config', config);
+    expect(halted).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('freeze of the year'),
+    });
+    try {
+      expect(await runJson(...flip, '--yes', digest)).toMatchObject({
+        code: 3,
+        json: { error: { code: 'halted' } },
+      });
+    } finally {
+      const off = await runJson('halt', '--off', '--config', config);
+      expect(off).toMatchObject({ code: 0, json: { halt: null } });
+    }
+  });
+
+  it('cannot be thrown and taken back at once: 2', async () => {
+    const both = await run('halt', '--off', '--reason', 'x', '--config', config);
+    expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining('not both') });
+  });
+});
+
+describe('a failover', () => {
+  const failover = () => ['failover', '--to', 'west', '--config', config];
+
+  it('shows what would be lost before anything else, in 80 columns: 3', async () => {
+    const { code, stdout } = await run('plan', ...failover());
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/^failover of .*\n\nWHAT WOULD BE LOST\n {2}UNKNOWN: /);
+    expect(stdout).toContain('--override two-writers: TWO REGIONS MAY TAKE WRITES AT ONCE.');
+    expect(stdout).toContain("east's gateway does not answer. How many it alone has accepted");
+    expect(stdout.split('\n').filter((line) => [...line].length > 80)).toEqual([]);
+  });
+
+  it('is refused with what nobody may override, whatever is overridden: 3', async () => {
+    const { code, json } = await runJson(
+      ...failover(),
+      '--override',
+      'two-writers',
+      'loss-above-bound',
+    );
+    expect({ code, error: json.error.code }).toEqual({ code: 3, error: 'plan-refused' });
+  });
+});
+
 describe('0', () => {
   it('is help and version', async () => {
     expect((await run('--help')).stdout).toContain('switchover [options]');
@@ -111,6 +163,16 @@ describe('0', () => {
       code: 0,
       stdout: `${config}: right (service ${service}, owner payments-team)\n`,
     });
+  });
+
+  it('is an empty ledger', async () => {
+    expect(await runJson('losses', '--config', config)).toMatchObject({
+      code: 0,
+      json: { losses: [] },
+    });
+    expect(
+      await runJson('losses', 'resolve', '1/2#3', '--note', 'refunded', '--config', config),
+    ).toMatchObject({ code: 2, json: { error: { code: 'no-such-loss' } } });
   });
 
   it('is an empty list of runs', async () => {

@@ -5,7 +5,10 @@
  *   session.ts        a service at work: what was declared, its parts, its plans
  *   terminal.ts       what it reads and writes, and how errors are said
  *   exit-codes.ts     what a script can tell
- *   run-commands.ts   plan, switchover, flip-only, resume
+ *   run-commands.ts   plan, the kinds of run, resume, abort
+ *   carry-out.ts      a run from a command line: shown, told, ended
+ *   caretaker.ts      carries on, in `serve`, what nobody carries on
+ *   halt.ts losses.ts the kill switch; the ledger of lost writes
  *   confirm.ts        typed confirmation
  *   plan-text.ts      a plan for people
  *   progress-view.ts  a run as it is shown: pure
@@ -13,19 +16,30 @@
  *   run-list.ts       runs, show
  *   report.ts         report
  *   check.ts          check
+ *   sim.ts            simulation on virtual time
  *   processes.ts      serve, guard, gateway
  */
 import { createRequire } from 'node:module';
-import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { checkTimingOf } from '../compose.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
-import { runKinds } from '../runs/runs.ts';
+import { type RunKind, runKinds } from '../runs/runs.ts';
 import { loadService } from '../service/service.ts';
 import { checkCommand, fileIsRight } from './check.ts';
+import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
+import { haltCommand } from './halt.ts';
+import { lossesCommand, resolveLossCommand } from './losses.ts';
 import { gateway, guard, serve } from './processes.ts';
 import { reportCommand } from './report.ts';
-import { type CommandContext, planCommand, resumeCommand, runCommand } from './run-commands.ts';
+import {
+  abortCommand,
+  planCommand,
+  replanCommand,
+  resumeCommand,
+  runCommand,
+} from './run-commands.ts';
 import { runsCommand, showCommand, shownRuns } from './run-list.ts';
 import { withSession } from './session.ts';
 import { errorJson, errorText, outputOf, type Terminal } from './terminal.ts';
@@ -81,13 +95,16 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
     options: { config: string; json?: boolean },
     work: (context: CommandContext) => Promise<ExitCode>,
   ) => {
-    const { clock, env } = terminal;
+    const { clock, random, env, stderr } = terminal;
     const output = outputOf(terminal, options.json === true);
-    return withSession({ configPath: options.config, clock, env }, async (session) =>
+    const say = (text: string) => {
+      if (options.json !== true) stderr.write(`${text}\n`);
+    };
+    const opening = { configPath: options.config, clock, random, env, say };
+    return withSession(opening, async (session) =>
       ended(await work({ terminal, output, session })),
     );
   };
-  const to = ['--to <region>', 'region that becomes active'] as const;
 
   common(program.command('check'))
     .description('the file is right, and every part of the service answers')
@@ -96,7 +113,9 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
     .action(async (options) => {
       if (options.offline) {
         const output = outputOf(terminal, options.json === true);
-        ended(fileIsRight({ output }, await loadService(options.config)));
+        const loaded = await loadService(options.config);
+        checkTimingOf(loaded.service);
+        ended(fileIsRight({ output }, loaded));
         return;
       }
       const adopt = options.adopt === true;
@@ -105,28 +124,57 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
   common(program.command('plan'))
     .description('what a run would do today, with its digest; changes nothing')
     .addArgument(new Argument('<kind>').choices(runKinds))
-    .requiredOption(...to)
+    .option('--to <region>', 'region that the run goes to; failback and rejoin know it')
     .action((kind, options) =>
       inSession(options, (context) => planCommand(context, { kind, to: options.to })),
     );
   for (const kind of runKinds) {
-    common(program.command(kind))
-      .description(kinds[kind])
-      .requiredOption(...to)
-      .option('--yes <digest>', 'go on without asking, if the plan still has this digest')
-      .option('--override <name...>', 'accept a refusal by its name', [])
-      .action((options) =>
-        inSession(options, (context) => runCommand(context, { kind, ...options })),
-      );
+    const { says, to, needsTo } = kinds[kind];
+    const command = common(program.command(kind)).description(says);
+    if (needsTo) command.requiredOption('--to <region>', to);
+    else command.option('--to <region>', to);
+    approving(command).action((options) =>
+      inSession(options, (context) => runCommand(context, { ...options, kind, to: options.to })),
+    );
   }
-  common(program.command('resume'))
+  approving(common(program.command('resume')))
     .description('carry on a run that stands still')
     .argument('[run]', "the service's open run when it is left out")
     .option('--takeover', 'its controller is known to be gone: do not wait for its lease')
+    .option('--as-failover', 'from here on it is a failover: its source is lost half-way')
     .action((runId, options) =>
       inSession(options, (context) =>
-        resumeCommand(context, { runId, takeover: options.takeover === true }),
+        options.asFailover
+          ? replanCommand(context, { ...options, runId })
+          : resumeCommand(context, { runId, takeover: options.takeover === true }),
       ),
+    );
+  common(program.command('abort'))
+    .description('take a run back, where that can still be done')
+    .argument('[run]', "the service's open run when it is left out")
+    .requiredOption('--reason <text>', 'why; it stands in the journal')
+    .action((runId, { reason, ...options }) =>
+      inSession(options, (context) => abortCommand(context, { runId, reason })),
+    );
+  common(program.command('halt'))
+    .description('the kill switch: no run begins, open ones stop at their next safe point')
+    .option('--reason <text>', 'throw it; why')
+    .option('--off', 'take it back')
+    .action(({ reason, off, ...options }) =>
+      inSession(options, (context) => haltCommand(context, { reason, off: off === true })),
+    );
+  const losses = common(program.command('losses'))
+    .description('the ledger of writes that a failover lost')
+    .option('--run <run>', 'of one rejoin alone')
+    .action((options) =>
+      inSession(options, (context) => lossesCommand(context, { run: options.run })),
+    );
+  common(losses.command('resolve'))
+    .description('say what became of a lost write')
+    .argument('<id>')
+    .requiredOption('--note <text>', 'what became of it')
+    .action((id, { note }, command: Command) =>
+      inSession(command.optsWithGlobals(), (context) => resolveLossCommand(context, { id, note })),
     );
   common(program.command('runs'))
     .description('runs of the service, newest first')
@@ -147,8 +195,37 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
     .action((runId, options) =>
       inSession(options, (context) => reportCommand(context, { runId, ...options })),
     );
+  simulation(program, terminal, ended);
   processes(program, terminal);
   return program;
+}
+
+/** Its modules are loaded when it is asked for. */
+function simulation(program: Command, terminal: Terminal, ended: (code: ExitCode) => void): void {
+  program
+    .command('sim')
+    .description('this tool itself on virtual time, with faults, and checkers')
+    .option('--seeds <count>', 'how many', whole, 1_000)
+    .option('--from <seed>', 'the first one', whole, 1)
+    .option('--seed <seed>', 'this one alone', whole)
+    .option('--trace', 'with --seed: everything that happens')
+    .option('--workers <count>', 'threads', positive, 2)
+    .addOption(new Option('--writer-fence <mode>').choices(['available', 'strict']))
+    .addOption(new Option('--durability <mode>').choices(['asynchronous', 'synchronous']))
+    .addOption(
+      new Option('--family <name>', 'what the seeds are about').choices([
+        'planned',
+        'lost',
+        'absent',
+        'hand',
+        'mixed',
+      ]),
+    )
+    .option('--json', 'answer with one JSON object on the last line of stdout')
+    .action(async (options) => {
+      const { simCommand } = await import('./sim.ts');
+      ended(await simCommand(terminal, options));
+    });
 }
 
 /** What listens until it is told to end. */
@@ -160,6 +237,12 @@ function processes(program: Command, terminal: Terminal): void {
     .requiredOption('--data <directory>', 'where the store is')
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on', port, 7610)
+    .option(
+      '--service <file>',
+      'look after the service of this throwover.yaml: sample its replication, carry on abandoned runs; may be given again',
+      (file: string, before: readonly string[]) => [...before, file],
+      [] as readonly string[],
+    )
     .option(...json)
     .action((options) => serve(terminal, options));
   program
@@ -176,15 +259,55 @@ function processes(program: Command, terminal: Terminal): void {
     .action((options) => gateway(terminal, options.config));
 }
 
-const kinds = {
-  switchover: 'planned: make another region active, nothing lost',
-  'flip-only': 'the naive runbook, for comparison: change the DNS and promote',
-} as const;
+/** Permission, typed or given. */
+function approving(command: Command): Command {
+  return command
+    .option('--yes <digest>', 'go on without asking, if the plan still has this digest')
+    .option('--override <name...>', 'accept a refusal by its name', [])
+    .option('--second <name>', 'the second person who approved, where the team asks for two');
+}
+
+const becomesActive = 'region that becomes active';
+
+const kinds: Readonly<
+  Record<RunKind, { readonly says: string; readonly to: string; readonly needsTo: boolean }>
+> = {
+  switchover: {
+    says: 'planned: make another region active, nothing lost',
+    to: becomesActive,
+    needsTo: true,
+  },
+  failover: {
+    says: 'the active region is lost or sick: go on without it; shows first what would be lost',
+    to: becomesActive,
+    needsTo: true,
+  },
+  failback: {
+    says: 'home after a failover, planned; only after rejoin and a read ledger',
+    to: 'home, as throwover.yaml names it',
+    needsTo: false,
+  },
+  rejoin: {
+    says: 'take a region that was left back in, as a standby; it is never opened',
+    to: 'region that comes back; the one that is not active where there are two',
+    needsTo: false,
+  },
+  'flip-only': {
+    says: 'the naive runbook, for comparison: change the DNS and promote',
+    to: becomesActive,
+    needsTo: true,
+  },
+};
 
 function positive(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0 && value <= 1_000) return value;
   throw new InvalidArgumentError('expected a whole number from 1 to 1000.');
+}
+
+function whole(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('expected a whole number below 1000000000.');
 }
 
 function port(text: string): number {

@@ -1,24 +1,21 @@
 import { formatMs } from '../kernel/kernel.ts';
+import type { LagReport } from '../replication/lag-history.ts';
+import { type Exposure, exposureText } from '../replication/replication.ts';
 import type { Plan } from '../runbook/runbook.ts';
+import { lagText } from './lag-text.ts';
 import { clip, maxColumns } from './progress-view.ts';
 
-/** A plan for people, at most 80 columns: what will be done, what stands against it, its digest. */
+/** A plan for people, at most 80 columns: what may be lost, what will be done, what stands against it, its digest. */
 export function planText(plan: Plan, digest: string): string {
-  const { kind, service, from, to, epoch, steps, guards } = plan;
-  const width = Math.min(26, Math.max(...steps.map(({ name }) => name.length)));
   const lines = [
-    `${kind} of ${service}, ${from} to ${to}, epoch ${epoch} to ${epoch + 1}`,
+    headline(plan),
     '',
-    ...steps.flatMap((step, index) => [
-      ...(step.noReturn ? ['    -- from here on the run can only go forward --'] : []),
-      ...wrap(
-        `${String(index + 1).padStart(2)}  ${clip(step.name, width).padEnd(width)}  ${step.title}`,
-        width + 6,
-      ),
-    ]),
+    ...lossText(plan),
+    ...stepTexts(plan),
     '',
     ...wrap(`Expected loss: ${expectedLoss(plan)}`, 2),
-    ...guards.flatMap(({ name, title, refusals }) =>
+    ...lagHistoryTexts(plan),
+    ...plan.guards.flatMap(({ name, title, refusals }) =>
       refusals.length === 0
         ? wrap(`  ✓ ${name}: ${title}`, 4)
         : refusals.flatMap(({ error, override }) => [
@@ -29,13 +26,116 @@ export function planText(plan: Plan, digest: string): string {
             ),
           ]),
     ),
+    ...overrideText(plan),
   ];
   // The digest is copied as it is: never clipped.
   return `${lines.join('\n')}\nDigest: ${digest}\n`;
 }
 
-/** What the run may lose, by its kind and today's lag. The mandate names it. */
-export function expectedLoss({ kind, facts, to }: Plan): string {
+function headline({ kind, service, from, to, epoch }: Plan): string {
+  return kind === 'rejoin'
+    ? `rejoin of ${service}: ${to} as a standby of ${from}, which stays active in epoch ${epoch}`
+    : `${kind} of ${service}, ${from} to ${to}, epoch ${epoch} to ${epoch + 1}`;
+}
+
+/** A step a line; those that run at once stand behind a bar. */
+function stepTexts({ steps }: Plan): readonly string[] {
+  const width = Math.min(26, Math.max(...steps.map(({ name }) => name.length)));
+  return steps.flatMap((step, index) => {
+    const beside = step.group === undefined ? ' ' : '|';
+    const number = `${String(index + 1).padStart(2)} ${beside} `;
+    return [
+      ...(step.noReturn ? ['     -- from here on the run can only go forward --'] : []),
+      ...wrap(`${number}${clip(step.name, width).padEnd(width)}  ${step.title}`, width + 7),
+    ];
+  });
+}
+
+/** What a failover would lose, before anything else is read. */
+function lossText({ kind, from, to, facts }: Plan): readonly string[] {
+  if (kind !== 'failover') return [];
+  const exposure = exposureIn(facts);
+  const bound = facts['lossBoundMs'];
+  const advance = facts['sequenceAdvance'] as { by: number; arithmetic: string } | undefined;
+  return [
+    'WHAT WOULD BE LOST',
+    ...wrap(`  ${exposureText(exposure, from)}.`, 2),
+    ...(typeof bound === 'number' ? [`  The bound is ${formatMs(bound)}.`] : []),
+    ...(exposure.kind === 'none'
+      ? []
+      : [
+          ...wrap(
+            `  ${from} may go on writing until it is closed; what it writes then is lost to ${to} too, and stands in \`throwover losses\` once it rejoins.`,
+            2,
+          ),
+          ...(advance === undefined
+            ? []
+            : wrap(
+                `  Ids: every sequence is moved on by ${advance.by}: ${advance.arithmetic}.`,
+                2,
+              )),
+        ]),
+    ...gatewayTexts(facts['webhooks']),
+    '',
+  ];
+}
+
+/** How far the standby was behind in the last 30 days, where that was sampled. */
+function lagHistoryTexts({ facts, from, to }: Plan): readonly string[] {
+  const reports = facts['lagHistory'];
+  if (!Array.isArray(reports)) return [];
+  return (reports as readonly LagReport[])
+    .filter((report) => report.from === from && report.to === to)
+    .flatMap((report) => wrap(`Lag, ${from} to ${to}: ${lagText(report)}`, 2));
+}
+
+function gatewayTexts(webhooks: unknown): readonly string[] {
+  if (!Array.isArray(webhooks)) return [];
+  return webhooks.flatMap((gateway: Readonly<Record<string, unknown>>) =>
+    wrap(
+      gateway['answers'] === true
+        ? `  Webhooks: ${gateway['region']}'s gateway holds ${gateway['backlog']} that are not delivered.`
+        : `  Webhooks: ${gateway['region']}'s gateway does not answer. How many it alone has accepted is UNKNOWN; they wait there until it is back.`,
+      2,
+    ),
+  );
+}
+
+/** What the overrides that this plan asks for would mean, in capitals: nobody takes two writers by mistake. */
+function overrideText({ guards, from, to }: Plan): readonly string[] {
+  const asked = new Set(
+    guards.flatMap(({ refusals }) => refusals.map(({ override }) => override ?? '')),
+  );
+  return [
+    ...(asked.has('two-writers')
+      ? [
+          '',
+          ...wrap(
+            `--override two-writers: TWO REGIONS MAY TAKE WRITES AT ONCE. ${from} does not answer, which is not the same as dead. Clients that still reach it get their writes acknowledged there; ${to} will not have them, ids may be given out twice, and a person has to merge them by hand. Take it only if you know that ${from} is down or that nobody reaches it.`,
+            2,
+          ),
+        ]
+      : []),
+    ...(asked.has('loss-above-bound')
+      ? [
+          '',
+          ...wrap(
+            `--override loss-above-bound: ACKNOWLEDGED WRITES ARE GIVEN UP, more than this service allows. What ${from} still has is read back into \`throwover losses\` when it rejoins; until then it is missing.`,
+            2,
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** Whether this plan gives up acknowledged writes, or may. */
+export function losesWrites({ kind, facts }: Plan): boolean {
+  return kind === 'failover' && exposureIn(facts).kind !== 'none';
+}
+
+/** What the run may lose, by its kind and as things stand. The mandate names it. */
+export function expectedLoss({ kind, facts, from, to }: Plan): string {
+  if (kind === 'failover') return exposureText(exposureIn(facts), from);
   if (kind !== 'flip-only') return 'no acknowledged write';
   const lag = facts['lag'] as { ms: number | null; bytes: number } | null | undefined;
   const behind =
@@ -45,8 +145,16 @@ export function expectedLoss({ kind, facts, to }: Plan): string {
   return `every write that ${to} does not have when it is promoted (${behind}); both sides may take writes`;
 }
 
+function exposureIn(facts: Plan['facts']): Exposure {
+  const exposure = facts['exposure'];
+  if (typeof exposure === 'object' && exposure !== null && 'kind' in exposure) {
+    return exposure as Exposure;
+  }
+  return { kind: 'unknown', why: 'the plan does not say' };
+}
+
 /** Breaks a line between words; what follows the first is indented so far. */
-function wrap(line: string, indent: number): readonly string[] {
+export function wrap(line: string, indent: number): readonly string[] {
   if ([...line].length <= maxColumns) return [line];
   const lines: string[] = [];
   let rest = line;

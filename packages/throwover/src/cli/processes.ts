@@ -1,33 +1,114 @@
 import { readFile } from 'node:fs/promises';
+import { guardWitness } from '../compose.ts';
+import { isoTime } from '../kernel/kernel.ts';
+import type { RunningServer } from '../server/serve.ts';
 import { cliErrors } from './errors.ts';
+import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A process that listens until it is told to end. */
 interface Listening {
   /** Printed as one JSON line on stdout: it is ready, and where. */
   readonly addresses: Readonly<Record<string, string>>;
+  /** What it does by itself; begun when it has said that it is ready. */
+  begin?(): void;
   close(): Promise<void>;
 }
 
-/** `throwover serve`: the store, in the third place. */
+/**
+ * `throwover serve`: the store, in the third place. For each `--service` it samples replication, and
+ * carries on runs whose controller is gone; what it did is a JSON line on stdout each.
+ */
 export function serve(
   terminal: Terminal,
-  options: { data: string; host: string; port: number },
+  options: { data: string; host: string; port: number; service: readonly string[] },
 ): Promise<void> {
   return listen(terminal, 'serve', async () => {
     const { startServe } = await import('../server/serve.ts');
     const { clock, random } = terminal;
     const { data: dataDir, host, port } = options;
+    const sessions = await openSessions(terminal, options.service);
     const server = await startServe({ host, port, dataDir, clock, random });
-    return { addresses: { url: server.url }, close: () => server.close() };
+    const care = careOf(terminal, sessions, server);
+    return {
+      addresses: { url: server.url },
+      begin: care.begin,
+      close: async () => {
+        await care.end();
+        await server.close();
+      },
+    };
   });
+}
+
+/** A wrong file is refused before anything listens. */
+async function openSessions(
+  { clock, random, env, stdout }: Terminal,
+  files: readonly string[],
+): Promise<readonly Session[]> {
+  const { openSession } = await import('./session.ts');
+  const say = (text: string) => stdout.write(`${JSON.stringify({ event: 'not-told', text })}\n`);
+  const sessions: Session[] = [];
+  try {
+    for (const configPath of files) {
+      sessions.push(await openSession({ configPath, clock, random, env, say }));
+    }
+  } catch (error) {
+    await Promise.all(sessions.map(({ parts }) => parts.close()));
+    throw error;
+  }
+  return sessions;
+}
+
+/** Looks after the services until it is stopped; asks the store in this process, not over the network. */
+function careOf(
+  { clock, stdout }: Terminal,
+  opened: readonly Session[],
+  server: RunningServer,
+): { begin(): void; end(): Promise<void> } {
+  const stop = new AbortController();
+  const { signal } = stop;
+  const log = (event: object) =>
+    stdout.write(`${JSON.stringify({ at: isoTime(clock.wallMs()), ...event })}\n`);
+  const look = async (session: Session) => {
+    const [{ caretake }, { watchLag }] = await Promise.all([
+      import('./caretaker.ts'),
+      import('../server/lag-watch.ts'),
+    ]);
+    const service = session.loaded.service.name;
+    const sides = session.parts.regions.map(({ database }) => database);
+    const lag = {
+      ...session.parts.lag,
+      sightings: async (region: string) => server.lag.sightings(service, region),
+    };
+    const local = { ...session, parts: { ...session.parts, store: server.store, lag } };
+    await Promise.all([
+      watchLag({ service, sides, log: server.lag, clock, signal }),
+      caretake({ session: local, signal, log }),
+    ]);
+  };
+  let loops: readonly Promise<void>[] = [];
+  return {
+    begin: () => {
+      loops = opened.map(look);
+    },
+    end: async () => {
+      stop.abort();
+      await Promise.all(loops);
+      await Promise.all(opened.map(({ parts }) => parts.close()));
+    },
+  };
 }
 
 /** `throwover guard`: the small process beside a database. */
 export function guard(terminal: Terminal, config: string): Promise<void> {
   return listen(terminal, 'guard', async () => {
     const { startGuard } = await import('../providers/postgres/guard/guard.ts');
-    const running = await startGuard(await readJson(config), terminal.clock);
+    const { clock } = terminal;
+    const running = await startGuard(await readJson(config), {
+      clock,
+      witness: guardWitness(clock),
+    });
     const { host, port } = running.address;
     return { addresses: { url: `http://${host}:${port}` }, close: () => running.close() };
   });
@@ -54,8 +135,9 @@ async function listen(
   const told = Promise.withResolvers<void>();
   const stopListening = terminal.onSignal(() => told.resolve());
   try {
-    const { addresses, close } = await start();
+    const { addresses, begin, close } = await start();
     terminal.stdout.write(`${JSON.stringify({ ready: name, ...addresses })}\n`);
+    begin?.();
     await told.promise;
     await close();
   } finally {

@@ -68,6 +68,15 @@ export function fold(view: RunView, event: RunEvent): RunView {
     }
     case 'run-stopping':
       return { ...view, messages: [...view.messages, stopping[event.mode]] };
+    case 'run-claimed':
+    case 'abort-requested':
+    case 'replanned':
+    case 'past-no-return':
+      return view;
+    case 'step-slow':
+      return change(view, event.step, { note: 'slower than usual' });
+    case 'step-stuck':
+      return change(view, event.step, { note: `STUCK: ${stuck[event.why]}` });
     case 'step-started':
       return change(view, event.step, { state: 'working', startedMs: event.wallMs });
     case 'step-observed':
@@ -114,6 +123,11 @@ const stopping = {
   undo: 'Stopping: what was changed is taken back. Ctrl-C again leaves the run open.',
   finish: 'Past the point of no return: it goes on to its end. Ctrl-C again leaves it.',
   leave: 'Leaving the run open: `throwover resume` carries it on.',
+} as const;
+
+const stuck = {
+  late: 'it takes far longer than it should',
+  'no-progress': 'nothing that it waits for changes',
 } as const;
 
 function ending(event: Extract<RunEvent, { type: 'run-ended' }>): string {

@@ -5,9 +5,9 @@ import { type RunEvidence, stepsOf } from '../evidence/evidence.ts';
 import { isoTime } from '../kernel/kernel.ts';
 import type { Service } from '../service/service.ts';
 import type { RunState } from '../store/store.ts';
+import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
-import type { CommandContext } from './run-commands.ts';
 
 /** `throwover report RUN`: one HTML file and the same as JSON. Without `evidence`, what needs clients' records has a count of 0. */
 export async function reportCommand(

@@ -1,62 +1,58 @@
-import type { ThrowoverError } from '../kernel/kernel.ts';
-import {
-  approve,
-  type ExecuteOptions,
-  executeRun,
-  type RunEvent,
-  type RunResult,
-} from '../runbook/runbook.ts';
+import { noConsent } from '../replication/replication.ts';
+import { approve, expectedOf, type Mandate } from '../runbook/runbook.ts';
 import { isRunKind, type RunKind } from '../runs/runs.ts';
+import type { RunState, Store } from '../store/store.ts';
+import { carryOut, withStops } from './carry-out.ts';
 import { confirmed } from './confirm.ts';
+import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
-import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts';
-import { live } from './live.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { planText } from './plan-text.ts';
-import { define, owner, planRun, type Session, serviceState } from './session.ts';
-import { errorText, type Output, type Terminal } from './terminal.ts';
+import {
+  define,
+  owner,
+  type PlannedRun,
+  person,
+  planFor,
+  planRun,
+  type Session,
+  serviceState,
+} from './session.ts';
 
-/** What a command works with. */
-export interface CommandContext {
-  readonly terminal: Terminal;
-  readonly output: Output;
-  readonly session: Session;
+/** Earlier runs whose journals tell how long steps take. */
+const historyRuns = 40;
+
+/** What the operator gave with the command. */
+export interface Approval {
+  readonly yes?: string;
+  readonly override: readonly string[];
+  readonly second?: string;
 }
 
-/** `throwover plan KIND --to REGION`: changes nothing; a refused plan is still shown. */
+/** `throwover plan KIND [--to REGION]`: changes nothing; a refused plan is still shown. */
 export async function planCommand(
   { output, session }: CommandContext,
-  options: { kind: RunKind; to: string },
+  options: { kind: RunKind; to: string | undefined },
 ): Promise<ExitCode> {
-  const { kind, to } = options;
   const { signal } = new AbortController();
-  const { plan, digest } = await planRun(session, { kind, to, signal });
+  const { plan, digest } = await planRun(session, { ...options, consent: noConsent, signal });
   output.result({ digest, plan }, planText(plan, digest));
   return plan.guards.some(({ refusals }) => refusals.length > 0) ? exitCodes.refused : exitCodes.ok;
 }
 
-/** `throwover switchover|flip-only --to REGION`: plan, mandate, run. */
+/** `throwover switchover|failover|failback|rejoin|flip-only`: plan, mandate, run. */
 export function runCommand(
   context: CommandContext,
-  options: { kind: RunKind; to: string; yes?: string; override: readonly string[] },
+  options: Approval & { kind: RunKind; to: string | undefined },
 ): Promise<ExitCode> {
-  const { terminal, output, session } = context;
-  const { kind, to, yes, override } = options;
+  const { terminal, session } = context;
   return withStops(terminal, async (stops) => {
-    const { plan, digest, steps } = await planRun(session, { kind, to, signal: stops.signal });
-    const mandated = (approved: string) => {
-      try {
-        return approve(plan, { digest: approved, by: owner(), overrides: override });
-      } catch (error) {
-        // What was refused, and the digest that would not be.
-        output.say(planText(plan, digest));
-        throw error;
-      }
-    };
-    // Before the question: nobody types a region's name for a plan that is refused anyway.
-    mandated(digest);
-    const approved =
-      yes ?? (await confirmed(terminal, output, { plan, digest, signal: stops.signal }));
-    return carryOut(context, { steps, plan, mandate: mandated(approved), ...stops });
+    const consent = { by: owner(), overrides: options.override };
+    const planned = await planRun(session, { ...options, consent, signal: stops.signal });
+    const mandate = await mandated(context, planned, options, stops.signal);
+    const { steps, claim } = planned.definition;
+    const expected = await expectations(session, options.kind);
+    return carryOut(context, { steps, claim, expected, plan: planned.plan, mandate, ...stops });
   });
 }
 
@@ -66,109 +62,156 @@ export function resumeCommand(
   options: { runId: string | undefined; takeover: boolean },
 ): Promise<ExitCode> {
   const { terminal, session } = context;
-  const { store } = session.parts;
   return withStops(terminal, async (stops) => {
-    const runId = options.runId ?? (await serviceState(session)).openRun;
-    const { name } = session.loaded.service;
-    if (runId === null) throw cliErrors.make('no-open-run', `${name} has no run that is open`);
-    const { kind, from, to, epoch } = await store.run(runId);
-    if (!isRunKind(kind)) {
-      const message = `${runId} is a ${kind}, which this throwover does not know`;
-      throw cliErrors.make('no-such-kind', message, { runId, kind });
-    }
-    const { steps } = define(session, kind, { from, to, epoch });
-    const resumeOf = { runId, force: options.takeover };
-    return carryOut(context, { steps, resumeOf, ...stops });
+    const run = await openRun(session, options.runId);
+    const resumeOf = { runId: run.runId, force: options.takeover };
+    const carried = await carriedOn(session, run);
+    return carryOut(context, { ...carried, resumeOf, ...stops });
   });
 }
 
-type WhatToDo = Pick<ExecuteOptions, 'steps' | 'signal' | 'leaveSignal'> &
-  (
-    | Pick<Extract<ExecuteOptions, { mandate: unknown }>, 'plan' | 'mandate'>
-    | Pick<Extract<ExecuteOptions, { resumeOf: unknown }>, 'resumeOf'>
-  );
-
-async function carryOut(
-  { terminal, output, session }: CommandContext,
-  what: WhatToDo,
+/** `throwover resume [RUN] --as-failover`: the open run becomes a failover, with a plan and a mandate of its own. */
+export function replanCommand(
+  context: CommandContext,
+  options: Approval & { runId: string | undefined },
 ): Promise<ExitCode> {
-  const shown = live(terminal, output);
-  const writer = new ClosedWriter();
-  let result: RunResult;
-  try {
-    result = await executeRun({
-      store: session.parts.store,
-      clock: terminal.clock,
-      owner: owner(),
-      onEvent: (event) => {
-        writer.note(event);
-        shown.onEvent(event);
-      },
-      ...what,
-    });
-  } finally {
-    shown.end();
-  }
-  const { runId, status, error } = result;
-  const closed = status === 'open' ? writer.region : null;
-  if (output.json) {
-    output.result({ runId, status, closedToWrites: closed, error: error?.toJSON() ?? null }, '');
-  } else if (error !== null) {
-    terminal.stderr.write(errorText(error satisfies ThrowoverError));
-    if (closed !== null) terminal.stderr.write(closedText(closed, runId));
-  }
-  return exitCodeOfRun(result);
-}
-
-function closedText(region: string, runId: string): string {
-  return [
-    '',
-    `${region.toUpperCase()} MAY BE CLOSED TO WRITES, and no other region takes them yet.`,
-    `Next: throwover resume ${runId}`,
-    'If that cannot be: docs/cli.md, "A region that is closed to writes".',
-    '',
-  ].join('\n');
-}
-
-/** Which region a run has begun to fence and not moved away from. */
-class ClosedWriter {
-  #from = '';
-  #closed = false;
-
-  get region(): string | null {
-    return this.#closed ? this.#from : null;
-  }
-
-  note(event: RunEvent): void {
-    if (event.type === 'run-started') {
-      this.#from = event.run.from;
-      this.#closed = event.alreadyDone.includes('fence') && !event.alreadyDone.includes('forward');
-    } else if ('step' in event && event.step === 'fence') {
-      if (event.type === 'step-started') this.#closed = true;
-      if (event.type === 'undo-done') this.#closed = false;
-    } else if (event.type === 'step-done' && event.step === 'forward') {
-      this.#closed = false;
-    }
-  }
-}
-
-interface Stops {
-  /** First Ctrl-C or SIGTERM: stop where it is safe. */
-  readonly signal: AbortSignal;
-  /** Second: leave the run to `resume`. */
-  readonly leaveSignal: AbortSignal;
-}
-
-async function withStops<T>(terminal: Terminal, work: (stops: Stops) => Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const leave = new AbortController();
-  const stopListening = terminal.onSignal(() => {
-    if (stop.signal.aborted) leave.abort();
-    else stop.abort(cliErrors.make('not-confirmed', 'interrupted before the run began'));
+  const { terminal, session } = context;
+  return withStops(terminal, async (stops) => {
+    const run = await openRun(session, options.runId);
+    const { runId, from, to, epoch } = run;
+    const kind = 'failover';
+    const consent = { by: owner(), overrides: options.override };
+    const direction = { from, to, epoch };
+    const planned = await planFor(session, { kind, direction, consent, signal: stops.signal });
+    const mandate = await mandated(context, planned, options, stops.signal);
+    const { steps, claim } = planned.definition;
+    const { steps: earlierSteps } = define(session, earlierKind(run), direction, consent);
+    const replanOf = { runId, plan: planned.plan, mandate };
+    const expected = await expectations(session, kind);
+    return carryOut(context, { steps, earlierSteps, claim, expected, replanOf, ...stops });
   });
-  try {
-    return await work({ signal: stop.signal, leaveSignal: leave.signal });
-  } finally {
-    stopListening();
+}
+
+/** `throwover abort [RUN]`: undo, where that can still be done; else what to do instead. */
+export function abortCommand(
+  context: CommandContext,
+  options: { runId: string | undefined; reason: string },
+): Promise<ExitCode> {
+  const { terminal, session } = context;
+  return withStops(terminal, async ({ leaveSignal }) => {
+    const run = await openRun(session, options.runId);
+    const abortOf = { runId: run.runId, by: owner(), reason: options.reason };
+    return carryOut(context, { ...(await carriedOn(session, run)), abortOf, leaveSignal });
+  });
+}
+
+/** The mandate for this plan: typed, or with --yes; and by a second person where the team asks for one. */
+async function mandated(
+  { terminal, output, session }: CommandContext,
+  { plan, digest }: PlannedRun,
+  { yes, override, second }: Approval,
+  signal: AbortSignal,
+): Promise<Mandate> {
+  const give = (approved: string, another: string | undefined) => {
+    try {
+      return approve(plan, {
+        digest: approved,
+        by: owner(),
+        overrides: override,
+        ...(another === undefined ? {} : { second: another }),
+      });
+    } catch (error) {
+      // What was refused, and the digest that would not be.
+      output.say(planText(plan, digest));
+      throw error;
+    }
+  };
+  // Before the question: nobody types a region's name for a plan that is refused anyway.
+  give(yes ?? digest, undefined);
+  const twoPeople =
+    plan.kind === 'failover' && session.loaded.service.approval.failover === 'two-people';
+  if (yes === undefined) {
+    session.notifiers.tell({
+      kind: 'needs-approval',
+      service: plan.service,
+      runId: null,
+      subject: `Needs approval: ${plan.kind} of ${plan.service} from ${plan.from} to ${plan.to}`,
+      text: `${owner()} has planned it and is asked to approve it.`,
+      wallMs: terminal.clock.wallMs(),
+    });
   }
+  const typed =
+    yes === undefined
+      ? await confirmed(terminal, output, { plan, digest, overrides: override, twoPeople, signal })
+      : { digest: yes, second: null };
+  const another = second ?? typed.second ?? undefined;
+  if (twoPeople) mustBeAnother(another, digest);
+  return give(typed.digest, another);
+}
+
+function mustBeAnother(second: string | undefined, digest: string): void {
+  const name = second?.trim() ?? '';
+  if (name !== '' && name.toLowerCase() !== person().toLowerCase()) return;
+  const found = name === '' ? 'nobody' : `${name}, who is the first`;
+  throw cliErrors.make(
+    'second-needed',
+    `a failover of this service is approved by two people; found ${found}`,
+    { digest },
+  );
+}
+
+/** The run that is named, or the service's run that has not ended. */
+async function openRun(session: Session, given: string | undefined): Promise<RunState> {
+  const runId = given ?? (await serviceState(session)).openRun;
+  const { name } = session.loaded.service;
+  if (runId === null) throw cliErrors.make('no-open-run', `${name} has no run that is open`);
+  return session.parts.store.run(runId);
+}
+
+/** What carries an open run on, by another controller: with what was approved for it, by its journal. */
+export async function carriedOn(session: Session, run: RunState) {
+  const { kind, from, to, epoch } = run;
+  const direction = { from, to, epoch };
+  const consent = consentOf(run);
+  const { steps, claim } = define(session, knownKind(run.runId, kind), direction, consent);
+  const replanned = run.records.some(({ type }) => type === 'replanned');
+  const earlier = replanned
+    ? { earlierSteps: define(session, earlierKind(run), direction, consent).steps }
+    : {};
+  return { steps, ...earlier, claim, expected: await expectations(session, kind) };
+}
+
+/** By whom, and beyond which refusals, the plan in force was approved. */
+function consentOf({ records }: RunState) {
+  for (const record of [...records].reverse()) {
+    if (record.type !== 'mandate' && record.type !== 'replanned') continue;
+    return { by: record.by, overrides: record.overrides };
+  }
+  return noConsent;
+}
+
+/** Kind whose steps a replan has replaced: what they changed is taken back with them. */
+function earlierKind({ kind }: RunState): RunKind {
+  return isRunKind(kind) && kind !== 'failover' ? kind : 'switchover';
+}
+
+function knownKind(runId: string, kind: string): RunKind {
+  if (isRunKind(kind)) return kind;
+  const message = `${runId} is a ${kind}, which this throwover does not know`;
+  throw cliErrors.make('no-such-kind', message, { runId, kind });
+}
+
+/** How long the steps of this kind took in earlier runs. */
+async function expectations(session: Session, kind: string) {
+  const { store } = session.parts;
+  const service = session.loaded.service.name;
+  const runs = await store.runs({ service, limit: historyRuns });
+  const ended = runs.filter((run) => run.kind === kind && run.status === 'succeeded');
+  return expectedOf(await Promise.all(ended.map(({ runId }) => recordsOf(store, runId))));
+}
+
+async function recordsOf(store: Store, runId: string) {
+  const { records } = await store.run(runId);
+  // A run that was replanned took its steps from two plans: its durations are of neither.
+  return records.some(({ type }) => type === 'replanned') ? [] : records;
 }

@@ -1,9 +1,9 @@
 import { type Clock, formatMs, isoTime } from '../kernel/kernel.ts';
 import { storedPlan } from '../runbook/runbook.ts';
 import type { JournalRecord, RunState, RunSummary } from '../store/store.ts';
+import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { clip, maxColumns } from './progress-view.ts';
-import type { CommandContext } from './run-commands.ts';
 
 /** Runs that are shown without --limit: a screen. */
 export const shownRuns = 20;
@@ -56,12 +56,20 @@ function showText(run: RunState, clock: Clock): string {
 function recordText(record: JournalRecord, titles: ReadonlyMap<string, string>): string {
   switch (record.type) {
     case 'mandate': {
-      const { by, digest, overrides } = record;
+      const { by, second, digest, overrides } = record;
+      const who = second === undefined ? by : `${by} and ${second}`;
       const accepted = overrides.length === 0 ? '' : `, overriding ${overrides.join(', ')}`;
-      return `approved by ${by}: ${digest.slice(0, 12)}${accepted}`;
+      return `approved by ${who}: ${digest.slice(0, 12)}${accepted}`;
     }
     case 'taken-over':
       return `taken over by ${record.by}, token ${record.token}`;
+    case 'abort-requested':
+      return `abort asked for by ${record.by}: ${record.reason}`;
+    case 'replanned': {
+      const { kind, by, digest, overrides } = record;
+      const accepted = overrides.length === 0 ? '' : `, overriding ${overrides.join(', ')}`;
+      return `from here on a ${kind}, approved by ${by}: ${digest.slice(0, 12)}${accepted}`;
+    }
     case 'intent':
       return `${record.step}: ${titles.get(record.step) ?? ''}`;
     case 'outcome': {

@@ -9,4 +9,4 @@
  */
 export { functionsReady } from './guards.ts';
 export { neededInstances } from './sizing.ts';
-export { keepWarm, release, warm } from './steps.ts';
+export { askForWarm, keepWarm, release, warm } from './steps.ts';

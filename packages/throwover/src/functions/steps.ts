@@ -1,4 +1,4 @@
-import type { Clock, Evidence } from '../kernel/kernel.ts';
+import { type Clock, type Evidence, isThrowoverError } from '../kernel/kernel.ts';
 import { done, evidenceOf, look, pending } from '../runbook/observe.ts';
 import type { Step, StepContext } from '../runbook/step.ts';
 import { functionErrors } from './errors.ts';
@@ -20,6 +20,7 @@ export function warm(options: { to: FunctionRegion; needed: () => Promise<number
     waits: 'machine',
     timeoutMs: warmTimeoutMs,
     pollMs: 50,
+    keepsAcrossReplan: true,
     undo: (context) => giveBack(options.to, formerIn(context.before) ?? 0),
     observe: (context) =>
       look(async () => {
@@ -43,6 +44,45 @@ export function warm(options: { to: FunctionRegion; needed: () => Promise<number
     act: async () => {
       asked = true;
       await options.to.provision(needed ?? (await options.needed()));
+    },
+  };
+}
+
+/**
+ * Warm instances are asked for, and not waited for: the traffic of a lost region has nowhere else to
+ * go, and a cold answer is better than none. That they cannot be had, or that nobody knows how many,
+ * is said and ends nothing.
+ */
+export function askForWarm(options: {
+  to: FunctionRegion;
+  /** `null`: nobody knows. */
+  needed: () => Promise<number | null>;
+}): Step {
+  let result: Evidence | null = null;
+  return {
+    name: 'warm',
+    title: `Ask for warm function instances in ${options.to.region}, without waiting for them`,
+    waits: 'machine',
+    timeoutMs: 60_000,
+    pollMs: 50,
+    keepsAcrossReplan: true,
+    undo: (context) => giveBack(options.to, formerIn(context.before) ?? 0),
+    observe: () =>
+      look(async () => {
+        if (result !== null) return done(result);
+        const { provisioned } = await options.to.facts();
+        return pending({ requested: provisioned?.requested ?? 0 });
+      }),
+    act: async (context) => {
+      const former = formerIn(context.before) ?? 0;
+      try {
+        const needed = await options.needed();
+        if (needed !== null && needed > former) await options.to.provision(needed);
+        result = { needed, former };
+      } catch (error) {
+        if (!isThrowoverError(error)) throw error;
+        result = { needed: null, former, notAsked: error.code, why: error.message };
+      }
     },
   };
 }

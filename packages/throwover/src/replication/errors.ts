@@ -5,7 +5,7 @@ export const replicationErrors = defineErrors({
     disposition: 'wait',
     notLost: 'Nothing was changed; the active region goes on as it was.',
     remedy:
-      'Look at the standby: `throwover check` names what is missing. Attach it, wait until it streams, plan again.',
+      'Look at the standby: `throwover check` names what is missing. Attach it (`throwover rejoin`), wait until it streams, plan again.',
   },
   'not-the-primary': {
     disposition: 'stop',
@@ -24,5 +24,58 @@ export const replicationErrors = defineErrors({
     notLost: 'Nothing was changed.',
     remedy:
       'Make the settings that are named alike on both sides, or accept the difference with `--override different-configuration`.',
+  },
+  'opening-unproved': {
+    disposition: 'page',
+    notLost: 'The old side stays closed, so that two regions cannot take writes.',
+    remedy:
+      'Mend the way to the guard that is named, then `throwover resume RUN`: it asks again. See docs/cli.md, "A region that is closed to writes".',
+  },
+  'promotion-accepted': {
+    disposition: 'page',
+    notLost: 'The old side stays closed, so that two regions cannot take writes.',
+    remedy:
+      'The new region takes writes, or is about to: `throwover resume RUN`. To go back, switch over again later.',
+  },
+  'fence-not-possible': {
+    disposition: 'wait',
+    notLost: 'Nothing was promoted.',
+    remedy:
+      'Shut the old region down by other means, or mend the way to its guard. Only if neither can be, take the risk of two writers by name.',
+  },
+  'loss-above-bound': {
+    disposition: 'wait',
+    notLost: 'Nothing was promoted.',
+    remedy:
+      'Mend the way to the old region if you can: what it has is then not lost. If it is gone, accept the loss by name.',
+  },
+  'nothing-to-follow': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Only a region that was promoted can be followed by the one before it. Build this standby as PostgreSQL documents it, then `throwover check`.',
+  },
+  'failback-locked': {
+    disposition: 'wait',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Going home after a failover is a decision of its own: `throwover rejoin`, read `throwover losses`, then `throwover failback`.',
+  },
+  'not-home': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy: 'Use `throwover switchover`, or name the region as `home:` in throwover.yaml.',
+  },
+  'losses-unresolved': {
+    disposition: 'wait',
+    notLost: 'Nothing was changed; the ledger is in the store.',
+    remedy:
+      'Read them with `throwover losses` and say of each what became of it: `throwover losses resolve ID --note TEXT`.',
+  },
+  'control-plane-in-lost-region': {
+    disposition: 'wait',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Move what is named out of the region that is being left: it may vanish in the middle of the run.',
   },
 });

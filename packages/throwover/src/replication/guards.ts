@@ -1,5 +1,5 @@
+import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
 import type { Guard, Refusal } from '../runbook/step.ts';
-import type { DatabaseSide, DatabaseStatus } from './database.ts';
 import { replicationErrors } from './errors.ts';
 
 /** The two databases stand as a planned switch needs them: a writable primary, a streaming standby, alike. */
@@ -14,7 +14,7 @@ export function databasesReady(options: { from: DatabaseSide; to: DatabaseSide }
   };
 }
 
-function primaryRefusals(from: DatabaseStatus): readonly Refusal[] {
+export function primaryRefusals(from: DatabaseStatus): readonly Refusal[] {
   if (from.role !== 'primary') {
     return [
       never('not-the-primary', `${from.region}'s database is ${from.role}, not the primary`, {
@@ -58,8 +58,8 @@ function parityRefusals(from: DatabaseStatus, to: DatabaseStatus): readonly Refu
   ];
 }
 
-function never(
-  code: 'not-the-primary' | 'standby-not-ready',
+export function never(
+  code: Parameters<typeof replicationErrors.make>[0],
   message: string,
   evidence: Readonly<Record<string, unknown>>,
 ): Refusal {

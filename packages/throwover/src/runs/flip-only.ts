@@ -1,18 +1,17 @@
 import { openEpoch } from '../authority/open-epoch.ts';
-import type { Clock } from '../kernel/kernel.ts';
-import { promote } from '../replication/replication.ts';
+import { claim, promote } from '../replication/replication.ts';
 import { flip } from '../traffic/traffic.ts';
-import type { RunPolicy, RunPorts } from './ports.ts';
-import type { RunDefinition } from './switchover.ts';
+import type { BuildRun } from './definition.ts';
+import { lagFacts } from './facts.ts';
 
 /**
  * The naive runbook: "change the DNS and promote the standby". Kept as the honest comparison: it does
  * exactly what such a runbook says, with nothing left out and nothing made worse.
  *
- * It fences nothing, so its promotion carries an overridden proof that says so.
+ * It fences nothing, so its promotion carries an overridden fence proof that says so.
  */
-export function flipOnly(ports: RunPorts, policy: RunPolicy, clock: Clock): RunDefinition {
-  const { to, dns, store } = ports;
+export const flipOnly: BuildRun = (ports, policy, clock) => {
+  const { from, to, dns, store } = ports;
   return {
     guards: [],
     steps: [
@@ -20,13 +19,18 @@ export function flipOnly(ports: RunPorts, policy: RunPolicy, clock: Clock): RunD
       { ...flip({ dns, to: to.name, record: policy.record, clock }), noReturn: true },
       promote({
         to: to.database,
-        proof: async ({ run }) => ({
-          kind: 'overridden',
-          by: `run ${run.runId}`,
-          reason: 'the naive runbook does not fence: both sides may acknowledge writes',
+        terms: async ({ run }) => ({
+          proof: {
+            kind: 'overridden',
+            by: `run ${run.runId}`,
+            reason: 'the naive runbook does not fence: both sides may acknowledge writes',
+          },
+          lossy: null,
         }),
       }),
       openEpoch({ store, to: to.name }),
     ],
+    facts: () => lagFacts(from.database),
+    claim: claim([from.database, to.database], clock),
   };
-}
+};

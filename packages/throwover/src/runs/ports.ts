@@ -1,5 +1,6 @@
+import type { DatabaseSide } from '../authority/database-side.ts';
 import type { FunctionRegion } from '../functions/function-region.ts';
-import type { DatabaseSide } from '../replication/database.ts';
+import type { Consent, PositionHistory } from '../replication/replication.ts';
 import type { Store } from '../store/store.ts';
 import type { DnsProvider, DnsRecord } from '../traffic/dns.ts';
 import type { Door } from '../traffic/door.ts';
@@ -21,6 +22,8 @@ export interface RunPorts {
   readonly to: RegionPorts;
   readonly dns: DnsProvider;
   readonly gateways: readonly GatewayControl[];
+  /** Where the databases stood, as others saw it; `null`: nobody samples. */
+  readonly history: PositionHistory | null;
 }
 
 /** What the team declared, in milliseconds as they pass here (life time already divided by the time scale). */
@@ -36,9 +39,27 @@ export interface RunPolicy {
   /** How long transactions that are already open may go on, ms. */
   readonly openTransactionsMs: number;
   readonly attachTimeoutMs: number;
+  /** How long a switchover's fence stands before the guards open it again by themselves, ms. */
+  readonly fenceDeadlineMs: number;
+  /** The right to write is a lease that the database checks: its end is a fence proof. */
+  readonly strict: boolean;
+  /** A commit is acknowledged after the standby has it. */
+  readonly synchronous: boolean;
+  /** Longest time whose writes a failover may lose without an override, ms. */
+  readonly lossBoundMs: number;
+  /** Highest rate at which the application takes ids from one sequence, a second. */
+  readonly idsPerSecond: number;
+  /** Region to which `failback` goes; `null` when none is declared. */
+  readonly home: string | null;
+  /** Parts of the control plane that stand in the region being left. */
+  readonly standsInFrom: readonly string[];
+  /** What was approved beyond the plan; nobody while it is being made. */
+  readonly consent: Consent;
   readonly record: Pick<DnsRecord, 'name' | 'type' | 'ttlSeconds' | 'values'>;
   /** Base URL of the new region's door, as the old region's door reaches it. */
   readonly forwardUrl: string;
+  /** Base URL of the old region's door, as the new region's door reaches it. */
+  readonly backwardUrl: string;
   /** Base URL of the new region's door, as the gateways reach it. */
   readonly deliverUrl: string;
   /** Base URL of the old region's door, as the gateways reach it: where deliveries go on when a run is undone. */

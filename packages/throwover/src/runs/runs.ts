@@ -1,27 +1,45 @@
 /**
  * Lists of steps, nothing else.
  *
- *   ports.ts       what a run touches, and the team's policy in milliseconds
- *   switchover.ts  planned, nothing lost
- *   flip-only.ts   the naive runbook, kept as the comparison
+ *   ports.ts          what a run touches, and the team's policy in milliseconds
+ *   definition.ts     what a kind of run is made of
+ *   switchover.ts     planned, nothing lost
+ *   failover.ts       the active region is lost or sick
+ *   rejoin.ts         a region that was left comes back as a standby
+ *   failback.ts       home after a failover
+ *   flip-only.ts      the naive runbook, kept as the comparison
+ *   control-plane.ts warmth.ts window.ts facts.ts  what several of them need
  */
 import type { Clock } from '../kernel/kernel.ts';
+import type { BuildRun, RunDefinition } from './definition.ts';
+import { failback } from './failback.ts';
+import { failover } from './failover.ts';
 import { flipOnly } from './flip-only.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
-import { type RunDefinition, switchover } from './switchover.ts';
+import { rejoin } from './rejoin.ts';
+import { switchover } from './switchover.ts';
 
+export type { RunDefinition } from './definition.ts';
 export type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
-export type { RunDefinition } from './switchover.ts';
 
-const runs = { switchover, 'flip-only': flipOnly } as const;
+const runs = {
+  switchover,
+  failover,
+  failback,
+  rejoin,
+  'flip-only': flipOnly,
+} as const satisfies Record<string, BuildRun>;
 
 export type RunKind = keyof typeof runs;
 
 export const runKinds = Object.keys(runs) as readonly RunKind[];
 
 export function isRunKind(value: string): value is RunKind {
-  return value in runs;
+  return Object.hasOwn(runs, value);
 }
+
+/** Kinds that make another region active. */
+export const movingKinds: readonly RunKind[] = runKinds.filter((kind) => kind !== 'rejoin');
 
 export function buildRun(
   kind: RunKind,

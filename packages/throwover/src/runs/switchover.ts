@@ -1,20 +1,17 @@
 import { openEpoch } from '../authority/open-epoch.ts';
-import {
-  functionsReady,
-  keepWarm,
-  neededInstances,
-  release,
-  warm,
-} from '../functions/functions.ts';
-import type { Clock } from '../kernel/kernel.ts';
+import { functionsReady, keepWarm, release, warm } from '../functions/functions.ts';
 import {
   attach,
   catchUp,
-  caughtUpProof,
+  caughtUpTerms,
   checkpoint,
+  claim,
   databasesReady,
+  failbackUnlocked,
   fence,
   OldWriter,
+  ownPromotion,
+  prewarm,
   promote,
   stopOld,
   waitForLag,
@@ -22,82 +19,117 @@ import {
 import type { Guard, Step } from '../runbook/step.ts';
 import { flip, forwardStragglers, holdDoor, trafficReady } from '../traffic/traffic.ts';
 import { deliverHeld, gatewaysReady, holdDeliveries } from '../webhooks/webhooks.ts';
+import { type BuildRun, together } from './definition.ts';
+import { lagFacts } from './facts.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
+import { functionsOf, neededOf } from './warmth.ts';
 
-export interface RunDefinition {
-  readonly guards: readonly Guard[];
-  readonly steps: readonly Step[];
-}
+/** Time between the end of `catch-up` and the fence's deadline, ms: a promotion is accepted within it. */
+const promotionReserveMs = 2_000;
+
+/** Longest time that the standby may take to receive what was written, ms. */
+const longestCatchUpMs = 10_000;
 
 /**
  * Planned, nothing lost (A2).
  *
- * arm: warm functions, checkpoint, wait for a small lag, hold webhook deliveries.
+ * arm: warm functions, checkpoint, read into the cache; then wait for a small lag, hold webhooks.
  * switch: hold the door, fence, catch up, promote (no return), open the epoch, forward stragglers.
- *   Nobody can write between `fence` and `forward`: only what must stand there does.
+ *   Nobody can write between `fence` and `forward`: only what must stand there does. The fence has a
+ *   deadline, so a controller that dies there closes nothing for longer than that.
  * settle: stop the old database before it writes past the switch position, flip DNS, deliver the held
  *   webhooks, attach the old side, keep the warm capacity for the first minutes, release it.
  */
-export function switchover(ports: RunPorts, policy: RunPolicy, clock: Clock): RunDefinition {
+export const switchover: BuildRun = (ports, policy, clock) => ({
+  guards: [
+    ...plannedGuards(ports),
+    failbackUnlocked({
+      store: ports.store,
+      service: policy.service,
+      to: ports.to.name,
+      home: policy.home,
+    }),
+  ],
+  steps: plannedSteps(ports, policy, clock),
+  facts: () => lagFacts(ports.from.database),
+  claim: claim([ports.from.database, ports.to.database], clock),
+});
+
+/** The world stands as a planned switch needs it. */
+export function plannedGuards({ from, to, dns, gateways }: RunPorts): readonly Guard[] {
+  return [
+    databasesReady({ from: from.database, to: to.database }),
+    trafficReady({ dns, from: from.door, to: to.door }),
+    ...(from.functions && to.functions
+      ? [functionsReady({ from: from.functions, to: to.functions })]
+      : []),
+    gatewaysReady(gateways),
+  ];
+}
+
+/** What a switchover does, and a failback too. */
+export const plannedSteps = (
+  ports: RunPorts,
+  policy: RunPolicy,
+  clock: Parameters<BuildRun>[2],
+): readonly Step[] => {
   const { from, to, dns, gateways, store } = ports;
+  const { fenceDeadlineMs } = policy;
   const writer = new OldWriter({
     from: from.database,
+    to: to.database,
     openTransactionsMs: policy.openTransactionsMs,
+    deadlineMs: fenceDeadlineMs,
   });
-  const functions =
-    to.functions === null || policy.warm === null ? null : { to: to.functions, warm: policy.warm };
-  return {
-    guards: [
-      databasesReady({ from: from.database, to: to.database }),
-      trafficReady({ dns, from: from.door, to: to.door }),
-      ...(functions && from.functions
-        ? [functionsReady({ from: from.functions, to: functions.to })]
-        : []),
-      gatewaysReady(gateways),
-    ],
-    steps: [
-      ...(functions ? [warm({ to: functions.to, needed: () => needed(ports, functions) })] : []),
+  const functions = functionsOf(ports, policy);
+  const some = gateways.length > 0;
+  return [
+    ...together('arm', [
+      ...(functions ? [warm({ to: functions.to, needed: () => neededOf(ports, functions) })] : []),
       checkpoint({ from: from.database }),
+      prewarm({ to: to.database }),
+    ]),
+    ...together('ready', [
       waitForLag({
         from: from.database,
         boundMs: policy.lagBoundMs,
         timeoutMs: policy.armTimeoutMs,
       }),
-      ...(gateways.length > 0
+      ...(some
         ? [holdDeliveries({ gateways, from: { region: from.name, url: policy.returnUrl } })]
         : []),
-      holdDoor({
-        from: from.door,
-        holdMs: policy.doorHoldMs,
-        drainMs: policy.openTransactionsMs,
-      }),
-      fence(writer),
-      catchUp({ to: to.database, writer }),
-      promote({ to: to.database, proof: caughtUpProof({ to: to.database, writer }) }),
-      openEpoch({ store, to: to.name }),
-      forwardStragglers({ from: from.door, to: to.door, forwardUrl: policy.forwardUrl }),
-      stopOld({ from: from.database }),
-      flip({ dns, to: to.name, record: policy.record, clock }),
-      ...(gateways.length > 0
-        ? [deliverHeld({ gateways, to: { region: to.name, url: policy.deliverUrl } })]
-        : []),
-      attach({ from: from.database, upstream: to.name, timeoutMs: policy.attachTimeoutMs }),
-      ...(functions
-        ? [keepWarm({ keepMs: functions.warm.keepMs, clock }), release({ to: functions.to })]
-        : []),
-    ],
-  };
-}
-
-/** Instances that the traffic needs in the new region, from what the old region's door has seen at once. */
-async function needed(
-  ports: RunPorts,
-  functions: { to: NonNullable<RunPorts['to']['functions']>; warm: NonNullable<RunPolicy['warm']> },
-): Promise<number> {
-  const { instances, burst } = functions.warm;
-  const facts = await functions.to.facts();
-  if (instances !== 'measured')
-    return neededInstances({ peakConcurrency: instances, burst: 1, facts });
-  const { peakConcurrency } = await ports.from.door.status();
-  return neededInstances({ peakConcurrency, burst, facts });
-}
+    ]),
+    holdDoor({ from: from.door, holdMs: policy.doorHoldMs, drainMs: policy.openTransactionsMs }),
+    fence(writer),
+    catchUp({
+      to: to.database,
+      writer,
+      timeoutMs: Math.min(
+        longestCatchUpMs,
+        fenceDeadlineMs - policy.openTransactionsMs - promotionReserveMs,
+      ),
+    }),
+    promote({ to: to.database, terms: caughtUpTerms({ to: to.database, writer }) }),
+    openEpoch({ store, to: to.name }),
+    forwardStragglers({
+      from: from.door,
+      to: to.door,
+      forwardUrl: policy.forwardUrl,
+      opens: true,
+    }),
+    stopOld({ from: from.database }),
+    flip({ dns, to: to.name, record: policy.record, clock }),
+    ...(some
+      ? [deliverHeld({ gateways, to: { region: to.name, url: policy.deliverUrl }, opens: true })]
+      : []),
+    attach({
+      old: from.database,
+      upstream: to.name,
+      timeoutMs: policy.attachTimeoutMs,
+      promotion: async (context) => ownPromotion(context),
+    }),
+    ...(functions
+      ? [keepWarm({ keepMs: functions.warm.keepMs, clock }), release({ to: functions.to })]
+      : []),
+  ];
+};

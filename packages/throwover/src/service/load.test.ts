@@ -44,7 +44,7 @@ describe('a right file', () => {
       from: 'env',
       name: 'STRIPE_WEBHOOK_SECRET',
     });
-    expect(service.steps[0]).toMatchObject({ runs: ['switchover'], timeoutMs: 30_000 });
+    expect(service.steps[0]).toMatchObject({ runs: ['switchover', 'failback'], timeoutMs: 30_000 });
   });
 
   it('needs neither functions nor webhooks nor own steps', () => {
@@ -63,7 +63,7 @@ describe('a wrong file is refused with line and column', () => {
       from: 'lagBound: 200ms',
       to: 'lagbund: 200ms',
       says: [
-        'throwover.yaml:31:3 database.lagbund: expected one of the keys provider, lagBound, armTimeout, drain, attachTimeout; did you mean lagBound?; found the unknown key lagbund',
+        'throwover.yaml:31:3 database.lagbund: expected one of the keys provider, lagBound, armTimeout, drain, attachTimeout, writerFence, durability, lossBound, fenceDeadline, idsPerSecond, timing; did you mean lagBound?; found the unknown key lagbund',
       ],
     },
     {
@@ -155,7 +155,7 @@ describe('a wrong file is refused with line and column', () => {
       from: 'before: fence',
       to: 'before: fence\n    runs: [switchovr]',
       says: [
-        'throwover.yaml:42:12 steps[0].runs[0]: expected one of switchover, flip-only; found "switchovr"',
+        'throwover.yaml:42:12 steps[0].runs[0]: expected one of switchover, failover, failback, rejoin, flip-only; found "switchovr"',
       ],
     },
   ])('$name', ({ from, to, says }) => {

@@ -9,9 +9,12 @@ import { didYouMean } from './suggest.ts';
 export function referenceMistakes(data: unknown): readonly Mistake[] {
   const regions = Object.entries(block(data, ['regions']));
   return [
-    ...activeRegion(
-      data,
-      regions.map(([name]) => name),
+    ...(['active', 'home'] as const).flatMap((key) =>
+      namedRegion(
+        data,
+        key,
+        regions.map(([name]) => name),
+      ),
     ),
     ...regions.flatMap(([name]) => regionParts(data, name)),
     ...ownNames(data, 'steps'),
@@ -20,12 +23,14 @@ export function referenceMistakes(data: unknown): readonly Mistake[] {
   ];
 }
 
-function activeRegion(data: unknown, regions: readonly string[]): readonly Mistake[] {
-  const active = valueAt(data, ['active']);
-  if (typeof active !== 'string' || regions.includes(active)) return [];
-  return [
-    { path: ['active'], atKey: false, expected: oneOf(active, regions), found: `"${active}"` },
-  ];
+function namedRegion(
+  data: unknown,
+  key: 'active' | 'home',
+  regions: readonly string[],
+): readonly Mistake[] {
+  const name = valueAt(data, [key]);
+  if (typeof name !== 'string' || regions.includes(name)) return [];
+  return [{ path: [key], atKey: false, expected: oneOf(name, regions), found: `"${name}"` }];
 }
 
 /** A region has what the blocks of the service need in each region. */

@@ -118,6 +118,25 @@ const functions = z
 const longestHoldMs = 30_000;
 const longestOpenMs = 10_000;
 
+/** A fence must outlive a catch-up and a promotion, and must not be an outage that waits for a person, ms. */
+const shortestFenceDeadlineMs = 7_000;
+const longestFenceDeadlineMs = 60_000;
+
+/** The knobs of who may write; what is left out has its default (authority/timing.ts), and all are checked together. */
+const timing = z
+  .strictObject({
+    lease: duration.optional().describe('How long the right to write lasts without a renewal'),
+    renewEvery: duration.optional().describe('How often it is renewed'),
+    gap: duration
+      .optional()
+      .describe('Longest pause between two ticks of a guard before it closes first and asks then'),
+  })
+  .transform(({ lease, renewEvery, gap }) => ({
+    ...(lease === undefined ? {} : { leaseMs: lease }),
+    ...(renewEvery === undefined ? {} : { renewEveryMs: renewEvery }),
+    ...(gap === undefined ? {} : { gapMs: gap }),
+  }));
+
 const database = z
   .strictObject({
     provider: z.literal('postgres'),
@@ -151,12 +170,48 @@ const database = z
     attachTimeout: duration
       .default(300_000)
       .describe('How long it may take to attach the old primary as a standby'),
+    writerFence: z
+      .enum(['available', 'strict'])
+      .default('available')
+      .describe(
+        'strict: the right to write is a lease that the database checks; without store and guards it ends. The guards are told the same',
+      ),
+    durability: z
+      .enum(['asynchronous', 'synchronous'])
+      .default('asynchronous')
+      .describe(
+        'synchronous: a commit waits for the standby, one round trip. The guards are told the same',
+      ),
+    lossBound: duration
+      .optional()
+      .describe(
+        'Longest time whose writes a failover may lose without an override; objectives.rpo when it is left out',
+      ),
+    fenceDeadline: duration
+      .default(10_000)
+      .refine((ms) => ms >= shortestFenceDeadlineMs && ms <= longestFenceDeadlineMs, {
+        error: '7s to 60s: a catch-up and a promotion fit into it, and nobody can write meanwhile',
+      })
+      .describe(
+        "How long a switchover's fence stands before the guards open it again by themselves",
+      ),
+    idsPerSecond: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(1_000)
+      .describe(
+        'Highest rate at which ids are taken from one sequence: a failover leaves a gap of rate x time at risk x 10',
+      ),
+    timing: timing.prefault({}),
   })
-  .transform(({ lagBound, armTimeout, attachTimeout, ...rest }) => ({
+  .transform(({ lagBound, armTimeout, attachTimeout, lossBound, fenceDeadline, ...rest }) => ({
     ...rest,
     lagBoundMs: lagBound,
     armTimeoutMs: armTimeout,
     attachTimeoutMs: attachTimeout,
+    fenceDeadlineMs: fenceDeadline,
+    lossBoundMs: lossBound ?? null,
   }));
 
 const webhooks = z
@@ -198,7 +253,69 @@ const observe = action.describe(
 );
 
 /** Kinds of run that a step can be part of. */
-export const runKindNames = ['switchover', 'flip-only'] as const;
+export const runKindNames = ['switchover', 'failover', 'failback', 'rejoin', 'flip-only'] as const;
+
+/** What moves the active region as planned: an own step of one is meant for the other too. */
+const plannedKinds = ['switchover', 'failback'] as const;
+
+const approval = z
+  .strictObject({
+    failover: z
+      .enum(['one-person', 'two-people'])
+      .default('one-person')
+      .describe('two-people: a failover is approved by a second person, by name'),
+  })
+  .prefault({});
+
+/** What people can be told of a run (notify/). */
+export const noticeKindNames = [
+  'needs-approval',
+  'started',
+  'no-way-back',
+  'stuck',
+  'done',
+  'undone',
+  'failed',
+  'adopted',
+] as const;
+
+const events = z
+  .array(z.enum(noticeKindNames))
+  .min(1)
+  .default([...noticeKindNames])
+  .describe('What is told; everything when it is left out');
+
+const notify = z
+  .strictObject({
+    webhooks: z
+      .array(
+        z.strictObject({
+          url: httpUrl.describe('Where notices are posted, as Standard Webhooks'),
+          secret: secret
+            .optional()
+            .describe('Signing secret: env:NAME or file:PATH; unsigned when it is left out'),
+          events,
+        }),
+      )
+      .max(maxItems)
+      .default([]),
+    email: z
+      .strictObject({
+        server: z
+          .url({ protocol: /^smtps?$/, error: 'an address such as smtps://mail.example.com:465' })
+          .describe('Mail server, without user and password'),
+        user: text('the user at the mail server').optional(),
+        password: secret.optional(),
+        from: z.email({ error: 'an e-mail address' }),
+        to: z
+          .array(z.email({ error: 'an e-mail address' }))
+          .min(1)
+          .max(maxItems),
+        events,
+      })
+      .optional(),
+  })
+  .prefault({});
 
 const step = z
   .strictObject({
@@ -206,7 +323,10 @@ const step = z
     title: text('a sentence').optional(),
     before: label.optional().describe('Name of the step that comes after this one'),
     after: label.optional().describe('Name of the step that comes before this one'),
-    runs: z.array(z.enum(runKindNames)).min(1).default(['switchover']),
+    runs: z
+      .array(z.enum(runKindNames))
+      .min(1)
+      .default([...plannedKinds]),
     timeout: duration.default(30_000),
     observe,
     act: action,
@@ -225,7 +345,10 @@ const check = z
   .strictObject({
     name: label,
     title: text('a sentence').optional(),
-    runs: z.array(z.enum(runKindNames)).min(1).default(['switchover']),
+    runs: z
+      .array(z.enum(runKindNames))
+      .min(1)
+      .default([...plannedKinds]),
     timeout: duration.default(10_000).describe('A plan waits at most 15 s for a check'),
     observe,
     override: label.optional().describe('Name by which an operator may go on in spite of it'),
@@ -255,6 +378,9 @@ export const serviceSchema = z
       .describe(
         'Region that is active when the store first meets the service; then the store knows',
       ),
+    home: regionName
+      .optional()
+      .describe('Region that `failback` goes to; the one named as active when it is left out'),
     store: z.strictObject({ url: httpUrl.describe('`throwover serve`, in a third place') }),
     regions: z
       .record(regionName, region)
@@ -263,10 +389,17 @@ export const serviceSchema = z
     functions: functions.optional(),
     database,
     webhooks: webhooks.optional(),
+    approval,
+    notify,
     steps: z.array(step).max(maxItems).default([]),
     checks: z.array(check).max(maxItems).default([]),
   })
-  .transform(({ service, ...rest }) => ({ name: service, ...rest }));
+  .transform(({ service, database: declared, home, ...rest }) => ({
+    name: service,
+    ...rest,
+    home: home ?? rest.active ?? null,
+    database: { ...declared, lossBoundMs: declared.lossBoundMs ?? rest.objectives.rpoMs },
+  }));
 
 /** What a team declares, checked. Durations in milliseconds of life time. */
 export type Service = z.output<typeof serviceSchema>;

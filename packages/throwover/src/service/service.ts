@@ -15,3 +15,4 @@ export { type LoadedService, loadService, parseService } from './load.ts';
 export { ownGuards, placeOwnSteps } from './own-steps.ts';
 export { oneOf } from './references.ts';
 export type { Service } from './schema.ts';
+export { resolveSecret, type SecretRef } from './secrets.ts';

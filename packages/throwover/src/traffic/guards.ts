@@ -4,11 +4,20 @@ import type { DnsProvider } from './dns.ts';
 import type { Door } from './door.ts';
 import { trafficErrors } from './errors.ts';
 
-/** The record answers with the region being left, has a generation, and both doors can be told what to do. */
-export function trafficReady(options: { dns: DnsProvider; from: Door; to: Door }): Guard {
+/**
+ * The record answers with the region being left, has a generation, and the doors can be told what to
+ * do. A failover does without the door of the region that is lost.
+ */
+export function trafficReady(options: {
+  dns: DnsProvider;
+  from: Door;
+  to: Door;
+  withoutOldDoor?: true;
+}): Guard {
+  const doors = options.withoutOldDoor ? [options.to] : [options.from, options.to];
   return {
     name: 'traffic-ready',
-    title: `DNS points at ${options.from.region} and both doors answer`,
+    title: `DNS points at ${options.from.region}, and ${doors.map(({ region }) => region).join(' and ')} can be given the traffic`,
     check: async () => {
       const answers = await Promise.all([
         refusalOf(async () => {
@@ -21,7 +30,7 @@ export function trafficReady(options: { dns: DnsProvider; from: Door; to: Door }
           });
           return [{ error, override: 'dns-points-elsewhere' }];
         }),
-        ...[options.from, options.to].map((door) =>
+        ...doors.map((door) =>
           refusalOf(async () => {
             await door.status();
             return [];

@@ -51,9 +51,18 @@ export function holdDoor(options: { from: Door; holdMs: number; drainMs: number 
   };
 }
 
-/** The new region's door serves, and the old region's door forwards stragglers to it. */
-export function forwardStragglers(options: { from: Door; to: Door; forwardUrl: string }): Step {
+/**
+ * The active region's door serves, and the other region's door forwards stragglers to it.
+ * `opens`: the run opens the epoch in which that holds; else it holds in the epoch that is open.
+ */
+export function forwardStragglers(options: {
+  from: Door;
+  to: Door;
+  forwardUrl: string;
+  opens: boolean;
+}): Step {
   const patience = new Patience(unseenPatienceMs);
+  const epochIn = ({ epoch }: { epoch: number }) => (options.opens ? epoch + 1 : epoch);
   return {
     name: 'forward',
     title: `Forward what still reaches ${options.from.region}'s door to ${options.to.region}`,
@@ -62,7 +71,7 @@ export function forwardStragglers(options: { from: Door; to: Door; forwardUrl: s
     pollMs: 5,
     undo: { none: 'comes after the point of no return' },
     observe: async ({ run, clock }) => {
-      const next = run.epoch + 1;
+      const next = epochIn(run);
       const serves = await look(async () => {
         const { current } = await options.to.status();
         const evidence = { [options.to.region]: current.mode };
@@ -79,7 +88,7 @@ export function forwardStragglers(options: { from: Door; to: Door; forwardUrl: s
       });
     },
     act: async ({ run }) => {
-      const epoch = run.epoch + 1;
+      const epoch = epochIn(run);
       // The new door first: were the old one to forward to a door that forwards back, both would refuse.
       await options.to.set({ mode: 'serve', epoch }, run.token);
       await options.from.set(

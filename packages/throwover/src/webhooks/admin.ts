@@ -6,7 +6,7 @@ import { isThrowoverError } from '../kernel/kernel.ts';
 import { webhookErrors } from './errors.ts';
 import type { EventJournal } from './journal.ts';
 import type { Modes } from './modes.ts';
-import { eventsQuerySchema, type GatewayDetails, setModeSchema } from './wire.ts';
+import { eventsQuerySchema, type GatewayDetails, redeliverSchema, setModeSchema } from './wire.ts';
 
 /** A command is some hundred bytes. */
 const MAX_COMMAND_BYTES = 16_384;
@@ -29,6 +29,11 @@ export function createAdmin(options: {
     const { mode, token } = parse(setModeSchema, await context.req.json().catch(() => undefined));
     await modes.set(mode, token);
     return context.json(details());
+  });
+  app.post('/v1/gateway/redeliver', bodyLimit({ maxSize: MAX_COMMAND_BYTES }), async (context) => {
+    const input = await context.req.json().catch(() => undefined);
+    const { window, token } = parse(redeliverSchema, input);
+    return context.json({ events: await modes.redeliver(window, token) });
   });
   app.get('/v1/gateway/events', (context) => {
     const query = parse(eventsQuerySchema, context.req.query());

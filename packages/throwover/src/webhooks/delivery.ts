@@ -91,6 +91,7 @@ function headersOf(options: { target: Target; source: string; event: PendingEven
     [wire.eventSource]: source,
     [wire.epoch]: String(target.epoch),
     [wire.attempt]: String(event.attempts + 1),
+    ...(event.redelivery ? { [wire.redelivery]: '1' } : {}),
   };
 }
 

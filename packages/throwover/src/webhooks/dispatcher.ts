@@ -100,6 +100,14 @@ export class Dispatcher {
     this.#pump();
   }
 
+  /** Events that had been delivered are pending again. */
+  again(events: readonly { readonly seq: number; readonly source: string }[]): void {
+    for (const lane of this.#lanes) {
+      lane.putBackAll(events.filter(({ source }) => source === lane.source).map(({ seq }) => seq));
+    }
+    this.#pump();
+  }
+
   #pump(): void {
     if (this.#target === null || this.#journal.failure !== null) return;
     const now = this.#clock.monotonicMs();

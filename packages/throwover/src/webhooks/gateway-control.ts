@@ -7,6 +7,26 @@ export interface GatewayControl {
   readonly region: string;
   status(): Promise<GatewayStatus>;
   set(mode: GatewayMode, token: number): Promise<GatewayStatus>;
+  /**
+   * Puts delivered events back into the queue, marked as redelivered: those whose effect may be missing
+   * in the database that survived. Once per `key`: the same call again answers what the first one did.
+   */
+  redeliver(window: LossWindow, token: number): Promise<{ readonly events: number }>;
+}
+
+/**
+ * Deliveries whose effect a lossy promotion may have lost: made in `epoch` or before, and either at
+ * `fromWallMs` (the gateway's clock) or later, or answered with a position beyond `beyond`. There is no
+ * upper end: a gateway that was cut off went on delivering to the lost side.
+ */
+export interface LossWindow {
+  /** The run; makes it once. */
+  readonly key: string;
+  readonly epoch: number;
+  /** `null`: by position alone. */
+  readonly fromWallMs: number | null;
+  /** Where the new timeline left the old one; `null`: by time alone. */
+  readonly beyond: string | null;
 }
 
 export type GatewayMode =
@@ -23,7 +43,12 @@ export type GatewayMode =
 export interface GatewayStatus {
   readonly region: string;
   readonly current: GatewayMode;
+  /** Accepted, and not delivered: they are in this gateway's journal and nowhere else. */
   readonly backlog: number;
+  /** Of those: the application answered, and not with 2xx; they wait for their next attempt. */
+  readonly refusedWaiting: number;
+  /** Of those: delivered before, and put back by `redeliver`. */
+  readonly redelivering: number;
   readonly inFlight: number;
   /** Totals in the journal. */
   readonly accepted: number;

@@ -107,11 +107,14 @@ function detailsOf(parts: {
   const { config, journal, dispatcher, intake, modes, clock } = parts;
   const { accepted, delivered, dead, backlog } = journal.totals;
   const oldest = journal.oldestPendingMs();
+  const waiting = journal.waiting();
   return {
     region: config.region,
     current: modes.current.mode,
     token: modes.current.token,
     backlog,
+    refusedWaiting: waiting.refused,
+    redelivering: waiting.redelivering,
     inFlight: dispatcher.inFlight,
     accepted,
     delivered,

@@ -1,3 +1,4 @@
+import { isThrowoverError } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/step.ts';
 import type { GatewayControl } from './gateway-control.ts';
 
@@ -9,6 +10,22 @@ export function gatewaysReady(gateways: readonly GatewayControl[]): Guard {
     check: async () => {
       await Promise.all(gateways.map((gateway) => gateway.status()));
       return [];
+    },
+  };
+}
+
+/** A failover's: one gateway answers, so that senders have somewhere to go. The lost region's own may be silent. */
+export function someGatewayReady(gateways: readonly GatewayControl[]): Guard {
+  return {
+    name: 'some-gateway-ready',
+    title: 'A webhook gateway answers',
+    check: async () => {
+      const looks = await Promise.allSettled(gateways.map((gateway) => gateway.status()));
+      const failures = looks.flatMap((look) => (look.status === 'rejected' ? [look.reason] : []));
+      if (failures.length < gateways.length) return [];
+      const [first] = failures;
+      if (!isThrowoverError(first)) throw first;
+      return [{ error: first, override: 'without-gateways' }];
     },
   };
 }

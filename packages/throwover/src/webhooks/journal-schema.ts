@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { webhookErrors } from './errors.ts';
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const PAGE_BYTES = 4_096;
 
 /**
@@ -31,7 +31,19 @@ CREATE INDEX events_pending ON events (source, seq) WHERE state = 'pending';
 CREATE INDEX events_oldest ON events (received_ms) WHERE state = 'pending';
 CREATE INDEX events_delivered ON events (ended_ms) WHERE state = 'delivered';
 CREATE TABLE mode (only INTEGER PRIMARY KEY CHECK (only = 1), mode TEXT NOT NULL, token INTEGER NOT NULL) STRICT;
-PRAGMA user_version = ${SCHEMA_VERSION};
+PRAGMA user_version = 1;
+`;
+
+/**
+ * Version 2: events that are delivered again after a lossy failover, and which runs have asked for it.
+ * A gateway of version 1 refuses the file from here on.
+ */
+const toVersion2 = `
+ALTER TABLE events ADD COLUMN redelivery INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX events_refused ON events (seq) WHERE state = 'pending' AND refusals > 0;
+CREATE INDEX events_again ON events (seq) WHERE state = 'pending' AND redelivery > 0;
+CREATE TABLE redeliveries (key TEXT PRIMARY KEY, events INTEGER NOT NULL) STRICT;
+PRAGMA user_version = 2;
 `;
 
 /**
@@ -52,6 +64,7 @@ export function openDatabase(path: string, maxBytes: number): DatabaseSync {
     if (version > SCHEMA_VERSION)
       throw new Error(`it has version ${version}, this program knows ${SCHEMA_VERSION}`);
     if (version === 0) db.exec(schema);
+    if (version < 2) db.exec(toVersion2);
     db.exec('COMMIT');
     return db;
   } catch (error) {

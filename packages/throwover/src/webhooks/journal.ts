@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { ThrowoverError } from '../kernel/kernel.ts';
 import { webhookErrors } from './errors.ts';
-import type { GatewayMode } from './gateway-control.ts';
+import type { GatewayMode, LossWindow } from './gateway-control.ts';
 import { openDatabase } from './journal-schema.ts';
 import { type EventState, type GatewayEvent, gatewayModeSchema } from './wire.ts';
 
@@ -11,6 +11,8 @@ import { type EventState, type GatewayEvent, gatewayModeSchema } from './wire.ts
 const MAX_WAITING = 4_096;
 /** Rows that one transaction prunes, so that a commit of arrivals never waits long behind it. */
 const PRUNE_BATCH = 500;
+/** How far before the window's start a position beyond the switch is looked for, ms: far above any clock's error, and keeps the search off the days before. */
+const SKEW_MS = 3_600_000;
 
 interface NewEvent {
   readonly source: string;
@@ -29,6 +31,8 @@ export interface PendingEvent {
   readonly body: Uint8Array;
   readonly attempts: number;
   readonly refusals: number;
+  /** Delivered before; its effect may have been lost with a region. */
+  readonly redelivery: boolean;
 }
 
 /** How one attempt ended, as the journal keeps it. */
@@ -143,6 +147,37 @@ export class EventJournal {
     });
   }
 
+  /**
+   * Delivered events of the window are pending again, marked; answers which, for the lanes. A window
+   * whose key was used before answers how many it was then, and changes nothing.
+   */
+  redeliver(
+    window: LossWindow,
+  ): Promise<{ events: number; again: readonly { seq: number; source: string }[] }> {
+    const { key, epoch, fromWallMs, beyond } = window;
+    return this.#write(() => {
+      const before = this.#sql.redelivered.get(key);
+      if (before !== undefined) return { events: Number(before['events']), again: [] };
+      const rows = this.#sql.redeliver.all({
+        epoch,
+        beyond,
+        fromMs: fromWallMs,
+        lookFromMs:
+          fromWallMs === null || beyond === null ? (fromWallMs ?? 0) : fromWallMs - SKEW_MS,
+      });
+      this.#sql.saveRedelivery.run(key, rows.length);
+      this.#totals.delivered -= rows.length;
+      const again = rows.map((row) => ({ seq: Number(row['seq']), source: String(row['source']) }));
+      return { events: rows.length, again };
+    });
+  }
+
+  /** Of the pending ones: refused at least once, and put back after a delivery. */
+  waiting(): { readonly refused: number; readonly redelivering: number } {
+    const row = this.#sql.waiting.get();
+    return { refused: Number(row?.['refused'] ?? 0), redelivering: Number(row?.['again'] ?? 0) };
+  }
+
   saveMode(saved: SavedMode): Promise<void> {
     return this.#write(() => {
       this.#sql.saveMode.run(JSON.stringify(saved.mode), saved.token);
@@ -251,7 +286,7 @@ export class EventJournal {
   }
 }
 
-const pendingColumns = 'seq, id, content_type, signature, body, attempts, refusals';
+const pendingColumns = 'seq, id, content_type, signature, body, attempts, refusals, redelivery';
 
 function prepare(db: DatabaseSync) {
   return {
@@ -271,6 +306,21 @@ function prepare(db: DatabaseSync) {
       `UPDATE events SET state = 'dead', attempts = attempts + 1, refusals = refusals + 1,
        reason = ?, ended_ms = ? WHERE seq = ?`,
     ),
+    // Positions of one timeline compare as texts; one of another timeline says nothing here.
+    redeliver: db.prepare(
+      `UPDATE events SET state = 'pending', redelivery = 1, refusals = 0, ended_ms = NULL,
+       reason = 'delivered before; its effect may be lost'
+       WHERE state = 'delivered' AND epoch <= $epoch AND ended_ms >= $lookFromMs AND (
+         ended_ms >= $fromMs
+         OR (substr(position, 1, 8) = substr($beyond, 1, 8) AND position > $beyond)
+       ) RETURNING seq, source`,
+    ),
+    redelivered: db.prepare('SELECT events FROM redeliveries WHERE key = ?'),
+    saveRedelivery: db.prepare('INSERT INTO redeliveries (key, events) VALUES (?, ?)'),
+    waiting: db.prepare(
+      `SELECT (SELECT count(*) FROM events WHERE state = 'pending' AND refusals > 0) AS refused,
+       (SELECT count(*) FROM events WHERE state = 'pending' AND redelivery > 0) AS again`,
+    ),
     mode: db.prepare('SELECT mode, token FROM mode'),
     saveMode: db.prepare('REPLACE INTO mode (only, mode, token) VALUES (1, ?, ?)'),
     pending: db.prepare(
@@ -284,7 +334,7 @@ function prepare(db: DatabaseSync) {
       "SELECT min(received_ms) AS received_ms FROM events WHERE state = 'pending'",
     ),
     events: db.prepare(
-      `SELECT seq, source, id, state, received_ms, attempts, refusals, reason, ended_ms, region, epoch, position
+      `SELECT seq, source, id, state, received_ms, attempts, refusals, reason, ended_ms, region, epoch, position, redelivery
        FROM events WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT ?`,
     ),
     prune: db.prepare(
@@ -309,6 +359,7 @@ function pendingEvent(row: Row): PendingEvent {
     body: body instanceof Uint8Array ? body : new Uint8Array(),
     attempts: Number(row['attempts']),
     refusals: Number(row['refusals']),
+    redelivery: row['redelivery'] === 1,
   };
 }
 
@@ -326,5 +377,6 @@ function gatewayEvent(row: Row): GatewayEvent {
     region: text(row['region']),
     epoch: number(row['epoch']),
     position: text(row['position']),
+    redelivery: row['redelivery'] === 1,
   };
 }

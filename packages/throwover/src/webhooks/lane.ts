@@ -63,6 +63,12 @@ export class Lane {
     this.#retries.splice(low, 0, retry);
   }
 
+  /** Delivered events that are to be delivered again, in arrival order, at once. */
+  putBackAll(seqs: readonly number[]): void {
+    const again = seqs.map((seq) => ({ seq, dueMs: 0, awayAt: null }));
+    this.#retries = [...this.#retries, ...again].sort((a, b) => (before(a, b) ? -1 : 1));
+  }
+
   /** Those that found nobody there, or all, may be tried at once, in arrival order. */
   release(which: 'away' | 'all'): void {
     this.#retries = this.#retries

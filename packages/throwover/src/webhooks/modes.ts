@@ -1,6 +1,6 @@
 import type { Dispatcher } from './dispatcher.ts';
 import { webhookErrors } from './errors.ts';
-import type { GatewayMode } from './gateway-control.ts';
+import type { GatewayMode, LossWindow } from './gateway-control.ts';
 import type { EventJournal, SavedMode } from './journal.ts';
 
 /**
@@ -42,7 +42,28 @@ export class Modes {
   }
 
   set(mode: GatewayMode, token: number): Promise<void> {
-    const done = this.#queue.then(() => this.#set(mode, token));
+    return this.#inTurn(() => this.#set(mode, token));
+  }
+
+  /** Delivered events of the window are delivered again; how many. Refused with an older token. */
+  redeliver(window: LossWindow, token: number): Promise<number> {
+    return this.#inTurn(async () => {
+      const seen = this.#saved;
+      if (token < seen.token) {
+        throw webhookErrors.make(
+          'gateway-refused',
+          `a redelivery with token ${token} comes after token ${seen.token}`,
+          { asked: { window, token }, seen },
+        );
+      }
+      const { events, again } = await this.#journal.redeliver(window);
+      this.#dispatcher.again(again);
+      return events;
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(work);
     this.#queue = done.catch(() => undefined);
     return done;
   }

@@ -1,6 +1,7 @@
-import { done, look, pending } from '../runbook/observe.ts';
-import type { Step } from '../runbook/step.ts';
-import type { GatewayControl } from './gateway-control.ts';
+import { type Clock, type Evidence, isThrowoverError } from '../kernel/kernel.ts';
+import { done, look, Patience, pending } from '../runbook/observe.ts';
+import type { Step, StepContext } from '../runbook/step.ts';
+import type { GatewayControl, GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
 
 /** An event that has waited less than this is in normal delivery, not in a backlog, ms. */
 const backlogAgeMs = 2_000;
@@ -11,42 +12,50 @@ const backlogAgeMs = 2_000;
  */
 const backlogPatienceMs = 30_000;
 
+/** How long a gateway may be silent before a run that does without it goes on, ms: a status has 3 s. */
+const silentPatienceMs = 4_000;
+
+/** Gateways of which some may be gone with their region. */
+interface Some {
+  readonly gateways: readonly GatewayControl[];
+  /** A run that leaves a lost region goes on without the gateways that do not answer. */
+  readonly withoutSilent?: true;
+}
+
 /** Webhooks are journaled and not delivered while the writer moves; none is in flight. */
-export function holdDeliveries(options: {
-  gateways: readonly GatewayControl[];
-  /** Where deliveries go on when the run is undone. */
-  from: { region: string; url: string };
-}): Step {
+export function holdDeliveries(
+  options: Some & {
+    /** Where deliveries go on when the run is undone. */
+    from: { region: string; url: string };
+  },
+): Step {
+  const crowd = new Crowd(options);
   return {
     name: 'hold-webhooks',
     title: 'Hold webhook deliveries; go on accepting events',
     waits: 'machine',
     timeoutMs: 30_000,
     pollMs: 20,
+    keepsAcrossReplan: true,
     undo: async ({ run }) => {
       const mode = { mode: 'deliver', epoch: run.epoch, ...options.from } as const;
-      await Promise.all(options.gateways.map((gateway) => gateway.set(mode, run.token)));
+      await crowd.set(mode, run.token);
     },
-    observe: () =>
-      look(async () => {
-        const all = await Promise.all(options.gateways.map((gateway) => gateway.status()));
-        const held = all.every(
-          ({ current, inFlight }) => current.mode === 'hold' && inFlight === 0,
-        );
-        return held ? done({ gateways: all.length }) : pending({ gateways: all.length });
-      }),
-    act: async ({ run }) => {
-      const mode = { mode: 'hold', epoch: run.epoch } as const;
-      await Promise.all(options.gateways.map((gateway) => gateway.set(mode, run.token)));
-    },
+    observe: ({ clock }) =>
+      crowd.look(clock, ({ current, inFlight }) => current.mode === 'hold' && inFlight === 0),
+    act: ({ run }) => crowd.set({ mode: 'hold', epoch: run.epoch }, run.token),
   };
 }
 
-/** Held events reach the new region; the backlog is gone, or what is left of it is said and delivered later. */
-export function deliverHeld(options: {
-  gateways: readonly GatewayControl[];
-  to: { region: string; url: string };
-}): Step {
+/**
+ * Held events reach the active region; the backlog is gone, or what is left of it is said and delivered
+ * later. `opens`: the run opens the epoch in which that holds; else it holds in the epoch that is open.
+ */
+export function deliverHeld(
+  options: Some & { to: { region: string; url: string }; opens: boolean },
+): Step {
+  const crowd = new Crowd(options);
+  const epochIn = ({ epoch }: { epoch: number }) => (options.opens ? epoch + 1 : epoch);
   let deliveringSinceMs: number | null = null;
   return {
     name: 'deliver-webhooks',
@@ -54,27 +63,112 @@ export function deliverHeld(options: {
     waits: 'machine',
     timeoutMs: 10 * 60_000,
     pollMs: 100,
-    undo: { none: 'comes after the point of no return' },
-    observe: (context) =>
-      look(async () => {
-        const all = await Promise.all(options.gateways.map((gateway) => gateway.status()));
-        const next = context.run.epoch + 1;
-        const backlog = all.reduce((sum, status) => sum + status.backlog, 0);
-        const delivering = all.every(
-          ({ current }) => current.mode === 'deliver' && current.epoch >= next,
-        );
-        const drained = all.every(({ oldestMs }) => oldestMs === null || oldestMs < backlogAgeMs);
-        context.progress(`${backlog} events to deliver`);
-        if (!delivering) return pending({ delivering, backlog });
-        deliveringSinceMs ??= context.clock.monotonicMs();
-        const waitedMs = context.clock.monotonicMs() - deliveringSinceMs;
-        return drained || waitedMs >= backlogPatienceMs
-          ? done({ backlog })
-          : pending({ delivering, backlog });
-      }),
-    act: async ({ run }) => {
-      const mode = { mode: 'deliver', epoch: run.epoch + 1, ...options.to } as const;
-      await Promise.all(options.gateways.map((gateway) => gateway.set(mode, run.token)));
+    undo: { none: 'webhooks go where the active region is' },
+    observe: async (context) => {
+      const { clock, run } = context;
+      const delivering = await crowd.look(
+        clock,
+        ({ current }) => current.mode === 'deliver' && current.epoch >= epochIn(run),
+      );
+      if (delivering.state !== 'done') return delivering;
+      const backlog = crowd.seen.reduce((sum, status) => sum + status.backlog, 0);
+      const drained = crowd.seen.every(
+        ({ oldestMs }) => oldestMs === null || oldestMs < backlogAgeMs,
+      );
+      context.progress(`${backlog} events to deliver`);
+      deliveringSinceMs ??= clock.monotonicMs();
+      const evidence = { ...delivering.evidence, backlog };
+      const waitedMs = clock.monotonicMs() - deliveringSinceMs;
+      return drained || waitedMs >= backlogPatienceMs ? done(evidence) : pending(evidence);
+    },
+    act: ({ run }) => crowd.set({ mode: 'deliver', epoch: epochIn(run), ...options.to }, run.token),
+  };
+}
+
+/**
+ * Every webhook whose effect may be missing on the new side is delivered again, marked. `null`: nothing
+ * may be missing. A gateway that is gone with its region is asked when that region rejoins.
+ */
+export function redeliverLost(
+  options: Some & { window: (context: StepContext) => Promise<Omit<LossWindow, 'key'> | null> },
+): Step {
+  let result: Evidence | null = null;
+  return {
+    name: 'redeliver-webhooks',
+    title: 'Deliver the webhooks of the loss window again, marked',
+    waits: 'machine',
+    timeoutMs: 120_000,
+    pollMs: 100,
+    undo: { none: 'an event that is delivered again is handled once, by its id' },
+    observe: async () => (result === null ? pending({}) : done(result)),
+    act: async (context) => {
+      const window = await options.window(context);
+      if (window === null) {
+        result = { window, why: 'nothing can be missing' };
+        return;
+      }
+      const { run } = context;
+      const answers = await Promise.all(
+        options.gateways.map(async (gateway) => {
+          try {
+            const { events } = await gateway.redeliver({ ...window, key: run.runId }, run.token);
+            return [gateway.region, events] as const;
+          } catch (error) {
+            if (!options.withoutSilent || !isThrowoverError(error, 'gateway-unreachable'))
+              throw error;
+            return [gateway.region, 'no answer: asked again when it rejoins'] as const;
+          }
+        }),
+      );
+      result = { window, events: Object.fromEntries(answers) };
     },
   };
+}
+
+/** All gateways of a run, asked and told together. */
+class Crowd {
+  readonly #gateways: readonly GatewayControl[];
+  readonly #withoutSilent: boolean;
+  readonly #patience: ReadonlyMap<GatewayControl, Patience>;
+  /** Those that answered the last look. */
+  seen: readonly GatewayStatus[] = [];
+
+  constructor({ gateways, withoutSilent }: Some) {
+    this.#gateways = gateways;
+    this.#withoutSilent = withoutSilent === true;
+    this.#patience = new Map(gateways.map((gateway) => [gateway, new Patience(silentPatienceMs)]));
+  }
+
+  /** Done when it holds at every gateway, apart from those that are gone. */
+  async look(clock: Clock, holds: (status: GatewayStatus) => boolean) {
+    const seen: GatewayStatus[] = [];
+    const looks = await Promise.all(
+      this.#gateways.map((gateway) => {
+        const one = async () => {
+          const status = await gateway.status();
+          seen.push(status);
+          return holds(status) ? done({}) : pending({});
+        };
+        const patience = this.#withoutSilent ? this.#patience.get(gateway) : undefined;
+        return patience === undefined ? look(one) : patience.look(clock, one);
+      }),
+    );
+    this.seen = seen;
+    const open = looks.find(({ state }) => state !== 'done');
+    const silent = this.#gateways.length - seen.length;
+    const evidence = { gateways: seen.length, ...(silent === 0 ? {} : { silent }) };
+    if (open === undefined) return done(evidence);
+    return open.state === 'pending' ? pending(evidence) : open;
+  }
+
+  async set(mode: GatewayMode, token: number): Promise<void> {
+    const told = await Promise.allSettled(
+      this.#gateways.map((gateway) => gateway.set(mode, token)),
+    );
+    for (const one of told) {
+      if (one.status === 'fulfilled') continue;
+      if (this.#withoutSilent && isThrowoverError(one.reason, 'gateway-unreachable')) continue;
+      throw one.reason;
+    }
+  }
 }

@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import type { GatewayMode, GatewayStatus } from './gateway-control.ts';
+import type { GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
 
 /**
  * What goes over a gateway's admin port.
  *
  *   GET /v1/gateway                            -> GatewayDetails
  *   PUT /v1/gateway/mode {mode, token}         -> GatewayDetails, or 409 gateway-refused
+ *   POST /v1/gateway/redeliver {window, token} -> {events}, or 409 gateway-refused
  *   GET /v1/gateway/events?state&limit&after   -> {events: GatewayEvent[], hasMore}
  */
 const epoch = z.int().min(0);
@@ -22,11 +23,27 @@ export const gatewayModeSchema = z.discriminatedUnion('mode', [
 
 export const setModeSchema = z.strictObject({ mode: gatewayModeSchema, token: z.int().min(0) });
 
+const positionText = z.string().regex(/^[0-9A-F]{8}\/[0-9A-F]{16}$/, 'expected a position');
+
+export const redeliverSchema = z.strictObject({
+  window: z.strictObject({
+    key: z.string().min(1).max(128),
+    epoch,
+    fromWallMs: z.number().nullable(),
+    beyond: positionText.nullable(),
+  }) satisfies z.ZodType<LossWindow>,
+  token: z.int().min(0),
+});
+
+export const redeliveredSchema = z.object({ events: z.int().min(0) });
+
 /** Unknown fields are dropped, so that a newer gateway can be asked. */
 export const gatewayStatusSchema = z.object({
   region: z.string(),
   current: gatewayModeSchema,
   backlog: z.int(),
+  refusedWaiting: z.int().default(0),
+  redelivering: z.int().default(0),
   inFlight: z.int(),
   accepted: z.int(),
   delivered: z.int(),
@@ -83,4 +100,6 @@ export interface GatewayEvent {
   readonly epoch: number | null;
   /** `throwover-position` that the application returned. */
   readonly position: string | null;
+  /** Put back into the queue after it had been delivered once. */
+  readonly redelivery: boolean;
 }

@@ -78,6 +78,8 @@ export interface Watch {
   /** What the store said in this round; `null`: no answer. */
   readonly witness: KnownEpoch | null;
   readonly peer: PeerWord | null;
+  /** Neither store nor peer is configured: there is nobody to ask. */
+  readonly alone: boolean;
 }
 
 export type WatchAction =
@@ -147,7 +149,8 @@ function newestEpoch({ look, memory, witness, peer }: Watch): number {
 
 /** Who says that this side is the active one, with nobody saying otherwise; `null`: nobody. */
 function vouchedFor(watch: Watch): string | null {
-  const { region, witness, peer, memory, look } = watch;
+  const { region, witness, peer, memory, look, alone } = watch;
+  if (alone) return 'neither a store nor another guard is configured';
   if (peer !== null && (begun(peer) || peer.role === 'primary')) return null;
   if (memory.known.active !== null && memory.known.active !== region) return null;
   const recorded = look.promotions[0]?.epoch ?? null;

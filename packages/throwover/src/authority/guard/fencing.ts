@@ -22,6 +22,7 @@ export class Fencing {
     const { region, database, memory, clock } = this.#inside;
     const { token, openTransactionsMs, deadlineMs } = command;
     const begunMs = clock.monotonicMs();
+    memory.mustAdmit(memory.current, token);
     const { role } = await database.look();
     if (role !== 'primary') {
       throw authorityErrors.make(
@@ -34,9 +35,9 @@ export class Fencing {
       memory.mustAdmit(now, token);
       memory.mustNotBeRenounced(now, token);
       // Closed for good stays so: a fence that is taken back must not open it.
-      if (now.closed?.by === 'newer-epoch') return { part: null, answer: undefined };
+      if (now.closed?.by === 'newer-epoch') return { part: { token }, answer: undefined };
       const closed = { by: 'fence', token, deadlineMs, position: null } as const;
-      return { part: { closed }, answer: undefined };
+      return { part: { token, closed }, answer: undefined };
     });
     if (this.#deadline?.token !== token && deadlineMs !== null) {
       this.#deadline = { token, atMs: begunMs + deadlineMs };
@@ -45,10 +46,13 @@ export class Fencing {
     if (position === null) {
       throw authorityErrors.make('nothing-to-fence', `${region}'s database has become a standby`);
     }
-    await memory.change((now) => ({
-      part: now.closed?.by === 'fence' ? { closed: { ...now.closed, position } } : null,
-      answer: undefined,
-    }));
+    // For whoever looks; the proof is the answer, and nobody waits for this while nobody can write.
+    void memory
+      .change((now) => ({
+        part: now.closed?.by === 'fence' ? { closed: { ...now.closed, position } } : null,
+        answer: undefined,
+      }))
+      .catch(() => {});
     return { kind: 'confirmed', region, position, token };
   }
 

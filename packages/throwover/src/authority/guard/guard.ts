@@ -135,17 +135,32 @@ export function createGuard(options: GuardOptions): Guard {
       await memory.admit(token);
       return database.prewarm();
     },
-    fence: (input) => command(input.token, () => fencing.fence(input)),
+    // These two write the token down together with what they decide: one write less while nobody can write.
+    fence: (input) => effects.take(() => fencing.fence(input)),
     unfence: (input) => command(input.token, () => fencing.unfence(input)),
     renounce: async (token) => {
       await memory.admit(token);
       return renounced(token);
     },
-    promote: (input) => command(input.token, () => promoting.promote(input)),
+    promote: (input) => effects.take(() => promoting.promote(input)),
     stop: (token) =>
       command(token, async () => {
         await memory.put({ stopped: true });
         await database.stop();
+      }),
+    salvage: ({ token, epoch, runId, switchPosition, from, limit }) =>
+      command(token, async () => {
+        if (memory.current.closed === null && (await database.look()).role === 'primary') {
+          throw authorityErrors.make(
+            'is-active',
+            `${region}'s database is a primary that takes writes: it is closed before it is salvaged`,
+            { role: 'primary' },
+          );
+        }
+        const salvaged = await database.salvage({ epoch, runId, switchPosition });
+        if (salvaged.state === 'unavailable') return salvaged;
+        const { losses, ...rest } = salvaged;
+        return { ...rest, losses: losses.slice(from, from + limit), total: losses.length };
       }),
     attach: (input) =>
       command(input.token, async () => {
@@ -155,6 +170,13 @@ export function createGuard(options: GuardOptions): Guard {
             'is-active',
             `${region} opened epoch ${ownEpoch({ region, look })} itself: it follows nobody`,
             { epoch: input.epoch },
+          );
+        }
+        if (look.role === 'primary' && memory.current.closed === null) {
+          throw authorityErrors.make(
+            'is-active',
+            `${region}'s database is a primary that takes writes: it is closed before it is attached`,
+            { role: 'primary' },
           );
         }
         await memory.learn({ epoch: input.epoch, active: input.upstream });

@@ -1,4 +1,5 @@
 import type { Position } from '@throwover/client';
+import type { Loss } from '../../store/store.ts';
 import type {
   Attachment,
   Closed,
@@ -44,6 +45,11 @@ export interface GuardedDatabase {
   recordPromotion(promotion: Promotion): Promise<void>;
   /** Every sequence by this much further. */
   advanceSequences(by: number): Promise<void>;
+  /**
+   * What it committed beyond the switch position, read while it is a standby of nobody: taken down when it
+   * runs as a primary, and never opened. The same when it is asked again, also after `follow`.
+   */
+  salvage(command: { epoch: number; runId: string; switchPosition: Position }): Promise<Salvaged>;
   /** A standby of `upstream`. */
   follow(command: { epoch: number; upstream: string; promotion: Promotion }): Promise<Attachment>;
   /** The machine's clocks, as the database can read them too. */
@@ -55,6 +61,14 @@ export interface GuardedDatabase {
   /** Commits wait for the standby (true) or not (false). Resolves when it is in force for every later commit. */
   setSynchronous(on: boolean): Promise<void>;
 }
+
+export type Salvaged =
+  | {
+      readonly state: 'complete';
+      readonly losses: readonly Loss[];
+      readonly blind: readonly string[];
+    }
+  | { readonly state: 'unavailable'; readonly why: string };
 
 export interface MachineTime {
   /** Milliseconds since the Unix epoch; may jump. */

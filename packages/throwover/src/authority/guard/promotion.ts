@@ -26,6 +26,7 @@ export class Promoting {
   /** Runs in its turn. Repeated, it answers the same promotion. */
   async promote(command: PromoteCommand): Promise<Promotion> {
     const { region, database, memory } = this.#inside;
+    memory.mustAdmit(memory.current, command.token);
     const look = await database.look();
     const same = look.promotions.find(({ epoch }) => epoch === command.epoch);
     if (same?.region === region && look.role === 'primary') {
@@ -94,7 +95,7 @@ export class Promoting {
       const accepted = acceptedOf(command);
       const closed =
         accepted.sequenceAdvance === null ? now.closed : ({ by: 'promotion', token } as const);
-      return { part: { accepted, closed }, answer: undefined };
+      return { part: { token, accepted, closed }, answer: undefined };
     });
   }
 

@@ -102,12 +102,13 @@ export class Watching {
 
   async #act(seen: Pick<Watch, 'look' | 'peer' | 'witness'>): Promise<void> {
     const { region, effects, memory, database } = this.#inside;
-    const first = decideWatch({ region, memory: memory.current, ...seen });
+    const alone = this.#inside.peer === null && this.#inside.witness === null;
+    const first = decideWatch({ region, memory: memory.current, alone, ...seen });
     if (first.do === 'nothing') return;
     await effects.take(async () => {
       // A command may have come in between: decided again on what is now.
       const look = await database.look();
-      const action = decideWatch({ region, memory: memory.current, ...seen, look });
+      const action = decideWatch({ region, memory: memory.current, alone, ...seen, look });
       switch (action.do) {
         case 'nothing':
           return;

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { type ErrorJson, ThrowoverError } from '../../kernel/kernel.ts';
 import {
   type GatewayControl,
-  type GatewayStatus,
   gatewayStatusSchema,
+  redeliveredSchema,
   webhookErrors,
 } from '../../webhooks/webhooks.ts';
 
@@ -23,18 +23,19 @@ const errorSchema = z.object({
 }) satisfies z.ZodType<ErrorJson>;
 
 /**
- * A gateway over its admin port. Both calls are safe to repeat: `set` is refused when newer commands
- * were seen, and changes nothing when the mode holds already.
+ * A gateway over its admin port. All calls are safe to repeat: `set` is refused when newer commands
+ * were seen, and changes nothing when the mode holds already; `redeliver` does its work once per key.
  */
 export function httpGateway(options: { region: string; url: string }): GatewayControl {
   const { region, url } = options;
 
-  async function call(
-    method: 'GET' | 'PUT',
+  async function call<T>(
+    method: 'GET' | 'PUT' | 'POST',
     path: string,
     body: unknown,
     timeoutMs: number,
-  ): Promise<GatewayStatus> {
+    schema: z.ZodType<T>,
+  ): Promise<T> {
     const unreachable = (reason: string, cause?: unknown) =>
       webhookErrors.make(
         'gateway-unreachable',
@@ -58,9 +59,9 @@ export function httpGateway(options: { region: string; url: string }): GatewayCo
       throw unreachable('does not answer', error);
     }
     if (status === 200) {
-      const parsed = gatewayStatusSchema.safeParse(answer);
+      const parsed = schema.safeParse(answer);
       if (parsed.success) return parsed.data;
-      throw unreachable('gives an answer that is not a status', parsed.error);
+      throw unreachable('gives an answer of another form', parsed.error);
     }
     const error = errorSchema.safeParse(answer);
     throw error.success ? ThrowoverError.fromJSON(error.data) : unreachable(`answers ${status}`);
@@ -68,7 +69,10 @@ export function httpGateway(options: { region: string; url: string }): GatewayCo
 
   return {
     region,
-    status: () => call('GET', '/v1/gateway', undefined, STATUS_TIMEOUT_MS),
-    set: (mode, token) => call('PUT', '/v1/gateway/mode', { mode, token }, SET_TIMEOUT_MS),
+    status: () => call('GET', '/v1/gateway', undefined, STATUS_TIMEOUT_MS, gatewayStatusSchema),
+    set: (mode, token) =>
+      call('PUT', '/v1/gateway/mode', { mode, token }, SET_TIMEOUT_MS, gatewayStatusSchema),
+    redeliver: (window, token) =>
+      call('POST', '/v1/gateway/redeliver', { window, token }, SET_TIMEOUT_MS, redeliveredSchema),
   };
 }

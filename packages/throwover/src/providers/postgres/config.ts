@@ -46,6 +46,24 @@ const guardConfig = z.strictObject({
   replication: z.strictObject({ user: plainName, password: secretRef.default(null) }),
   /** Where a standby connects to the primary of that region, over the link between the regions. */
   upstreams: z.record(plainName, endpoint),
+  /** The service that this database is of, as throwover.yaml names it; the store knows it by this name. */
+  service: z.string().min(1).optional(),
+  /** `throwover serve`; left out: the guard asks the other guard alone. */
+  store: z.strictObject({ url: z.url() }).optional(),
+  /** The guard of the other region; left out: a fence does not open by itself. */
+  peer: z.strictObject({ region: plainName, guard: z.url() }).optional(),
+  /** As in throwover.yaml. */
+  writerFence: z.enum(['available', 'strict']).default('available'),
+  durability: z.enum(['asynchronous', 'synchronous']).default('asynchronous'),
+  /** Knobs in milliseconds; what is left out has its default (authority/timing.ts). */
+  timing: z
+    .strictObject({
+      leaseMs: z.number().positive().optional(),
+      renewEveryMs: z.number().positive().optional(),
+      gapMs: z.number().positive().optional(),
+      fenceDeadlineMs: z.number().positive().optional(),
+    })
+    .default({}),
   /** What the guard must not forget (highest token, fence) and PostgreSQL's log. */
   stateDir: absolutePath,
 });

@@ -1,6 +1,6 @@
 import { Agent, request } from 'undici';
+import type { DatabaseSide } from '../../authority/database-side.ts';
 import { type Clock, ThrowoverError } from '../../kernel/kernel.ts';
-import type { DatabaseSide } from '../../replication/database.ts';
 import { postgresErrors } from './errors.ts';
 import { type CommandName, commands, errorBody, type Input, type Output } from './wire.ts';
 
@@ -34,17 +34,23 @@ export function postgresSide(
   return {
     region,
     status: () => call('status', {}, statusDeadlineMs),
+    async admit(token) {
+      await call('admit', { token });
+    },
     async checkpoint(token) {
       await call('checkpoint', { token });
     },
+    prewarm: (token) => call('prewarm', { token }),
     fence: (command) => call('fence', command),
-    async unfence(token) {
-      await call('unfence', { token });
+    async unfence(command) {
+      await call('unfence', command);
     },
+    renounce: (token) => call('renounce', { token }),
     promote: (command) => call('promote', command),
     async stop(token) {
       await call('stop', { token });
     },
+    salvage: (command) => call('salvage', command, options.attachTimeoutMs),
     attach: (command) => call('attach', command, options.attachTimeoutMs),
     close: () => agent.destroy(),
   };

@@ -7,11 +7,11 @@ export const postgresErrors = defineErrors({
     remedy:
       'Look at the process beside the database (`throwover guard`), at the database itself and at the network between; then run the command again.',
   },
-  'token-too-old': {
-    disposition: 'stop',
-    notLost: 'Nothing was changed by this command.',
+  'peer-away': {
+    disposition: 'retry',
+    notLost: 'Whether the other guard took it in is not known; it is safe to ask again.',
     remedy:
-      'Another controller took this run over or began a newer one. See `throwover runs`, and leave this one.',
+      "Look at the other region's `throwover guard` and at the network between the regions. Until it answers, a fence whose deadline has passed stays closed.",
   },
   'database-refused': {
     disposition: 'stop',

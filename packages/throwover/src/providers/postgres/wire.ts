@@ -2,30 +2,23 @@
  * What the guard and its client say to each other: one POST a command (GET for status), JSON both ways.
  * An error travels as `{error: ErrorJson}` with status 409 (answered no) or 503 (could not tell).
  */
-import { isPosition, type Position } from '@throwover/client';
 import { z } from 'zod';
+import {
+  acceptedSchema,
+  closedSchema,
+  confirmedFenceSchema,
+  fenceProofSchema,
+  knownEpochSchema,
+  openingProofSchema,
+  positionSchema,
+  promotionSchema,
+  renunciationSchema,
+} from '../../authority/wire.ts';
 
-const position = z.custom<Position>(isPosition, 'expected a position');
 const token = z.number().int().nonnegative();
 const epoch = z.number().int().positive();
 
-const confirmedProof = z.strictObject({
-  kind: z.literal('confirmed'),
-  region: z.string(),
-  position,
-  token,
-});
-const fenceProof = z.discriminatedUnion('kind', [
-  confirmedProof,
-  z.strictObject({ kind: z.literal('overridden'), by: z.string(), reason: z.string() }),
-]);
-const promotion = z.strictObject({
-  epoch,
-  region: z.string(),
-  timeline: z.number().int().positive(),
-  switchPosition: position,
-});
-const attachment = z.strictObject({
+export const attachmentSchema = z.strictObject({
   way: z.enum(['already', 'as-is', 'rewind', 'copy']),
   bytesCopied: z.number().nonnegative(),
 });
@@ -35,40 +28,101 @@ const status = z.strictObject({
   region: z.string(),
   role: z.enum(['primary', 'standby', 'stopped']),
   version: z.string().nullable(),
-  fenced: z.boolean(),
+  closed: closedSchema.nullable(),
   sessions: z.number(),
-  position: position.nullable(),
-  received: position.nullable(),
+  position: positionSchema.nullable(),
+  received: positionSchema.nullable(),
   streaming: z.boolean(),
   standby: z
     .strictObject({ lagMs: z.number().nullable(), lagBytes: z.number(), state: z.string() })
     .nullable(),
-  promotion: promotion.nullable(),
-  attachment: attachment.nullable(),
+  promotion: promotionSchema.nullable(),
+  attachment: attachmentSchema.nullable(),
   token,
+  renounced: z.number(),
+  accepted: acceptedSchema.omit({ sequenceAdvance: true }).nullable(),
+  known: knownEpochSchema,
+  leaseLeftMs: z.number().nullable(),
+  inSync: z.boolean().nullable(),
   parity: z.record(z.string(), z.string()),
 });
 
 /** Longest time that open transactions may be given by a fence, ms: above it nobody could write for too long. */
 const maxOpenTransactionsMs = 10_000;
 
+/** Longest deadline of a fence, ms. */
+const maxFenceDeadlineMs = 600_000;
+
+const column = z.record(z.string(), z.string().nullable());
+
+const loss = z.strictObject({
+  id: z.string(),
+  runId: z.string(),
+  transaction: z.string(),
+  commitPosition: z.string(),
+  commitWallMs: z.number().nullable(),
+  table: z.string(),
+  operation: z.enum(['insert', 'update', 'delete', 'truncate', 'message']),
+  key: column.nullable(),
+  before: column.nullable(),
+  after: column.nullable(),
+  acknowledged: z.enum(['yes', 'no', 'unknown']),
+  resolution: z.null(),
+});
+
+const salvage = z.discriminatedUnion('state', [
+  z.strictObject({
+    state: z.literal('complete'),
+    losses: z.array(loss),
+    total: z.number(),
+    blind: z.array(z.string()),
+  }),
+  z.strictObject({ state: z.literal('unavailable'), why: z.string() }),
+]);
+
 /** Every command: what is sent, what is answered. */
 export const commands = {
   status: { input: nothing, output: status },
+  admit: { input: z.strictObject({ token }), output: nothing },
   checkpoint: { input: z.strictObject({ token }), output: nothing },
+  prewarm: {
+    input: z.strictObject({ token }),
+    output: z.strictObject({ bytes: z.number(), by: z.string() }),
+  },
   fence: {
     input: z.strictObject({
       token,
       openTransactionsMs: z.number().nonnegative().max(maxOpenTransactionsMs),
+      deadlineMs: z.number().positive().max(maxFenceDeadlineMs).nullable(),
     }),
-    output: confirmedProof,
+    output: confirmedFenceSchema,
   },
-  unfence: { input: z.strictObject({ token }), output: nothing },
-  promote: { input: z.strictObject({ token, epoch, proof: fenceProof }), output: promotion },
+  unfence: { input: z.strictObject({ token, proof: openingProofSchema }), output: nothing },
+  renounce: { input: z.strictObject({ token }), output: renunciationSchema },
+  promote: {
+    input: z.strictObject({
+      token,
+      epoch,
+      proof: fenceProofSchema,
+      lossy: z.strictObject({ sequenceAdvance: z.int().nonnegative() }).nullable(),
+    }),
+    output: promotionSchema,
+  },
   stop: { input: z.strictObject({ token }), output: nothing },
+  salvage: {
+    input: z.strictObject({
+      token,
+      epoch,
+      runId: z.string(),
+      switchPosition: positionSchema,
+      from: z.int().nonnegative(),
+      limit: z.int().positive(),
+    }),
+    output: salvage,
+  },
   attach: {
-    input: z.strictObject({ token, epoch, upstream: z.string(), promotion }),
-    output: attachment,
+    input: z.strictObject({ token, epoch, upstream: z.string(), promotion: promotionSchema }),
+    output: attachmentSchema,
   },
 } as const;
 

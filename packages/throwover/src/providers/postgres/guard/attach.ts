@@ -1,6 +1,10 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { timelineOf } from '@throwover/client';
-import type { Attachment, Promotion } from '../../../replication/database.ts';
+import { z } from 'zod';
+import type { Attachment, Promotion } from '../../../authority/database-side.ts';
 import { postgresErrors } from '../errors.ts';
+import { attachmentSchema } from '../wire.ts';
 import { baseBackup } from './base-backup.ts';
 import { rewind } from './rewind.ts';
 import type { Side } from './side.ts';
@@ -11,6 +15,7 @@ import {
   keepOwnFiles,
   replaceDataDirectory,
 } from './standby-files.ts';
+import { replaceDurably } from './state.ts';
 import { observe } from './status.ts';
 
 /** Time between two looks at whether it follows, ms; attaching takes 114 ms (measured). */
@@ -39,22 +44,14 @@ interface AttachCommand {
  * It is believed when the row that the promotion wrote on the new timeline is read here and the
  * receiver streams that timeline: `state = streaming` alone is shown for a moment by one that diverged.
  */
-export async function attach(side: Side, command: AttachCommand): Promise<Attachment> {
+export async function follow(side: Side, command: AttachCommand): Promise<Attachment> {
   const source = await upstreamOf(side, command.upstream);
   await finishReplacing(side.config.postgres.dataDir);
   if (!(await follows(side, command))) {
     await takeDown(side);
     await makeFollow(side, command, source);
   }
-  await openReads(side);
-  const begun = side.state.current.attachment;
-  const { way, bytesCopied } =
-    begun?.epoch === command.epoch ? begun : { way: 'already' as const, bytesCopied: 0 };
-  await side.state.change({
-    stopped: false,
-    attachment: { epoch: command.epoch, way, bytesCopied, proved: true },
-  });
-  return { way, bytesCopied };
+  return (await begunBefore(side, command.epoch)) ?? { way: 'already', bytesCopied: 0 };
 }
 
 async function makeFollow(side: Side, command: AttachCommand, source: Source): Promise<void> {
@@ -126,20 +123,11 @@ async function follows(side: Side, command: AttachCommand): Promise<boolean> {
   );
 }
 
-/** A primary that the application can still write to is never taken down by an attach. */
 async function takeDown(side: Side): Promise<void> {
   if (side.postmaster.pid() === null) return;
   const { standby } = await side.sql.row<{ standby: boolean }>(
     'SELECT pg_is_in_recovery() AS standby',
   );
-  if (!standby && !side.state.current.fenced) {
-    throw postgresErrors.make(
-      'database-refused',
-      `${side.config.region}'s database is a primary that takes writes: fence it before it is attached`,
-      { role: 'primary', fenced: false },
-    );
-  }
-  await side.state.change({ stopped: true });
   await side.postmaster.stop(standby ? 'fast' : 'immediate');
 }
 
@@ -162,23 +150,24 @@ async function copy(side: Side, source: Source): Promise<{ bytesCopied: number }
   return { bytesCopied };
 }
 
-/** A standby takes no writes, so its readers are let in again. */
-async function openReads(side: Side): Promise<void> {
-  await side.state.change({ fenced: false });
-  if (!(await side.access.open())) return;
-  await side.access.sync();
-  await side.sql.rows('SELECT pg_reload_conf()');
-}
+/** How an attachment was begun: a guard that ended in the middle tells it all the same. */
+const begunSchema = attachmentSchema.extend({ epoch: z.number() });
+const begunFile = (side: Side) => join(side.config.stateDir, 'attaching.json');
 
 async function remember(
   side: Side,
-  command: AttachCommand,
+  { epoch }: AttachCommand,
   way: Attachment['way'],
   bytesCopied: number,
 ): Promise<void> {
-  await side.state.change({
-    attachment: { epoch: command.epoch, way, bytesCopied, proved: false },
-  });
+  await replaceDurably(begunFile(side), JSON.stringify({ epoch, way, bytesCopied }));
+}
+
+async function begunBefore(side: Side, epoch: number): Promise<Attachment | null> {
+  const text = await readFile(begunFile(side), 'utf8').catch(() => null);
+  if (text === null) return null;
+  const { epoch: begun, ...attachment } = begunSchema.parse(JSON.parse(text));
+  return begun === epoch ? attachment : null;
 }
 
 interface Source {

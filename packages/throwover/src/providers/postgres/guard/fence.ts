@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { positionOf } from '@throwover/client';
-import type { FenceProof } from '../../../authority/fence-proof.ts';
+import { type Position, positionOf } from '@throwover/client';
 import { postgresErrors } from '../errors.ts';
 import { signal } from './postmaster.ts';
 import type { Side } from './side.ts';
@@ -16,29 +15,23 @@ const loginGraceMs = 50;
 const patienceMs = 4_000;
 
 /**
- * The application cannot write here any more, and `position` covers everything it wrote (A1).
+ * The application cannot write here any more, and the position covers everything it wrote (A1).
  *
  * The order is the proof: close the door for new logins; see it closed; let transactions that had
  * begun by then end, for a bounded time; end every session, and every login that slipped through
- * before the door closed; see it closed again; only then flush and read the position.
+ * before the door closed; see it closed again; only then flush and read the position. On a standby
+ * there is nothing to read: `null`.
  */
-export async function fence(
+export async function closeDatabase(
   side: Side,
-  command: { token: number; openTransactionsMs: number },
-): Promise<FenceProof & { kind: 'confirmed' }> {
+  { openTransactionsMs }: { openTransactionsMs: number },
+): Promise<Position | null> {
+  const { applicationRoles, region } = side.config;
   const { standby, roles } = await side.sql.row<{ standby: boolean; roles: string[] }>(
     `SELECT pg_is_in_recovery() AS standby,
        (SELECT coalesce(array_agg(oid::text), '{}') FROM pg_roles WHERE rolname = ANY($1)) AS roles`,
-    [side.config.applicationRoles],
+    [applicationRoles],
   );
-  if (standby) {
-    throw postgresErrors.make(
-      'database-refused',
-      `${side.config.region}'s database is a standby: there is no writer to fence`,
-      { role: 'standby' },
-    );
-  }
-  const { applicationRoles, region } = side.config;
   if (roles.length !== applicationRoles.length) {
     throw postgresErrors.make(
       'database-refused',
@@ -52,24 +45,52 @@ export async function fence(
   onDisk.catch(() => {});
   await side.sql.rows('SELECT pg_reload_conf()');
   await untilLoginsAre('refused', side);
-  await endSessions(side, roles, command.openTransactionsMs);
+  await endSessions(side, roles, openTransactionsMs);
   const [position] = await Promise.all([
-    flushedPosition(side),
+    standby ? null : flushedPosition(side),
     untilLoginsAre('refused', side),
+    rejectsAreFirst(side),
     onDisk,
   ]);
-  await side.state.change({ fenced: true });
-  return { kind: 'confirmed', region: side.config.region, position, token: command.token };
+  return position;
 }
 
-/** Lets the application in again. What a fence proved is forgotten first. */
-export async function unfence(side: Side): Promise<void> {
-  await side.state.change({ fenced: false });
-  await side.access.open();
+/** Lets the application in again. */
+export async function openDatabase(side: Side): Promise<void> {
+  if (!(await side.access.open())) return;
   await side.access.sync();
   if (side.postmaster.pid() === null) return;
   await side.sql.rows('SELECT pg_reload_conf()');
   await untilLoginsAre('open', side);
+}
+
+/**
+ * A refusal is ours: our lines are the first that PostgreSQL reads, for every role. A file that never
+ * let a role in looks the same to a login, and would open with the next edit.
+ */
+async function rejectsAreFirst(side: Side): Promise<void> {
+  const { applicationRoles, region } = side.config;
+  const rules = await side.watch.rows<{
+    users: string[] | null;
+    method: string;
+    error: string | null;
+  }>(
+    `SELECT user_name AS users, auth_method AS method, error FROM pg_hba_file_rules
+     ORDER BY line_number LIMIT $1`,
+    [applicationRoles.length * 2],
+  );
+  const rejected = new Set(
+    rules.flatMap(({ users, method, error }) =>
+      method === 'reject' && error === null ? (users ?? []) : [],
+    ),
+  );
+  const missing = applicationRoles.filter((role) => !rejected.has(role));
+  if (missing.length === 0) return;
+  throw postgresErrors.make(
+    'database-refused',
+    `the first lines of ${region}'s pg_hba.conf do not reject ${missing.join(', ')}`,
+    { missing },
+  );
 }
 
 /** A reload is asynchronous: it is believed when a login shows its effect. */

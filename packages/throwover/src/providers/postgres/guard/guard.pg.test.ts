@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
@@ -8,8 +8,8 @@ import { bytesOf, type Position, positionOf } from '@throwover/client';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
+import type { DatabaseSide } from '../../../authority/database-side.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
-import type { DatabaseSide } from '../../../replication/database.ts';
 import { postgresSide } from '../database-side.ts';
 import { startGuard } from './guard.ts';
 
@@ -18,7 +18,7 @@ let sides: Record<Name, DatabaseSide>;
 let close: (() => Promise<void>)[] = [];
 
 async function guarded(name: Name): Promise<DatabaseSide> {
-  const guard = await startGuard(pair.guardConfig(name));
+  const guard = await startGuard(pair.guardConfig(name), { log: () => {} });
   const side = sideAt(name, guard.address);
   close.push(() => guard.close());
   return side;
@@ -103,9 +103,13 @@ async function received(to: Name, position: Position): Promise<void> {
 
 /** The steps of a switchover that touch the databases. */
 async function switchOver(from: Name, to: Name, epoch: number) {
-  const proof = await sides[from].fence({ token: epoch, openTransactionsMs: 100 });
+  const proof = await sides[from].fence({
+    token: epoch,
+    openTransactionsMs: 100,
+    deadlineMs: null,
+  });
   await received(to, proof.position);
-  const promotion = await sides[to].promote({ token: epoch, epoch, proof });
+  const promotion = await sides[to].promote({ token: epoch, epoch, proof, lossy: null });
   await sides[from].stop(epoch);
   const attachment = await sides[from].attach({ token: epoch, epoch, upstream: to, promotion });
   return { proof, promotion, attachment };
@@ -115,7 +119,7 @@ describe('fence', () => {
   it('admits no write afterwards, and its position covers every acknowledged one (A1)', async () => {
     const writers = await Promise.all(Array.from({ length: 8 }, () => writer('east')));
     await until('all write', async () => writers.every((one) => one.acknowledged.length > 20));
-    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 100 });
+    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 100, deadlineMs: null });
     const after = await keys('east');
     await Promise.all(writers.map((one) => one.ended));
 
@@ -128,7 +132,11 @@ describe('fence', () => {
       return position !== null && bytesOf(position) >= bytesOf(proof.position);
     });
     expect(missing(acknowledged, await keys('west'))).toEqual([]);
-    expect(await sides.east.status()).toMatchObject({ role: 'primary', fenced: true, sessions: 0 });
+    expect(await sides.east.status()).toMatchObject({
+      role: 'primary',
+      closed: { by: 'fence', token: 1 },
+      sessions: 0,
+    });
   });
 
   it('lets a transaction that had begun end, and takes it away after its time', async () => {
@@ -138,7 +146,7 @@ describe('fence', () => {
       await client.query('BEGIN');
       await insert(client);
     }
-    const fenced = sides.east.fence({ token: 1, openTransactionsMs: 1_500 });
+    const fenced = sides.east.fence({ token: 1, openTransactionsMs: 1_500, deadlineMs: null });
     await until('the door is closed', async () =>
       pair.connect('east').then(
         (client) => client.end().then(() => false),
@@ -153,14 +161,14 @@ describe('fence', () => {
   });
 
   it('gives a fresh proof when repeated, survives a restart of the database, and opens again', async () => {
-    const first = await sides.east.fence({ token: 1, openTransactionsMs: 0 });
-    const second = await sides.east.fence({ token: 1, openTransactionsMs: 0 });
+    const first = await sides.east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
+    const second = await sides.east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
     expect(second.position > first.position).toBe(true);
 
     await sides.east.stop(1);
     expect(await sides.east.status()).toMatchObject({
       role: 'stopped',
-      fenced: true,
+      closed: { by: 'fence' },
       position: null,
     });
     for (const end of close.reverse()) await end();
@@ -173,57 +181,98 @@ describe('fence', () => {
     );
     sides = { east: await guarded('east'), west: await guarded('west') };
     await expect(pair.connect('east')).rejects.toMatchObject({ code: '28000' });
-    expect(await sides.east.status()).toMatchObject({ role: 'primary', fenced: true });
+    expect(await sides.east.status()).toMatchObject({ role: 'primary', closed: { by: 'fence' } });
 
-    await sides.east.unfence(1);
-    expect(await sides.east.status()).toMatchObject({ fenced: false });
+    await sides.east.unfence({ token: 1, proof: { kind: 'never-asked', token: 1 } });
+    expect(await sides.east.status()).toMatchObject({ closed: null });
     const client = await pair.connect('east');
     await insert(client);
     await client.end();
   });
 
   it('refuses on a standby', async () => {
-    await expect(sides.west.fence({ token: 1, openTransactionsMs: 0 })).rejects.toMatchObject({
-      code: 'database-refused',
-    });
+    await expect(
+      sides.west.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null }),
+    ).rejects.toMatchObject({ code: 'nothing-to-fence' });
   });
 });
 
 describe('promote', () => {
   it('refuses what has not received everything, then promotes, then answers the same (A2)', async () => {
-    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 0 });
+    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
     await received('west', proof.position);
     const beyond = { ...proof, position: positionOf(1, 'FF/0') };
-    await expect(sides.west.promote({ token: 1, epoch: 2, proof: beyond })).rejects.toMatchObject({
-      code: 'database-refused',
+    await expect(
+      sides.west.promote({ token: 1, epoch: 2, proof: beyond, lossy: null }),
+    ).rejects.toMatchObject({
+      code: 'promotion-refused',
     });
     const otherTimeline = { ...proof, position: positionOf(7, '0/1') };
     await expect(
-      sides.west.promote({ token: 1, epoch: 2, proof: otherTimeline }),
-    ).rejects.toMatchObject({ code: 'database-refused' });
+      sides.west.promote({ token: 1, epoch: 2, proof: otherTimeline, lossy: null }),
+    ).rejects.toMatchObject({ code: 'promotion-refused' });
     expect(await sides.west.status()).toMatchObject({ role: 'standby', promotion: null });
 
-    const promotion = await sides.west.promote({ token: 1, epoch: 2, proof });
+    const promotion = await sides.west.promote({ token: 1, epoch: 2, proof, lossy: null });
     expect(promotion).toMatchObject({ epoch: 2, region: 'west', timeline: 2 });
     expect(promotion.switchPosition >= proof.position).toBe(true);
-    expect(await sides.west.promote({ token: 1, epoch: 2, proof })).toEqual(promotion);
-    expect(await sides.west.status()).toMatchObject({ role: 'primary', promotion, fenced: false });
-    await expect(sides.west.promote({ token: 1, epoch: 3, proof })).rejects.toMatchObject({
-      code: 'database-refused',
+    expect(await sides.west.promote({ token: 1, epoch: 2, proof, lossy: null })).toEqual(promotion);
+    expect(await sides.west.status()).toMatchObject({ role: 'primary', promotion, closed: null });
+    await expect(
+      sides.west.promote({ token: 1, epoch: 3, proof, lossy: null }),
+    ).rejects.toMatchObject({
+      code: 'promotion-refused',
     });
   });
 
-  it('writes the row that a crash after the promotion left out, and refuses a first primary', async () => {
-    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 0 });
-    await expect(sides.east.promote({ token: 1, epoch: 2, proof })).rejects.toMatchObject({
-      code: 'database-refused',
-    });
-    await received('west', proof.position);
+  it('adopts what a person promoted by hand, and leaves it open', async () => {
+    const state = join(pair.databases.side('west').stateDir, 'guard.json');
+    await until('the guard has seen it follow', async () =>
+      (await readFile(state, 'utf8').catch(() => '')).includes('"followed":1'),
+    );
     await pair.ask('west', 'SELECT pg_promote(true)');
-    expect(await sides.west.status()).toMatchObject({ role: 'primary', promotion: null });
-    const promotion = await sides.west.promote({ token: 1, epoch: 2, proof });
-    expect(promotion).toMatchObject({ epoch: 2, timeline: 2 });
-    expect((await sides.west.status()).promotion).toEqual(promotion);
+    await until('it is adopted', async () => (await sides.west.status()).known.active === 'west');
+    expect(await sides.west.status()).toMatchObject({
+      role: 'primary',
+      closed: null,
+      known: { epoch: 2, active: 'west' },
+      promotion: { epoch: 2, region: 'west', timeline: 2 },
+    });
+    const client = await pair.connect('west');
+    await insert(client);
+    await client.end();
+  });
+
+  it('refuses a primary', async () => {
+    const proof = await sides.west.admit(1).then(() => ({
+      kind: 'confirmed' as const,
+      region: 'west',
+      position: positionOf(1, '0/1'),
+      token: 1,
+    }));
+    await expect(
+      sides.east.promote({ token: 1, epoch: 2, proof, lossy: null }),
+    ).rejects.toMatchObject({ code: 'promotion-refused' });
+  });
+
+  it('opens after a lossy promotion only when no id can be given out again', async () => {
+    const client = await pair.connect('east');
+    await insert(client);
+    await client.end();
+    await sides.east.stop(1);
+    const proof = { kind: 'overridden', by: 'ana', reason: 'east is dead' } as const;
+    const promotion = await sides.west.promote({
+      token: 1,
+      epoch: 2,
+      proof,
+      lossy: { sequenceAdvance: 5_000 },
+    });
+    expect(promotion.nextXid).toMatch(/^\d+$/);
+    const writer = await pair.connect('west');
+    const key = await insert(writer);
+    const { rows } = await writer.query('SELECT id FROM orders WHERE idempotency_key = $1', [key]);
+    await writer.end();
+    expect(Number(rows[0]?.id)).toBeGreaterThan(5_000);
   });
 });
 
@@ -240,7 +289,7 @@ describe('attach', () => {
       expect(await sides[from].status()).toMatchObject({
         role: 'standby',
         streaming: true,
-        fenced: false,
+        closed: null,
         promotion,
         attachment,
       });
@@ -258,9 +307,9 @@ describe('attach', () => {
   }, 120_000);
 
   it('copies, or rewinds, a side whose log went on past the switch position', async () => {
-    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 0 });
+    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
     await received('west', proof.position);
-    const promotion = await sides.west.promote({ token: 1, epoch: 2, proof });
+    const promotion = await sides.west.promote({ token: 1, epoch: 2, proof, lossy: null });
     const superuser = await pair.connect('east', 'postgres');
     await insert(superuser);
     await superuser.end();
@@ -280,13 +329,13 @@ describe('attach', () => {
   });
 
   it('takes a fenced primary that still runs, refuses one that takes writes, and an unknown upstream', async () => {
-    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 0 });
+    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
     await received('west', proof.position);
-    const promotion = await sides.west.promote({ token: 1, epoch: 2, proof });
+    const promotion = await sides.west.promote({ token: 1, epoch: 2, proof, lossy: null });
     const nowhere = { token: 1, epoch: 2, upstream: 'north', promotion };
     await expect(sides.east.attach(nowhere)).rejects.toMatchObject({ code: 'database-refused' });
     const backwards = { ...nowhere, upstream: 'east' };
-    await expect(sides.west.attach(backwards)).rejects.toMatchObject({ code: 'database-refused' });
+    await expect(sides.west.attach(backwards)).rejects.toMatchObject({ code: 'is-active' });
     expect((await sides.west.status()).role).toBe('primary');
     await sides.east.attach({ ...nowhere, upstream: 'west' });
     expect(await sides.east.status()).toMatchObject({ role: 'standby', streaming: true });
@@ -295,12 +344,14 @@ describe('attach', () => {
 
 describe('the guard itself', () => {
   it('refuses a token older than it has seen, also after a restart, and changes nothing', async () => {
-    await sides.east.fence({ token: 7, openTransactionsMs: 0 });
+    await sides.east.fence({ token: 7, openTransactionsMs: 0, deadlineMs: null });
     const again = await guarded('east');
     for (const side of [sides.east, again]) {
-      await expect(side.unfence(6)).rejects.toMatchObject({ code: 'token-too-old' });
+      await expect(
+        side.unfence({ token: 6, proof: { kind: 'never-asked', token: 6 } }),
+      ).rejects.toMatchObject({ code: 'token-too-old' });
     }
-    expect(await again.status()).toMatchObject({ token: 7, fenced: true });
+    expect(await again.status()).toMatchObject({ token: 7, closed: { by: 'fence' } });
   });
 
   it('can be killed: the database goes on, and the next guard finds it', async () => {
@@ -315,7 +366,9 @@ describe('the guard itself', () => {
     const second = await process_('east');
     const east = sideAt('east', second.address);
     expect(await east.status()).toMatchObject({ role: 'primary', sessions: 1 });
-    await expect(east.fence({ token: 1, openTransactionsMs: 0 })).resolves.toMatchObject({
+    await expect(
+      east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null }),
+    ).resolves.toMatchObject({
       kind: 'confirmed',
     });
     await east.stop(1);

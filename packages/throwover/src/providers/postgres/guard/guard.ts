@@ -1,30 +1,33 @@
 /**
- * The small process beside one database: what a region does to its PostgreSQL, near it.
+ * The process beside one PostgreSQL: the guard (authority/guard) over HTTP, with a real database.
  *
  *   server.ts             commands over HTTP
+ *   peer.ts               the other region's guard
  *   side.ts               what a command works with
- *   state.ts              what must not be forgotten: highest token, fence, how it was attached
- *   postmaster.ts         starts, finds, stops PostgreSQL, which outlives this process
- *   host-based-access.ts  the fence's lines in pg_hba.conf
- *   fence.ts promote.ts attach.ts status.ts   the commands
- *   promotions.ts         the rows that say which epoch began on which timeline
- *   standby-files.ts rewind.ts base-backup.ts  the three ways to become a standby
+ *   state.ts              the guard's memory, on disk
+ *   database.ts           PostgreSQL as a guard handles it:
+ *     postmaster.ts         starts, finds, stops PostgreSQL, which outlives this process
+ *     host-based-access.ts  the fence's lines in pg_hba.conf
+ *     fence.ts promote.ts attach.ts status.ts settings.ts write-lease.ts
+ *     promotions.ts         the rows that say which epoch began on which timeline
+ *     standby-files.ts rewind.ts base-backup.ts  the three ways to become a standby
+ *   housekeeping.ts       what a writer's database needs ahead of time; the slot of the ledger
  */
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
-import { type Clock, systemClock } from '../../../kernel/kernel.ts';
+import { createGuard, type Guard } from '../../../authority/guard/guard.ts';
+import type { Witness } from '../../../authority/guard/ports.ts';
+import { checkTiming, defaultTiming, type Timing } from '../../../authority/timing.ts';
+import { type Clock, isoTime, systemClock } from '../../../kernel/kernel.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
-import { attach } from './attach.ts';
-import { fence, unfence } from './fence.ts';
-import { promote } from './promote.ts';
-import { guardApp, type Handlers } from './server.ts';
-import { openSide, type Side } from './side.ts';
+import { postgresDatabase } from './database.ts';
+import { keepHouse } from './housekeeping.ts';
+import { httpPeer } from './peer.ts';
+import { guardApp, type Handlers, type PeerHandlers } from './server.ts';
+import { openSide } from './side.ts';
 import { finishReplacing } from './standby-files.ts';
-import { statusOf } from './status.ts';
-
-/** Longest checkpoint, ms: the port's own deadline. */
-const checkpointTimeoutMs = 15_000;
+import { openKeep } from './state.ts';
 
 export interface RunningGuard {
   readonly address: { readonly host: string; readonly port: number };
@@ -32,82 +35,128 @@ export interface RunningGuard {
   close(): Promise<void>;
 }
 
-/** Listens for commands, with the database running unless a command had stopped it. */
+export interface GuardSurroundings {
+  readonly clock?: Clock;
+  /** The store, as compose.ts reaches it; left out or `null`: the guard asks its peer alone. */
+  /** One JSON line for each thing that people should hear of. */
+  readonly log?: (line: string) => void;
+  readonly witness?: (
+    config: GuardConfig,
+    timing: Timing,
+  ) => (Witness & { close(): Promise<void> }) | null;
+}
+
+/** Listens for commands, with the database running, closed if it had to be started, unless a command had stopped it. */
 export async function startGuard(
   input: unknown,
-  clock: Clock = systemClock,
+  { clock = systemClock, witness, log = console.log }: GuardSurroundings = {},
 ): Promise<RunningGuard> {
   const config = parseGuardConfig(input);
+  const timing = checkTiming({ ...defaultTiming, ...defined(config.timing) });
   const side = await openSide(config, clock);
-  const server = createAdaptorServer({ fetch: guardApp(handlersOf(side)).fetch });
+  await finishReplacing(config.postgres.dataDir);
+  const peer = config.peer === undefined ? null : peerOf(config.peer, timing, clock);
+  const store = witness?.(config, timing) ?? null;
+  const say = (what: object) =>
+    log(JSON.stringify({ at: isoTime(clock.wallMs()), region: config.region, ...what }));
+  const guard = createGuard({
+    region: config.region,
+    clock,
+    database: postgresDatabase(side),
+    keep: await openKeep(config.stateDir),
+    peer,
+    witness: store,
+    policy: { writerFence: config.writerFence, durability: config.durability, timing },
+    onEvent: (event) => say(event),
+  });
+  const server = createAdaptorServer({
+    fetch: guardApp(commandsOf(guard), peerOfGuard(guard)).fetch,
+  });
   // The port first: two guards of one database would not both get past it.
   await listen(server, config.listen);
+  const ending = new AbortController();
   try {
-    await startDatabase(side);
+    await guard.start();
   } catch (error) {
     server.close();
     throw error;
   }
+  const loops = [guard.run(ending.signal), keepHouse({ side, guard, say, signal: ending.signal })];
   const { address, port } = server.address() as AddressInfo;
   return {
     address: { host: address, port },
     close: async () => {
+      ending.abort();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
         if ('closeAllConnections' in server) server.closeAllConnections();
       });
-      await Promise.all([side.sql.close(), side.watch.close()]);
+      await Promise.all(loops);
+      const connections = [side.sql, side.watch, side.reader, side.leases, side.house];
+      await Promise.all(connections.map((sql) => sql.close()));
+      await Promise.all([peer?.close(), store?.close()]);
     },
   };
 }
 
-async function startDatabase(side: Side): Promise<void> {
-  const { startDatabase, dataDir } = side.config.postgres;
-  await finishReplacing(dataDir);
-  if (startDatabase && !side.state.current.stopped) await side.postmaster.start();
+/**
+ * `throwover guard --pre-start`: writes the closed pg_hba.conf and ends. For a unit that starts PostgreSQL
+ * itself (ExecStartPre): a region back from the dead is closed before anyone can connect.
+ */
+export async function closeBeforeStart(input: unknown): Promise<void> {
+  const config = parseGuardConfig(input);
+  const side = await openSide(config, systemClock);
+  if (side.postmaster.pid() !== null) return;
+  const keep = await openKeep(config.stateDir);
+  if (keep.current.closed === null) await keep.change({ closed: { by: 'start' } });
+  await side.access.close(config.applicationRoles);
+  await side.access.sync();
 }
 
-function handlersOf(side: Side): Handlers {
-  const alone = oneAtATime();
-  const command =
-    <Input extends { readonly token: number }, Output>(
-      act: (input: Input) => Promise<Output>,
-    ): ((input: Input) => Promise<Output>) =>
-    (input) =>
-      alone(async () => {
-        await side.state.admit(input.token);
-        return act(input);
-      });
-  const status = statusOf(side);
+function commandsOf(guard: Guard): Handlers {
+  const empty = async (work: Promise<void>) => {
+    await work;
+    return {};
+  };
   return {
-    status,
-    checkpoint: command(async () => {
-      await side.sql.rows('CHECKPOINT', [], checkpointTimeoutMs);
-      return {};
-    }),
-    fence: command((input) => fence(side, input)),
-    unfence: command(async () => {
-      await unfence(side);
-      return {};
-    }),
-    promote: command((input) => promote(side, input)),
-    stop: command(async () => {
-      await side.state.change({ stopped: true });
-      await side.postmaster.stop('immediate');
-      return {};
-    }),
-    attach: command((input) => attach(side, input)),
+    status: async () => plain(await guard.status()),
+    admit: ({ token }) => empty(guard.admit(token)),
+    checkpoint: ({ token }) => empty(guard.checkpoint(token)),
+    prewarm: ({ token }) => guard.prewarm(token),
+    fence: async (command) => plain(await guard.fence(command)),
+    unfence: (command) => empty(guard.unfence(command)),
+    renounce: ({ token }) => guard.renounce(token),
+    promote: (command) => guard.promote(command),
+    stop: ({ token }) => empty(guard.stop(token)),
+    salvage: async (command) => plain(await guard.salvage(command)),
+    attach: (command) => guard.attach(command),
   };
 }
 
-/** Commands that change something wait for each other: their order is the order of their effects. */
-function oneAtATime() {
-  let last: Promise<unknown> = Promise.resolve();
-  return <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(work, work);
-    last = result.catch(() => {});
-    return result;
+/** The wire's types are mutable, the port's are not; it is the same object. */
+function plain<T>(value: unknown): T {
+  return value as T;
+}
+
+function peerOfGuard(guard: Guard): PeerHandlers {
+  return {
+    word: (known) => guard.word(known),
+    renounce: ({ token }) => guard.renounceForPeer(token),
+    promise: (input) => guard.promise(input),
+    sync: async (record) => {
+      await guard.recordPeerSync(record);
+      return {};
+    },
   };
+}
+
+function peerOf(peer: { region: string; guard: string }, timing: Timing, clock: Clock) {
+  const { peerDeadlineMs: deadlineMs } = timing;
+  return httpPeer({ region: peer.region, url: peer.guard, deadlineMs, clock });
+}
+
+function defined<T extends object>(knobs: T): Partial<Timing> {
+  return Object.fromEntries(Object.entries(knobs).filter(([, value]) => value !== undefined));
 }
 
 function listen(

@@ -1,5 +1,5 @@
 import { isPosition } from '@throwover/client';
-import type { Promotion } from '../../../replication/database.ts';
+import type { Promotion } from '../../../authority/database-side.ts';
 import type { Sql } from './sql.ts';
 
 /** One row of `throwover.promotions` as PostgreSQL's row_to_json gives it. */
@@ -8,6 +8,8 @@ export interface PromotionRow {
   readonly region: string;
   readonly timeline: number;
   readonly switch_position: string;
+  /** Not there in tables that an older throwover made. */
+  readonly next_xid?: string | null;
 }
 
 /** All rows, newest first, as a column of another query: one round trip less while nobody can write. */
@@ -19,11 +21,56 @@ export function promotionOf(row: PromotionRow): Promotion {
   if (!isPosition(switchPosition)) {
     throw new Error(`throwover.promotions holds ${switchPosition}, which is no position`);
   }
-  return { epoch, region, timeline, switchPosition };
+  return { epoch, region, timeline, switchPosition, nextXid: row.next_xid ?? null };
 }
 
-/** The table in which a primary says which epoch began on which timeline; standbys receive it. */
-export async function createPromotions(sql: Sql): Promise<void> {
+/** Channel on which applications hear of a new epoch. */
+const channel = 'throwover_epoch';
+
+/**
+ * Writes the row that says which epoch began on which timeline; standbys receive it, applications may
+ * read it and LISTEN on `throwover_epoch`. A row of that epoch which is there already stays.
+ */
+export async function recordPromotion(
+  sql: Sql,
+  promotion: Promotion,
+  applicationRoles: readonly string[],
+): Promise<void> {
+  const { epoch, region, timeline, switchPosition, nextXid } = promotion;
+  const write = () =>
+    sql.rows(
+      `WITH written AS (
+         INSERT INTO throwover.promotions (epoch, region, timeline, switch_position, next_xid)
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (epoch) DO NOTHING)
+       SELECT pg_notify('${channel}', json_build_object('epoch', $1::bigint, 'region', $2::text)::text)`,
+      [epoch, region, timeline, switchPosition, nextXid],
+    );
+  try {
+    await write();
+  } catch (error) {
+    // 42P01: no table yet. 42703: a table without next_xid. Once a pair; it costs nothing afterwards.
+    if (!['42P01', '42703', '3F000'].includes((error as { code?: string }).code ?? '')) throw error;
+    await createPromotions(sql, applicationRoles);
+    await write();
+  }
+}
+
+/** Made ahead of time where there is a primary, so that a promotion need not; nothing is written when it is there. */
+export async function createPromotions(
+  sql: Sql,
+  applicationRoles: readonly string[],
+): Promise<void> {
+  const { there } = await sql.row<{ there: boolean }>(
+    `SELECT EXISTS (SELECT FROM pg_attribute WHERE attname = 'next_xid' AND NOT attisdropped
+         AND attrelid = to_regclass('throwover.promotions'))
+       AND (SELECT bool_and(has_schema_privilege(role, 'throwover', 'USAGE')
+         AND has_table_privilege(role, to_regclass('throwover.promotions'), 'SELECT'))
+         FROM unnest($1::text[]) AS role
+         WHERE to_regclass('throwover.promotions') IS NOT NULL) AS there`,
+    [applicationRoles],
+  );
+  if (there) return;
+  const roles = applicationRoles.map((role) => `"${role}"`).join(', ');
   await sql.rows(`
     CREATE SCHEMA IF NOT EXISTS throwover;
     CREATE TABLE IF NOT EXISTS throwover.promotions (
@@ -31,14 +78,10 @@ export async function createPromotions(sql: Sql): Promise<void> {
       region text NOT NULL,
       timeline integer NOT NULL,
       switch_position text NOT NULL,
+      next_xid text,
       at timestamptz NOT NULL DEFAULT clock_timestamp()
-    )`);
-}
-
-export async function recordPromotion(sql: Sql, promotion: Promotion): Promise<void> {
-  await sql.rows(
-    `INSERT INTO throwover.promotions (epoch, region, timeline, switch_position)
-     VALUES ($1, $2, $3, $4) ON CONFLICT (epoch) DO NOTHING`,
-    [promotion.epoch, promotion.region, promotion.timeline, promotion.switchPosition],
-  );
+    );
+    ALTER TABLE throwover.promotions ADD COLUMN IF NOT EXISTS next_xid text;
+    GRANT USAGE ON SCHEMA throwover TO ${roles};
+    GRANT SELECT ON throwover.promotions TO ${roles}`);
 }

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
+import type { DatabaseSide } from '../../../authority/database-side.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
-import type { DatabaseSide } from '../../../replication/database.ts';
 import { postgresSide } from '../database-side.ts';
 import { startGuard } from './guard.ts';
 
@@ -17,7 +17,7 @@ describe.runIf(pgBin !== undefined)('with pg_rewind', () => {
   const close: (() => Promise<void>)[] = [];
 
   async function guarded(name: 'east' | 'west'): Promise<DatabaseSide> {
-    const guard = await startGuard(pair.guardConfig(name));
+    const guard = await startGuard(pair.guardConfig(name), { log: () => {} });
     const side = postgresSide({
       region: name,
       guardUrl: `http://${guard.address.host}:${guard.address.port}`,
@@ -39,9 +39,9 @@ describe.runIf(pgBin !== undefined)('with pg_rewind', () => {
   it('takes a diverged side back to the switch position, keeps its own files, and follows', async () => {
     const [east, west] = [await guarded('east'), await guarded('west')];
     while (!(await west.status()).streaming) await systemClock.sleep(10);
-    const proof = await east.fence({ token: 1, openTransactionsMs: 0 });
+    const proof = await east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
     while (((await west.status()).received ?? '') < proof.position) await systemClock.sleep(5);
-    const promotion = await west.promote({ token: 1, epoch: 2, proof });
+    const promotion = await west.promote({ token: 1, epoch: 2, proof, lossy: null });
     await pair.ask('east', `INSERT INTO payments (event_id) VALUES ('past the switch')`);
     await pair.ask('west', `INSERT INTO payments (event_id) VALUES ('on the new timeline')`);
     await east.stop(1);
@@ -52,6 +52,6 @@ describe.runIf(pgBin !== undefined)('with pg_rewind', () => {
     const payments = () => pair.ask('east', 'SELECT event_id FROM payments');
     while ((await payments()).length === 0) await systemClock.sleep(5);
     expect(await payments()).toEqual([{ event_id: 'on the new timeline' }]);
-    expect(await east.status()).toMatchObject({ role: 'standby', streaming: true, fenced: false });
+    expect(await east.status()).toMatchObject({ role: 'standby', streaming: true, closed: null });
   });
 });

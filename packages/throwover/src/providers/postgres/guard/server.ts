@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { z } from 'zod';
+import { knownEpochSchema, syncRecordSchema } from '../../../authority/wire.ts';
 import { ThrowoverError } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { type CommandName, commands, type Input, type Output } from '../wire.ts';
@@ -13,14 +14,35 @@ export type Handlers = {
   readonly [Name in CommandName]: (input: Input<Name>) => Promise<Output<Name>>;
 };
 
-/** Commands over HTTP: `POST /v1/NAME` with a JSON body; `GET /v1/status` changes nothing. */
-export function guardApp(handlers: Handlers): Hono {
+/** What the other guard asks. */
+const peerCalls = {
+  word: knownEpochSchema,
+  renounce: z.strictObject({ token: z.int().nonnegative() }),
+  promise: z.strictObject({ epoch: z.int().nonnegative(), leaseMs: z.number().positive() }),
+  sync: syncRecordSchema,
+} as const;
+
+type PeerCall = keyof typeof peerCalls;
+
+export type PeerHandlers = {
+  readonly [Name in PeerCall]: (input: z.infer<(typeof peerCalls)[Name]>) => Promise<object>;
+};
+
+/** Commands over HTTP: `POST /v1/NAME` with a JSON body; `GET /v1/status` changes nothing; `POST /v1/peer/NAME`: the other guard. */
+export function guardApp(handlers: Handlers, peer: PeerHandlers): Hono {
   const app = new Hono();
   app.use(bodyLimit({ maxSize: maxBodyBytes }));
   app.get('/v1/status', async (context) => context.json(await handlers.status({})));
   for (const name of Object.keys(commands) as CommandName[]) {
     if (name === 'status') continue;
     app.post(`/v1/${name}`, (context) => answer(context, name, handlers));
+  }
+  for (const name of Object.keys(peerCalls) as PeerCall[]) {
+    app.post(`/v1/peer/${name}`, async (context) => {
+      const input = peerCalls[name].safeParse(await context.req.json().catch(() => null));
+      if (!input.success) throw notUnderstood(name, input.error);
+      return context.json(await (peer[name] as (input: unknown) => Promise<object>)(input.data));
+    });
   }
   app.onError((error, context) => {
     const known = error instanceof ThrowoverError ? error : unexpected(error);
@@ -36,18 +58,20 @@ async function answer<Name extends CommandName>(
   handlers: Handlers,
 ): Promise<Response> {
   const input = commands[name].input.safeParse(await context.req.json().catch(() => null));
-  if (!input.success) {
-    throw postgresErrors.make(
-      'database-refused',
-      `the command ${name} is not understood: ${z.prettifyError(input.error)}`,
-    );
-  }
+  if (!input.success) throw notUnderstood(name, input.error);
   return context.json(await handlers[name](input.data as Input<Name>));
+}
+
+function notUnderstood(name: string, error: z.ZodError) {
+  return postgresErrors.make(
+    'database-refused',
+    `the command ${name} is not understood: ${z.prettifyError(error)}`,
+  );
 }
 
 /** A "no" is 409; "could not tell" is 503. */
 function statusFor(error: ThrowoverError): ContentfulStatusCode {
-  return error.code === 'database-unreachable' ? 503 : 409;
+  return error.disposition === 'retry' ? 503 : 409;
 }
 
 /** PostgreSQL's own "no", or a fault of this process: in its words, with its code. */

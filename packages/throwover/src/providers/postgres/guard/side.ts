@@ -4,18 +4,20 @@ import type { GuardConfig } from '../config.ts';
 import { HostBasedAccess } from './host-based-access.ts';
 import { Postmaster } from './postmaster.ts';
 import { type Login, Sql } from './sql.ts';
-import { GuardState } from './state.ts';
 
 /** Everything that a command beside one database works with. */
 export interface Side {
   readonly config: GuardConfig;
   readonly clock: Clock;
-  readonly state: GuardState;
   readonly postmaster: Postmaster;
   readonly access: HostBasedAccess;
   /** For commands; `watch` is for status, so that a long command does not hold it up. */
   readonly sql: Sql;
   readonly watch: Sql;
+  /** Long reads, and what keeps the lease: neither waits for a command. */
+  readonly reader: Sql;
+  readonly leases: Sql;
+  readonly house: Sql;
   secret(ref: string | null): Promise<string | null>;
   /** The login of an application role, as an outsider without its password would try it. */
   applicationLogin(role: string): Login;
@@ -37,11 +39,13 @@ export async function openSide(config: GuardConfig, clock: Clock): Promise<Side>
   return {
     config,
     clock,
-    state: await GuardState.load(stateDir),
     postmaster: new Postmaster(postgres, { stateDir, clock }),
     access: new HostBasedAccess(postgres.hbaFile ?? `${postgres.dataDir}/pg_hba.conf`),
     sql: new Sql(login),
     watch: new Sql(login),
+    reader: new Sql(login),
+    leases: new Sql(login),
+    house: new Sql(login),
     secret,
     applicationLogin: (role) => ({
       host: postgres.host,

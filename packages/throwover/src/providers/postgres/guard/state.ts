@@ -1,71 +1,69 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { postgresErrors } from '../errors.ts';
+import { newGuardMemory } from '../../../authority/guard/guard.ts';
+import type { GuardMemory, Keep } from '../../../authority/guard/ports.ts';
+import {
+  acceptedSchema,
+  closedSchema,
+  knownEpochSchema,
+  syncRecordSchema,
+} from '../../../authority/wire.ts';
+import { attachmentSchema } from '../wire.ts';
 
-const stateSchema = z.strictObject({
-  /** Highest fencing token that a command has carried. */
+/** Version 1, before there were epochs and reasons in it: what it has is taken over. */
+const versionOne = z.object({ token: z.number(), fenced: z.boolean(), stopped: z.boolean() });
+
+const memorySchema: z.ZodType<GuardMemory> = z.strictObject({
   token: z.number(),
-  /** True once a fence was proved; a line in pg_hba.conf alone proves nothing. */
-  fenced: z.boolean(),
-  /** A command stopped the database: the guard does not start it again by itself. */
+  renounced: z.number(),
+  accepted: acceptedSchema.nullable(),
+  known: knownEpochSchema,
+  closed: closedSchema.nullable(),
+  followed: z.number().nullable(),
   stopped: z.boolean(),
-  /** How this side became a standby, or is about to (`proved: false`). */
-  attachment: z
-    .strictObject({
-      epoch: z.number(),
-      way: z.enum(['already', 'as-is', 'rewind', 'copy']),
-      bytesCopied: z.number(),
-      proved: z.boolean(),
-    })
-    .nullable(),
+  attachment: attachmentSchema.extend({ epoch: z.number(), proved: z.boolean() }).nullable(),
+  promised: z.number().nullable(),
+  peerSync: syncRecordSchema.nullable(),
 });
-type State = z.infer<typeof stateSchema>;
 
-/** What the guard must not forget, in one small file that is fsynced before a command goes on. */
-export class GuardState {
-  readonly #dir: string;
-  #state: State;
+/** What the guard must not forget, in one small file that is fsynced before it acts. */
+export async function openKeep(dir: string): Promise<Keep> {
+  await mkdir(dir, { recursive: true, mode: 0o755 });
+  const file = join(dir, 'guard.json');
+  const text = await readFile(file, 'utf8').catch((error) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  let current = text === null ? newGuardMemory() : parse(JSON.parse(text));
+  return {
+    get current() {
+      return current;
+    },
+    change: async (part) => {
+      const next = { ...current, ...part };
+      await replaceDurably(file, JSON.stringify(next));
+      current = next;
+    },
+  };
+}
 
-  private constructor(dir: string, state: State) {
-    this.#dir = dir;
-    this.#state = state;
-  }
+function parse(json: unknown): GuardMemory {
+  const old = versionOne.safeParse(json);
+  if (!old.success) return memorySchema.parse(json);
+  const { token, fenced, stopped } = old.data;
+  // Whose fence it was is not known: it stays closed until somebody with a newer token opens it.
+  const closed = fenced
+    ? ({ by: 'fence', token, deadlineMs: null, position: null } as const)
+    : null;
+  return { ...newGuardMemory(), token, stopped, closed };
+}
 
-  static async load(dir: string): Promise<GuardState> {
-    await mkdir(dir, { recursive: true, mode: 0o755 });
-    const text = await readFile(join(dir, 'guard.json'), 'utf8').catch((error) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
-    const empty: State = { token: 0, fenced: false, stopped: false, attachment: null };
-    return new GuardState(dir, text === null ? empty : stateSchema.parse(JSON.parse(text)));
-  }
-
-  get current(): Readonly<State> {
-    return this.#state;
-  }
-
-  /** Refuses a token lower than the highest seen; remembers a higher one before anything is done with it. */
-  async admit(token: number): Promise<void> {
-    if (token < this.#state.token) {
-      throw postgresErrors.make(
-        'token-too-old',
-        `token ${token} is older than ${this.#state.token}, which this database has seen`,
-        { token, seen: this.#state.token },
-      );
-    }
-    if (token > this.#state.token) await this.change({ token });
-  }
-
-  async change(part: Partial<State>): Promise<void> {
-    const next = { ...this.#state, ...part };
-    const file = join(this.#dir, 'guard.json');
-    await writeDurably(`${file}.new`, JSON.stringify(next));
-    await rename(`${file}.new`, file);
-    await syncDirectory(this.#dir);
-    this.#state = next;
-  }
+/** In place as a whole or not at all, also after a power cut. */
+export async function replaceDurably(file: string, text: string): Promise<void> {
+  await writeDurably(`${file}.new`, text);
+  await rename(`${file}.new`, file);
+  await syncDirectory(join(file, '..'));
 }
 
 export async function writeDurably(file: string, text: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { type Position, positionOf } from '@throwover/client';
 import pg from 'pg';
-import type { DatabaseStatus, Promotion } from '../../../replication/database.ts';
+import type { DatabaseStatus, Promotion } from '../../../authority/database-side.ts';
+import type { DatabaseLook } from '../../../authority/guard/ports.ts';
 import { type PromotionRow, promotionOf, promotionsColumn } from './promotions.ts';
 import type { Side } from './side.ts';
 import type { Sql } from './sql.ts';
@@ -30,14 +31,17 @@ const replicationColumn = `
     FROM pg_stat_replication WHERE application_name = ANY($2)
     ORDER BY replay_lsn DESC NULLS LAST LIMIT 1) r)`;
 
-/** Everything in one statement. A standby's timeline is its receiver's while one runs, else what its control file says. */
-const observeQuery = (promotionRows: string) => `
+/**
+ * Everything in one statement. A standby's timeline is its receiver's while one runs; else the newest of
+ * what its control file says, which is late, and of the promotions that it has replayed the rows of.
+ */
+const observeQuery = (promotionRows: string, replayedTimeline: string) => `
   SELECT standby, current_setting('server_version') AS version,
     (SELECT count(*)::int FROM pg_stat_get_activity(NULL) a
      WHERE a.usesysid IN (SELECT oid FROM pg_roles WHERE rolname = ANY($1))) AS sessions,
     CASE WHEN standby
       THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
-        (SELECT greatest(c.timeline_id, r.min_recovery_end_timeline)
+        (SELECT greatest(c.timeline_id, r.min_recovery_end_timeline, ${replayedTimeline})
          FROM pg_control_checkpoint() c, pg_control_recovery() r))
       ELSE ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int
     END AS timeline,
@@ -47,11 +51,14 @@ const observeQuery = (promotionRows: string) => `
       ELSE pg_current_wal_flush_lsn() END::text AS received,
     EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') AS streaming,
     CASE WHEN NOT standby THEN ${replicationColumn} END AS replication,
-    to_regclass('throwover.promotions') IS NOT NULL AS "hasPromotions",
+    current_setting('synchronous_standby_names') <> '' AS synchronous,
     ${promotionRows} AS promotions
   FROM pg_is_in_recovery() AS standby`;
-const withPromotions = observeQuery(promotionsColumn);
-const withoutPromotions = observeQuery(`'[]'::json`);
+const withPromotions = observeQuery(
+  promotionsColumn,
+  '(SELECT max(timeline) FROM throwover.promotions)',
+);
+const withoutPromotions = observeQuery(`'[]'::json`, 'NULL');
 
 interface ObservedRow {
   readonly standby: boolean;
@@ -67,7 +74,7 @@ interface ObservedRow {
     readonly lagBytes: number;
     readonly known: boolean;
   } | null;
-  readonly hasPromotions: boolean;
+  readonly synchronous: boolean;
   readonly promotions: readonly PromotionRow[];
 }
 
@@ -79,8 +86,8 @@ export interface Observed {
   readonly received: Position;
   readonly streaming: boolean;
   readonly replication: ObservedRow['replication'];
-  /** False before the first promotion of this pair: the table is not there yet. */
-  readonly hasPromotions: boolean;
+  readonly timeline: number;
+  readonly synchronous: boolean;
   /** Its own and those that it received; newest first. */
   readonly promotions: readonly Promotion[];
 }
@@ -107,8 +114,8 @@ async function observedRow(side: Side, sql: Sql): Promise<ObservedRow> {
   }
 }
 
-/** Tells how the database stands; cheap enough to be asked every 20 ms. A stopped one is an answer, not an error. */
-export function statusOf(side: Side): () => Promise<DatabaseStatus> {
+/** How the database stands; cheap enough to be asked every 20 ms. A stopped one is an answer, not an error. */
+export function lookAt(side: Side): () => Promise<DatabaseLook> {
   let parity: { values: Readonly<Record<string, string>>; atMs: number } | null = null;
   const parityNow = async () => {
     const now = side.clock.monotonicMs();
@@ -122,7 +129,6 @@ export function statusOf(side: Side): () => Promise<DatabaseStatus> {
     try {
       const observed = await observe(side, side.watch);
       return {
-        ...remembered(side),
         role: observed.standby ? 'standby' : 'primary',
         version: observed.version,
         sessions: observed.sessions,
@@ -130,43 +136,31 @@ export function statusOf(side: Side): () => Promise<DatabaseStatus> {
         received: observed.received,
         streaming: observed.streaming,
         standby: standbyOf(observed),
-        promotion: observed.promotions[0] ?? null,
+        timeline: observed.timeline,
+        promotions: observed.promotions,
+        synchronous: observed.synchronous,
         parity: await parityNow(),
       };
     } catch (error) {
-      if (side.postmaster.pid() === null) return stopped(side);
+      if (side.postmaster.pid() === null) return stopped;
       throw error;
     }
   };
 }
 
-function stopped(side: Side): DatabaseStatus {
-  return {
-    ...remembered(side),
-    role: 'stopped',
-    version: null,
-    sessions: 0,
-    position: null,
-    received: null,
-    streaming: false,
-    standby: null,
-    promotion: null,
-    parity: {},
-  };
-}
-
-function remembered(side: Side) {
-  const { token, fenced, attachment } = side.state.current;
-  return {
-    region: side.config.region,
-    token,
-    fenced,
-    attachment:
-      attachment?.proved === true
-        ? { way: attachment.way, bytesCopied: attachment.bytesCopied }
-        : null,
-  };
-}
+const stopped: DatabaseLook = {
+  role: 'stopped',
+  version: null,
+  sessions: 0,
+  position: null,
+  received: null,
+  streaming: false,
+  standby: null,
+  timeline: null,
+  promotions: [],
+  synchronous: false,
+  parity: {},
+};
 
 function standbyOf({ replication }: Observed): DatabaseStatus['standby'] {
   if (replication === null) return null;

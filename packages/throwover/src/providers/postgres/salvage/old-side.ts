@@ -1,9 +1,9 @@
-import { readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Position } from '@throwover/client';
 import type { Side } from '../guard/side.ts';
 import { configureStandby } from '../guard/standby-files.ts';
-import { writeDurably } from '../guard/state.ts';
+import { replaceDurably } from '../guard/state.ts';
 import { readLosses, type Salvage } from './read.ts';
 
 /** First version whose standbys decode: PostgreSQL 16. */
@@ -78,6 +78,5 @@ async function readKept(side: Side, epoch: number): Promise<Salvage | null> {
 
 async function keep(side: Side, epoch: number, salvage: Salvage): Promise<void> {
   const file = join(side.config.stateDir, ledgerFile);
-  await writeDurably(`${file}.new`, JSON.stringify({ epoch, salvage } satisfies Kept));
-  await rename(`${file}.new`, file);
+  await replaceDurably(file, JSON.stringify({ epoch, salvage } satisfies Kept));
 }

@@ -1,0 +1,115 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { kill } from '../packages/lab/src/faults/process-tree.ts';
+import { missingPrograms } from './peers/process.ts';
+
+/** Where Debian puts PostgreSQL 15's server: the binaries that its packages of the peers are made for. */
+const debianPgBin = '/usr/lib/postgresql/15/bin';
+
+/** Debian's PostgreSQL 15 where it is installed, so that figures stand beside the peers'; else npm's. */
+export async function benchPgBin(): Promise<string | null> {
+  const missing = await missingPrograms([join(debianPgBin, 'postgres')]);
+  return missing.length === 0 ? debianPgBin : null;
+}
+
+/** Each contender has this many ports. */
+const portsEach = 50;
+
+/** First port of the benches: apart from a lab that runs by hand. */
+const firstPort = 18_600;
+
+export interface Place {
+  readonly dir: string;
+  readonly portBase: number;
+}
+
+export interface Entrant<Contender> {
+  readonly name: string;
+  /** Absent programs mean that it cannot take part here. */
+  readonly needs: readonly string[];
+  readonly packages: readonly string[];
+  readonly start: (place: Place) => Promise<Contender>;
+}
+
+/**
+ * All contenders, started one after the other, on ports and directories of their own, for as long as
+ * `measure` takes. One that is not installed is named, with the way to install it, and left out.
+ */
+export async function withContenders<Contender extends { close(): Promise<void> }, Result>(
+  entrants: readonly Entrant<Contender>[],
+  options: { readonly only: readonly string[] | null; readonly say: (line: string) => void },
+  measure: (contenders: readonly Contender[]) => Promise<Result>,
+): Promise<Result> {
+  const root = join(tmpdir(), `throwover-bench-${firstPort}`);
+  await refuseLeftovers(root);
+  await rm(root, { recursive: true, force: true });
+  const heedSignals = endAllOnSignal(root);
+  const contenders: Contender[] = [];
+  const closeAll = async () => {
+    for (const contender of contenders.splice(0)) await contender.close();
+  };
+  try {
+    for (const [index, entrant] of entrants.entries()) {
+      if (options.only !== null && !options.only.includes(entrant.name)) continue;
+      const missing = await missingPrograms(entrant.needs);
+      if (missing.length > 0) {
+        options.say(`${entrant.name} is not installed (${missing.join(', ')}): left out`);
+        options.say(`  apt-get install ${entrant.packages.join(' ')}`);
+        continue;
+      }
+      const place = {
+        dir: join(root, entrant.name),
+        portBase: firstPort + index * portsEach,
+      };
+      contenders.push(await entrant.start(place));
+    }
+    const result = await measure(contenders);
+    await closeAll();
+    await rm(root, { recursive: true, force: true });
+    return result;
+  } catch (error) {
+    await closeAll();
+    options.say(`what the contenders logged is in ${root}`);
+    throw error;
+  } finally {
+    heedSignals.stop();
+  }
+}
+
+/** Its ports and files are theirs; what they are is for a person to decide. */
+async function refuseLeftovers(root: string): Promise<void> {
+  const pids = await processesOf(root);
+  if (pids.length === 0) return;
+  throw new Error(
+    `processes of another bench in ${root} run: wait for it, or end them: kill ${pids.join(' ')}`,
+  );
+}
+
+/** Ctrl-C and SIGTERM end everything that was started, at once: nothing of a bench is worth an orderly end. */
+function endAllOnSignal(root: string): { stop(): void } {
+  const end = () => {
+    void processesOf(root)
+      .then((pids) => kill(pids))
+      .finally(() => process.exit(130));
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.once(signal, end);
+  return {
+    stop: () => {
+      for (const signal of signals) process.off(signal, end);
+    },
+  };
+}
+
+/** Processes that were told, in their arguments, to work below `root`: some of them leave our process tree. */
+async function processesOf(root: string): Promise<readonly number[]> {
+  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      return command.includes(`${root}/`) ? [Number(pid)] : [];
+    }),
+  );
+  return found.flat();
+}

@@ -1,0 +1,203 @@
+import { isoTime, systemClock } from 'throwover/kernel';
+import type { FailoverRound, FailsOver, Loss } from './contender.ts';
+import { benchPgBin, type Entrant, withContenders } from './contenders.ts';
+import { type Spread, secondsText, spread, spreadText, table } from './figures.ts';
+import type { BenchOptions } from './options.ts';
+import { startThrowover } from './ours.ts';
+import { patroniPackages, patroniPrograms, startPatroni } from './peers/patroni.ts';
+import { patroniTimings } from './peers/patroni-config.ts';
+import { readRecorded, record } from './peers/recorded.ts';
+import { repmgrPackages, repmgrPrograms, startRepmgr } from './peers/repmgr.ts';
+import { repmgrTimings } from './peers/repmgr-config.ts';
+
+/** What is lost, how, and over which latency: killed beside each other, and silent between two coasts. */
+const cases = [
+  { latencyMs: 0, loss: 'kill' },
+  { latencyMs: 40, loss: 'freeze' },
+] as const satisfies readonly { latencyMs: number; loss: Loss }[];
+
+const defaultRounds = { quick: 1, full: 7 } as const;
+
+interface CaseFigures {
+  readonly latencyMs: number;
+  readonly loss: Loss;
+  readonly rounds: number;
+  /** Nobody is asked in the peers: detection included. For throwover: an operator who answers at once. */
+  readonly lossToFirstWriteMs: Readonly<Record<string, Spread>>;
+  /** From the approval; throwover alone has one. */
+  readonly approvalToFirstWriteMs: Readonly<Record<string, Spread>>;
+  /** Acknowledged writes lost in a round, asynchronous replication. */
+  readonly writesLost: Readonly<Record<string, Spread>>;
+  /** Rounds without a write on the other side in all the time that was given: in no other figure. */
+  readonly neverWritten: Readonly<Record<string, number>>;
+  /** throwover's median from the approval as a share of the other's from the loss. */
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
+/**
+ * Loss of the primary's side: server and agents killed at once, or frozen (silent, the honest case).
+ * Time to the first write acknowledged on the other side by the same following writer.
+ */
+export async function benchFailover(options: BenchOptions) {
+  const { quick, peers, say } = options;
+  const pgBin = await benchPgBin();
+  if (peers && pgBin === null) throw new Error('the peers need PostgreSQL 15 of Debian');
+  const rounds = options.rounds ?? defaultRounds[quick ? 'quick' : 'full'];
+  const entrants = [...ownEntrants(pgBin), ...(peers && pgBin !== null ? peerEntrants(pgBin) : [])];
+  say(`PostgreSQL: ${pgBin ?? "npm's"}; first write on the other side after a loss, ms`);
+  const losses = await withContenders(
+    entrants,
+    { say, only: options.only ?? byDefault },
+    async (contenders) => {
+      const measured: CaseFigures[] = [];
+      for (const one of cases) {
+        measured.push(await measureCase(contenders, { ...one, rounds, say }));
+      }
+      return measured;
+    },
+  );
+  const recorded = peers ? null : (await readRecorded()).failover;
+  if (recorded !== null) sayRecorded(recorded, say);
+  if (options.record) await keep(losses, pgBin);
+  return { bench: 'failover', quick, peers, pgBin, losses, recorded };
+}
+
+function ownEntrants(pgBin: string | null): readonly Entrant<FailsOver>[] {
+  return [
+    { name: 'throwover', needs: [], packages: [], start: (at) => startThrowover({ ...at, pgBin }) },
+  ];
+}
+
+/** Each peer as fast as it can be set; with its defaults (a minute a round) when it is named. */
+const byDefault = ['throwover', 'patroni-minimum', 'patroni-below', 'repmgr-fast'];
+
+function peerEntrants(pgBin: string): readonly Entrant<FailsOver>[] {
+  const clock = systemClock;
+  const patroni = (name: string, timings: keyof typeof patroniTimings): Entrant<FailsOver> => ({
+    name,
+    needs: patroniPrograms,
+    packages: patroniPackages,
+    start: (place) =>
+      startPatroni({ ...place, name, pgBin, clock, timings: patroniTimings[timings] }),
+  });
+  const repmgr = (name: string, timings: keyof typeof repmgrTimings): Entrant<FailsOver> => ({
+    name,
+    needs: repmgrPrograms(pgBin),
+    packages: repmgrPackages,
+    start: (place) =>
+      startRepmgr({
+        ...{ ...place, name, pgBin, clock },
+        serviceCommands: 'documented',
+        timings: repmgrTimings[timings],
+      }),
+  });
+  return [
+    patroni('patroni-minimum', 'minimum'),
+    patroni('patroni-below', 'belowMinimum'),
+    repmgr('repmgr-fast', 'fast'),
+    patroni('patroni', 'default'),
+    repmgr('repmgr', 'default'),
+  ];
+}
+
+async function measureCase(
+  contenders: readonly FailsOver[],
+  at: { latencyMs: number; loss: Loss; rounds: number; say: (line: string) => void },
+): Promise<CaseFigures> {
+  const { latencyMs, loss, rounds, say } = at;
+  for (const contender of contenders) await contender.setLatency(latencyMs);
+  const measured = new Map<string, FailoverRound[]>(contenders.map(({ name }) => [name, []]));
+  for (let round = 1; round <= rounds; round++) {
+    for (const contender of contenders) {
+      measured.get(contender.name)?.push(await contender.failover(round, loss));
+    }
+  }
+  const of = (figure: (one: FailoverRound) => number | null): Record<string, Spread> =>
+    Object.fromEntries(
+      [...measured].flatMap(([name, all]) => {
+        const known = all.map(figure).filter((value) => value !== null);
+        return known.length === 0 ? [] : [[name, spread(known)]];
+      }),
+    );
+  const lossToFirstWriteMs = of((one) => one.lossToFirstWriteMs);
+  const approvalToFirstWriteMs = of((one) => one.approvalToFirstWriteMs);
+  const figures = {
+    ...{ latencyMs, loss, rounds, lossToFirstWriteMs, approvalToFirstWriteMs },
+    neverWritten: Object.fromEntries(
+      [...measured].map(([name, all]) => [
+        name,
+        all.filter((one) => one.lossToFirstWriteMs === null).length,
+      ]),
+    ),
+    ratios: ratiosOf(lossToFirstWriteMs, approvalToFirstWriteMs['throwover']),
+    writesLost: of((one) => (one.lossToFirstWriteMs === null ? null : one.writesLost)),
+  };
+  for (const line of tableOf(figures)) say(line);
+  for (const [name, count] of Object.entries(figures.neverWritten)) {
+    if (count > 0)
+      say(`${name}: no write on the other side at all in ${count} of ${rounds} rounds`);
+  }
+  return figures;
+}
+
+type Shown = Pick<CaseFigures, 'latencyMs' | 'lossToFirstWriteMs'> &
+  Partial<Pick<CaseFigures, 'approvalToFirstWriteMs' | 'writesLost' | 'ratios'>> & {
+    readonly loss: string;
+  };
+
+function tableOf({ latencyMs, loss, lossToFirstWriteMs, ...shown }: Shown): readonly string[] {
+  const rounds = Math.max(...Object.values(lossToFirstWriteMs).map(({ count }) => count));
+  return table([
+    [
+      `${loss}, ${latencyMs} ms, ${rounds} rounds`,
+      'from loss, s',
+      'from approval, s',
+      'lost',
+      'ours',
+    ],
+    ...Object.entries(lossToFirstWriteMs).map(([name, times]) => {
+      const approval = shown.approvalToFirstWriteMs?.[name];
+      const lost = shown.writesLost?.[name];
+      const ratio = shown.ratios?.[name];
+      return [
+        name,
+        secondsText(times),
+        approval === undefined ? '-' : secondsText(approval),
+        lost === undefined ? '' : spreadText(lost),
+        ratio === undefined ? '' : `${ratio.toFixed(2)}x`,
+      ];
+    }),
+  ]);
+}
+
+/** Share of a peer's median from the loss: it asks nobody, so its detection is in it and ours is not. */
+function ratiosOf(
+  lossToFirstWriteMs: Readonly<Record<string, Spread>>,
+  approval: Spread | undefined,
+): Record<string, number> {
+  if (approval === undefined) return {};
+  return Object.fromEntries(
+    Object.entries(lossToFirstWriteMs)
+      .filter(([name]) => name !== 'throwover')
+      .map(([name, { median }]) => [name, approval.median / median]),
+  );
+}
+
+type Kept = NonNullable<Awaited<ReturnType<typeof readRecorded>>['failover']>;
+
+function sayRecorded({ date, conditions, losses }: Kept, say: (line: string) => void): void {
+  say(`recorded on ${date} (not measured now): ${conditions}`);
+  for (const one of losses) for (const line of tableOf(one)) say(line);
+}
+
+async function keep(losses: readonly CaseFigures[], pgBin: string | null): Promise<void> {
+  await record({
+    failover: {
+      date: isoTime(systemClock.wallMs()).slice(0, 10),
+      conditions: `one run, PostgreSQL of ${pgBin}, one writer at a 1 ms pace, ms`,
+      losses: losses.map(({ latencyMs, loss, lossToFirstWriteMs }) => ({
+        ...{ latencyMs, loss, lossToFirstWriteMs },
+      })),
+    },
+  });
+}

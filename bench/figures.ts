@@ -1,0 +1,42 @@
+import { quantiles } from 'throwover/kernel';
+
+/** No figure without its count. */
+export interface Spread {
+  readonly count: number;
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+}
+
+export function spread(samples: readonly number[]): Spread {
+  const all = quantiles(samples);
+  if (all === null) throw new Error('no round was measured');
+  const { count, p50: median, max } = all;
+  return { count, min: Math.min(...samples), median, max };
+}
+
+/** `31 / 35 / 44`: min / median / max, with as many digits after the point. */
+export function spreadText({ min, median, max }: Spread, digits = 0): string {
+  return [min, median, max].map((value) => value.toFixed(digits)).join(' / ');
+}
+
+/** `2.0 / 2.6 / 3.0` of figures in ms. */
+export function secondsText({ count, min, median, max }: Spread): string {
+  return spreadText({ count, min: min / 1000, median: median / 1000, max: max / 1000 }, 1);
+}
+
+/** Rows in columns as wide as their widest cell; the first to the left, figures to the right. */
+export function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const columns = Math.max(...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,112 @@
+import pg from 'pg';
+import type { Clock } from 'throwover/kernel';
+import { database } from '../packages/lab/src/postgres/postgres.ts';
+import type { FailoverRound, SwitchRound } from './contender.ts';
+import { startFollowingWriter, type WriterSide, writeGapMs } from './following-writer.ts';
+
+/** The writer's pace, ms: about 500 writes/s on a machine whose write takes 1 ms. */
+const paceMs = 1;
+
+/** How long the writer writes before and after each switch, ms. */
+const steadyMs = 500;
+
+/** Time between two looks for the first write on the other side, ms. */
+const pollMs = 2;
+
+export interface Load {
+  /** [the primary's, the standby's], where the application of each region reaches its database. */
+  readonly sides: readonly [WriterSide, WriterSide];
+  /** Begins every idempotency key, so that rounds do not meet. */
+  readonly prefix: string;
+  /** Longest wait for the first write on the other side, ms. */
+  readonly patienceMs: number;
+  readonly clock: Clock;
+}
+
+/** Runs `act` under the load; the longest gap around it, and what the new primary does not have. */
+export async function switchUnderLoad(load: Load, act: () => Promise<void>): Promise<SwitchRound> {
+  const writer = startFollowingWriter({ ...load, paceMs });
+  try {
+    await load.clock.sleep(steadyMs);
+    await act();
+    const firstAtMs = await firstWriteBeyond(load, writer.acknowledged);
+    if (firstAtMs === null) throw new Error(`no write on the other side in ${load.patienceMs} ms`);
+    await load.clock.sleep(steadyMs);
+    await writer.stop();
+    return {
+      writeGapMs: writeGapMs(writer.acknowledged),
+      writesLost: await countLost(load.sides[1], writer.acknowledged),
+    };
+  } finally {
+    await writer.stop();
+  }
+}
+
+/**
+ * Loses the primary's side under the load and waits for the first write on the other one. `answer`
+ * is what a person or a standing policy does about it: it gives the time of the approval.
+ */
+export async function loseUnderLoad(
+  load: Load,
+  acts: {
+    /** When in the agents' loops the loss comes, ms after the load is steady. */
+    readonly afterMs: number;
+    readonly lose: () => Promise<void>;
+    readonly answer?: () => Promise<{ readonly approvedAtMs: number }>;
+  },
+): Promise<FailoverRound> {
+  const { clock } = load;
+  const writer = startFollowingWriter({ ...load, paceMs });
+  try {
+    await clock.sleep(steadyMs + acts.afterMs);
+    const lostAtMs = clock.monotonicMs();
+    await acts.lose();
+    const approved = (await acts.answer?.()) ?? null;
+    const firstAtMs = await firstWriteBeyond(load, writer.acknowledged);
+    if (firstAtMs === null) {
+      return { lossToFirstWriteMs: null, approvalToFirstWriteMs: null, writesLost: 0 };
+    }
+    await clock.sleep(steadyMs);
+    // What the lost side holds open is closed by force in its own time: not waited for here.
+    const lost = await countLost(load.sides[1], writer.acknowledged);
+    return {
+      lossToFirstWriteMs: firstAtMs - lostAtMs,
+      approvalToFirstWriteMs: approved === null ? null : firstAtMs - approved.approvedAtMs,
+      writesLost: lost,
+    };
+  } finally {
+    await writer.stop();
+  }
+}
+
+/** When the first write was acknowledged by the other side, ms on the writer's clock; null: not in time. */
+async function firstWriteBeyond(
+  { clock, patienceMs }: Load,
+  acknowledged: readonly { readonly side: number; readonly atMs: number }[],
+): Promise<number | null> {
+  const deadline = clock.monotonicMs() + patienceMs;
+  for (;;) {
+    const first = acknowledged.find(({ side }) => side === 1);
+    if (first !== undefined) return first.atMs;
+    if (clock.monotonicMs() > deadline) return null;
+    await clock.sleep(pollMs);
+  }
+}
+
+async function countLost(
+  side: WriterSide,
+  acknowledged: readonly { readonly key: string }[],
+): Promise<number> {
+  const client = new pg.Client({ ...side, user: 'postgres', database });
+  await client.connect();
+  try {
+    const { rows } = await client.query(
+      `SELECT count(*)::int AS lost FROM unnest($1::text[]) AS key
+       WHERE NOT EXISTS (SELECT FROM orders WHERE idempotency_key = key)`,
+      [acknowledged.map(({ key }) => key)],
+    );
+    return rows[0].lost;
+  } finally {
+    await client.end();
+  }
+}

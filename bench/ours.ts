@@ -1,0 +1,93 @@
+/**
+ * throwover in its lab: controller, store, guards, doors, functions and gateways all run, as a user
+ * would have them; the writer goes straight to PostgreSQL, as with the other contenders. The controller
+ * is a new process for each command. All that one region asks of the other takes the link's latency;
+ * the controller and the store stand in the third place, as the peers' etcd does.
+ */
+import { systemClock } from 'throwover/kernel';
+import { Lab } from '../packages/lab/src/world/lab.ts';
+import { otherRegion, type RegionName } from '../packages/lab/src/world/map.ts';
+import { labOptions } from '../packages/lab/src/world/options.ts';
+import { throwoverJson } from '../packages/lab/src/world/throwover-cli.ts';
+import type { FailsOver, Loss, Switchable } from './contender.ts';
+import { type Load, loseUnderLoad, switchUnderLoad } from './load.ts';
+
+/** Longest time from the approval of a failover to the first write, ms. */
+const patienceMs = 120_000;
+
+export async function startThrowover(options: {
+  readonly dir: string;
+  readonly portBase: number;
+  readonly pgBin: string | null;
+}): Promise<Switchable & FailsOver> {
+  const lab = await Lab.up(
+    labOptions({ ...options, latencyMs: 0, lagProfile: 'none', keepWarm: '1s' }),
+  );
+  return new Throwover(lab);
+}
+
+class Throwover implements Switchable, FailsOver {
+  readonly name = 'throwover';
+  readonly #lab: Lab;
+  #latencyMs = 0;
+
+  constructor(lab: Lab) {
+    this.#lab = lab;
+  }
+
+  async setLatency(latencyMs: number): Promise<void> {
+    this.#latencyMs = latencyMs;
+    await this.#lab.setLatency(latencyMs);
+  }
+
+  async switchover(round: number) {
+    const { dir } = this.#lab.options;
+    const from = await this.#lab.active();
+    const to = otherRegion(from);
+    return switchUnderLoad(this.#load(from, round), async () => {
+      const plan = await throwoverJson<{ digest: string }>(['plan', 'switchover', '--to', to], dir);
+      await throwoverJson(['switchover', '--to', to, '--yes', plan.digest], dir);
+    });
+  }
+
+  /** The operator asks for the plan as soon as the region is lost, and approves it when it is shown. */
+  async failover(round: number, loss: Loss) {
+    const { dir } = this.#lab.options;
+    const lost = await this.#lab.active();
+    const to = otherRegion(lost);
+    const measured = await loseUnderLoad(this.#load(lost, round), {
+      afterMs: 0,
+      lose: async () => {
+        if (loss === 'kill') return this.#lab.kill(lost);
+        await this.#lab.cut(lost);
+        await this.#lab.freeze(lost);
+      },
+      answer: async () => {
+        const plan = await throwoverJson<{ digest: string }>(['plan', 'failover', '--to', to], dir);
+        const approvedAtMs = systemClock.monotonicMs();
+        await throwoverJson(
+          ['failover', '--to', to, '--yes', plan.digest, '--override', 'two-writers'],
+          dir,
+        );
+        return { approvedAtMs };
+      },
+    });
+    await this.#lab.reset();
+    await this.#lab.setLatency(this.#latencyMs);
+    return measured;
+  }
+
+  close(): Promise<void> {
+    return this.#lab.down();
+  }
+
+  #load(from: RegionName, round: number): Load {
+    const { regions } = this.#lab.map;
+    return {
+      sides: [regions[from].private.postgres, regions[otherRegion(from)].private.postgres],
+      prefix: `throwover-${systemClock.wallMs()}-${round}`,
+      patienceMs,
+      clock: systemClock,
+    };
+  }
+}

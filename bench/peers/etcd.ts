@@ -1,0 +1,66 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { until } from '../../packages/lab/src/world/json.ts';
+import { urlOf } from '../../packages/lab/src/world/map.ts';
+import type { Ground } from './ground.ts';
+import { runTool, startDaemon } from './process.ts';
+
+export const etcdPrograms = ['/usr/bin/etcd', '/usr/bin/etcdctl'] as const;
+
+/** Longest start, ms. */
+const startTimeoutMs = 20_000;
+
+export interface Etcd {
+  readonly address: string;
+  /** Forgets everything below a prefix. */
+  forget(prefix: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * etcd as Debian ships it, one voter in the third place with its defaults, fsync on. One voter and no
+ * latency to it flatter Patroni: its production advice is three or five, and spread.
+ */
+export async function startEtcd(ground: Ground): Promise<Etcd> {
+  const { store } = ground;
+  const dataDir = join(ground.dir, 'etcd');
+  await rm(dataDir, { recursive: true, force: true });
+  const daemon = await startDaemon({
+    name: 'etcd',
+    logDir: join(ground.dir, 'logs'),
+    file: etcdPrograms[0],
+    runAs: null,
+    args: [
+      ...['--name', 'witness', '--data-dir', dataDir],
+      ...['--listen-client-urls', urlOf(store.client)],
+      ...['--advertise-client-urls', urlOf(store.client)],
+      ...['--listen-peer-urls', urlOf(store.peer)],
+      ...['--initial-advertise-peer-urls', urlOf(store.peer)],
+      ...['--initial-cluster', `witness=${urlOf(store.peer)}`],
+    ],
+  });
+  const ctl = (args: readonly string[]) =>
+    runTool({
+      file: etcdPrograms[1],
+      runAs: null,
+      env: { ETCDCTL_API: '3' },
+      args: ['--endpoints', urlOf(store.client), ...args],
+    });
+  try {
+    const answers = () => ctl(['endpoint', 'health']).then(() => true);
+    await until('etcd answers', answers, { timeoutMs: startTimeoutMs });
+  } catch (error) {
+    await daemon.kill();
+    throw error;
+  }
+  return {
+    address: `${store.client.host}:${store.client.port}`,
+    forget: async (prefix) => {
+      await ctl(['del', '--prefix', prefix]);
+    },
+    close: async () => {
+      await daemon.kill();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,195 @@
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import type { Clock } from 'throwover/kernel';
+import type { LinkChange } from '../../packages/lab/src/network/link.ts';
+import {
+  type Binaries,
+  createDatabases,
+  type Databases,
+  findBinaries,
+} from '../../packages/lab/src/postgres/postgres.ts';
+import { type Child, startChild } from '../../packages/lab/src/world/child.ts';
+import { askJson } from '../../packages/lab/src/world/json.ts';
+import {
+  type Endpoint,
+  labMap,
+  type RegionName,
+  regionNames,
+} from '../../packages/lab/src/world/map.ts';
+import { postgresUser, type RunAs } from './process.ts';
+
+/** Where a peer's agent (Patroni's REST API, repmgr's sshd) listens, after the region's first port. */
+const agentOffset = 9;
+
+/** Where the coordination store stands in the third place, after the first port. */
+const storeOffset = 11;
+
+export interface Side {
+  readonly name: RegionName;
+  readonly dataDir: string;
+  /** Where the region itself reaches its database: no latency. */
+  readonly postgres: Endpoint;
+  /** Where the other region does: over the link. */
+  readonly postgresFar: Endpoint;
+  readonly agent: Endpoint;
+  readonly agentFar: Endpoint;
+}
+
+/**
+ * What both peers stand on: the same databases as throwover's lab and the floor (settings, tables,
+ * roles, binaries given), and a link with the same latency between the two regions for all that one
+ * region asks of the other.
+ */
+export interface Ground {
+  readonly dir: string;
+  readonly binaries: Binaries;
+  readonly runAs: RunAs | null;
+  readonly databases: Databases;
+  readonly sides: Readonly<Record<RegionName, Side>>;
+  /** client and peer address of a store in the third place, which no latency separates from either region. */
+  readonly store: { readonly client: Endpoint; readonly peer: Endpoint };
+  readonly clock: Clock;
+  setLatency(latencyMs: number): Promise<void>;
+  /** Nothing passes between the regions, what is on its way included; or everything again. */
+  cut(cut: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function layGround(options: {
+  readonly dir: string;
+  readonly portBase: number;
+  readonly pgBin: string;
+  readonly clock: Clock;
+}): Promise<Ground> {
+  const { dir, portBase, clock } = options;
+  const map = labMap(portBase);
+  await mkdir(dir, { recursive: true });
+  await chmod(dir, 0o755);
+  const runAs = await postgresUser();
+  const found = await findBinaries({ pgBin: options.pgBin, copyDir: join(dir, 'binaries') });
+  const binaries = { ...found, runAs };
+  const databases = await createDatabases({
+    dir: join(dir, 'databases'),
+    binaries,
+    primary: 'east',
+    standby: 'west',
+    upstream: map.regions.east.public.interPostgres,
+    scratch: map.regions.east.private.postgres,
+    clock,
+  });
+  const side = (name: RegionName): Side => {
+    const { privateHost, publicHost, private: near, public: far } = map.regions[name];
+    return {
+      name,
+      dataDir: databases.side(name).dataDir,
+      postgres: near.postgres,
+      postgresFar: far.interPostgres,
+      agent: { host: privateHost, port: portBase + agentOffset },
+      agentFar: { host: publicHost, port: portBase + agentOffset },
+    };
+  };
+  const sides = { east: side('east'), west: side('west') };
+  const border = await startBorder(dir, map.border, sides);
+  return {
+    ...{ dir, binaries, runAs, databases, sides, clock },
+    store: {
+      client: { host: map.store.host, port: portBase + storeOffset },
+      peer: { host: map.store.host, port: portBase + storeOffset + 1 },
+    },
+    setLatency: (latencyMs) => changeLinks(map.border, { latencyMs }),
+    cut: (cut) => changeLinks(map.border, { cut: cut ? 'both' : 'none' }),
+    close: async () => {
+      await databases.stop();
+      await border.stop();
+    },
+  };
+}
+
+async function changeLinks(border: Endpoint, change: LinkChange): Promise<void> {
+  const names = regionNames.flatMap((name) => [`${name}-postgres`, `${name}-agent`]);
+  await askJson(border, '/links', { method: 'POST', body: { names, change } });
+}
+
+function startBorder(
+  dir: string,
+  admin: Endpoint,
+  sides: Readonly<Record<RegionName, Side>>,
+): Promise<Child> {
+  const links = regionNames.flatMap((name) => [
+    { name: `${name}-postgres`, listen: sides[name].postgresFar, target: sides[name].postgres },
+    { name: `${name}-agent`, listen: sides[name].agentFar, target: sides[name].agent },
+  ]);
+  return startChild({
+    name: 'border',
+    logDir: join(dir, 'logs'),
+    ownGroup: true,
+    argv: [
+      fileURLToPath(new URL('../../packages/lab/src/network/border.ts', import.meta.url)),
+      JSON.stringify({ admin, links }),
+    ],
+  });
+}
+
+/** A file that the peer's user may read and write. */
+export async function writeOwned(
+  ground: Pick<Ground, 'runAs'>,
+  path: string,
+  text: string,
+): Promise<void> {
+  await writeFile(path, text, { mode: 0o600 });
+  if (ground.runAs !== null) await chown(path, ground.runAs.uid, ground.runAs.gid);
+}
+
+/** A directory that the peer's user owns, below the peer's own. */
+export async function makeOwned(ground: Ground, name: string): Promise<string> {
+  const path = join(ground.dir, name);
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  if (ground.runAs !== null) await chown(path, ground.runAs.uid, ground.runAs.gid);
+  return path;
+}
+
+/** Lines of the database's own settings file, changed. */
+export async function changeAutoConf(
+  ground: Ground,
+  side: Side,
+  change: (lines: readonly string[]) => readonly string[],
+): Promise<void> {
+  const path = join(side.dataDir, 'postgresql.auto.conf');
+  const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
+  await writeOwned(ground, path, `${change(lines).join('\n')}\n`);
+}
+
+/** One question to a database as its superuser; rejects when it does not answer in `timeoutMs`. */
+export async function ask<Row extends pg.QueryResultRow>(
+  { postgres }: Side,
+  sql: string,
+  options: { readonly database?: string; readonly timeoutMs?: number } = {},
+): Promise<readonly Row[]> {
+  const { database = 'postgres', timeoutMs = 2_000 } = options;
+  const client = new pg.Client({
+    ...postgres,
+    user: 'postgres',
+    database,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+  });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return (await client.query<Row>(sql)).rows;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** True when this side is primary and the other one streams from it. */
+export async function isFollowed(primary: Side): Promise<boolean> {
+  const rows = await ask<{ yes: boolean }>(
+    primary,
+    `SELECT NOT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_stat_replication
+       WHERE state = 'streaming' AND replay_lsn >= pg_current_wal_flush_lsn()) AS yes`,
+  );
+  return rows[0]?.yes === true;
+}

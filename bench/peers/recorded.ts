@@ -1,0 +1,54 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { z } from 'zod';
+
+const file = new URL('recorded.json', import.meta.url);
+
+const figures = z.strictObject({
+  count: z.number().int().positive(),
+  min: z.number(),
+  median: z.number(),
+  max: z.number(),
+});
+
+const recordedSwitchover = z.strictObject({
+  /** ISO 8601, a day. */
+  date: z.string(),
+  conditions: z.string(),
+  latencies: z.array(
+    z.strictObject({
+      latencyMs: z.number(),
+      /** By contender, ms; all of one run, so that their ratios hold together. */
+      writeGapMs: z.record(z.string(), figures),
+    }),
+  ),
+});
+const recordedFailover = z.strictObject({
+  date: z.string(),
+  conditions: z.string(),
+  losses: z.array(
+    z.strictObject({
+      latencyMs: z.number(),
+      loss: z.string(),
+      lossToFirstWriteMs: z.record(z.string(), figures),
+    }),
+  ),
+});
+
+/** The last full run beside the peers, kept so that a quick one can show what it cannot measure. */
+const recordedFile = z.strictObject({
+  switchover: recordedSwitchover.nullable(),
+  failover: recordedFailover.nullable(),
+});
+export type Recorded = z.infer<typeof recordedFile>;
+
+export async function readRecorded(): Promise<Recorded> {
+  return recordedFile.parse(JSON.parse(await readFile(file, 'utf8')));
+}
+
+export async function record(change: Partial<Recorded>): Promise<void> {
+  const recorded = recordedFile.parse({ ...(await readRecorded()), ...change });
+  // A tenth of a millisecond is already below what a repeated run agrees on.
+  const rounded = (_name: string, value: unknown) =>
+    typeof value === 'number' ? Math.round(value * 10) / 10 : value;
+  await writeFile(file, `${JSON.stringify(recorded, rounded, 2)}\n`);
+}

@@ -1,0 +1,61 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { regionNames } from '../../packages/lab/src/world/map.ts';
+import { type Ground, type Side, writeOwned } from './ground.ts';
+import { type Daemon, runTool, startDaemon } from './process.ts';
+
+/** File name of the client's configuration, below the peer's own directory. */
+export const sshClientConfig = 'ssh_config';
+
+export interface SshKeys {
+  readonly hostKey: string;
+  readonly authorized: string;
+}
+
+/** Keys of this pair alone, made anew for each bench, and the client's way to both regions over the link. */
+export async function layKeys(ground: Ground): Promise<SshKeys> {
+  const dir = join(ground.dir, 'repmgr');
+  const make = async (name: string) => {
+    const file = join(dir, name);
+    await Promise.all([rm(file, { force: true }), rm(`${file}.pub`, { force: true })]);
+    await runTool({
+      file: '/usr/bin/ssh-keygen',
+      args: ['-q', '-t', 'ed25519', '-N', '', '-f', file],
+      runAs: ground.runAs,
+    });
+    return file;
+  };
+  const [hostKey, userKey] = [await make('host-key'), await make('user-key')];
+  const authorized = join(dir, 'authorized_keys');
+  await writeOwned(ground, authorized, await readFile(`${userKey}.pub`, 'utf8'));
+  const hosts = regionNames.map((name) => {
+    const { host, port } = ground.sides[name].agentFar;
+    return `Host ${host}\n  Port ${port}\n`;
+  });
+  const known = `  IdentityFile ${userKey}\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n`;
+  await writeOwned(ground, join(dir, sshClientConfig), `${hosts.join('')}Host *\n${known}`);
+  return { hostKey, authorized };
+}
+
+/** An sshd of the peer's user, on the region's own address, that lets only that user's key in. */
+export async function startSshd(ground: Ground, side: Side, keys: SshKeys): Promise<Daemon> {
+  const file = join(ground.dir, 'repmgr', `${side.name}-sshd_config`);
+  const lines = [
+    `ListenAddress ${side.agent.host}:${side.agent.port}`,
+    `HostKey ${keys.hostKey}`,
+    `AuthorizedKeysFile ${keys.authorized}`,
+    'PidFile none',
+    'UsePAM no',
+    'StrictModes no',
+    'PasswordAuthentication no',
+    'UseDNS no',
+  ];
+  await writeOwned(ground, file, `${lines.join('\n')}\n`);
+  return startDaemon({
+    name: `sshd-${side.name}`,
+    logDir: join(ground.dir, 'logs'),
+    file: '/usr/sbin/sshd',
+    args: ['-D', '-e', '-f', file],
+    runAs: ground.runAs,
+  });
+}

@@ -1,0 +1,166 @@
+import { bytesOf, isPosition, type Position, positionOf } from '../position.ts';
+import { oneRow, type Queryable } from '../sql.ts';
+
+/** One promotion, as the promoted database recorded it. */
+export interface Switch {
+  readonly epoch: bigint;
+  /** Timeline that began with it. */
+  readonly timeline: number;
+  /** (timeline that was left, position at which it was left). */
+  readonly position: Position;
+  /** First transaction id that the new timeline gave out; `null` on rows that do not say. */
+  readonly nextXid: bigint | null;
+}
+
+/**
+ * What a database says of a transaction id. `future`: it has not come to this id, or not to the end of
+ * it and of every later one.
+ * `forgotten`: so old that its outcome is not kept.
+ */
+export type XidStatus = 'committed' | 'aborted' | 'in-progress' | 'future' | 'forgotten';
+
+/** How a database stands, at one moment, towards one token. */
+export interface DatabaseView {
+  readonly standby: boolean;
+  /** Of a primary, exact. Of a standby, its receiver's: nothing from a later one was replayed; `null`: not shown to this role, or none runs. */
+  readonly timeline: number | null;
+  /** At least this timeline has been replayed, by the control file (which is late). */
+  readonly timelineAtLeast: number;
+  /** In the log, bytes: replayed on a standby, written on a primary. */
+  readonly bytes: bigint;
+  /** `null` when the token has no id. */
+  readonly xid: XidStatus | null;
+  /** `missing`: no promotion was ever recorded here. `hidden`: this role may not read the table. */
+  readonly switches: readonly Switch[] | 'missing' | 'hidden';
+}
+
+/** Rows read of `throwover.promotions`, newest first: one for each change of region there ever was. */
+const maxSwitches = 1_000;
+
+// to_jsonb: a table from before the column next_xid has no such column, and the statement must still parse.
+const switchesColumn = `
+  (SELECT coalesce(json_agg(json_build_object('epoch', p.epoch::text, 'timeline', p.timeline,
+     'position', p.switch_position, 'nextXid', to_jsonb(p) ->> 'next_xid')), '[]')::text
+   FROM (SELECT * FROM throwover.promotions ORDER BY epoch DESC LIMIT ${maxSwitches}) p)`;
+
+/**
+ * The order of evaluation matters, and OFFSET 0 and LATERAL keep it: position first, the receiver's
+ * timeline after it, so that what was replayed up to that position is of that timeline or an earlier
+ * one. A primary's timeline is in the name of its log file; the control file is late after a promotion.
+ * An id at or past the snapshot's end is not asked for: pg_xact_status would fail, and the snapshot
+ * is the one in which the rows of throwover.promotions are seen.
+ */
+const viewQuery = (switches: string) => `
+  SELECT side.standby, here.lsn::text AS lsn,
+    CASE WHEN side.standby THEN receiver.received_tli
+      ELSE ('x' || substr(pg_walfile_name(here.lsn), 1, 8))::bit(32)::int END AS timeline,
+    CASE WHEN side.standby THEN (
+      SELECT greatest(c.timeline_id, r.min_recovery_end_timeline)
+      FROM pg_control_checkpoint() c, pg_control_recovery() r) END AS "timelineAtLeast",
+    CASE WHEN $1::text IS NULL THEN NULL
+      WHEN $1::text::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN 'future'
+      ELSE coalesce(pg_xact_status($1::text::xid8), 'forgotten') END AS xid,
+    current_setting('transaction_isolation') <> 'read committed'
+      AND transaction_timestamp() < statement_timestamp() AS frozen,
+    ${switches} AS switches
+  FROM (SELECT pg_is_in_recovery() AS standby OFFSET 0) side
+  CROSS JOIN LATERAL (
+    SELECT coalesce(CASE WHEN side.standby THEN pg_last_wal_replay_lsn()
+      ELSE pg_current_wal_insert_lsn() END, '0/0') AS lsn OFFSET 0) here
+  LEFT JOIN LATERAL (
+    SELECT received_tli FROM pg_stat_wal_receiver
+    WHERE side.standby AND here.lsn IS NOT NULL) receiver ON true`;
+
+const viewWithSwitches = viewQuery(switchesColumn);
+const viewAlone = viewQuery('NULL::text');
+
+/** Asked through the catalog: to name a table that is missing or closed would end the caller's transaction. */
+const accessQuery = `
+  SELECT (SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'throwover' AND c.relname = 'promotions') AS readable`;
+
+interface ViewRow {
+  readonly standby: boolean;
+  readonly lsn: string;
+  readonly timeline: number | null;
+  readonly timelineAtLeast: number | null;
+  readonly xid: string | null;
+  readonly frozen: boolean;
+  readonly switches: string | null;
+}
+
+/** Connections on which the table was seen readable: it stays, so one round trip does from then on. */
+const readable = new WeakSet<Queryable>();
+
+/** Reads how this database stands towards the transaction `xid`. One round trip, two the first time on a connection. */
+export async function readView(client: Queryable, xid: string | null): Promise<DatabaseView> {
+  const access = await switchesAccess(client);
+  const text = access === 'readable' ? viewWithSwitches : viewAlone;
+  const row = await oneRow<ViewRow>(client, text, [xid]);
+  if (row.frozen) {
+    throw new Error(
+      'waiting inside a REPEATABLE READ or SERIALIZABLE transaction cannot help: its snapshot stays; wait before BEGIN',
+    );
+  }
+  return {
+    standby: row.standby,
+    timeline: row.timeline,
+    timelineAtLeast: row.timelineAtLeast ?? row.timeline ?? 1,
+    bytes: bytesOf(positionOf(1, row.lsn)),
+    xid: statusOf(row.xid),
+    switches: access === 'readable' ? switchesOf(row.switches) : access,
+  };
+}
+
+export async function switchesAccess(
+  client: Queryable,
+): Promise<'readable' | 'missing' | 'hidden'> {
+  if (readable.has(client)) return 'readable';
+  const row = await oneRow<{ readable: boolean | null }>(client, accessQuery);
+  if (row.readable === null) return 'missing';
+  if (!row.readable) return 'hidden';
+  readable.add(client);
+  return 'readable';
+}
+
+function statusOf(text: string | null): XidStatus | null {
+  switch (text) {
+    case null:
+    case 'committed':
+    case 'aborted':
+    case 'future':
+    case 'forgotten':
+      return text;
+    case 'in progress':
+      return 'in-progress';
+    default:
+      throw new Error(`pg_xact_status answered ${text}`);
+  }
+}
+
+function switchesOf(text: string | null): Switch[] {
+  const rows: unknown = JSON.parse(text ?? '[]');
+  if (!Array.isArray(rows)) throw new Error(`throwover.promotions reads as ${text}`);
+  return rows.map(switchOf);
+}
+
+function switchOf(row: unknown): Switch {
+  const { epoch, timeline, position, nextXid } = row as Readonly<Record<string, unknown>>;
+  const isId = (value: unknown): value is string =>
+    typeof value === 'string' && /^[0-9]+$/.test(value);
+  if (
+    !isId(epoch) ||
+    !Number.isInteger(timeline) ||
+    !isPosition(position) ||
+    !(nextXid === null || isId(nextXid))
+  ) {
+    throw new Error(`throwover.promotions holds a row that is none: ${JSON.stringify(row)}`);
+  }
+  return {
+    epoch: BigInt(epoch),
+    timeline: Number(timeline),
+    position,
+    nextXid: nextXid === null ? null : BigInt(nextXid),
+  };
+}

@@ -1,0 +1,121 @@
+import { beforeEach, expect, it } from 'vitest';
+import { Notifiers } from '../notify/notify.ts';
+import { approve, executeRun, planDigest } from '../runbook/runbook.ts';
+import { World } from '../runs/runs.fixture.ts';
+import { wholeFile } from '../service/service.fixture.ts';
+import { parseService } from '../service/service.ts';
+import { type CaretakerEvent, caretake } from './caretaker.ts';
+import type { Session } from './session.ts';
+
+let world: World;
+let log: CaretakerEvent[];
+beforeEach(async () => {
+  world = await new World().begin();
+  log = [];
+});
+
+/** The session of `throwover serve` over the world in memory. */
+function session(): Session {
+  const { clock, store } = world;
+  const text = wholeFile.replace(/^functions:.*$/m, '').replace(/^steps:[\s\S]*$/m, '');
+  const service = parseService(text, 'throwover.yaml');
+  return {
+    loaded: { service, path: 'throwover.yaml', directory: '/' },
+    parts: {
+      store,
+      dns: world.dns as unknown as Session['parts']['dns'],
+      regions: world.regions,
+      gateways: world.gateways,
+      lag: { sightings: async () => [], reports: async () => [] },
+      close: async () => {},
+    },
+    notifiers: new Notifiers({ notifiers: [], clock, onFailure: () => {} }),
+    clock,
+    env: {},
+  };
+}
+
+/** A controller that is killed while `command` is on its way to a guard: nothing of it goes on. */
+async function killedAt(side: 'east' | 'west', command: string): Promise<void> {
+  const definition = world.define('switchover');
+  const plan = await world.plan('switchover', definition);
+  const mandate = approve(plan, { digest: planDigest(plan), by: 'alice', overrides: [] });
+  const { store, clock } = world;
+  let killed = () => {};
+  const dead = new Promise<void>((resolve) => {
+    killed = resolve;
+  });
+  let alive = true;
+  const mortal = new Proxy(store, {
+    get: (target, name: keyof typeof store) => (input: never) =>
+      alive ? target[name](input) : new Promise(() => {}),
+  });
+  world[side].before = (asked) => {
+    if (asked !== command) return;
+    alive = false;
+    killed();
+  };
+  const { steps, claim } = definition;
+  void executeRun({ store: mortal, clock, steps, claim, owner: 'x', plan, mandate });
+  await clock.until(dead);
+  world[side].before = () => {};
+}
+
+/** Lets `throwover serve` look after the service for a minute. */
+async function aMinute(): Promise<void> {
+  const stop = new AbortController();
+  const care = caretake({
+    session: session(),
+    signal: stop.signal,
+    log: (event) => log.push(event),
+  });
+  await world.clock.advance(60_000);
+  stop.abort();
+  await world.clock.until(care);
+}
+
+it('opens the old side again when its controller died between fence and promote', async () => {
+  await killedAt('east', 'fence');
+  await aMinute();
+  expect(world.east).toMatchObject({ role: 'primary', closed: null });
+  expect(await world.store.service('checkout')).toMatchObject({ openRun: null, active: 'east' });
+  expect(log).toMatchObject([
+    { event: 'run-taken-over', way: 'undo' },
+    { event: 'run-left', status: 'undone' },
+  ]);
+});
+
+it('goes forward when the promotion was asked for', async () => {
+  await killedAt('west', 'promote');
+  await aMinute();
+  expect(world.west.role).toBe('primary');
+  expect(await world.store.service('checkout')).toMatchObject({ openRun: null, active: 'west' });
+  expect(log.at(-1)).toMatchObject({ event: 'run-left', status: 'succeeded' });
+});
+
+it('does nothing while automation is halted, and leaves a living controller alone', async () => {
+  await killedAt('east', 'fence');
+  await world.store.setHalt({ by: 'bob', reason: 'freeze', wallMs: 0 });
+  await aMinute();
+  expect(log).toMatchObject([{ event: 'halted', reason: 'freeze' }]);
+  expect(world.east.closed).not.toBeNull();
+
+  const { runId } = await world.newestRun();
+  await world.store.setHalt(null);
+  const lease = await world.store.takeRun({ runId, owner: 'alive', leaseMs: 500_000, force: true });
+  await aMinute();
+  expect((await world.store.run(runId)).token).toBe(lease.token);
+});
+
+it('comes back later each time to a run that stays open', async () => {
+  await killedAt('east', 'fence');
+  world.east.guardAway = true;
+  await aMinute();
+  const taken = log.filter(({ event }) => event === 'run-taken-over').length;
+  expect(taken).toBeGreaterThanOrEqual(2);
+  expect(taken).toBeLessThanOrEqual(4);
+  world.east.guardAway = false;
+  await aMinute();
+  await aMinute();
+  expect(world.east.closed).toBeNull();
+});

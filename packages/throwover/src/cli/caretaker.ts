@@ -1,0 +1,183 @@
+import { isThrowoverError } from '../kernel/kernel.ts';
+import { RunNotices } from '../notify/notify.ts';
+import { executeRun, type RunResult } from '../runbook/runbook.ts';
+import type { RunState } from '../store/store.ts';
+import { carriedOn } from './run-commands.ts';
+import { owner, type Session } from './session.ts';
+
+/** Time between two looks at the open run of a service, ms: a run's lease is 15 s, a fence's deadline 10. */
+const lookEveryMs = 1_000;
+
+/** First pause before a run that stayed open is taken up again, ms; it doubles up to the longest. */
+const firstPauseMs = 5_000;
+const longestPauseMs = 600_000;
+
+/**
+ * Kinds that go forward although they stand before their point of no return. A failover was approved
+ * because its old region is lost, so there is nothing to go back to; a rejoin closes what must stay
+ * closed anyway.
+ */
+const forwardKinds: readonly string[] = ['failover', 'rejoin'];
+
+/** What the caretaker did, as a line of the log of `throwover serve`. */
+export type CaretakerEvent =
+  | {
+      readonly event: 'run-taken-over';
+      readonly runId: string;
+      readonly kind: string;
+      readonly way: Way;
+    }
+  | {
+      readonly event: 'run-left';
+      readonly runId: string;
+      readonly status: RunResult['status'];
+      readonly error: string | null;
+    }
+  | { readonly event: 'halted'; readonly runId: string; readonly reason: string }
+  | {
+      readonly event: 'adopted';
+      readonly service: string;
+      readonly epoch: number;
+      readonly active: string;
+    }
+  | { readonly event: 'caretaker-failed'; readonly service: string; readonly error: string };
+
+type Way = 'undo' | 'forward';
+
+/**
+ * Carries on the runs of one service whose controller is gone, so that a fence is never an outage that
+ * waits for a person to type: back where that can be, forward past the point of no return. Begins
+ * nothing by itself (A8), and does nothing while automation is halted. Ends when the signal is aborted.
+ */
+export async function caretake(options: {
+  session: Session;
+  signal: AbortSignal;
+  log: (event: CaretakerEvent) => void;
+}): Promise<void> {
+  const { session, signal, log } = options;
+  const { clock } = session;
+  const caretaker = new Caretaker(session, log);
+  while (!signal.aborted) {
+    try {
+      await caretaker.look(signal);
+    } catch (error) {
+      const said = isThrowoverError(error) ? `${error.code}: ${error.message}` : String(error);
+      log({ event: 'caretaker-failed', service: session.loaded.service.name, error: said });
+    }
+    await clock.sleep(lookEveryMs, signal).catch(() => {});
+  }
+}
+
+class Caretaker {
+  readonly #session: Session;
+  readonly #log: (event: CaretakerEvent) => void;
+  #pause: { readonly runId: string; readonly ms: number; readonly untilMs: number } | null = null;
+  #haltTold: string | null = null;
+  #epoch: number | null = null;
+
+  constructor(session: Session, log: (event: CaretakerEvent) => void) {
+    this.#session = session;
+    this.#log = log;
+  }
+
+  async look(signal: AbortSignal): Promise<void> {
+    const { parts, loaded } = this.#session;
+    const runId = await this.#openRun();
+    if (runId === null || this.#pausing(runId)) return;
+    const halt = await parts.store.halt();
+    if (halt !== null) {
+      if (this.#haltTold !== runId) this.#log({ event: 'halted', runId, reason: halt.reason });
+      this.#haltTold = runId;
+      return;
+    }
+    const run = await parts.store.run(runId);
+    if (run.service !== loaded.service.name || run.status !== 'running') return;
+    await this.#carryOn(run, signal);
+  }
+
+  /** The service's run that has not ended; tells of an epoch that somebody opened by hand. */
+  async #openRun(): Promise<string | null> {
+    const { parts, loaded } = this.#session;
+    const { name } = loaded.service;
+    try {
+      const { openRun, epoch, active, openedBy } = await parts.store.service(name);
+      if (this.#epoch !== null && epoch > this.#epoch && openedBy === 'adopted') {
+        this.#adopted({ service: name, epoch, active });
+      }
+      this.#epoch = epoch;
+      return openRun;
+    } catch (error) {
+      if (isThrowoverError(error, 'no-such-service')) return null;
+      throw error;
+    }
+  }
+
+  async #carryOn(run: RunState, signal: AbortSignal): Promise<void> {
+    const session = this.#session;
+    const { runId, kind } = run;
+    const { parts, clock, notifiers } = session;
+    const carried = await carriedOn(session, run);
+    const way: Way = forwardKinds.includes(kind) ? 'forward' : 'undo';
+    const notices = new RunNotices(
+      carried.steps.filter(({ noReturn }) => noReturn).map(({ name }) => name),
+    );
+    try {
+      const result = await executeRun({
+        ...carried,
+        store: parts.store,
+        clock,
+        owner: `serve ${owner()}`,
+        resumeOf: { runId, force: false },
+        leaveSignal: signal,
+        // A stop before the run begins: back before the point of no return, forward after it.
+        ...(way === 'undo' ? { signal: AbortSignal.abort() } : {}),
+        onEvent: (event) => {
+          if (event.type === 'run-started') {
+            this.#log({ event: 'run-taken-over', runId, kind, way });
+          }
+          const notice = notices.of(event);
+          if (notice !== null) notifiers.tell(notice);
+        },
+      });
+      const { status, error } = result;
+      this.#log({ event: 'run-left', runId, status, error: error?.code ?? null });
+      this.#settle(runId, status);
+    } catch (error) {
+      // Its controller lives, or another one was quicker.
+      if (isThrowoverError(error, 'run-in-progress') || isThrowoverError(error, 'run-ended'))
+        return;
+      this.#settle(runId, 'open');
+      throw error;
+    }
+  }
+
+  #adopted(what: { service: string; epoch: number; active: string }): void {
+    const { clock, notifiers } = this.#session;
+    const { service, epoch, active } = what;
+    this.#log({ event: 'adopted', ...what });
+    notifiers.tell({
+      kind: 'adopted',
+      service,
+      runId: null,
+      subject: `Adopted: ${active} is active in epoch ${epoch} of ${service}`,
+      text: `Somebody promoted ${active} by hand. The other side is kept closed. See \`throwover check\`.`,
+      wallMs: clock.wallMs(),
+    });
+  }
+
+  #pausing(runId: string): boolean {
+    if (this.#pause?.runId !== runId) return false;
+    return this.#session.clock.monotonicMs() < this.#pause.untilMs;
+  }
+
+  /** A run that stays open is taken up again, later each time: what keeps it open may pass. */
+  #settle(runId: string, status: RunResult['status']): void {
+    if (status !== 'open') {
+      this.#pause = null;
+      return;
+    }
+    const before = this.#pause?.runId === runId ? this.#pause.ms * 2 : firstPauseMs;
+    const ms = Math.min(before, longestPauseMs);
+    this.#pause = { runId, ms, untilMs: this.#session.clock.monotonicMs() + ms };
+  }
+}

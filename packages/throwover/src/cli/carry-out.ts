@@ -1,0 +1,83 @@
+import type { ThrowoverError } from '../kernel/kernel.ts';
+import { RunNotices } from '../notify/notify.ts';
+import {
+  type ExecuteOptions,
+  executeRun,
+  type RunEvent,
+  type RunResult,
+} from '../runbook/runbook.ts';
+import { ClosedWriter, closedText } from './closed-writer.ts';
+import type { CommandContext } from './context.ts';
+import { cliErrors } from './errors.ts';
+import { type ExitCode, exitCodeOfRun } from './exit-codes.ts';
+import { live } from './live.ts';
+import { owner } from './session.ts';
+import { errorText, type Terminal } from './terminal.ts';
+
+/** What is not the same for every run that is carried out from a command line. */
+type Omitted = 'store' | 'clock' | 'owner' | 'onEvent';
+type Without<T> = T extends unknown ? Omit<T, Omitted> : never;
+export type WhatToDo = Without<ExecuteOptions>;
+
+/** Carries a run out, or on; shows it, tells people, and says how it ended. */
+export async function carryOut(
+  { terminal, output, session }: CommandContext,
+  what: WhatToDo,
+): Promise<ExitCode> {
+  const shown = live(terminal, output);
+  const writer = new ClosedWriter();
+  const notices = new RunNotices(
+    what.steps.filter(({ noReturn }) => noReturn).map(({ name }) => name),
+  );
+  let result: RunResult;
+  try {
+    result = await executeRun({
+      ...what,
+      store: session.parts.store,
+      clock: terminal.clock,
+      owner: owner(),
+      onEvent: (event: RunEvent) => {
+        writer.note(event);
+        shown.onEvent(event);
+        const notice = notices.of(event);
+        if (notice !== null) session.notifiers.tell(notice);
+      },
+    } as ExecuteOptions);
+  } finally {
+    shown.end();
+  }
+  const { runId, status, error } = result;
+  const closed = status === 'open' ? writer.region : null;
+  if (output.json) {
+    output.result({ runId, status, closedToWrites: closed, error: error?.toJSON() ?? null }, '');
+  } else if (error !== null) {
+    terminal.stderr.write(errorText(error satisfies ThrowoverError));
+    if (closed !== null) terminal.stderr.write(closedText(closed, runId));
+  }
+  await session.notifiers.settled();
+  return exitCodeOfRun(result);
+}
+
+export interface Stops {
+  /** First Ctrl-C: stop where it is safe. */
+  readonly signal: AbortSignal;
+  /** Second: leave the run to `resume`. */
+  readonly leaveSignal: AbortSignal;
+}
+
+export async function withStops<T>(
+  terminal: Terminal,
+  work: (stops: Stops) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const leave = new AbortController();
+  const stopListening = terminal.onSignal(() => {
+    if (stop.signal.aborted) leave.abort();
+    else stop.abort(cliErrors.make('not-confirmed', 'interrupted before the run began'));
+  });
+  try {
+    return await work({ signal: stop.signal, leaveSignal: leave.signal });
+  } finally {
+    stopListening();
+  }
+}

@@ -1,0 +1,50 @@
+import type { Guard } from '../../../authority/guard/guard.ts';
+import { keepSlot } from '../salvage/slot.ts';
+import { createPromotions } from './promotions.ts';
+import type { Side } from './side.ts';
+import { installLease, removeLease } from './write-lease.ts';
+
+/** Time between two rounds, ms: how far the slot of the ledger may be behind the standby. */
+const roundMs = 5_000;
+
+/**
+ * What a writer's database needs before something happens, done outside of any run: the table of
+ * promotions, the lease's triggers on new tables, the slot that the ledger is read from. What fails is
+ * logged when it changes, and done again: no run waits for it.
+ */
+export async function keepHouse(options: {
+  readonly side: Side;
+  readonly guard: Guard;
+  readonly say: (what: { readonly house: string }) => void;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { side, guard, say, signal } = options;
+  const { clock } = side;
+  let told = '';
+  const tell = (text: string) => {
+    if (text === told) return;
+    told = text;
+    say({ house: text });
+  };
+  while (!signal.aborted) {
+    try {
+      tell(await round(side, guard));
+    } catch (error) {
+      tell(error instanceof Error ? error.message : String(error));
+    }
+    await clock.sleep(roundMs, signal).catch(() => {});
+  }
+}
+
+async function round(side: Side, guard: Guard): Promise<string> {
+  const { config, house } = side;
+  const { role, closed } = await guard.status();
+  if (role === 'stopped' || closed !== null) return 'nothing to do';
+  if (role === 'primary') {
+    await createPromotions(house, config.applicationRoles);
+    await (config.writerFence === 'strict' ? installLease(house) : removeLease(house));
+  }
+  const standbys = Object.keys(config.upstreams).filter((name) => name !== config.region);
+  const slot = await keepSlot(house, { standbys });
+  return slot.state === 'unavailable' ? `ledger unavailable: ${slot.why}` : 'in order';
+}

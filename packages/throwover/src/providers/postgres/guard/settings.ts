@@ -1,0 +1,88 @@
+import { postgresErrors } from '../errors.ts';
+import type { Side } from './side.ts';
+
+/** Time between two looks at a setting that was reloaded, ms. */
+const settledPollMs = 2;
+
+/** Longest wait for a reload, ms. */
+const settledTimeoutMs = 4_000;
+
+/** Longest read of what the application uses into the cache, ms: it is help, no condition. */
+const prewarmTimeoutMs = 12_000;
+
+/**
+ * Commits wait for a standby, or do not: in force for every later commit once this side's own session
+ * has read it and, when commits wait, the standby counts as synchronous.
+ */
+export async function setSynchronous(side: Side, on: boolean): Promise<void> {
+  const { sql, clock, config } = side;
+  const names = Object.keys(config.upstreams).filter((name) => name !== config.region);
+  const value = on ? `ANY 1 (${names.map((name) => `"${name}"`).join(', ')})` : '';
+  await sql.rows(`ALTER SYSTEM SET synchronous_standby_names = '${value}'`);
+  await sql.rows('SELECT pg_reload_conf()');
+  const deadline = clock.monotonicMs() + settledTimeoutMs;
+  for (;;) {
+    const { now, waiting } = await sql.row<{ now: string; waiting: boolean }>(
+      `SELECT current_setting('synchronous_standby_names') AS now,
+         EXISTS (SELECT FROM pg_stat_replication WHERE application_name = ANY($1)
+           AND state = 'streaming' AND sync_state = 'async') AS waiting`,
+      [names],
+    );
+    if (now === value && !(on && waiting)) return;
+    if (clock.monotonicMs() > deadline) {
+      throw postgresErrors.make(
+        'database-unreachable',
+        `${config.region}: synchronous_standby_names is not in force ${settledTimeoutMs} ms after a reload`,
+        { now, value },
+      );
+    }
+    await clock.sleep(settledPollMs);
+  }
+}
+
+/** Every sequence of the application's database by this many steps further, within its own bounds. */
+export async function advanceSequences(side: Side, by: number): Promise<void> {
+  await side.sql.rows(
+    `SELECT setval(format('%I.%I', schemaname, sequencename)::regclass,
+       CASE WHEN increment_by > 0
+         THEN least(max_value::numeric, coalesce(last_value, start_value)::numeric + $1::numeric * increment_by)
+         ELSE greatest(min_value::numeric, coalesce(last_value, start_value)::numeric + $1::numeric * increment_by)
+       END::bigint)
+     FROM pg_sequences`,
+    [by],
+    settledTimeoutMs,
+  );
+}
+
+/**
+ * Reads the application's largest tables and indexes into the cache, as far as it has room: by
+ * `pg_prewarm` where the extension is there, else by reading the tables.
+ */
+export async function prewarm(side: Side): Promise<{ bytes: number; by: string }> {
+  const { extension } = await side.watch.row<{ extension: boolean }>(
+    `SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_prewarm') AS extension`,
+  );
+  const relations = await side.watch.rows<{ name: string; bytes: number; table: boolean }>(
+    `SELECT * FROM (
+       SELECT c.oid::regclass::text AS name, pg_relation_size(c.oid)::float8 AS bytes,
+         c.relkind = 'r' AS table,
+         sum(pg_relation_size(c.oid)) OVER (ORDER BY pg_relation_size(c.oid) DESC, c.oid) AS so_far
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE c.relkind IN ('r', 'i') AND c.relpersistence = 'p' AND pg_relation_size(c.oid) > 0
+         AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'throwover', 'pg_toast')) sized
+     WHERE so_far <= (SELECT setting::bigint * 8192 FROM pg_settings WHERE name = 'shared_buffers')`,
+  );
+  const wanted = extension ? relations : relations.filter(({ table }) => table);
+  const deadline = side.clock.monotonicMs() + prewarmTimeoutMs;
+  let bytes = 0;
+  for (const relation of wanted) {
+    const leftMs = deadline - side.clock.monotonicMs();
+    if (leftMs <= 0) break;
+    const text = extension
+      ? `SELECT pg_prewarm('${relation.name.replaceAll("'", "''")}'::regclass)`
+      : `SELECT count(*) FROM ${relation.name}`;
+    await side.reader.rows(text, [], leftMs);
+    bytes += relation.bytes;
+  }
+  return { bytes, by: extension ? 'pg_prewarm' : 'reads' };
+}

@@ -1,0 +1,56 @@
+import type { ExpiredLease } from '../authority/fence-proof.ts';
+import { done, look, pending } from '../runbook/observe.ts';
+import type { Step, StepContext } from '../runbook/step.ts';
+import type { Store } from '../store/store.ts';
+import type { OldWriter } from './old-writer.ts';
+
+/** Longest wait for the end of a writer's lease, ms: the longest lease that a store grants, after its restart, and room. */
+const expiryTimeoutMs = 120_000;
+
+/** Time between two questions to the store, ms: below what a person sees, above what it costs. */
+const expiryPollMs = 50;
+
+/**
+ * Strict mode: the store grants the old writer nothing any more, and its last lease has ended by the
+ * store's clock (A1). A confirmed fence makes the wait needless. Undone: grants go on.
+ */
+export function expireWriter(options: { store: Store; writer: OldWriter }): Step {
+  const { store, writer } = options;
+  return {
+    name: 'expire-writer',
+    title: `Wait until ${writer.region}'s lease to write has ended`,
+    waits: 'machine',
+    timeoutMs: expiryTimeoutMs,
+    pollMs: expiryPollMs,
+    undo: async ({ run: { service, runId, token } }) => {
+      await store.restoreWriter({ service, runId, token });
+    },
+    observe: (context) =>
+      look(async () => {
+        if (writer.proof !== null) return done({ notNeeded: 'the fence was confirmed' });
+        // The first question stops the grants, so it stands in `act`, behind the journaled intent.
+        if (context.before === null) return pending({ asked: false });
+        const answer = await expiry(store, context);
+        if (answer.kind === 'proved') return done({ ...answer.proof });
+        context.progress(`${Math.ceil(answer.leftMs / 1_000)} s until it has ended`);
+        return pending({ asked: true, leftMs: Math.round(answer.leftMs) });
+      }),
+    act: async (context) => {
+      await expiry(store, context);
+    },
+  };
+}
+
+type Expiry =
+  | { readonly kind: 'proved'; readonly proof: ExpiredLease }
+  | { readonly kind: 'waiting'; readonly leftMs: number };
+
+/** Stops the grants, and tells whether the lease has ended; the proof is for this controller's token. */
+export async function expiry(store: Store, { run }: StepContext): Promise<Expiry> {
+  const { service, runId, token } = run;
+  const answer = await store.expireWriter({ service, runId, token });
+  const { expiresInMs, region, epoch, leaseMs, driftBound, waitedMs } = answer;
+  if (expiresInMs > 0) return { kind: 'waiting', leftMs: expiresInMs };
+  const proof = { kind: 'expired', region, epoch, token, leaseMs, driftBound, waitedMs } as const;
+  return { kind: 'proved', proof };
+}

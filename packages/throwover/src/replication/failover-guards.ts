@@ -1,0 +1,175 @@
+import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
+import type { Clock } from '../kernel/kernel.ts';
+import type { Guard } from '../runbook/step.ts';
+import { maxLossesPerCall } from '../store/limits.ts';
+import type { Store } from '../store/store.ts';
+import { lossAboveBound } from './catch-up.ts';
+import { replicationErrors } from './errors.ts';
+import { aboveBound, type Exposure } from './exposure.ts';
+import { fenceNotPossible } from './fence.ts';
+import { never } from './guards.ts';
+import type { LossView } from './loss.ts';
+import { guardPatienceMs } from './timings.ts';
+import { noAnswer, within } from './within.ts';
+
+/** Unresolved losses that are counted; more are "at least as many". */
+const countedLosses = 1_000;
+
+/** The new side can be promoted at all: it answers, as a standby. That it streams is not asked: its source may be dead. */
+export function standbyAnswers(to: DatabaseSide): Guard {
+  return {
+    name: 'standby-answers',
+    title: `${to.region}'s database answers, as a standby`,
+    check: async () => {
+      const { role, streaming } = await to.status();
+      if (role === 'standby') return [];
+      return [
+        never('standby-not-ready', `${to.region}'s database is ${role}`, { role, streaming }),
+      ];
+    },
+  };
+}
+
+/**
+ * What would be lost is within the bound. An old side that answers is closed first, so it refuses
+ * nothing here: `catch-up` looks again before the point of no return.
+ */
+export function lossWithinBound(options: {
+  from: DatabaseSide;
+  to: DatabaseSide;
+  loss: LossView;
+  boundMs: number;
+}): Guard {
+  const { from, boundMs } = options;
+  return {
+    name: 'loss-bound',
+    title: `At most ${boundMs} ms of acknowledged writes would be lost`,
+    check: async ({ clock }) => {
+      const exposure = await exposureNow({ ...options, clock });
+      if (!aboveBound(exposure, boundMs)) return [];
+      const error = lossAboveBound({ exposure, boundMs, from: from.region });
+      return [{ error, override: 'loss-above-bound' }];
+    },
+  };
+}
+
+/** Somebody can say that the old side has stopped writing: itself, or, in strict mode, its lease. */
+export function oneWriter(options: { from: DatabaseSide; strict: boolean }): Guard {
+  const { from, strict } = options;
+  return {
+    name: 'one-writer',
+    title: strict
+      ? `${from.region} stops writing: it says so, or its lease ends`
+      : `${from.region} stops writing: its guard answers and can close it`,
+    check: async ({ clock }) => {
+      if (strict || (await statusOf(from, clock)) !== null) return [];
+      return [{ error: fenceNotPossible(from.region, {}), override: 'two-writers' }];
+    },
+  };
+}
+
+/** What a plan shows before anybody approves it: the loss as it stands now. */
+export async function exposureNow(options: {
+  from: DatabaseSide;
+  to: DatabaseSide;
+  loss: LossView;
+  clock: Clock;
+}): Promise<Exposure> {
+  const { from, to, loss, clock } = options;
+  const [old, next] = await Promise.all([statusOf(from, clock), statusOf(to, clock)]);
+  return loss({ received: next?.received ?? null, oldAnswers: old?.role === 'primary' });
+}
+
+/** A returned region can be taken in: it answers, is not the active one, and the active one was promoted. */
+export function canRejoin(options: { active: DatabaseSide; returned: DatabaseSide }): Guard {
+  const { active, returned } = options;
+  return {
+    name: 'can-rejoin',
+    title: `${active.region} is the primary since a promotion, and ${returned.region}'s guard answers`,
+    check: async () => {
+      const [primary] = await Promise.all([active.status(), returned.status()]);
+      if (primary.role !== 'primary') {
+        const message = `${active.region}'s database is ${primary.role}, not the primary`;
+        return [never('not-the-primary', message, { role: primary.role })];
+      }
+      if (primary.promotion !== null) return [];
+      const message = `${active.region} was never promoted: ${returned.region} has nothing to come back to`;
+      return [never('nothing-to-follow', message, {})];
+    },
+  };
+}
+
+/** How an epoch was opened when the region before it may have been lost: writes of its may be in the ledger. */
+const leftInNeed: readonly string[] = ['failover', 'adopted'];
+
+/** A switchover home after a failover is refused: failback is a plan of its own, asked for by name (A8). */
+export function failbackUnlocked(options: {
+  store: Store;
+  service: string;
+  to: string;
+  home: string | null;
+}): Guard {
+  const { store, service, to, home } = options;
+  return {
+    name: 'failback-unlocked',
+    title: `Going to ${to} is no way home after a failover`,
+    check: async () => {
+      const { openedBy } = await store.service(service);
+      if (to !== home || !leftInNeed.includes(openedBy)) return [];
+      const how = openedBy === 'failover' ? 'a failover' : 'a promotion by hand';
+      const message = `${to} is home, and was left by ${how}`;
+      return [never('failback-locked', message, { openedBy })];
+    },
+  };
+}
+
+export function goesHome(options: { to: string; home: string | null }): Guard {
+  const { to, home } = options;
+  return {
+    name: 'goes-home',
+    title: `${to} is home`,
+    check: async () => {
+      if (to === home) return [];
+      return [never('not-home', `home is ${home ?? 'not declared'}, not ${to}`, { home })];
+    },
+  };
+}
+
+/** A person has said of every lost write what became of it. */
+export function lossesRead(options: { store: Store; service: string }): Guard {
+  const { store, service } = options;
+  return {
+    name: 'losses-read',
+    title: 'A person has resolved every entry of the ledger of lost writes',
+    check: async () => {
+      const open = await unresolvedLosses(store, service);
+      if (open === 0) return [];
+      const many = open >= countedLosses ? `at least ${open}` : `${open}`;
+      const error = replicationErrors.make(
+        'losses-unresolved',
+        `${many} lost writes wait for a person`,
+        { unresolved: open },
+      );
+      return [{ error, override: 'unresolved-losses' }];
+    },
+  };
+}
+
+async function unresolvedLosses(store: Store, service: string): Promise<number> {
+  let open = 0;
+  let after: string | undefined;
+  while (open < countedLosses) {
+    const more = after === undefined ? {} : { after };
+    const page = await store.losses({ service, limit: maxLossesPerCall, ...more });
+    open += page.filter(({ resolution }) => resolution === null).length;
+    after = page.at(-1)?.id;
+    if (page.length < maxLossesPerCall || after === undefined) return open;
+  }
+  return open;
+}
+
+/** Null when nobody answers: unreachable is not dead. */
+export async function statusOf(side: DatabaseSide, clock: Clock): Promise<DatabaseStatus | null> {
+  const status = await within(clock, guardPatienceMs, side.status());
+  return status === noAnswer ? null : status;
+}

@@ -1,0 +1,76 @@
+import { assertNever, type Evidence } from '../kernel/kernel.ts';
+import { done, pending, refused } from '../runbook/observe.ts';
+import type { Step } from '../runbook/step.ts';
+import type { Consent } from './consent.ts';
+import { replicationErrors } from './errors.ts';
+import type { OldWriter } from './old-writer.ts';
+import { commandTimeoutMs, fencePatienceMs, positionPollMs } from './timings.ts';
+import { noAnswer } from './within.ts';
+
+/** The application can no longer write in the old region, and everything it wrote is below a known position (A1). */
+export function fence(writer: OldWriter): Step {
+  return {
+    name: 'fence',
+    title: `Close ${writer.region}'s database to the application`,
+    waits: 'machine',
+    timeoutMs: commandTimeoutMs,
+    pollMs: positionPollMs,
+    undo: (context) => writer.unfence(context),
+    // What fence() answered is the evidence: it was read after the door was seen closed and empty.
+    observe: async () => (writer.proof === null ? pending({}) : done({ ...writer.proof })),
+    act: async (context) => {
+      await writer.fence(context);
+    },
+  };
+}
+
+/** What may stand in the place of a confirmed fence, when the old side does not answer. */
+export type WithoutAnswer = 'lease-expiry' | 'override' | 'nothing';
+
+/**
+ * A failover's fence: the old side is closed when it answers. When it does not, the lease's end proves
+ * it (strict), or a person took the risk of two writers by name; with neither the run turns back.
+ */
+export function fenceIfReachable(options: { writer: OldWriter; without: WithoutAnswer }): Step {
+  const { writer, without } = options;
+  let silent = false;
+  return {
+    name: 'fence',
+    title: `Close ${writer.region}'s database to the application, if it answers within ${fencePatienceMs / 1_000} s`,
+    waits: 'machine',
+    timeoutMs: commandTimeoutMs,
+    pollMs: positionPollMs,
+    undo: (context) => writer.unfenceIfReachable(context),
+    observe: async () => {
+      if (writer.proof !== null) return done({ ...writer.proof });
+      if (!silent) return pending({});
+      const evidence: Evidence = { confirmed: false, silentForMs: fencePatienceMs, without };
+      switch (without) {
+        case 'lease-expiry':
+        case 'override':
+          return done(evidence);
+        case 'nothing':
+          return refused(fenceNotPossible(writer.region, evidence));
+        default:
+          return assertNever(without);
+      }
+    },
+    act: async (context) => {
+      silent = (await writer.fenceWithin(context, fencePatienceMs)) === noAnswer;
+    },
+  };
+}
+
+/** What stands in for a fence that gets no answer, by the service's mode and what was approved. */
+export function withoutAnswer(strict: boolean, consent: Consent): WithoutAnswer {
+  if (strict) return 'lease-expiry';
+  return consent.overrides.includes('two-writers') ? 'override' : 'nothing';
+}
+
+export function fenceNotPossible(region: string, evidence: Evidence) {
+  return replicationErrors.make(
+    'fence-not-possible',
+    `nobody can say that ${region} has stopped writing: its guard does not answer. If it lives, clients that still reach it go on writing there, and every such write is lost to the new side`,
+    evidence,
+  );
+}

@@ -1,0 +1,69 @@
+import { isPosition, type Position } from '@throwover/client';
+import type { DatabaseSide } from '../authority/database-side.ts';
+import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import type { Store, SyncState } from '../store/store.ts';
+import { type Exposure, exposureOf, type Sighting } from './exposure.ts';
+
+/** What would be lost if the new side were promoted with this much received. Asks store and witnesses anew each time. */
+export type LossView = (seen: {
+  readonly received: Position | null;
+  /** The old side answers as a primary: it is closed first, and caught up with. */
+  readonly oldAnswers: boolean;
+}) => Promise<Exposure>;
+
+/**
+ * Port: where the old primary stood, as others have seen it. `throwover serve` samples it (server);
+ * nothing seen is an answer. Errors: `store-away`.
+ */
+export interface PositionHistory {
+  sightings(region: string): Promise<readonly Sighting[]>;
+}
+
+export function lossView(options: {
+  store: Store;
+  service: string;
+  from: DatabaseSide;
+  to: DatabaseSide;
+  synchronous: boolean;
+  /** `null`: nobody samples. */
+  history: PositionHistory | null;
+  clock: Clock;
+}): LossView {
+  const { store, service, from, to, synchronous, history, clock } = options;
+  return async ({ received, oldAnswers }) => {
+    const [state, standby, sampled] = await Promise.all([
+      store.service(service),
+      orNull(to.status()),
+      history === null ? [] : orNull(history.sightings(from.region)),
+    ]);
+    const told = synchronous ? syncSighting(state.sync) : [];
+    return exposureOf({
+      nowMs: clock.wallMs(),
+      received,
+      oldAnswers,
+      inSync: synchronous ? inSyncOf(state.sync, standby?.inSync ?? null) : null,
+      sightings: [...(sampled ?? []), ...told],
+    });
+  };
+}
+
+/** In sync only when somebody says so and nobody says otherwise: silence is not consent to call nothing lost. */
+function inSyncOf(stored: SyncState | null, standby: boolean | null): boolean | null {
+  if (stored?.inSync === false || standby === false) return false;
+  return stored?.inSync === true || standby === true ? true : null;
+}
+
+/** "Not in sync since" is a sight too: everything acknowledged before it is on the standby. */
+function syncSighting(stored: SyncState | null): readonly Sighting[] {
+  if (stored === null || stored.inSync || !isPosition(stored.position)) return [];
+  return [{ position: stored.position, wallMs: stored.wallMs, by: 'the store' }];
+}
+
+async function orNull<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
+    return null;
+  }
+}

@@ -1,0 +1,17 @@
+/** Time between two looks at a position, ms: below the round trip of one region pair, so it adds nothing. */
+export const positionPollMs = 5;
+
+/** Longest time a command to the process beside a database may take, ms; its own deadline is 15 s. */
+export const commandTimeoutMs = 30_000;
+
+/** How long a guard is waited for where the run can go on without its answer, ms: two round trips at the worst latency between regions, and a write to its disk. */
+export const guardPatienceMs = 2_000;
+
+/**
+ * A region that has died after the promotion must not keep the traffic from moving: after this long
+ * without an answer the step goes on without it, ms. Three round trips of the slowest status.
+ */
+export const unseenPatienceMs = 6_000;
+
+/** How long a failover waits for the old side to close its database, ms: a fence takes 20 to 50 and its open transactions; a region that is away answers nothing. */
+export const fencePatienceMs = 3_000;

@@ -1,0 +1,187 @@
+import { isPosition } from '@throwover/client';
+import { openEpoch } from '../authority/open-epoch.ts';
+import { askForWarm, keepWarm, release } from '../functions/functions.ts';
+import {
+  catchUpLossy,
+  claim,
+  expireWriter,
+  exposureNow,
+  failoverTerms,
+  fenceIfReachable,
+  lossView,
+  lossWithinBound,
+  OldWriter,
+  oneWriter,
+  promote,
+  sequenceAdvance,
+  standbyAnswers,
+  withoutAnswer,
+} from '../replication/replication.ts';
+import { evidenceOf } from '../runbook/observe.ts';
+import type { StepContext } from '../runbook/step.ts';
+import { flip, forwardStragglers, trafficReady } from '../traffic/traffic.ts';
+import {
+  deliverHeld,
+  type GatewayControl,
+  holdDeliveries,
+  type LossWindow,
+  redeliverLost,
+  someGatewayReady,
+} from '../webhooks/webhooks.ts';
+import { controlPlaneElsewhere } from './control-plane.ts';
+import { type BuildRun, together } from './definition.ts';
+import { functionsOf, neededOrRemembered } from './warmth.ts';
+
+/** Deliveries so long before the first write that may be missing are repeated too, ms: clocks of two regions, and a delivery's own time. */
+const redeliveryMarginMs = 60_000;
+
+/**
+ * How long the fence of a failover stands when nobody carries the run on, ms: far above the time from
+ * it to the promotion (silent gateways 4 s, what is still coming 5 s), since a fence that ends earlier
+ * turns the run back; and an end all the same, should the old region be sick and alive.
+ */
+const fenceStandsMs = 60_000;
+
+/** How far back deliveries are repeated when nobody knows since when writes may be missing, ms. */
+const unknownWindowMs = 3_600_000;
+
+/**
+ * The active region is lost or sick; loss possible, bounded, and accepted by name. Ends without the old
+ * region: `rejoin` takes it in when it is back.
+ *
+ * close, all at once: ask for warm functions, hold webhooks where a gateway answers, close the old
+ *   database if it answers, wait for the end of its lease (strict).
+ * open: take in what can still be had, promote (no return) with what is known to be missing, open the
+ *   epoch; then DNS, doors and held webhooks at once; webhooks of the loss window again.
+ */
+export const failover: BuildRun = (ports, policy, clock) => {
+  const { from, to, dns, gateways, store, history } = ports;
+  const { service, strict, consent, lossBoundMs: boundMs, idsPerSecond } = policy;
+  const writer = new OldWriter({
+    from: from.database,
+    to: to.database,
+    openTransactionsMs: policy.openTransactionsMs,
+    deadlineMs: fenceStandsMs,
+  });
+  const loss = lossView({
+    store,
+    service,
+    from: from.database,
+    to: to.database,
+    synchronous: policy.synchronous,
+    history,
+    clock,
+  });
+  const sides = { from: from.database, to: to.database, loss, boundMs };
+  const functions = functionsOf(ports, policy);
+  const some = gateways.length > 0;
+  const withoutSilent = true;
+  return {
+    guards: [
+      standbyAnswers(to.database),
+      oneWriter({ from: from.database, strict }),
+      lossWithinBound(sides),
+      trafficReady({ dns, from: from.door, to: to.door, withoutOldDoor: true }),
+      ...(some ? [someGatewayReady(gateways)] : []),
+      controlPlaneElsewhere({ from: from.name, standsIn: policy.standsInFrom }),
+    ],
+    steps: [
+      ...together('close', [
+        ...(functions
+          ? [
+              askForWarm({
+                to: functions.to,
+                needed: () => neededOrRemembered(ports, policy, functions),
+              }),
+            ]
+          : []),
+        ...(some
+          ? [
+              holdDeliveries({
+                gateways,
+                from: { region: from.name, url: policy.returnUrl },
+                withoutSilent,
+              }),
+            ]
+          : []),
+        ...(strict ? [expireWriter({ store, writer })] : []),
+        fenceIfReachable({ writer, without: withoutAnswer(strict, consent) }),
+      ]),
+      catchUpLossy({ to: to.database, writer, clock, consent, boundMs, idsPerSecond, loss }),
+      promote({
+        to: to.database,
+        terms: failoverTerms({ store, to: to.database, writer, strict, consent }),
+        title: `Make ${to.name}'s database the primary, without what it has not received`,
+      }),
+      openEpoch({ store, to: to.name }),
+      ...together('traffic', [
+        flip({ dns, to: to.name, record: policy.record, clock }),
+        forwardStragglers({
+          from: from.door,
+          to: to.door,
+          forwardUrl: policy.forwardUrl,
+          opens: true,
+        }),
+        ...(some
+          ? [
+              deliverHeld({
+                gateways,
+                to: { region: to.name, url: policy.deliverUrl },
+                opens: true,
+                withoutSilent,
+              }),
+            ]
+          : []),
+      ]),
+      ...(some
+        ? [
+            redeliverLost({
+              gateways,
+              withoutSilent,
+              window: async (context) => lossWindow(context),
+            }),
+          ]
+        : []),
+      ...(functions
+        ? [keepWarm({ keepMs: functions.warm.keepMs, clock }), release({ to: functions.to })]
+        : []),
+    ],
+    facts: async () => {
+      const exposure = await exposureNow({ ...sides, clock });
+      return {
+        exposure,
+        lossBoundMs: boundMs,
+        sequenceAdvance: sequenceAdvance(exposure, idsPerSecond),
+        webhooks: await Promise.all(gateways.map(gatewayFacts)),
+        writerFence: strict ? 'strict' : 'available',
+      };
+    },
+    claim: claim([from.database, to.database], clock),
+  };
+};
+
+/** Deliveries whose effect may be missing on the new side; `null`: none can be. */
+function lossWindow(context: StepContext): Omit<LossWindow, 'key'> | null {
+  const { complete, exposure } = evidenceOf(context, 'catch-up');
+  if (complete === true) return null;
+  const since = (exposure as { sinceWallMs?: unknown } | undefined)?.sinceWallMs;
+  const { switchPosition } = evidenceOf(context, 'promote');
+  return {
+    epoch: context.run.epoch,
+    fromWallMs:
+      typeof since === 'number'
+        ? since - redeliveryMarginMs
+        : context.clock.wallMs() - unknownWindowMs,
+    beyond: isPosition(switchPosition) ? switchPosition : null,
+  };
+}
+
+/** What a gateway alone has; one that is silent may hold events that nobody else has. */
+async function gatewayFacts(gateway: GatewayControl) {
+  try {
+    const { backlog, refusedWaiting, deadLetters } = await gateway.status();
+    return { region: gateway.region, answers: true, backlog, refusedWaiting, deadLetters };
+  } catch {
+    return { region: gateway.region, answers: false };
+  }
+}

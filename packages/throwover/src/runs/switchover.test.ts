@@ -1,0 +1,122 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { isThrowoverError } from '../kernel/kernel.ts';
+import { approve, planDigest } from '../runbook/runbook.ts';
+import { World } from './runs.fixture.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await new World().begin();
+});
+
+describe('a switchover', () => {
+  it('promotes with a confirmed proof and everything received (A1, A2), and attaches the old side', async () => {
+    expect(await world.run('switchover')).toMatchObject({ status: 'succeeded' });
+    expect(world.west.asked).toMatchObject({ proof: { kind: 'confirmed' }, lossy: null });
+    expect(world.east).toMatchObject({ role: 'standby', closed: null });
+    expect(await world.store.service('checkout')).toMatchObject({ epoch: 2, active: 'west' });
+    expect(world.record).toMatchObject({ values: ['192.0.2.2'], generation: { epoch: 2 } });
+    expect(world.doors.east.current).toMatchObject({ mode: 'forward', epoch: 2 });
+    expect(world.gateways.map(({ current }) => current)).toMatchObject([
+      { mode: 'deliver', epoch: 2, region: 'west' },
+      { mode: 'deliver', epoch: 2, region: 'west' },
+    ]);
+  });
+
+  it('fences with a deadline that leaves room for its catch-up', async () => {
+    let deadlineMs: unknown;
+    world.west.before = (command) => {
+      if (command !== 'promote') return;
+      const { closed } = world.east;
+      deadlineMs = closed?.by === 'fence' ? closed.deadlineMs : closed;
+    };
+    await world.run('switchover');
+    expect(deadlineMs).toBe(10_000);
+    const catchUp = world.define('switchover').steps.find(({ name }) => name === 'catch-up');
+    expect(catchUp?.timeoutMs).toBeLessThan(10_000);
+  });
+
+  it('turns back when the new guard has given its token up, and opens the old side with that word', async () => {
+    // What the old guard's deadline does: the peer refuses the token for good.
+    world.west.before = (command) => {
+      if (command === 'promote') world.west.renounced = world.west.token;
+    };
+    expect(await world.run('switchover')).toMatchObject({
+      status: 'undone',
+      error: { code: 'token-renounced' },
+    });
+    expect(world.east).toMatchObject({ role: 'primary', closed: null });
+    expect(world.east.opening).toMatchObject({ kind: 'renounced', region: 'west' });
+    expect(await world.store.service('checkout')).toMatchObject({ epoch: 1, active: 'east' });
+  });
+
+  it('opens the old side without the new guard while nobody was asked to promote', async () => {
+    world.east.before = (command) => {
+      // West's guard vanishes while the fence is made: catch-up cannot end.
+      if (command === 'fence') world.west.guardAway = true;
+    };
+    expect(await world.run('switchover')).toMatchObject({ status: 'undone' });
+    expect(world.east.closed).toBeNull();
+    expect(world.east.opening).toMatchObject({ kind: 'never-asked' });
+  });
+});
+
+/** Carries a switchover on until its promotion is asked for and nobody hears the answer. */
+async function leftInPromote(asked: boolean) {
+  const leave = new AbortController();
+  world.west.before = async (command) => {
+    if (command !== 'promote') return;
+    leave.abort();
+    if (!asked) await new Promise(() => {});
+  };
+  const definition = world.define('switchover');
+  const plan = await world.plan('switchover', definition);
+  const mandate = approve(plan, { digest: planDigest(plan), by: 'alice', overrides: [] });
+  const left = await world.carryOut(definition, { plan, mandate, leaveSignal: leave.signal });
+  world.west.before = () => {};
+  return left;
+}
+
+describe('an abort in the middle of the promotion', () => {
+  const abortOf = (runId: string) => ({ abortOf: { runId, by: 'bob', reason: 'wrong day' } });
+
+  it('opens the old side when the new guard can still refuse', async () => {
+    const { runId } = await leftInPromote(false);
+    const result = await world.carryOut(world.define('switchover'), abortOf(runId));
+    expect(result).toMatchObject({ status: 'undone', error: { code: 'run-aborted' } });
+    expect(world.east.closed).toBeNull();
+    expect(world.west.role).toBe('standby');
+    expect(world.east.token).toBeGreaterThan(1);
+  });
+
+  it('says that there is no way back when it was accepted, and changes nothing', async () => {
+    const { runId } = await leftInPromote(true);
+    const result = await world.carryOut(world.define('switchover'), abortOf(runId));
+    expect(result).toMatchObject({ status: 'open', error: { code: 'no-way-back' } });
+    expect(world.east.closed).not.toBeNull();
+    const resumeOf = { runId, force: true };
+    expect(await world.carryOut(world.define('switchover'), { resumeOf })).toMatchObject({
+      status: 'succeeded',
+    });
+  });
+
+  it('leaves the old side closed while nobody can say', async () => {
+    const { runId } = await leftInPromote(false);
+    world.west.away = true;
+    const result = await world.carryOut(world.define('switchover'), abortOf(runId));
+    expect(result).toMatchObject({ status: 'open', error: { code: 'turn-back-unknown' } });
+    expect(world.east.closed).not.toBeNull();
+  });
+});
+
+it('a takeover makes its token known at both guards before anything else', async () => {
+  const { runId } = await leftInPromote(false);
+  const resumeOf = { runId, force: true };
+  await world.carryOut(world.define('switchover'), { resumeOf });
+  const { records } = await world.newestRun();
+  expect(records.find(({ type }) => type === 'taken-over')).toMatchObject({
+    claimed: { east: 'claimed', west: 'claimed' },
+  });
+  await expect(
+    world.clock.until(world.east.fence({ token: 1, deadlineMs: null })),
+  ).rejects.toSatisfy((error) => isThrowoverError(error, 'token-too-old'));
+});

@@ -1,0 +1,155 @@
+import type { EventQueue, Random } from '../../kernel/kernel.ts';
+import { type Acknowledged, type Server, type Session, SqlError } from '../database/server.ts';
+import { type Machine, SimProcess } from '../world/machine.ts';
+import { type Address, type Network, request } from '../world/network.ts';
+import type { ModelDoor } from './door.ts';
+import type { ModelGateway } from './gateway.ts';
+
+/** Longest time for one statement and its commit, ms. */
+const statementMs = 3_000;
+
+export interface Site {
+  readonly name: string;
+  readonly server: Server;
+  readonly door: ModelDoor;
+  readonly gateway: ModelGateway;
+}
+
+/** A server as something that one can call. */
+export function databaseAt(server: Server): Address<Server> {
+  return {
+    place: server.machine.name,
+    dark: () => false,
+    current: () => {
+      const { process } = server;
+      return process?.alive ? { process, service: server } : null;
+    },
+  };
+}
+
+export interface ClientOptions {
+  readonly queue: EventQueue;
+  readonly random: Random;
+  readonly network: Network;
+  readonly machine: Machine;
+  readonly sites: readonly Site[];
+  /** What DNS says. */
+  readonly active: () => string;
+  readonly nextKey: () => number;
+  readonly onWritten: (client: number, written: Acknowledged) => void;
+}
+
+/**
+ * An application that writes as fast as it may, keeps its session as a pool does, and turns to the
+ * other region when one fails: sometimes by DNS and the doors, sometimes straight to a database.
+ */
+export class Client {
+  readonly #number: number;
+  readonly #options: ClientOptions;
+  readonly #process: SimProcess;
+  #session: { site: Site; session: Session } | null = null;
+  #stopped = false;
+  /** Mean pause between two writes, ms. */
+  pauseMs: number;
+
+  constructor(number: number, pauseMs: number, options: ClientOptions) {
+    this.#number = number;
+    this.pauseMs = pauseMs;
+    this.#options = options;
+    this.#process = new SimProcess(`client ${number}`, options.machine);
+  }
+
+  async run(): Promise<void> {
+    const { random } = this.#options;
+    while (!this.#stopped) {
+      await this.#process.clock.sleep(this.pauseMs * (0.3 + 1.4 * random.next()));
+      await this.#write();
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #write(): Promise<void> {
+    const { nextKey, onWritten, network, random } = this.#options;
+    const key = nextKey();
+    try {
+      const { site, session } = (this.#session ??= await this.#connect());
+      const written = await request(
+        network,
+        this.#process,
+        databaseAt(site.server),
+        (server) => server.write(session, { key, event: null, tookMs: tookMs(random) }),
+        { deadlineMs: statementMs, away: () => new SqlError('08006', 'unknown'), once: true },
+      );
+      onWritten(this.#number, written);
+    } catch (error) {
+      if (!(error instanceof SqlError)) throw error;
+      // A pool keeps a session whose statement was merely refused.
+      if (error.state !== '57P03') this.#session = null;
+      else if (random.next() < 0.5) this.#session = null;
+    }
+  }
+
+  async #connect(): Promise<{ site: Site; session: Session }> {
+    const { network, random, sites } = this.#options;
+    const site = this.#choose();
+    if (site === null || sites.length === 0) throw new SqlError('08001', 'no');
+    const session = await request(
+      network,
+      this.#process,
+      databaseAt(site.server),
+      async (server) => server.connect(),
+      {
+        deadlineMs: statementMs * (0.3 + random.next()),
+        away: () => new SqlError('08001', 'no'),
+        once: true,
+      },
+    );
+    return { site, session };
+  }
+
+  #choose(): Site | null {
+    const { random, sites, active } = this.#options;
+    if (random.next() < 0.5) return random.pick(sites);
+    const door = sites.find(({ name }) => name === active())?.door;
+    const target = door?.target() ?? null;
+    return sites.find(({ name }) => name === target) ?? null;
+  }
+}
+
+/** Usual transactions take milliseconds; some take long. */
+function tookMs(random: Random): number {
+  return random.next() < 0.03 ? 400 * random.next() : 1 + 12 * random.next();
+}
+
+/** The application behind a gateway: the event's effect and its id in one transaction, once. */
+export function deliverTo(options: {
+  network: Network;
+  random: Random;
+  process: SimProcess;
+  sites: readonly Site[];
+  nextKey: () => number;
+}): (region: string, event: string) => Promise<string> {
+  const { network, random, process, sites, nextKey } = options;
+  return async (region, event) => {
+    const site = sites.find(({ name }) => name === region);
+    if (site === undefined) throw new SqlError('08001', 'no');
+    const { position } = await request(
+      network,
+      process,
+      databaseAt(site.server),
+      async (server) => {
+        const session = server.connect();
+        try {
+          return await server.write(session, { key: nextKey(), event, tookMs: tookMs(random) });
+        } finally {
+          server.endSession(session);
+        }
+      },
+      { deadlineMs: statementMs, away: () => new SqlError('08006', 'unknown'), once: true },
+    );
+    return position;
+  };
+}

@@ -1,0 +1,166 @@
+import { defineErrors, type EventQueue, type Random } from '../../kernel/kernel.ts';
+import type {
+  GatewayControl,
+  GatewayMode,
+  GatewayStatus,
+  LossWindow,
+} from '../../webhooks/gateway-control.ts';
+import type { Machine } from '../world/machine.ts';
+
+const errors = defineErrors({
+  'gateway-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
+  'gateway-refused': { disposition: 'stop', notLost: '', remedy: '' },
+});
+
+export const gatewayAway = (region: string) =>
+  errors.make('gateway-unreachable', `${region}'s gateway does not answer`);
+
+/** Time between two attempts for an event that was not delivered, ms. */
+const againMs = 700;
+
+interface HeldEvent {
+  readonly id: string;
+  readonly receivedMs: number;
+  state: 'pending' | 'delivered';
+  endedWallMs: number;
+  epoch: number;
+  position: string | null;
+}
+
+/** Gives an event to the application of a region; resolves with the position that it answered with. */
+export type Deliver = (region: string, event: string) => Promise<string>;
+
+/**
+ * A webhook gateway: journals before it answers, delivers to the region that it was told, keeps its
+ * journal through every end of its machine. The rules are those of webhooks/journal.ts and modes.ts.
+ */
+export class ModelGateway implements GatewayControl {
+  readonly region: string;
+  readonly events: HeldEvent[] = [];
+  deliver: Deliver;
+  #mode: GatewayMode;
+  #token = 0;
+  #inFlight = 0;
+  #run = 0;
+  readonly #redelivered = new Map<string, number>();
+  readonly #machine: Machine;
+  readonly #queue: EventQueue;
+  readonly #random: Random;
+
+  constructor(options: {
+    region: string;
+    active: string;
+    machine: Machine;
+    queue: EventQueue;
+    random: Random;
+    deliver: Deliver;
+  }) {
+    this.region = options.region;
+    this.#machine = options.machine;
+    this.#queue = options.queue;
+    this.#random = options.random;
+    this.deliver = options.deliver;
+    this.#mode = { mode: 'deliver', epoch: 1, region: options.active, url: '' };
+  }
+
+  /** A sender's event: in the journal when this returns. */
+  accept(id: string): void {
+    if (this.events.some((event) => event.id === id)) return;
+    const receivedMs = this.#queue.nowMs();
+    const event: HeldEvent = {
+      id,
+      receivedMs,
+      state: 'pending',
+      endedWallMs: 0,
+      epoch: 0,
+      position: null,
+    };
+    this.events.push(event);
+    void this.#attempt(event, this.#run);
+  }
+
+  /** After its machine was started again. */
+  restart(): void {
+    this.#inFlight = 0;
+    this.#resume();
+  }
+
+  async status(): Promise<GatewayStatus> {
+    const waiting = this.events.filter(({ state }) => state === 'pending');
+    const oldest = waiting[0];
+    return {
+      region: this.region,
+      current: this.#mode,
+      backlog: waiting.length,
+      refusedWaiting: 0,
+      redelivering: 0,
+      inFlight: this.#inFlight,
+      accepted: this.events.length,
+      delivered: this.events.length - waiting.length,
+      deadLetters: 0,
+      oldestMs: oldest === undefined ? null : this.#queue.nowMs() - oldest.receivedMs,
+    };
+  }
+
+  async set(mode: GatewayMode, token: number): Promise<GatewayStatus> {
+    if (token < this.#token || mode.epoch < this.#mode.epoch) {
+      throw errors.make('gateway-refused', 'an older epoch or token than it has seen');
+    }
+    this.#token = token;
+    const same = JSON.stringify(mode) === JSON.stringify(this.#mode);
+    this.#mode = mode;
+    if (!same) this.#resume();
+    return this.status();
+  }
+
+  async redeliver(window: LossWindow, token: number): Promise<{ events: number }> {
+    if (token < this.#token)
+      throw errors.make('gateway-refused', 'an older token than it has seen');
+    this.#token = token;
+    const { key, epoch, fromWallMs, beyond } = window;
+    const before = this.#redelivered.get(key);
+    if (before !== undefined) return { events: before };
+    const again = this.events.filter(
+      (event) =>
+        event.state === 'delivered' &&
+        event.epoch <= epoch &&
+        ((fromWallMs !== null && event.endedWallMs >= fromWallMs) ||
+          (beyond !== null && event.position !== null && event.position > beyond) ||
+          (fromWallMs === null && beyond === null)),
+    );
+    for (const event of again) event.state = 'pending';
+    this.#redelivered.set(key, again.length);
+    for (const event of again) void this.#attempt(event, this.#run);
+    return { events: again.length };
+  }
+
+  #resume(): void {
+    this.#run += 1;
+    for (const event of this.events) {
+      if (event.state === 'pending') void this.#attempt(event, this.#run);
+    }
+  }
+
+  async #attempt(event: HeldEvent, run: number): Promise<void> {
+    const mode = this.#mode;
+    if (run !== this.#run || event.state !== 'pending' || mode.mode !== 'deliver') return;
+    if (this.#machine.still) return this.#later(event, run);
+    this.#inFlight += 1;
+    try {
+      const position = await this.deliver(mode.region, event.id);
+      if (run !== this.#run) return;
+      event.state = 'delivered';
+      event.endedWallMs = this.#machine.wallMs();
+      event.epoch = mode.epoch;
+      event.position = position;
+    } catch {
+      this.#later(event, run);
+    } finally {
+      this.#inFlight = Math.max(0, this.#inFlight - 1);
+    }
+  }
+
+  #later(event: HeldEvent, run: number): void {
+    this.#queue.after(againMs * (0.5 + this.#random.next()), () => void this.#attempt(event, run));
+  }
+}

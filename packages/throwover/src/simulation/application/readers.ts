@@ -1,0 +1,95 @@
+import { type Queryable, type Token, waitFor } from '@throwover/client';
+import {
+  ancestry,
+  type Copy,
+  heldRecords,
+  holds,
+  type Write,
+} from '../database/history-of-writes.ts';
+import { lsnText, type Server } from '../database/server.ts';
+import type { History } from '../world/history.ts';
+import type { SimProcess } from '../world/machine.ts';
+
+/** How long a reader waits for its write, ms. */
+const deadlineMs = 40;
+
+/**
+ * A client that reads its own write back later, from a database of its choice, with the real wait and
+ * the real rules of @throwover/client; the database answers its SQL from the model.
+ */
+export async function readBack(options: {
+  process: SimProcess;
+  server: Server;
+  token: Token;
+  write: Write;
+  history: History;
+}): Promise<void> {
+  const { process, server, token, write, history } = options;
+  let held = false;
+  let may = true;
+  const client: Queryable = {
+    query: async (text) => {
+      if (!server.running || server.machine.still) {
+        throw Object.assign(new Error('away'), { code: '08006' });
+      }
+      const copy = shownBy(server);
+      held = holds(copy, write.branch, write.lsn);
+      may = holds({ branch: copy.branch, lsn: Number.POSITIVE_INFINITY }, write.branch, write.lsn);
+      const promotions = heldRecords(copy, (branch) => branch.promotions);
+      if (text.includes('has_schema_privilege')) {
+        return { rows: [{ readable: promotions.length > 0 ? true : null }] };
+      }
+      return { rows: [viewRow(server, copy, token, text.includes('json_agg'))] };
+    },
+  };
+  const { clock } = process;
+  const { outcome, reason } = await waitFor(client, token, { deadlineMs, clock });
+  if (outcome === 'not-yet') return;
+  const { region } = server;
+  history.note({ type: 'read', region, write, outcome, reason, held, may });
+}
+
+function shownBy(server: Server): Copy {
+  if (server.role === 'standby') return server.replayed;
+  return { branch: server.copy.branch, lsn: server.insertedLsn };
+}
+
+function viewRow(server: Server, copy: Copy, token: Token, withSwitches: boolean) {
+  const standby = server.role === 'standby';
+  const receives = standby && server.upstream !== null && server.follows(server.upstream);
+  const { timeline } = copy.branch;
+  const promotions = heldRecords(copy, (branch) => branch.promotions);
+  return {
+    standby,
+    lsn: lsnText(copy.lsn),
+    timeline: standby ? (receives ? server.copy.branch.timeline : null) : timeline,
+    timelineAtLeast: standby ? (copy.branch.parent?.timeline ?? timeline) : null,
+    xid: token.xid === null ? null : xidStatus(server, copy, Number(token.xid)),
+    frozen: false,
+    switches: withSwitches
+      ? JSON.stringify(
+          promotions.map(({ row }) => ({
+            epoch: String(row.epoch),
+            timeline: row.timeline,
+            position: row.switchPosition,
+            nextXid: row.nextXid,
+          })),
+        )
+      : null,
+  };
+}
+
+/** Ids of a lost tail are given out again: the answer is about this database's own transaction. */
+function xidStatus(server: Server, copy: Copy, xid: number): string {
+  let highest = copy.branch.nextXid - 1;
+  for (const branch of ancestry(copy.branch)) {
+    for (const write of branch.writes) {
+      if (!holds(copy, branch, write.lsn)) continue;
+      if (write.xid === xid) return 'committed';
+      highest = Math.max(highest, write.xid);
+    }
+  }
+  if (server.role === 'standby') return xid > highest ? 'future' : 'aborted';
+  if (xid >= server.nextXid()) return 'future';
+  return server.openXids.has(xid) ? 'in progress' : 'aborted';
+}

@@ -1,0 +1,196 @@
+import { holds } from '../database/history-of-writes.ts';
+import type { Facts, Violation } from './facts.ts';
+
+/** How long a command may go on at a guard after it began there, ms. */
+const commandMs = 45_000;
+
+/** A healthy writer stays open: it closes for a command, a newer branch, or the end of its database. */
+export function staysOpen(facts: Facts): readonly Violation[] {
+  const { scenario } = facts.world;
+  for (const { region, atMs, why, branch } of facts.all('closed')) {
+    const commanded = facts
+      .all('command')
+      .some(
+        (one) =>
+          one.region === region &&
+          one.atMs <= atMs &&
+          one.atMs > atMs - commandMs &&
+          ['fence', 'promote', 'attach', 'stop'].includes(one.name),
+      );
+    if (commanded) continue;
+    const newer = facts
+      .all('promoted')
+      .some(
+        (one) => one.region !== region && one.atMs <= atMs && one.branch.bornMs > branch.bornMs,
+      );
+    if (newer) continue;
+    if (why === 'ended') {
+      const struck = facts
+        .all('fault')
+        .some(({ what, atMs: at }) => /crash-database|lose-region/.test(what) && at <= atMs);
+      if (struck) continue;
+    }
+    return [
+      {
+        rule: 'stays-open',
+        text: `${region} closed at ${(atMs / 1000).toFixed(3)} (${why}) in ${scenario.family}: nobody asked for it`,
+      },
+    ];
+  }
+  return [];
+}
+
+/** A switchover's fence ends without anybody typing; so does the closed start of a region that came back. */
+export function nobodyNeedsToType(facts: Facts): readonly Violation[] {
+  const { scenario } = facts.world;
+  if (scenario.strict) return [];
+  const answer = facts.all('answer').find(({ what }) => what === 'writer');
+  if (answer === undefined || answer.detail !== '0') return [];
+  const kinds = facts.all('run-begun').map(({ kind }) => kind);
+  // A failover's fence stands until its run is carried on: it was asked for because the region is sick.
+  if (kinds.some((kind) => kind !== 'switchover')) return [];
+  const accepted = facts.world.sites.some(({ memory }) => memory.accepted !== null);
+  if (accepted && !scenario.serveTakesOver) return [];
+  return [{ rule: 'fence-ends', text: 'no writer after all had healed and nobody typed anything' }];
+}
+
+/** After healing everything comes right: a writer, a standby, no run open, no fence left. */
+export function converges({ ending, world }: Facts): readonly Violation[] {
+  if (ending.converged) return [];
+  const { store, sites } = world;
+  const service = [...store.state.services.values()][0]?.state;
+  const said = sites.map(({ name, server, memory, gateway }) => {
+    const left = gateway.events.filter(({ state }) => state !== 'delivered').length;
+    return `${name}: ${server.running ? server.role : 'down'} hba ${server.hba} b${server.copy.branch.id} lease ${server.leaseHolds()} memory ${JSON.stringify(memory)} undelivered ${left}`;
+  });
+  const text = `store: epoch ${service?.epoch} active ${service?.active} run ${service?.openRun}; ${said.join('; ')}`;
+  return [{ rule: 'converges', text }];
+}
+
+/** The journal explains the state: every act has its intent before it, every undo too. */
+export function intentsFirst(facts: Facts): readonly Violation[] {
+  const intents = new Set<string>();
+  for (const one of facts.noted) {
+    if (one.type === 'appended' && one.record.type === 'intent') {
+      intents.add(`${one.runId} ${one.record.step}`);
+    } else if (one.type === 'appended' && one.record.type === 'undo-intent') {
+      intents.add(`${one.runId} undo ${one.record.step}`);
+    } else if (one.type === 'step' && one.what !== 'look') {
+      const key = `${one.runId} ${one.what === 'undo' ? 'undo ' : ''}${one.step}`;
+      if (intents.has(key)) continue;
+      const text = `${one.controller} began to ${one.what} ${one.step} without an intent in the journal`;
+      return [{ rule: 'intent-first', text }];
+    }
+  }
+  return [];
+}
+
+/** An act whose outcome is not known is looked at again before it is repeated. */
+export function looksBeforeRepeats(facts: Facts): readonly Violation[] {
+  const acted = new Set<string>();
+  for (const one of facts.all('step')) {
+    const key = `${one.controller} ${one.runId} ${one.step}`;
+    if (one.what === 'look') acted.delete(key);
+    if (one.what !== 'act') continue;
+    if (acted.has(key)) {
+      const text = `${one.controller} repeated ${one.step} without a look`;
+      return [{ rule: 'looks-again', text }];
+    }
+    acted.add(key);
+  }
+  return [];
+}
+
+/** What an older controller sends is refused once a guard has seen a newer token. */
+export function newestToken(facts: Facts): readonly Violation[] {
+  const highest = new Map<string, { token: number; atMs: number }>();
+  const begun = new Map<string, number>();
+  for (const one of facts.noted) {
+    if (one.type === 'command') {
+      begun.set(`${one.region} ${one.name} ${one.token}`, one.atMs);
+    } else if (one.type === 'command-ended' && one.error === null) {
+      const seen = highest.get(one.region);
+      const beganMs = begun.get(`${one.region} ${one.name} ${one.token}`) ?? 0;
+      if (seen !== undefined && one.token < seen.token && beganMs > seen.atMs) {
+        const acts = ['fence', 'unfence', 'promote', 'stop', 'attach'].includes(one.name);
+        if (acts) {
+          const text = `${one.region} did ${one.name} for token ${one.token} after it had seen ${seen.token}`;
+          return [{ rule: 'newest-token', text }];
+        }
+      }
+      if (seen === undefined || one.token > seen.token) {
+        highest.set(one.region, { token: one.token, atMs: one.atMs });
+      }
+    }
+  }
+  return [];
+}
+
+/** A taken run is claimed at the guards before its new controller does anything. */
+export function claimsFirst(facts: Facts): readonly Violation[] {
+  const taken = new Map<number, string>();
+  const admitted = new Set<number>();
+  for (const one of facts.noted) {
+    if (one.type === 'run-taken') taken.set(one.token, one.runId);
+    if (one.type === 'command' && one.name === 'admit') admitted.add(one.token);
+    if (one.type === 'appended' && one.record.type === 'taken-over') {
+      // Guards that could not be reached are named there.
+      if ('claimed' in one.record) admitted.add(one.token);
+    }
+    if (one.type !== 'step' || one.what === 'look' || !taken.has(one.token)) continue;
+    if (admitted.has(one.token)) continue;
+    const text = `${one.controller} began to ${one.what} ${one.step} before its token was known to any guard`;
+    return [{ rule: 'claims-first', text }];
+  }
+  return [];
+}
+
+/** An epoch is opened at the store once its writer was promoted, and not before. */
+export function epochsAfterPromotions(facts: Facts): readonly Violation[] {
+  for (const { epoch, active, atMs } of facts.all('epoch-opened')) {
+    const promoted = facts.all('promoted').some((one) => one.region === active && one.atMs <= atMs);
+    if (!promoted) {
+      return [
+        { rule: 'epoch-order', text: `epoch ${epoch} with ${active}, which nobody promoted` },
+      ];
+    }
+  }
+  return [];
+}
+
+/** An event that came so recently may be on its way, ms. */
+const onTheWayMs = 9_000;
+
+/** A3. Every accepted webhook has its effect in the database that survived. */
+export function webhooksArrive({ world, ending, writes }: Facts): readonly Violation[] {
+  if (!ending.converged) return [];
+  const writer = world.sites.find(({ server }) => server.takesWrites)?.server;
+  if (writer === undefined) return [];
+  const copy = { branch: writer.copy.branch, lsn: writer.insertedLsn };
+  const effective = new Set(
+    writes.filter(({ branch, lsn }) => holds(copy, branch, lsn)).map(({ event }) => event),
+  );
+  const beforeMs = world.queue.nowMs() - onTheWayMs;
+  const missing = world.accepted
+    .filter(({ id, atMs }) => atMs < beforeMs && !effective.has(id))
+    .map(({ id }) => id);
+  if (missing.length === 0) return [];
+  const text = `${missing.length} of ${world.accepted.length} accepted events without an effect: ${missing.slice(0, 3).join(', ')}`;
+  return [{ rule: 'webhooks-arrive', text }];
+}
+
+/** Read-your-writes: "satisfied" means that it is there, "lost" that it never will be. */
+export function readsAreTrue(facts: Facts): readonly Violation[] {
+  for (const { region, write, outcome, reason, held, may } of facts.all('read')) {
+    const wrong = outcome === 'satisfied' ? !held : outcome === 'lost' && may;
+    if (!wrong) continue;
+    const text = `${region} said ${outcome} (${reason}) of write ${write.key} on b${write.branch.id}, which ${held ? 'is' : 'is not'} there`;
+    return [{ rule: 'reads-true', text }];
+  }
+  return [];
+}
+
+/** What is no user's error is a bug. */
+export function noBugs(facts: Facts): readonly Violation[] {
+  return facts.all('bug').map(({ where, error }) => ({ rule: 'bug', text: `${where}: ${error}` }));
+}

@@ -1,0 +1,130 @@
+import type { DatabaseSide } from '../../authority/database-side.ts';
+import type { Guard } from '../../authority/guard/guard.ts';
+import { defineErrors, type Random } from '../../kernel/kernel.ts';
+import type { PositionHistory, Sighting } from '../../replication/replication.ts';
+import type { RunPorts } from '../../runs/runs.ts';
+import type { Store } from '../../store/store.ts';
+import type { Door } from '../../traffic/door.ts';
+import type { GatewayControl } from '../../webhooks/gateway-control.ts';
+import type { ModelDns } from '../application/dns.ts';
+import { doorAway, type ModelDoor } from '../application/door.ts';
+import { gatewayAway, type ModelGateway } from '../application/gateway.ts';
+import type { SimProcess } from '../world/machine.ts';
+import { type Address, type Network, request } from '../world/network.ts';
+import type { Site } from './site.ts';
+import { storeOver } from './witness-store.ts';
+
+const errors = defineErrors({
+  'database-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
+  'store-away': { disposition: 'retry', notLost: '', remedy: '' },
+});
+
+/** Deadlines of the ports, ms. */
+const statusMs = 2_000;
+const commandMs = 15_000;
+const attachMs = 40_000;
+const doorMs = 3_000;
+
+/** What is known of where databases stood: `throwover serve` samples it. */
+export interface Sightings {
+  readonly seen: Sighting[];
+}
+
+export interface Surroundings {
+  readonly network: Network;
+  readonly random: Random;
+  readonly sites: readonly Site[];
+  readonly store: Address<Store>;
+  readonly dns: ModelDns;
+  readonly sightings: Address<Map<string, Sightings>>;
+}
+
+/** Everything that a run touches, as one process reaches it. */
+export function portsFor(
+  process: SimProcess,
+  { network, sites, store, dns, sightings }: Surroundings,
+  direction: { from: string; to: string },
+): RunPorts {
+  const region = (name: string) => {
+    const site = sites.find((one) => one.name === name);
+    if (site === undefined) throw new Error(`no region ${name}`);
+    return {
+      name,
+      database: databaseFor(process, network, site),
+      door: doorFor(process, network, site),
+      functions: null,
+    };
+  };
+  const history: PositionHistory = {
+    sightings: (of) =>
+      request(network, process, sightings, async (map) => [...(map.get(of)?.seen ?? [])], {
+        deadlineMs: doorMs,
+        away: () => errors.make('store-away', 'no answer'),
+      }),
+  };
+  return {
+    store: storeOver(network, process, store),
+    from: region(direction.from),
+    to: region(direction.to),
+    dns: dns.from(process),
+    gateways: sites.map((site) => gatewayFor(process, network, site)),
+    history,
+  };
+}
+
+export function databaseFor(process: SimProcess, network: Network, site: Site): DatabaseSide {
+  const { name: region, address } = site;
+  const ask = <T>(deadlineMs: number, work: (guard: Guard) => Promise<T>) =>
+    request(network, process, address, work, {
+      deadlineMs,
+      away: (why) => errors.make('database-unreachable', `${region}'s guard: no answer (${why})`),
+    });
+  return {
+    region,
+    status: () => ask(statusMs, (guard) => guard.status()),
+    admit: (token) => ask(commandMs, (guard) => guard.admit(token)),
+    checkpoint: (token) => ask(commandMs, (guard) => guard.checkpoint(token)),
+    prewarm: (token) => ask(commandMs, (guard) => guard.prewarm(token)),
+    fence: (command) => ask(commandMs, (guard) => guard.fence(command)),
+    unfence: (command) => ask(commandMs, (guard) => guard.unfence(command)),
+    renounce: (token) => ask(commandMs, (guard) => guard.renounce(token)),
+    promote: (command) => ask(commandMs, (guard) => guard.promote(command)),
+    stop: (token) => ask(commandMs, (guard) => guard.stop(token)),
+    salvage: (command) => ask(attachMs, (guard) => guard.salvage(command)),
+    salvage: (command) => ask(attachMs, (guard) => guard.salvage(command)),
+    attach: (command) => ask(attachMs, (guard) => guard.attach(command)),
+  };
+}
+
+/** What stands on a region's machine beside its guard, and lives as long as the machine. */
+function onMachine<S>(site: Site, service: S): Address<S> {
+  return {
+    place: site.machine.name,
+    dark: () => site.off,
+    current: () => (site.off ? null : { process: site.dataPath(), service }),
+  };
+}
+
+function doorFor(process: SimProcess, network: Network, site: Site): Door {
+  const address = onMachine<ModelDoor>(site, site.door);
+  const options = { deadlineMs: doorMs, away: () => doorAway(site.name) };
+  return {
+    region: site.name,
+    status: () => request(network, process, address, (door) => door.status(), options),
+    set: (mode, token) =>
+      request(network, process, address, (door) => door.set(mode, token), options),
+  };
+}
+
+function gatewayFor(process: SimProcess, network: Network, site: Site): GatewayControl {
+  const address = onMachine<ModelGateway>(site, site.gateway);
+  const options = { deadlineMs: doorMs, away: () => gatewayAway(site.name) };
+  return {
+    region: site.name,
+    status: () => request(network, process, address, (gateway) => gateway.status(), options),
+    set: (mode, token) =>
+      request(network, process, address, (gateway) => gateway.set(mode, token), options),
+    redeliver: (window, token) =>
+      request(network, process, address, (gateway) => gateway.redeliver(window, token), options),
+  };
+}

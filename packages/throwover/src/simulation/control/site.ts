@@ -1,0 +1,254 @@
+import { createGuard, type Guard, type GuardPolicy } from '../../authority/guard/guard.ts';
+import type { GuardMemory, Keep, Peer } from '../../authority/guard/ports.ts';
+import { storeWitness } from '../../authority/witness.ts';
+import {
+  defineErrors,
+  type EventQueue,
+  isThrowoverError,
+  type Random,
+} from '../../kernel/kernel.ts';
+import type { Store } from '../../store/store.ts';
+import { ModelDoor } from '../application/door.ts';
+import { type Deliver, ModelGateway } from '../application/gateway.ts';
+import { guardedServer } from '../database/guarded.ts';
+import type { Server } from '../database/server.ts';
+import type { History } from '../world/history.ts';
+import { type Machine, SimProcess } from '../world/machine.ts';
+import { type Address, type LocalFaults, local, type Network, request } from '../world/network.ts';
+import { storeOver } from './witness-store.ts';
+
+const errors = defineErrors({
+  'peer-away': { disposition: 'retry', notLost: '', remedy: '' },
+  'disk-full': { disposition: 'wait', notLost: '', remedy: '' },
+});
+
+/** How long a supervisor waits before it starts a process again, ms. */
+const supervisorMs = 700;
+
+export interface SiteOptions {
+  readonly region: string;
+  readonly service: string;
+  readonly machine: Machine;
+  readonly server: Server;
+  readonly queue: EventQueue;
+  readonly random: Random;
+  readonly network: Network;
+  readonly history: History;
+  readonly disk: LocalFaults;
+  readonly policy: GuardPolicy;
+  readonly memory: GuardMemory;
+  readonly active: string;
+  readonly store: Address<Store>;
+  readonly deliver: Deliver;
+}
+
+/** One region: a machine with a database, a guard that its supervisor keeps alive, a door, a gateway. */
+export class Site {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly server: Server;
+  readonly door: ModelDoor;
+  readonly gateway: ModelGateway;
+  /** Off until it is started again: killed for good, or its power is gone. */
+  off = false;
+  diskFull = false;
+  /** The guard's disk. */
+  memory: GuardMemory;
+  peer: Site | null = null;
+  serverOf: (region: string) => Server = () => this.server;
+  #guard: { process: SimProcess; guard: Guard; watched: Guard } | null = null;
+  readonly #options: SiteOptions;
+
+  constructor(options: SiteOptions) {
+    this.#options = options;
+    this.name = options.region;
+    this.machine = options.machine;
+    this.server = options.server;
+    this.memory = options.memory;
+    this.door = new ModelDoor(options.region, () => options.queue.nowMs());
+    this.address = {
+      place: options.machine.name,
+      dark: () => this.off,
+      current: () => this.#current(),
+    };
+    const { region, active, machine, queue, random, deliver } = options;
+    this.gateway = new ModelGateway({ region, active, machine, queue, random, deliver });
+  }
+
+  /** The guard, to whoever asks over the network. */
+  readonly address: Address<Guard>;
+
+  /** Door and gateway: data path, alive as long as the machine. */
+  dataPath(): SimProcess {
+    if (this.#dataPath?.alive !== true) {
+      this.#dataPath = new SimProcess(`${this.name}/door`, this.machine);
+    }
+    return this.#dataPath;
+  }
+  #dataPath: SimProcess | null = null;
+
+  get guardProcess(): SimProcess | null {
+    return this.#guard?.process ?? null;
+  }
+
+  #current() {
+    const running = this.#guard;
+    if (this.off || !running?.process.alive) return null;
+    return { process: running.process, service: running.watched };
+  }
+
+  /** Starts the guard now, and again whenever it ends. */
+  startGuard(): void {
+    if (this.off || this.#guard?.process.alive) return;
+    const { history, policy, queue, random } = this.#options;
+    const process = new SimProcess(`${this.name}/guard`, this.machine);
+    const guard = createGuard({
+      region: this.name,
+      clock: process.clock,
+      database: guardedServer({
+        server: this.server,
+        process,
+        random,
+        faults: this.#options.disk,
+        serverOf: this.serverOf,
+      }),
+      keep: this.#keep(process),
+      peer: this.#peerFrom(process),
+      witness: storeWitness({
+        store: storeOver(this.#options.network, process, this.#options.store, {
+          attemptMs: policy.timing.witnessDeadlineMs,
+          repeatForMs: policy.timing.witnessDeadlineMs,
+        }),
+        service: this.#options.service,
+        clock: process.clock,
+      }),
+      policy,
+      onEvent: (event) => {
+        if (process.alive) history.note({ type: 'guard', region: this.name, event });
+      },
+    });
+    this.#guard = { process, guard, watched: this.#watched(process, guard) };
+    process.onEnd(() => {
+      if (!this.off) queue.after(supervisorMs * (0.5 + random.next()), () => this.startGuard());
+    });
+    void this.#life(process, guard);
+  }
+
+  /** kill -9 of everything here. It stays down until `bringBack`. */
+  lose(): void {
+    this.off = true;
+    this.machine.powerCycle();
+    this.#options.history.note({ type: 'crashed', region: this.name });
+  }
+
+  bringBack(): void {
+    if (!this.off) return;
+    this.off = false;
+    this.startGuard();
+    this.gateway.restart();
+  }
+
+  async #life(process: SimProcess, guard: Guard): Promise<void> {
+    const { history } = this.#options;
+    try {
+      await guard.start();
+      await guard.run(new AbortController().signal);
+    } catch (error) {
+      if (!process.alive) return;
+      if (!isThrowoverError(error)) history.note(bug(`${this.name}/guard`, error));
+      process.kill();
+    }
+  }
+
+  #keep(process: SimProcess): Keep {
+    const site = this;
+    const { random, disk, history } = this.#options;
+    return {
+      get current() {
+        return site.memory;
+      },
+      change: async (part) => {
+        await local(process, random, disk, () => {
+          if (site.diskFull) throw errors.make('disk-full', `the disk of ${site.name} is full`);
+          site.memory = { ...site.memory, ...part };
+          history.mix(JSON.stringify(part));
+          if (part.peerSync) {
+            const { epoch, inSync, position } = part.peerSync;
+            history.note({ type: 'sync-recorded', at: 'peer', epoch, inSync, position });
+          }
+        });
+      },
+    };
+  }
+
+  #peerFrom(process: SimProcess): Peer {
+    const { network, policy } = this.#options;
+    const ask = <T>(work: (guard: Guard) => Promise<T>) => {
+      const { peer } = this;
+      if (peer === null) throw new Error('a region without a peer');
+      return request(network, process, peer.address, work, {
+        deadlineMs: policy.timing.peerDeadlineMs,
+        away: (why) => errors.make('peer-away', `${peer.name}'s guard does not answer (${why})`),
+      });
+    };
+    return {
+      region: this.peer?.name ?? '',
+      word: (known) => ask((guard) => guard.word(known)),
+      renounce: (token) => ask((guard) => guard.renounceForPeer(token)),
+      promise: (input) => ask((guard) => guard.promise(input)),
+      recordSync: (record) => ask((guard) => guard.recordPeerSync(record)),
+    };
+  }
+
+  /** Commands are noted when they begin and end; what is no user's error is a bug. */
+  #watched(process: SimProcess, guard: Guard): Guard {
+    const { history } = this.#options;
+    return new Proxy(guard, {
+      get: (target, name) => {
+        const method: unknown = Reflect.get(target, name);
+        if (typeof method !== 'function') return method;
+        return async (...given: unknown[]) => {
+          const token = tokenOf(given[0]);
+          const command = token !== null && typeof name === 'string';
+          if (command) {
+            history.note({ type: 'command', region: this.name, name, token, detail: given[0] });
+          }
+          try {
+            const answer: unknown = await Reflect.apply(method, target, given);
+            if (command && process.alive) {
+              history.note({ type: 'command-ended', region: this.name, name, token, error: null });
+            }
+            return answer;
+          } catch (error) {
+            if (process.alive) {
+              if (!isThrowoverError(error))
+                history.note(bug(`${this.name}/${String(name)}`, error));
+              else if (command) {
+                const { code } = error;
+                history.note({
+                  type: 'command-ended',
+                  region: this.name,
+                  name,
+                  token,
+                  error: code,
+                });
+              }
+            }
+            throw error;
+          }
+        };
+      },
+    });
+  }
+}
+
+export function bug(where: string, error: unknown) {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { type: 'bug', where, error: text } as const;
+}
+
+function tokenOf(given: unknown): number | null {
+  if (typeof given === 'number') return given;
+  if (typeof given !== 'object' || given === null || !('token' in given)) return null;
+  return typeof given.token === 'number' ? given.token : null;
+}

@@ -1,0 +1,315 @@
+import { type Position, timelineOf } from '@throwover/client';
+import type { Attachment, Promotion } from '../../authority/database-side.ts';
+import type { DatabaseLook, GuardedDatabase, MachineTime } from '../../authority/guard/ports.ts';
+import { defineErrors, type Random } from '../../kernel/kernel.ts';
+import type { SimProcess } from '../world/machine.ts';
+import { type LocalFaults, local } from '../world/network.ts';
+import type { Loss } from '../../store/store.ts';
+import { lsnIn, positionAt, type Write } from './history-of-writes.ts';
+import type { Server } from './server.ts';
+
+const errors = defineErrors({
+  'database-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
+  'database-refused': { disposition: 'stop', notLost: '', remedy: '' },
+});
+
+/** Time between two looks while something is waited for, ms. */
+const pollMs = 10;
+
+/** Longest time until a close or an open is seen, ms; the port asks for less than 15 s. */
+const patienceMs = 6_000;
+
+const followPatienceMs = 20_000;
+
+const parity = { max_connections: '100' };
+
+/**
+ * The guard's hands on a model of a database: each change of a file, each reload, each look is a step
+ * of its own, at which the guard or the machine may end.
+ */
+export function guardedServer(options: {
+  server: Server;
+  process: SimProcess;
+  random: Random;
+  faults: LocalFaults;
+  serverOf: (region: string) => Server;
+}): GuardedDatabase {
+  const { server, process, random, faults, serverOf } = options;
+  const { region } = server;
+  const step = <T>(effect: () => T) => local(process, random, faults, effect);
+  const running = () => {
+    if (!server.running) throw errors.make('database-unreachable', `${region} is down`);
+    if (server.process?.still) throw errors.make('database-unreachable', `${region} hangs`);
+  };
+  const until = async (what: string, holds: () => boolean, limitMs = patienceMs) => {
+    const endMs = process.clock.monotonicMs() + limitMs;
+    while (!(await step(holds))) {
+      if (process.clock.monotonicMs() > endMs) {
+        throw errors.make('database-unreachable', `${region}: ${what} was not seen`);
+      }
+      await process.clock.sleep(pollMs);
+    }
+  };
+  /** The file first, then the reload; what counts is what the server has loaded. */
+  const setDoor = async (door: 'open' | 'closed') => {
+    await step(() => {
+      server.hbaOnDisk = door;
+    });
+    await step(() => {
+      running();
+      server.process?.deliver(() => server.reload(`guard: ${door}`));
+    });
+    await until(door, () => {
+      running();
+      return server.hba === door;
+    });
+  };
+
+  return {
+    region,
+
+    look: () =>
+      step((): DatabaseLook => {
+        if (server.running) running();
+        return lookAt(server, serverOf);
+      }),
+
+    startClosed: async () => {
+      if (await step(() => server.running)) return;
+      await step(() => {
+        if (!server.running) server.hbaOnDisk = 'closed';
+      });
+      await step(() => {
+        if (server.unusable) throw errors.make('database-refused', `${region}: half a copy`);
+        server.start();
+      });
+    },
+
+    stop: () => step(() => server.crash()),
+
+    checkpoint: () =>
+      step(() => {
+        running();
+        server.noise();
+      }),
+
+    salvage: () => step(() => ({ state: 'unavailable' as const, why: 'the model keeps no rows' })),
+
+    prewarm: () => step(() => ({ bytes: 0, by: 'model' })),
+
+    close: async ({ openTransactionsMs }) => {
+      await setDoor('closed');
+      const endMs = process.clock.monotonicMs() + openTransactionsMs;
+      for (;;) {
+        const busy = await step(() => {
+          running();
+          return [...server.sessions].filter((session) => session.busy).length;
+        });
+        if (busy === 0 || process.clock.monotonicMs() >= endMs) break;
+        await process.clock.sleep(pollMs);
+      }
+      await step(() => {
+        running();
+        for (const session of [...server.sessions]) server.endSession(session);
+      });
+      return step(() => {
+        running();
+        return server.role === 'primary' ? server.position() : null;
+      });
+    },
+
+    open: () => setDoor('open'),
+
+    promote: async () => {
+      await step(() => {
+        running();
+        server.promote('guard');
+      });
+      return step(() => {
+        running();
+        const { branch } = server.copy;
+        if (branch.parent === null) throw errors.make('database-refused', 'it was never a standby');
+        return {
+          timeline: branch.timeline,
+          switchPosition: positionAt(branch.parent, branch.forkLsn),
+          nextXid: String(branch.nextXid),
+        };
+      });
+    },
+
+    recordPromotion: async (promotion: Promotion) => {
+      await step(() => {
+        running();
+        if (server.role !== 'primary') throw errors.make('database-refused', 'a standby');
+        server.recordPromotion(promotion);
+      });
+      const { process: postgres } = server;
+      if (postgres !== null) await server.flushAll(postgres);
+      await step(running);
+    },
+
+    advanceSequences: (by) =>
+      step(() => {
+        running();
+        server.advanceSequences(by);
+      }),
+
+    salvage: async ({ epoch, runId, switchPosition }) => {
+      const kept = await step(() => server.salvaged.get(epoch));
+      if (kept !== undefined) return kept;
+      await step(() => {
+        if (server.role === 'primary' && server.takesWrites) {
+          throw errors.make('database-refused', `${region} is a primary that takes writes`);
+        }
+        server.crash();
+        server.role = 'standby';
+        server.upstream = null;
+        server.start();
+      });
+      return step(() => {
+        running();
+        const losses = tailBeyond(server, lsnIn(switchPosition)).map((write) => lossOf(write, runId));
+        const salvaged = { state: 'complete', losses, blind: [] } as const;
+        server.salvaged.set(epoch, salvaged);
+        return salvaged;
+      });
+    },
+
+    follow: (command) => follow(command),
+
+    machineTime: (): MachineTime => ({
+      wallMs: process.machine.wallMs(),
+      bootMs: process.machine.bootMs(),
+    }),
+
+    extendLease: (until) =>
+      step(() => {
+        running();
+        if (server.role !== 'primary') throw errors.make('database-refused', 'a standby');
+        server.lease = { ...until };
+        server.leaseChanged();
+      }),
+
+    endLease: () =>
+      step(() => {
+        running();
+        server.lease = null;
+      }),
+
+    setSynchronous: async (on) => {
+      await step(() => {
+        running();
+        server.synchronousOnDisk = on;
+      });
+      await step(() => server.process?.deliver(() => server.reload('guard: synchronous')));
+      await until('synchronous', () => {
+        running();
+        return server.synchronous === on;
+      });
+    },
+  };
+
+  async function follow(command: {
+    epoch: number;
+    upstream: string;
+    promotion: Promotion;
+  }): Promise<Attachment> {
+    const source = serverOf(command.upstream);
+    const hasRow = () =>
+      server.follows(source) && server.promotions().some(({ epoch }) => epoch === command.epoch);
+    if (await step(hasRow)) return { way: 'already', bytesCopied: 0 };
+    await step(() => {
+      if (server.role === 'primary' && server.takesWrites) {
+        throw errors.make('database-refused', `${region} is a primary that takes writes`);
+      }
+      server.crash();
+    });
+    let way: Attachment['way'] = 'as-is';
+    if (server.unusable || !(await step(() => server.canFollow(source)))) {
+      way = 'rewind';
+      await step(() => {
+        if (!source.running) throw errors.make('database-unreachable', 'upstream is away');
+        server.unusable = true;
+      });
+      await process.clock.sleep(100 + 400 * random.next());
+      await step(() => {
+        if (!source.running) throw errors.make('database-unreachable', 'upstream is away');
+        server.rewindTo(source);
+        server.unusable = false;
+      });
+    }
+    await step(() => {
+      server.role = 'standby';
+      server.upstream = source;
+      server.start();
+    });
+    await until('following', hasRow, followPatienceMs);
+    return { way, bytesCopied: way === 'rewind' ? 8192 : 0 };
+  }
+}
+
+/** What its own branch holds beyond the point where the new side left it. */
+function tailBeyond(server: Server, lsn: number): readonly Write[] {
+  return server.copy.branch.writes.filter((write) => write.lsn > lsn);
+}
+
+function lossOf(write: Write, runId: string): Loss {
+  const row = { id: String(write.id), key: String(write.key) };
+  const commitPosition = positionAt(write.branch, write.lsn);
+  return {
+    id: `${commitPosition}#0`,
+    runId,
+    transaction: String(write.xid),
+    commitPosition,
+    commitWallMs: null,
+    table: 'public.orders',
+    operation: 'insert',
+    key: { id: row.id },
+    before: null,
+    after: row,
+    acknowledged: 'unknown',
+    resolution: null,
+  };
+}
+
+function lookAt(server: Server, serverOf: (region: string) => Server): DatabaseLook {
+  if (!server.running) {
+    return {
+      role: 'stopped',
+      version: null,
+      sessions: 0,
+      position: null,
+      received: null,
+      streaming: false,
+      standby: null,
+      parity: {},
+      timeline: null,
+      promotions: [],
+      synchronous: false,
+    };
+  }
+  const position: Position = server.position();
+  const primary = server.role === 'primary';
+  const { branch, lsn } = server.replayed;
+  return {
+    role: server.role,
+    version: '18.0',
+    sessions: server.sessions.size,
+    position: primary ? position : positionAt(branch, lsn),
+    received: position,
+    streaming: server.upstream !== null && server.follows(serverOf(server.upstream.region)),
+    standby: primary ? standbyOf(server) : null,
+    parity,
+    timeline: timelineOf(position),
+    promotions: server.promotions(),
+    synchronous: server.synchronous,
+  };
+}
+
+function standbyOf(server: Server): DatabaseLook['standby'] {
+  const { standbyHas } = server;
+  const connected = server.peers.some((peer) => peer.follows(server));
+  if (!connected || standbyHas === null) return null;
+  const lagBytes = Math.max(0, lsnIn(server.position()) - standbyHas);
+  return { lagMs: lagBytes === 0 ? 0 : server.lagMs + 5, lagBytes, state: 'streaming' };
+}

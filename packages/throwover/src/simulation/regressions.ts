@@ -1,0 +1,11 @@
+import type { ScenarioOptions } from './scenario.ts';
+
+/** A seed that found something once. The test runs every one of them. */
+export interface Regression {
+  readonly seed: number;
+  readonly options: ScenarioOptions;
+  /** What it found, in the words of the field. */
+  readonly why: string;
+}
+
+export const regressions: readonly Regression[] = [];

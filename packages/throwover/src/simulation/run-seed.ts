@@ -1,0 +1,155 @@
+import { type Violation, violationsOf } from './checkers/checkers.ts';
+import { Operators } from './control/operators.ts';
+import { type Action, type Scenario, type ScenarioOptions, scenarioOf } from './scenario.ts';
+import { heal, strike } from './world/faults.ts';
+import { createWorld, service, startWorld, type World } from './world/world.ts';
+
+/** Longest time in which everything must be right again once nothing is wrong any more, ms. */
+const convergeMs = 240_000;
+
+export interface SeedResult {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  /** Of everything that happened: the same for the same seed, options and code. */
+  readonly hash: string;
+  readonly events: number;
+  readonly virtualMs: number;
+}
+
+/** One whole simulation: faults, then healing; then the checkers read what happened. */
+export async function runSeed(
+  seed: number,
+  options: ScenarioOptions & { trace?: (line: string) => void } = {},
+): Promise<SeedResult> {
+  const { trace } = options;
+  const { stackTraceLimit } = Error;
+  // Stacks cost a third of the time; a seed that is traced has them.
+  if (trace === undefined) Error.stackTraceLimit = 0;
+  try {
+    return await simulate(scenarioOf(seed, options), trace);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+async function simulate(
+  scenario: Scenario,
+  trace: ((line: string) => void) | undefined,
+): Promise<SeedResult> {
+  trace?.(JSON.stringify(scenario));
+  const world = createWorld(scenario, trace ?? null);
+  const { queue, history } = world;
+  const operators = new Operators(world);
+  await startWorld(world);
+  schedule(world, operators);
+  await queue.run({ untilMs: scenario.faultsUntilMs });
+  heal(world);
+  const healedMs = queue.nowMs();
+  const state = { converged: false, quietMs: 0 };
+  void settle(world, operators, state);
+  await queue.run({ untilMs: healedMs + convergeMs, done: () => state.converged });
+  const violations = violationsOf(world, { converged: state.converged, healedMs });
+  for (const { rule, text } of violations) history.say(() => `VIOLATION ${rule}: ${text}`);
+  return {
+    seed: scenario.seed,
+    violations,
+    hash: history.hash,
+    events: queue.count,
+    virtualMs: queue.nowMs(),
+  };
+}
+
+function schedule(world: World, operators: Operators): void {
+  const { scenario, queue, history } = world;
+  const onRun = scenario.faults.filter((fault) => fault.onRun);
+  for (const fault of scenario.faults) {
+    if (!fault.onRun) queue.at(fault.atMs, () => strike(world, fault, operators));
+  }
+  let begun = false;
+  history.onNoted = ({ type }) => {
+    if (begun || type !== 'run-begun') return;
+    begun = true;
+    for (const fault of onRun) queue.after(fault.atMs, () => strike(world, fault, operators));
+  };
+  for (const action of scenario.actions)
+    queue.at(action.atMs, () => void act(world, operators, action));
+  if (scenario.serveTakesOver) void operators.serveTakesOver();
+}
+
+/** What people do while things go wrong. */
+async function act(world: World, operators: Operators, action: Action): Promise<void> {
+  if (action.what === 'begin') {
+    const { kind, to, accepts } = action;
+    const target =
+      to === 'home'
+        ? 'east'
+        : world.store.state.services.get(service)?.state.active === 'east'
+          ? 'west'
+          : 'east';
+    await operators.command('ops1', (controller) => controller.begin(kind, target, accepts));
+    return;
+  }
+  const runId = await operators.openRun();
+  if (typeof runId !== 'string') return;
+  await operators.command('ops2', (controller) =>
+    action.what === 'abort' ? controller.abort(runId) : controller.resume(runId, true),
+  );
+}
+
+/** Nobody types anything for a while; then people bring everything in order. */
+async function settle(
+  world: World,
+  operators: Operators,
+  state: { converged: boolean },
+): Promise<void> {
+  const { queue, scenario, history } = world;
+  const pause = (ms: number) => new Promise<void>((resolve) => queue.after(ms, resolve));
+  const untilMs = queue.nowMs() + scenario.nobodyTypesMs;
+  while (queue.nowMs() < untilMs && !isRight(world)) await pause(1_000);
+  history.note({ type: 'answer', what: 'writer', detail: String(writers(world).length) });
+  for (let round = 0; ; round++) {
+    if (isRight(world)) break;
+    const runId = await operators.openRun();
+    if (typeof runId === 'string') {
+      await operators.command('ops2', (controller) =>
+        round % 4 === 3 ? controller.abort(runId) : controller.resume(runId, true),
+      );
+    } else if (runId === null) {
+      const active = world.store.state.services.get(service)?.state.active;
+      const other = active === 'east' ? 'west' : 'east';
+      await operators.command('ops2', (controller) => controller.begin('rejoin', other, everyName));
+    }
+    await pause(1_500);
+  }
+  // A while more, so that what is wrong late is seen.
+  await pause(3_000);
+  state.converged = isRight(world);
+  if (!state.converged) void settle(world, operators, state);
+}
+
+/** An event that came so recently is on its way, ms. */
+const freshMs = 5_000;
+
+const everyName = ['without-ledger', 'unresolved-losses'];
+
+function writers({ sites }: World) {
+  return sites.filter(
+    ({ server }) => server.takesWrites && (!server.strict || server.leaseHolds()),
+  );
+}
+
+/** One writer, which the store knows; a standby that follows it; no run open; every webhook delivered. */
+function isRight(world: World): boolean {
+  const { sites, store } = world;
+  const state = store.state.services.get(service)?.state;
+  const [writer, more] = writers(world);
+  if (writer === undefined || more !== undefined || state === undefined) return false;
+  if (state.openRun !== null || state.active !== writer.name) return false;
+  const standby = sites.find(({ name }) => name !== writer.name);
+  if (standby === undefined || !standby.server.follows(writer.server)) return false;
+  if (sites.some(({ memory }) => memory.closed !== null)) return false;
+  const beforeMs = world.queue.nowMs() - freshMs;
+  return sites.every(({ gateway }) =>
+    gateway.events.every(({ state, receivedMs }) => state === 'delivered' || receivedMs > beforeMs),
+  );
+}

@@ -1,0 +1,295 @@
+import { type Random, seededRandom } from '../kernel/kernel.ts';
+import type { RunKind } from '../runs/runs.ts';
+import { clearWeather, type Weather } from './world/network.ts';
+
+/** What may be asked for on the command line; what is left out is drawn from the seed. */
+export interface ScenarioOptions {
+  readonly strict?: boolean;
+  readonly synchronous?: boolean;
+  readonly family?: Family;
+}
+
+/**
+ * What a seed is about.
+ * planned: a switchover, and faults around it. lost: the active region is lost, a failover. absent: the
+ * control plane alone has faults, and nobody asks for anything. hand: a person promotes past throwover.
+ * mixed: anything, one after the other.
+ */
+export const families = ['planned', 'lost', 'absent', 'hand', 'mixed'] as const;
+export type Family = (typeof families)[number];
+
+export type Place = 'east' | 'west' | 'witness' | 'ops1' | 'ops2';
+
+export type FaultKind =
+  | { readonly what: 'lose-region'; readonly region: 'east' | 'west' }
+  | { readonly what: 'stand'; readonly place: Place; readonly how: 'frozen' | 'asleep' }
+  | { readonly what: 'cut'; readonly links: readonly (readonly [string, string])[] }
+  | {
+      readonly what: 'kill-guard' | 'stop-guard';
+      readonly region: 'east' | 'west';
+      readonly steps: number;
+    }
+  | { readonly what: 'kill-store'; readonly steps: number }
+  | { readonly what: 'kill-controller'; readonly steps: number }
+  | { readonly what: 'stop-controller' }
+  | { readonly what: 'crash-database'; readonly region: 'east' | 'west' }
+  | { readonly what: 'jump-wall'; readonly place: Place; readonly ms: number }
+  | { readonly what: 'disk-full'; readonly place: 'east' | 'west' | 'witness' }
+  | { readonly what: 'weather'; readonly weather: Weather }
+  | { readonly what: 'dns-fails' }
+  | { readonly what: 'lag'; readonly ms: number }
+  | { readonly what: 'promote-by-hand'; readonly region: 'east' | 'west' }
+  | { readonly what: 'halt' };
+
+/** `onRun`: counted from the moment at which the first run begins. */
+export type Fault = FaultKind & {
+  readonly atMs: number;
+  readonly forMs: number;
+  readonly onRun: boolean;
+};
+
+export type Action =
+  | {
+      readonly what: 'begin';
+      readonly kind: RunKind;
+      readonly to: 'other' | 'home';
+      readonly accepts: readonly string[];
+    }
+  /** Of the open run: by another controller, whether the first one lives or not. */
+  | { readonly what: 'take-over' | 'abort' };
+
+export interface Scenario {
+  readonly seed: number;
+  readonly family: Family;
+  readonly strict: boolean;
+  readonly synchronous: boolean;
+  /** Ends of the run's phase, ms. */
+  readonly faultsUntilMs: number;
+  readonly rates: Readonly<Record<Place, number>>;
+  readonly wallOffsetsMs: Readonly<Record<Place, number>>;
+  /** One way, ms. */
+  readonly regionsApartMs: number;
+  readonly witnessApartMs: number;
+  readonly clients: number;
+  readonly pauseMs: number;
+  readonly senderPauseMs: number;
+  readonly replayMs: number;
+  readonly weather: Weather;
+  readonly actions: readonly (Action & { readonly atMs: number })[];
+  readonly faults: readonly Fault[];
+  /** `throwover serve` takes runs over whose controller is gone. */
+  readonly serveTakesOver: boolean;
+  /** After the faults nobody types anything for this long, ms. */
+  readonly nobodyTypesMs: number;
+  readonly lossBoundMs: number;
+}
+
+/** The same seed and options give the same scenario. */
+export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
+  const random = seededRandom(seed * 7 + 1);
+  const chance = (share: number) => random.next() < share;
+  const between = (low: number, high: number) => low + (high - low) * random.next();
+  const family = options.family ?? random.pick(weighted);
+  const strict = options.strict ?? chance(0.4);
+  const synchronous = options.synchronous ?? chance(0.25);
+  const stormy = family !== 'absent' && chance(0.35);
+  const weather = stormy
+    ? {
+        lose: between(0, 0.04),
+        duplicate: between(0, 0.08),
+        holdBack: between(0, 0.06),
+        heldBackMs: between(50, 6_000),
+      }
+    : clearWeather;
+  // At the bound of 1 % between two clocks in one seed of ten, far within it in the others.
+  const drift = chance(0.1) ? 0.00497 : 0.0005;
+  const rate = () => 1 + drift * random.pick([-1, -0.3, 0, 0.3, 1]);
+  const offset = () => between(-2_000, 2_000);
+  const actions = actionsOf(random, family);
+  return {
+    seed,
+    family,
+    strict,
+    synchronous,
+    faultsUntilMs: between(18_000, 32_000),
+    rates: { east: rate(), west: rate(), witness: rate(), ops1: rate(), ops2: rate() },
+    wallOffsetsMs: {
+      east: offset(),
+      west: offset(),
+      witness: offset(),
+      ops1: offset(),
+      ops2: offset(),
+    },
+    regionsApartMs: random.pick([1, 10, 40]),
+    witnessApartMs: random.pick([1, 8, 30]),
+    clients: 2,
+    pauseMs: between(60, 260),
+    senderPauseMs: between(500, 2_000),
+    replayMs: chance(0.1) ? between(50, 900) : 1,
+    weather,
+    actions,
+    faults: faultsOf(random, family),
+    serveTakesOver: chance(0.5),
+    nobodyTypesMs: 45_000,
+    lossBoundMs: random.pick([1_000, 5_000, 30_000]),
+  };
+}
+
+const weighted: readonly Family[] = [
+  ...Array<Family>(8).fill('planned'),
+  ...Array<Family>(6).fill('lost'),
+  ...Array<Family>(2).fill('absent'),
+  ...Array<Family>(1).fill('hand'),
+  ...Array<Family>(3).fill('mixed'),
+];
+
+const everyOverride = [
+  'two-writers',
+  'loss-above-bound',
+  'dns-points-elsewhere',
+  'different-configuration',
+  'unresolved-losses',
+  'without-ledger',
+];
+
+function actionsOf(random: Random, family: Family): Scenario['actions'] {
+  const chance = (share: number) => random.next() < share;
+  const accepts = () => (chance(0.5) ? everyOverride : everyOverride.slice(2));
+  const begun = 1_500 + 1_500 * random.next();
+  const planned = {
+    what: 'begin',
+    kind: 'switchover',
+    to: 'other',
+    accepts: [] as string[],
+  } as const;
+  const failover = (late: number) =>
+    ({
+      what: 'begin',
+      kind: 'failover',
+      to: 'other',
+      accepts: accepts(),
+      atMs: begun + late * random.next(),
+    }) as const;
+  const meddling = (): Scenario['actions'] =>
+    chance(0.4)
+      ? [
+          {
+            what: chance(0.6) ? 'take-over' : 'abort',
+            atMs: begun + 200 + 6_000 * random.next() * random.next(),
+          },
+        ]
+      : [];
+  switch (family) {
+    case 'planned':
+      return [{ ...planned, atMs: begun }, ...meddling()];
+    case 'lost':
+      return [{ ...failover(6_000), atMs: begun + 1_500 + 5_000 * random.next() }, ...meddling()];
+    case 'absent':
+      return [];
+    case 'hand':
+      return chance(0.5) ? [{ ...planned, atMs: begun }] : [];
+    case 'mixed':
+      return [
+        { ...(chance(0.5) ? { ...planned, atMs: begun } : failover(1_000)) },
+        ...meddling(),
+        { ...failover(0), atMs: begun + 7_000 + 6_000 * random.next() },
+        ...meddling(),
+      ];
+  }
+}
+
+function faultsOf(random: Random, family: Family): readonly Fault[] {
+  const faults: Fault[] = [];
+  const count = family === 'absent' ? 1 + random.integer(4) : random.integer(4);
+  for (let number = 0; number < count; number++) faults.push(faultOf(random, family));
+  if (family === 'lost') faults.push(lossOf(random));
+  if (family === 'hand') {
+    if (random.next() < 0.7) faults.push(lossOf(random));
+    const atMs = 4_000 + 8_000 * random.next();
+    faults.push({ what: 'promote-by-hand', region: 'west', atMs, forMs: 0, onRun: false });
+  }
+  return faults;
+}
+
+/** How the active region is lost. */
+function lossOf(random: Random): Fault {
+  const atMs = 1_000 + 2_500 * random.next();
+  const forMs = random.next() < 0.3 ? 2_000 + 8_000 * random.next() : 60_000;
+  const when = { atMs, forMs, onRun: false };
+  const kind = random.next();
+  if (kind < 0.35) return { what: 'lose-region', region: 'east', ...when };
+  if (kind < 0.6) {
+    const how = random.next() < 0.7 ? 'frozen' : 'asleep';
+    return { what: 'stand', place: 'east', how, ...when, forMs: 2_000 + 22_000 * random.next() };
+  }
+  return { what: 'cut', links: apart('east', random), ...when };
+}
+
+function faultOf(random: Random, family: Family): Fault {
+  const onRun = random.next() < 0.75 && family !== 'absent';
+  const atMs = onRun ? 5_000 * random.next() * random.next() : 500 + 12_000 * random.next();
+  const forMs = 300 + 14_000 * random.next() * random.next();
+  const region = random.pick(['east', 'west'] as const);
+  const steps = random.integer(onRun ? 120 : 5);
+  const when = { atMs, forMs, onRun };
+  const control: readonly (() => FaultKind)[] = [
+    () => ({ what: 'kill-guard', region, steps }),
+    () => ({ what: 'stop-guard', region, steps }),
+    () => ({ what: 'kill-store', steps }),
+    () => ({ what: 'stand', place: 'witness', how: 'frozen' }),
+    () => ({ what: 'cut', links: apart('witness', random) }),
+    () => ({ what: 'disk-full', place: random.pick(['east', 'west', 'witness'] as const) }),
+  ];
+  if (family === 'absent') return { ...random.pick(control)(), ...when };
+  const all: readonly (() => FaultKind)[] = [
+    ...control,
+    () => ({ what: 'kill-controller', steps }),
+    () => ({ what: 'kill-controller', steps }),
+    () => ({ what: 'stop-controller' }),
+    () => ({ what: 'stop-controller' }),
+    () => ({ what: 'lose-region', region }),
+    () => ({ what: 'stand', place: region, how: random.pick(['frozen', 'asleep'] as const) }),
+    () => ({ what: 'stand', place: 'ops1', how: random.pick(['frozen', 'asleep'] as const) }),
+    () => ({ what: 'cut', links: apart(region, random) }),
+    () => ({ what: 'cut', links: between('east', 'west', random) }),
+    () => ({ what: 'cut', links: between('ops1', region, random) }),
+    () => ({ what: 'cut', links: between('witness', region, random) }),
+    () => ({ what: 'crash-database', region }),
+    () => ({
+      what: 'jump-wall',
+      place: random.pick(['east', 'west', 'witness', 'ops1'] as const),
+      ms: random.pick([-1, 1]) * 10 ** (2 + 4.5 * random.next()),
+    }),
+    () => ({ what: 'dns-fails' }),
+    () => ({ what: 'lag', ms: 3_000 * random.next() ** 2 }),
+    () => ({
+      what: 'weather',
+      weather: { lose: 0.3, duplicate: 0.1, holdBack: 0.2, heldBackMs: 2_000 },
+    }),
+  ];
+  return { ...random.pick(all)(), ...when };
+}
+
+const places = ['east', 'west', 'witness', 'ops1', 'ops2', 'users'];
+
+/** One place from all others: both ways, or one way. */
+function apart(place: string, random: Random): readonly (readonly [string, string])[] {
+  const way = random.integer(4);
+  const spared = random.next() < 0.3 ? random.pick(places) : '';
+  return places
+    .filter((other) => other !== place && other !== spared)
+    .flatMap((other) => direct(place, other, way));
+}
+
+function between(a: string, b: string, random: Random): readonly (readonly [string, string])[] {
+  return direct(a, b, random.integer(4));
+}
+
+function direct(a: string, b: string, way: number): readonly (readonly [string, string])[] {
+  if (way === 1) return [[a, b]];
+  if (way === 2) return [[b, a]];
+  return [
+    [a, b],
+    [b, a],
+  ];
+}

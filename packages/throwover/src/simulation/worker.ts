@@ -1,0 +1,37 @@
+import { setImmediate } from 'node:timers/promises';
+import { parentPort } from 'node:worker_threads';
+import { runSeed, type SeedResult } from './run-seed.ts';
+import type { ScenarioOptions } from './scenario.ts';
+
+/** What a worker is asked: these seeds, one after the other. */
+export interface Batch {
+  readonly seeds: readonly number[];
+  readonly options: ScenarioOptions;
+}
+
+const port = parentPort;
+if (port === null) throw new Error('runs as a worker thread');
+
+/** A promise that failed and nobody looked at is a bug of the code under test. */
+const stray: unknown[] = [];
+process.on('unhandledRejection', (reason) => stray.push(reason));
+
+port.on('message', async ({ seeds, options }: Batch) => {
+  const results: SeedResult[] = [];
+  for (const seed of seeds) {
+    let result = await runSeed(seed, options);
+    // Rejections are told after a turn of the event loop.
+    await setImmediate();
+    if (stray.length > 0) result = withStray(result);
+    results.push(result);
+  }
+  port.postMessage(results);
+});
+
+function withStray(result: SeedResult): SeedResult {
+  const found = stray.splice(0).map((reason) => ({
+    rule: 'bug',
+    text: `unhandled: ${reason instanceof Error ? reason.stack : String(reason)}`,
+  }));
+  return { ...result, violations: [...result.violations, ...found] };
+}

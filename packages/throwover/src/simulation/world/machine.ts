@@ -1,0 +1,182 @@
+import type { Clock, EventQueue, Scheduled } from '../../kernel/kernel.ts';
+
+/** Wall time at the beginning of every simulation: 2026-01-01T00:00:00Z. */
+const startWallMs = 1_767_225_600_000;
+
+/**
+ * A machine: clocks of its own, and processes that end, freeze or sleep with it.
+ *
+ * Three clocks, as on Linux. Monotonic: runs at `rate`, stands still while the machine sleeps. Boot: the
+ * same, and goes on while it sleeps. Wall: boot time and an offset that may jump.
+ */
+export class Machine {
+  readonly name: string;
+  readonly queue: EventQueue;
+  /** Of its quartz: 1.004 runs 0.4 % fast. */
+  readonly rate: number;
+  readonly processes = new Set<SimProcess>();
+  #wallOffsetMs: number;
+  #bootedMs: number;
+  #sleptMs = 0;
+  #stillSinceMs: number | null = null;
+  #asleep = false;
+
+  constructor(options: { name: string; queue: EventQueue; rate: number; wallOffsetMs: number }) {
+    this.name = options.name;
+    this.queue = options.queue;
+    this.rate = options.rate;
+    this.#wallOffsetMs = options.wallOffsetMs;
+    this.#bootedMs = options.queue.nowMs();
+  }
+
+  get still(): boolean {
+    return this.#stillSinceMs !== null;
+  }
+  bootMs(): number {
+    return (this.queue.nowMs() - this.#bootedMs) * this.rate;
+  }
+  monotonicMs(): number {
+    const sleepingMs =
+      this.#asleep && this.#stillSinceMs !== null ? this.queue.nowMs() - this.#stillSinceMs : 0;
+    return this.bootMs() - (this.#sleptMs + sleepingMs) * this.rate;
+  }
+  wallMs(): number {
+    return startWallMs + this.queue.nowMs() * this.rate + this.#wallOffsetMs;
+  }
+  jumpWall(ms: number): void {
+    this.#wallOffsetMs += ms;
+  }
+
+  /** Nothing on it runs until `resume`. `asleep`: its monotonic clock stands still too. */
+  stand(how: 'frozen' | 'asleep'): void {
+    if (this.still) return;
+    this.#stillSinceMs = this.queue.nowMs();
+    this.#asleep = how === 'asleep';
+  }
+  resume(): void {
+    if (this.#stillSinceMs === null) return;
+    if (this.#asleep) this.#sleptMs += this.queue.nowMs() - this.#stillSinceMs;
+    this.#stillSinceMs = null;
+    this.#asleep = false;
+    for (const process of [...this.processes]) process.catchUp();
+  }
+  /** Power lost: every process is gone, and the boot clock begins again. */
+  powerCycle(): void {
+    this.resume();
+    for (const process of [...this.processes]) process.kill();
+    this.#bootedMs = this.queue.nowMs();
+    this.#sleptMs = 0;
+  }
+}
+
+/**
+ * A process. Whatever it waits for reaches it through `deliver`: so one that was killed goes on
+ * nowhere, at any await, and one that stands still goes on where it was, later.
+ */
+export class SimProcess {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly clock: Clock;
+  #alive = true;
+  #stopped = false;
+  #waiting: (() => void)[] = [];
+  #onEnd: (() => void)[] = [];
+  /** Steps until it dies by itself; `null`: never. */
+  #stepsLeft: number | null = null;
+
+  constructor(name: string, machine: Machine) {
+    this.name = name;
+    this.machine = machine;
+    machine.processes.add(this);
+    this.clock = {
+      wallMs: () => machine.wallMs(),
+      monotonicMs: () => machine.monotonicMs(),
+      sleep: (ms, signal) => this.#sleep(ms, signal),
+    };
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+  get still(): boolean {
+    return this.#stopped || this.machine.still;
+  }
+  kill(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    this.#waiting = [];
+    this.machine.processes.delete(this);
+    for (const end of this.#onEnd) end();
+  }
+  onEnd(then: () => void): void {
+    this.#onEnd.push(then);
+  }
+  /** SIGSTOP and SIGCONT. */
+  stop(): void {
+    this.#stopped = true;
+  }
+  continue(): void {
+    this.#stopped = false;
+    this.catchUp();
+  }
+  /** It dies after this many more steps: calls of a port, before or after their effect. */
+  dieIn(steps: number): void {
+    this.#stepsLeft = steps;
+  }
+  /** One step; false when the process is gone. */
+  step(): boolean {
+    if (this.#alive && this.#stepsLeft !== null) {
+      this.#stepsLeft -= 1;
+      if (this.#stepsLeft < 0) this.kill();
+    }
+    return this.#alive;
+  }
+  deliver(run: () => void): void {
+    if (!this.#alive) return;
+    if (this.still) this.#waiting.push(run);
+    else run();
+  }
+  /** What came while it stood still, in order. */
+  catchUp(): void {
+    if (this.still) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const run of waiting) this.machine.queue.after(0, () => this.deliver(run));
+  }
+
+  /** `run` after `ms` on this process's monotonic clock. */
+  timer(ms: number, run: () => void): Scheduled {
+    const { machine } = this;
+    const dueMs = machine.monotonicMs() + Math.max(0, ms);
+    let cancelled = false;
+    const due = () => {
+      const leftMs = dueMs - machine.monotonicMs();
+      // A machine that slept has later timers.
+      if (leftMs > 1e-6) scheduled = machine.queue.after(leftMs / machine.rate, wake);
+      else if (!cancelled) run();
+    };
+    const wake = () => this.deliver(due);
+    let scheduled = machine.queue.after(Math.max(0, ms) / machine.rate, wake);
+    return {
+      cancel: () => {
+        cancelled = true;
+        scheduled.cancel();
+      },
+    };
+  }
+
+  #sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const onAbort = () => {
+        timer.cancel();
+        reject(signal?.reason);
+      };
+      const timer = this.timer(ms, () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      });
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+}

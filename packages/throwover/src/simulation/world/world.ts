@@ -1,0 +1,320 @@
+import type { Position } from '@throwover/client';
+import { type GuardPolicy, newGuardMemory } from '../../authority/guard/guard.ts';
+import { defaultTiming } from '../../authority/timing.ts';
+import {
+  createEventQueue,
+  type EventQueue,
+  type Random,
+  seededRandom,
+} from '../../kernel/kernel.ts';
+import type { Sighting } from '../../replication/replication.ts';
+import { Client, deliverTo } from '../application/clients.ts';
+import { ModelDns } from '../application/dns.ts';
+import { readBack } from '../application/readers.ts';
+import { databaseFor, type Sightings, type Surroundings } from '../control/ports.ts';
+import { Site } from '../control/site.ts';
+import { WitnessStore } from '../control/witness-store.ts';
+import { type Branch, holds, type Write } from '../database/history-of-writes.ts';
+import { Server } from '../database/server.ts';
+import type { Place, Scenario } from '../scenario.ts';
+import { History } from './history.ts';
+import { Machine, SimProcess } from './machine.ts';
+import { type Address, type LocalFaults, Network } from './network.ts';
+
+export const service = 'checkout';
+
+/** How a disk and a database on the same machine answer: mostly at once. */
+const disk: LocalFaults = { tookMs: 2, slow: 0.01, slowMs: 400 };
+
+/** Share of the writes that are read back, and how much later at most, ms. */
+const readShare = 0.15;
+const readAfterMs = 40_000;
+
+/** Time between two samples of where the databases stand, ms: `throwover serve` takes them. */
+const sampleMs = 2_000;
+
+/** Everything there is in one simulation. */
+export interface World {
+  readonly scenario: Scenario;
+  readonly queue: EventQueue;
+  readonly random: Random;
+  readonly network: Network;
+  readonly history: History;
+  readonly machines: Readonly<Record<Place | 'users', Machine>>;
+  readonly east: Site;
+  readonly west: Site;
+  readonly sites: readonly Site[];
+  readonly store: WitnessStore;
+  readonly dns: ModelDns;
+  readonly clients: readonly Client[];
+  readonly surroundings: Surroundings;
+  readonly policy: GuardPolicy;
+  /** What clients were told is committed. */
+  readonly told: Write[];
+  /** Webhook events that a gateway accepted. */
+  readonly accepted: { readonly id: string; readonly atMs: number }[];
+}
+
+export function createWorld(scenario: Scenario, trace: ((line: string) => void) | null): World {
+  const queue = createEventQueue();
+  const random = seededRandom(scenario.seed * 7 + 2);
+  const history = new History({ nowMs: () => queue.nowMs(), trace });
+  const network = new Network({ queue, random, latencyMs: latencies(scenario) });
+  network.weather = scenario.weather;
+  const machine = (name: Place | 'users') =>
+    new Machine({
+      name,
+      queue,
+      rate: name === 'users' ? 1 : scenario.rates[name],
+      wallOffsetMs: name === 'users' ? 0 : scenario.wallOffsetsMs[name],
+    });
+  const machines = {
+    east: machine('east'),
+    west: machine('west'),
+    witness: machine('witness'),
+    ops1: machine('ops1'),
+    ops2: machine('ops2'),
+    users: machine('users'),
+  };
+  const store = new WitnessStore({ machine: machines.witness, random, history });
+  const policy: GuardPolicy = {
+    writerFence: scenario.strict ? 'strict' : 'available',
+    durability: scenario.synchronous ? 'synchronous' : 'asynchronous',
+    timing: defaultTiming,
+  };
+  const first: Branch = {
+    id: 1,
+    timeline: 1,
+    parent: null,
+    forkLsn: 0,
+    writes: [],
+    promotions: [],
+    sequences: [],
+    nextXid: 1,
+    region: 'east',
+    bornMs: 0,
+    by: 'first',
+  };
+  let branches = 1;
+  let keys = 0;
+  const nextKey = () => ++keys;
+  const serverAt = (region: 'east' | 'west', role: 'primary' | 'standby') =>
+    new Server({
+      region,
+      machine: machines[region],
+      queue,
+      random,
+      network,
+      history,
+      strict: scenario.strict,
+      copy: { branch: first, lsn: 0x3000000 },
+      role,
+      newBranchId: () => ++branches,
+    });
+  const servers = { east: serverAt('east', 'primary'), west: serverAt('west', 'standby') };
+  servers.west.upstream = servers.east;
+  servers.east.peers = [servers.west];
+  servers.west.peers = [servers.east];
+  const sites: Site[] = [];
+  const siteAt = (region: 'east' | 'west', role: 'primary' | 'standby') => {
+    const site: Site = new Site({
+      region,
+      service,
+      machine: machines[region],
+      server: servers[region],
+      queue,
+      random,
+      network,
+      history,
+      disk,
+      policy,
+      memory: {
+        ...newGuardMemory(),
+        known: { epoch: 1, active: 'east' },
+        followed: role === 'standby' ? 1 : null,
+      },
+      active: 'east',
+      store,
+      deliver: (to, event) =>
+        deliverTo({ network, random, process: site.dataPath(), sites, nextKey })(to, event),
+    });
+    sites.push(site);
+    return site;
+  };
+  const east = siteAt('east', 'primary');
+  const west = siteAt('west', 'standby');
+  east.peer = west;
+  west.peer = east;
+  for (const site of sites) {
+    site.serverOf = (region) => (region === 'east' ? servers.east : servers.west);
+    site.server.replayMs = scenario.replayMs;
+    if (scenario.synchronous) {
+      site.server.onAcknowledged = (write) => {
+        write.covered = coveredBy(write, site, store);
+      };
+    }
+  }
+  const dns = new ModelDns(
+    {
+      name: 'checkout.example.test',
+      type: 'A',
+      ttlSeconds: 60,
+      values: ['east'],
+      generation: { number: 1, epoch: 1, region: 'east' },
+    },
+    random,
+  );
+  const told: Write[] = [];
+  const reader = new SimProcess('reader', machines.users);
+  const readLater = (write: Write, position: Position) => {
+    if (random.next() > readShare) return;
+    const token = { position, xid: String(write.xid) };
+    const { server } = random.pick(sites);
+    queue.after(random.next() ** 3 * readAfterMs, () => {
+      void readBack({ process: reader, server, token, write, history });
+    });
+  };
+  const clients = Array.from(
+    { length: scenario.clients },
+    (_none, number) =>
+      new Client(number, scenario.pauseMs, {
+        queue,
+        random,
+        network,
+        machine: machines.users,
+        sites,
+        active: () => dns.active,
+        nextKey,
+        onWritten: (_client, { write, position }) => {
+          told.push(write);
+          readLater(write, position);
+        },
+      }),
+  );
+  const sightings = sampler({ store, sites, network });
+  store.onStart = () => void sightings.current();
+  const surroundings: Surroundings = {
+    network,
+    random,
+    sites,
+    store,
+    dns,
+    sightings,
+  };
+  return {
+    scenario,
+    queue,
+    random,
+    network,
+    history,
+    machines,
+    east,
+    west,
+    sites,
+    store,
+    dns,
+    clients,
+    surroundings,
+    policy,
+    told,
+    accepted: [],
+  };
+}
+
+/** Everything runs, and the first epoch is open. */
+export async function startWorld(world: World): Promise<void> {
+  const { store, sites, clients, scenario } = world;
+  store.start();
+  await store.current()?.service.registerService({
+    name: service,
+    regions: ['east', 'west'],
+    active: 'east',
+  });
+  for (const { server } of sites) {
+    server.synchronousOnDisk = scenario.synchronous && server.role === 'primary';
+    server.start();
+  }
+  for (const site of sites) site.startGuard();
+  for (const client of clients) void client.run();
+  void sendWebhooks(world);
+}
+
+/** Senders turn to any gateway, and keep at it until one has accepted. */
+async function sendWebhooks(world: World): Promise<void> {
+  const { machines, random, scenario, sites, accepted, network } = world;
+  const process = new SimProcess('sender', machines.users);
+  for (let number = 1; ; number++) {
+    await process.clock.sleep(scenario.senderPauseMs * (0.3 + 1.4 * random.next()));
+    const site = random.pick(sites);
+    const reached =
+      !site.off &&
+      !site.machine.still &&
+      network.open('users', site.name) &&
+      network.open(site.name, 'users');
+    if (!reached) continue;
+    const event = `evt_${number}`;
+    site.gateway.accept(event);
+    accepted.push({ id: event, atMs: world.queue.nowMs() });
+  }
+}
+
+/** `throwover serve` looks at both databases all the time; what it saw is gone with it. */
+function sampler(options: {
+  store: WitnessStore;
+  sites: readonly Site[];
+  network: Network;
+}): Address<Map<string, Sightings>> {
+  const { store, sites, network } = options;
+  let of: SimProcess | null = null;
+  let seen = new Map<string, Sightings>();
+  const sample = async (process: SimProcess) => {
+    while (process.alive) {
+      await process.clock.sleep(sampleMs);
+      for (const site of sites) {
+        const wallMs = process.clock.wallMs();
+        try {
+          const { role, position } = await databaseFor(process, network, site).status();
+          if (role !== 'primary' || position === null) continue;
+          const list: Sighting[] = seen.get(site.name)?.seen ?? [];
+          list.push({ position, wallMs, by: `${site.name}'s guard` });
+          if (list.length > 60) list.shift();
+          seen.set(site.name, { seen: list });
+        } catch {
+          // Not seen is an answer.
+        }
+      }
+    }
+  };
+  return {
+    place: store.place,
+    dark: () => false,
+    current: () => {
+      const { process } = store;
+      if (!process?.alive) return null;
+      if (of !== process) {
+        of = process;
+        seen = new Map();
+        void sample(process);
+      }
+      return { process, service: seen };
+    },
+  };
+}
+
+/** At the instant of its acknowledgement. */
+function coveredBy(write: Write, site: Site, store: WitnessStore): Write['covered'] {
+  const standby = site.peer;
+  if (standby !== null && holds(standby.server.copy, write.branch, write.lsn)) return 'standby';
+  const told = [store.state.services.get(service)?.state.sync, standby?.memory.peerSync];
+  const recorded = told.some((sync) => sync && !sync.inSync);
+  return recorded ? 'recorded' : 'nobody';
+}
+
+function latencies(scenario: Scenario): (from: string, to: string) => number {
+  const { regionsApartMs, witnessApartMs } = scenario;
+  return (from, to) => {
+    const regions = [from, to].every((place) => place === 'east' || place === 'west');
+    if (regions) return regionsApartMs;
+    return from === 'users' || to === 'users' ? 5 : witnessApartMs;
+  };
+}
