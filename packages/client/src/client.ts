@@ -27,7 +27,11 @@ export { bytesOf, isPosition, lsnOf, type Position, positionOf, timelineOf } fro
 export {
   type AnswerHead,
   type CookieOptions,
+  type ExpressRequestLike,
+  type ExpressResponseLike,
   expressReadYourWrites,
+  type FastifyHookLike,
+  type FastifyInstanceLike,
   fastifyReadYourWrites,
   laterToken,
   type NoAnswer,

@@ -135,7 +135,8 @@ export class EpochHidden extends ClientError {
 /**
  * COMMIT was sent, no answer came, and whether it took effect could not be found out in time.
  *
- * `token` can be waited for later: `satisfied` says that it committed, `lost` that it did not.
+ * `token` can be waited for later: `satisfied` says that it committed, `lost` that it did not. Not after
+ * crash recovery of the same server: an id that had not reached the disk is given out again there.
  */
 export class OutcomeUnknown extends ClientError {
   readonly token: Token;

@@ -139,17 +139,17 @@ function cookieOf(cookie: CookieOptions, text: string): string {
 }
 
 /** What is read and written of Express's request and answer. */
-interface ExpressRequest {
+export interface ExpressRequestLike {
   readonly headers: RequestHeaders;
 }
-interface ExpressResponse {
+export interface ExpressResponseLike {
   setHeader(name: string, value: string): unknown;
   appendHeader(name: string, value: string): unknown;
 }
 
 /** `app.use(expressReadYourWrites({ keys }))`: every request has `req.throwover`. */
 export function expressReadYourWrites(options: ReadYourWritesOptions) {
-  return (request: ExpressRequest, response: ExpressResponse, next: () => void): void => {
+  return (request: ExpressRequestLike, response: ExpressResponseLike, next: () => void): void => {
     const scope = requestScope(options, request.headers, {
       setHeader: (name, value) => response.setHeader(name, value),
       addCookie: (value) => response.appendHeader('set-cookie', value),
@@ -160,11 +160,11 @@ export function expressReadYourWrites(options: ReadYourWritesOptions) {
 }
 
 /** What is used of a Fastify instance, its request and its reply. */
-interface FastifyInstance {
+export interface FastifyInstanceLike {
   decorateRequest(name: string, value: null): unknown;
-  addHook(name: 'onRequest', hook: FastifyHook): unknown;
+  addHook(name: 'onRequest', hook: FastifyHookLike): unknown;
 }
-type FastifyHook = (
+export type FastifyHookLike = (
   request: { readonly headers: RequestHeaders },
   reply: { header(name: string, value: string): unknown },
   done: () => void,
@@ -172,7 +172,7 @@ type FastifyHook = (
 
 /** `app.register(fastifyReadYourWrites({ keys }))`: every request has `request.throwover`. */
 export function fastifyReadYourWrites(options: ReadYourWritesOptions) {
-  const plugin = (instance: FastifyInstance, _options: unknown, done: () => void): void => {
+  const plugin = (instance: FastifyInstanceLike, _options: unknown, done: () => void): void => {
     instance.decorateRequest('throwover', null);
     instance.addHook('onRequest', (request, reply, next) => {
       const scope = requestScope(options, request.headers, {

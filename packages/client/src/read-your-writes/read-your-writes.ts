@@ -12,7 +12,11 @@ export { type Reason, verdicts } from './decide.ts';
 export {
   type AnswerHead,
   type CookieOptions,
+  type ExpressRequestLike,
+  type ExpressResponseLike,
   expressReadYourWrites,
+  type FastifyHookLike,
+  type FastifyInstanceLike,
   fastifyReadYourWrites,
   type ReadYourWritesOptions,
   type RequestScope,

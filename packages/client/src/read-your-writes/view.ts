@@ -71,14 +71,14 @@ const viewQuery = (switches: string) => `
     SELECT received_tli FROM pg_stat_wal_receiver
     WHERE side.standby AND here.lsn IS NOT NULL) receiver ON true`;
 
-const viewWithSwitches = viewQuery(switchesColumn);
-const viewAlone = viewQuery('NULL::text');
-
 /** Asked through the catalog: to name a table that is missing or closed would end the caller's transaction. */
-const accessQuery = `
-  SELECT (SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+const readableColumn = `
+  (SELECT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))::text
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'throwover' AND c.relname = 'promotions') AS readable`;
+    WHERE n.nspname = 'throwover' AND c.relname = 'promotions')`;
+
+const viewWithSwitches = viewQuery(switchesColumn);
+const viewWithAccess = viewQuery(readableColumn);
 
 interface ViewRow {
   readonly standby: boolean;
@@ -87,6 +87,7 @@ interface ViewRow {
   readonly timelineAtLeast: number | null;
   readonly xid: string | null;
   readonly frozen: boolean;
+  /** The rows as JSON; of `viewWithAccess`: whether they may be read, null where there is no table. */
   readonly switches: string | null;
 }
 
@@ -95,9 +96,16 @@ const readable = new WeakSet<Queryable>();
 
 /** Reads how this database stands towards the transaction `xid`. One round trip, two the first time on a connection. */
 export async function readView(client: Queryable, xid: string | null): Promise<DatabaseView> {
-  const access = await switchesAccess(client);
-  const text = access === 'readable' ? viewWithSwitches : viewAlone;
-  const row = await oneRow<ViewRow>(client, text, [xid]);
+  if (!readable.has(client)) {
+    const row = await oneRow<ViewRow>(client, viewWithAccess, [xid]);
+    if (row.switches !== 'true') return viewOf(row, row.switches === null ? 'missing' : 'hidden');
+    readable.add(client);
+  }
+  const row = await oneRow<ViewRow>(client, viewWithSwitches, [xid]);
+  return viewOf(row, switchesOf(row.switches));
+}
+
+function viewOf(row: ViewRow, switches: DatabaseView['switches']): DatabaseView {
   if (row.frozen) {
     throw new Error(
       'waiting inside a REPEATABLE READ or SERIALIZABLE transaction cannot help: its snapshot stays; wait before BEGIN',
@@ -109,19 +117,8 @@ export async function readView(client: Queryable, xid: string | null): Promise<D
     timelineAtLeast: row.timelineAtLeast ?? row.timeline ?? 1,
     bytes: bytesOf(positionOf(1, row.lsn)),
     xid: statusOf(row.xid),
-    switches: access === 'readable' ? switchesOf(row.switches) : access,
+    switches,
   };
-}
-
-export async function switchesAccess(
-  client: Queryable,
-): Promise<'readable' | 'missing' | 'hidden'> {
-  if (readable.has(client)) return 'readable';
-  const row = await oneRow<{ readable: boolean | null }>(client, accessQuery);
-  if (row.readable === null) return 'missing';
-  if (!row.readable) return 'hidden';
-  readable.add(client);
-  return 'readable';
 }
 
 function statusOf(text: string | null): XidStatus | null {

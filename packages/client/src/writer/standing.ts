@@ -50,7 +50,7 @@ const sessionQuery = `LISTEN ${channel};
     pg_postmaster_start_time()::text || ' ' || coalesce(stats_reset::text, '') AS incarnation
   FROM pg_stat_bgwriter`;
 
-/** Listens first and looks afterwards, so that no epoch falls in between. Three round trips. */
+/** Listens first and looks afterwards, so that no epoch falls in between. Two round trips, three where promotions were recorded. */
 export async function readStanding(client: Queryable): Promise<Standing> {
   const session = await lastRow<{ readOnly: boolean; incarnation: string }>(client, sessionQuery);
   const view = await readView(client, null);

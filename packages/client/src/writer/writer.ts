@@ -195,8 +195,9 @@ async function attempt<C extends WriterClient, T>(
     return beforeCommit(parts, connection, error);
   }
   if (pool.isOutdated(connection)) {
-    // W1: its server may still take writes, and nobody would ever see them.
-    pool.drop(connection);
+    // W1: its server may still take writes, and nobody would ever see them. The pool has dropped the
+    // connection already; whoever discards it may take his time.
+    client.query('ROLLBACK').catch(() => {});
     return { how: 'not-committed', cause: new NoWriter('a newer epoch was opened') };
   }
   const ended = await within(settings.clock, settings.commitMs, commit(client, xid));

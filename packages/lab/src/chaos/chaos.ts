@@ -20,7 +20,7 @@ import { labOptions } from '../world/options.ts';
 import { type Kind, kinds } from './kinds.ts';
 import { judge } from './oracle.ts';
 import { keepSeries, type RoundResult } from './results.ts';
-import { settled } from './settle.ts';
+import { delivered, settled } from './settle.ts';
 import { readSide } from './sides.ts';
 import { RoundTraffic } from './traffic.ts';
 
@@ -69,6 +69,7 @@ async function main(): Promise<void> {
       // Honest resolvers: what is measured here is who may write, not how long caches hold.
       resolverShares: { honest: 1, clamped: 0, longHold: 0 },
       keepWarm: '10s',
+      warm: 8,
       writerFence: given.fence,
     }),
   );
@@ -104,6 +105,7 @@ async function play(
   await traffic.more(20, 60_000);
   const { requests, webhooks } = await traffic.end();
   await settled(lab, played.active);
+  await delivered(lab);
   const survivors = await readSide(lab.map, played.active);
   const { violations, figures } = judge({ ...played, from, requests, webhooks, survivors });
   const { lossBoundMs } = played;

@@ -1,10 +1,26 @@
 import { endState, expectedEndState } from '../kill-points/end-state.ts';
-import { until } from '../world/json.ts';
+import { askJson, until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
-import type { RegionName } from '../world/map.ts';
+import { type RegionName, regionNames } from '../world/map.ts';
 
 /** Longest wait for both regions to stand as a finished switch leaves them, ms. */
 const settleTimeoutMs = 60_000;
+
+/** Every event that a gateway accepted was delivered, or is a dead letter. */
+export async function delivered(lab: Lab): Promise<void> {
+  await until(
+    'the gateways have delivered what they accepted',
+    async () => {
+      const all = await Promise.all(
+        regionNames.map((name) =>
+          askJson<{ backlog: number }>(lab.map.regions[name].public.gatewayAdmin, '/v1/gateway'),
+        ),
+      );
+      return all.every(({ backlog }) => backlog === 0);
+    },
+    { timeoutMs: settleTimeoutMs, pollMs: 100 },
+  );
+}
 
 /** Both databases, doors, gateways and DNS stand as they must with this region active. */
 export async function settled(lab: Lab, active: RegionName): Promise<void> {

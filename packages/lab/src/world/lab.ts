@@ -211,7 +211,7 @@ export class Lab {
     const { border, dns, resolvers, sender, serve } = this.#specs;
     this.#others = await this.#startChildren([border, dns, resolvers, sender, serve]);
     await Promise.all(regionNames.map((name) => this.bringBack(name)));
-    await this.#standbyStreams();
+    await this.#databasesReady();
     await this.#warmActive();
     await throwoverJson(['check'], this.options.dir);
     this.#lagProfile = startLagProfile({
@@ -246,11 +246,16 @@ export class Lab {
     );
   }
 
-  async #standbyStreams(): Promise<void> {
-    const { guard } = this.map.regions.west.public;
+  /** Guards start their databases closed, and open them when somebody vouches for them. */
+  async #databasesReady(): Promise<void> {
+    const status = (name: RegionName) =>
+      askJson<{ streaming: boolean; closed: object | null }>(
+        this.map.regions[name].public.guard,
+        '/v1/status',
+      );
     await until(
-      'the standby streams',
-      async () => (await askJson<{ streaming: boolean }>(guard, '/v1/status')).streaming,
+      'the writer is open and the standby streams',
+      async () => (await status('east')).closed === null && (await status('west')).streaming,
       { timeoutMs: streamingTimeoutMs },
     );
   }

@@ -25,6 +25,8 @@ export interface LabOptions {
   };
   /** How long warm capacity is kept after a flip, life time, as throwover.yaml says it. */
   readonly keepWarm: string;
+  /** Instances that are warmed in the new region; `measured`: what the active one uses at once. */
+  readonly warm: number | 'measured';
   /** Whether the absence of everybody else closes a writer (strict) or never does (available). */
   readonly writerFence: 'available' | 'strict';
 }
@@ -46,6 +48,7 @@ export function labOptions(given: Partial<LabOptions> = {}): LabOptions {
     webhooksPerSecond: 3,
     resolverShares: { honest: 0.7, clamped: 0.2, longHold: 0.1 },
     keepWarm: '5m',
+    warm: 'measured',
     writerFence: 'available',
     ...given,
   };

@@ -1,6 +1,7 @@
 import type { Position } from '@throwover/client';
 import type { Loss } from '../store/store.ts';
 import type { ConfirmedFence, FenceProof, OpeningProof } from './fence-proof.ts';
+import type { DatabaseSurvey } from './survey.ts';
 
 /**
  * Port: one region's database, as a controller asks for things to be done to it. The guard beside the
@@ -15,6 +16,8 @@ import type { ConfirmedFence, FenceProof, OpeningProof } from './fence-proof.ts'
 export interface DatabaseSide {
   readonly region: string;
   status(): Promise<DatabaseStatus>;
+  /** What a fence would not stop. Deadline 15 s. Left out: a database where nothing writes but what it closes out. */
+  survey?(): Promise<DatabaseSurvey>;
   /** Raises the highest token seen, and changes nothing else: first thing of a takeover and an abort. */
   admit(token: number): Promise<void>;
   /** Writes a checkpoint, so that a later restart is short. */

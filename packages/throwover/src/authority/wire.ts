@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Closed, KnownEpoch, Promotion, Renunciation } from './database-side.ts';
 import type { FenceProof, OpeningProof } from './fence-proof.ts';
 import type { PeerPromise, PeerWord, SyncRecord } from './guard/ports.ts';
+import type { DatabaseSurvey } from './survey.ts';
 
 /** What guards, controllers and peers say to each other, as JSON. */
 
@@ -96,3 +97,24 @@ export const peerPromiseSchema: z.ZodType<PeerPromise> = z.discriminatedUnion('k
   z.strictObject({ kind: z.literal('promised') }),
   z.strictObject({ kind: z.literal('refused'), why: text, known: knownEpochSchema }),
 ]);
+
+export const surveySchema: z.ZodType<DatabaseSurvey> = z.strictObject({
+  region,
+  writers: z.array(
+    z.strictObject({
+      kind: z.enum([
+        'prepared-transaction',
+        'subscription',
+        'scheduled-job',
+        'background-worker',
+        'login-role',
+      ]),
+      name: z.string(),
+      role: z.string().nullable(),
+    }),
+  ),
+  writersInAll: z.int().nonnegative(),
+  missingRoles: z.array(z.string()),
+  blindTables: z.array(z.string()),
+  blindTablesInAll: z.int().nonnegative(),
+});

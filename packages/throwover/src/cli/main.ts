@@ -31,7 +31,7 @@ import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
 import { haltCommand } from './halt.ts';
 import { lossesCommand, resolveLossCommand } from './losses.ts';
-import { gateway, guard, serve } from './processes.ts';
+import { gateway, guard, guardPreStart, serve } from './processes.ts';
 import { reportCommand } from './report.ts';
 import {
   abortCommand,
@@ -249,8 +249,14 @@ function processes(program: Command, terminal: Terminal): void {
     .command('guard')
     .description('the small process beside a database')
     .requiredOption('--config <file>', 'its configuration, JSON')
+    .option(
+      '--pre-start',
+      'write the closed pg_hba.conf and end: for the unit that starts PostgreSQL (ExecStartPre)',
+    )
     .option(...json)
-    .action((options) => guard(terminal, options.config));
+    .action(({ config, preStart }) =>
+      preStart ? guardPreStart(terminal, config) : guard(terminal, config),
+    );
   program
     .command('gateway')
     .description('the webhook gateway of a region')

@@ -114,6 +114,12 @@ export function guard(terminal: Terminal, config: string): Promise<void> {
   });
 }
 
+/** `throwover guard --pre-start`: the door is closed when the unit that calls this starts PostgreSQL. */
+export async function guardPreStart({ clock }: Terminal, config: string): Promise<void> {
+  const { closeBeforeStart } = await import('../providers/postgres/guard/pre-start.ts');
+  await closeBeforeStart(await readJson(config), { clock });
+}
+
 /** `throwover gateway`: the webhook gateway of a region. */
 export function gateway(terminal: Terminal, config: string): Promise<void> {
   return listen(terminal, 'gateway', async () => {

@@ -53,7 +53,8 @@ export function fold(view: RunView, event: RunEvent): RunView {
   switch (event.type) {
     case 'run-started': {
       const { runId, service, kind, from, to, epoch } = event.run;
-      const how = event.resumed ? 'resumed' : `epoch ${epoch} to ${epoch + 1}`;
+      const epochs = kind === 'rejoin' ? `epoch ${epoch}` : `epoch ${epoch} to ${epoch + 1}`;
+      const how = event.resumed ? 'resumed' : epochs;
       return {
         headline: `${kind} of ${service}, ${from} to ${to}, ${how}: ${runId}`,
         steps: event.steps.map(({ name }) => ({
@@ -67,12 +68,21 @@ export function fold(view: RunView, event: RunEvent): RunView {
       };
     }
     case 'run-stopping':
-      return { ...view, messages: [...view.messages, stopping[event.mode]] };
-    case 'run-claimed':
+      return say(view, stoppingText(event));
+    case 'run-claimed': {
+      const silent = Object.entries(event.evidence).flatMap(([part, said]) =>
+        said === 'no answer' ? [part] : [],
+      );
+      return silent.length === 0
+        ? view
+        : say(view, `Taken over without an answer from: ${silent.join(', ')}.`);
+    }
     case 'abort-requested':
+      return say(view, `Abort asked for by ${event.by}: ${event.reason}`);
     case 'replanned':
+      return say(view, `From here on a ${event.kind}, approved by ${event.by}.`);
     case 'past-no-return':
-      return view;
+      return say(view, `No way back from here: ${event.step}.`);
     case 'step-slow':
       return change(view, event.step, { note: 'slower than usual' });
     case 'step-stuck':
@@ -113,7 +123,7 @@ export function fold(view: RunView, event: RunEvent): RunView {
     case 'undo-failed':
       return change(view, event.step, { state: 'undo failed', note: brief(event.error) });
     case 'run-ended':
-      return { ...view, messages: [...view.messages, ending(event)] };
+      return say(view, ending(event));
     default:
       return assertNever(event);
   }
@@ -124,6 +134,16 @@ const stopping = {
   finish: 'Past the point of no return: it goes on to its end. Ctrl-C again leaves it.',
   leave: 'Leaving the run open: `throwover resume` carries it on.',
 } as const;
+
+function stoppingText(event: Extract<RunEvent, { type: 'run-stopping' }>): string {
+  const { halted, mode } = event;
+  if (halted === undefined) return stopping[mode];
+  return `HALTED by ${halted.by}: ${halted.reason}. ${mode === 'undo' ? 'What was changed is taken back.' : 'Past the point of no return: it goes on to its end.'}`;
+}
+
+function say(view: RunView, message: string): RunView {
+  return { ...view, messages: [...view.messages, message] };
+}
 
 const stuck = {
   late: 'it takes far longer than it should',

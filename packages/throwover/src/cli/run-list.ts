@@ -41,7 +41,7 @@ function showText(run: RunState, clock: Clock): string {
   const titles = new Map(storedPlan(run).steps.map(({ name, title }) => [name, title]));
   const took = formatMs((endedWallMs ?? clock.wallMs()) - startedWallMs);
   const head = [
-    `${kind} of ${service}, ${from} to ${to}, epoch ${epoch} to ${epoch + 1}`,
+    `${kind} of ${service}, ${from} to ${to}, epoch ${epoch}${kind === 'rejoin' ? '' : ` to ${epoch + 1}`}`,
     `${runId}: ${status}, ${took}${endedWallMs === null ? ' so far' : ''}`,
     `Began ${isoTime(startedWallMs)}, by ${owner}`,
     '',

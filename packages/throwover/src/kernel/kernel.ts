@@ -26,3 +26,4 @@ export { createEventQueue, type EventQueue, type Scheduled } from './event-queue
 export { newId } from './ids.ts';
 export { type Quantiles, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
+export { noAnswer, within } from './within.ts';

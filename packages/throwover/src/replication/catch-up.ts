@@ -40,8 +40,9 @@ export function catchUp(options: {
 
 /** Longest time that a failover waits for what the standby can still get, ms: what a dead side's network still carries arrives within one. */
 const stillComingMs = 5_000;
-/** The standby has received nothing new for this long: nothing more is coming, ms. */
+/** The standby has received nothing new for this long: nothing more is coming, ms. Less when its connection is gone. */
 const quietMs = 300;
+const quietUnconnectedMs = 50;
 
 /** What a failover's `catch-up` leaves in the journal, and its promotion goes by. */
 export interface Remainder {
@@ -77,7 +78,7 @@ export function catchUpLossy(options: {
     undo: { none: 'nothing was changed' },
     observe: (context) =>
       look(async () => {
-        const { role, received } = await to.status();
+        const { role, received, streaming } = await to.status();
         if (role === 'primary') return done({ role });
         const nowMs = clock.monotonicMs();
         beganMs ??= nowMs;
@@ -87,11 +88,17 @@ export function catchUpLossy(options: {
           const exposure: Exposure = { kind: 'none', why: 'all-received' };
           return done({ received, position: proof.position, complete: true, exposure });
         }
-        const quiet = proof === null && nowMs - last.atMs >= quietMs;
+        const longEnoughMs = streaming ? quietMs : quietUnconnectedMs;
+        const quiet = proof === null && nowMs - last.atMs >= longEnoughMs;
         if (!quiet && nowMs - beganMs < stillComingMs) return pending({ received });
         const exposure = await options.loss({ received, oldAnswers: false });
         const advance = sequenceAdvance(exposure, options.idsPerSecond);
-        if (aboveBound(exposure, boundMs) && !consent.overrides.includes('loss-above-bound')) {
+        // As when the old side was asked to close: what it takes until now was known to whoever approved.
+        const grownMs = clock.wallMs() - askedWallMs(context, clock);
+        if (
+          aboveBound(exposure, boundMs + grownMs) &&
+          !consent.overrides.includes('loss-above-bound')
+        ) {
           return refused(lossAboveBound({ exposure, boundMs, from: writer.region }));
         }
         return done({
@@ -105,6 +112,12 @@ export function catchUpLossy(options: {
       }),
     act: async () => {},
   };
+}
+
+/** When this run asked the old side to close, by its journal; now when it does not say. */
+function askedWallMs(context: StepContext, clock: Clock): number {
+  const { askedWallMs: asked } = evidenceOf(context, 'fence');
+  return typeof asked === 'number' ? asked : clock.wallMs();
 }
 
 export function lossAboveBound(options: { exposure: Exposure; boundMs: number; from: string }) {

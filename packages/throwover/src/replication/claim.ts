@@ -1,8 +1,7 @@
 import type { DatabaseSide } from '../authority/database-side.ts';
-import type { Clock, Evidence } from '../kernel/kernel.ts';
+import { type Clock, type Evidence, noAnswer, within } from '../kernel/kernel.ts';
 import type { RunIdentity } from '../runbook/step.ts';
 import { guardPatienceMs } from './timings.ts';
-import { noAnswer, within } from './within.ts';
 
 /**
  * Both guards know the newest token, so that whatever an older controller still sends them is refused:

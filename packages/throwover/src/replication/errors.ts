@@ -25,6 +25,18 @@ export const replicationErrors = defineErrors({
     remedy:
       'Make the settings that are named alike on both sides, or accept the difference with `--override different-configuration`.',
   },
+  'writers-pass-the-fence': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      "Stop what is named for the time of the switch (pause the job, disable the subscription, end the prepared transaction), or add its role to the guard's `applicationRoles`. Or answer for it with `--override other-writers`: what it writes past the fence is not in the new region.",
+  },
+  'application-role-missing': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      "Correct `applicationRoles` in the guard's configuration: a fence that misses a role refuses.",
+  },
   'opening-unproved': {
     disposition: 'page',
     notLost: 'The old side stays closed, so that two regions cannot take writes.',
@@ -77,5 +89,12 @@ export const replicationErrors = defineErrors({
     notLost: 'Nothing was changed.',
     remedy:
       'Move what is named out of the region that is being left: it may vanish in the middle of the run.',
+  },
+  'ledger-unavailable': {
+    disposition: 'stop',
+    notLost:
+      'The returned side stands as it was found, closed; its data directory still holds what it had committed.',
+    remedy:
+      'Copy its data directory away if you want to read it by hand; then plan the rejoin again and accept it with `--override without-ledger`. To have a ledger next time: wal_level=logical and max_slot_wal_keep_size on both sides.',
   },
 });

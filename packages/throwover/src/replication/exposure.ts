@@ -109,10 +109,8 @@ function latest(sightings: readonly Sighting[]): Sighting | null {
   );
 }
 
-/** Highest rate at which ids are taken that is assumed without a measurement, a second. */
-export const assumedIdsPerSecond = 1_000;
 /** Reserve over rate x age: bursts, and sequences that cache. */
-export const idReserveFactor = 10;
+const idReserveFactor = 10;
 /** Age that is assumed when nobody knows since when writes may be missing, ms. */
 const assumedAgeMs = 3_600_000;
 /** Most that a sequence is advanced: a 32-bit sequence has room for it twenty times. */
@@ -131,10 +129,10 @@ export interface SequenceAdvance {
  * given out are not given out again: rate x age x factor.
  */
 export function sequenceAdvance(exposure: Exposure, idsPerSecond: number): SequenceAdvance {
-  const ageMs = exposure.kind === 'at-risk' ? exposure.atRiskMs : assumedAgeMs;
+  const ageMs = { none: 0, 'at-risk': atRiskOf(exposure), unknown: assumedAgeMs }[exposure.kind];
   const wanted = Math.ceil((idsPerSecond * ageMs * idReserveFactor) / 1_000);
   const by = Math.min(maxAdvance, Math.max(minAdvance, wanted));
-  const age = `${formatMs(ageMs)}${exposure.kind === 'at-risk' ? '' : ' (assumed)'}`;
+  const age = `${formatMs(ageMs)}${exposure.kind === 'unknown' ? ' (assumed)' : ''}`;
   const bounded = by === wanted ? '' : `, bounded to ${by}`;
   return {
     by,

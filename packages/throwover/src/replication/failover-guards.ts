@@ -1,5 +1,5 @@
 import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
-import type { Clock } from '../kernel/kernel.ts';
+import { type Clock, noAnswer, within } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/step.ts';
 import { maxLossesPerCall } from '../store/limits.ts';
 import type { Store } from '../store/store.ts';
@@ -10,7 +10,6 @@ import { fenceNotPossible } from './fence.ts';
 import { never } from './guards.ts';
 import type { LossView } from './loss.ts';
 import { guardPatienceMs } from './timings.ts';
-import { noAnswer, within } from './within.ts';
 
 /** Unresolved losses that are counted; more are "at least as many". */
 const countedLosses = 1_000;
@@ -169,7 +168,7 @@ async function unresolvedLosses(store: Store, service: string): Promise<number> 
 }
 
 /** Null when nobody answers: unreachable is not dead. */
-export async function statusOf(side: DatabaseSide, clock: Clock): Promise<DatabaseStatus | null> {
+async function statusOf(side: DatabaseSide, clock: Clock): Promise<DatabaseStatus | null> {
   const status = await within(clock, guardPatienceMs, side.status());
   return status === noAnswer ? null : status;
 }

@@ -1,11 +1,10 @@
-import { assertNever, type Evidence } from '../kernel/kernel.ts';
+import { assertNever, type Evidence, noAnswer } from '../kernel/kernel.ts';
 import { done, pending, refused } from '../runbook/observe.ts';
 import type { Step } from '../runbook/step.ts';
 import type { Consent } from './consent.ts';
 import { replicationErrors } from './errors.ts';
 import type { OldWriter } from './old-writer.ts';
 import { commandTimeoutMs, fencePatienceMs, positionPollMs } from './timings.ts';
-import { noAnswer } from './within.ts';
 
 /** The application can no longer write in the old region, and everything it wrote is below a known position (A1). */
 export function fence(writer: OldWriter): Step {
@@ -33,7 +32,8 @@ export type WithoutAnswer = 'lease-expiry' | 'override' | 'nothing';
  */
 export function fenceIfReachable(options: { writer: OldWriter; without: WithoutAnswer }): Step {
   const { writer, without } = options;
-  let silent = false;
+  let askedWallMs: number | null = null;
+  let silent: { readonly forMs: number } | null = null;
   return {
     name: 'fence',
     title: `Close ${writer.region}'s database to the application, if it answers within ${fencePatienceMs / 1_000} s`,
@@ -42,9 +42,9 @@ export function fenceIfReachable(options: { writer: OldWriter; without: WithoutA
     pollMs: positionPollMs,
     undo: (context) => writer.unfenceIfReachable(context),
     observe: async () => {
-      if (writer.proof !== null) return done({ ...writer.proof });
-      if (!silent) return pending({});
-      const evidence: Evidence = { confirmed: false, silentForMs: fencePatienceMs, without };
+      if (writer.proof !== null) return done({ ...writer.proof, askedWallMs });
+      if (silent === null) return pending({});
+      const evidence = { confirmed: false, silentForMs: silent.forMs, without, askedWallMs };
       switch (without) {
         case 'lease-expiry':
         case 'override':
@@ -56,7 +56,12 @@ export function fenceIfReachable(options: { writer: OldWriter; without: WithoutA
       }
     },
     act: async (context) => {
-      silent = (await writer.fenceWithin(context, fencePatienceMs)) === noAnswer;
+      const { clock } = context;
+      const askedMs = clock.monotonicMs();
+      askedWallMs ??= clock.wallMs();
+      // An address where nobody listens says so at once, and is not waited for.
+      const answer = await writer.fenceWithin(context, fencePatienceMs);
+      silent = answer === noAnswer ? { forMs: Math.round(clock.monotonicMs() - askedMs) } : null;
     },
   };
 }

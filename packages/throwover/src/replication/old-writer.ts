@@ -1,11 +1,11 @@
 import { isPosition } from '@throwover/client';
 import type { DatabaseSide } from '../authority/database-side.ts';
 import type { ConfirmedFence, OpeningProof } from '../authority/fence-proof.ts';
+import { noAnswer, within } from '../kernel/kernel.ts';
 import { evidenceOf } from '../runbook/observe.ts';
 import type { StepContext } from '../runbook/step.ts';
 import { replicationErrors } from './errors.ts';
 import { fencePatienceMs, guardPatienceMs } from './timings.ts';
-import { noAnswer, within } from './within.ts';
 
 /**
  * The old writer, and the proof that this controller has of its fence.
@@ -66,6 +66,7 @@ export class OldWriter {
     await this.#asking;
     this.#proof = null;
     const proof = await this.#openingProof(context);
+    if (proof === null) return;
     await this.#from.unfence({ token: context.run.token, proof });
   }
 
@@ -91,8 +92,10 @@ export class OldWriter {
   /**
    * The new guard's word first: it holds against whatever an older controller still sends there. Its
    * silence is answered by the journal: what nobody asked for, with the newest token, cannot come.
+   * `null`: somebody else promoted the new side, a person by hand; then there is nothing to open, and a
+   * run that waited for it would keep every other one from beginning.
    */
-  async #openingProof({ run, clock, never }: StepContext): Promise<OpeningProof> {
+  async #openingProof({ run, clock, never }: StepContext): Promise<OpeningProof | null> {
     const { region } = this.#to;
     const answer = await within(clock, guardPatienceMs, this.#to.renounce(run.token));
     if (answer === noAnswer) {
@@ -104,6 +107,7 @@ export class OldWriter {
       );
     }
     if (answer.kind === 'renounced') return { kind: 'renounced', region, token: answer.token };
+    if (never('promote')) return null;
     throw replicationErrors.make(
       'promotion-accepted',
       `${region}'s guard has accepted a promotion for epoch ${answer.epoch}: ${this.region} stays closed`,

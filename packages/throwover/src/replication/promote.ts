@@ -1,6 +1,7 @@
 import { isPosition } from '@throwover/client';
 import type { DatabaseSide, Promotion } from '../authority/database-side.ts';
 import type { FenceProof } from '../authority/fence-proof.ts';
+import { noAnswer, within } from '../kernel/kernel.ts';
 import { done, evidenceOf, look, pending, refused } from '../runbook/observe.ts';
 import type { Step, StepContext } from '../runbook/step.ts';
 import type { Store } from '../store/store.ts';
@@ -11,7 +12,6 @@ import { expiry } from './expire-writer.ts';
 import { fenceNotPossible, withoutAnswer } from './fence.ts';
 import type { OldWriter } from './old-writer.ts';
 import { commandTimeoutMs, fencePatienceMs, guardPatienceMs, positionPollMs } from './timings.ts';
-import { noAnswer, within } from './within.ts';
 
 /** How a promotion goes: with which proof, and whether writes may be missing. */
 export interface PromotionTerms {
@@ -116,8 +116,10 @@ export function failoverTerms(options: {
   const { store, to, writer, strict, consent } = options;
   return async (context) => {
     const { complete, sequenceAdvance: by } = remainderOf(context);
-    const lossy = complete ? null : { sequenceAdvance: by };
     const confirmed = writer.known(context) ?? (await fencedAgain(writer, context));
+    // Without its own last position the old side may have committed what it acknowledged to nobody: no
+    // acknowledged write is missing then, but ids that it gave out are.
+    const lossy = complete && confirmed !== null ? null : { sequenceAdvance: by };
     if (confirmed !== null && complete) {
       const same = evidenceOf(context, 'catch-up')['position'] === confirmed.position;
       // Read after a takeover it may be past what `catch-up` saw; that is waited for, never given up on here.

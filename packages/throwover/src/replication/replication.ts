@@ -9,8 +9,11 @@
  *   exposure.ts loss.ts what a failover would lose, from the last known positions
  *   promote.ts          the point of no return, and with which proof
  *   settle.ts           stop, close and attach the old side
+ *   salvage.ts          what the old side alone had committed, before it is attached
+ *   lag-history.ts      lag over thirty days
  *   claim.ts            the newest token at both guards, before anything of a takeover
  *   guards.ts           a planned switch can begin; failover-guards.ts: failover, rejoin, failback
+ *   other-writers.ts    who writes past a fence
  *   consent.ts          what was approved beyond the plan
  *   errors.ts           what a user can meet
  */
@@ -21,8 +24,6 @@ export { type Consent, noConsent } from './consent.ts';
 export { replicationErrors } from './errors.ts';
 export { expireWriter } from './expire-writer.ts';
 export {
-  aboveBound,
-  assumedIdsPerSecond,
   type Exposure,
   exposureText,
   type Sighting,
@@ -37,12 +38,12 @@ export {
   lossWithinBound,
   oneWriter,
   standbyAnswers,
-  statusOf,
 } from './failover-guards.ts';
 export { fence, fenceIfReachable, withoutAnswer } from './fence.ts';
 export { databasesReady } from './guards.ts';
-export { type LossView, lossView, type PositionHistory } from './loss.ts';
+export { lossView, type PositionHistory } from './loss.ts';
 export { OldWriter } from './old-writer.ts';
+export { nothingPassesTheFence, writerText } from './other-writers.ts';
 export {
   caughtUpTerms,
   failoverTerms,
@@ -50,4 +51,5 @@ export {
   ownPromotion,
   promote,
 } from './promote.ts';
+export { ledgerPossible, salvage } from './salvage.ts';
 export { attach, closeReturned, stopOld } from './settle.ts';

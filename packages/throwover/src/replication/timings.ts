@@ -14,4 +14,4 @@ export const guardPatienceMs = 2_000;
 export const unseenPatienceMs = 6_000;
 
 /** How long a failover waits for the old side to close its database, ms: a fence takes 20 to 50 and its open transactions; a region that is away answers nothing. */
-export const fencePatienceMs = 3_000;
+export const fencePatienceMs = 2_000;

@@ -23,7 +23,6 @@ import { flip, forwardStragglers, trafficReady } from '../traffic/traffic.ts';
 import {
   deliverHeld,
   type GatewayControl,
-  holdDeliveries,
   type LossWindow,
   redeliverLost,
   someGatewayReady,
@@ -49,10 +48,10 @@ const unknownWindowMs = 3_600_000;
  * The active region is lost or sick; loss possible, bounded, and accepted by name. Ends without the old
  * region: `rejoin` takes it in when it is back.
  *
- * close, all at once: ask for warm functions, hold webhooks where a gateway answers, close the old
- *   database if it answers, wait for the end of its lease (strict).
+ * close, all at once: ask for warm functions, close the old database if it answers, wait for the end of
+ *   its lease (strict). Webhooks are not held: what is delivered to the old side now is delivered again.
  * open: take in what can still be had, promote (no return) with what is known to be missing, open the
- *   epoch; then DNS, doors and held webhooks at once; webhooks of the loss window again.
+ *   epoch; then DNS, doors and webhooks at once; webhooks of the loss window again.
  */
 export const failover: BuildRun = (ports, policy, clock) => {
   const { from, to, dns, gateways, store, history } = ports;
@@ -92,15 +91,6 @@ export const failover: BuildRun = (ports, policy, clock) => {
               askForWarm({
                 to: functions.to,
                 needed: () => neededOrRemembered(ports, policy, functions),
-              }),
-            ]
-          : []),
-        ...(some
-          ? [
-              holdDeliveries({
-                gateways,
-                from: { region: from.name, url: policy.returnUrl },
-                withoutSilent,
               }),
             ]
           : []),
@@ -160,19 +150,28 @@ export const failover: BuildRun = (ports, policy, clock) => {
   };
 };
 
-/** Deliveries whose effect may be missing on the new side; `null`: none can be. */
+/**
+ * Deliveries whose effect may be missing on the new side; `null`: none can be, the old side's own last
+ * position is here.
+ *
+ * Synchronous and in sync is not enough for that: a commit that was cut off while it waited for the
+ * standby is seen on the old side as an effect that is there already, and its next delivery answers 2xx.
+ */
 function lossWindow(context: StepContext): Omit<LossWindow, 'key'> | null {
-  const { complete, exposure } = evidenceOf(context, 'catch-up');
-  if (complete === true) return null;
+  const { complete, exposure, position } = evidenceOf(context, 'catch-up');
+  if (complete === true && isPosition(position)) return null;
   const since = (exposure as { sinceWallMs?: unknown } | undefined)?.sinceWallMs;
   const { switchPosition } = evidenceOf(context, 'promote');
+  const beyond = isPosition(switchPosition) ? switchPosition : null;
+  const { epoch } = context.run;
+  if (complete === true && beyond !== null) return { epoch, fromWallMs: null, beyond };
   return {
-    epoch: context.run.epoch,
+    epoch,
     fromWallMs:
       typeof since === 'number'
         ? since - redeliveryMarginMs
         : context.clock.wallMs() - unknownWindowMs,
-    beyond: isPosition(switchPosition) ? switchPosition : null,
+    beyond,
   };
 }
 

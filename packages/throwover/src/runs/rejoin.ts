@@ -1,10 +1,13 @@
+import type { DatabaseSide } from '../authority/database-side.ts';
 import {
   attach,
   canRejoin,
   claim,
   closeReturned,
+  ledgerPossible,
   newestPromotion,
   OldWriter,
+  salvage,
 } from '../replication/replication.ts';
 import type { Store } from '../store/store.ts';
 import { forwardStragglers } from '../traffic/traffic.ts';
@@ -32,10 +35,19 @@ export const rejoin: BuildRun = (ports, policy, clock) => {
   });
   const some = gateways.length > 0;
   return {
-    guards: [canRejoin({ active: active.database, returned: returned.database })],
+    guards: [
+      canRejoin({ active: active.database, returned: returned.database }),
+      ledgerPossible({ store, service: policy.service, region: returned.name }),
+    ],
     steps: [
       closeReturned({ returned: returned.database, writer }),
-      // Place of `salvage`: it reads the returned side's log, which `attach-old` overwrites.
+      salvage({
+        returned: returned.database,
+        store,
+        promotion: () => newestPromotion(active.database),
+        timeoutMs: policy.attachTimeoutMs,
+        consent: policy.consent,
+      }),
       forwardStragglers({
         from: returned.door,
         to: active.door,
@@ -51,7 +63,7 @@ export const rejoin: BuildRun = (ports, policy, clock) => {
             }),
             redeliverLost({
               gateways,
-              window: ({ run }) => windowOfFailover(store, run),
+              window: ({ run }) => windowOfOpener({ store, active: active.database, run }),
             }),
           ]
         : []),
@@ -69,15 +81,25 @@ export const rejoin: BuildRun = (ports, policy, clock) => {
 
 /**
  * What the failover that opened this epoch delivered again, so that a gateway which was gone then is
- * asked too. `null`: the epoch was opened by a run that lost nothing, or by hand.
+ * asked too. An epoch that was opened by hand: whatever was answered with a position beyond the switch.
+ * `null`: it was opened by a run that lost nothing.
  */
-async function windowOfFailover(
-  store: Store,
-  { service, epoch }: { service: string; epoch: number },
-): Promise<Omit<LossWindow, 'key'> | null> {
+async function windowOfOpener(options: {
+  store: Store;
+  active: DatabaseSide;
+  run: { service: string; epoch: number };
+}): Promise<Omit<LossWindow, 'key'> | null> {
+  const { store, active, run } = options;
+  const { service, epoch } = run;
   const runs = await store.runs({ service, limit: runsLookedAt });
-  const opener = runs.find((run) => run.kind === 'failover' && run.epoch === epoch - 1);
-  if (opener === undefined) return null;
+  const opener = runs.find(
+    (one) => one.epoch === epoch - 1 && one.kind !== 'rejoin' && one.status !== 'undone',
+  );
+  if (opener === undefined) {
+    const { switchPosition } = await newestPromotion(active);
+    return { epoch: epoch - 1, fromWallMs: null, beyond: switchPosition };
+  }
+  if (opener.kind !== 'failover') return null;
   const { records } = await store.run(opener.runId);
   for (const record of [...records].reverse()) {
     if (record.type !== 'outcome' || record.step !== 'redeliver-webhooks') continue;

@@ -38,9 +38,6 @@ export function isRunKind(value: string): value is RunKind {
   return Object.hasOwn(runs, value);
 }
 
-/** Kinds that make another region active. */
-export const movingKinds: readonly RunKind[] = runKinds.filter((kind) => kind !== 'rejoin');
-
 export function buildRun(
   kind: RunKind,
   ports: RunPorts,

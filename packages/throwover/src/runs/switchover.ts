@@ -9,6 +9,7 @@ import {
   databasesReady,
   failbackUnlocked,
   fence,
+  nothingPassesTheFence,
   OldWriter,
   ownPromotion,
   prewarm,
@@ -59,6 +60,7 @@ export const switchover: BuildRun = (ports, policy, clock) => ({
 export function plannedGuards({ from, to, dns, gateways }: RunPorts): readonly Guard[] {
   return [
     databasesReady({ from: from.database, to: to.database }),
+    nothingPassesTheFence({ from: from.database }),
     trafficReady({ dns, from: from.door, to: to.door }),
     ...(from.functions && to.functions
       ? [functionsReady({ from: from.functions, to: to.functions })]

@@ -1,6 +1,7 @@
-import { type Clock, type Evidence, isThrowoverError } from '../kernel/kernel.ts';
+import { type Clock, type Evidence, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
 import { done, look, Patience, pending } from '../runbook/observe.ts';
-import type { Step, StepContext } from '../runbook/step.ts';
+import type { Observation, Step, StepContext } from '../runbook/step.ts';
+import { webhookErrors } from './errors.ts';
 import type { GatewayControl, GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
 
 /** An event that has waited less than this is in normal delivery, not in a backlog, ms. */
@@ -12,8 +13,10 @@ const backlogAgeMs = 2_000;
  */
 const backlogPatienceMs = 30_000;
 
-/** How long a gateway may be silent before a run that does without it goes on, ms: a status has 3 s. */
+/** How long a gateway may be silent before a run that does without it goes on, ms: a status takes one round trip. */
 const silentPatienceMs = 4_000;
+/** How long such a run waits for one answer, ms: those that answer must not wait for those that are gone. */
+const oneAnswerMs = 1_000;
 
 /** Gateways of which some may be gone with their region. */
 interface Some {
@@ -23,12 +26,11 @@ interface Some {
 }
 
 /** Webhooks are journaled and not delivered while the writer moves; none is in flight. */
-export function holdDeliveries(
-  options: Some & {
-    /** Where deliveries go on when the run is undone. */
-    from: { region: string; url: string };
-  },
-): Step {
+export function holdDeliveries(options: {
+  gateways: readonly GatewayControl[];
+  /** Where deliveries go on when the run is undone. */
+  from: { region: string; url: string };
+}): Step {
   const crowd = new Crowd(options);
   return {
     name: 'hold-webhooks',
@@ -37,13 +39,11 @@ export function holdDeliveries(
     timeoutMs: 30_000,
     pollMs: 20,
     keepsAcrossReplan: true,
-    undo: async ({ run }) => {
-      const mode = { mode: 'deliver', epoch: run.epoch, ...options.from } as const;
-      await crowd.set(mode, run.token);
-    },
+    undo: (context) =>
+      crowd.set({ mode: 'deliver', epoch: context.run.epoch, ...options.from }, context),
     observe: ({ clock }) =>
       crowd.look(clock, ({ current, inFlight }) => current.mode === 'hold' && inFlight === 0),
-    act: ({ run }) => crowd.set({ mode: 'hold', epoch: run.epoch }, run.token),
+    act: (context) => crowd.set({ mode: 'hold', epoch: context.run.epoch }, context),
   };
 }
 
@@ -81,7 +81,8 @@ export function deliverHeld(
       const waitedMs = clock.monotonicMs() - deliveringSinceMs;
       return drained || waitedMs >= backlogPatienceMs ? done(evidence) : pending(evidence);
     },
-    act: ({ run }) => crowd.set({ mode: 'deliver', epoch: epochIn(run), ...options.to }, run.token),
+    act: (context) =>
+      crowd.set({ mode: 'deliver', epoch: epochIn(context.run), ...options.to }, context),
   };
 }
 
@@ -92,6 +93,7 @@ export function deliverHeld(
 export function redeliverLost(
   options: Some & { window: (context: StepContext) => Promise<Omit<LossWindow, 'key'> | null> },
 ): Step {
+  const crowd = new Crowd(options);
   let result: Evidence | null = null;
   return {
     name: 'redeliver-webhooks',
@@ -111,6 +113,8 @@ export function redeliverLost(
       const answers = await Promise.all(
         options.gateways.map(async (gateway) => {
           try {
+            // Asked whether it is there before it is waited for: a large window takes its time.
+            await crowd.statusOf(gateway, context.clock);
             const { events } = await gateway.redeliver({ ...window, key: run.runId }, run.token);
             return [gateway.region, events] as const;
           } catch (error) {
@@ -130,6 +134,8 @@ class Crowd {
   readonly #gateways: readonly GatewayControl[];
   readonly #withoutSilent: boolean;
   readonly #patience: ReadonlyMap<GatewayControl, Patience>;
+  /** Silent when they were told: told again when they answer. */
+  readonly #untold = new Map<GatewayControl, () => Promise<unknown>>();
   /** Those that answered the last look. */
   seen: readonly GatewayStatus[] = [];
 
@@ -140,35 +146,50 @@ class Crowd {
   }
 
   /** Done when it holds at every gateway, apart from those that are gone. */
-  async look(clock: Clock, holds: (status: GatewayStatus) => boolean) {
+  async look(clock: Clock, holds: (status: GatewayStatus) => boolean): Promise<Observation> {
     const seen: GatewayStatus[] = [];
     const looks = await Promise.all(
       this.#gateways.map((gateway) => {
         const one = async () => {
-          const status = await gateway.status();
+          const status = await this.statusOf(gateway, clock);
           seen.push(status);
-          return holds(status) ? done({}) : pending({});
+          if (holds(status)) return done({});
+          await this.#untold.get(gateway)?.();
+          return pending({});
         };
         const patience = this.#withoutSilent ? this.#patience.get(gateway) : undefined;
         return patience === undefined ? look(one) : patience.look(clock, one);
       }),
     );
     this.seen = seen;
-    const open = looks.find(({ state }) => state !== 'done');
     const silent = this.#gateways.length - seen.length;
     const evidence = { gateways: seen.length, ...(silent === 0 ? {} : { silent }) };
-    if (open === undefined) return done(evidence);
-    return open.state === 'pending' ? pending(evidence) : open;
+    // One that answers is not kept waiting for one that does not.
+    if (looks.some(({ state }) => state === 'pending')) return pending(evidence);
+    return looks.find(({ state }) => state !== 'done') ?? done(evidence);
   }
 
-  async set(mode: GatewayMode, token: number): Promise<void> {
-    const told = await Promise.allSettled(
-      this.#gateways.map((gateway) => gateway.set(mode, token)),
+  /** `gateway-unreachable` soon where the run does without those that are gone. */
+  async statusOf(gateway: GatewayControl, clock: Clock): Promise<GatewayStatus> {
+    if (!this.#withoutSilent) return gateway.status();
+    const status = await within(clock, oneAnswerMs, gateway.status());
+    if (status !== noAnswer) return status;
+    throw webhookErrors.make(
+      'gateway-unreachable',
+      `the gateway of ${gateway.region} did not answer within ${oneAnswerMs} ms`,
+      { region: gateway.region },
     );
-    for (const one of told) {
-      if (one.status === 'fulfilled') continue;
-      if (this.#withoutSilent && isThrowoverError(one.reason, 'gateway-unreachable')) continue;
-      throw one.reason;
-    }
+  }
+
+  async set(mode: GatewayMode, { run, clock }: Pick<StepContext, 'run' | 'clock'>): Promise<void> {
+    await Promise.all(this.#gateways.map((gateway) => this.#tell(gateway, mode, run.token, clock)));
+  }
+
+  async #tell(gateway: GatewayControl, mode: GatewayMode, token: number, clock: Clock) {
+    const told = gateway.set(mode, token);
+    if (!this.#withoutSilent) return void (await told);
+    this.#untold.delete(gateway);
+    if ((await within(clock, silentPatienceMs, told)) !== noAnswer) return;
+    this.#untold.set(gateway, () => this.#tell(gateway, mode, token, clock));
   }
 }

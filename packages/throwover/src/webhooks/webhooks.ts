@@ -17,7 +17,7 @@
  */
 export { webhookErrors } from './errors.ts';
 export { startGateway } from './gateway.ts';
-export type { GatewayControl, GatewayStatus, LossWindow } from './gateway-control.ts';
+export type { GatewayControl, LossWindow } from './gateway-control.ts';
 export { gatewaysReady, someGatewayReady } from './guards.ts';
 export { deliverHeld, holdDeliveries, redeliverLost } from './steps.ts';
 export { gatewayStatusSchema, redeliveredSchema } from './wire.ts';

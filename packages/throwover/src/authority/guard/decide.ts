@@ -128,7 +128,10 @@ export function begun({ accepted, known }: Pick<GuardMemory, 'accepted' | 'known
 /** Out of recovery, on a newer timeline than the one that it followed, and nobody here began that. */
 function promotedByHand({ look, memory }: Watch): boolean {
   const { followed } = memory;
-  return followed !== null && look.timeline !== null && look.timeline > followed;
+  const { timeline } = look;
+  if (followed === null || timeline === null || timeline <= followed) return false;
+  // A guard that could not write down the end of its own promotion finds its row: nobody's hand.
+  return !look.promotions.some((promotion) => promotion.timeline === timeline);
 }
 
 /** Newest epoch that this database itself opened; 1 for one that was never promoted. */

@@ -8,6 +8,9 @@ import type { DatabaseLook, PeerWord } from './ports.ts';
 import type { Promoting } from './promotion.ts';
 import type { Synchronous } from './sync.ts';
 
+/** Time between two rounds while a database that was started waits for a word, ms: its service is down. */
+const eagerMs = 250;
+
 interface Parts {
   readonly fencing: Fencing;
   readonly promoting: Promoting;
@@ -31,16 +34,20 @@ export class Watching {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, policy } = this.#inside;
+    const { clock } = this.#inside;
     while (!signal.aborted) {
       await this.tick();
-      const pause = Math.min(
-        policy.timing.tickMs,
-        this.#parts.fencing.deadlineInMs() ?? Number.POSITIVE_INFINITY,
-      );
-      // A deadline that has passed is asked about once a tick, not in a tight circle.
-      await clock.sleep(pause > 0 ? pause : policy.timing.tickMs, signal).catch(() => {});
+      await clock.sleep(this.#pauseMs(), signal).catch(() => {});
     }
+  }
+
+  /** Who waits to be opened asks more often; a deadline that has passed is asked about once a tick. */
+  #pauseMs(): number {
+    const { memory, policy } = this.#inside;
+    const { tickMs } = policy.timing;
+    if (memory.current.closed?.by === 'start') return Math.min(eagerMs, tickMs);
+    const deadlineMs = this.#parts.fencing.deadlineInMs();
+    return deadlineMs !== null && deadlineMs > 0 ? Math.min(deadlineMs, tickMs) : tickMs;
   }
 
   /** Before commands come: a database that is down is started closed, one that runs is as memory says. */

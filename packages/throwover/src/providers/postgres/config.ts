@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import type { Timing } from '../../authority/timing.ts';
 import { isSecretRef } from '../../service/secrets.ts';
 import { postgresErrors } from './errors.ts';
 
@@ -11,6 +12,22 @@ const endpoint = z.strictObject({
 const secretRef = z.string().refine(isSecretRef, 'expected env:NAME or file:PATH').nullable();
 /** A name that needs no quotes in pg_hba.conf and in a connection string. */
 const plainName = z.string().regex(/^[a-z_][a-z0-9_-]*$/, 'expected a plain lower-case name');
+
+const knob = z.number().positive().optional();
+const timing = z.strictObject({
+  leaseMs: knob,
+  renewEveryMs: knob,
+  tickMs: knob,
+  gapMs: knob,
+  driftBound: knob,
+  witnessDeadlineMs: knob,
+  peerDeadlineMs: knob,
+  fenceDeadlineMs: knob,
+  openTransactionsMs: knob,
+  catchUpAllowanceMs: knob,
+  commandAllowanceMs: knob,
+  syncPatienceMs: knob,
+} satisfies Record<keyof Timing, typeof knob>);
 
 /** What the small process beside one database is told when it starts. */
 const guardConfig = z.strictObject({
@@ -30,7 +47,7 @@ const guardConfig = z.strictObject({
     hbaFile: absolutePath.optional(),
     /** PostgreSQL refuses to run as root: who it runs as, or null for the guard's own user. */
     runAs: z.strictObject({ uid: z.number().int(), gid: z.number().int() }).nullable(),
-    /** Start it with the guard, unless a command stopped it. */
+    /** Started by the guard, unless a command stopped it; else by a unit with `throwover guard --pre-start`. */
     startDatabase: z.boolean(),
   }),
   /** How the guard itself logs in; `host` may be the socket directory. */
@@ -56,14 +73,7 @@ const guardConfig = z.strictObject({
   writerFence: z.enum(['available', 'strict']).default('available'),
   durability: z.enum(['asynchronous', 'synchronous']).default('asynchronous'),
   /** Knobs in milliseconds; what is left out has its default (authority/timing.ts). */
-  timing: z
-    .strictObject({
-      leaseMs: z.number().positive().optional(),
-      renewEveryMs: z.number().positive().optional(),
-      gapMs: z.number().positive().optional(),
-      fenceDeadlineMs: z.number().positive().optional(),
-    })
-    .default({}),
+  timing: timing.default({}),
   /** What the guard must not forget (highest token, fence) and PostgreSQL's log. */
   stateDir: absolutePath,
 });

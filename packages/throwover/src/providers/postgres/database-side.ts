@@ -2,7 +2,7 @@ import { Agent, request } from 'undici';
 import type { DatabaseSide } from '../../authority/database-side.ts';
 import { type Clock, ThrowoverError } from '../../kernel/kernel.ts';
 import { postgresErrors } from './errors.ts';
-import { type CommandName, commands, errorBody, type Input, type Output } from './wire.ts';
+import { type CommandName, commands, errorBody, type Input, looks, type Output } from './wire.ts';
 
 /** Deadlines of the port, ms (replication/database.ts). */
 const statusDeadlineMs = 2_000;
@@ -34,6 +34,7 @@ export function postgresSide(
   return {
     region,
     status: () => call('status', {}, statusDeadlineMs),
+    survey: () => call('survey', {}),
     async admit(token) {
       await call('admit', { token });
     },
@@ -75,7 +76,7 @@ async function send<Name extends CommandName>(call: {
   try {
     const { statusCode, body } = await request(new URL(`/v1/${name}`, guardUrl), {
       dispatcher: agent,
-      ...(name === 'status' ? { method: 'GET' } : post(input)),
+      ...(looks(name) ? { method: 'GET' } : post(input)),
       signal: deadline.signal,
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -25,6 +25,12 @@ export const postgresErrors = defineErrors({
     remedy:
       "Read PostgreSQL's own last lines above and its log; correct the cause and start it again.",
   },
+  'guard-memory-not-written': {
+    disposition: 'retry',
+    notLost: 'Nothing was done: a guard writes down what it must not forget before it acts.',
+    remedy:
+      "Make room on the disk of the guard's `stateDir`, or correct its owner; then run the command again.",
+  },
   'guard-config-wrong': {
     disposition: 'stop',
     notLost: 'Nothing was started.',

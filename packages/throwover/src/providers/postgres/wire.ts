@@ -1,5 +1,5 @@
 /**
- * What the guard and its client say to each other: one POST a command (GET for status), JSON both ways.
+ * What the guard and its client say to each other: one POST a command (GET for what changes nothing), JSON both ways.
  * An error travels as `{error: ErrorJson}` with status 409 (answered no) or 503 (could not tell).
  */
 import { z } from 'zod';
@@ -13,6 +13,7 @@ import {
   positionSchema,
   promotionSchema,
   renunciationSchema,
+  surveySchema,
 } from '../../authority/wire.ts';
 
 const token = z.number().int().nonnegative();
@@ -83,6 +84,7 @@ const salvage = z.discriminatedUnion('state', [
 /** Every command: what is sent, what is answered. */
 export const commands = {
   status: { input: nothing, output: status },
+  survey: { input: nothing, output: surveySchema },
   admit: { input: z.strictObject({ token }), output: nothing },
   checkpoint: { input: z.strictObject({ token }), output: nothing },
   prewarm: {
@@ -127,6 +129,9 @@ export const commands = {
 } as const;
 
 export type CommandName = keyof typeof commands;
+
+/** Those that change nothing: GET. */
+export const looks = (name: CommandName): boolean => name === 'status' || name === 'survey';
 export type Input<Name extends CommandName> = z.infer<(typeof commands)[Name]['input']>;
 export type Output<Name extends CommandName> = z.infer<(typeof commands)[Name]['output']>;
 

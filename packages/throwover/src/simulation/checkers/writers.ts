@@ -65,7 +65,8 @@ export function nothingLost(facts: Facts): readonly Violation[] {
   return facts.promotions.flatMap((promotion) => {
     const { command, run, branch, accepted, openedMs } = promotion;
     if (command === null) return [];
-    const claims = command.input.lossy === null || run?.kind !== 'failover';
+    const claims =
+      command.input.lossy === null || run?.kind !== 'failover' || saidComplete(facts, promotion);
     if (!claims) return [];
     const lost = lostBy(facts, promotion).filter(
       ({ acknowledgedMs }) => !accepted || (acknowledgedMs ?? 0) < branch.bornMs,
@@ -82,6 +83,24 @@ export function nothingLost(facts: Facts): readonly Violation[] {
   });
 }
 
+/** The failover's last look before its point of no return said that no acknowledged write is missing. */
+function saidComplete(facts: Facts, { run, branch }: PromotionFact): boolean {
+  const found = lastOutcome(facts, run?.runId, 'catch-up', branch.bornMs);
+  return found?.record.type === 'outcome' && found.record.evidence['complete'] === true;
+}
+
+function lastOutcome(facts: Facts, runId: string | undefined, step: string, beforeMs: number) {
+  return facts
+    .all('appended')
+    .findLast(
+      (one) =>
+        one.runId === runId &&
+        one.record.type === 'outcome' &&
+        one.record.step === step &&
+        one.atMs <= beforeMs,
+    );
+}
+
 /** Difference of two wall clocks that are as they should be, ms. */
 const skewMs = 4_500;
 
@@ -92,20 +111,21 @@ export function lossWithinBound(facts: Facts): readonly Violation[] {
   return facts.promotions.flatMap((promotion): Violation[] => {
     const { command, run, branch } = promotion;
     if (command === null || command.input.lossy === null || run?.kind !== 'failover') return [];
-    const caughtUp = facts
+    if (lastOutcome(facts, run.runId, 'catch-up', branch.bornMs) === undefined) {
+      return [{ rule: 'loss-bound', text: `b${branch.id}: no catch-up` }];
+    }
+    // What the old side went on taking after it was asked to close was known to whoever approved.
+    const asked = facts
       .all('appended')
-      .findLast(
-        ({ runId, record, atMs }) =>
-          runId === run.runId &&
-          record.type === 'outcome' &&
-          record.step === 'catch-up' &&
-          atMs <= branch.bornMs,
+      .find(
+        ({ runId, record }) =>
+          runId === run.runId && record.type === 'intent' && record.step === 'fence',
       );
-    if (caughtUp === undefined) return [{ rule: 'loss-bound', text: `b${branch.id}: no catch-up` }];
+    const askedMs = asked?.atMs ?? branch.bornMs;
     if (run.overrides.includes('loss-above-bound')) return [];
     const lost = lostBy(facts, promotion).filter(
       ({ acknowledgedMs }) =>
-        acknowledgedMs !== null && acknowledgedMs < caughtUp.atMs - scenario.lossBoundMs - skewMs,
+        acknowledgedMs !== null && acknowledgedMs < askedMs - scenario.lossBoundMs - skewMs,
     );
     const [first] = lost;
     if (first === undefined) return [];

@@ -91,7 +91,6 @@ export function databaseFor(process: SimProcess, network: Network, site: Site): 
     promote: (command) => ask(commandMs, (guard) => guard.promote(command)),
     stop: (token) => ask(commandMs, (guard) => guard.stop(token)),
     salvage: (command) => ask(attachMs, (guard) => guard.salvage(command)),
-    salvage: (command) => ask(attachMs, (guard) => guard.salvage(command)),
     attach: (command) => ask(attachMs, (guard) => guard.attach(command)),
   };
 }

@@ -93,8 +93,6 @@ export function guardedServer(options: {
         server.noise();
       }),
 
-    salvage: () => step(() => ({ state: 'unavailable' as const, why: 'the model keeps no rows' })),
-
     prewarm: () => step(() => ({ bytes: 0, by: 'model' })),
 
     close: async ({ openTransactionsMs }) => {

@@ -1,4 +1,6 @@
+import pg from 'pg';
 import type { GuardedDatabase } from '../../../authority/guard/ports.ts';
+import { postgresErrors } from '../errors.ts';
 import { salvageOldSide } from '../salvage/old-side.ts';
 import { follow } from './attach.ts';
 import { closeDatabase, openDatabase } from './fence.ts';
@@ -13,19 +15,20 @@ import { endLease, extendLease, machineTime } from './write-lease.ts';
 /** Longest checkpoint, ms: the port's own deadline. */
 const checkpointTimeoutMs = 15_000;
 
-/** PostgreSQL, as the guard beside it handles it. */
+/** PostgreSQL, as the guard beside it handles it. What PostgreSQL or the file system answers no to is `database-refused`. */
 export function postgresDatabase(side: Side): GuardedDatabase {
   const { config, clock, sql, postmaster, access } = side;
-  return {
+  return inTheGuardsWords({
     region: config.region,
     look: lookAt(side),
     startClosed: async () => {
-      if (!config.postgres.startDatabase) return;
       await finishReplacing(config.postgres.dataDir);
       // On disk before the server runs: nobody can connect before it is closed.
       await access.close(config.applicationRoles);
       await access.sync();
-      await postmaster.start();
+      if (config.postgres.startDatabase) await postmaster.start();
+      // Somebody else starts it, and may have just now.
+      else if (postmaster.pid() !== null) await closeDatabase(side, { openTransactionsMs: 0 });
     },
     stop: () => postmaster.stop('immediate'),
     checkpoint: async () => {
@@ -43,5 +46,42 @@ export function postgresDatabase(side: Side): GuardedDatabase {
     extendLease: (until) => extendLease(side.leases, until),
     endLease: () => endLease(side.leases),
     setSynchronous: (on) => setSynchronous(side, on),
+  });
+}
+
+/**
+ * A guard lives on after an error of its database, and ends on a bug. PostgreSQL's own errors carry a
+ * SQLSTATE, the file system's (a full disk) the name of the call: neither is a bug.
+ */
+function inTheGuardsWords(database: GuardedDatabase): GuardedDatabase {
+  const translate = (error: unknown): never => {
+    const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+    if (!(error instanceof pg.DatabaseError) && syscall === undefined) throw error;
+    throw postgresErrors.make(
+      'database-refused',
+      `${database.region}'s database: ${(error as Error).message}`,
+      { code: String(code) },
+      error,
+    );
+  };
+  const { region, machineTime: time } = database;
+  return {
+    region,
+    machineTime: time,
+    look: () => database.look().catch(translate),
+    startClosed: () => database.startClosed().catch(translate),
+    stop: () => database.stop().catch(translate),
+    checkpoint: () => database.checkpoint().catch(translate),
+    prewarm: () => database.prewarm().catch(translate),
+    close: (options) => database.close(options).catch(translate),
+    open: () => database.open().catch(translate),
+    promote: () => database.promote().catch(translate),
+    recordPromotion: (promotion) => database.recordPromotion(promotion).catch(translate),
+    advanceSequences: (by) => database.advanceSequences(by).catch(translate),
+    salvage: (command) => database.salvage(command).catch(translate),
+    follow: (command) => database.follow(command).catch(translate),
+    extendLease: (until) => database.extendLease(until).catch(translate),
+    endLease: () => database.endLease().catch(translate),
+    setSynchronous: (on) => database.setSynchronous(on).catch(translate),
   };
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Position, positionOf } from '@throwover/client';
 import { postgresErrors } from '../errors.ts';
+import { linesOf } from './host-based-access.ts';
 import { signal } from './postmaster.ts';
 import type { Side } from './side.ts';
 import { loginIsRefused } from './sql.ts';
@@ -17,10 +18,11 @@ const patienceMs = 4_000;
 /**
  * The application cannot write here any more, and the position covers everything it wrote (A1).
  *
- * The order is the proof: close the door for new logins; see it closed; let transactions that had
- * begun by then end, for a bounded time; end every session, and every login that slipped through
- * before the door closed; see it closed again; only then flush and read the position. On a standby
- * there is nothing to read: `null`.
+ * The order is the proof: close the door for new logins; see the server read it; let transactions that
+ * had begun by then end, for a bounded time; end every session, and every login that slipped through
+ * before the door closed; see a login refused; only then flush and read the position. A login is not
+ * tried before the sessions are gone: an application that holds every connection would look open. On a
+ * standby there is nothing to read: `null`.
  */
 export async function closeDatabase(
   side: Side,
@@ -43,46 +45,80 @@ export async function closeDatabase(
   const onDisk = side.access.sync();
   // Awaited below, with what it proves; until then a failure is not unhandled.
   onDisk.catch(() => {});
-  await side.sql.rows('SELECT pg_reload_conf()');
-  await untilLoginsAre('refused', side);
+  await reload(side);
+  await rejectsAreFirst(side);
   await endSessions(side, roles, openTransactionsMs);
   const [position] = await Promise.all([
     standby ? null : flushedPosition(side),
-    untilLoginsAre('refused', side),
-    rejectsAreFirst(side),
+    untilLoginsAreRefused(side),
     onDisk,
   ]);
   return position;
 }
 
-/** Lets the application in again. */
+/**
+ * Lets the application in again. What the server has loaded counts, not what stands in the file: a guard
+ * that ended between the two leaves a server that still refuses.
+ */
 export async function openDatabase(side: Side): Promise<void> {
-  if (!(await side.access.open())) return;
-  await side.access.sync();
+  const wasClosed = await side.access.open();
+  if (wasClosed) await side.access.sync();
   if (side.postmaster.pid() === null) return;
-  await side.sql.rows('SELECT pg_reload_conf()');
-  await untilLoginsAre('open', side);
+  if (!wasClosed && !(await someLoginIsRefused(side))) return;
+  await reload(side);
+  await readableRules(side);
+}
+
+/** Every login that begins from now on is judged by what stands in pg_hba.conf, if that can be read. */
+async function reload({ sql, clock, config }: Side): Promise<void> {
+  const { loaded } = await sql.row<{ loaded: string }>(
+    'SELECT pg_conf_load_time()::text AS loaded, pg_reload_conf()',
+  );
+  const deadline = clock.monotonicMs() + patienceMs;
+  // The postmaster tells its sessions first, and reads pg_hba.conf before it takes another connection.
+  const seen = 'SELECT pg_conf_load_time() <> $1::timestamptz AS reloaded';
+  while (!(await sql.row<{ reloaded: boolean }>(seen, [loaded])).reloaded) {
+    if (clock.monotonicMs() > deadline) {
+      throw postgresErrors.make(
+        'database-refused',
+        `${config.region}'s database has not read its settings again ${patienceMs} ms after it was told to`,
+      );
+    }
+    await clock.sleep(drainPollMs);
+  }
+}
+
+interface Rule {
+  readonly users: readonly string[] | null;
+  readonly method: string | null;
+  readonly error: string | null;
+  readonly line: number;
+}
+
+/** In the order in which they are tried. PostgreSQL keeps the old ones when it cannot read a single line. */
+async function readableRules({ watch, config }: Side): Promise<readonly Rule[]> {
+  const rules = await watch.rows<Rule & Record<string, unknown>>(
+    `SELECT user_name AS users, auth_method AS method, error, line_number AS line
+     FROM pg_hba_file_rules`,
+  );
+  const broken = rules.find(({ error }) => error !== null);
+  if (broken === undefined) return rules;
+  throw postgresErrors.make(
+    'database-refused',
+    `${config.region}'s PostgreSQL cannot read line ${broken.line} of pg_hba.conf (${broken.error}), and keeps the rules that it had`,
+    { line: broken.line, error: broken.error },
+  );
 }
 
 /**
- * A refusal is ours: our lines are the first that PostgreSQL reads, for every role. A file that never
- * let a role in looks the same to a login, and would open with the next edit.
+ * A refusal is ours: our lines are the first that PostgreSQL reads, for every role. A file that does not
+ * let this machine in looks the same to a login from here, and lets the application in from elsewhere.
  */
 async function rejectsAreFirst(side: Side): Promise<void> {
   const { applicationRoles, region } = side.config;
-  const rules = await side.watch.rows<{
-    users: string[] | null;
-    method: string;
-    error: string | null;
-  }>(
-    `SELECT user_name AS users, auth_method AS method, error FROM pg_hba_file_rules
-     ORDER BY line_number LIMIT $1`,
-    [applicationRoles.length * 2],
-  );
+  const rules = (await readableRules(side)).slice(0, linesOf(applicationRoles));
   const rejected = new Set(
-    rules.flatMap(({ users, method, error }) =>
-      method === 'reject' && error === null ? (users ?? []) : [],
-    ),
+    rules.flatMap(({ users, method }) => (method === 'reject' ? (users ?? []) : [])),
   );
   const missing = applicationRoles.filter((role) => !rejected.has(role));
   if (missing.length === 0) return;
@@ -93,21 +129,29 @@ async function rejectsAreFirst(side: Side): Promise<void> {
   );
 }
 
-/** A reload is asynchronous: it is believed when a login shows its effect. */
-async function untilLoginsAre(wanted: 'refused' | 'open', side: Side): Promise<void> {
+/** Seen from outside as well: this is what an application would meet. */
+async function untilLoginsAreRefused(side: Side): Promise<void> {
   const deadline = side.clock.monotonicMs() + patienceMs;
   for (const role of side.config.applicationRoles) {
-    while ((await loginIsRefused(side.applicationLogin(role))) !== (wanted === 'refused')) {
+    while (!(await loginIsRefused(side.applicationLogin(role)))) {
       if (side.clock.monotonicMs() > deadline) {
         throw postgresErrors.make(
           'database-refused',
-          `logins as ${role} are still ${wanted === 'refused' ? 'open' : 'refused'} ${patienceMs} ms after a reload of pg_hba.conf`,
+          `logins as ${role} are still open ${patienceMs} ms after a reload of pg_hba.conf`,
           { role },
         );
       }
       await side.clock.sleep(drainPollMs);
     }
   }
+}
+
+async function someLoginIsRefused(side: Side): Promise<boolean> {
+  const { applicationRoles } = side.config;
+  const refused = await Promise.all(
+    applicationRoles.map((role) => loginIsRefused(side.applicationLogin(role))),
+  );
+  return refused.includes(true);
 }
 
 const sessionsQuery = `

@@ -8,9 +8,10 @@
  *   database.ts           PostgreSQL as a guard handles it:
  *     postmaster.ts         starts, finds, stops PostgreSQL, which outlives this process
  *     host-based-access.ts  the fence's lines in pg_hba.conf
- *     fence.ts promote.ts attach.ts status.ts settings.ts write-lease.ts
+ *     fence.ts promote.ts attach.ts status.ts survey.ts settings.ts write-lease.ts
  *     promotions.ts         the rows that say which epoch began on which timeline
  *     standby-files.ts rewind.ts base-backup.ts  the three ways to become a standby
+ *   pre-start.ts          closes the door for a unit that starts PostgreSQL itself
  *   housekeeping.ts       what a writer's database needs ahead of time; the slot of the ledger
  */
 import type { AddressInfo } from 'node:net';
@@ -25,9 +26,10 @@ import { postgresDatabase } from './database.ts';
 import { keepHouse } from './housekeeping.ts';
 import { httpPeer } from './peer.ts';
 import { guardApp, type Handlers, type PeerHandlers } from './server.ts';
-import { openSide } from './side.ts';
+import { openSide, type Side } from './side.ts';
 import { finishReplacing } from './standby-files.ts';
 import { openKeep } from './state.ts';
+import { surveyDatabase } from './survey.ts';
 
 export interface RunningGuard {
   readonly address: { readonly host: string; readonly port: number };
@@ -70,7 +72,7 @@ export async function startGuard(
     onEvent: (event) => say(event),
   });
   const server = createAdaptorServer({
-    fetch: guardApp(commandsOf(guard), peerOfGuard(guard)).fetch,
+    fetch: guardApp(commandsOf(guard, side), peerOfGuard(guard)).fetch,
   });
   // The port first: two guards of one database would not both get past it.
   await listen(server, config.listen);
@@ -99,27 +101,14 @@ export async function startGuard(
   };
 }
 
-/**
- * `throwover guard --pre-start`: writes the closed pg_hba.conf and ends. For a unit that starts PostgreSQL
- * itself (ExecStartPre): a region back from the dead is closed before anyone can connect.
- */
-export async function closeBeforeStart(input: unknown): Promise<void> {
-  const config = parseGuardConfig(input);
-  const side = await openSide(config, systemClock);
-  if (side.postmaster.pid() !== null) return;
-  const keep = await openKeep(config.stateDir);
-  if (keep.current.closed === null) await keep.change({ closed: { by: 'start' } });
-  await side.access.close(config.applicationRoles);
-  await side.access.sync();
-}
-
-function commandsOf(guard: Guard): Handlers {
+function commandsOf(guard: Guard, side: Side): Handlers {
   const empty = async (work: Promise<void>) => {
     await work;
     return {};
   };
   return {
     status: async () => plain(await guard.status()),
+    survey: () => surveyDatabase(side),
     admit: ({ token }) => empty(guard.admit(token)),
     checkpoint: ({ token }) => empty(guard.checkpoint(token)),
     prewarm: ({ token }) => guard.prewarm(token),

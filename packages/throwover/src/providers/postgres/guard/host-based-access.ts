@@ -5,6 +5,9 @@ import { syncDirectory } from './state.ts';
 const begin = '# throwover fence: begin (closed by `throwover guard`; do not edit)';
 const end = '# throwover fence: end';
 
+/** How many lines a fence of these roles has. */
+export const linesOf = (roles: readonly string[]): number => roles.length * 2;
+
 /**
  * The fence's lines stand at the top of pg_hba.conf, where the first line that matches decides.
  * The file is not replicated, so closing the old primary leaves its standby open.

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { knownEpochSchema, syncRecordSchema } from '../../../authority/wire.ts';
 import { ThrowoverError } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
-import { type CommandName, commands, type Input, type Output } from '../wire.ts';
+import { type CommandName, commands, type Input, looks, type Output } from '../wire.ts';
 
 /** Largest command, bytes: a proof and a promotion are some hundred. */
 const maxBodyBytes = 64 * 1024;
@@ -28,13 +28,14 @@ export type PeerHandlers = {
   readonly [Name in PeerCall]: (input: z.infer<(typeof peerCalls)[Name]>) => Promise<object>;
 };
 
-/** Commands over HTTP: `POST /v1/NAME` with a JSON body; `GET /v1/status` changes nothing; `POST /v1/peer/NAME`: the other guard. */
+/** Commands over HTTP: `POST /v1/NAME` with a JSON body; `GET /v1/status` and `/v1/survey` change nothing; `POST /v1/peer/NAME`: the other guard. */
 export function guardApp(handlers: Handlers, peer: PeerHandlers): Hono {
   const app = new Hono();
   app.use(bodyLimit({ maxSize: maxBodyBytes }));
   app.get('/v1/status', async (context) => context.json(await handlers.status({})));
+  app.get('/v1/survey', async (context) => context.json(await handlers.survey({})));
   for (const name of Object.keys(commands) as CommandName[]) {
-    if (name === 'status') continue;
+    if (looks(name)) continue;
     app.post(`/v1/${name}`, (context) => answer(context, name, handlers));
   }
   for (const name of Object.keys(peerCalls) as PeerCall[]) {

@@ -19,20 +19,40 @@ export interface Login {
 /** SQLSTATE classes and codes that say "no answer" and not "no": connection errors, shutdown, starting up. */
 const noAnswer = /^(08|57P0[1-5])/;
 
-/** One connection that is kept, and opened again when it broke. Statements wait for each other. */
+/**
+ * One connection that is kept, and opened again when it broke. Statements wait for each other; those that
+ * wait when it breaks fail with the one that it broke under, so that a frozen server is waited for once.
+ */
 export class Sql {
   readonly #login: Login;
   #connection: Promise<pg.Client> | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+  /** How often it broke. */
+  #broken = 0;
 
   constructor(login: Login) {
     this.#login = login;
   }
 
   /** Rows of one statement; `database-unreachable` when there was no answer, PostgreSQL's own error otherwise. */
-  async rows<Row extends pg.QueryResultRow>(
+  rows<Row extends pg.QueryResultRow>(
     text: string,
     values: readonly unknown[] = [],
     timeoutMs = statementTimeoutMs,
+  ): Promise<Row[]> {
+    const broken = this.#broken;
+    const result = this.#last.then(() => {
+      if (this.#broken !== broken) throw this.#unreachable(new Error('the connection broke'));
+      return this.#send<Row>(text, values, timeoutMs);
+    });
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #send<Row extends pg.QueryResultRow>(
+    text: string,
+    values: readonly unknown[],
+    timeoutMs: number,
   ): Promise<Row[]> {
     let client: pg.Client | null = null;
     try {
@@ -43,15 +63,21 @@ export class Sql {
       return (await client.query<Row>(config)).rows;
     } catch (error) {
       if (isAnswer(error)) throw error;
-      if (client !== null) this.#drop(client);
-      const message = error instanceof Error ? error.message : String(error);
-      throw postgresErrors.make(
-        'database-unreachable',
-        `PostgreSQL on ${this.#login.host}:${this.#login.port}: ${message}`,
-        {},
-        error,
-      );
+      if (client === null) this.#broken += 1;
+      else this.#drop(client);
+      throw this.#unreachable(error);
     }
+  }
+
+  #unreachable(error: unknown) {
+    const { host, port } = this.#login;
+    const message = error instanceof Error ? error.message : String(error);
+    return postgresErrors.make(
+      'database-unreachable',
+      `PostgreSQL on ${host}:${port}: ${message}`,
+      {},
+      error,
+    );
   }
 
   async row<Row extends pg.QueryResultRow>(
@@ -81,6 +107,7 @@ export class Sql {
 
   #drop(client: pg.Client): void {
     this.#connection = null;
+    this.#broken += 1;
     // A broken connection is not ended politely: nobody may be there to answer.
     client.end().catch(() => {});
     (

@@ -9,6 +9,7 @@ import {
   knownEpochSchema,
   syncRecordSchema,
 } from '../../../authority/wire.ts';
+import { postgresErrors } from '../errors.ts';
 import { attachmentSchema } from '../wire.ts';
 
 /** Version 1, before there were epochs and reasons in it: what it has is taken over. */
@@ -42,7 +43,14 @@ export async function openKeep(dir: string): Promise<Keep> {
     },
     change: async (part) => {
       const next = { ...current, ...part };
-      await replaceDurably(file, JSON.stringify(next));
+      await replaceDurably(file, JSON.stringify(next)).catch((error) => {
+        throw postgresErrors.make(
+          'guard-memory-not-written',
+          `${file}: ${error instanceof Error ? error.message : error}`,
+          { file },
+          error,
+        );
+      });
       current = next;
     },
   };

@@ -18,7 +18,14 @@ const lockTimeoutMs = 2_000;
 
 const installTimeoutMs = 30_000;
 
-/** Statements of a role that owns its tables could drop the trigger; that is DDL, and no accident. */
+/** Tables that check the lease: also a partition, since a statement that names it passes its parent by. */
+const checkedTables = `c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'throwover') AND n.nspname NOT LIKE 'pg\\_%'`;
+
+/**
+ * Statements of a role that owns its tables could drop the trigger; that is DDL, and no accident. ALWAYS:
+ * also for a session that says that it is a replica.
+ */
 const installSql = `
   SET lock_timeout = ${lockTimeoutMs};
   CREATE SCHEMA IF NOT EXISTS throwover;
@@ -38,24 +45,41 @@ const installSql = `
     END IF;
     RETURN NULL;
   END $function$;
-  DO $do$
-  DECLARE target record;
+  CREATE OR REPLACE FUNCTION throwover.check_lease_on(target oid) RETURNS void
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
   BEGIN
-    FOR target IN
-      SELECT c.oid::regclass AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'throwover')
-        AND n.nspname NOT LIKE 'pg\\_%'
-        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'throwover_lease')
-    LOOP
+    IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = target AND t.tgname = 'throwover_lease') THEN
       EXECUTE format('CREATE TRIGGER throwover_lease BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s
-        FOR EACH STATEMENT EXECUTE FUNCTION throwover.must_hold_lease()', target.name);
-      EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER throwover_lease', target.name);
-    END LOOP;
+        FOR EACH STATEMENT EXECUTE FUNCTION throwover.must_hold_lease()', target::regclass);
+    END IF;
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER throwover_lease', target::regclass);
+  END $function$;
+  REVOKE EXECUTE ON FUNCTION throwover.check_lease_on(oid) FROM PUBLIC;
+  CREATE OR REPLACE FUNCTION throwover.check_lease_on_new_table() RETURNS event_trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
+  BEGIN
+    PERFORM throwover.check_lease_on(c.oid)
+      FROM pg_event_trigger_ddl_commands() d
+      JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE ${checkedTables};
+  END $function$;
+  DO $do$
+  BEGIN
+    IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'throwover_lease') THEN
+      CREATE EVENT TRIGGER throwover_lease ON ddl_command_end
+        WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO')
+        EXECUTE FUNCTION throwover.check_lease_on_new_table();
+    END IF;
+    PERFORM throwover.check_lease_on(c.oid)
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE ${checkedTables} AND NOT EXISTS (SELECT FROM pg_trigger t
+        WHERE t.tgrelid = c.oid AND t.tgname = 'throwover_lease' AND t.tgenabled = 'A');
   END $do$`;
 
 const removeSql = `
   SET lock_timeout = ${lockTimeoutMs};
+  DROP EVENT TRIGGER IF EXISTS throwover_lease;
   DO $do$
   DECLARE target record;
   BEGIN
@@ -65,31 +89,30 @@ const removeSql = `
   END $do$`;
 
 const lookSql = `
-  SELECT to_regprocedure('throwover.must_hold_lease()') IS NOT NULL AS installed,
+  SELECT to_regprocedure('throwover.must_hold_lease()') IS NOT NULL
+      AND EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'throwover_lease' AND evtenabled <> 'D') AS installed,
     (SELECT count(*)::int FROM pg_trigger WHERE tgname = 'throwover_lease') AS triggers,
     (SELECT count(*)::int FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
-       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'throwover')
-       AND n.nspname NOT LIKE 'pg\\_%') AS tables`;
+     WHERE ${checkedTables} AND NOT EXISTS (SELECT FROM pg_trigger t
+       WHERE t.tgrelid = c.oid AND t.tgname = 'throwover_lease' AND t.tgenabled = 'A')) AS unchecked`;
 
 interface Installed {
   readonly installed: boolean;
   readonly triggers: number;
-  readonly tables: number;
+  /** Tables without the trigger, or with one that somebody switched off. */
+  readonly unchecked: number;
 }
 
-/** Every table of the application checks the lease; tables that came since the last time too. */
+/** Every table of the application checks the lease, from its first statement on. */
 export async function installLease(sql: Sql): Promise<void> {
-  const { installed, triggers, tables } = await sql.row<Installed & Record<string, unknown>>(
-    lookSql,
-  );
-  if (!installed || triggers < tables) await sql.rows(installSql, [], installTimeoutMs);
+  const { installed, unchecked } = await sql.row<Installed & Record<string, unknown>>(lookSql);
+  if (!installed || unchecked > 0) await sql.rows(installSql, [], installTimeoutMs);
 }
 
 /** The service is not strict any more: its tables check nothing. */
 export async function removeLease(sql: Sql): Promise<void> {
-  const { triggers } = await sql.row<Installed & Record<string, unknown>>(lookSql);
-  if (triggers > 0) await sql.rows(removeSql, [], installTimeoutMs);
+  const { triggers, installed } = await sql.row<Installed & Record<string, unknown>>(lookSql);
+  if (triggers > 0 || installed) await sql.rows(removeSql, [], installTimeoutMs);
 }
 
 export function machineTime(clock: Clock): MachineTime {

@@ -1,4 +1,5 @@
-import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import type { Clock } from './clock.ts';
+import { isThrowoverError } from './errors.ts';
 
 /** No answer: it may have happened, or may happen still. */
 export const noAnswer = Symbol('no answer');

@@ -1,0 +1,356 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
+import { kill, startSide } from '../../../../../lab/src/postgres/fixtures/servers.ts';
+import { systemClock } from '../../../kernel/kernel.ts';
+import {
+  type Guards,
+  guardsOf,
+  insert,
+  insertOnce,
+  serverProcesses,
+  signalAll,
+  until,
+} from './guards.fixture.ts';
+import { closeBeforeStart } from './pre-start.ts';
+
+let pair: Pair;
+let guards: Guards;
+
+beforeAll(async () => {
+  pair = await testPair();
+  guards = await guardsOf(pair);
+});
+beforeEach(() => pair.databases.reset());
+afterEach(() => guards.end());
+afterAll(() => pair.remove());
+
+/** Both guards, with west streaming. */
+async function both(extra: Record<string, unknown> = {}) {
+  const [east, west] = await Promise.all([
+    guards.start('east', extra),
+    guards.start('west', extra),
+  ]);
+  await until('west streams', async () => (await west.side.status()).streaming);
+  await until('east is open', async () => (await east.side.status()).closed === null);
+  return { east, west };
+}
+
+const fileOf = (name: Name, file: string) => join(pair.databases.side(name).dataDir, file);
+const memoryOf = (name: Name) =>
+  readFile(join(pair.databases.side(name).stateDir, 'guard.json'), 'utf8').catch(() => '');
+const override = { kind: 'overridden', by: 'ana', reason: 'east is dead' } as const;
+const refusedLogin = { code: '28000' };
+
+describe('a region back from the dead', () => {
+  it("starts closed, and opens on the word of the other side's guard alone", async () => {
+    const east = await guards.start('east');
+    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    expect(await east.side.status()).toMatchObject({ role: 'primary', closed: { by: 'start' } });
+
+    const west = await guards.start('west');
+    await until('it is open', async () => (await east.side.status()).closed === null);
+    await insertOnce(pair, 'east');
+    expect((await west.side.status()).role).toBe('standby');
+  });
+
+  it('stays closed when the other side was promoted meanwhile', async () => {
+    const { east, west } = await both();
+    await east.end();
+    await kill(pair, 'east');
+    await west.side.promote({ token: 1, epoch: 2, proof: override, lossy: { sequenceAdvance: 9 } });
+
+    const again = await guards.start('east');
+    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    await until('it knows', async () => (await again.side.status()).known.epoch === 2);
+    await until('it is told', async () => {
+      const { closed } = await again.side.status();
+      return closed?.by === 'newer-epoch' && closed.active === 'west';
+    });
+    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+  });
+
+  it('is closed before a unit of the system starts it, also when no guard runs', async () => {
+    const byUnit = { postgres: { ...postgresOf('east'), startDatabase: false } };
+    await closeBeforeStart(guards.config('east', byUnit));
+    await startSide(pair, 'east');
+    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+
+    const east = await guards.start('east', byUnit);
+    await guards.start('west');
+    await until('it is open', async () => (await east.side.status()).closed === null);
+
+    await kill(pair, 'east');
+    await closeBeforeStart(guards.config('east', byUnit));
+    expect(await memoryOf('east')).toContain('"by":"start"');
+    await startSide(pair, 'east');
+    await until('it opens again', async () => (await east.side.status()).closed === null);
+    await insertOnce(pair, 'east');
+  });
+});
+
+describe('fence', () => {
+  it('opens by itself when its deadline has passed and the other guard gives up on its token', async () => {
+    const { east, west } = await both();
+    const fence = { token: 3, openTransactionsMs: 0, deadlineMs: 200 };
+    const proof = await east.side.fence(fence);
+    await until('it is open', async () => (await east.side.status()).closed === null);
+    await insertOnce(pair, 'east');
+    expect((await west.side.status()).renounced).toBe(3);
+    await expect(
+      west.side.promote({ token: 3, epoch: 2, proof, lossy: null }),
+    ).rejects.toMatchObject({ code: 'token-renounced' });
+    await expect(east.side.fence(fence)).rejects.toMatchObject({ code: 'token-renounced' });
+  });
+
+  it('stays closed while the other guard does not answer', async () => {
+    const { east, west } = await both();
+    await west.end();
+    await east.side.fence({ token: 3, openTransactionsMs: 0, deadlineMs: 50 });
+    await systemClock.sleep(500);
+    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    await guards.start('west');
+    await until('it is open', async () => (await east.side.status()).closed === null);
+  });
+
+  it('believes what the server has loaded, not what stands in pg_hba.conf', async () => {
+    const east = await guards.start('east', { peer: undefined });
+    const file = fileOf('east', 'pg_hba.conf');
+    const open = await readFile(file, 'utf8');
+    await writeFile(file, `${open}\nhost all all somewhere no-such-method\n`);
+    await expect(
+      east.side.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null }),
+    ).rejects.toMatchObject({
+      code: 'database-refused',
+      message: expect.stringMatching(/cannot read line \d+/),
+    });
+    await insertOnce(pair, 'east');
+
+    // Nobody may log in from here, which looks like a fence from here; elsewhere the application writes on.
+    await writeFile(file, 'host all postgres 127.0.0.0/8 trust\nhost all all 10.0.0.0/8 trust\n');
+    await pair.ask('east', 'SELECT pg_reload_conf()');
+    await until('nobody may log in', () =>
+      pair.connect('east').then(
+        (client) => client.end().then(() => false),
+        (error) => error.code === '28000',
+      ),
+    );
+    await east.side.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
+    expect(await readFile(file, 'utf8')).toMatch(/^# throwover fence: begin[^]*10\.0\.0\.0/);
+    await east.side.unfence({ token: 1, proof: { kind: 'never-asked', token: 1 } });
+    expect(await readFile(file, 'utf8')).not.toContain('throwover fence');
+
+    await writeFile(file, open);
+    await east.side.fence({ token: 2, openTransactionsMs: 0, deadlineMs: null });
+    await east.end();
+    // As a guard leaves it that ends between the file and the reload of an opening.
+    const memory = JSON.parse(await memoryOf('east'));
+    const state = join(pair.databases.side('east').stateDir, 'guard.json');
+    await writeFile(state, JSON.stringify({ ...memory, closed: null }));
+    await writeFile(file, open);
+    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    await guards.start('east', { peer: undefined });
+    await insertOnce(pair, 'east');
+  });
+
+  it('closes out an application that holds every connection', async () => {
+    const east = await guards.start('east', { peer: undefined });
+    const clients: pg.Client[] = [];
+    await expect(
+      (async () => {
+        for (;;) clients.push(await pair.connect('east'));
+      })(),
+    ).rejects.toMatchObject({ code: '53300' });
+    await east.side.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
+    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    await Promise.all(clients.map((client) => client.end().catch(() => {})));
+  });
+});
+
+describe('strict', () => {
+  const strict = { writerFence: 'strict' };
+  const noLease = { code: '25006' };
+
+  it('takes no write that begins after a freeze past the lease', async () => {
+    const [east, west] = [await guards.spawn('east', strict), await guards.start('west', strict)];
+    await until('east is open', async () => (await east.side.status()).closed === null);
+    const seen = { accepted: 0, refused: 0 };
+    const stop = new AbortController();
+    const writers = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const client = await pair.connect('east');
+        return keepWriting(client, seen, stop.signal);
+      }),
+    );
+    await until('they write', async () => seen.accepted > 50);
+
+    const frozen = [east.child.pid ?? 0, ...serverProcesses(pair.databases.side('east').dataDir)];
+    signalAll(frozen, 'SIGSTOP');
+    await west.side.promote({ token: 1, epoch: 2, proof: override, lossy: { sequenceAdvance: 9 } });
+    await until('west has a lease', () => insertOnce(pair, 'west').then(() => true, leaseless));
+    // Past east's lease.
+    await systemClock.sleep(2_000);
+    const wokeAt = new Date(systemClock.wallMs()).toISOString();
+    signalAll(frozen, 'SIGCONT');
+    await until('east is told', async () => (await memoryOf('east')).includes('newer-epoch'));
+    stop.abort();
+    await Promise.all(writers);
+
+    const late = await pair.ask<{ n: number }>(
+      'east',
+      `SELECT count(*)::int AS n FROM orders WHERE created_at > '${wokeAt}'`,
+    );
+    expect(late).toEqual([{ n: 0 }]);
+    expect(seen.refused).toBeGreaterThan(0);
+  });
+
+  it('refuses every way to change a row without a lease, in tables of every kind, also after a crash', async () => {
+    const { east, west } = await both(strict);
+    const app = await pair.connect('east');
+    await until('it has a lease', () => insert(app).then(() => true, leaseless));
+    await app.query(`
+      CREATE TABLE later (id int); INSERT INTO later VALUES (1);
+      CREATE TABLE parts (id int) PARTITION BY LIST (id);
+      CREATE TABLE part_1 PARTITION OF parts FOR VALUES IN (1);
+      SELECT 1 AS id INTO chosen`);
+    await Promise.all([east.end(), west.end()]);
+    for (const statement of [
+      `INSERT INTO orders (idempotency_key, amount, currency, status, region) VALUES ('x', 1, 'eur', 'x', 'x')`,
+      'INSERT INTO later VALUES (2)',
+      'UPDATE later SET id = 3',
+      'DELETE FROM later',
+      'TRUNCATE later',
+      'INSERT INTO part_1 VALUES (1)',
+      'INSERT INTO chosen VALUES (1)',
+      `WITH gone AS (DELETE FROM later RETURNING id) SELECT * FROM gone`,
+    ]) {
+      await until(`refused: ${statement}`, () =>
+        app.query(statement).then(
+          () => false,
+          (error) => error.code === noLease.code,
+        ),
+      );
+    }
+    await app.query('SELECT * FROM orders');
+    await app.end();
+
+    // A superuser that says that it is a replica passes ordinary triggers by.
+    await expect(
+      pair.ask('east', 'SET session_replication_role = replica; DELETE FROM later'),
+    ).rejects.toMatchObject(noLease);
+    await pair.ask(
+      'east',
+      `UPDATE throwover.writer_lease SET until_wall = 'infinity', until_boot = NULL`,
+    );
+    await insertOnce(pair, 'east');
+    await kill(pair, 'east');
+    await startSide(pair, 'east');
+    await expect(insertOnce(pair, 'east')).rejects.toMatchObject(noLease);
+  });
+
+  it('takes the checks away when the service is not strict any more', async () => {
+    const { east, west } = await both(strict);
+    await until('it has a lease', () => insertOnce(pair, 'east').then(() => true, leaseless));
+    await Promise.all([east.end(), west.end()]);
+    await both();
+    await until('it needs none', () => insertOnce(pair, 'east').then(() => true, leaseless));
+    await pair.ask('east', 'CREATE TABLE later (id int)');
+    expect(
+      await pair.ask('east', `SELECT FROM pg_trigger WHERE tgname = 'throwover_lease'`),
+    ).toEqual([]);
+  });
+
+  const leaseless = (error: { code?: string }) => {
+    if (error.code !== noLease.code) throw error;
+    return false;
+  };
+});
+
+describe('synchronous', () => {
+  it('lets no commit go before somebody has written down that the standby is out', async () => {
+    const { east, west } = await both({ durability: 'synchronous' });
+    await until('in sync', async () => (await east.side.status()).inSync === true);
+    expect(await memoryOf('west')).toContain('"inSync":true');
+    await insertOnce(pair, 'east');
+
+    await west.end();
+    await kill(pair, 'west');
+    const waiting = insertOnce(pair, 'east');
+    const released = waiting.then(() => 'released');
+    expect(await Promise.race([released, systemClock.sleep(1_500)])).toBeUndefined();
+
+    // The other guard is back, its database is not: that is enough to write it down.
+    await guards.start('west', {
+      durability: 'synchronous',
+      postgres: { ...postgresOf('west'), startDatabase: false },
+    });
+    await waiting;
+    expect(await memoryOf('west')).toContain('"inSync":false');
+    expect((await east.side.status()).inSync).toBe(false);
+
+    await startSide(pair, 'west');
+    await until('in sync again', async () => (await east.side.status()).inSync === true);
+    expect(await memoryOf('west')).toContain('"inSync":true');
+  });
+});
+
+describe('survey', () => {
+  it('names who would write past a fence, and tables whose changes the ledger cannot read', async () => {
+    const east = await guards.start('east', { peer: undefined });
+    const { survey } = east.side;
+    expect(await survey?.()).toEqual({
+      region: 'east',
+      writers: [],
+      writersInAll: 0,
+      missingRoles: [],
+      blindTables: [],
+      blindTablesInAll: 0,
+    });
+    for (const statement of [
+      'CREATE ROLE reports LOGIN',
+      'GRANT SELECT ON orders TO reports',
+      'CREATE ROLE batch LOGIN',
+      'GRANT UPDATE ON orders TO batch',
+      'CREATE TABLE keyless (id int)',
+      `CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p WITH (connect = false, slot_name = 'feed')`,
+      'ALTER SUBSCRIPTION feed ENABLE',
+    ]) {
+      await pair.ask('east', statement);
+    }
+    expect(await survey?.()).toEqual({
+      region: 'east',
+      writers: [
+        { kind: 'subscription', name: 'feed', role: 'postgres' },
+        { kind: 'login-role', name: 'may write orders', role: 'batch' },
+      ],
+      writersInAll: 2,
+      missingRoles: [],
+      blindTables: ['keyless'],
+      blindTablesInAll: 1,
+    });
+  });
+});
+
+function postgresOf(name: Name): Record<string, unknown> {
+  return pair.guardConfig(name)['postgres'] as Record<string, unknown>;
+}
+
+async function keepWriting(
+  client: pg.Client,
+  seen: { accepted: number; refused: number },
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await insert(client);
+      seen.accepted += 1;
+    } catch (error) {
+      // Closed out: there is nothing more to try.
+      if ((error as { code?: string }).code !== '25006') break;
+      seen.refused += 1;
+    }
+  }
+  await client.end().catch(() => {});
+}

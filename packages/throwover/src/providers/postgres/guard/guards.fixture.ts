@@ -1,0 +1,180 @@
+/** Guards beside the pair of a test file, in this process or in one of their own, that know each other. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import type pg from 'pg';
+import type { Name, Pair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
+import type { DatabaseSide } from '../../../authority/database-side.ts';
+import { systemClock } from '../../../kernel/kernel.ts';
+import { postgresSide } from '../database-side.ts';
+import { startGuard } from './guard.ts';
+
+/** Longest wait for something to come about, ms. */
+const patienceMs = 30_000;
+
+/** Rounds in tenths of a second; the lines of authority/timing.ts hold. */
+export const quickTiming = {
+  leaseMs: 1_500,
+  renewEveryMs: 100,
+  tickMs: 100,
+  gapMs: 500,
+  witnessDeadlineMs: 100,
+  peerDeadlineMs: 300,
+  fenceDeadlineMs: 1_000,
+  openTransactionsMs: 100,
+  catchUpAllowanceMs: 400,
+  commandAllowanceMs: 400,
+  syncPatienceMs: 300,
+};
+
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = systemClock.monotonicMs() + patienceMs;
+  while (!(await holds())) {
+    if (systemClock.monotonicMs() > deadline) throw new Error(`${what}: not within 30 s`);
+    await systemClock.sleep(5);
+  }
+}
+
+type Config = Readonly<Record<string, unknown>>;
+
+export interface GuardHandle {
+  readonly side: DatabaseSide;
+  /** Ends it; the database goes on. Once is enough. */
+  end(): Promise<void>;
+}
+
+export interface GuardProcess extends GuardHandle {
+  readonly child: ChildProcess;
+}
+
+export interface Guards {
+  /** Of both regions, with each other as peers. `extra` is the same for both. */
+  config(name: Name, extra?: Config): Config;
+  start(name: Name, extra?: Config): Promise<GuardHandle>;
+  /** In a process of its own, so that it can be stopped and killed. */
+  spawn(name: Name, extra?: Config): Promise<GuardProcess>;
+  /** Ends all that still run. */
+  end(): Promise<void>;
+}
+
+export async function guardsOf(pair: Pair): Promise<Guards> {
+  const ports = { east: await freePort('127.0.1.2'), west: await freePort('127.0.2.2') };
+  const running = new Set<() => Promise<void>>();
+  const at = (name: Name) => ({ host: pair.address[name].host, port: ports[name] });
+  const config = (name: Name, extra: Config = {}): Config => {
+    const other = name === 'east' ? 'west' : 'east';
+    const { host, port } = at(other);
+    return {
+      ...pair.guardConfig(name),
+      listen: at(name),
+      peer: { region: other, guard: `http://${host}:${port}` },
+      timing: quickTiming,
+      ...extra,
+    };
+  };
+  const handle = (name: Name, close: () => Promise<void>): GuardHandle => {
+    const { host, port } = at(name);
+    const side = postgresSide({
+      region: name,
+      guardUrl: `http://${host}:${port}`,
+      attachTimeoutMs: 60_000,
+      clock: systemClock,
+    });
+    const end = async () => {
+      if (!running.delete(end)) return;
+      await side.close();
+      await close();
+    };
+    running.add(end);
+    return { side, end };
+  };
+  return {
+    config,
+    start: async (name, extra) => {
+      const guard = await startGuard(config(name, extra), { log: () => {} });
+      return handle(name, () => guard.close());
+    },
+    spawn: async (name, extra) => {
+      const child = await guardProcess(config(name, extra));
+      const close = async () => {
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      };
+      return { ...handle(name, close), child };
+    },
+    end: async () => {
+      await Promise.all([...running].map((end) => end()));
+    },
+  };
+}
+
+async function guardProcess(config: Config): Promise<ChildProcess> {
+  const guard = pathToFileURL(join(import.meta.dirname, 'guard.ts')).href;
+  const program = `
+    import { startGuard } from ${JSON.stringify(guard)};
+    const { address } = await startGuard(JSON.parse(process.argv[1]), { log: () => {} });
+    console.log(JSON.stringify(address));`;
+  const child = spawn(
+    process.execPath,
+    ['--conditions=throwover-source', '--input-type=module', '-e', program, JSON.stringify(config)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  await once(createInterface({ input: child.stdout }), 'line');
+  return child;
+}
+
+/** PostgreSQL of one data directory as its processes: frozen and thawed together. */
+export function serverProcesses(dataDir: string): number[] {
+  const [pid] = readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n');
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return [Number(pid), ...children.split(' ').filter(Boolean).map(Number)];
+}
+
+export function signalAll(pids: readonly number[], signal: 'SIGSTOP' | 'SIGCONT'): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      // One that has ended since the list was made.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
+let lastKey = 0;
+
+/** One order; gives its key. */
+export async function insert(client: pg.Client): Promise<string> {
+  const key = `order-${++lastKey}`;
+  await client.query(
+    `INSERT INTO orders (idempotency_key, amount, currency, status, region) VALUES ($1, 1, 'eur', 'accepted', 'x')`,
+    [key],
+  );
+  return key;
+}
+
+export async function insertOnce(pair: Pair, name: Name): Promise<string> {
+  const client = await pair.connect(name);
+  try {
+    return await insert(client);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, host, () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}

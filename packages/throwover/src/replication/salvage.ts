@@ -1,0 +1,112 @@
+import type { DatabaseSide, Promotion } from '../authority/database-side.ts';
+import type { Evidence } from '../kernel/kernel.ts';
+import { done, look, pending, refused } from '../runbook/observe.ts';
+import type { Guard, Step, StepContext } from '../runbook/step.ts';
+import type { Store } from '../store/store.ts';
+import type { Consent } from './consent.ts';
+import { replicationErrors } from './errors.ts';
+import { positionPollMs } from './timings.ts';
+
+/** Rows in one message: a store takes at most 500 at once. */
+const pageRows = 500;
+
+/** Rejoins among which the last is looked for. */
+const runsLookedAt = 20;
+
+const override = 'without-ledger';
+
+/**
+ * Everything that the returned side had committed and the active one does not have stands in the ledger
+ * of lost writes, before `attach-old` throws it away. The side is never opened for it.
+ */
+export function salvage(options: {
+  returned: DatabaseSide;
+  store: Store;
+  promotion: () => Promise<Promotion>;
+  timeoutMs: number;
+  consent: Consent;
+}): Step {
+  const { returned, store, timeoutMs, consent } = options;
+  let found: Evidence | null = null;
+  let unavailable: string | null = null;
+  return {
+    name: 'salvage',
+    title: `Write down what ${returned.region} alone had committed`,
+    waits: 'machine',
+    timeoutMs,
+    pollMs: positionPollMs,
+    undo: { none: 'a ledger that is written stays' },
+    observe: () =>
+      look(async () => {
+        if (found !== null) return done(found);
+        if (unavailable !== null) return withoutLedger(returned.region, unavailable, consent);
+        const { role, streaming } = await returned.status();
+        if (role === 'standby' && streaming) return done({ notNeeded: 'it follows already' });
+        return pending({ role });
+      }),
+    act: async (context) => {
+      const result = await keepLosses(context, { ...options, store, returned });
+      if (typeof result === 'string') unavailable = result;
+      else found = result;
+    },
+  };
+}
+
+/** Safe to repeat: the pages are the same again, and so are the ids. */
+async function keepLosses(
+  { run, progress }: StepContext,
+  options: { returned: DatabaseSide; store: Store; promotion: () => Promise<Promotion> },
+): Promise<Evidence | string> {
+  const { returned, store } = options;
+  const { epoch, switchPosition } = await options.promotion();
+  const { service, runId, token } = run;
+  const transactions = new Set<string>();
+  for (let from = 0; ; from += pageRows) {
+    const page = await returned.salvage({
+      token,
+      epoch,
+      runId,
+      switchPosition,
+      from,
+      limit: pageRows,
+    });
+    if (page.state === 'unavailable') return page.why;
+    const { losses, total, blind } = page;
+    if (losses.length > 0) await store.addLosses({ service, runId, token, losses });
+    for (const { transaction } of losses) transactions.add(transaction);
+    progress(`${Math.min(from + pageRows, total)} of ${total} rows`);
+    if (from + pageRows >= total) {
+      return { rows: total, transactions: transactions.size, blindTables: blind };
+    }
+  }
+}
+
+function withoutLedger(region: string, why: string, { overrides }: Consent) {
+  if (overrides.includes(override)) return done({ unavailable: why });
+  return refused(
+    replicationErrors.make(
+      'ledger-unavailable',
+      `what ${region} alone had committed cannot be told: ${why}`,
+      { region, why },
+    ),
+  );
+}
+
+/** The last rejoin found that there is no ledger to be had: the next one says so before it is approved. */
+export function ledgerPossible(options: { store: Store; service: string; region: string }): Guard {
+  const { store, service, region } = options;
+  return {
+    name: 'ledger-possible',
+    title: `What ${region} alone had committed can be written down`,
+    check: async () => {
+      const runs = await store.runs({ service, limit: runsLookedAt });
+      const last = runs.find(({ kind, to }) => kind === 'rejoin' && to === region);
+      if (last === undefined || last.status === 'succeeded') return [];
+      const { records } = await store.run(last.runId);
+      const failed = records.findLast((record) => record.type === 'step-failed');
+      if (failed?.type !== 'step-failed' || failed.error.code !== 'ledger-unavailable') return [];
+      const { message, evidence } = failed.error;
+      return [{ error: replicationErrors.make('ledger-unavailable', message, evidence), override }];
+    },
+  };
+}

@@ -1,0 +1,190 @@
+import type { Edit, Mutation } from './mutation.ts';
+
+const edit = (file: string, find: string, replace: string): Edit => ({
+  file: `throwover/src/authority/guard/${file}`,
+  find,
+  replace,
+});
+
+/** Bugs of the guards. */
+export const authorityMutations: readonly Mutation[] = [
+  {
+    name: 'skip-the-fence',
+    what: 'A fence answers with a position and closes nothing.',
+    edits: [
+      edit(
+        'fencing.ts',
+        'const position = await database.close({ openTransactionsMs });',
+        'const { position } = await database.look();',
+      ),
+    ],
+    options: { strict: false },
+  },
+  {
+    name: 'promise-binds-nobody',
+    what: 'A peer extends a lease without a promise not to be promoted: it counts nothing.',
+    edits: [edit('lease.ts', 'this.#endsMs = Math.max(this.#endsMs, endsMs);', '')],
+    options: { strict: true },
+  },
+  {
+    name: 'promise-forgotten',
+    what: 'A guard that restarts forgets that it has promised.',
+    edits: [edit('lease.ts', 'keep.current.promised === null', 'true')],
+    options: { strict: true },
+  },
+  {
+    name: 'old-token-admitted',
+    what: 'An old controller acts after a takeover: guards look at no token.',
+    edits: [edit('memory.ts', 'if (token >= now.token) return;', 'return;')],
+  },
+  {
+    name: 'reopens-after-acceptance',
+    what: 'A guard that has accepted a promotion still renounces its token, so the old side opens again.',
+    edits: [
+      edit('guard.ts', 'if (now.accepted !== null && begun(now)) {', 'if (now.accepted === undefined) {'),
+    ],
+  },
+  {
+    name: 'deadline-asks-nobody',
+    what: 'A fence whose deadline passes opens without asking the other guard.',
+    edits: [
+      edit(
+        'fencing.ts',
+        'const answer = await peer.renounce(token);',
+        "const answer = { kind: 'renounced', token, epoch: 0 };",
+      ),
+    ],
+    options: { strict: false },
+  },
+  {
+    name: 'renounced-not-kept',
+    what: 'A guard answers that it gave up on a token, and promotes with it later.',
+    edits: [edit('memory.ts', 'if (token > now.renounced) return;', 'return;')],
+    options: { strict: false },
+  },
+  {
+    name: 'holder-counts-from-the-answer',
+    what: 'Expiry counted from the wrong end: the holder counts its lease from when the answer came.',
+    edits: [
+      edit(
+        'lease.ts',
+        'const until = { wallMs: sent.wallMs + leaseMs, bootMs: sent.bootMs + leaseMs };',
+        'const now = database.machineTime(); const until = { wallMs: now.wallMs + leaseMs, bootMs: now.bootMs + leaseMs };',
+      ),
+    ],
+    options: { strict: true },
+  },
+  {
+    name: 'not-in-sync-unrecorded',
+    what: 'Commits are acknowledged without the standby before "not in sync" is written down.',
+    edits: [
+      edit(
+        'sync.ts',
+        'if ((await written(witness, record)) !== true && (await written(peer, record)) !== true) return;',
+        'await database.setSynchronous(false); if ((await written(witness, record)) !== true && (await written(peer, record)) !== true) return;',
+      ),
+    ],
+    options: { synchronous: true },
+  },
+  {
+    name: 'trusts-the-file',
+    what: 'A guard trusts what stands on its disk: what it wrote down as closed it does not close.',
+    edits: [
+      edit('watching.ts', 'await database.close({ openTransactionsMs: 0 });\n      }\n      this.#started', '}\n      this.#started'),
+      edit(
+        'fencing.ts',
+        'const position = await database.close({ openTransactionsMs });',
+        'const position = this.#closedBefore ? (await database.look()).position : await database.close({ openTransactionsMs });',
+      ),
+      edit(
+        'fencing.ts',
+        'const begunMs = clock.monotonicMs();',
+        'const begunMs = clock.monotonicMs(); this.#closedBefore = memory.current.closed !== null;',
+      ),
+      edit('fencing.ts', 'readonly #inside: Inside;', 'readonly #inside: Inside; #closedBefore = false;'),
+    ],
+    options: { strict: false },
+  },
+  {
+    name: 'adoption-closes',
+    what: 'A guard that finds its database promoted by hand closes it.',
+    edits: [
+      edit(
+        'promotion.ts',
+        "onEvent({ type: 'adopted'",
+        "await database.close({ openTransactionsMs: 0 }); onEvent({ type: 'adopted'",
+      ),
+    ],
+    options: { family: 'hand' },
+  },
+  {
+    name: 'starts-open',
+    what: 'A region that is back from the dead starts open.',
+    edits: [
+      edit('watching.ts', 'await database.startClosed();', 'await database.startClosed(); await database.open();'),
+    ],
+    options: { strict: false, family: 'lost' },
+  },
+  {
+    name: 'newer-epoch-ignored',
+    what: 'A guard that hears of a newer epoch leaves its own database open.',
+    edits: [edit('watching.ts', 'return this.#close(action);', 'return;')],
+    options: { strict: false },
+  },
+  {
+    name: 'any-token-proves',
+    what: 'A fence of an older token, which may have opened since, is taken as proof.',
+    edits: [
+      edit('decide.ts', 'if (proof.token !== token) {', 'if (proof.token === undefined) {'),
+      {
+        file: 'throwover/src/replication/old-writer.ts',
+        find: '|| token !== context.run.token)',
+        replace: '|| token === undefined)',
+      },
+    ],
+    options: { strict: false },
+  },
+  {
+    name: 'position-not-checked',
+    what: 'A standby is promoted that has not received everything.',
+    edits: [
+      edit('decide.ts', 'return complete ? yes', 'return true ? yes'),
+      {
+        file: 'throwover/src/replication/catch-up.ts',
+        find: 'return timelineOf(received) >= timelineOf(position) && bytesOf(received) >= bytesOf(position);',
+        replace: 'return true;',
+      },
+    ],
+  },
+  {
+    name: 'promises-not-awaited',
+    what: 'A promotion by expiry does not wait for the promises that its guard gave.',
+    edits: [
+      edit('promotion.ts', "if (proof.kind === 'expired') await this.#promises.ended(token);", ''),
+      edit('promotion.ts', "if (proof.kind === 'expired') this.#promises.mustHaveEnded();", ''),
+    ],
+    options: { strict: true },
+  },
+  {
+    name: 'sequences-not-advanced',
+    what: 'A lossy promotion gives out ids again that the old side had given.',
+    edits: [
+      edit('promotion.ts', 'if (sequenceAdvance !== null) await database.advanceSequences(sequenceAdvance);', ''),
+    ],
+  },
+  {
+    name: 'opens-with-nobodys-word',
+    what: 'A database that was started opens without anybody saying that it is the active one.',
+    edits: [edit('decide.ts', 'const why = vouchedFor(watch);', "const why = vouchedFor(watch) ?? 'nobody objects';")],
+    options: { strict: false, family: 'lost' },
+  },
+  {
+    name: 'any-opening-proof',
+    what: 'A fence is taken back with any proof, or one that was renounced for an older token.',
+    edits: [
+      edit('decide.ts', 'return proof.token >= closed.token', 'return proof.token >= 0'),
+      edit('decide.ts', "return no(`${closed.active} is active in epoch ${closed.epoch}`);", 'return yes;'),
+    ],
+    options: { strict: false },
+  },
+];

@@ -1,0 +1,131 @@
+import type { Edit, Mutation } from './mutation.ts';
+
+const edit = (file: string, find: string, replace: string): Edit => ({
+  file: `throwover/src/${file}`,
+  find,
+  replace,
+});
+
+/** Bugs of the engine, the runs, the store and the client. */
+export const controlMutations: readonly Mutation[] = [
+  {
+    name: 'grantor-counts-from-the-first',
+    what: 'Expiry counted from the wrong end: the store counts from the first of many grants.',
+    edits: [edit('store/leases.ts', 'const lastMs = this.#clock.monotonicMs();', 'const lastMs = this.#byService.get(service)?.lastMs ?? this.#clock.monotonicMs();')],
+    options: { strict: true },
+  },
+  {
+    name: 'restarted-grantor-proves-at-once',
+    what: 'A store that has restarted, and forgotten its grants, proves an expiry at once.',
+    edits: [
+      edit(
+        'store/leases.ts',
+        'const forgotten = this.#arithmetic(maxWriterLeaseMs, this.#startedMs);',
+        'const forgotten = this.#arithmetic(0, this.#startedMs);',
+      ),
+    ],
+    options: { strict: true },
+  },
+  {
+    name: 'grants-go-on',
+    what: 'The store goes on granting after it has begun to prove the end of the lease.',
+    edits: [edit('store/writer.ts', "if (facts.stoppedEpoch === epoch) return refused('stopped');", '')],
+    options: { strict: true },
+  },
+  {
+    name: 'token-without-timeline',
+    what: 'A read compares positions and forgets that they are of different timelines.',
+    edits: [
+      {
+        file: 'client/src/read-your-writes/decide.ts',
+        find: 'if (wanted < timeline) return acrossSwitch(token, view);',
+        replace: '',
+      },
+      {
+        file: 'client/src/read-your-writes/decide.ts',
+        find: 'if (timeline < here) return acrossSwitch(token, view);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'position-alone-says-lost',
+    what: 'A read takes an upper bound beyond the switch for a lost write.',
+    edits: [
+      {
+        file: 'client/src/read-your-writes/decide.ts',
+        find: 'if (BigInt(token.xid) >= found.nextXid)',
+        replace: 'if (BigInt(token.xid) >= 0n)',
+      },
+    ],
+  },
+  {
+    name: 'redelivery-skipped',
+    what: 'Webhooks of the loss window are not delivered again.',
+    edits: [edit('webhooks/steps.ts', 'gateway.redeliver(', '(async () => ({ events: 0 }))(')],
+    options: { family: 'lost' },
+  },
+  {
+    name: 'unknown-outcome-repeated',
+    what: 'An act whose outcome is not known is repeated without a look.',
+    edits: [
+      edit(
+        'runbook/carry-out.ts',
+        'if (failure !== null && this.turnsBack(failure)) throw failure;',
+        "if (failure !== null && this.turnsBack(failure)) throw failure; if (failure?.disposition === 'retry' && repeats < maxRepeats) continue;",
+      ),
+    ],
+  },
+  {
+    name: 'intent-not-journaled',
+    what: 'A step acts before its intent is in the journal.',
+    edits: [
+      edit(
+        'runbook/carry-out.ts',
+        "await journal.append({ type: 'intent', step: step.name, observed });",
+        "void journal.append({ type: 'intent', step: step.name, observed });",
+      ),
+    ],
+  },
+  {
+    name: 'takeover-claims-nothing',
+    what: 'A controller that takes a run over acts before any guard knows its token.',
+    edits: [edit('runbook/entering.ts', 'const claimed = await claim(controller, options);', 'const claimed = {};')],
+  },
+  {
+    name: 'abort-does-not-ask',
+    what: 'An abort takes a promotion that was asked for as one that did not happen.',
+    edits: [
+      edit(
+        'replication/promote.ts',
+        "return answer.kind === 'renounced' ? 'never' : 'happened';",
+        "return 'never';",
+      ),
+      edit('replication/old-writer.ts', "if (answer.kind === 'renounced')", "if (true)"),
+    ],
+    options: { strict: false },
+  },
+  {
+    name: 'loss-bound-ignored',
+    what: 'A failover goes on whatever it would lose.',
+    edits: [edit('replication/exposure.ts', 'return exposure.atRiskMs > boundMs;', 'return false;'), edit('replication/exposure.ts', "case 'unknown':\n      return true;", "case 'unknown':\n      return false;")],
+  },
+  {
+    name: 'silence-is-consent',
+    what: 'A failover promotes although the old side did not answer and nobody accepted two writers.',
+    edits: [
+      edit(
+        'replication/fence.ts',
+        "return consent.overrides.includes('two-writers') ? 'override' : 'nothing';",
+        "return 'override';",
+      ),
+      edit('replication/failover-guards.ts', 'if (strict || (await statusOf(from, clock)) !== null) return [];', 'return [];'),
+    ],
+    options: { strict: false },
+  },
+  {
+    name: 'older-controller-writes-on',
+    what: 'A controller that lost its run goes on writing its journal.',
+    edits: [edit('store/rules.ts', 'if (token === run.token) return;', 'return;')],
+  },
+];
