@@ -140,13 +140,23 @@ async function measureCase(
   return figures;
 }
 
-type Shown = Pick<CaseFigures, 'latencyMs' | 'lossToFirstWriteMs'> &
+type Shown = Pick<CaseFigures, 'latencyMs' | 'rounds' | 'lossToFirstWriteMs' | 'neverWritten'> &
   Partial<Pick<CaseFigures, 'approvalToFirstWriteMs' | 'writesLost' | 'ratios'>> & {
     readonly loss: string;
   };
 
-function tableOf({ latencyMs, loss, lossToFirstWriteMs, ...shown }: Shown): readonly string[] {
-  const rounds = Math.max(...Object.values(lossToFirstWriteMs).map(({ count }) => count));
+function linesOf(shown: Shown): readonly string[] {
+  const never = Object.entries(shown.neverWritten).filter(([, count]) => count > 0);
+  return [
+    ...tableOf(shown),
+    ...never.map(
+      ([name, count]) =>
+        `${name}: no write on the other side at all in ${count} of ${shown.rounds}`,
+    ),
+  ];
+}
+
+function tableOf({ latencyMs, loss, rounds, lossToFirstWriteMs, ...shown }: Shown) {
   return table([
     [
       `${loss}, ${latencyMs} ms, ${rounds} rounds`,
@@ -186,17 +196,17 @@ function ratiosOf(
 type Kept = NonNullable<Awaited<ReturnType<typeof readRecorded>>['failover']>;
 
 function sayRecorded({ date, conditions, losses }: Kept, say: (line: string) => void): void {
-  say(`recorded on ${date} (not measured now): ${conditions}`);
-  for (const one of losses) for (const line of tableOf(one)) say(line);
+  say(`recorded on ${date}, not measured now; ${conditions}`);
+  for (const one of losses) for (const line of linesOf(one)) say(line);
 }
 
 async function keep(losses: readonly CaseFigures[], pgBin: string | null): Promise<void> {
   await record({
     failover: {
       date: isoTime(systemClock.wallMs()).slice(0, 10),
-      conditions: `one run, PostgreSQL of ${pgBin}, one writer at a 1 ms pace, ms`,
-      losses: losses.map(({ latencyMs, loss, lossToFirstWriteMs }) => ({
-        ...{ latencyMs, loss, lossToFirstWriteMs },
+      conditions: `one run, PostgreSQL of ${pgBin}`,
+      losses: losses.map(({ latencyMs, loss, rounds, lossToFirstWriteMs, neverWritten }) => ({
+        ...{ latencyMs, loss, rounds, lossToFirstWriteMs, neverWritten },
       })),
     },
   });

@@ -8,7 +8,7 @@ import { systemClock } from 'throwover/kernel';
 import { Lab } from '../packages/lab/src/world/lab.ts';
 import { otherRegion, type RegionName } from '../packages/lab/src/world/map.ts';
 import { labOptions } from '../packages/lab/src/world/options.ts';
-import { throwoverJson } from '../packages/lab/src/world/throwover-cli.ts';
+import { throwover, throwoverJson } from '../packages/lab/src/world/throwover-cli.ts';
 import type { FailsOver, Loss, Switchable } from './contender.ts';
 import { type Load, loseUnderLoad, switchUnderLoad } from './load.ts';
 
@@ -62,15 +62,7 @@ class Throwover implements Switchable, FailsOver {
         await this.#lab.cut(lost);
         await this.#lab.freeze(lost);
       },
-      answer: async () => {
-        const plan = await throwoverJson<{ digest: string }>(['plan', 'failover', '--to', to], dir);
-        const approvedAtMs = systemClock.monotonicMs();
-        await throwoverJson(
-          ['failover', '--to', to, '--yes', plan.digest, '--override', 'two-writers'],
-          dir,
-        );
-        return { approvedAtMs };
-      },
+      answer: () => approve(to, dir),
     });
     await this.#lab.reset();
     await this.#lab.setLatency(this.#latencyMs);
@@ -90,4 +82,44 @@ class Throwover implements Switchable, FailsOver {
       clock: systemClock,
     };
   }
+}
+
+/** Plans that the operator reads at most: while a region goes silent a second one can say more than the first. */
+const maxPlans = 3;
+
+/**
+ * What the operator accepts by name: the silent side may still write, and what it had acknowledged
+ * since it was last seen counts as at risk, which while it is silent grows past any bound.
+ */
+const overrides = ['two-writers', 'loss-above-bound'];
+
+/**
+ * The operator approves the plan. When it has become another one meanwhile, the next is approved; the
+ * time counts from the first approval.
+ */
+async function approve(to: RegionName, dir: string): Promise<{ readonly approvedAtMs: number }> {
+  let firstAtMs: number | null = null;
+  for (let plans = 1; ; plans++) {
+    const digest = await planOfFailover(to, dir);
+    const approvedAtMs: number = firstAtMs ?? systemClock.monotonicMs();
+    firstAtMs = approvedAtMs;
+    const { exitCode, stdout, stderr } = await throwover(
+      ['failover', '--to', to, '--yes', digest, '--override', ...overrides, '--json'],
+      { cwd: dir },
+    );
+    if (exitCode === 0) return { approvedAtMs };
+    if (plans === maxPlans || !stdout.includes('digest-mismatch')) {
+      throw new Error(`throwover failover --to ${to}: exit code ${exitCode}\n${stdout}${stderr}`);
+    }
+  }
+}
+
+/** A plan with refusals that have an override ends with another code than 0, and is a plan all the same. */
+async function planOfFailover(to: RegionName, dir: string): Promise<string> {
+  const { stdout, stderr } = await throwover(['plan', 'failover', '--to', to, '--json'], {
+    cwd: dir,
+  });
+  const { digest } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as { digest?: string };
+  if (digest === undefined) throw new Error(`no plan of a failover: ${stdout}${stderr}`);
+  return digest;
 }

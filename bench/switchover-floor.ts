@@ -96,21 +96,21 @@ export async function startFloor(options: FloorOptions): Promise<Switchable> {
 
 const linkName = (name: RegionName) => `${name}-interPostgres`;
 
-function startBorder(map: Pair['map'], dir: string): Promise<Child> {
+async function startBorder(map: Pair['map'], dir: string): Promise<Child> {
+  const config = join(dir, 'border.json');
+  const links = regionNames.map((name) => ({
+    name: linkName(name),
+    listen: map.regions[name].public.interPostgres,
+    target: map.regions[name].private.postgres,
+  }));
+  await writeFile(config, JSON.stringify({ admin: map.border, links }));
   return startChild({
     name: 'border',
     logDir: join(dir, 'logs'),
     ownGroup: true,
     argv: [
       fileURLToPath(new URL('../packages/lab/src/network/border.ts', import.meta.url)),
-      JSON.stringify({
-        admin: map.border,
-        links: regionNames.map((name) => ({
-          name: linkName(name),
-          listen: map.regions[name].public.interPostgres,
-          target: map.regions[name].private.postgres,
-        })),
-      }),
+      config,
     ],
   });
 }

@@ -140,7 +140,7 @@ function tableOf({ latencyMs, rounds, writeGapMs, ratios, writesLost }: LatencyF
     ...Object.entries(writeGapMs).map(([name, gap]) => [
       name,
       spreadText(gap),
-      String(writesLost[name]),
+      String(writesLost[name] ?? ''),
       ratios[name] === undefined ? '' : `${ratios[name].toFixed(2)}x`,
       aims[name] === undefined ? '' : `${aims[name]}x`,
     ]),
@@ -150,7 +150,7 @@ function tableOf({ latencyMs, rounds, writeGapMs, ratios, writesLost }: LatencyF
 type Kept = NonNullable<Awaited<ReturnType<typeof readRecorded>>['switchover']>;
 
 function sayRecorded({ date, conditions, latencies }: Kept, say: (line: string) => void): void {
-  say(`recorded on ${date} (not measured now): ${conditions}`);
+  say(`recorded on ${date}, not measured now; ${conditions}`);
   for (const { latencyMs, writeGapMs } of latencies) {
     const rounds = Math.max(...Object.values(writeGapMs).map(({ count }) => count));
     const ratios = ratiosOf(writeGapMs);
@@ -163,7 +163,7 @@ async function keep(latencies: readonly LatencyFigures[], pgBin: string | null):
   await record({
     switchover: {
       date: isoTime(systemClock.wallMs()).slice(0, 10),
-      conditions: `one run, PostgreSQL of ${pgBin}, one writer at a 1 ms pace, ms`,
+      conditions: `one run, PostgreSQL of ${pgBin}`,
       latencies: latencies.map(({ latencyMs, writeGapMs }) => ({ latencyMs, writeGapMs })),
     },
   });

@@ -52,8 +52,8 @@ export interface Ground {
   readonly store: { readonly client: Endpoint; readonly peer: Endpoint };
   readonly clock: Clock;
   setLatency(latencyMs: number): Promise<void>;
-  /** Nothing passes between the regions, what is on its way included; or everything again. */
-  cut(cut: boolean): Promise<void>;
+  /** Nothing that was asked of this region passes any more, what is on its way included; null: all passes again. */
+  cut(region: RegionName | null): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -98,8 +98,12 @@ export async function layGround(options: {
       client: { host: map.store.host, port: portBase + storeOffset },
       peer: { host: map.store.host, port: portBase + storeOffset + 1 },
     },
-    setLatency: (latencyMs) => changeLinks(map.border, { latencyMs }),
-    cut: (cut) => changeLinks(map.border, { cut: cut ? 'both' : 'none' }),
+    setLatency: (latencyMs) => changeLinks(map.border, regionNames, { latencyMs }),
+    // The other region's own links stay: repmgr's agent there reaches its own database over them.
+    cut: (region) =>
+      region === null
+        ? changeLinks(map.border, regionNames, { cut: 'none' })
+        : changeLinks(map.border, [region], { cut: 'both' }),
     close: async () => {
       await databases.stop();
       await border.stop();
@@ -107,12 +111,16 @@ export async function layGround(options: {
   };
 }
 
-async function changeLinks(border: Endpoint, change: LinkChange): Promise<void> {
-  const names = regionNames.flatMap((name) => [`${name}-postgres`, `${name}-agent`]);
+async function changeLinks(
+  border: Endpoint,
+  regions: readonly RegionName[],
+  change: LinkChange,
+): Promise<void> {
+  const names = regions.flatMap((name) => [`${name}-postgres`, `${name}-agent`]);
   await askJson(border, '/links', { method: 'POST', body: { names, change } });
 }
 
-function startBorder(
+async function startBorder(
   dir: string,
   admin: Endpoint,
   sides: Readonly<Record<RegionName, Side>>,
@@ -121,13 +129,15 @@ function startBorder(
     { name: `${name}-postgres`, listen: sides[name].postgresFar, target: sides[name].postgres },
     { name: `${name}-agent`, listen: sides[name].agentFar, target: sides[name].agent },
   ]);
+  const config = join(dir, 'border.json');
+  await writeFile(config, JSON.stringify({ admin, links }));
   return startChild({
     name: 'border',
     logDir: join(dir, 'logs'),
     ownGroup: true,
     argv: [
       fileURLToPath(new URL('../../packages/lab/src/network/border.ts', import.meta.url)),
-      JSON.stringify({ admin, links }),
+      config,
     ],
   });
 }

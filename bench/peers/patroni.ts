@@ -109,7 +109,7 @@ class PatroniPair implements Switchable, FailsOver {
       afterMs: spreadPhase(round, this.#timings.loopWait * 1000),
       lose: async () => {
         if (loss === 'kill') return kill(roots);
-        await this.#ground.cut(true);
+        await this.#ground.cut(lost);
         await freeze(roots);
       },
     });
@@ -120,7 +120,7 @@ class PatroniPair implements Switchable, FailsOver {
   /** As at the start, whatever stood before: `east` leads, `west` follows. */
   async startFresh(): Promise<void> {
     await this.#killAll();
-    await this.#ground.cut(false);
+    await this.#ground.cut(null);
     await this.#ground.databases.reset();
     await this.#etcd.forget('/service/');
     await makeOwned(this.#ground, 'patroni');

@@ -29,7 +29,10 @@ const recordedFailover = z.strictObject({
     z.strictObject({
       latencyMs: z.number(),
       loss: z.string(),
+      rounds: z.number().int().positive(),
       lossToFirstWriteMs: z.record(z.string(), figures),
+      /** Rounds that are in no figure: no write on the other side in all the time that was given. */
+      neverWritten: z.record(z.string(), z.number().int().nonnegative()),
     }),
   ),
 });

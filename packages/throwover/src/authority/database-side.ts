@@ -96,7 +96,7 @@ export interface Promotion {
   readonly timeline: number;
   /** Where the new timeline left the old one. */
   readonly switchPosition: Position;
-  /** Next transaction id at the promotion, decimal: one at or above it cannot have come over. `null`: recorded before this was kept. */
+  /** Next transaction id at the promotion, decimal: one at or above it cannot have come over. `null`: not known; then nobody is told that a write was lost. */
   readonly nextXid: string | null;
 }
 

@@ -124,12 +124,24 @@ export interface SequenceAdvance {
   readonly arithmetic: string;
 }
 
+/** Since when the old side may have given out ids that are not known here, ms. */
+function ageOf(exposure: Exposure): number {
+  switch (exposure.kind) {
+    case 'none':
+      return 0;
+    case 'at-risk':
+      return exposure.atRiskMs;
+    case 'unknown':
+      return assumedAgeMs;
+  }
+}
+
 /**
  * How far every sequence is moved on before a lossy promotion opens, so that ids which the old side has
  * given out are not given out again: rate x age x factor.
  */
 export function sequenceAdvance(exposure: Exposure, idsPerSecond: number): SequenceAdvance {
-  const ageMs = { none: 0, 'at-risk': atRiskOf(exposure), unknown: assumedAgeMs }[exposure.kind];
+  const ageMs = ageOf(exposure);
   const wanted = Math.ceil((idsPerSecond * ageMs * idReserveFactor) / 1_000);
   const by = Math.min(maxAdvance, Math.max(minAdvance, wanted));
   const age = `${formatMs(ageMs)}${exposure.kind === 'unknown' ? ' (assumed)' : ''}`;

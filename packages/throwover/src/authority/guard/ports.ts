@@ -35,11 +35,14 @@ export interface GuardedDatabase {
   close(options: { openTransactionsMs: number }): Promise<Position | null>;
   /** Takes the close back, and resolves when a login is seen admitted. */
   open(): Promise<void>;
-  /** Out of recovery; resolves when it writes. A primary that was promoted before answers the same again. */
+  /**
+   * Out of recovery; resolves when it writes. A primary that was promoted before answers the same again,
+   * with `nextXid: null`: what was next at the promotion cannot be known afterwards.
+   */
   promote(): Promise<{
     readonly timeline: number;
     readonly switchPosition: Position;
-    readonly nextXid: string;
+    readonly nextXid: string | null;
   }>;
   /** The row in `throwover.promotions`; a row of that epoch which is there already stays. Tells listeners. */
   recordPromotion(promotion: Promotion): Promise<void>;

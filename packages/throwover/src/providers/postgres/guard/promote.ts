@@ -10,25 +10,30 @@ const promoteTimeoutMs = 13_000;
 
 /**
  * This database takes writes, on a timeline of its own. A primary that was promoted before answers the
- * same again, with a later `nextXid` that is as good: ids below it which nobody here used are decided
- * by `pg_xact_status`, never called lost.
+ * same again, without the next transaction id: by now new transactions may have taken ids that the old
+ * side had given to others, and a token of those must not be called satisfied.
  */
 export async function promoteDatabase(
   side: Side,
-): Promise<{ timeline: number; switchPosition: Position; nextXid: string }> {
+): Promise<{ timeline: number; switchPosition: Position; nextXid: string | null }> {
   const { standby } = await side.sql.row<{ standby: boolean }>(
     'SELECT pg_is_in_recovery() AS standby',
   );
-  if (standby) await side.sql.rows('SELECT pg_promote(false)');
-  return newestSwitch(side);
+  if (!standby) return { ...(await newestSwitch(side)), nextXid: null };
+  await side.sql.rows('SELECT pg_promote(false)');
+  const switched = await newestSwitch(side);
+  // A statement of its own: the snapshot of the one that saw the end of recovery may be older than that.
+  const { nextXid } = await side.sql.row<{ nextXid: string }>(
+    'SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid"',
+  );
+  return { ...switched, nextXid };
 }
 
 // The timeline's history file; its name comes from the log, since the control file is late after a promotion.
 const historyQuery = `
   SELECT CASE WHEN standby THEN NULL ELSE substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) END AS name,
     CASE WHEN standby THEN NULL ELSE coalesce(pg_read_file(
-      'pg_wal/' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) || '.history', 0, $1, true), '') END AS history,
-    CASE WHEN standby THEN NULL ELSE pg_snapshot_xmax(pg_current_snapshot())::text END AS "nextXid"
+      'pg_wal/' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) || '.history', 0, $1, true), '') END AS history
   FROM pg_is_in_recovery() AS standby`;
 
 /** Bytes of a history file that are read: a line of about 50 for each promotion there ever was. */
@@ -39,14 +44,11 @@ async function newestSwitch(side: Side) {
   const { sql, clock } = side;
   const deadline = clock.monotonicMs() + promoteTimeoutMs;
   for (;;) {
-    const { name, history, nextXid } = await sql.row<{
-      name: string | null;
-      history: string | null;
-      nextXid: string | null;
-    }>(historyQuery, [maxHistoryBytes]);
-    if (name !== null && history !== null && nextXid !== null) {
-      return { ...switchIn(side, name, history), nextXid };
-    }
+    const { name, history } = await sql.row<{ name: string | null; history: string | null }>(
+      historyQuery,
+      [maxHistoryBytes],
+    );
+    if (name !== null && history !== null) return switchIn(side, name, history);
     if (clock.monotonicMs() > deadline) {
       throw postgresErrors.make(
         'database-unreachable',
