@@ -88,19 +88,14 @@ class Throwover implements Switchable, FailsOver {
 const maxPlans = 3;
 
 /**
- * What the operator accepts by name: the silent side may still write, and what it had acknowledged
- * since it was last seen counts as at risk, which while it is silent grows past any bound.
- */
-const overrides = ['two-writers', 'loss-above-bound'];
-
-/**
- * The operator approves the plan. When it has become another one meanwhile, the next is approved; the
- * time counts from the first approval.
+ * The operator approves the plan, with every name that it asks for. What is at risk grows while a region
+ * is silent: when that made it another plan, or undid the run, the next one is approved; the time counts
+ * from the first approval.
  */
 async function approve(to: RegionName, dir: string): Promise<{ readonly approvedAtMs: number }> {
   let firstAtMs: number | null = null;
   for (let plans = 1; ; plans++) {
-    const digest = await planOfFailover(to, dir);
+    const { digest, overrides } = await planOfFailover(to, dir);
     const approvedAtMs: number = firstAtMs ?? systemClock.monotonicMs();
     firstAtMs = approvedAtMs;
     const { exitCode, stdout, stderr } = await throwover(
@@ -108,18 +103,29 @@ async function approve(to: RegionName, dir: string): Promise<{ readonly approved
       { cwd: dir },
     );
     if (exitCode === 0) return { approvedAtMs };
-    if (plans === maxPlans || !stdout.includes('digest-mismatch')) {
+    if (plans === maxPlans || !/digest-mismatch|loss-above-bound/.test(stdout)) {
       throw new Error(`throwover failover --to ${to}: exit code ${exitCode}\n${stdout}${stderr}`);
     }
   }
 }
 
+interface PlanJson {
+  readonly digest: string;
+  readonly plan: {
+    readonly guards: readonly { refusals: readonly { override: string | null }[] }[];
+  };
+}
+
 /** A plan with refusals that have an override ends with another code than 0, and is a plan all the same. */
-async function planOfFailover(to: RegionName, dir: string): Promise<string> {
+async function planOfFailover(to: RegionName, dir: string) {
   const { stdout, stderr } = await throwover(['plan', 'failover', '--to', to, '--json'], {
     cwd: dir,
   });
-  const { digest } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as { digest?: string };
-  if (digest === undefined) throw new Error(`no plan of a failover: ${stdout}${stderr}`);
-  return digest;
+  const answer = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as Partial<PlanJson>;
+  if (answer.digest === undefined || answer.plan === undefined) {
+    throw new Error(`no plan of a failover: ${stdout}${stderr}`);
+  }
+  const asked = answer.plan.guards.flatMap(({ refusals }) => refusals);
+  const names = asked.map(({ override }) => override).filter((name) => name !== null);
+  return { digest: answer.digest, overrides: [...new Set([...names, 'two-writers'])] };
 }

@@ -21,7 +21,7 @@ import { type Kind, kinds } from './kinds.ts';
 import { judge } from './oracle.ts';
 import { keepSeries, type RoundResult } from './results.ts';
 import { delivered, settled } from './settle.ts';
-import { readSide } from './sides.ts';
+import { ledgerKept, readSide } from './sides.ts';
 import { RoundTraffic } from './traffic.ts';
 
 const number = (text: string) => {
@@ -100,6 +100,7 @@ async function play(
 ): Promise<RoundResult> {
   const startedMs = systemClock.monotonicMs();
   const from = await lab.active();
+  await ledgerKept(lab.map, from);
   const traffic = await RoundTraffic.start(lab, `${given.kind}-${round}`);
   const played = await kinds[given.kind]({ lab, from, random, fence: given.fence, traffic });
   await traffic.more(20, 60_000);

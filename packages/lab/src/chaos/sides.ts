@@ -33,6 +33,22 @@ export async function readSideWhenBack(map: LabMap, region: RegionName): Promise
   return side;
 }
 
+/** The active region keeps the slot that lost writes are read from: made anew after each promotion. */
+export async function ledgerKept(map: LabMap, active: RegionName): Promise<void> {
+  await until(
+    `${active}'s database keeps the slot of the ledger`,
+    () =>
+      withSuperuser(map, active, async (client) => {
+        const { rows } = await client.query(
+          `SELECT FROM pg_replication_slots WHERE slot_name = 'throwover_ledger'
+             AND confirmed_flush_lsn IS NOT NULL`,
+        );
+        return rows.length === 1;
+      }),
+    { timeoutMs: backTimeoutMs, pollMs: 50 },
+  );
+}
+
 async function withSuperuser<T>(
   map: LabMap,
   region: RegionName,

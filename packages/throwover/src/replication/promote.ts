@@ -44,16 +44,18 @@ export function promote(options: {
     undo: { none: 'a promotion cannot be taken back; a switchover home is a run of its own' },
     observe: ({ run }) =>
       look(async () => {
-        const { promotion, role } = await to.status();
+        const { promotion, role, accepted } = await to.status();
         const next = run.epoch + 1;
+        const refusal = (what: string) =>
+          refused(replicationErrors.make('promoted-since', `${to.region} was ${what}`, { promotion }));
         if (promotion !== null && promotion.epoch > next) {
-          return refused(
-            replicationErrors.make(
-              'promoted-since',
-              `${to.region} was promoted in epoch ${promotion.epoch}, after this run's epoch ${next}`,
-              { promotion },
-            ),
+          return refusal(
+            `promoted in epoch ${promotion.epoch}, after this run's epoch ${next}`,
           );
+        }
+        // A hand's promotion waited for nothing: to go on as if it were ours would throw away what it lost.
+        if (promotion?.epoch === next && accepted?.epoch !== next) {
+          return refusal(`promoted by hand, and its guard has adopted epoch ${next}`);
         }
         return role === 'primary' && promotion?.epoch === next
           ? done({ ...promotion })

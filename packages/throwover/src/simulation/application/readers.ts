@@ -35,11 +35,10 @@ export async function readBack(options: {
       const copy = shownBy(server);
       held = holds(copy, write.branch, write.lsn);
       may = holds({ branch: copy.branch, lsn: Number.POSITIVE_INFINITY }, write.branch, write.lsn);
-      const promotions = heldRecords(copy, (branch) => branch.promotions);
-      if (text.includes('has_schema_privilege')) {
-        return { rows: [{ readable: promotions.length > 0 ? true : null }] };
-      }
-      return { rows: [viewRow(server, copy, token, text.includes('json_agg'))] };
+      const row = viewRow(server, copy, token);
+      if (!text.includes('has_schema_privilege')) return { rows: [row] };
+      // Asked first, on each connection: whether the table may be read.
+      return { rows: [{ ...row, switches: row.switches === '[]' ? null : 'true' }] };
     },
   };
   const { clock } = process;
@@ -54,7 +53,7 @@ function shownBy(server: Server): Copy {
   return { branch: server.copy.branch, lsn: server.insertedLsn };
 }
 
-function viewRow(server: Server, copy: Copy, token: Token, withSwitches: boolean) {
+function viewRow(server: Server, copy: Copy, token: Token) {
   const standby = server.role === 'standby';
   const receives = standby && server.upstream !== null && server.follows(server.upstream);
   const { timeline } = copy.branch;
@@ -66,16 +65,14 @@ function viewRow(server: Server, copy: Copy, token: Token, withSwitches: boolean
     timelineAtLeast: standby ? (copy.branch.parent?.timeline ?? timeline) : null,
     xid: token.xid === null ? null : xidStatus(server, copy, Number(token.xid)),
     frozen: false,
-    switches: withSwitches
-      ? JSON.stringify(
-          promotions.map(({ row }) => ({
-            epoch: String(row.epoch),
-            timeline: row.timeline,
-            position: row.switchPosition,
-            nextXid: row.nextXid,
-          })),
-        )
-      : null,
+    switches: JSON.stringify(
+      promotions.map(({ row }) => ({
+        epoch: String(row.epoch),
+        timeline: row.timeline,
+        position: row.switchPosition,
+        nextXid: row.nextXid,
+      })),
+    ),
   };
 }
 

@@ -94,7 +94,9 @@ export class Server {
   readonly #network: Network;
   readonly #history: History;
   readonly #newBranchId: () => number;
-  #waiters: { lsn: number; wake: () => void }[] = [];
+  #waiters: { session: Session; lsn: number; wake: () => void }[] = [];
+  /** Committed, and not to be seen before the standby has them. */
+  readonly #unseen = new Set<Write>();
   #nextId = 1;
   #idsLogged = 0;
   #nextXid = 1;
@@ -157,6 +159,7 @@ export class Server {
     for (const session of this.sessions) session.open = false;
     this.sessions.clear();
     this.openXids.clear();
+    this.#unseen.clear();
     this.#waiters = [];
     this.lease = null;
     const { branch, lsn } = this.copy;
@@ -190,6 +193,8 @@ export class Server {
   endSession(session: Session): void {
     session.open = false;
     this.sessions.delete(session);
+    // Whoever waits for the standby is woken to end; what it committed is seen from then on.
+    if (this.#waiters.length > 0) this.#wakeClosed();
   }
 
   /** One statement and its commit; resolves when the server says "committed". */
@@ -202,7 +207,7 @@ export class Server {
     if (this.role !== 'primary') throw new SqlError('25006', 'no');
     if (this.strict && !this.leaseHolds()) throw new SqlError('57P03', 'no');
     const done = input.event === null ? undefined : this.#effectOf(input.event);
-    if (done !== undefined) return { write: done, position: this.position() };
+    if (done !== undefined) return this.#alreadyDone(session, done);
     const begunMs = this.#queue.nowMs();
     const { branch } = this.copy;
     const id = this.#takeId();
@@ -232,13 +237,29 @@ export class Server {
     const waits = this.synchronous;
     await this.#flush(process);
     if (waits && this.synchronous && (this.standbyHas ?? -1) < lsn) {
-      await new Promise<void>((wake) => this.#waiters.push({ lsn, wake }));
+      this.#unseen.add(write);
+      await this.#standbyHas(session, lsn);
+      this.#unseen.delete(write);
     }
     if (!session.open) throw new SqlError('57P01', 'unknown');
     write.acknowledgedMs = this.#queue.nowMs();
     this.onAcknowledged?.(write);
     this.#history.mix(`w${write.key}:${lsn}`);
     return { write, position: this.position() };
+  }
+
+  /**
+   * The event's effect is there. One that still waits for the standby is not to be seen yet; one that
+   * was cut off while it waited is, although the standby never got it.
+   */
+  async #alreadyDone(session: Session, write: Write): Promise<Acknowledged> {
+    if (this.#unseen.has(write)) await this.#standbyHas(session, write.lsn);
+    if (!session.open) throw new SqlError('57P01', 'unknown');
+    return { write, position: this.position() };
+  }
+
+  #standbyHas(session: Session, lsn: number): Promise<void> {
+    return new Promise((wake) => this.#waiters.push({ session, lsn, wake }));
   }
 
   /** Told of each acknowledged write, at that instant. */
@@ -487,6 +508,12 @@ export class Server {
     const all = this.#waiters;
     this.#waiters = all.filter(({ lsn }) => this.synchronous && lsn > has);
     for (const waiter of all) if (!this.#waiters.includes(waiter)) waiter.wake();
+  }
+
+  #wakeClosed(): void {
+    const all = this.#waiters;
+    this.#waiters = all.filter(({ session }) => session.open);
+    for (const waiter of all) if (!waiter.session.open) waiter.wake();
   }
 
   /** Streaming is taken up again, and the log grows a little by itself. */

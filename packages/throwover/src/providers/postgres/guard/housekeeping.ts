@@ -7,6 +7,11 @@ import { installLease, removeLease } from './write-lease.ts';
 /** Time between two rounds, ms: how far the slot of the ledger may be behind the standby. */
 const roundMs = 5_000;
 
+/** The same until everything is there, ms: before that a failover has no ledger. */
+const eagerMs = 500;
+
+const inOrder = 'in order';
+
 /**
  * What a writer's database needs before something happens, done outside of any run: the table of
  * promotions, the lease's triggers on new tables, the slot that the ledger is read from. What fails is
@@ -32,7 +37,7 @@ export async function keepHouse(options: {
     } catch (error) {
       tell(error instanceof Error ? error.message : String(error));
     }
-    await clock.sleep(roundMs, signal).catch(() => {});
+    await clock.sleep(told === inOrder ? roundMs : eagerMs, signal).catch(() => {});
   }
 }
 
@@ -46,5 +51,5 @@ async function round(side: Side, guard: Guard): Promise<string> {
   }
   const standbys = Object.keys(config.upstreams).filter((name) => name !== config.region);
   const slot = await keepSlot(house, { standbys });
-  return slot.state === 'unavailable' ? `ledger unavailable: ${slot.why}` : 'in order';
+  return slot.state === 'unavailable' ? `ledger unavailable: ${slot.why}` : inOrder;
 }
