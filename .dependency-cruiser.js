@@ -10,7 +10,7 @@ const mayNot = (name, from, to, why) => ({
   name,
   severity: 'error',
   comment: why,
-  from: { path: from, pathNot: '\\.test\\.ts$' },
+  from: { path: from, pathNot: '\\.(test|fixture)\\.ts$' },
   to: { path: to },
 });
 

@@ -172,8 +172,9 @@ async function takeBack(
 
 /** What the plan said may be lost, life time, ms. */
 function lossBoundOf(plan: { facts: Readonly<Record<string, unknown>> }): number {
-  const loss = plan.facts['loss'] as { boundMs?: number } | undefined;
-  return loss?.boundMs ?? Number.POSITIVE_INFINITY;
+  const bound = plan.facts['lossBoundMs'];
+  if (typeof bound !== 'number') throw new Error('the plan of a failover shows no bound');
+  return bound;
 }
 
 /** A switchover whose controller gets SIGKILL after a while, wherever it is then. */

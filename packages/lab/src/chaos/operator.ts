@@ -21,12 +21,11 @@ export async function plan(lab: Lab, kind: string, to: RegionName | null): Promi
   const last = result.stdout.trim().split('\n').at(-1) ?? '';
   if (!last.startsWith('{"digest"')) throw new Error(said(args, result));
   const { digest, plan: made } = JSON.parse(last) as { digest: string; plan: Plan };
-  const refusals = made.guards.flatMap((guard) => guard.refusals);
-  return {
-    digest,
-    plan: made,
-    overrides: [...new Set(refusals.flatMap(({ override }) => override ?? []))],
-  };
+  const asked = made.guards.flatMap(({ refusals, mayAsk = [] }) => [
+    ...refusals.flatMap(({ override }) => override ?? []),
+    ...mayAsk,
+  ]);
+  return { digest, plan: made, overrides: [...new Set(asked)] };
 }
 
 export interface Carried {

@@ -42,6 +42,8 @@ export function lossWithinBound(options: {
   const { from, boundMs } = options;
   return {
     name: 'loss-bound',
+    // It grows while the old side is silent: a plan that was read within the bound may be approved beyond it.
+    mayAsk: ['loss-above-bound'],
     title: `At most ${boundMs} ms of acknowledged writes would be lost`,
     check: async ({ clock }) => {
       const exposure = await exposureNow({ ...options, clock });

@@ -47,11 +47,11 @@ export function promote(options: {
         const { promotion, role, accepted } = await to.status();
         const next = run.epoch + 1;
         const refusal = (what: string) =>
-          refused(replicationErrors.make('promoted-since', `${to.region} was ${what}`, { promotion }));
-        if (promotion !== null && promotion.epoch > next) {
-          return refusal(
-            `promoted in epoch ${promotion.epoch}, after this run's epoch ${next}`,
+          refused(
+            replicationErrors.make('promoted-since', `${to.region} was ${what}`, { promotion }),
           );
+        if (promotion !== null && promotion.epoch > next) {
+          return refusal(`promoted in epoch ${promotion.epoch}, after this run's epoch ${next}`);
         }
         // A hand's promotion waited for nothing: to go on as if it were ours would throw away what it lost.
         if (promotion?.epoch === next && accepted?.epoch !== next) {

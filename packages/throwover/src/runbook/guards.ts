@@ -23,6 +23,7 @@ export function checkGuards(options: {
       return {
         name: guard.name,
         title: guard.title,
+        ...(guard.mayAsk === undefined ? {} : { mayAsk: guard.mayAsk }),
         refusals: refusals.map(({ error, override }) => ({ error: error.toJSON(), override })),
       };
     }),

@@ -37,7 +37,7 @@ export type Mandate = ApprovedMandate;
 /**
  * The permission to carry out this plan. `digest` is what the operator read and typed, whole or at
  * least its first 12 digits. Refused: another digest, a refusal that is not overridden by name, an
- * override that nothing asks for (a typing mistake must not look like consent), a second approver who
+ * override that nothing asks for or may ask for (a typing mistake must not look like consent), a second approver who
  * is the first. Whether a second one is needed is the caller's policy.
  */
 export function approve(
@@ -66,13 +66,15 @@ export function approve(
       { refusals: standing },
     );
   }
-  const unknown = approval.overrides.filter(
-    (name) => !refusals.some(({ override }) => override === name),
-  );
+  const possible = [
+    ...refusals.map(({ override }) => override),
+    ...plan.guards.flatMap(({ mayAsk = [] }) => mayAsk),
+  ];
+  const unknown = approval.overrides.filter((name) => !possible.includes(name));
   if (unknown.length > 0) {
     throw runbookErrors.make('override-unknown', `nothing asks for ${unknown.join(', ')}`, {
       unknown,
-      possible: refusals.map(({ override }) => override),
+      possible,
     });
   }
   const { by, overrides, second = null } = approval;

@@ -23,6 +23,8 @@ export interface PlanStep {
 export interface GuardResult {
   readonly name: string;
   readonly title: string;
+  /** Overrides that may be given ahead of time; left out: none. */
+  readonly mayAsk?: readonly string[];
   readonly refusals: readonly { readonly error: ErrorJson; readonly override: string | null }[];
 }
 
@@ -63,6 +65,7 @@ const planSchema: z.ZodType<Plan> = z.object({
     z.object({
       name: z.string(),
       title: z.string(),
+      mayAsk: z.array(z.string()).exactOptional(),
       refusals: z.array(z.object({ error: errorSchema, override: z.string().nullable() })),
     }),
   ),
@@ -95,14 +98,18 @@ export function makePlan(
 
 /**
  * Identifies what an operator approves: sha256, in hex, of service, kind, regions, epoch, every step
- * with its bounds, and which guards refused with which code and override. Not in it: facts, and what
- * the refusals measured, which differ from one second to the next.
+ * with its bounds, and which guards refused with which code and override. Not in it: facts, what the
+ * refusals measured, and refusals that grow by themselves (`mayAsk`): they differ from one second to the
+ * next, and an override by name is needed for them all the same.
  */
 export function planDigest(plan: Plan): string {
   const { facts: _volatile, guards, ...rest } = plan;
-  const verdicts = guards.map(({ name, refusals }) => ({
+  const verdicts = guards.map(({ name, mayAsk = [], refusals }) => ({
     name,
-    refusals: refusals.map(({ error, override }) => ({ code: error.code, override })),
+    ...(mayAsk.length > 0 ? { mayAsk } : {}),
+    refusals: refusals
+      .filter(({ override }) => override === null || !mayAsk.includes(override))
+      .map(({ error, override }) => ({ code: error.code, override })),
   }));
   return createHash('sha256')
     .update(canonicalJson({ ...rest, guards: verdicts }))

@@ -96,5 +96,10 @@ export interface Refusal {
 export interface Guard {
   readonly name: string;
   readonly title: string;
+  /**
+   * Overrides that it may ask for although it does not now, because what it measures grows while people
+   * read: they may be given ahead of time, and asking for one of them later is no other plan.
+   */
+  readonly mayAsk?: readonly string[];
   check(context: Pick<StepContext, 'clock' | 'signal'>): Promise<readonly Refusal[]>;
 }

@@ -1,7 +1,7 @@
 import { authorityErrors } from '../errors.ts';
 import type { ConfirmedFence, OpeningProof } from '../fence-proof.ts';
 import { openingHolds } from './decide.ts';
-import type { Inside } from './guard.ts';
+import type { Inside } from './inside.ts';
 
 /** Closes the writer for a run, and opens it again when nobody was promoted. */
 export class Fencing {

@@ -4,6 +4,7 @@
  * beside real databases and in the simulation.
  *
  *   ports.ts      the database, the memory, the other guard, the store, as a guard asks them
+ *   inside.ts     what its parts share
  *   memory.ts     what is on disk before it acts; tokens
  *   decide.ts     its decisions, pure
  *   fencing.ts    fence, unfence, deadline
@@ -12,56 +13,21 @@
  *   lease.ts      strict: the right to write, held; promises to the other side
  *   sync.ts       synchronous: what is written down before a commit does not wait
  */
-import type { Clock } from '../../kernel/kernel.ts';
 import { laterSync } from '../../store/epochs.ts';
 import type { DatabaseSide, DatabaseStatus, KnownEpoch, Renunciation } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
-import type { Timing } from '../timing.ts';
 import { begun, ownEpoch } from './decide.ts';
 import { Fencing } from './fencing.ts';
+import type { GuardOptions, Inside } from './inside.ts';
 import { HeldLease, Promises } from './lease.ts';
 import { Memory, Turns } from './memory.ts';
-import type {
-  DatabaseLook,
-  GuardEvent,
-  GuardedDatabase,
-  Keep,
-  Peer,
-  PeerPromise,
-  PeerWord,
-  SyncRecord,
-  Witness,
-} from './ports.ts';
+import type { DatabaseLook, PeerPromise, PeerWord, SyncRecord } from './ports.ts';
 import { Promoting } from './promotion.ts';
 import { Synchronous } from './sync.ts';
 import { Watching } from './watching.ts';
 
+export type { GuardOptions, GuardPolicy } from './inside.ts';
 export { newGuardMemory } from './memory.ts';
-
-export interface GuardPolicy {
-  readonly writerFence: 'available' | 'strict';
-  readonly durability: 'asynchronous' | 'synchronous';
-  readonly timing: Timing;
-}
-
-export interface GuardOptions {
-  readonly region: string;
-  readonly clock: Clock;
-  readonly database: GuardedDatabase;
-  readonly keep: Keep;
-  /** `null`: not configured; then a fence does not open by itself, and only the store vouches for a start. */
-  readonly peer: Peer | null;
-  readonly witness: Witness | null;
-  readonly policy: GuardPolicy;
-  readonly onEvent: (event: GuardEvent) => void;
-}
-
-/** What the parts of one guard share. */
-export interface Inside extends GuardOptions {
-  readonly memory: Memory;
-  /** Effects on the database, one at a time, in the order of their commands. */
-  readonly effects: Turns;
-}
 
 /** The other guard's side of `Peer`. */
 interface ForPeer {

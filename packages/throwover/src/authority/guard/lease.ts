@@ -2,7 +2,7 @@ import { isThrowoverError } from '../../kernel/kernel.ts';
 import { maxWriterLeaseMs } from '../../store/limits.ts';
 import { authorityErrors } from '../errors.ts';
 import { expiryOf } from '../timing.ts';
-import type { Inside } from './guard.ts';
+import type { Inside } from './inside.ts';
 import type { MachineTime, PeerPromise } from './ports.ts';
 
 /** While a new writer has no lease yet it asks this often, ms: nobody can write until it has. */

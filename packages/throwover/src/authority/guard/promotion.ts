@@ -2,7 +2,7 @@ import type { Promotion } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
 import type { FenceProof } from '../fence-proof.ts';
 import { proofHolds } from './decide.ts';
-import type { Inside } from './guard.ts';
+import type { Inside } from './inside.ts';
 import type { Promises } from './lease.ts';
 import type { Accepted, DatabaseLook } from './ports.ts';
 
@@ -74,7 +74,10 @@ export class Promoting {
     }
     const strict = policy.writerFence === 'strict';
     const { received } = look;
-    const { verdict, of } = proofHolds({ proof, token, epoch, region, strict, received });
+    const { verdict, of } = proofHolds({
+      ...{ proof, token, epoch, region, strict, received },
+      lossy: command.lossy !== null,
+    });
     if (!verdict.ok) {
       throw of === 'position'
         ? this.#refused(verdict.why, { received, proof })

@@ -1,6 +1,6 @@
 import { bytesOf, type Position } from '@throwover/client';
 import { isThrowoverError } from '../../kernel/kernel.ts';
-import type { Inside } from './guard.ts';
+import type { Inside } from './inside.ts';
 import type { DatabaseLook, Peer, SyncRecord, Witness } from './ports.ts';
 
 /**

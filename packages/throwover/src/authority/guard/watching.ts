@@ -2,7 +2,7 @@ import { isThrowoverError } from '../../kernel/kernel.ts';
 import type { KnownEpoch } from '../database-side.ts';
 import { decideWatch, ownEpoch, type Watch } from './decide.ts';
 import type { Fencing } from './fencing.ts';
-import type { Inside } from './guard.ts';
+import type { Inside } from './inside.ts';
 import type { HeldLease } from './lease.ts';
 import type { DatabaseLook, PeerWord } from './ports.ts';
 import type { Promoting } from './promotion.ts';

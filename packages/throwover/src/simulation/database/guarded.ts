@@ -2,9 +2,9 @@ import { type Position, timelineOf } from '@throwover/client';
 import type { Attachment, Promotion } from '../../authority/database-side.ts';
 import type { DatabaseLook, GuardedDatabase, MachineTime } from '../../authority/guard/ports.ts';
 import { defineErrors, type Random } from '../../kernel/kernel.ts';
+import type { Loss } from '../../store/store.ts';
 import type { SimProcess } from '../world/machine.ts';
 import { type LocalFaults, local } from '../world/network.ts';
-import type { Loss } from '../../store/store.ts';
 import { lsnIn, positionAt, type Write } from './history-of-writes.ts';
 import type { Server } from './server.ts';
 
@@ -166,7 +166,9 @@ export function guardedServer(options: {
       });
       return step(() => {
         running();
-        const losses = tailBeyond(server, lsnIn(switchPosition)).map((write) => lossOf(write, runId));
+        const losses = tailBeyond(server, lsnIn(switchPosition)).map((write) =>
+          lossOf(write, runId),
+        );
         const salvaged = { state: 'complete', losses, blind: [] } as const;
         server.salvaged.set(epoch, salvaged);
         return salvaged;

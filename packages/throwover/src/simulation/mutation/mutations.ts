@@ -1,6 +1,6 @@
+import type { Mutation } from './mutation.ts';
 import { authorityMutations } from './of-authority.ts';
 import { controlMutations } from './of-control.ts';
-import type { Mutation } from './mutation.ts';
 
 /**
  * Deliberate bugs. Each edit names text that stands in the product today: a change there fails loudly

@@ -41,7 +41,11 @@ export const authorityMutations: readonly Mutation[] = [
     name: 'reopens-after-acceptance',
     what: 'A guard that has accepted a promotion still renounces its token, so the old side opens again.',
     edits: [
-      edit('guard.ts', 'if (now.accepted !== null && begun(now)) {', 'if (now.accepted === undefined) {'),
+      edit(
+        'guard.ts',
+        'if (now.accepted !== null && begun(now)) {',
+        'if (now.accepted === undefined) {',
+      ),
     ],
   },
   {
@@ -90,7 +94,11 @@ export const authorityMutations: readonly Mutation[] = [
     name: 'trusts-the-file',
     what: 'A guard trusts what stands on its disk: what it wrote down as closed it does not close.',
     edits: [
-      edit('watching.ts', 'await database.close({ openTransactionsMs: 0 });\n      }\n      this.#started', '}\n      this.#started'),
+      edit(
+        'watching.ts',
+        'await database.close({ openTransactionsMs: 0 });\n      }\n      this.#started',
+        '}\n      this.#started',
+      ),
       edit(
         'fencing.ts',
         'const position = await database.close({ openTransactionsMs });',
@@ -101,7 +109,11 @@ export const authorityMutations: readonly Mutation[] = [
         'const begunMs = clock.monotonicMs();',
         'const begunMs = clock.monotonicMs(); this.#closedBefore = memory.current.closed !== null;',
       ),
-      edit('fencing.ts', 'readonly #inside: Inside;', 'readonly #inside: Inside; #closedBefore = false;'),
+      edit(
+        'fencing.ts',
+        'readonly #inside: Inside;',
+        'readonly #inside: Inside; #closedBefore = false;',
+      ),
     ],
     options: { strict: false },
   },
@@ -121,7 +133,11 @@ export const authorityMutations: readonly Mutation[] = [
     name: 'starts-open',
     what: 'A region that is back from the dead starts open.',
     edits: [
-      edit('watching.ts', 'await database.startClosed();', 'await database.startClosed(); await database.open();'),
+      edit(
+        'watching.ts',
+        'await database.startClosed();',
+        'await database.startClosed(); await database.open();',
+      ),
     ],
     options: { strict: false, family: 'lost' },
   },
@@ -169,13 +185,23 @@ export const authorityMutations: readonly Mutation[] = [
     name: 'sequences-not-advanced',
     what: 'A lossy promotion gives out ids again that the old side had given.',
     edits: [
-      edit('promotion.ts', 'if (sequenceAdvance !== null) await database.advanceSequences(sequenceAdvance);', ''),
+      edit(
+        'promotion.ts',
+        'if (sequenceAdvance !== null) await database.advanceSequences(sequenceAdvance);',
+        '',
+      ),
     ],
   },
   {
     name: 'opens-with-nobodys-word',
     what: 'A database that was started opens without anybody saying that it is the active one.',
-    edits: [edit('decide.ts', 'const why = vouchedFor(watch);', "const why = vouchedFor(watch) ?? 'nobody objects';")],
+    edits: [
+      edit(
+        'decide.ts',
+        'const why = vouchedFor(watch);',
+        "const why = vouchedFor(watch) ?? 'nobody objects';",
+      ),
+    ],
     options: { strict: false, family: 'lost' },
   },
   {
@@ -183,7 +209,11 @@ export const authorityMutations: readonly Mutation[] = [
     what: 'A fence is taken back with any proof, or one that was renounced for an older token.',
     edits: [
       edit('decide.ts', 'return proof.token >= closed.token', 'return proof.token >= 0'),
-      edit('decide.ts', "return no(`${closed.active} is active in epoch ${closed.epoch}`);", 'return yes;'),
+      edit(
+        'decide.ts',
+        'return no(`${closed.active} is active in epoch ${closed.epoch}`);',
+        'return yes;',
+      ),
     ],
     options: { strict: false },
   },

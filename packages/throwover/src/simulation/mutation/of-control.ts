@@ -11,7 +11,13 @@ export const controlMutations: readonly Mutation[] = [
   {
     name: 'grantor-counts-from-the-first',
     what: 'Expiry counted from the wrong end: the store counts from the first of many grants.',
-    edits: [edit('store/leases.ts', 'const lastMs = this.#clock.monotonicMs();', 'const lastMs = this.#byService.get(service)?.lastMs ?? this.#clock.monotonicMs();')],
+    edits: [
+      edit(
+        'store/leases.ts',
+        'const lastMs = this.#clock.monotonicMs();',
+        'const lastMs = this.#byService.get(service)?.lastMs ?? this.#clock.monotonicMs();',
+      ),
+    ],
     options: { strict: true },
   },
   {
@@ -29,7 +35,9 @@ export const controlMutations: readonly Mutation[] = [
   {
     name: 'grants-go-on',
     what: 'The store goes on granting after it has begun to prove the end of the lease.',
-    edits: [edit('store/writer.ts', "if (facts.stoppedEpoch === epoch) return refused('stopped');", '')],
+    edits: [
+      edit('store/writer.ts', "if (facts.stoppedEpoch === epoch) return refused('stopped');", ''),
+    ],
     options: { strict: true },
   },
   {
@@ -90,7 +98,13 @@ export const controlMutations: readonly Mutation[] = [
   {
     name: 'takeover-claims-nothing',
     what: 'A controller that takes a run over acts before any guard knows its token.',
-    edits: [edit('runbook/entering.ts', 'const claimed = await claim(controller, options);', 'const claimed = {};')],
+    edits: [
+      edit(
+        'runbook/entering.ts',
+        'const claimed = await claim(controller, options);',
+        'const claimed = {};',
+      ),
+    ],
   },
   {
     name: 'abort-does-not-ask',
@@ -101,14 +115,21 @@ export const controlMutations: readonly Mutation[] = [
         "return answer.kind === 'renounced' ? 'never' : 'happened';",
         "return 'never';",
       ),
-      edit('replication/old-writer.ts', "if (answer.kind === 'renounced')", "if (true)"),
+      edit('replication/old-writer.ts', "if (answer.kind === 'renounced')", 'if (true)'),
     ],
     options: { strict: false },
   },
   {
     name: 'loss-bound-ignored',
     what: 'A failover goes on whatever it would lose.',
-    edits: [edit('replication/exposure.ts', 'return exposure.atRiskMs > boundMs;', 'return false;'), edit('replication/exposure.ts', "case 'unknown':\n      return true;", "case 'unknown':\n      return false;")],
+    edits: [
+      edit('replication/exposure.ts', 'return exposure.atRiskMs > boundMs;', 'return false;'),
+      edit(
+        'replication/exposure.ts',
+        "case 'unknown':\n      return true;",
+        "case 'unknown':\n      return false;",
+      ),
+    ],
   },
   {
     name: 'silence-is-consent',
@@ -119,7 +140,11 @@ export const controlMutations: readonly Mutation[] = [
         "return consent.overrides.includes('two-writers') ? 'override' : 'nothing';",
         "return 'override';",
       ),
-      edit('replication/failover-guards.ts', 'if (strict || (await statusOf(from, clock)) !== null) return [];', 'return [];'),
+      edit(
+        'replication/failover-guards.ts',
+        'if (strict || (await statusOf(from, clock)) !== null) return [];',
+        'return [];',
+      ),
     ],
     options: { strict: false },
   },

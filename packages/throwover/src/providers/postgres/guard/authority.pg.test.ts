@@ -34,7 +34,7 @@ async function both(extra: Record<string, unknown> = {}) {
     guards.start('west', extra),
   ]);
   await until('west streams', async () => (await west.side.status()).streaming);
-  await until('east is open', async () => (await east.side.status()).closed === null);
+  await untilOpen('east');
   return { east, west };
 }
 
@@ -42,17 +42,44 @@ const fileOf = (name: Name, file: string) => join(pair.databases.side(name).data
 const memoryOf = (name: Name) =>
   readFile(join(pair.databases.side(name).stateDir, 'guard.json'), 'utf8').catch(() => '');
 const override = { kind: 'overridden', by: 'ana', reason: 'east is dead' } as const;
-const refusedLogin = { code: '28000' };
+
+/** A login is refused by our line; one that is under way while the door closes is ended. */
+async function expectClosed(name: Name): Promise<void> {
+  const refused = new Set(['28000', 'ECONNRESET', '57P01']);
+  await until(`${name} refuses logins`, async () => {
+    const error = await pair.connect(name).then(
+      async (client) => {
+        await client.end();
+        return new Error(`${name} let a login in`);
+      },
+      (error) => error,
+    );
+    if (!refused.has(error.code)) throw error;
+    return error.code === '28000';
+  });
+}
+
+/** It is written down before it is done: nobody may log in for some milliseconds more. */
+async function untilOpen(name: Name): Promise<void> {
+  await until(`${name} takes writes`, () =>
+    insertOnce(pair, name).then(
+      () => true,
+      (error) => {
+        if (!['28000', '25006', '57P01', 'ECONNRESET'].includes(error.code)) throw error;
+        return false;
+      },
+    ),
+  );
+}
 
 describe('a region back from the dead', () => {
   it("starts closed, and opens on the word of the other side's guard alone", async () => {
     const east = await guards.start('east');
-    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    await expectClosed('east');
     expect(await east.side.status()).toMatchObject({ role: 'primary', closed: { by: 'start' } });
 
     const west = await guards.start('west');
-    await until('it is open', async () => (await east.side.status()).closed === null);
-    await insertOnce(pair, 'east');
+    await untilOpen('east');
     expect((await west.side.status()).role).toBe('standby');
   });
 
@@ -63,31 +90,30 @@ describe('a region back from the dead', () => {
     await west.side.promote({ token: 1, epoch: 2, proof: override, lossy: { sequenceAdvance: 9 } });
 
     const again = await guards.start('east');
-    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    await expectClosed('east');
     await until('it knows', async () => (await again.side.status()).known.epoch === 2);
     await until('it is told', async () => {
       const { closed } = await again.side.status();
       return closed?.by === 'newer-epoch' && closed.active === 'west';
     });
-    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    await expectClosed('east');
   });
 
   it('is closed before a unit of the system starts it, also when no guard runs', async () => {
     const byUnit = { postgres: { ...postgresOf('east'), startDatabase: false } };
     await closeBeforeStart(guards.config('east', byUnit));
     await startSide(pair, 'east');
-    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    await expectClosed('east');
 
     const east = await guards.start('east', byUnit);
     await guards.start('west');
-    await until('it is open', async () => (await east.side.status()).closed === null);
+    await untilOpen('east');
 
     await kill(pair, 'east');
     await closeBeforeStart(guards.config('east', byUnit));
     expect(await memoryOf('east')).toContain('"by":"start"');
     await startSide(pair, 'east');
-    await until('it opens again', async () => (await east.side.status()).closed === null);
-    await insertOnce(pair, 'east');
+    await untilOpen('east');
   });
 });
 
@@ -96,8 +122,7 @@ describe('fence', () => {
     const { east, west } = await both();
     const fence = { token: 3, openTransactionsMs: 0, deadlineMs: 200 };
     const proof = await east.side.fence(fence);
-    await until('it is open', async () => (await east.side.status()).closed === null);
-    await insertOnce(pair, 'east');
+    await untilOpen('east');
     expect((await west.side.status()).renounced).toBe(3);
     await expect(
       west.side.promote({ token: 3, epoch: 2, proof, lossy: null }),
@@ -110,13 +135,14 @@ describe('fence', () => {
     await west.end();
     await east.side.fence({ token: 3, openTransactionsMs: 0, deadlineMs: 50 });
     await systemClock.sleep(500);
-    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    await expectClosed('east');
     await guards.start('west');
-    await until('it is open', async () => (await east.side.status()).closed === null);
+    await untilOpen('east');
   });
 
   it('believes what the server has loaded, not what stands in pg_hba.conf', async () => {
     const east = await guards.start('east', { peer: undefined });
+    await untilOpen('east');
     const file = fileOf('east', 'pg_hba.conf');
     const open = await readFile(file, 'utf8');
     await writeFile(file, `${open}\nhost all all somewhere no-such-method\n`);
@@ -138,7 +164,7 @@ describe('fence', () => {
       ),
     );
     await east.side.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
-    expect(await readFile(file, 'utf8')).toMatch(/^# throwover fence: begin[^]*10\.0\.0\.0/);
+    expect(await readFile(file, 'utf8')).toMatch(/^# throwover fence: begin/);
     await east.side.unfence({ token: 1, proof: { kind: 'never-asked', token: 1 } });
     expect(await readFile(file, 'utf8')).not.toContain('throwover fence');
 
@@ -150,13 +176,15 @@ describe('fence', () => {
     const state = join(pair.databases.side('east').stateDir, 'guard.json');
     await writeFile(state, JSON.stringify({ ...memory, closed: null }));
     await writeFile(file, open);
-    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    await expectClosed('east');
     await guards.start('east', { peer: undefined });
-    await insertOnce(pair, 'east');
+    await untilOpen('east');
   });
 
   it('closes out an application that holds every connection', async () => {
     const east = await guards.start('east', { peer: undefined });
+    await untilOpen('east');
+    await untilOpen('east');
     const clients: pg.Client[] = [];
     await expect(
       (async () => {
@@ -164,7 +192,7 @@ describe('fence', () => {
       })(),
     ).rejects.toMatchObject({ code: '53300' });
     await east.side.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
-    await expect(pair.connect('east')).rejects.toMatchObject(refusedLogin);
+    await expectClosed('east');
     await Promise.all(clients.map((client) => client.end().catch(() => {})));
   });
 });
@@ -175,7 +203,8 @@ describe('strict', () => {
 
   it('takes no write that begins after a freeze past the lease', async () => {
     const [east, west] = [await guards.spawn('east', strict), await guards.start('west', strict)];
-    await until('east is open', async () => (await east.side.status()).closed === null);
+    await until('west streams', async () => (await west.side.status()).streaming);
+    await untilOpen('east');
     const seen = { accepted: 0, refused: 0 };
     const stop = new AbortController();
     const writers = await Promise.all(
@@ -189,7 +218,7 @@ describe('strict', () => {
     const frozen = [east.child.pid ?? 0, ...serverProcesses(pair.databases.side('east').dataDir)];
     signalAll(frozen, 'SIGSTOP');
     await west.side.promote({ token: 1, epoch: 2, proof: override, lossy: { sequenceAdvance: 9 } });
-    await until('west has a lease', () => insertOnce(pair, 'west').then(() => true, leaseless));
+    await untilOpen('west');
     // Past east's lease.
     await systemClock.sleep(2_000);
     const wokeAt = new Date(systemClock.wallMs()).toISOString();
@@ -209,7 +238,6 @@ describe('strict', () => {
   it('refuses every way to change a row without a lease, in tables of every kind, also after a crash', async () => {
     const { east, west } = await both(strict);
     const app = await pair.connect('east');
-    await until('it has a lease', () => insert(app).then(() => true, leaseless));
     await app.query(`
       CREATE TABLE later (id int); INSERT INTO later VALUES (1);
       CREATE TABLE parts (id int) PARTITION BY LIST (id);
@@ -252,20 +280,13 @@ describe('strict', () => {
 
   it('takes the checks away when the service is not strict any more', async () => {
     const { east, west } = await both(strict);
-    await until('it has a lease', () => insertOnce(pair, 'east').then(() => true, leaseless));
     await Promise.all([east.end(), west.end()]);
     await both();
-    await until('it needs none', () => insertOnce(pair, 'east').then(() => true, leaseless));
     await pair.ask('east', 'CREATE TABLE later (id int)');
     expect(
       await pair.ask('east', `SELECT FROM pg_trigger WHERE tgname = 'throwover_lease'`),
     ).toEqual([]);
   });
-
-  const leaseless = (error: { code?: string }) => {
-    if (error.code !== noLease.code) throw error;
-    return false;
-  };
 });
 
 describe('synchronous', () => {
@@ -299,6 +320,7 @@ describe('synchronous', () => {
 describe('survey', () => {
   it('names who would write past a fence, and tables whose changes the ledger cannot read', async () => {
     const east = await guards.start('east', { peer: undefined });
+    await untilOpen('east');
     const { survey } = east.side;
     expect(await survey?.()).toEqual({
       region: 'east',
