@@ -105,7 +105,7 @@ async function play(
   const played = await kinds[given.kind]({ lab, from, random, fence: given.fence, traffic });
   await traffic.more(20, 60_000);
   const { requests, webhooks } = await traffic.end();
-  await settled(lab, played.active);
+  await settled(lab, played.active, { switched: played.active !== from });
   await delivered(lab);
   const survivors = await readSide(lab.map, played.active);
   const { violations, figures } = judge({ ...played, from, requests, webhooks, survivors });

@@ -19,6 +19,12 @@ export const replicationErrors = defineErrors({
     remedy:
       'Another run or a person promoted this database later. Look at `throwover runs` and leave this run.',
   },
+  'promoted-by-hand': {
+    disposition: 'stop',
+    notLost: 'What the run had changed is taken back; both databases stay as they are.',
+    remedy:
+      'A person promoted this database while the run went on, and its guard has adopted that. See with `throwover check` which side is active; then `throwover rejoin` takes the other one in.',
+  },
   'configuration-differs': {
     disposition: 'stop',
     notLost: 'Nothing was changed.',

@@ -107,7 +107,8 @@ export class OldWriter {
       );
     }
     if (answer.kind === 'renounced') return { kind: 'renounced', region, token: answer.token };
-    if (never('promote')) return null;
+    const { accepted } = await this.#to.status();
+    if (accepted?.epoch !== answer.epoch) return null;
     throw replicationErrors.make(
       'promotion-accepted',
       `${region}'s guard has accepted a promotion for epoch ${answer.epoch}: ${this.region} stays closed`,

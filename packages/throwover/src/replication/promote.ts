@@ -39,23 +39,31 @@ export function promote(options: {
     timeoutMs: commandTimeoutMs,
     pollMs: positionPollMs,
     noReturn: true,
-    turnsBack: (error) => error.code === 'token-renounced',
+    turnsBack: ({ code }) => code === 'token-renounced' || code === 'promoted-by-hand',
     settle: (context) => settle(to, context),
     undo: { none: 'a promotion cannot be taken back; a switchover home is a run of its own' },
     observe: ({ run }) =>
       look(async () => {
         const { promotion, role, accepted } = await to.status();
         const next = run.epoch + 1;
-        const refusal = (what: string) =>
-          refused(
-            replicationErrors.make('promoted-since', `${to.region} was ${what}`, { promotion }),
-          );
         if (promotion !== null && promotion.epoch > next) {
-          return refusal(`promoted in epoch ${promotion.epoch}, after this run's epoch ${next}`);
+          return refused(
+            replicationErrors.make(
+              'promoted-since',
+              `${to.region} was promoted in epoch ${promotion.epoch}, after this run's epoch ${next}`,
+              { promotion },
+            ),
+          );
         }
         // A hand's promotion waited for nothing: to go on as if it were ours would throw away what it lost.
         if (promotion?.epoch === next && accepted?.epoch !== next) {
-          return refusal(`promoted by hand, and its guard has adopted epoch ${next}`);
+          return refused(
+            replicationErrors.make(
+              'promoted-by-hand',
+              `${to.region} was promoted by hand, and its guard has adopted that as epoch ${next}`,
+              { promotion },
+            ),
+          );
         }
         return role === 'primary' && promotion?.epoch === next
           ? done({ ...promotion })
@@ -68,11 +76,16 @@ export function promote(options: {
   };
 }
 
-/** What became of a promotion that was asked for and whose outcome nobody knows: the guard's word, for good. */
+/**
+ * What became of a promotion that was asked for and whose outcome nobody knows: the guard's word, for
+ * good. One that it adopted from a person's hand is not the run's.
+ */
 async function settle(to: DatabaseSide, { run, clock }: StepContext) {
   const answer = await within(clock, guardPatienceMs, to.renounce(run.token));
   if (answer === noAnswer) return 'unknown';
-  return answer.kind === 'renounced' ? 'never' : 'happened';
+  if (answer.kind === 'renounced') return 'never';
+  const { accepted } = await to.status();
+  return accepted?.epoch === answer.epoch ? 'happened' : 'never';
 }
 
 /**

@@ -1,12 +1,13 @@
 /**
- * `node --import hook.ts hunt.ts <mutation> <seeds>`: runs seeds until a checker finds the mutation.
- * Answers with one JSON line: the seed, the rule and how many seeds it took; or that it was not found.
+ * `node --import hook.ts hunt.ts <mutation> <from> <to>`: runs seeds until a checker finds something.
+ * Answers with one JSON line: the seed and the rule, or that nothing was found. Without the hook: the
+ * same seeds and options on the code as it is.
  */
 import { setImmediate } from 'node:timers/promises';
 import { runSeed } from '../run-seed.ts';
 import { mutations } from './mutations.ts';
 
-const [name, seeds = '10000'] = process.argv.slice(2);
+const [name, from = '1', to = '10000'] = process.argv.slice(2);
 const mutation = mutations.find((one) => one.name === name);
 if (mutation === undefined) throw new Error(`no mutation is named ${name}`);
 
@@ -15,16 +16,16 @@ process.on('unhandledRejection', (reason) => {
   stray = reason;
 });
 
-const found = await hunt(Number(seeds));
+const found = await hunt(Number(from), Number(to));
 process.stdout.write(`${JSON.stringify({ name, ...found })}\n`);
 
-async function hunt(count: number) {
-  for (let seed = 1; seed <= count; seed++) {
+async function hunt(first: number, last: number) {
+  for (let seed = first; seed <= last; seed++) {
     const { violations } = await runSeed(seed, mutation?.options ?? {});
     await setImmediate();
     const [first] = violations;
     if (first !== undefined) return { seed, rule: first.rule, text: first.text.split('\n')[0] };
     if (stray !== null) return { seed, rule: 'bug', text: String(stray) };
   }
-  return { seed: null, rule: null, text: `not found in ${count} seeds` };
+  return { seed: null, rule: null, text: `nothing from ${first} to ${last}` };
 }

@@ -112,8 +112,8 @@ export const controlMutations: readonly Mutation[] = [
     edits: [
       edit(
         'replication/promote.ts',
-        "return answer.kind === 'renounced' ? 'never' : 'happened';",
-        "return 'never';",
+        "if (answer.kind === 'renounced') return 'never';",
+        "return 'never' as const;",
       ),
       edit('replication/old-writer.ts', "if (answer.kind === 'renounced')", 'if (true)'),
     ],
