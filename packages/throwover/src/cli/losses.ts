@@ -1,4 +1,5 @@
 import { isoTime } from '../kernel/kernel.ts';
+import { ledgerSql } from '../replication/replication.ts';
 import { maxLossesPerCall } from '../store/limits.ts';
 import type { Loss } from '../store/store.ts';
 import type { CommandContext } from './context.ts';
@@ -9,12 +10,12 @@ import { owner, serviceState } from './session.ts';
 /** `throwover losses [--run RUN]`: the ledger of lost writes, in the order of their commits. */
 export async function lossesCommand(
   { output, session }: CommandContext,
-  options: { run: string | undefined },
+  options: { run: string | undefined; sql: boolean },
 ): Promise<ExitCode> {
   await serviceState(session);
   const losses: Loss[] = [];
   for await (const loss of lossesOf(session, options.run)) losses.push(loss);
-  output.result({ losses }, lossesText(losses));
+  output.result({ losses }, options.sql ? ledgerSql(losses) : lossesText(losses));
   return exitCodes.ok;
 }
 
@@ -46,7 +47,8 @@ export async function* lossesOf(
     });
     yield* found;
     after = found.at(-1)?.id;
-    if (found.length < maxLossesPerCall || after === undefined) return;
+    // A page may be short; an empty one is the end.
+    if (after === undefined || found.length === 0) return;
   }
 }
 

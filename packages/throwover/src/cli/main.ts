@@ -166,8 +166,11 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
   const losses = common(program.command('losses'))
     .description('the ledger of writes that a failover lost')
     .option('--run <run>', 'of one rejoin alone')
+    .option('--sql', 'as statements for a person to read and run')
     .action((options) =>
-      inSession(options, (context) => lossesCommand(context, { run: options.run })),
+      inSession(options, (context) =>
+        lossesCommand(context, { run: options.run, sql: options.sql === true }),
+      ),
     );
   common(losses.command('resolve'))
     .description('say what became of a lost write')

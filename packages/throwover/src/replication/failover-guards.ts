@@ -1,7 +1,6 @@
 import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
 import { type Clock, noAnswer, within } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/step.ts';
-import { maxLossesPerCall } from '../store/limits.ts';
 import type { Store } from '../store/store.ts';
 import { lossAboveBound } from './catch-up.ts';
 import { replicationErrors } from './errors.ts';
@@ -10,9 +9,6 @@ import { fenceNotPossible } from './fence.ts';
 import { never } from './guards.ts';
 import type { LossView } from './loss.ts';
 import { guardPatienceMs } from './timings.ts';
-
-/** Unresolved losses that are counted; more are "at least as many". */
-const countedLosses = 1_000;
 
 /** The new side can be promoted at all: it answers, as a standby. That it streams is not asked: its source may be dead. */
 export function standbyAnswers(to: DatabaseSide): Guard {
@@ -143,30 +139,16 @@ export function lossesRead(options: { store: Store; service: string }): Guard {
     name: 'losses-read',
     title: 'A person has resolved every entry of the ledger of lost writes',
     check: async () => {
-      const open = await unresolvedLosses(store, service);
+      const { unresolved: open } = await store.lossCount({ service });
       if (open === 0) return [];
-      const many = open >= countedLosses ? `at least ${open}` : `${open}`;
       const error = replicationErrors.make(
         'losses-unresolved',
-        `${many} lost writes wait for a person`,
+        `${open} lost writes wait for a person`,
         { unresolved: open },
       );
       return [{ error, override: 'unresolved-losses' }];
     },
   };
-}
-
-async function unresolvedLosses(store: Store, service: string): Promise<number> {
-  let open = 0;
-  let after: string | undefined;
-  while (open < countedLosses) {
-    const more = after === undefined ? {} : { after };
-    const page = await store.losses({ service, limit: maxLossesPerCall, ...more });
-    open += page.filter(({ resolution }) => resolution === null).length;
-    after = page.at(-1)?.id;
-    if (page.length < maxLossesPerCall || after === undefined) return open;
-  }
-  return open;
 }
 
 /** Null when nobody answers: unreachable is not dead. */

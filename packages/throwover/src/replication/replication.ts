@@ -41,6 +41,7 @@ export {
 } from './failover-guards.ts';
 export { fence, fenceIfReachable, withoutAnswer } from './fence.ts';
 export { databasesReady } from './guards.ts';
+export { ledgerSql } from './ledger-sql.ts';
 export { lossView, type PositionHistory } from './loss.ts';
 export { OldWriter } from './old-writer.ts';
 export { nothingPassesTheFence, writerText } from './other-writers.ts';

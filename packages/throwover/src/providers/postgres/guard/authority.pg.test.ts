@@ -1,15 +1,23 @@
+import { writeSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
+import {
+  type Name,
+  names,
+  type Pair,
+  testPair,
+} from '../../../../../lab/src/postgres/fixtures/pair.ts';
 import { kill, startSide } from '../../../../../lab/src/postgres/fixtures/servers.ts';
+import { newGuardMemory } from '../../../authority/guard/guard.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
 import {
   type Guards,
   guardsOf,
   insert,
   insertOnce,
+  quickTiming,
   serverProcesses,
   signalAll,
   until,
@@ -26,6 +34,15 @@ beforeAll(async () => {
 beforeEach(() => pair.databases.reset());
 afterEach(() => guards.end());
 afterAll(() => pair.remove());
+
+/** As both guards have it from the store, which is away now: a strict writer holds a lease of a known epoch. */
+async function eastIsKnown(): Promise<void> {
+  const memory = { ...newGuardMemory(), known: { epoch: 1, active: 'east' } };
+  for (const name of names) {
+    const { stateDir } = pair.databases.side(name);
+    await writeFile(join(stateDir, 'guard.json'), JSON.stringify(memory));
+  }
+}
 
 /** Both guards, with west streaming. */
 async function both(extra: Record<string, unknown> = {}) {
@@ -105,7 +122,7 @@ describe('a region back from the dead', () => {
     await startSide(pair, 'east');
     await expectClosed('east');
 
-    const east = await guards.start('east', byUnit);
+    await guards.start('east', byUnit);
     await guards.start('west');
     await untilOpen('east');
 
@@ -198,13 +215,17 @@ describe('fence', () => {
 });
 
 describe('strict', () => {
+  beforeEach(eastIsKnown);
   const strict = { writerFence: 'strict' };
   const noLease = { code: '25006' };
+  const pastTheLeaseMs = quickTiming.leaseMs + 500;
 
   it('takes no write that begins after a freeze past the lease', async () => {
     const [east, west] = [await guards.spawn('east', strict), await guards.start('west', strict)];
     await until('west streams', async () => (await west.side.status()).streaming);
+    writeSync(2, `DBG 1 ${systemClock.monotonicMs()}\n`);
     await untilOpen('east');
+    writeSync(2, `DBG 2 ${systemClock.monotonicMs()}\n`);
     const seen = { accepted: 0, refused: 0 };
     const stop = new AbortController();
     const writers = await Promise.all(
@@ -214,18 +235,32 @@ describe('strict', () => {
       }),
     );
     await until('they write', async () => seen.accepted > 50);
+    writeSync(2, `DBG 3 ${systemClock.monotonicMs()}\n`);
 
     const frozen = [east.child.pid ?? 0, ...serverProcesses(pair.databases.side('east').dataDir)];
+    let wokeAt = '';
     signalAll(frozen, 'SIGSTOP');
-    await west.side.promote({ token: 1, epoch: 2, proof: override, lossy: { sequenceAdvance: 9 } });
-    await untilOpen('west');
-    // Past east's lease.
-    await systemClock.sleep(2_000);
-    const wokeAt = new Date(systemClock.wallMs()).toISOString();
-    signalAll(frozen, 'SIGCONT');
+    writeSync(2, `DBG 4 ${systemClock.monotonicMs()}\n`);
+    try {
+      // By name: no store is there to prove that the lease has ended.
+      await west.side.promote({
+        token: 1,
+        epoch: 2,
+        proof: override,
+        lossy: { sequenceAdvance: 9 },
+      });
+      await systemClock.sleep(pastTheLeaseMs);
+      writeSync(2, `DBG 8 ${systemClock.monotonicMs()}\n`);
+      wokeAt = new Date(systemClock.wallMs()).toISOString();
+    } finally {
+      signalAll(frozen, 'SIGCONT');
+    }
     await until('east is told', async () => (await memoryOf('east')).includes('newer-epoch'));
+    writeSync(2, `DBG 5 ${systemClock.monotonicMs()}\n`);
     stop.abort();
+    writeSync(2, `DBG 6 ${systemClock.monotonicMs()}\n`);
     await Promise.all(writers);
+    writeSync(2, `DBG 7 ${systemClock.monotonicMs()}\n`);
 
     const late = await pair.ask<{ n: number }>(
       'east',
@@ -290,6 +325,7 @@ describe('strict', () => {
 });
 
 describe('synchronous', () => {
+  beforeEach(eastIsKnown);
   it('lets no commit go before somebody has written down that the standby is out', async () => {
     const { east, west } = await both({ durability: 'synchronous' });
     await until('in sync', async () => (await east.side.status()).inSync === true);

@@ -10,7 +10,7 @@ import { advanceSequences, prewarm, setSynchronous } from './settings.ts';
 import type { Side } from './side.ts';
 import { finishReplacing } from './standby-files.ts';
 import { lookAt } from './status.ts';
-import { endLease, extendLease, machineTime } from './write-lease.ts';
+import { endLease, extendLease, installLease, machineTime } from './write-lease.ts';
 
 /** Longest checkpoint, ms: the port's own deadline. */
 const checkpointTimeoutMs = 15_000;
@@ -36,7 +36,11 @@ export function postgresDatabase(side: Side): GuardedDatabase {
     },
     prewarm: () => prewarm(side),
     close: (options) => closeDatabase(side, options),
-    open: () => openDatabase(side),
+    open: async () => {
+      // Before anybody may log in: a table that does not check the lease yet would take writes without one.
+      if (config.writerFence === 'strict' && (await takesWrites(side))) await installLease(sql);
+      await openDatabase(side);
+    },
     promote: () => promoteDatabase(side),
     recordPromotion: (promotion) => recordPromotion(sql, promotion, config.applicationRoles),
     advanceSequences: (by) => advanceSequences(side, by),
@@ -47,6 +51,12 @@ export function postgresDatabase(side: Side): GuardedDatabase {
     endLease: () => endLease(side.leases),
     setSynchronous: (on) => setSynchronous(side, on),
   });
+}
+
+async function takesWrites({ postmaster, sql }: Side): Promise<boolean> {
+  if (postmaster.pid() === null) return false;
+  const { standby } = await sql.row<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
+  return !standby;
 }
 
 /**
