@@ -71,7 +71,7 @@ export class Modes {
   async #set(mode: GatewayMode, token: number): Promise<void> {
     if (this.#closed) throw webhookErrors.make('gateway-closing', 'the gateway ends');
     const seen = this.#saved;
-    if (token < seen.token || mode.epoch < seen.mode.epoch) {
+    if (token < seen.token || mode.epoch < seen.mode.epoch || isLateHold(mode, token, seen)) {
       throw webhookErrors.make(
         'gateway-refused',
         `epoch ${mode.epoch} with token ${token} comes after epoch ${seen.mode.epoch} with token ${seen.token}`,
@@ -92,6 +92,14 @@ export class Modes {
     await this.#dispatcher.stop();
     if (!this.#closed) this.start();
   }
+}
+
+/**
+ * A controller holds first and delivers afterwards: its own hold that comes after its delivery is a copy
+ * that was late, and nobody would take it back.
+ */
+function isLateHold(mode: GatewayMode, token: number, seen: SavedMode): boolean {
+  return mode.mode === 'hold' && seen.mode.mode === 'deliver' && token === seen.token && token > 0;
 }
 
 const ordered = (mode: GatewayMode) => Object.entries(mode).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -103,7 +103,9 @@ export class ModelGateway implements GatewayControl {
   }
 
   async set(mode: GatewayMode, token: number): Promise<GatewayStatus> {
-    if (token < this.#token || mode.epoch < this.#mode.epoch) {
+    // A controller's hold after its own delivery is a copy that was late.
+    const late = mode.mode === 'hold' && this.#mode.mode === 'deliver' && token === this.#token;
+    if (token < this.#token || mode.epoch < this.#mode.epoch || late) {
       throw errors.make('gateway-refused', 'an older epoch or token than it has seen');
     }
     this.#token = token;

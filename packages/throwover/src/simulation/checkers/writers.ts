@@ -201,7 +201,10 @@ export function syncRecorded(facts: Facts): readonly Violation[] {
   if (!facts.world.scenario.synchronous) return [];
   const bare = facts.writes.filter(
     ({ acknowledgedMs, covered, branch }) =>
-      acknowledgedMs !== null && covered === 'nobody' && branch.by !== 'hand',
+      acknowledgedMs !== null &&
+      covered === 'nobody' &&
+      branch.by !== 'hand' &&
+      !facts.promotions.some((one) => one.accepted && one.branch.bornMs < acknowledgedMs),
   );
   const [first] = bare;
   if (first === undefined) return [];

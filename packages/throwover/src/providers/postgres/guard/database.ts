@@ -10,7 +10,7 @@ import { advanceSequences, prewarm, setSynchronous } from './settings.ts';
 import type { Side } from './side.ts';
 import { finishReplacing } from './standby-files.ts';
 import { lookAt } from './status.ts';
-import { endLease, extendLease, installLease, machineTime } from './write-lease.ts';
+import { endLease, extendLease, installLease, machineTime, removeLease } from './write-lease.ts';
 
 /** Longest checkpoint, ms: the port's own deadline. */
 const checkpointTimeoutMs = 15_000;
@@ -38,7 +38,9 @@ export function postgresDatabase(side: Side): GuardedDatabase {
     close: (options) => closeDatabase(side, options),
     open: async () => {
       // Before anybody may log in: a table that does not check the lease yet would take writes without one.
-      if (config.writerFence === 'strict' && (await takesWrites(side))) await installLease(sql);
+      if (await takesWrites(side)) {
+        await (config.writerFence === 'strict' ? installLease(sql) : removeLease(sql));
+      }
       await openDatabase(side);
     },
     promote: () => promoteDatabase(side),
