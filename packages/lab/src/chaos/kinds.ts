@@ -88,13 +88,13 @@ export const kinds = {
   'controller-gone': async ({ lab, from }) => {
     const to = otherRegion(from);
     const { digest } = await plan(lab, 'switchover', to);
-    const faultMs = systemClock.wallMs();
     // Right after the fence is in the journal: nobody can write, and nobody will type.
     const result = await runController(
       ['switchover', to, digest, 'after-step:fence'],
       lab.options.dir,
     );
     if (result.signal !== 'SIGKILL') throw new Error(said(['controller'], result));
+    const faultMs = systemClock.wallMs();
     const run = await endedRun(lab);
     return planned({
       faultMs,

@@ -27,9 +27,10 @@ export async function runSeeds(input: {
     while (seeds.length < batchSize && next < end) seeds.push(next++);
     return { seeds, options };
   };
+  const url = workerUrl();
   const one = () =>
     new Promise<void>((resolve, reject) => {
-      const worker = new Worker(workerUrl());
+      const worker = new Worker(url, { execArgv: argvFor(url) });
       const ask = () => {
         const batch = take();
         if (batch !== null) {
@@ -58,4 +59,11 @@ export async function runSeeds(input: {
 function workerUrl(): URL {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return new URL(`./worker.${extension}`, import.meta.url);
+}
+
+/** In a clone the workers run the sources of every package, as the command itself does. */
+function argvFor(url: URL): string[] {
+  const condition = '--conditions=throwover-source';
+  const inSources = url.pathname.endsWith('.ts') && !process.execArgv.includes(condition);
+  return inSources ? [...process.execArgv, condition] : process.execArgv;
 }

@@ -2,7 +2,7 @@ import { type Violation, violationsOf } from './checkers/checkers.ts';
 import { Operators } from './control/operators.ts';
 import { type Action, type Scenario, type ScenarioOptions, scenarioOf } from './scenario.ts';
 import { heal, strike } from './world/faults.ts';
-import { createWorld, service, startWorld, type World } from './world/world.ts';
+import { createWorld, service, startWorld, warmUpMs, type World } from './world/world.ts';
 
 /** Longest time in which everything must be right again once nothing is wrong any more, ms. */
 const convergeMs = 240_000;
@@ -42,7 +42,7 @@ async function simulate(
   const operators = new Operators(world);
   await startWorld(world);
   schedule(world, operators);
-  await queue.run({ untilMs: scenario.faultsUntilMs });
+  await queue.run({ untilMs: warmUpMs + scenario.faultsUntilMs });
   heal(world);
   const healedMs = queue.nowMs();
   const state = { converged: false, quietMs: 0 };
@@ -63,7 +63,7 @@ function schedule(world: World, operators: Operators): void {
   const { scenario, queue, history } = world;
   const onRun = scenario.faults.filter((fault) => fault.onRun);
   for (const fault of scenario.faults) {
-    if (!fault.onRun) queue.at(fault.atMs, () => strike(world, fault, operators));
+    if (!fault.onRun) queue.at(warmUpMs + fault.atMs, () => strike(world, fault, operators));
   }
   let begun = false;
   history.onNoted = ({ type }) => {
@@ -72,7 +72,7 @@ function schedule(world: World, operators: Operators): void {
     for (const fault of onRun) queue.after(fault.atMs, () => strike(world, fault, operators));
   };
   for (const action of scenario.actions)
-    queue.at(action.atMs, () => void act(world, operators, action));
+    queue.at(warmUpMs + action.atMs, () => void act(world, operators, action));
   if (scenario.serveTakesOver) void operators.serveTakesOver();
 }
 

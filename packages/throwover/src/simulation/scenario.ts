@@ -111,7 +111,9 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
     family,
     strict,
     synchronous,
-    faultsUntilMs: between(18_000, 32_000),
+    // The end of a lease, and of the promises that extend it, takes its time.
+    faultsUntilMs:
+      strict && actions.some(isFailover) ? between(26_000, 44_000) : between(18_000, 32_000),
     rates: { east: rate(), west: rate(), witness: rate(), ops1: rate(), ops2: rate() },
     wallOffsetsMs: {
       east: offset(),
@@ -128,7 +130,7 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
     replayMs: chance(0.1) ? between(50, 900) : 1,
     weather,
     actions,
-    faults: faultsOf(random, family),
+    faults: faultsOf(random, family, strict),
     serveTakesOver: chance(0.5),
     nobodyTypesMs: 45_000,
     lossBoundMs: random.pick([1_000, 5_000, 30_000]),
@@ -198,17 +200,34 @@ function actionsOf(random: Random, family: Family): Scenario['actions'] {
   }
 }
 
-function faultsOf(random: Random, family: Family): readonly Fault[] {
+function isFailover(action: Action): boolean {
+  return action.what === 'begin' && action.kind === 'failover';
+}
+
+function faultsOf(random: Random, family: Family, strict: boolean): readonly Fault[] {
   const faults: Fault[] = [];
   const count = family === 'absent' ? 1 + random.integer(4) : random.integer(4);
   for (let number = 0; number < count; number++) faults.push(faultOf(random, family));
-  if (family === 'lost') faults.push(lossOf(random));
+  if (family === 'lost') faults.push(...(strict && random.next() < 0.3 ? onPromises(random) : [lossOf(random)]));
   if (family === 'hand') {
     if (random.next() < 0.7) faults.push(lossOf(random));
     const atMs = 4_000 + 8_000 * random.next();
     faults.push({ what: 'promote-by-hand', region: 'west', atMs, forMs: 0, onRun: false });
   }
   return faults;
+}
+
+/** The active region is cut off from the store and the people, and goes on by what its peer promises. */
+function onPromises(random: Random): readonly Fault[] {
+  const atMs = 500 + 2_500 * random.next();
+  const links = ['witness', 'ops1', 'ops2'].flatMap((place) => direct('east', place, 0));
+  const cut: Fault = { what: 'cut', links, atMs, forMs: 60_000, onRun: false };
+  if (random.next() < 0.4) return [cut];
+  const late = { atMs: 14_000 * random.next(), forMs: 500 + 4_000 * random.next(), onRun: true };
+  const steps = random.integer(30);
+  if (random.next() < 0.6) return [cut, { what: 'kill-guard', region: 'west', steps, ...late }];
+  const more = direct('east', 'west', random.integer(4));
+  return [cut, { what: 'cut', links: more, ...late, forMs: 60_000 }];
 }
 
 /** How the active region is lost. */

@@ -192,7 +192,9 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
       }),
   );
   const sightings = sampler({ store, sites, network });
-  store.onStart = () => void sightings.current();
+  store.onStart = () => {
+    if (queue.nowMs() >= warmUpMs) sightings.current();
+  };
   const surroundings: Surroundings = {
     network,
     random,
@@ -221,10 +223,17 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
   };
 }
 
+/**
+ * How long the store has run before the rest begins, ms: one that has just started proves no expiry
+ * before the longest lease has passed, and then no seed would see one.
+ */
+export const warmUpMs = 31_000;
+
 /** Everything runs, and the first epoch is open. */
 export async function startWorld(world: World): Promise<void> {
-  const { store, sites, clients, scenario } = world;
+  const { store, sites, clients, scenario, queue } = world;
   store.start();
+  await queue.run({ untilMs: warmUpMs });
   await store.current()?.service.registerService({
     name: service,
     regions: ['east', 'west'],
@@ -235,6 +244,7 @@ export async function startWorld(world: World): Promise<void> {
     server.start();
   }
   for (const site of sites) site.startGuard();
+  world.surroundings.sightings.current();
   for (const client of clients) void client.run();
   void sendWebhooks(world);
 }

@@ -42,6 +42,13 @@ beforeEach(async () => {
   await pair.databases.reset();
   sides = { east: await guarded('east'), west: await guarded('west') };
   await until('west streams', async () => (await sides.west.status()).streaming);
+  // Started closed, and opened in the first round; that is written down before it is done.
+  await until('east lets logins in', () =>
+    pair.connect('east').then(
+      (client) => client.end().then(() => true),
+      () => false,
+    ),
+  );
 });
 afterEach(async () => {
   for (const end of close.reverse()) await end();
@@ -381,7 +388,7 @@ describe('the guard itself', () => {
     await expect(startGuard({ ...pair.guardConfig('east'), region: 5 })).rejects.toMatchObject({
       code: 'guard-config-wrong',
     });
-    const guard = await startGuard(pair.guardConfig('east'));
+    const guard = await startGuard(pair.guardConfig('east'), { log: () => {} });
     await expect(
       startGuard({ ...pair.guardConfig('east'), listen: guard.address }),
     ).rejects.toMatchObject({ code: 'guard-port-taken' });
