@@ -288,16 +288,16 @@ export function noSuchRegion(service: Service, region: string) {
 export function guardWitness(clock: Clock) {
   return (
     { store, service }: { store?: { url: string } | undefined; service?: string | undefined },
-    { witnessDeadlineMs }: Timing,
+    { witnessDeadlineMs: deadlineMs }: Timing,
   ) => {
     if (store === undefined || service === undefined) return null;
     const remote = createRemoteStore({
       url: store.url,
       clock,
-      attemptTimeoutMs: witnessDeadlineMs / 2,
-      repeatForMs: witnessDeadlineMs,
+      attemptTimeoutMs: deadlineMs / 2,
+      repeatForMs: deadlineMs,
     });
     const close = () => remote.close();
-    return { ...storeWitness({ store: remote, service, clock }), close };
+    return { ...storeWitness({ store: remote, service, clock, deadlineMs }), close };
   };
 }

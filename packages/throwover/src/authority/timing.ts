@@ -70,8 +70,8 @@ export function brokenLines(timing: Timing): readonly string[] {
       `openTransactions ${t.openTransactionsMs} + catch-up ${t.catchUpAllowanceMs} + command ${t.commandAllowanceMs} = ${fenced} must be below fenceDeadline ${t.fenceDeadlineMs}`,
     ],
     [
-      t.driftBound > 0 && t.driftBound < 0.5,
-      `drift bound ${t.driftBound} must be above 0 and below 0.5`,
+      t.driftBound > 0 && t.driftBound <= driftBound,
+      `drift bound ${t.driftBound} must be above 0 and at most ${driftBound}: with that the store counts`,
     ],
   ];
   return lines.flatMap(([holds, line]) => (holds ? [] : [line]));

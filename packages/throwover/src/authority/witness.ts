@@ -1,40 +1,57 @@
-import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import { type Clock, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
+import { storeErrors } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import type { KnownEpoch } from './database-side.ts';
 import type { Witness } from './guard/ports.ts';
+import { defaultTiming } from './timing.ts';
 
-/** The store, as a guard asks it. Deadlines are the store adapter's own (remote: `repeatForMs`). */
+/**
+ * The store, as a guard asks it: whatever the adapter repeats or waits for, a question is over after
+ * `deadlineMs`, since a strict writer's lease counts with that (timing.ts).
+ */
 export function storeWitness(options: {
   readonly store: Store;
   readonly service: string;
   readonly clock: Clock;
+  /** `timing.witnessDeadlineMs`; default that of `defaultTiming`. */
+  readonly deadlineMs?: number;
 }): Witness {
-  const { store, service } = options;
-  const known = ({ epoch, active }: { epoch: number; active: string }): KnownEpoch => ({
-    epoch,
-    active,
-  });
-  return {
-    newestEpoch: async () => {
-      try {
-        return known(await store.service(service));
-      } catch (error) {
-        // A store that has never heard of the service knows of no epoch: that is an answer.
-        if (isThrowoverError(error, 'no-such-service')) return { epoch: 0, active: null };
-        throw error;
-      }
-    },
-    renewWriter: async (input) => {
-      const answer = await store.renewWriter({ service, ...input });
-      return answer.kind === 'granted'
-        ? answer
-        : { kind: 'refused', why: answer.why, known: known(answer) };
-    },
-    recordSync: async (record) => {
-      const { active } = await store.service(service);
-      await store.recordSync({ service, region: active, ...record });
-    },
-    adoptEpoch: async ({ epoch, active }) =>
-      known(await store.adoptEpoch({ service, epoch, active })),
+  const { store, service, clock, deadlineMs = defaultTiming.witnessDeadlineMs } = options;
+  const inTime = async <T>(work: () => Promise<T>): Promise<T> => {
+    const answer = await within(clock, deadlineMs, work());
+    if (answer !== noAnswer) return answer;
+    throw storeErrors.make('store-away', `no answer from the store within ${deadlineMs} ms`, {
+      service,
+    });
   };
+  return {
+    newestEpoch: () =>
+      inTime(async () => {
+        try {
+          return known(await store.service(service));
+        } catch (error) {
+          // A store that has never heard of the service knows of no epoch: that is an answer.
+          if (isThrowoverError(error, 'no-such-service')) return { epoch: 0, active: null };
+          throw error;
+        }
+      }),
+    renewWriter: (input) =>
+      inTime(async () => {
+        const answer = await store.renewWriter({ service, ...input });
+        return answer.kind === 'granted'
+          ? answer
+          : { kind: 'refused', why: answer.why, known: known(answer) };
+      }),
+    recordSync: (record) =>
+      inTime(async () => {
+        const { active } = await store.service(service);
+        await store.recordSync({ service, region: active, ...record });
+      }),
+    adoptEpoch: ({ epoch, active }) =>
+      inTime(async () => known(await store.adoptEpoch({ service, epoch, active }))),
+  };
+}
+
+function known({ epoch, active }: { epoch: number; active: string }): KnownEpoch {
+  return { epoch, active };
 }

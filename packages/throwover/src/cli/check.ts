@@ -1,5 +1,7 @@
 import type { Closed } from '../authority/database-side.ts';
+import type { DatabaseSurvey } from '../authority/survey.ts';
 import { assertNever, isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import { writerText } from '../replication/replication.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
@@ -83,7 +85,12 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
   const regions = parts.regions.flatMap(({ name, database, door, functions }) => [
     seen(`${name} database`, async () => {
       const { role, closed, streaming, version } = await database.status();
-      const notes = [closedText(closed), streaming ? 'streaming' : ''].filter(Boolean);
+      const survey = role === 'primary' ? await database.survey?.() : undefined;
+      const notes = [
+        closedText(closed),
+        streaming ? 'streaming' : '',
+        ...(survey === undefined ? [] : surveyTexts(survey)),
+      ].filter(Boolean);
       return [role, version ?? '', ...notes].filter(Boolean).join(', ');
     }),
     seen(`${name} door`, async () => {
@@ -133,6 +140,21 @@ async function replication(session: Session): Promise<readonly Seen[]> {
       part: 'durability',
       said: durabilityText(database.durability, fromActive[0]),
     },
+  ];
+}
+
+/** What a fence would not stop, and what a ledger of losses could not read; empty when there is nothing. */
+function surveyTexts(survey: DatabaseSurvey): readonly string[] {
+  const { writers, writersInAll, blindTables, blindTablesInAll } = survey;
+  const list = (names: readonly string[], inAll: number) =>
+    inAll > names.length
+      ? `${names.join('; ')} and ${inAll - names.length} more`
+      : names.join('; ');
+  return [
+    writersInAll === 0 ? '' : `WRITES PAST A FENCE: ${list(writers.map(writerText), writersInAll)}`,
+    blindTablesInAll === 0
+      ? ''
+      : `without a replica identity, so lost updates and deletes cannot be listed: ${list(blindTables, blindTablesInAll)}`,
   ];
 }
 

@@ -1,6 +1,5 @@
 import {
   type Family,
-  families,
   runSeed,
   runSeeds,
   type ScenarioOptions,
@@ -8,8 +7,6 @@ import {
 } from '../simulation/simulation.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { outputOf, type Terminal } from './terminal.ts';
-
-export { families };
 
 /** Failing seeds that are told one by one; all of them are counted. */
 const toldFailures = 20;

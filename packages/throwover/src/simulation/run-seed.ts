@@ -2,7 +2,7 @@ import { type Violation, violationsOf } from './checkers/checkers.ts';
 import { Operators } from './control/operators.ts';
 import { type Action, type Scenario, type ScenarioOptions, scenarioOf } from './scenario.ts';
 import { heal, strike } from './world/faults.ts';
-import { createWorld, service, startWorld, warmUpMs, type World } from './world/world.ts';
+import { createWorld, service, startWorld, type World, warmUpMs } from './world/world.ts';
 
 /** Longest time in which everything must be right again once nothing is wrong any more, ms. */
 const convergeMs = 240_000;

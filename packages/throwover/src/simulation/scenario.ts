@@ -113,7 +113,11 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
     synchronous,
     // The end of a lease, and of the promises that extend it, takes its time.
     faultsUntilMs:
-      strict && actions.some(isFailover) ? between(26_000, 44_000) : between(18_000, 32_000),
+      strict && actions.some(isFailover)
+        ? between(26_000, 40_000)
+        : family === 'planned' || family === 'absent'
+          ? between(12_000, 24_000)
+          : between(18_000, 28_000),
     rates: { east: rate(), west: rate(), witness: rate(), ops1: rate(), ops2: rate() },
     wallOffsetsMs: {
       east: offset(),
@@ -125,14 +129,14 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
     regionsApartMs: random.pick([1, 10, 40]),
     witnessApartMs: random.pick([1, 8, 30]),
     clients: 2,
-    pauseMs: between(60, 260),
+    pauseMs: between(100, 400),
     senderPauseMs: between(500, 2_000),
     replayMs: chance(0.1) ? between(50, 900) : 1,
     weather,
     actions,
     faults: faultsOf(random, family, strict),
     serveTakesOver: chance(0.5),
-    nobodyTypesMs: 45_000,
+    nobodyTypesMs: family === 'planned' || family === 'absent' ? 45_000 : 12_000,
     lossBoundMs: random.pick([1_000, 5_000, 30_000]),
   };
 }
@@ -208,7 +212,8 @@ function faultsOf(random: Random, family: Family, strict: boolean): readonly Fau
   const faults: Fault[] = [];
   const count = family === 'absent' ? 1 + random.integer(4) : random.integer(4);
   for (let number = 0; number < count; number++) faults.push(faultOf(random, family));
-  if (family === 'lost') faults.push(...(strict && random.next() < 0.3 ? onPromises(random) : [lossOf(random)]));
+  if (family === 'lost')
+    faults.push(...(strict && random.next() < 0.3 ? onPromises(random) : [lossOf(random)]));
   if (family === 'hand') {
     if (random.next() < 0.7) faults.push(lossOf(random));
     const atMs = 4_000 + 8_000 * random.next();

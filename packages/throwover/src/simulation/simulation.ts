@@ -16,6 +16,5 @@
  * doors, gateways, people.
  */
 export { runSeeds } from './pool.ts';
-export { regressions } from './regressions.ts';
 export { runSeed, type SeedResult } from './run-seed.ts';
 export { type Family, families, type ScenarioOptions } from './scenario.ts';

@@ -21,8 +21,10 @@ export function proofHolds(facts: {
   readonly received: Position | null;
   /** Writes may be missing: then a fence without all of its writes is still a fence. */
   readonly lossy: boolean;
+  /** How much slower the old writer may have counted, by this guard's own timing. */
+  readonly driftBound: number;
 }): { readonly verdict: Verdict; readonly of: 'proof' | 'position' } {
-  const { proof, token, epoch, region, strict, received, lossy } = facts;
+  const { proof, token, epoch, region, strict, received, lossy, driftBound } = facts;
   const about = (verdict: Verdict, of: 'proof' | 'position' = 'proof') => ({ verdict, of });
   switch (proof.kind) {
     case 'confirmed':
@@ -35,10 +37,16 @@ export function proofHolds(facts: {
       return lossy ? about(yes) : about(covered(received, proof.position), 'position');
     case 'expired':
       if (!strict) return about(no('the end of a lease proves nothing: the writer is not strict'));
+      if (proof.region === region) return about(no('the proof is of this side'));
       if (proof.token !== token)
         return about(no(`the proof is token ${proof.token}'s, not ${token}'s`));
       if (proof.epoch !== epoch - 1) {
         return about(no(`the lease was epoch ${proof.epoch}'s, and this promotion opens ${epoch}`));
+      }
+      if (proof.driftBound < driftBound) {
+        return about(
+          no(`it counts with a drift of ${proof.driftBound}, and ${driftBound} is possible`),
+        );
       }
       if (proof.waitedMs < expiryOf(proof.leaseMs, proof.driftBound)) {
         return about(
@@ -59,17 +67,52 @@ function covered(received: Position | null, position: Position): Verdict {
   return complete ? yes : no(`it has received ${received} and not all up to ${position}`);
 }
 
-/** Whether a fence may be taken back with this proof. */
-export function openingHolds(closed: Closed, proof: OpeningProof, token: number): Verdict {
-  if (closed.by === 'newer-epoch') return no(`${closed.active} is active in epoch ${closed.epoch}`);
-  if (proof.kind === 'overridden') return yes;
-  if (closed.by !== 'fence') return no(`it is closed by ${closed.by}, not by a fence`);
-  if (proof.kind === 'never-asked') {
-    return proof.token === token ? yes : no(`the proof is token ${proof.token}'s, not ${token}'s`);
+/** Whether a closed database may be opened with this proof. No proof opens a side that another one has succeeded. */
+export function openingHolds(facts: {
+  readonly region: string;
+  /** Newest epoch that this database itself opened. */
+  readonly own: number;
+  readonly closed: Closed;
+  readonly known: KnownEpoch;
+  readonly proof: OpeningProof;
+  readonly token: number;
+}): { readonly verdict: Verdict; readonly of: 'proof' | 'state' } {
+  const { closed, known, proof } = facts;
+  if (succeeded(facts)) {
+    return { verdict: no(`${known.active} is active in epoch ${known.epoch}`), of: 'state' };
   }
-  return proof.token >= closed.token
-    ? yes
-    : no(`${proof.region} renounced token ${proof.token}, and the fence is ${closed.token}'s`);
+  if (proof.kind === 'overridden') return { verdict: yes, of: 'proof' };
+  if (closed.by === 'fence')
+    return { verdict: provesNoPromotion(facts, closed.token), of: 'proof' };
+  return { verdict: no(`it is closed by ${closed.by}, not by a fence`), of: 'state' };
+}
+
+function provesNoPromotion(
+  { proof, token }: { readonly proof: OpeningProof; readonly token: number },
+  fencedBy: number,
+): Verdict {
+  switch (proof.kind) {
+    case 'overridden':
+      return yes;
+    case 'never-asked':
+      return proof.token === token
+        ? yes
+        : no(`the proof is token ${proof.token}'s, not ${token}'s`);
+    case 'renounced':
+      return proof.token >= fencedBy
+        ? yes
+        : no(`${proof.region} renounced token ${proof.token}, and the fence is ${fencedBy}'s`);
+  }
+}
+
+/** Another region is active in an epoch that is newer than any that this database opened. */
+function succeeded(facts: {
+  readonly region: string;
+  readonly own: number;
+  readonly known: KnownEpoch;
+}): boolean {
+  const { active, epoch } = facts.known;
+  return active !== null && active !== facts.region && epoch > facts.own;
 }
 
 /** What a guard sees in one round of watching. */
@@ -82,6 +125,8 @@ export interface Watch {
   readonly peer: PeerWord | null;
   /** Neither store nor peer is configured: there is nobody to ask. */
   readonly alone: boolean;
+  /** An open or a close did not end. */
+  readonly doorUnsure: boolean;
 }
 
 export type WatchAction =
@@ -91,6 +136,7 @@ export type WatchAction =
   | { readonly do: 'finish-promotion' }
   | { readonly do: 'close'; readonly epoch: number; readonly active: string }
   | { readonly do: 'open'; readonly why: string }
+  | { readonly do: 'settle-door' }
   | { readonly do: 'remember-followed'; readonly timeline: number };
 
 const nothing: WatchAction = { do: 'nothing' };
@@ -103,23 +149,27 @@ export function decideWatch(watch: Watch): WatchAction {
   if (begun(memory)) return { do: 'finish-promotion' };
   if (promotedByHand(watch)) return { do: 'adopt', epoch: newestEpoch(watch) + 1 };
   const { known, closed } = memory;
-  if (known.active !== null && known.active !== watch.region && known.epoch > ownEpoch(watch)) {
-    return closed?.by === 'newer-epoch'
-      ? nothing
-      : { do: 'close', epoch: known.epoch, active: known.active };
+  const { epoch, active } = known;
+  if (succeeded({ region: watch.region, own: ownEpoch(watch), known }) && active !== null) {
+    return closed?.by === 'newer-epoch' ? settled(watch) : { do: 'close', epoch, active };
   }
-  if (closed?.by !== 'start') return nothing;
+  if (closed?.by !== 'start') return settled(watch);
   const why = vouchedFor(watch);
-  return why === null ? nothing : { do: 'open', why };
+  return why === null ? settled(watch) : { do: 'open', why };
 }
 
-function standbyAction({ look, memory }: Watch): WatchAction {
+function settled({ doorUnsure }: Watch): WatchAction {
+  return doorUnsure ? { do: 'settle-door' } : nothing;
+}
+
+function standbyAction(watch: Watch): WatchAction {
+  const { look, memory } = watch;
   if (begun(memory)) return { do: 'finish-promotion' };
   if (look.streaming && memory.closed !== null) return { do: 'open', why: 'it follows' };
   const { timeline } = look;
   return timeline !== null && memory.followed !== timeline && look.streaming
     ? { do: 'remember-followed', timeline }
-    : nothing;
+    : settled(watch);
 }
 
 /** A promotion was accepted and has not ended: the run can only go forward, also when nobody carries it on. */
@@ -156,9 +206,16 @@ function newestEpoch({ look, memory, witness, peer }: Watch): number {
 function vouchedFor(watch: Watch): string | null {
   const { region, witness, peer, memory, look, alone } = watch;
   if (alone) return 'neither a store nor another guard is configured';
-  if (peer !== null && (begun(peer) || peer.role === 'primary')) return null;
+  if (peer !== null && begun(peer)) return null;
   if (memory.known.active !== null && memory.known.active !== region) return null;
   const recorded = look.promotions[0]?.epoch ?? null;
+  if (peer?.role === 'primary') {
+    // An old primary that knows of this side's epoch keeps itself closed: its word is as good as the
+    // store's, which may not have heard of a promotion by hand yet.
+    const { epoch, active } = peer.known;
+    const yields = recorded !== null && active === region && epoch === recorded;
+    return yields ? `${peer.region}'s guard says that ${region} is active` : null;
+  }
   if (witness !== null && witness.active === region) {
     // The store and the database tell of the same epoch, or the database was never promoted.
     if (recorded === null || recorded === witness.epoch)

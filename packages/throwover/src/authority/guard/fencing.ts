@@ -1,6 +1,6 @@
 import { authorityErrors } from '../errors.ts';
 import type { ConfirmedFence, OpeningProof } from '../fence-proof.ts';
-import { openingHolds } from './decide.ts';
+import { openingHolds, ownEpoch } from './decide.ts';
 import type { Inside } from './inside.ts';
 
 /** Closes the writer for a run, and opens it again when nobody was promoted. */
@@ -19,7 +19,7 @@ export class Fencing {
     openTransactionsMs: number;
     deadlineMs: number | null;
   }): Promise<ConfirmedFence> {
-    const { region, database, memory, clock } = this.#inside;
+    const { region, database, door, memory, clock } = this.#inside;
     const { token, openTransactionsMs, deadlineMs } = command;
     const begunMs = clock.monotonicMs();
     memory.mustAdmit(memory.current, token);
@@ -42,7 +42,7 @@ export class Fencing {
     if (this.#deadline?.token !== token && deadlineMs !== null) {
       this.#deadline = { token, atMs: begunMs + deadlineMs };
     }
-    const position = await database.close({ openTransactionsMs });
+    const position = await door.close({ openTransactionsMs });
     if (position === null) {
       throw authorityErrors.make('nothing-to-fence', `${region}'s database has become a standby`);
     }
@@ -58,26 +58,28 @@ export class Fencing {
 
   /** Runs in its turn. What the fence proved is forgotten on disk before the door is opened. */
   async unfence({ token, proof }: { token: number; proof: OpeningProof }): Promise<void> {
-    const { region, database, memory } = this.#inside;
+    const { region, database, door, memory } = this.#inside;
+    const own = ownEpoch({ region, look: await database.look() });
     await memory.change((now) => {
-      if (now.closed === null) return { part: null, answer: undefined };
-      const verdict = openingHolds(now.closed, proof, token);
+      const { closed, known } = now;
+      if (closed === null) return { part: null, answer: undefined };
+      const { verdict, of } = openingHolds({ region, own, closed, known, proof, token });
       if (!verdict.ok) {
         throw authorityErrors.make(
-          now.closed.by === 'fence' ? 'proof-not-accepted' : 'must-stay-closed',
+          of === 'proof' ? 'proof-not-accepted' : 'must-stay-closed',
           `${region} stays closed: ${verdict.why}`,
-          { closed: now.closed, proof },
+          { closed, known, proof },
         );
       }
-      return { part: opened(now.closed, now.renounced), answer: undefined };
+      return { part: opened(closed, now.renounced), answer: undefined };
     });
     this.#deadline = null;
-    await database.open();
+    await door.open();
   }
 
   /** One round: when the deadline has passed, the other guard is asked to give up on the token, and only then the door opens. */
   async watchDeadline(): Promise<void> {
-    const { clock, memory, peer, database, effects, onEvent } = this.#inside;
+    const { clock, memory, peer, effects, onEvent } = this.#inside;
     const { closed } = memory.current;
     if (closed?.by !== 'fence' || closed.deadlineMs === null) return;
     const { token } = closed;
@@ -92,16 +94,10 @@ export class Fencing {
       return;
     }
     await effects.take(async () => {
-      const mine = await memory.change((now) => {
-        const still = now.closed?.by === 'fence' && now.closed.token <= answer.token;
-        return {
-          part: still && now.closed !== null ? opened(now.closed, now.renounced) : null,
-          answer: still,
-        };
-      });
-      if (!mine) return;
-      this.#deadline = null;
-      await database.open();
+      // A command may have come in between: a fence of a newer token, or an opening.
+      if (memory.current.closed?.by !== 'fence' || memory.current.closed.token !== token) return;
+      const proof = { kind: 'renounced', region: peer.region, token: answer.token } as const;
+      await this.unfence({ token, proof });
       onEvent({ type: 'fence-deadline-passed', token, reopened: true });
     });
   }

@@ -129,6 +129,21 @@ export class FakeDatabase implements GuardedDatabase {
   }
 }
 
+/** The next call of this fails: before its effect, or after it with its answer lost. */
+export function failOnce(
+  database: FakeDatabase,
+  call: 'look' | 'open' | 'close' | 'promote' | 'recordPromotion' | 'setSynchronous',
+  when: 'before' | 'after' = 'before',
+): void {
+  const real: (...input: never[]) => Promise<unknown> = database[call];
+  const failing = async (...input: never[]) => {
+    Object.assign(database, { [call]: real });
+    if (when === 'after') await real.apply(database, input);
+    throw away('database-unreachable');
+  };
+  Object.assign(database, { [call]: failing });
+}
+
 const away = (code: string) =>
   new ThrowoverError(code, { disposition: 'retry', notLost: '', remedy: '' }, 'no answer');
 
@@ -144,13 +159,15 @@ export function pairOfGuards(policy: Partial<GuardPolicy> = {}) {
     west: { ...newGuardMemory(), known: { epoch: 1, active: 'east' } },
   };
   const events: GuardEvent[] = [];
-  const link = { peers: true, store: true };
+  /** How long an answer of the other guard takes, and how long a store that is away leaves a question open. */
+  const link = { peers: true, store: true, peerMs: 0, silentMs: 0 };
   const store = { epoch: 1, active: 'east', stopped: false, adopted: 0 };
   const guards = {} as Record<Name, Guard>;
   const other = (name: Name): Name => (name === 'east' ? 'west' : 'east');
 
   const peerOf = (name: Name): Peer => {
     const ask = async <T>(work: (guard: Guard) => Promise<T>): Promise<T> => {
+      if (link.peerMs > 0) await clock.sleep(link.peerMs);
       if (!link.peers) throw away('peer-away');
       return work(guards[other(name)]);
     };
@@ -162,23 +179,25 @@ export function pairOfGuards(policy: Partial<GuardPolicy> = {}) {
       recordSync: (record) => ask((guard) => guard.recordPeerSync(record)),
     };
   };
-  const heard = () => {
-    if (!link.store) throw away('store-away');
+  const heard = async () => {
+    if (link.store) return;
+    if (link.silentMs > 0) await clock.sleep(link.silentMs);
+    throw away('store-away');
   };
   const witness: Witness = {
     newestEpoch: async () => {
-      heard();
+      await heard();
       return { epoch: store.epoch, active: store.active };
     },
     renewWriter: async ({ region, epoch }) => {
-      heard();
+      await heard();
       const { active } = store;
       if (region === active && epoch === store.epoch && !store.stopped) return { kind: 'granted' };
       return { kind: 'refused', why: 'no', known: { epoch: store.epoch, active } };
     },
     recordSync: async () => heard(),
     adoptEpoch: async ({ epoch, active }) => {
-      heard();
+      await heard();
       Object.assign(store, { epoch, active, adopted: store.adopted + 1 });
       return { epoch, active };
     },
@@ -227,7 +246,7 @@ export function pairOfGuards(policy: Partial<GuardPolicy> = {}) {
       const loops = [guards.east.run(ending.signal), guards.west.run(ending.signal)];
       return async () => {
         ending.abort();
-        await Promise.all(loops);
+        await clock.until(Promise.all(loops));
       };
     },
     /** Everything that east wrote is in west. */

@@ -6,6 +6,7 @@
  *   ports.ts      the database, the memory, the other guard, the store, as a guard asks them
  *   inside.ts     what its parts share
  *   memory.ts     what is on disk before it acts; tokens
+ *   door.ts       the application's way in, and what is repeated until it stands as written down
  *   decide.ts     its decisions, pure
  *   fencing.ts    fence, unfence, deadline
  *   promotion.ts  promote, finish what was begun, adopt
@@ -17,6 +18,7 @@ import { laterSync } from '../../store/epochs.ts';
 import type { DatabaseSide, DatabaseStatus, KnownEpoch, Renunciation } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
 import { begun, ownEpoch } from './decide.ts';
+import { Door } from './door.ts';
 import { Fencing } from './fencing.ts';
 import type { GuardOptions, Inside } from './inside.ts';
 import { HeldLease, Promises } from './lease.ts';
@@ -47,12 +49,10 @@ export interface Guard extends DatabaseSide, ForPeer {
 }
 
 export function createGuard(options: GuardOptions): Guard {
-  const inside: Inside = {
-    ...options,
-    memory: new Memory(options.keep, options.region),
-    effects: new Turns(),
-  };
-  const { region, database, memory, effects, policy } = inside;
+  const memory = new Memory(options.keep, options.region);
+  const door = new Door(options.database, memory);
+  const inside: Inside = { ...options, memory, door, effects: new Turns() };
+  const { region, database, effects, policy } = inside;
   const promises = new Promises(inside);
   const lease = new HeldLease(inside);
   const sync = new Synchronous(inside);
@@ -66,6 +66,12 @@ export function createGuard(options: GuardOptions): Guard {
       await memory.admit(token);
       return work();
     });
+
+  /** Before the next round of watching: a strict writer waits for its first lease. */
+  const noteWriter = () => {
+    const { closed, known } = memory.current;
+    if (closed === null && known.active === region) lease.mayWrite(true);
+  };
 
   const renounced = (token: number) =>
     memory.change<Renunciation>((now) => {
@@ -103,12 +109,21 @@ export function createGuard(options: GuardOptions): Guard {
     },
     // These two write the token down together with what they decide: one write less while nobody can write.
     fence: (input) => effects.take(() => fencing.fence(input)),
-    unfence: (input) => command(input.token, () => fencing.unfence(input)),
+    unfence: (input) =>
+      command(input.token, async () => {
+        await fencing.unfence(input);
+        noteWriter();
+      }),
     renounce: async (token) => {
       await memory.admit(token);
       return renounced(token);
     },
-    promote: (input) => effects.take(() => promoting.promote(input)),
+    promote: (input) =>
+      effects.take(async () => {
+        const promotion = await promoting.promote(input);
+        noteWriter();
+        return promotion;
+      }),
     stop: (token) =>
       command(token, async () => {
         await memory.put({ stopped: true });
@@ -156,7 +171,7 @@ export function createGuard(options: GuardOptions): Guard {
           attachment: { ...attachment, epoch, proved: true },
         });
         // For reads; a standby takes no writes.
-        await database.open();
+        await door.open();
         return attachment;
       }),
     word: async (known) => {

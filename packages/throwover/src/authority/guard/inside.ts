@@ -1,5 +1,6 @@
 import type { Clock } from '../../kernel/kernel.ts';
 import type { Timing } from '../timing.ts';
+import type { Door } from './door.ts';
 import type { Memory, Turns } from './memory.ts';
 import type { GuardEvent, GuardedDatabase, Keep, Peer, Witness } from './ports.ts';
 
@@ -24,6 +25,7 @@ export interface GuardOptions {
 /** What the parts of one guard share. */
 export interface Inside extends GuardOptions {
   readonly memory: Memory;
+  readonly door: Door;
   /** Effects on the database, one at a time, in the order of their commands. */
   readonly effects: Turns;
 }

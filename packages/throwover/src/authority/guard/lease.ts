@@ -8,6 +8,9 @@ import type { MachineTime, PeerPromise } from './ports.ts';
 /** While a new writer has no lease yet it asks this often, ms: nobody can write until it has. */
 const eagerMs = 50;
 
+/** Longest wait of a promotion for promises, ms: it must be answered within 15 s; a usual lease ends in it. */
+const longestWaitMs = 12_000;
+
 /**
  * Strict: the right to write, as its holder counts it: from when the renewal was sent. The database
  * checks the same times in every statement, so a guard that sleeps closes nothing too late.
@@ -18,6 +21,7 @@ export class HeldLease {
   #lastRound: MachineTime | null = null;
   #renewedMs = Number.NEGATIVE_INFINITY;
   #writing = false;
+  #rouse: () => void = () => {};
 
   constructor(inside: Inside) {
     this.#inside = inside;
@@ -30,8 +34,13 @@ export class HeldLease {
     return Math.max(0, Math.min(this.#until.bootMs - now.bootMs, this.#until.wallMs - now.wallMs));
   }
 
-  /** What watching saw: whether this side is the writer, and in which epoch it may be. */
+  /** Whether this side is the writer. One that has just become it asks at once: nobody can write until it has. */
   mayWrite(writing: boolean): void {
+    if (writing && !this.#writing) {
+      // Of an earlier time as the writer; the row may have been emptied since.
+      this.#until = null;
+      this.#rouse();
+    }
     this.#writing = writing;
   }
 
@@ -45,19 +54,29 @@ export class HeldLease {
         // Whoever did not answer is asked again in the next round; the lease ends by itself.
         if (!isThrowoverError(error)) throw error;
       }
+      const rest = new AbortController();
+      this.#rouse = () => rest.abort();
       const pause = this.#writing && this.leftMs() === 0 ? eagerMs : this.#pauseMs();
-      await clock.sleep(pause, signal).catch(() => {});
+      await clock.sleep(pause, AbortSignal.any([signal, rest.signal])).catch(() => {});
     }
   }
 
   async round(): Promise<void> {
-    const { database, clock, policy } = this.#inside;
-    const now = database.machineTime();
-    if (this.#slept(now))
-      await this.#close('the guard or its machine stood still, or a clock jumped');
+    const { clock, policy } = this.#inside;
+    const { gapMs, renewEveryMs, witnessDeadlineMs, peerDeadlineMs } = policy.timing;
+    await this.#watchClocks(gapMs);
+    const due = clock.monotonicMs() - this.#renewedMs >= renewEveryMs;
+    if (!this.#writing || !(due || this.#until === null)) return;
+    await this.#renew();
+    // A store that hangs is no sleep of this machine: what lasts longer than both answers may is one.
+    await this.#watchClocks(gapMs + witnessDeadlineMs + peerDeadlineMs);
+  }
+
+  async #watchClocks(longestMs: number): Promise<void> {
+    const now = this.#inside.database.machineTime();
+    const slept = this.#slept(now, longestMs);
     this.#lastRound = now;
-    const due = clock.monotonicMs() - this.#renewedMs >= policy.timing.renewEveryMs;
-    if (this.#writing && (due || this.#until === null)) await this.#renew();
+    if (slept) await this.#close('the guard or its machine stood still, or a clock jumped');
   }
 
   #pauseMs(): number {
@@ -66,8 +85,7 @@ export class HeldLease {
   }
 
   /** A gap between two rounds, or a lease that is over by either clock: close first, ask afterwards. */
-  #slept(now: MachineTime): boolean {
-    const { gapMs } = this.#inside.policy.timing;
+  #slept(now: MachineTime, longestMs: number): boolean {
     const last = this.#lastRound;
     if (
       this.#until !== null &&
@@ -76,7 +94,7 @@ export class HeldLease {
       return true;
     }
     if (this.#until === null || last === null) return false;
-    return now.bootMs - last.bootMs > gapMs || Math.abs(now.wallMs - last.wallMs) > gapMs;
+    return now.bootMs - last.bootMs > longestMs || Math.abs(now.wallMs - last.wallMs) > longestMs;
   }
 
   async #close(why: string): Promise<void> {
@@ -132,8 +150,8 @@ export class HeldLease {
 export class Promises {
   readonly #inside: Inside;
   #endsMs: number;
-  /** A promotion was asked for: no new promise, else it would never come. */
-  #closing = false;
+  /** A promotion was asked for: no new promise until then, else it would never come. */
+  #noneBeforeMs = Number.NEGATIVE_INFINITY;
 
   constructor(inside: Inside) {
     this.#inside = inside;
@@ -147,7 +165,8 @@ export class Promises {
 
   async give({ epoch, leaseMs }: { epoch: number; leaseMs: number }): Promise<PeerPromise> {
     const { region, memory, clock, policy, database } = this.#inside;
-    const { role } = await database.look();
+    // A database that does not answer is no primary by this guard's doing: the other side needs its word all the more.
+    const role = await database.look().then((look) => look.role, unheard);
     return memory.change<PeerPromise>((now) => {
       const { known, accepted } = now;
       const why =
@@ -155,7 +174,7 @@ export class Promises {
           ? 'this guard is not strict'
           : accepted !== null && accepted.epoch > epoch
             ? 'a promotion was accepted'
-            : this.#closing
+            : clock.monotonicMs() < this.#noneBeforeMs
               ? 'a promotion waits for the end of the promises'
               : known.epoch > epoch
                 ? `epoch ${known.epoch} is known`
@@ -174,15 +193,19 @@ export class Promises {
     });
   }
 
-  /** Waits for the end of every promise; no new one is given from now on. */
-  async ended(_token: number): Promise<void> {
-    const { clock } = this.#inside;
-    this.#closing = true;
+  /**
+   * Waits for the end of every promise. No new one is given from now on, until a lease after that end: a
+   * promotion that was refused or given up must not leave the other side without anybody's word for good.
+   */
+  async ended(): Promise<void> {
+    const { clock, policy } = this.#inside;
+    const { leaseMs, driftBound } = policy.timing;
     for (;;) {
-      const leftMs = this.#endsMs - clock.monotonicMs();
-      if (leftMs <= 0) return;
-      if (leftMs > this.#longestWaitMs()) this.mustHaveEnded();
-      await clock.sleep(leftMs);
+      const nowMs = clock.monotonicMs();
+      this.#noneBeforeMs = Math.max(nowMs, this.#endsMs) + expiryOf(leaseMs, driftBound);
+      if (this.#endsMs <= nowMs) return;
+      if (this.#endsMs - nowMs > longestWaitMs) this.mustHaveEnded();
+      await clock.sleep(this.#endsMs - nowMs);
     }
   }
 
@@ -195,12 +218,6 @@ export class Promises {
       `${region}'s guard has promised the other side not to promote for another ${Math.ceil(leftMs)} ms`,
       { leftMs },
     );
-  }
-
-  /** A command must be answered within its deadline of 15 s; one lease is shorter. */
-  #longestWaitMs(): number {
-    const { leaseMs, driftBound } = this.#inside.policy.timing;
-    return expiryOf(leaseMs, driftBound);
   }
 }
 

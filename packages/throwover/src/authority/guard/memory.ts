@@ -91,16 +91,17 @@ export class Memory {
 
   /** Remembers a newer epoch that somebody tells of. */
   learn(told: KnownEpoch): Promise<void> {
-    const { epoch, active } = this.#keep.current.known;
-    if (!isNews({ epoch, active }, told)) return Promise.resolve();
+    if (!this.#isNews(this.current, told)) return Promise.resolve();
     return this.change((now) => ({
-      part: isNews(now.known, told) ? { known: told } : null,
+      part: this.#isNews(now, told) ? { known: told } : null,
       answer: undefined,
     }));
   }
-}
 
-function isNews(known: KnownEpoch, told: KnownEpoch): boolean {
-  if (told.active === null) return false;
-  return told.epoch > known.epoch || (told.epoch === known.epoch && known.active === null);
+  #isNews({ known, accepted }: GuardMemory, told: KnownEpoch): boolean {
+    if (told.active === null) return false;
+    // The other guard knows of a promotion as soon as it was accepted here; that it has ended is known when it is done.
+    if (told.active === this.#region && told.epoch === accepted?.epoch) return false;
+    return told.epoch > known.epoch || (told.epoch === known.epoch && known.active === null);
+  }
 }

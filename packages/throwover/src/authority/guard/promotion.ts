@@ -1,7 +1,7 @@
 import type { Promotion } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
 import type { FenceProof } from '../fence-proof.ts';
-import { proofHolds } from './decide.ts';
+import { begun, proofHolds } from './decide.ts';
 import type { Inside } from './inside.ts';
 import type { Promises } from './lease.ts';
 import type { Accepted, DatabaseLook } from './ports.ts';
@@ -25,22 +25,26 @@ export class Promoting {
 
   /** Runs in its turn. Repeated, it answers the same promotion. */
   async promote(command: PromoteCommand): Promise<Promotion> {
-    const { region, database, memory } = this.#inside;
+    const { region, database, door, memory } = this.#inside;
     memory.mustAdmit(memory.current, command.token);
+    const { accepted } = memory.current;
+    if (accepted?.epoch === command.epoch && begun(memory.current)) return this.finish();
     const look = await database.look();
     const same = look.promotions.find(({ epoch }) => epoch === command.epoch);
     if (same?.region === region && look.role === 'primary') {
-      return this.#finish({ ...acceptedOf(command), ...memory.current.accepted }, same);
+      // It ended before. Why the database may be closed since then is not this command's business.
+      if (door.unsure) await door.settle();
+      return same;
     }
-    if (memory.current.accepted?.epoch !== command.epoch) await this.#accept(command, look);
+    await this.#accept(command, look);
     return this.finish();
   }
 
-  /** Carries an accepted promotion to its end, whoever asked for it and whether or not they still live. */
+  /** Carries a promotion that was begun to its end, whoever asked for it and whether or not they still live. */
   async finish(): Promise<Promotion> {
     const { region, database, memory } = this.#inside;
     const { accepted } = memory.current;
-    if (accepted === null) throw new Error('no promotion was accepted');
+    if (accepted === null || !begun(memory.current)) throw new Error('no promotion was begun');
     const look = await database.look();
     const same = look.promotions.find(({ epoch }) => epoch === accepted.epoch);
     return this.#finish(accepted, same?.region === region && look.role === 'primary' ? same : null);
@@ -48,12 +52,12 @@ export class Promoting {
 
   /** A person promoted this side by hand: it stays open, and says so in a new epoch. */
   async adopt(epoch: number): Promise<Promotion> {
-    const { region, database, memory, onEvent } = this.#inside;
+    const { region, database, door, memory, onEvent } = this.#inside;
     const switched = await database.promote();
     const promotion = { epoch, region, ...switched };
     await database.recordPromotion(promotion);
     await memory.put({ known: { epoch, active: region }, closed: null, followed: null });
-    await database.open();
+    await door.open();
     onEvent({ type: 'adopted', epoch, timeline: promotion.timeline });
     return promotion;
   }
@@ -77,6 +81,7 @@ export class Promoting {
     const { verdict, of } = proofHolds({
       ...{ proof, token, epoch, region, strict, received },
       lossy: command.lossy !== null,
+      driftBound: policy.timing.driftBound,
     });
     if (!verdict.ok) {
       throw of === 'position'
@@ -85,7 +90,7 @@ export class Promoting {
             proof,
           });
     }
-    if (proof.kind === 'expired') await this.#promises.ended(token);
+    if (proof.kind === 'expired') await this.#promises.ended();
     await memory.change((now) => {
       memory.mustAdmit(now, token);
       memory.mustNotBeRenounced(now, token);
@@ -103,22 +108,20 @@ export class Promoting {
   }
 
   async #finish(accepted: Accepted, recorded: Promotion | null): Promise<Promotion> {
-    const { region, database, memory, policy } = this.#inside;
+    const { region, database, door, memory, policy } = this.#inside;
     const { epoch, sequenceAdvance } = accepted;
     if (recorded === null) {
       // Before it can write: what is open now is open the moment that it is promoted.
-      if (sequenceAdvance !== null) await database.close({ openTransactionsMs: 0 });
+      if (sequenceAdvance !== null) await door.close({ openTransactionsMs: 0 });
       if (policy.durability === 'synchronous') await database.setSynchronous(true);
       const switched = await database.promote();
       if (sequenceAdvance !== null) await database.advanceSequences(sequenceAdvance);
       recorded = { epoch, region, ...switched };
       await database.recordPromotion(recorded);
     }
-    if (memory.current.closed !== null || memory.current.known.epoch < epoch) {
-      const wasClosed = memory.current.closed !== null;
-      await memory.put({ known: { epoch, active: region }, closed: null, followed: null });
-      if (wasClosed) await database.open();
-    }
+    const wasClosed = memory.current.closed !== null;
+    await memory.put({ known: { epoch, active: region }, closed: null, followed: null });
+    if (wasClosed || door.unsure) await door.open();
     return recorded;
   }
 

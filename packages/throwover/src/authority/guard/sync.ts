@@ -43,7 +43,9 @@ export class Synchronous {
     }
     this.#silentSinceMs ??= clock.monotonicMs();
     const silentMs = clock.monotonicMs() - this.#silentSinceMs;
-    if (silentMs < policy.timing.syncPatienceMs || this.#recorded === false) return;
+    if (silentMs < policy.timing.syncPatienceMs) return;
+    // Also when it was given up on before: it may have come and gone since, and commits wait again.
+    if (this.#recorded === false && !look.synchronous) return;
     await this.#giveUp(look);
   }
 

@@ -51,40 +51,27 @@ export class Watching {
   }
 
   /** Before commands come: a database that is down is started closed, one that runs is as memory says. */
-  async start(): Promise<void> {
-    try {
-      await this.#start();
-    } catch (error) {
-      // A database that does not answer now is looked at again in each round.
-      if (!isThrowoverError(error)) throw error;
-    }
+  start(): Promise<void> {
+    return quietly(() => this.#start());
   }
 
   async tick(): Promise<void> {
-    try {
+    await quietly(async () => {
       if (!this.#started) await this.#start();
       await this.#round();
-      await this.#parts.fencing.watchDeadline();
-    } catch (error) {
-      if (!isThrowoverError(error)) throw error;
-    }
+    });
+    // On its own: whatever keeps a round from its end, a fence that has stood too long must not wait for it.
+    await quietly(() => this.#parts.fencing.watchDeadline());
   }
 
   async #start(): Promise<void> {
-    const { effects, database, memory } = this.#inside;
+    const { effects, database, door, memory } = this.#inside;
     await effects.take(async () => {
       if (this.#started) return;
       const { role } = await database.look();
-      const { closed, stopped } = memory.current;
-      if (role === 'stopped') {
-        if (!stopped) await this.#startClosed();
-      } else if (role === 'primary' && closed === null) {
-        // An opening that was cut short after it was written down.
-        await database.open();
-      } else if (role === 'primary') {
-        // What stands in pg_hba.conf is not what the server has loaded.
-        await database.close({ openTransactionsMs: 0 });
-      }
+      if (role === 'stopped' && !memory.current.stopped) await this.#startClosed();
+      // What was written down may have been cut short, and what stands in a file is not what a server has loaded.
+      if (role === 'primary') await door.settle();
       this.#started = true;
     });
   }
@@ -108,14 +95,19 @@ export class Watching {
   }
 
   async #act(seen: Pick<Watch, 'look' | 'peer' | 'witness'>): Promise<void> {
-    const { region, effects, memory, database } = this.#inside;
+    const { region, effects, memory, database, door } = this.#inside;
     const alone = this.#inside.peer === null && this.#inside.witness === null;
-    const first = decideWatch({ region, memory: memory.current, alone, ...seen });
+    const decide = (look: DatabaseLook) =>
+      decideWatch({
+        ...{ region, memory: memory.current, alone, doorUnsure: door.unsure },
+        ...{ ...seen, look },
+      });
+    const first = decide(seen.look);
     if (first.do === 'nothing') return;
     await effects.take(async () => {
       // A command may have come in between: decided again on what is now.
       const look = await database.look();
-      const action = decideWatch({ region, memory: memory.current, alone, ...seen, look });
+      const action = decide(look);
       switch (action.do) {
         case 'nothing':
           return;
@@ -131,6 +123,8 @@ export class Watching {
           return this.#close(action);
         case 'open':
           return this.#open(action.why, look);
+        case 'settle-door':
+          return door.settle();
         case 'remember-followed':
           return memory.put({ followed: action.timeline });
       }
@@ -149,10 +143,10 @@ export class Watching {
   }
 
   async #close({ epoch, active }: { epoch: number; active: string }): Promise<void> {
-    const { memory, database, clock, onEvent } = this.#inside;
+    const { memory, door, clock, onEvent } = this.#inside;
     const wasOpen = memory.current.closed === null;
     await memory.put({ closed: { by: 'newer-epoch', epoch, active } });
-    await database.close({ openTransactionsMs: 0 });
+    await door.close({ openTransactionsMs: 0 });
     const openForAtMostMs = !wasOpen
       ? 0
       : this.#vouchedMs === null
@@ -162,12 +156,12 @@ export class Watching {
   }
 
   async #open(why: string, look: DatabaseLook): Promise<void> {
-    const { memory, database, onEvent } = this.#inside;
+    const { memory, door, onEvent } = this.#inside;
     await memory.put({
       closed: null,
       ...(look.role === 'standby' ? { followed: look.timeline } : {}),
     });
-    await database.open();
+    await door.open();
     onEvent({ type: 'opened', why });
   }
 
@@ -214,6 +208,15 @@ export class Watching {
   #askWitness(): Promise<KnownEpoch | null> {
     const { witness } = this.#inside;
     return witness === null ? Promise.resolve(null) : heard(witness.newestEpoch());
+  }
+}
+
+/** Who does not answer now is asked again in the next round; a bug is thrown on. */
+async function quietly(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
   }
 }
 

@@ -63,6 +63,8 @@ const guardConfig = z.strictObject({
   replication: z.strictObject({ user: plainName, password: secretRef.default(null) }),
   /** Where a standby connects to the primary of that region, over the link between the regions. */
   upstreams: z.record(plainName, endpoint),
+  /** How they are closed out: lines in pg_hba.conf, or roles that may not log in where that file is out of reach (guard/door.ts says what that cannot do). */
+  fence: z.enum(['pg_hba', 'roles']).default('pg_hba'),
   /** The service that this database is of, as throwover.yaml names it; the store knows it by this name. */
   service: z.string().min(1).optional(),
   /** `throwover serve`; left out: the guard asks the other guard alone. */

@@ -75,7 +75,8 @@ export class Client {
     const { nextKey, onWritten, network, random } = this.#options;
     const key = nextKey();
     try {
-      const { site, session } = (this.#session ??= await this.#connect());
+      this.#session ??= await this.#connect();
+      const { site, session } = this.#session;
       const written = await request(
         network,
         this.#process,

@@ -78,15 +78,14 @@ function viewRow(server: Server, copy: Copy, token: Token) {
 
 /** Ids of a lost tail are given out again: the answer is about this database's own transaction. */
 function xidStatus(server: Server, copy: Copy, xid: number): string {
-  let highest = copy.branch.nextXid - 1;
   for (const branch of ancestry(copy.branch)) {
-    for (const write of branch.writes) {
-      if (!holds(copy, branch, write.lsn)) continue;
-      if (write.xid === xid) return 'committed';
-      highest = Math.max(highest, write.xid);
-    }
+    const found = branch.byXid.get(xid);
+    if (found !== undefined && holds(copy, branch, found.lsn)) return 'committed';
   }
-  if (server.role === 'standby') return xid > highest ? 'future' : 'aborted';
+  if (server.role === 'standby') {
+    const last = copy.branch.writes.findLast(({ lsn }) => lsn <= copy.lsn);
+    return xid > (last?.xid ?? copy.branch.nextXid - 1) ? 'future' : 'aborted';
+  }
   if (xid >= server.nextXid()) return 'future';
   return server.openXids.has(xid) ? 'in progress' : 'aborted';
 }

@@ -22,6 +22,7 @@ import {
 import { type Ending, factsOf, type Violation } from './facts.ts';
 import {
   idsOnce,
+  ledgerIsExact,
   lossWithinBound,
   nothingLost,
   oneWriter,
@@ -38,6 +39,7 @@ const rules = [
   lossWithinBound,
   provedPromotions,
   idsOnce,
+  ledgerIsExact,
   syncRecorded,
   staysOpen,
   nobodyNeedsToType,

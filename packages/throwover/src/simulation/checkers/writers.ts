@@ -1,4 +1,5 @@
-import type { Write } from '../database/history-of-writes.ts';
+import { assertNever } from '../../kernel/kernel.ts';
+import { positionAt, type Write } from '../database/history-of-writes.ts';
 import {
   acceptsTwo,
   cameFrom,
@@ -154,6 +155,8 @@ export function provedPromotions(facts: Facts): readonly Violation[] {
         return acceptsTwo(run) || fencedBefore(facts, command.token, branch)
           ? []
           : wrong('overridden, and nobody accepted two writers by name');
+      default:
+        return assertNever(proof);
     }
   });
 }
@@ -214,4 +217,23 @@ export function syncRecorded(facts: Facts): readonly Violation[] {
       text: `${bare.length} writes acknowledged without the standby and without a record: ${writeText(first)}`,
     },
   ];
+}
+
+/**
+ * A2: what was lost is accounted for row by row, once the old side is back: each write that it had
+ * committed beyond the switch, acknowledged or not, and nothing else.
+ */
+export function ledgerIsExact(facts: Facts): readonly Violation[] {
+  const { world, ending } = facts;
+  if (!ending.converged) return [];
+  const lost = facts.promotions.flatMap(({ branch, parent }) =>
+    facts.writes.filter((write) => write.branch === parent && write.lsn > branch.forkLsn),
+  );
+  const expected = new Set(lost.map(({ branch, lsn }) => `${positionAt(branch, lsn)}#0`));
+  const found = new Set([...world.store.state.ledgers.values()].flatMap((all) => [...all.keys()]));
+  const missing = [...expected].filter((id) => !found.has(id));
+  const foreign = [...found].filter((id) => !expected.has(id));
+  if (missing.length === 0 && foreign.length === 0) return [];
+  const text = `${missing.length} lost writes are not in the ledger (${missing[0] ?? ''}), ${foreign.length} that are were not lost (${foreign[0] ?? ''})`;
+  return [{ rule: 'ledger-exact', text }];
 }

@@ -11,6 +11,8 @@ export interface Branch {
   /** Where it left its parent. */
   readonly forkLsn: number;
   readonly writes: Write[];
+  readonly byXid: Map<number, Write>;
+  readonly byEvent: Map<string, Write>;
   readonly promotions: { readonly lsn: number; readonly row: PromotionRow }[];
   readonly sequences: { readonly lsn: number; readonly upTo: number }[];
   /** First transaction id that it assigned itself. */
@@ -49,6 +51,19 @@ export interface Write {
   vanished: boolean;
   /** Synchronous mode: who had it, or had written down that the standby has not. */
   covered: 'standby' | 'recorded' | 'nobody' | null;
+}
+
+export function newBranch(
+  what: Omit<Branch, 'writes' | 'byXid' | 'byEvent' | 'promotions' | 'sequences'>,
+): Branch {
+  return {
+    ...what,
+    writes: [],
+    byXid: new Map(),
+    byEvent: new Map(),
+    promotions: [],
+    sequences: [],
+  };
 }
 
 const hex = (value: number, digits: number) =>

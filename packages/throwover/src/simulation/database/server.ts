@@ -12,6 +12,7 @@ import {
   diverged,
   heldRecords,
   holds,
+  newBranch,
   type PromotionRow,
   positionAt,
   type Write,
@@ -166,6 +167,8 @@ export class Server {
     if (this.role === 'primary') {
       cutAfter(branch.writes, lsn, (write) => {
         write.vanished = true;
+        branch.byXid.delete(write.xid);
+        if (write.event !== null) branch.byEvent.delete(write.event);
       });
       cutAfter(branch.promotions, lsn);
       cutAfter(branch.sequences, lsn);
@@ -234,6 +237,8 @@ export class Server {
       covered: null,
     };
     branch.writes.push(write);
+    branch.byXid.set(xid, write);
+    if (input.event !== null) branch.byEvent.set(input.event, write);
     const waits = this.synchronous;
     await this.#flush(process);
     if (waits && this.synchronous && (this.standbyHas ?? -1) < lsn) {
@@ -319,19 +324,16 @@ export class Server {
     this.#recoverCounters();
     let timeline = 0;
     for (const branch of ancestry(parent)) timeline = Math.max(timeline, branch.timeline);
-    const branch: Branch = {
+    const branch = newBranch({
       id: this.#newBranchId(),
       timeline: timeline + 1,
       parent,
       forkLsn: lsn,
-      writes: [],
-      promotions: [],
-      sequences: [],
       nextXid: this.#nextXid,
       region: this.region,
       bornMs: this.#queue.nowMs(),
       by,
-    };
+    });
     this.copy = { branch, lsn };
     this.replayed = this.copy;
     this.insertedLsn = lsn;
@@ -422,10 +424,8 @@ export class Server {
   #effectOf(event: string): Write | undefined {
     const copy = { branch: this.copy.branch, lsn: this.insertedLsn };
     for (const branch of ancestry(copy.branch)) {
-      const found = branch.writes.find(
-        (write) => write.event === event && holds(copy, branch, write.lsn),
-      );
-      if (found !== undefined) return found;
+      const found = branch.byEvent.get(event);
+      if (found !== undefined && holds(copy, branch, found.lsn)) return found;
     }
     return undefined;
   }

@@ -1,5 +1,5 @@
 /**
- * `npm run mutate -- [--seeds N] [--only NAME] [--json]`: every deliberate bug, each hunted in a process
+ * `npm run mutate -- [--seeds N] [--only NAME,NAME] [--json]`: every deliberate bug, each hunted in a process
  * of its own, and the seed that caught it. Exit code 1 when one of them was not caught.
  */
 import { spawn } from 'node:child_process';
@@ -24,7 +24,9 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 });
-const waiting = mutations.filter(({ name }) => values.only === undefined || values.only === name);
+const waiting = mutations.filter(
+  ({ name }) => values.only === undefined || values.only.split(',').includes(name),
+);
 const total = waiting.length;
 const hunted: Hunted[] = [];
 await Promise.all(Array.from({ length: lanes }, lane));

@@ -14,7 +14,7 @@ export const authorityMutations: readonly Mutation[] = [
     edits: [
       edit(
         'fencing.ts',
-        'const position = await database.close({ openTransactionsMs });',
+        'const position = await door.close({ openTransactionsMs });',
         'const { position } = await database.look();',
       ),
     ],
@@ -24,18 +24,19 @@ export const authorityMutations: readonly Mutation[] = [
     name: 'promise-binds-nobody',
     what: 'A peer extends a lease without a promise not to be promoted: it counts nothing.',
     edits: [edit('lease.ts', 'this.#endsMs = Math.max(this.#endsMs, endsMs);', '')],
-    options: { strict: true },
+    options: { strict: true, family: 'lost' },
   },
   {
     name: 'promise-forgotten',
     what: 'A guard that restarts forgets that it has promised.',
     edits: [edit('lease.ts', 'keep.current.promised === null', 'true')],
-    options: { strict: true },
+    options: { strict: true, family: 'lost' },
   },
   {
     name: 'old-token-admitted',
     what: 'An old controller acts after a takeover: guards look at no token.',
     edits: [edit('memory.ts', 'if (token >= now.token) return;', 'return;')],
+    options: { family: 'planned' },
   },
   {
     name: 'reopens-after-acceptance',
@@ -46,7 +47,9 @@ export const authorityMutations: readonly Mutation[] = [
         'if (now.accepted !== null && begun(now)) {',
         'if (now.accepted === undefined) {',
       ),
+      edit('guard.ts', 'if (now.known.active === region) {', 'if (now.known === undefined) {'),
     ],
+    options: { strict: false, family: 'planned' },
   },
   {
     name: 'deadline-asks-nobody',
@@ -58,13 +61,13 @@ export const authorityMutations: readonly Mutation[] = [
         "const answer = { kind: 'renounced', token, epoch: 0 };",
       ),
     ],
-    options: { strict: false },
+    options: { strict: false, family: 'planned' },
   },
   {
     name: 'renounced-not-kept',
     what: 'A guard answers that it gave up on a token, and promotes with it later.',
     edits: [edit('memory.ts', 'if (token > now.renounced) return;', 'return;')],
-    options: { strict: false },
+    options: { strict: false, family: 'planned' },
   },
   {
     name: 'holder-counts-from-the-answer',
@@ -76,7 +79,7 @@ export const authorityMutations: readonly Mutation[] = [
         'const now = database.machineTime(); const until = { wallMs: now.wallMs + leaseMs, bootMs: now.bootMs + leaseMs };',
       ),
     ],
-    options: { strict: true },
+    options: { strict: true, family: 'lost' },
   },
   {
     name: 'not-in-sync-unrecorded',
@@ -96,13 +99,13 @@ export const authorityMutations: readonly Mutation[] = [
     edits: [
       edit(
         'watching.ts',
-        'await database.close({ openTransactionsMs: 0 });\n      }\n      this.#started',
-        '}\n      this.#started',
+        "if (role === 'primary') await door.settle();",
+        "if (role === 'primary' && memory.current.closed === null) await door.open();",
       ),
       edit(
         'fencing.ts',
-        'const position = await database.close({ openTransactionsMs });',
-        'const position = this.#closedBefore ? (await database.look()).position : await database.close({ openTransactionsMs });',
+        'const position = await door.close({ openTransactionsMs });',
+        'const position = this.#closedBefore ? (await database.look()).position : await door.close({ openTransactionsMs });',
       ),
       edit(
         'fencing.ts',
@@ -115,7 +118,7 @@ export const authorityMutations: readonly Mutation[] = [
         'readonly #inside: Inside; #closedBefore = false;',
       ),
     ],
-    options: { strict: false },
+    options: { strict: false, family: 'planned' },
   },
   {
     name: 'adoption-closes',
@@ -145,7 +148,7 @@ export const authorityMutations: readonly Mutation[] = [
     name: 'newer-epoch-ignored',
     what: 'A guard that hears of a newer epoch leaves its own database open.',
     edits: [edit('watching.ts', 'return this.#close(action);', 'return;')],
-    options: { strict: false },
+    options: { strict: false, family: 'lost' },
   },
   {
     name: 'any-token-proves',
@@ -176,10 +179,10 @@ export const authorityMutations: readonly Mutation[] = [
     name: 'promises-not-awaited',
     what: 'A promotion by expiry does not wait for the promises that its guard gave.',
     edits: [
-      edit('promotion.ts', "if (proof.kind === 'expired') await this.#promises.ended(token);", ''),
+      edit('promotion.ts', "if (proof.kind === 'expired') await this.#promises.ended();", ''),
       edit('promotion.ts', "if (proof.kind === 'expired') this.#promises.mustHaveEnded();", ''),
     ],
-    options: { strict: true },
+    options: { strict: true, family: 'lost' },
   },
   {
     name: 'sequences-not-advanced',
@@ -191,6 +194,7 @@ export const authorityMutations: readonly Mutation[] = [
         '',
       ),
     ],
+    options: { strict: false, family: 'lost' },
   },
   {
     name: 'opens-with-nobodys-word',
@@ -208,13 +212,9 @@ export const authorityMutations: readonly Mutation[] = [
     name: 'any-opening-proof',
     what: 'A fence is taken back with any proof, or one that was renounced for an older token.',
     edits: [
-      edit('decide.ts', 'return proof.token >= closed.token', 'return proof.token >= 0'),
-      edit(
-        'decide.ts',
-        'return no(`${closed.active} is active in epoch ${closed.epoch}`);',
-        'return yes;',
-      ),
+      edit('decide.ts', 'return proof.token >= fencedBy', 'return proof.token >= 0'),
+      edit('decide.ts', '  if (succeeded(facts)) {', '  if (facts === undefined) {'),
     ],
-    options: { strict: false },
+    options: { strict: false, family: 'planned' },
   },
 ];

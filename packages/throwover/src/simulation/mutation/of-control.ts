@@ -18,7 +18,7 @@ export const controlMutations: readonly Mutation[] = [
         'const lastMs = this.#byService.get(service)?.lastMs ?? this.#clock.monotonicMs();',
       ),
     ],
-    options: { strict: true },
+    options: { strict: true, family: 'lost' },
   },
   {
     name: 'restarted-grantor-proves-at-once',
@@ -30,7 +30,7 @@ export const controlMutations: readonly Mutation[] = [
         'const forgotten = this.#arithmetic(0, this.#startedMs);',
       ),
     ],
-    options: { strict: true },
+    options: { strict: true, family: 'lost' },
   },
   {
     name: 'grants-go-on',
@@ -38,7 +38,7 @@ export const controlMutations: readonly Mutation[] = [
     edits: [
       edit('store/writer.ts', "if (facts.stoppedEpoch === epoch) return refused('stopped');", ''),
     ],
-    options: { strict: true },
+    options: { strict: true, family: 'lost' },
   },
   {
     name: 'token-without-timeline',
@@ -55,6 +55,7 @@ export const controlMutations: readonly Mutation[] = [
         replace: '',
       },
     ],
+    options: { strict: false, family: 'lost' },
   },
   {
     name: 'position-alone-says-lost',
@@ -66,6 +67,7 @@ export const controlMutations: readonly Mutation[] = [
         replace: 'if (BigInt(token.xid) >= 0n)',
       },
     ],
+    options: { strict: false, family: 'lost' },
   },
   {
     name: 'redelivery-skipped',
@@ -117,7 +119,7 @@ export const controlMutations: readonly Mutation[] = [
       ),
       edit('replication/old-writer.ts', "if (answer.kind === 'renounced')", 'if (true)'),
     ],
-    options: { strict: false },
+    options: { strict: false, family: 'planned' },
   },
   {
     name: 'loss-bound-ignored',
@@ -130,6 +132,7 @@ export const controlMutations: readonly Mutation[] = [
         "case 'unknown':\n      return false;",
       ),
     ],
+    options: { strict: false, family: 'lost' },
   },
   {
     name: 'silence-is-consent',
@@ -152,5 +155,61 @@ export const controlMutations: readonly Mutation[] = [
     name: 'older-controller-writes-on',
     what: 'A controller that lost its run goes on writing its journal.',
     edits: [edit('store/rules.ts', 'if (token === run.token) return;', 'return;')],
+    options: { family: 'planned' },
+  },
+  // Bugs that seeds have found, put back.
+  {
+    name: 'own-promotion-taken-for-a-hand',
+    what: 'A guard that could not write down the end of its promotion adopts it as a person’s.',
+    edits: [
+      edit(
+        'authority/guard/decide.ts',
+        'return !look.promotions.some((promotion) => promotion.timeline === timeline);',
+        'return true;',
+      ),
+    ],
+    options: { strict: false, family: 'planned' },
+  },
+  {
+    name: 'hand-taken-for-own-promotion',
+    what: 'A switchover goes on from a promotion by hand, and throws away what that lost.',
+    edits: [
+      edit(
+        'replication/promote.ts',
+        'if (promotion?.epoch === next && accepted?.epoch !== next) {',
+        'if (promotion === undefined) {',
+      ),
+    ],
+    options: { family: 'hand' },
+  },
+  {
+    name: 'unacknowledged-ids-forgotten',
+    what: 'A synchronous failover gives out ids again that transactions had which nobody acknowledged.',
+    edits: [
+      edit(
+        'replication/promote.ts',
+        'const lossy = complete && confirmed !== null ? null',
+        'const lossy = complete ? null',
+      ),
+    ],
+    options: { strict: false, synchronous: true, family: 'lost' },
+  },
+  {
+    name: 'hand-redelivers-nothing',
+    what: 'After a promotion by hand the webhooks that it lost are not delivered again.',
+    edits: [
+      edit(
+        'runs/rejoin.ts',
+        'return { epoch: epoch - 1, fromWallMs: null, beyond: switchPosition };',
+        'return null;',
+      ),
+    ],
+    options: { family: 'hand' },
+  },
+  {
+    name: 'nobody-vouches-for-a-hand',
+    what: 'A side that was promoted by hand and crashes is never opened again.',
+    edits: [edit('authority/guard/decide.ts', 'return yields ?', 'return peer === undefined ?')],
+    options: { family: 'hand' },
   },
 ];

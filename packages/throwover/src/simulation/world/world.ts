@@ -14,7 +14,7 @@ import { readBack } from '../application/readers.ts';
 import { databaseFor, type Sightings, type Surroundings } from '../control/ports.ts';
 import { Site } from '../control/site.ts';
 import { WitnessStore } from '../control/witness-store.ts';
-import { type Branch, holds, type Write } from '../database/history-of-writes.ts';
+import { holds, newBranch, type Write } from '../database/history-of-writes.ts';
 import { Server } from '../database/server.ts';
 import type { Place, Scenario } from '../scenario.ts';
 import { History } from './history.ts';
@@ -82,19 +82,16 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
     durability: scenario.synchronous ? 'synchronous' : 'asynchronous',
     timing: defaultTiming,
   };
-  const first: Branch = {
+  const first = newBranch({
     id: 1,
     timeline: 1,
     parent: null,
     forkLsn: 0,
-    writes: [],
-    promotions: [],
-    sequences: [],
     nextXid: 1,
     region: 'east',
     bornMs: 0,
     by: 'first',
-  };
+  });
   let branches = 1;
   let keys = 0;
   const nextKey = () => ++keys;

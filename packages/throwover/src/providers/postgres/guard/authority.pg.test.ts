@@ -201,6 +201,52 @@ describe('fence', () => {
     await untilOpen('east');
   });
 
+  it('closes by roles where pg_hba.conf is out of reach, and a promotion takes that back', async () => {
+    const { east, west } = await both({ fence: 'roles' });
+    const hba = await readFile(fileOf('east', 'pg_hba.conf'), 'utf8');
+    await pair.ask('east', 'CREATE ROLE locked_out NOLOGIN');
+    const client = await pair.connect('east');
+    await insert(client);
+    const proof = await east.side.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
+    await expect(insert(client)).rejects.toThrow();
+    await expectClosed('east');
+    await east.side.unfence({ token: 1, proof: { kind: 'never-asked', token: 1 } });
+    await untilOpen('east');
+
+    const again = await east.side.fence({ token: 2, openTransactionsMs: 0, deadlineMs: null });
+    expect(again.position > proof.position).toBe(true);
+    await until(
+      'west has it',
+      async () => ((await west.side.status()).received ?? '') >= again.position,
+    );
+    await west.side.promote({ token: 2, epoch: 2, proof: again, lossy: null });
+    await insertOnce(pair, 'west');
+    await expectClosed('east');
+    expect(await readFile(fileOf('east', 'pg_hba.conf'), 'utf8')).toBe(hba);
+    const [row] = await pair.ask<{ login: boolean }>(
+      'west',
+      `SELECT rolcanlogin AS login FROM pg_roles WHERE rolname = 'locked_out'`,
+    );
+    expect(row).toEqual({ login: false });
+  });
+
+  it('opens by roles after a lossy promotion only when no id can be given out again', async () => {
+    const { east, west } = await both({ fence: 'roles' });
+    await Promise.all([east.end(), kill(pair, 'east')]);
+    await west.side.promote({
+      token: 1,
+      epoch: 2,
+      proof: override,
+      lossy: { sequenceAdvance: 5_000 },
+    });
+    const key = await insertOnce(pair, 'west');
+    const [row] = await pair.ask<{ id: string }>(
+      'west',
+      `SELECT id FROM orders WHERE idempotency_key = '${key}'`,
+    );
+    expect(Number(row?.id)).toBeGreaterThan(5_000);
+  });
+
   it('closes out an application that holds every connection', async () => {
     const east = await guards.start('east', { peer: undefined });
     await untilOpen('east');
@@ -214,6 +260,37 @@ describe('fence', () => {
     await east.side.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
     await expectClosed('east');
     await Promise.all(clients.map((client) => client.end().catch(() => {})));
+  });
+});
+
+describe('promote', () => {
+  it('knows the timeline of what it received when nobody streams to it any more', async () => {
+    const { east, west } = await both();
+    const first = await east.side.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
+    await until(
+      'west has it',
+      async () => ((await west.side.status()).received ?? '') >= first.position,
+    );
+    const promotion = await west.side.promote({ token: 1, epoch: 2, proof: first, lossy: null });
+    await east.side.stop(1);
+    await east.side.attach({ token: 1, epoch: 2, upstream: 'west', promotion });
+    await insertOnce(pair, 'west');
+    const proof = await west.side.fence({ token: 2, openTransactionsMs: 0, deadlineMs: null });
+    await until(
+      'east has it',
+      async () => ((await east.side.status()).received ?? '') >= proof.position,
+    );
+
+    // Its upstream is dead, and it was started anew: no receiver says which timeline it was.
+    await Promise.all([west.end(), east.end()]);
+    await kill(pair, 'west');
+    await kill(pair, 'east');
+    const again = await guards.start('east');
+    expect(await again.side.status()).toMatchObject({ role: 'standby', streaming: false });
+    await expect(
+      again.side.promote({ token: 2, epoch: 3, proof, lossy: null }),
+    ).resolves.toMatchObject({ epoch: 3, region: 'east', timeline: 3 });
+    await untilOpen('east');
   });
 });
 

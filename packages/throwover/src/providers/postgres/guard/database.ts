@@ -3,7 +3,7 @@ import type { GuardedDatabase } from '../../../authority/guard/ports.ts';
 import { postgresErrors } from '../errors.ts';
 import { salvageOldSide } from '../salvage/old-side.ts';
 import { follow } from './attach.ts';
-import { closeDatabase, openDatabase } from './fence.ts';
+import { closeDatabase } from './fence.ts';
 import { promoteDatabase } from './promote.ts';
 import { recordPromotion } from './promotions.ts';
 import { advanceSequences, prewarm, setSynchronous } from './settings.ts';
@@ -17,18 +17,19 @@ const checkpointTimeoutMs = 15_000;
 
 /** PostgreSQL, as the guard beside it handles it. What PostgreSQL or the file system answers no to is `database-refused`. */
 export function postgresDatabase(side: Side): GuardedDatabase {
-  const { config, clock, sql, postmaster, access } = side;
+  const { config, clock, sql, postmaster, door } = side;
   return inTheGuardsWords({
     region: config.region,
     look: lookAt(side),
     startClosed: async () => {
       await finishReplacing(config.postgres.dataDir);
       // On disk before the server runs: nobody can connect before it is closed.
-      await access.close(config.applicationRoles);
-      await access.sync();
-      if (config.postgres.startDatabase) await postmaster.start();
-      // Somebody else starts it, and may have just now.
-      else if (postmaster.pid() !== null) await closeDatabase(side, { openTransactionsMs: 0 });
+      await door.closeBeforeStart();
+      const { startDatabase } = config.postgres;
+      if (startDatabase) await postmaster.start();
+      // It could not be closed before; or somebody else starts it, and may have just now.
+      const late = !startDatabase || door.cannot['close-before-start'] !== undefined;
+      if (late && postmaster.pid() !== null) await closeDatabase(side, { openTransactionsMs: 0 });
     },
     stop: () => postmaster.stop('immediate'),
     checkpoint: async () => {
@@ -41,7 +42,7 @@ export function postgresDatabase(side: Side): GuardedDatabase {
       if (await takesWrites(side)) {
         await (config.writerFence === 'strict' ? installLease(sql) : removeLease(sql));
       }
-      await openDatabase(side);
+      await door.open();
     },
     promote: () => promoteDatabase(side),
     recordPromotion: (promotion) => recordPromotion(sql, promotion, config.applicationRoles),

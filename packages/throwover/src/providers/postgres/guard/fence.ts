@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { type Position, positionOf } from '@throwover/client';
 import { postgresErrors } from '../errors.ts';
-import { linesOf } from './host-based-access.ts';
 import { signal } from './postmaster.ts';
 import type { Side } from './side.ts';
-import { loginIsRefused } from './sql.ts';
 
 /** Time between two looks at the sessions that are ending, ms; a session ends in about 1 ms. */
 const drainPollMs = 2;
@@ -18,8 +16,8 @@ const patienceMs = 4_000;
 /**
  * The application cannot write here any more, and the position covers everything it wrote (A1).
  *
- * The order is the proof: close the door for new logins; see the server read it; let transactions that
- * had begun by then end, for a bounded time; end every session, and every login that slipped through
+ * The order is the proof: close the door for new logins, as the server itself acts on it (door.ts); let
+ * transactions that had begun by then end, for a bounded time; end every session, and every login that slipped through
  * before the door closed; see a login refused; only then flush and read the position. A login is not
  * tried before the sessions are gone: an application that holds every connection would look open. On a
  * standby there is nothing to read: `null`.
@@ -41,117 +39,32 @@ export async function closeDatabase(
       { applicationRoles },
     );
   }
-  await side.access.close(applicationRoles);
-  const onDisk = side.access.sync();
+  const { onDisk } = await side.door.close();
+  // Closed when it is promoted, and no earlier (door.ts).
+  if (standby && side.door.cannot['close-standby'] !== undefined) return null;
   // Awaited below, with what it proves; until then a failure is not unhandled.
   onDisk.catch(() => {});
-  await reload(side);
-  await rejectsAreFirst(side);
   await endSessions(side, roles, openTransactionsMs);
   const [position] = await Promise.all([
     standby ? null : flushedPosition(side),
-    untilLoginsAreRefused(side),
+    untilClosed(side),
     onDisk,
   ]);
   return position;
 }
 
-/**
- * Lets the application in again. What the server has loaded counts, not what stands in the file: a guard
- * that ended between the two leaves a server that still refuses.
- */
-export async function openDatabase(side: Side): Promise<void> {
-  const wasClosed = await side.access.open();
-  if (wasClosed) await side.access.sync();
-  if (side.postmaster.pid() === null) return;
-  if (!wasClosed && !(await someLoginIsRefused(side))) return;
-  await reload(side);
-  await readableRules(side);
-}
-
-/** Every login that begins from now on is judged by what stands in pg_hba.conf, if that can be read. */
-async function reload({ sql, clock, config }: Side): Promise<void> {
-  const { loaded } = await sql.row<{ loaded: string }>(
-    'SELECT pg_conf_load_time()::text AS loaded, pg_reload_conf()',
-  );
+/** Seen once more, when nobody is left who could hide it. */
+async function untilClosed({ door, clock, config }: Side): Promise<void> {
   const deadline = clock.monotonicMs() + patienceMs;
-  // The postmaster tells its sessions first, and reads pg_hba.conf before it takes another connection.
-  const seen = 'SELECT pg_conf_load_time() <> $1::timestamptz AS reloaded';
-  while (!(await sql.row<{ reloaded: boolean }>(seen, [loaded])).reloaded) {
+  while (!(await door.isClosed())) {
     if (clock.monotonicMs() > deadline) {
       throw postgresErrors.make(
         'database-refused',
-        `${config.region}'s database has not read its settings again ${patienceMs} ms after it was told to`,
+        `logins as ${config.applicationRoles.join(', ')} are still open ${patienceMs} ms after the door was closed`,
       );
     }
     await clock.sleep(drainPollMs);
   }
-}
-
-interface Rule {
-  readonly users: readonly string[] | null;
-  readonly method: string | null;
-  readonly error: string | null;
-  readonly line: number;
-}
-
-/** In the order in which they are tried. PostgreSQL keeps the old ones when it cannot read a single line. */
-async function readableRules({ watch, config }: Side): Promise<readonly Rule[]> {
-  const rules = await watch.rows<Rule & Record<string, unknown>>(
-    `SELECT user_name AS users, auth_method AS method, error, line_number AS line
-     FROM pg_hba_file_rules`,
-  );
-  const broken = rules.find(({ error }) => error !== null);
-  if (broken === undefined) return rules;
-  throw postgresErrors.make(
-    'database-refused',
-    `${config.region}'s PostgreSQL cannot read line ${broken.line} of pg_hba.conf (${broken.error}), and keeps the rules that it had`,
-    { line: broken.line, error: broken.error },
-  );
-}
-
-/**
- * A refusal is ours: our lines are the first that PostgreSQL reads, for every role. A file that does not
- * let this machine in looks the same to a login from here, and lets the application in from elsewhere.
- */
-async function rejectsAreFirst(side: Side): Promise<void> {
-  const { applicationRoles, region } = side.config;
-  const rules = (await readableRules(side)).slice(0, linesOf(applicationRoles));
-  const rejected = new Set(
-    rules.flatMap(({ users, method }) => (method === 'reject' ? (users ?? []) : [])),
-  );
-  const missing = applicationRoles.filter((role) => !rejected.has(role));
-  if (missing.length === 0) return;
-  throw postgresErrors.make(
-    'database-refused',
-    `the first lines of ${region}'s pg_hba.conf do not reject ${missing.join(', ')}`,
-    { missing },
-  );
-}
-
-/** Seen from outside as well: this is what an application would meet. */
-async function untilLoginsAreRefused(side: Side): Promise<void> {
-  const deadline = side.clock.monotonicMs() + patienceMs;
-  for (const role of side.config.applicationRoles) {
-    while (!(await loginIsRefused(side.applicationLogin(role)))) {
-      if (side.clock.monotonicMs() > deadline) {
-        throw postgresErrors.make(
-          'database-refused',
-          `logins as ${role} are still open ${patienceMs} ms after a reload of pg_hba.conf`,
-          { role },
-        );
-      }
-      await side.clock.sleep(drainPollMs);
-    }
-  }
-}
-
-async function someLoginIsRefused(side: Side): Promise<boolean> {
-  const { applicationRoles } = side.config;
-  const refused = await Promise.all(
-    applicationRoles.map((role) => loginIsRefused(side.applicationLogin(role))),
-  );
-  return refused.includes(true);
 }
 
 const sessionsQuery = `

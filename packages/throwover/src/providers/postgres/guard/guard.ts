@@ -7,7 +7,7 @@
  *   state.ts              the guard's memory, on disk
  *   database.ts           PostgreSQL as a guard handles it:
  *     postmaster.ts         starts, finds, stops PostgreSQL, which outlives this process
- *     host-based-access.ts  the fence's lines in pg_hba.conf
+ *     door.ts               how logins are refused: hba-door.ts (host-based-access.ts), role-door.ts
  *     fence.ts promote.ts attach.ts status.ts survey.ts settings.ts write-lease.ts
  *     promotions.ts         the rows that say which epoch began on which timeline
  *     standby-files.ts rewind.ts base-backup.ts  the three ways to become a standby

@@ -22,8 +22,7 @@ export async function closeBeforeStart(
   const config = parseGuardConfig(input);
   const side = await openSide(config, clock);
   if (side.postmaster.pid() !== null) return;
-  await side.access.close(config.applicationRoles);
-  await side.access.sync();
+  await side.door.closeBeforeStart();
   // A guard that runs writes this down itself, in a round that sees PostgreSQL down; its memory is its own.
   const { host, port } = config.listen;
   if (await guardKnows({ region: config.region, url: `http://${host}:${port}`, clock })) return;

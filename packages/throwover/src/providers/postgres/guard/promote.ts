@@ -1,5 +1,6 @@
 import { type Position, positionOf } from '@throwover/client';
 import { postgresErrors } from '../errors.ts';
+import { closeDatabase } from './fence.ts';
 import type { Side } from './side.ts';
 
 /** Time between two looks at pg_is_in_recovery(), ms. `pg_promote(true)` looks every 100 ms instead. */
@@ -19,14 +20,24 @@ export async function promoteDatabase(
   const { standby } = await side.sql.row<{ standby: boolean }>(
     'SELECT pg_is_in_recovery() AS standby',
   );
-  if (!standby) return { ...(await newestSwitch(side)), nextXid: null };
+  if (!standby) {
+    const switched = await newestSwitch(side);
+    await settleDoor(side);
+    return { ...switched, nextXid: null };
+  }
   await side.sql.rows('SELECT pg_promote(false)');
   const switched = await newestSwitch(side);
   // A statement of its own: the snapshot of the one that saw the end of recovery may be older than that.
   const { nextXid } = await side.sql.row<{ nextXid: string }>(
     'SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid"',
   );
+  await settleDoor(side);
   return { ...switched, nextXid };
+}
+
+/** What a door could not do to a standby is done now, before anybody is told of the promotion. */
+async function settleDoor(side: Side): Promise<void> {
+  if (!(await side.door.promoted())) await closeDatabase(side, { openTransactionsMs: 0 });
 }
 
 // The timeline's history file; its name comes from the log, since the control file is late after a promotion.

@@ -1,8 +1,10 @@
 import type { Clock } from '../../../kernel/kernel.ts';
 import { parseSecretRef, resolveSecret } from '../../../service/secrets.ts';
 import type { GuardConfig } from '../config.ts';
-import { HostBasedAccess } from './host-based-access.ts';
+import type { Door } from './door.ts';
+import { hbaDoor } from './hba-door.ts';
 import { Postmaster } from './postmaster.ts';
+import { roleDoor } from './role-door.ts';
 import { type Login, Sql } from './sql.ts';
 
 /** Everything that a command beside one database works with. */
@@ -10,7 +12,7 @@ export interface Side {
   readonly config: GuardConfig;
   readonly clock: Clock;
   readonly postmaster: Postmaster;
-  readonly access: HostBasedAccess;
+  readonly door: Door;
   /** For commands; `watch` is for status, so that a long command does not hold it up. */
   readonly sql: Sql;
   readonly watch: Sql;
@@ -36,23 +38,26 @@ export async function openSide(config: GuardConfig, clock: Clock): Promise<Side>
     password: await secret(superuser.password),
     database,
   };
-  return {
+  const parts = {
     config,
     clock,
     postmaster: new Postmaster(postgres, { stateDir, clock }),
-    access: new HostBasedAccess(postgres.hbaFile ?? `${postgres.dataDir}/pg_hba.conf`),
     sql: new Sql(login),
     watch: new Sql(login),
-    reader: new Sql(login),
-    leases: new Sql(login),
-    house: new Sql(login),
-    secret,
-    applicationLogin: (role) => ({
+    applicationLogin: (role: string) => ({
       host: postgres.host,
       port: postgres.port,
       user: role,
       password: null,
       database,
     }),
+  };
+  return {
+    ...parts,
+    door: config.fence === 'roles' ? roleDoor(parts) : hbaDoor(parts),
+    reader: new Sql(login),
+    leases: new Sql(login),
+    house: new Sql(login),
+    secret,
   };
 }

@@ -9,7 +9,8 @@ import type { Sql } from './sql.ts';
  *
  * Both clocks count: the wall clock, which may be set back, and the time since the machine started,
  * which may not and goes on while it sleeps. PostgreSQL reads the latter from /proc/uptime (Linux);
- * elsewhere the wall clock counts alone.
+ * elsewhere the wall clock counts alone. Costs 12-20 microseconds a statement, 1-3 of them for the file
+ * (20,000 statements in a loop, PostgreSQL 18, two shared cores).
  */
 const uptimeFile = '/proc/uptime';
 

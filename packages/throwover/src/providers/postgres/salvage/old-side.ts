@@ -51,8 +51,7 @@ async function asStandbyOfNobody(side: Side): Promise<void> {
     await side.postmaster.stop('immediate');
   }
   await configureStandby(dataDir, { primaryConninfo: nobody, runAs });
-  await side.access.close(side.config.applicationRoles);
-  await side.access.sync();
+  await side.door.closeBeforeStart();
   await side.postmaster.start();
 }
 

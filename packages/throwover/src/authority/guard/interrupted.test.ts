@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import { failOnce, pairOfGuards } from './guard.fixture.ts';
+
+/** What was written down and not done, done and not answered, or sent and not heard until much later. */
+
+const fenceOf = (token: number) => ({ token, openTransactionsMs: 0, deadlineMs: 10_000 });
+const code = (expected: string) => expect.objectContaining({ code: expected });
+const overridden = { kind: 'overridden', by: 'ana', reason: 'east is dead' } as const;
+const lossy = { proof: overridden, lossy: { sequenceAdvance: 1 } } as const;
+
+describe('an effect that fails after it was written down is repeated', () => {
+  it('the opening at the end of a fence: an outage would have no end', async () => {
+    const { guards, databases, clock, watch } = pairOfGuards();
+    const end = watch();
+    await guards.east.fence(fenceOf(5));
+    failOnce(databases.east, 'open');
+    await clock.advance(13_000);
+    expect(databases.east.writable()).toBe(true);
+    await end();
+  });
+
+  it('the close for a newer epoch: two regions would go on writing', async () => {
+    const { guards, databases, clock, watch } = pairOfGuards();
+    const end = watch();
+    await clock.advance(2_000);
+    failOnce(databases.east, 'close');
+    await guards.west.promote({ token: 5, epoch: 2, ...lossy });
+    await clock.advance(3_000);
+    expect(databases.east.writable()).toBe(false);
+    await end();
+  });
+
+  it.each(['close', 'promote', 'recordPromotion', 'open'] as const)(
+    'each part of a promotion, here %s, with its answer lost or never done',
+    async (call) => {
+      for (const when of ['before', 'after'] as const) {
+        const { guards, databases, clock, watch } = pairOfGuards();
+        const end = watch();
+        failOnce(databases.west, call, when);
+        const command = { token: 5, epoch: 2, ...lossy };
+        await expect(guards.west.promote(command)).rejects.toEqual(code('database-unreachable'));
+        await clock.advance(3_000);
+        expect(databases.west.writable()).toBe(true);
+        expect(databases.west.promotions).toHaveLength(1);
+        expect(await guards.west.promote(command)).toMatchObject({ epoch: 2, region: 'west' });
+        expect(databases.east.writable()).toBe(false);
+        await end();
+      }
+    },
+  );
+
+  it('the close of a fence whose answer was lost: it is closed, and the repeated fence proves it', async () => {
+    const { guards, databases } = pairOfGuards();
+    failOnce(databases.east, 'close', 'after');
+    await expect(guards.east.fence(fenceOf(5))).rejects.toEqual(code('database-unreachable'));
+    expect(databases.east.writable()).toBe(false);
+    expect(await guards.east.fence(fenceOf(5))).toMatchObject({ kind: 'confirmed', token: 5 });
+  });
+});
+
+describe('a promotion that was begun and not finished', () => {
+  it('is no promotion by hand, also when the other guard tells of its epoch before it has ended', async () => {
+    const { guards, databases, clock, watch, restart } = pairOfGuards();
+    const before = watch();
+    await clock.advance(2_000);
+    await before();
+    const proof = await guards.east.fence(fenceOf(5));
+    failOnce(databases.west, 'recordPromotion');
+    const command = { token: 5, epoch: 2, proof, lossy: null };
+    await expect(guards.west.promote(command)).rejects.toEqual(code('database-unreachable'));
+    const west = restart('west');
+    await west.word({ epoch: 2, active: 'west' });
+    const end = watch();
+    await clock.advance(3_000);
+    expect(databases.west.promotions).toMatchObject([{ epoch: 2, region: 'west' }]);
+    expect(databases.west.writable()).toBe(true);
+    await end();
+  });
+});
+
+describe('a message that comes late', () => {
+  it('a promotion that has ended long ago does not open what was closed since', async () => {
+    const { guards, databases, disks, clock, watch } = pairOfGuards();
+    const command = { token: 5, epoch: 2, ...lossy };
+    await guards.west.promote(command);
+    // West died; east was promoted in epoch 3 by a run that could not reach west; west is back.
+    disks.west = { ...disks.west, known: { epoch: 3, active: 'east' } };
+    const end = watch();
+    await clock.advance(2_000);
+    expect(databases.west.writable()).toBe(false);
+    expect(await guards.west.promote(command)).toMatchObject({ epoch: 2 });
+    expect(databases.west.writable()).toBe(false);
+    expect(disks.west.known).toEqual({ epoch: 3, active: 'east' });
+    await end();
+  });
+
+  it.each([
+    ['the journal that knows of no promotion', { kind: 'never-asked', token: 6 }],
+    ['the word of the peer', { kind: 'renounced', region: 'west', token: 6 }],
+    ['a person', overridden],
+  ] as const)(
+    'an opening with %s changes nothing once the other side is known to be active',
+    async (_what, proof) => {
+      const { guards, databases, disks } = pairOfGuards();
+      await guards.east.fence(fenceOf(5));
+      // From its peer, a moment ago; the round that closes it for good has not come yet.
+      disks.east = { ...disks.east, known: { epoch: 2, active: 'west' } };
+      await expect(guards.east.unfence({ token: 6, proof })).rejects.toEqual(
+        code('must-stay-closed'),
+      );
+      expect(databases.east.writable()).toBe(false);
+    },
+  );
+
+  it("a fence's deadline does not open the fence of a newer token", async () => {
+    const { guards, databases, clock, watch } = pairOfGuards();
+    const end = watch();
+    await guards.east.fence(fenceOf(5));
+    await clock.advance(9_500);
+    const proof = await guards.east.fence(fenceOf(6));
+    await clock.advance(5_000);
+    expect(databases.east.writable()).toBe(false);
+    await guards.west.promote({ token: 6, epoch: 2, proof, lossy: null });
+    expect(databases.west.writable()).toBe(true);
+    await end();
+  });
+});
+
+describe('synchronous', () => {
+  it('gives a standby up again that came back for a moment: commits must not wait without an end', async () => {
+    const { databases, clock, watch } = pairOfGuards({ durability: 'synchronous' });
+    const { east } = databases;
+    const end = watch();
+    await clock.advance(3_000);
+    east.streaming = false;
+    await clock.advance(6_000);
+    expect(east.synchronous).toBe(false);
+    // Commits wait for it again, and it goes before it has everything.
+    east.streaming = true;
+    east.lag = 1_000;
+    await clock.advance(3_000);
+    expect(east.synchronous).toBe(true);
+    east.streaming = false;
+    await clock.advance(6_000);
+    expect(east.synchronous).toBe(false);
+    await end();
+  });
+});
