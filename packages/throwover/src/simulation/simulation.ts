@@ -17,4 +17,4 @@
  */
 export { runSeeds } from './pool.ts';
 export { runSeed, type SeedResult } from './run-seed.ts';
-export { type Family, families, type ScenarioOptions } from './scenario.ts';
+export type { Family, ScenarioOptions } from './scenario.ts';

@@ -1,5 +1,6 @@
 import type { EventQueue, Random } from '../../kernel/kernel.ts';
-import { type Acknowledged, type Server, type Session, SqlError } from '../database/server.ts';
+import type { Server } from '../database/server.ts';
+import { type Acknowledged, type Session, SqlError } from '../database/sql.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';
 import type { ModelDoor } from './door.ts';

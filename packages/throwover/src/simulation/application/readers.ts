@@ -6,7 +6,8 @@ import {
   holds,
   type Write,
 } from '../database/history-of-writes.ts';
-import { lsnText, type Server } from '../database/server.ts';
+import type { Server } from '../database/server.ts';
+import { lsnText } from '../database/sql.ts';
 import type { History } from '../world/history.ts';
 import type { SimProcess } from '../world/machine.ts';
 
@@ -86,6 +87,6 @@ function xidStatus(server: Server, copy: Copy, xid: number): string {
     const last = copy.branch.writes.findLast(({ lsn }) => lsn <= copy.lsn);
     return xid > (last?.xid ?? copy.branch.nextXid - 1) ? 'future' : 'aborted';
   }
-  if (xid >= server.nextXid()) return 'future';
+  if (xid >= server.counters.nextXid) return 'future';
   return server.openXids.has(xid) ? 'in progress' : 'aborted';
 }

@@ -149,7 +149,7 @@ export function guardedServer(options: {
     advanceSequences: (by) =>
       step(() => {
         running();
-        server.advanceSequences(by);
+        server.counters.advanceIds(by);
       }),
 
     salvage: async ({ epoch, runId, switchPosition }) => {
@@ -307,9 +307,9 @@ function lookAt(server: Server, serverOf: (region: string) => Server): DatabaseL
 }
 
 function standbyOf(server: Server): DatabaseLook['standby'] {
-  const { standbyHas } = server;
-  const connected = server.peers.some((peer) => peer.follows(server));
+  const { standbyHas, peers, lagMs } = server.streaming;
+  const connected = peers.some((peer) => peer.follows(server));
   if (!connected || standbyHas === null) return null;
   const lagBytes = Math.max(0, lsnIn(server.position()) - standbyHas);
-  return { lagMs: lagBytes === 0 ? 0 : server.lagMs + 5, lagBytes, state: 'streaming' };
+  return { lagMs: lagBytes === 0 ? 0 : lagMs + 5, lagBytes, state: 'streaming' };
 }

@@ -4,6 +4,7 @@ import type { EventQueue, Random } from '../../kernel/kernel.ts';
 import type { History } from '../world/history.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
 import type { Network } from '../world/network.ts';
+import { Counters } from './counters.ts';
 import {
   ancestry,
   type Branch,
@@ -17,38 +18,11 @@ import {
   positionAt,
   type Write,
 } from './history-of-writes.ts';
-
-/** A sequence writes to the log every so many ids, that many ahead, as PostgreSQL does. */
-const sequenceAhead = 32;
+import { type Acknowledged, type Session, SqlError } from './sql.ts';
+import { StandbyWaits } from './standby-waits.ts';
+import { Streaming } from './streaming.ts';
 
 const writeBytes = 120;
-
-/** Time between two attempts to stream after the way was shut, ms. */
-const streamAgainMs = 400;
-
-/** A session of an application. */
-export interface Session {
-  open: boolean;
-  /** In a transaction. */
-  busy: boolean;
-}
-
-/** What an application reads of an error: the SQLSTATE. `committed`: whether it may have been committed. */
-export class SqlError extends Error {
-  readonly state: string;
-  readonly committed: 'no' | 'unknown';
-  constructor(state: string, committed: 'no' | 'unknown') {
-    super(state);
-    this.state = state;
-    this.committed = committed;
-  }
-}
-
-export interface Acknowledged {
-  readonly write: Write;
-  /** Upper bound of the commit record. */
-  readonly position: Position;
-}
 
 /**
  * A model of one PostgreSQL server and its data directory, as far as it matters to who may write.
@@ -81,27 +55,21 @@ export class Server {
   /** Primary: end of the log, flushed or not. */
   insertedLsn: number;
   replayed: Copy;
-  /** Primary: what its standby has on disk, as it was told; `null` while none is there. */
-  standbyHas: number | null = null;
   /** Strict mode: statements ask the lease row. */
   readonly strict: boolean;
   /** Faults of the world. */
-  lagMs = 0;
   replayMs = 1;
-  standbyProgressMs = 0;
 
   readonly #queue: EventQueue;
   readonly #random: Random;
   readonly #network: Network;
   readonly #history: History;
   readonly #newBranchId: () => number;
-  #waiters: { session: Session; lsn: number; wake: () => void }[] = [];
-  /** Committed, and not to be seen before the standby has them. */
-  readonly #unseen = new Set<Write>();
-  #nextId = 1;
-  #idsLogged = 0;
-  #nextXid = 1;
-  #streaming = false;
+  readonly counters = new Counters((upTo) => {
+    this.copy.branch.sequences.push({ lsn: this.#insert(99), upTo });
+  });
+  readonly streaming: Streaming;
+  readonly #waits = new StandbyWaits();
   #wasOpen = false;
 
   constructor(options: {
@@ -126,6 +94,7 @@ export class Server {
     this.#queue = options.queue;
     this.#random = options.random;
     this.#network = options.network;
+    this.streaming = new Streaming(this, options);
     this.#history = options.history;
     this.#newBranchId = options.newBranchId;
   }
@@ -144,10 +113,9 @@ export class Server {
     this.lease = null;
     this.replayed = this.copy;
     this.insertedLsn = this.copy.lsn;
-    this.standbyHas = null;
-    this.#recoverCounters();
+    this.counters.recover(this.copy);
     this.#noteOpen('started');
-    this.#background(process);
+    this.streaming.begin(process);
   }
 
   /** As a kill: what was not flushed is gone, sessions end, the unlogged row is empty afterwards. */
@@ -160,8 +128,7 @@ export class Server {
     for (const session of this.sessions) session.open = false;
     this.sessions.clear();
     this.openXids.clear();
-    this.#unseen.clear();
-    this.#waiters = [];
+    this.#waits.forget();
     this.lease = null;
     const { branch, lsn } = this.copy;
     if (this.role === 'primary') {
@@ -181,7 +148,7 @@ export class Server {
   reload(why: string): void {
     this.hba = this.hbaOnDisk;
     this.synchronous = this.synchronousOnDisk;
-    if (!this.synchronous) this.#wakeWaiters();
+    if (!this.synchronous) this.#waits.wake(null);
     this.#noteOpen(why);
   }
 
@@ -196,8 +163,7 @@ export class Server {
   endSession(session: Session): void {
     session.open = false;
     this.sessions.delete(session);
-    // Whoever waits for the standby is woken to end; what it committed is seen from then on.
-    if (this.#waiters.length > 0) this.#wakeClosed();
+    this.#waits.wakeEnded();
   }
 
   /** One statement and its commit; resolves when the server says "committed". */
@@ -213,8 +179,8 @@ export class Server {
     if (done !== undefined) return this.#alreadyDone(session, done);
     const begunMs = this.#queue.nowMs();
     const { branch } = this.copy;
-    const id = this.#takeId();
-    const xid = this.#nextXid++;
+    const id = this.counters.takeId();
+    const xid = this.counters.takeXid();
     session.busy = true;
     this.openXids.add(xid);
     await this.#pause(process, input.tookMs);
@@ -241,10 +207,8 @@ export class Server {
     if (input.event !== null) branch.byEvent.set(input.event, write);
     const waits = this.synchronous;
     await this.#flush(process);
-    if (waits && this.synchronous && (this.standbyHas ?? -1) < lsn) {
-      this.#unseen.add(write);
-      await this.#standbyHas(session, lsn);
-      this.#unseen.delete(write);
+    if (waits && this.synchronous && (this.streaming.standbyHas ?? -1) < lsn) {
+      await this.#waits.commit(session, write);
     }
     if (!session.open) throw new SqlError('57P01', 'unknown');
     write.acknowledgedMs = this.#queue.nowMs();
@@ -258,13 +222,9 @@ export class Server {
    * was cut off while it waited is, although the standby never got it.
    */
   async #alreadyDone(session: Session, write: Write): Promise<Acknowledged> {
-    if (this.#unseen.has(write)) await this.#standbyHas(session, write.lsn);
+    await this.#waits.seen(session, write);
     if (!session.open) throw new SqlError('57P01', 'unknown');
     return { write, position: this.position() };
-  }
-
-  #standbyHas(session: Session, lsn: number): Promise<void> {
-    return new Promise((wake) => this.#waiters.push({ session, lsn, wake }));
   }
 
   /** Told of each acknowledged write, at that instant. */
@@ -283,10 +243,6 @@ export class Server {
   /** Everything that it has is on disk when this resolves. */
   flushAll(process: SimProcess): Promise<void> {
     return this.#flush(process);
-  }
-
-  nextXid(): number {
-    return this.#nextXid;
   }
 
   /** A record that no transaction made: a checkpoint, a snapshot of running transactions. */
@@ -311,17 +267,11 @@ export class Server {
       .reverse();
   }
 
-  advanceSequences(by: number): void {
-    this.#idsLogged += by;
-    this.#nextId = this.#idsLogged + 1;
-    this.#logSequence();
-  }
-
   /** It leaves its upstream and writes on a timeline of its own. */
   promote(by: 'guard' | 'hand'): Branch {
     if (this.role === 'primary') return this.copy.branch;
     const { branch: parent, lsn } = this.copy;
-    this.#recoverCounters();
+    this.counters.recover(this.copy);
     let timeline = 0;
     for (const branch of ancestry(parent)) timeline = Math.max(timeline, branch.timeline);
     const branch = newBranch({
@@ -329,7 +279,7 @@ export class Server {
       timeline: timeline + 1,
       parent,
       forkLsn: lsn,
-      nextXid: this.#nextXid,
+      nextXid: this.counters.nextXid,
       region: this.region,
       bornMs: this.#queue.nowMs(),
       by,
@@ -340,7 +290,7 @@ export class Server {
     this.role = 'primary';
     this.upstream = null;
     this.lease = null;
-    this.standbyHas = null;
+    this.streaming.standbyHas = null;
     this.#history.note({ type: 'promoted', region: this.region, branch });
     this.#noteOpen('promoted');
     return branch;
@@ -398,29 +348,6 @@ export class Server {
   }
   #writable: Branch | null = null;
 
-  #recoverCounters(): void {
-    const upTo = heldRecords(this.copy, ({ sequences }) => sequences);
-    this.#idsLogged = upTo.reduce((most, record) => Math.max(most, record.upTo), 0);
-    this.#nextId = this.#idsLogged + 1;
-    const xids = heldRecords(this.copy, ({ writes }) => writes);
-    this.#nextXid = xids.reduce(
-      (most, { xid }) => Math.max(most, xid + 1),
-      this.copy.branch.nextXid,
-    );
-  }
-
-  #takeId(): number {
-    if (this.#nextId > this.#idsLogged) {
-      this.#idsLogged = this.#nextId + sequenceAhead;
-      this.#logSequence();
-    }
-    return this.#nextId++;
-  }
-
-  #logSequence(): void {
-    this.copy.branch.sequences.push({ lsn: this.#insert(99), upTo: this.#idsLogged });
-  }
-
   #effectOf(event: string): Write | undefined {
     const copy = { branch: this.copy.branch, lsn: this.insertedLsn };
     for (const branch of ancestry(copy.branch)) {
@@ -442,7 +369,7 @@ export class Server {
       this.copy = { branch: this.copy.branch, lsn: upTo };
       this.replayed = this.copy;
     }
-    this.pump();
+    this.streaming.pump();
   }
 
   #pause(process: SimProcess, ms: number): Promise<void> {
@@ -451,33 +378,9 @@ export class Server {
     });
   }
 
-  /** The servers that may stream from here: told once, by the world. */
-  peers: readonly Server[] = [];
-
-  /** Sends what is on disk to a standby that follows; once per way, newest state each time. */
-  pump(): void {
-    if (this.#streaming || !this.running || this.machine.still) return;
-    const standby = this.peers.find((peer) => peer.follows(this));
-    if (standby === undefined) {
-      this.standbyHas = null;
-      return;
-    }
-    const sent = this.copy;
-    if (standby.copy.branch === sent.branch && standby.copy.lsn >= sent.lsn) {
-      this.#hears(standby);
-      return;
-    }
-    this.#streaming = true;
-    const ms = this.#network.latencyMs(this.region, standby.region) + this.lagMs;
-    this.#queue.after(ms, () => {
-      this.#streaming = false;
-      if (!standby.follows(this)) return;
-      standby.process?.deliver(() => standby.#receive(this, sent));
-    });
-  }
-
-  #receive(source: Server, sent: Copy): void {
-    if (!this.follows(source) || diverged(this.copy, sent)) return;
+  /** What its upstream sends is on its disk; false when it does not fit. */
+  receive(source: Server, sent: Copy): boolean {
+    if (!this.follows(source) || diverged(this.copy, sent)) return false;
     this.copy = sent;
     this.insertedLsn = sent.lsn;
     this.#queue.after(this.replayMs, () =>
@@ -485,53 +388,12 @@ export class Server {
         if (this.role === 'standby' && !diverged(this.replayed, sent)) this.replayed = sent;
       }),
     );
-    source.#hears(this);
-    source.pump();
+    return true;
   }
 
-  /** The standby's answer is on its way. */
-  #hears(standby: Server): void {
-    const { branch, lsn } = standby.copy;
-    this.#queue.after(this.#network.latencyMs(standby.region, this.region), () => {
-      if (!this.#network.open(standby.region, this.region)) return;
-      this.process?.deliver(() => {
-        if (this.copy.branch !== branch) return;
-        this.standbyHas = Math.max(this.standbyHas ?? 0, lsn);
-        this.standbyProgressMs = this.#queue.nowMs();
-        this.#wakeWaiters();
-      });
-    });
+  standbyAnswered(): void {
+    this.#waits.wake(this.synchronous ? this.streaming.standbyHas : null);
   }
-
-  #wakeWaiters(): void {
-    const has = this.standbyHas ?? -1;
-    const all = this.#waiters;
-    this.#waiters = all.filter(({ lsn }) => this.synchronous && lsn > has);
-    for (const waiter of all) if (!this.#waiters.includes(waiter)) waiter.wake();
-  }
-
-  #wakeClosed(): void {
-    const all = this.#waiters;
-    this.#waiters = all.filter(({ session }) => session.open);
-    for (const waiter of all) if (!waiter.session.open) waiter.wake();
-  }
-
-  /** Streaming is taken up again, and the log grows a little by itself. */
-  #background(process: SimProcess): void {
-    const again = () => {
-      process.deliver(() => {
-        this.pump();
-        if (this.#random.next() < 0.04) this.noise();
-      });
-      if (process.alive) this.#queue.after(streamAgainMs, again);
-    };
-    this.#queue.after(streamAgainMs * this.#random.next(), again);
-  }
-}
-
-/** PostgreSQL's own form: `0/3A1B2C8`. */
-export function lsnText(lsn: number): string {
-  return `${Math.floor(lsn / 2 ** 32).toString(16)}/${(lsn % 2 ** 32).toString(16)}`.toUpperCase();
 }
 
 function cutAfter<R extends { readonly lsn: number }>(

@@ -88,9 +88,9 @@ export function strike(world: World, fault: Fault, controllers: ActiveController
       });
       return;
     case 'lag':
-      for (const { server } of sites) server.lagMs = fault.ms;
+      for (const { server } of sites) server.streaming.lagMs = fault.ms;
       later(() => {
-        for (const { server } of sites) server.lagMs = 0;
+        for (const { server } of sites) server.streaming.lagMs = 0;
       });
       return;
     case 'promote-by-hand': {
@@ -121,7 +121,7 @@ export function heal(world: World): void {
   store.start();
   for (const site of sites) {
     site.diskFull = false;
-    site.server.lagMs = 0;
+    site.server.streaming.lagMs = 0;
     site.bringBack();
     site.startGuard();
   }

@@ -110,8 +110,8 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
     });
   const servers = { east: serverAt('east', 'primary'), west: serverAt('west', 'standby') };
   servers.west.upstream = servers.east;
-  servers.east.peers = [servers.west];
-  servers.west.peers = [servers.east];
+  servers.east.streaming.peers = [servers.west];
+  servers.west.streaming.peers = [servers.east];
   const sites: Site[] = [];
   const siteAt = (region: 'east' | 'west', role: 'primary' | 'standby') => {
     const site: Site = new Site({
