@@ -227,7 +227,16 @@ function onPromises(random: Random): readonly Fault[] {
   const atMs = 500 + 2_500 * random.next();
   const links = ['witness', 'ops1', 'ops2'].flatMap((place) => direct('east', place, 0));
   const cut: Fault = { what: 'cut', links, atMs, forMs: 60_000, onRun: false };
-  if (random.next() < 0.4) return [cut];
+  const kind = random.next();
+  if (kind < 0.25) return [cut];
+  if (kind < 0.5) {
+    // Late answers to the last renewals, then nobody is left to ask; only the users still come.
+    const weather = { lose: 0, duplicate: 0, holdBack: 0.7, heldBackMs: 1_900 };
+    const beforeMs = 2_600;
+    const slow: Fault = { what: 'weather', weather, atMs, forMs: beforeMs, onRun: false };
+    const peer = direct('east', 'west', 0);
+    return [slow, { ...cut, links: [...links, ...peer], atMs: atMs + beforeMs }];
+  }
   const late = { atMs: 14_000 * random.next(), forMs: 500 + 4_000 * random.next(), onRun: true };
   const steps = random.integer(30);
   if (random.next() < 0.6) return [cut, { what: 'kill-guard', region: 'west', steps, ...late }];

@@ -1,0 +1,31 @@
+import type { Position } from '@throwover/client';
+import type { Write } from './history-of-writes.ts';
+
+/** A session of an application. */
+export interface Session {
+  open: boolean;
+  /** In a transaction. */
+  busy: boolean;
+}
+
+/** What an application reads of an error: the SQLSTATE. `committed`: whether it may have been committed. */
+export class SqlError extends Error {
+  readonly state: string;
+  readonly committed: 'no' | 'unknown';
+  constructor(state: string, committed: 'no' | 'unknown') {
+    super(state);
+    this.state = state;
+    this.committed = committed;
+  }
+}
+
+export interface Acknowledged {
+  readonly write: Write;
+  /** Upper bound of the commit record. */
+  readonly position: Position;
+}
+
+/** PostgreSQL's own form: `0/3A1B2C8`. */
+export function lsnText(lsn: number): string {
+  return `${Math.floor(lsn / 2 ** 32).toString(16)}/${(lsn % 2 ** 32).toString(16)}`.toUpperCase();
+}
