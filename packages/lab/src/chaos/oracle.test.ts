@@ -129,6 +129,16 @@ describe('the oracle', () => {
     expect(judge({ ...failover, ...change }).violations.join('; ')).toMatch(expected);
   });
 
+  it('takes a row for lost whose request was passed on and written again', () => {
+    const passedOn = {
+      orders: [...(failover.old?.orders ?? []), order('new', 5)],
+      payments: ['evt'],
+    };
+    const told = [...(failover.ledger ?? []), insert('new')];
+    expect(judge({ ...failover, old: passedOn, ledger: told }).violations).toEqual([]);
+    expect(judge({ ...failover, old: passedOn }).violations.join()).toMatch(/not in the ledger/);
+  });
+
   it('counts late commits that somebody accepted by name, with their window', () => {
     const { violations, figures } = judge({
       ...failover,

@@ -98,7 +98,8 @@ function figuresOf(facts: RoundFacts): RoundFigures {
   return {
     acknowledged: writes.length,
     lostAcknowledged: lost.length,
-    lostUnacknowledged: left.filter((key) => !acknowledgedKeys.has(key)).length,
+    lostUnacknowledged: left.filter(({ key }) => !acknowledgedKeys.has(key) && !kept.has(key))
+      .length,
     lossMs:
       lost.length === 0
         ? null
@@ -176,7 +177,11 @@ function ledgerViolations(facts: RoundFacts): readonly string[] {
       .filter((row) => row.table === table && row.operation === 'insert')
       .map(({ key }) => key?.[column] ?? '');
   return [
-    ...difference('orders', leftBehind(facts), inserts('public.orders', 'idempotency_key')),
+    ...difference(
+      'orders',
+      leftBehind(facts).map(({ key }) => key),
+      inserts('public.orders', 'idempotency_key'),
+    ),
     ...difference('payments', paymentsLeftBehind(facts), inserts('public.payments', 'event_id')),
   ];
 }
@@ -216,10 +221,16 @@ function acknowledgedWrites({ requests }: RoundFacts) {
 
 const keysOf = ({ orders }: Side) => new Set(orders.map(({ key }) => key));
 
-function leftBehind({ old, survivors }: RoundFacts): readonly string[] {
-  const kept = keysOf(survivors);
-  return (old?.orders ?? []).map(({ key }) => key).filter((key) => !kept.has(key));
+/**
+ * Rows of the old side that did not come over. A request that was written there and then passed on is a
+ * row of the same key in both databases, with another id: the old one is lost all the same.
+ */
+function leftBehind({ old, survivors }: RoundFacts): readonly Side['orders'][number][] {
+  const rows = new Set(survivors.orders.map(rowOf));
+  return (old?.orders ?? []).filter((order) => !rows.has(rowOf(order)));
 }
+
+const rowOf = ({ key, id }: { key: string; id: string }) => `${id} ${key}`;
 
 /** An event that was delivered again has its effect on both sides; then its row is lost and its effect is not. */
 function paymentsLeftBehind({ old, ledger, survivors }: RoundFacts): readonly string[] {
@@ -228,10 +239,9 @@ function paymentsLeftBehind({ old, ledger, survivors }: RoundFacts): readonly st
   return (old?.payments ?? []).filter((id) => !kept.has(id) || told.has(id));
 }
 
-function lateOrders({ old, wokeMs, survivors }: RoundFacts) {
-  if (old === null || wokeMs === null) return [];
-  const kept = keysOf(survivors);
-  return old.orders.filter(({ key, atMs }) => atMs > wokeMs && !kept.has(key));
+function lateOrders(facts: RoundFacts) {
+  const { wokeMs } = facts;
+  return wokeMs === null ? [] : leftBehind(facts).filter(({ atMs }) => atMs > wokeMs);
 }
 
 function longestGapMs(times: readonly number[]): number | null {

@@ -157,6 +157,14 @@ export const controlMutations: readonly Mutation[] = [
     edits: [edit('store/rules.ts', 'if (token === run.token) return;', 'return;')],
     options: { family: 'planned' },
   },
+  {
+    name: 'ledger-forgets',
+    what: 'What the old side alone has is read, and not written down before it is thrown away.',
+    edits: [
+      edit('replication/salvage.ts', 'if (losses.length > 0) await', 'if (losses === null) await'),
+    ],
+    options: { family: 'lost' },
+  },
   // Bugs that seeds have found, put back.
   {
     name: 'own-promotion-taken-for-a-hand',
