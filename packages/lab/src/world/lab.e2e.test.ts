@@ -48,7 +48,7 @@ async function digestTo(region: string): Promise<string> {
 /** What a run that was taken back must leave as it was. */
 async function untouched(active: 'east' | 'west') {
   const { guard, doorAdmin } = lab.map.regions[active].public;
-  const database = await askJson<{ role: string; fenced: boolean }>(guard, '/v1/status');
+  const database = await askJson<{ role: string; closed: object | null }>(guard, '/v1/status');
   const door = await askJson<{ current: { mode: string } }>(doorAdmin, '/v1/door');
   const gateways = await Promise.all(
     Object.values(lab.map.regions).map((region) =>
@@ -58,7 +58,7 @@ async function untouched(active: 'east' | 'west') {
   return {
     active: await lab.active(),
     role: database.role,
-    fenced: database.fenced,
+    closed: database.closed,
     door: door.current.mode,
     gateways: gateways.map(({ current }) => current.mode),
   };
@@ -67,7 +67,7 @@ async function untouched(active: 'east' | 'west') {
 const asBefore = (active: string) => ({
   active,
   role: 'primary',
-  fenced: false,
+  closed: null,
   door: 'serve',
   gateways: ['deliver', 'deliver'],
 });

@@ -147,7 +147,8 @@ export function decideWatch(watch: Watch): WatchAction {
   if (look.role === 'stopped') return memory.stopped ? nothing : { do: 'start-closed' };
   if (look.role === 'standby') return standbyAction(watch);
   if (begun(memory)) return { do: 'finish-promotion' };
-  if (promotedByHand(watch)) return { do: 'adopt', epoch: newestEpoch(watch) + 1 };
+  const byHand = epochOfHand(watch);
+  if (byHand !== null) return { do: 'adopt', epoch: byHand };
   const { known, closed } = memory;
   const { epoch, active } = known;
   if (succeeded({ region: watch.region, own: ownEpoch(watch), known }) && active !== null) {
@@ -177,13 +178,19 @@ export function begun({ accepted, known }: Pick<GuardMemory, 'accepted' | 'known
   return accepted !== null && accepted.epoch > known.epoch;
 }
 
-/** Out of recovery, on a newer timeline than the one that it followed, and nobody here began that. */
-function promotedByHand({ look, memory }: Watch): boolean {
+/**
+ * The epoch in which a person's promotion is adopted; `null`: there was none. It is out of recovery, on a
+ * newer timeline than the one that it followed, and nobody here began that.
+ */
+function epochOfHand(watch: Watch): number | null {
+  const { region, look, memory } = watch;
   const { followed } = memory;
   const { timeline } = look;
-  if (followed === null || timeline === null || timeline <= followed) return false;
-  // A guard that could not write down the end of its own promotion finds its row: nobody's hand.
-  return !look.promotions.some((promotion) => promotion.timeline === timeline);
+  if (followed === null || timeline === null || timeline <= followed) return null;
+  const row = look.promotions.find((promotion) => promotion.timeline === timeline);
+  if (row === undefined) return newestEpoch(watch) + 1;
+  // An adoption whose row was written and whose end was not goes on, unless this side was succeeded since.
+  return row.region === region && row.epoch > memory.known.epoch ? row.epoch : null;
 }
 
 /** Newest epoch that this database itself opened; 1 for one that was never promoted. */

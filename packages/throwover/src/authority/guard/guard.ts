@@ -14,6 +14,7 @@
  *   lease.ts      strict: the right to write, held; promises to the other side
  *   sync.ts       synchronous: what is written down before a commit does not wait
  */
+import { timelineOf } from '@throwover/client';
 import { laterSync } from '../../store/epochs.ts';
 import type { DatabaseSide, DatabaseStatus, KnownEpoch, Renunciation } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
@@ -137,6 +138,11 @@ export function createGuard(options: GuardOptions): Guard {
             `${region}'s database is a primary that takes writes: it is closed before it is salvaged`,
             { role: 'primary' },
           );
+        }
+        // It has followed the new history since: whatever it has beyond came from there.
+        const { followed } = memory.current;
+        if (followed !== null && followed > timelineOf(switchPosition)) {
+          return { state: 'complete', losses: [], total: 0, blind: [] };
         }
         const salvaged = await database.salvage({ epoch, runId, switchPosition });
         if (salvaged.state === 'unavailable') return salvaged;

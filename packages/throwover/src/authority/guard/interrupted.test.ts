@@ -78,6 +78,28 @@ describe('a promotion that was begun and not finished', () => {
   });
 });
 
+describe('an adoption whose row was written and whose end was not', () => {
+  it('goes on in the same epoch: the other side and the store have to hear of it', async () => {
+    const { databases, disks, clock, watch, restart, store } = pairOfGuards();
+    const before = watch();
+    await clock.advance(2_000);
+    await before();
+    const remembered = disks.west;
+    Object.assign(databases.west, { role: 'primary', timeline: 2 });
+    await restart('west').tick();
+    expect(databases.west.promotions).toMatchObject([{ epoch: 2 }]);
+    disks.west = remembered;
+    restart('west');
+    const end = watch();
+    await clock.advance(15_000);
+    expect(databases.west.promotions).toMatchObject([{ epoch: 2 }]);
+    expect(databases.west.writable()).toBe(true);
+    expect(databases.east.writable()).toBe(false);
+    expect(store).toMatchObject({ epoch: 2, active: 'west' });
+    await end();
+  });
+});
+
 describe('a message that comes late', () => {
   it('a promotion that has ended long ago does not open what was closed since', async () => {
     const { guards, databases, disks, clock, watch } = pairOfGuards();
@@ -127,6 +149,29 @@ describe('a message that comes late', () => {
 });
 
 describe('synchronous', () => {
+  it('calls itself in sync only from beyond the doubt: those who wrote that down count no other word', async () => {
+    const { guards, databases, disks, clock, link, watch } = pairOfGuards({
+      durability: 'synchronous',
+    });
+    const { east } = databases;
+    const end = watch();
+    await clock.advance(3_000);
+    east.streaming = false;
+    link.store = false;
+    await clock.advance(6_000);
+    expect(disks.west.peerSync).toMatchObject({ inSync: false });
+    east.streaming = true;
+    link.store = true;
+    await clock.advance(3_000);
+    expect(disks.west.peerSync).toMatchObject({ inSync: false });
+    expect((await guards.east.status()).inSync).toBe(false);
+    east.lsn += 1;
+    await clock.advance(2_000);
+    expect(disks.west.peerSync).toMatchObject({ inSync: true });
+    expect((await guards.east.status()).inSync).toBe(true);
+    await end();
+  });
+
   it('gives a standby up again that came back for a moment: commits must not wait without an end', async () => {
     const { databases, clock, watch } = pairOfGuards({ durability: 'synchronous' });
     const { east } = databases;

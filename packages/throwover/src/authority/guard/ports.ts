@@ -61,7 +61,11 @@ export interface GuardedDatabase {
   extendLease(until: MachineTime): Promise<void>;
   /** Strict: refused from now on. */
   endLease(): Promise<void>;
-  /** Commits wait for the standby (true) or not (false). Resolves when it is in force for every later commit. */
+  /**
+   * Commits wait for the standby (true) or not (false). Resolves when it is in force for every later commit.
+   * On: its log goes on past where it stood, also when nobody writes; that tells "in sync again" from the
+   * doubt before it.
+   */
   setSynchronous(on: boolean): Promise<void>;
 }
 

@@ -13,6 +13,8 @@ export class Synchronous {
   #recorded: boolean | null = null;
   /** Commits wait since this position; the standby must have it before they count as in sync. */
   #since: Position | null = null;
+  /** From where this process has last written down that they do not; an "in sync" counts only from beyond it. */
+  #doubt: Position | null = null;
   #silentSinceMs: number | null = null;
 
   constructor(inside: Inside) {
@@ -27,6 +29,7 @@ export class Synchronous {
   forget(): void {
     this.#recorded = null;
     this.#since = null;
+    this.#doubt = null;
     this.#silentSinceMs = null;
   }
 
@@ -61,6 +64,7 @@ export class Synchronous {
     this.#since ??= look.position;
     const has = bytesOf(look.position) - BigInt(Math.ceil(look.standby.lagBytes));
     if (has < bytesOf(this.#since)) return;
+    if (this.#doubt !== null && look.position <= this.#doubt) return;
     const { witness, peer, onEvent } = this.#inside;
     const record = this.#record({ inSync: true, position: look.position });
     // Everybody who may have written down the contrary hears of it; one who does not is told again.
@@ -78,6 +82,7 @@ export class Synchronous {
     const { witness, peer } = this.#inside;
     if ((await written(witness, record)) !== true && (await written(peer, record)) !== true) return;
     this.#recorded = false;
+    this.#doubt = look.position;
     this.#since = null;
     await database.setSynchronous(false);
     onEvent({ type: 'not-in-sync', record });

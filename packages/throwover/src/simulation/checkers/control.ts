@@ -40,6 +40,20 @@ export function staysOpen(facts: Facts): readonly Violation[] {
   return [];
 }
 
+/** A database that was down opens on somebody's word, and not before. */
+export function opensOnAWord(facts: Facts): readonly Violation[] {
+  const silent = new Set<string>();
+  for (const one of facts.noted) {
+    if (one.type === 'closed' && one.why === 'ended') silent.add(one.region);
+    else if (one.type === 'heard' || one.type === 'promoted') silent.delete(one.region);
+    else if (one.type === 'opened' && silent.delete(one.region)) {
+      const text = `${one.region} opened at ${(one.atMs / 1000).toFixed(3)}, and nobody had vouched for it since it was down`;
+      return [{ rule: 'opens-on-a-word', text }];
+    }
+  }
+  return [];
+}
+
 /** A switchover's fence ends without anybody typing; so does the closed start of a region that came back. */
 export function nobodyNeedsToType(facts: Facts): readonly Violation[] {
   const { scenario } = facts.world;

@@ -39,6 +39,26 @@ export function oneWriter(facts: Facts): readonly Violation[] {
   return violations;
 }
 
+/** How long a guard that everybody answers may take to hear of a newer epoch and close, ms. */
+const hearsWithinMs = 10_000;
+
+/** An old side that lives closes by itself once its guard can hear of the newer one, override or not. */
+export function oldSideCloses(facts: Facts): readonly Violation[] {
+  const { healedMs } = facts.ending;
+  for (const { branch } of facts.promotions) {
+    const fromMs = Math.max(branch.bornMs, healedMs) + hearsWithinMs;
+    const late = facts.writes.find(
+      ({ branch: of, acknowledgedMs }) =>
+        of.bornMs < branch.bornMs && acknowledgedMs !== null && acknowledgedMs > fromMs,
+    );
+    if (late !== undefined) {
+      const text = `still open long after b${branch.id} began: ${writeText(late)}`;
+      return [{ rule: 'old-side-closes', text }];
+    }
+  }
+  return [];
+}
+
 /** A2. What a promotion left behind. */
 export function lostBy(facts: Facts, { branch, parent }: PromotionFact): readonly Write[] {
   return facts.writes.filter(

@@ -1,5 +1,5 @@
 import { createGuard, type Guard, type GuardPolicy } from '../../authority/guard/guard.ts';
-import type { GuardMemory, Keep, Peer } from '../../authority/guard/ports.ts';
+import type { GuardMemory, Keep, Peer, Witness } from '../../authority/guard/ports.ts';
 import { storeWitness } from '../../authority/witness.ts';
 import {
   defineErrors,
@@ -114,14 +114,7 @@ export class Site {
       }),
       keep: this.#keep(process),
       peer: this.#peerFrom(process),
-      witness: storeWitness({
-        store: storeOver(this.#options.network, process, this.#options.store, {
-          attemptMs: policy.timing.witnessDeadlineMs,
-          repeatForMs: policy.timing.witnessDeadlineMs,
-        }),
-        service: this.#options.service,
-        clock: process.clock,
-      }),
+      witness: this.#witnessFrom(process),
       policy,
       onEvent: (event) => {
         if (process.alive) history.note({ type: 'guard', region: this.name, event });
@@ -181,6 +174,30 @@ export class Site {
     };
   }
 
+  #witnessFrom(process: SimProcess): Witness {
+    const { network, store, service, policy } = this.#options;
+    const deadlineMs = policy.timing.witnessDeadlineMs;
+    const witness = storeWitness({
+      store: storeOver(network, process, store, { attemptMs: deadlineMs, repeatForMs: deadlineMs }),
+      service,
+      clock: process.clock,
+    });
+    return {
+      ...witness,
+      newestEpoch: async () => {
+        const known = await witness.newestEpoch();
+        this.#heard('store');
+        return known;
+      },
+    };
+  }
+
+  /** While it waits for a word, who gave one is of interest. */
+  #heard(from: 'store' | 'peer'): void {
+    if (this.memory.closed?.by !== 'start') return;
+    this.#options.history.note({ type: 'heard', region: this.name, from });
+  }
+
   #peerFrom(process: SimProcess): Peer {
     const { network, policy } = this.#options;
     const ask = <T>(work: (guard: Guard) => Promise<T>) => {
@@ -193,7 +210,11 @@ export class Site {
     };
     return {
       region: this.peer?.name ?? '',
-      word: (known) => ask((guard) => guard.word(known)),
+      word: async (known) => {
+        const word = await ask((guard) => guard.word(known));
+        this.#heard('peer');
+        return word;
+      },
       renounce: (token) => ask((guard) => guard.renounceForPeer(token)),
       promise: (input) => ask((guard) => guard.promise(input)),
       recordSync: (record) => ask((guard) => guard.recordPeerSync(record)),

@@ -1,7 +1,7 @@
 import type { EventQueue, Random } from '../../kernel/kernel.ts';
 import type { SimProcess } from '../world/machine.ts';
 import type { Network } from '../world/network.ts';
-import type { Server } from './server.ts';
+import type { Copy } from './history-of-writes.ts';
 
 /** Time between two attempts to stream after the way was shut, ms. */
 const streamAgainMs = 400;
@@ -9,22 +9,35 @@ const streamAgainMs = 400;
 /** Share of these moments at which the log grows by itself. */
 const noiseShare = 0.04;
 
+/** A server, as far as streaming goes. */
+export interface StreamingServer {
+  readonly region: string;
+  readonly copy: Copy;
+  readonly process: SimProcess | null;
+  readonly running: boolean;
+  readonly machine: { readonly still: boolean };
+  noise(): void;
+  follows(source: StreamingServer): boolean;
+  receive(source: StreamingServer, sent: Copy): boolean;
+  standbyAnswered(): void;
+}
+
 /** What a primary sends to its standby, and hears from it: the newest state each time, one way at a time. */
 export class Streaming {
   /** What the standby has on disk, as it said; `null` while none is there. */
   standbyHas: number | null = null;
   /** The servers that may stream from here: told once, by the world. */
-  peers: readonly Server[] = [];
+  peers: readonly StreamingServer[] = [];
   /** A fault of the world. */
   lagMs = 0;
-  readonly #server: Server;
+  readonly #server: StreamingServer;
   readonly #queue: EventQueue;
   readonly #random: Random;
   readonly #network: Network;
   #sending = false;
 
   constructor(
-    server: Server,
+    server: StreamingServer,
     { queue, random, network }: { queue: EventQueue; random: Random; network: Network },
   ) {
     this.#server = server;
@@ -74,7 +87,7 @@ export class Streaming {
   }
 
   /** The standby's answer is on its way. */
-  #hears(standby: Server): void {
+  #hears(standby: StreamingServer): void {
     const server = this.#server;
     const { branch, lsn } = standby.copy;
     this.#queue.after(this.#network.latencyMs(standby.region, server.region), () => {

@@ -209,11 +209,10 @@ export const authorityMutations: readonly Mutation[] = [
     options: { strict: false, family: 'lost' },
   },
   {
-    name: 'any-opening-proof',
-    what: 'A fence is taken back with any proof, or one that was renounced for an older token.',
+    name: 'acceptance-taken-for-renunciation',
+    what: 'A guard opens its fence when the other one answers that it has accepted the promotion.',
     edits: [
-      edit('decide.ts', 'return proof.token >= fencedBy', 'return proof.token >= 0'),
-      edit('decide.ts', '  if (succeeded(facts)) {', '  if (facts === undefined) {'),
+      edit('fencing.ts', "if (answer.kind === 'accepted') {", 'if (answer.kind === undefined) {'),
     ],
     options: { strict: false, family: 'planned' },
   },

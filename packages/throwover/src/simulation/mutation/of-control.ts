@@ -168,12 +168,17 @@ export const controlMutations: readonly Mutation[] = [
   // Bugs that seeds have found, put back.
   {
     name: 'own-promotion-taken-for-a-hand',
-    what: 'A guard that could not write down the end of its promotion adopts it as a person’s.',
+    what: 'A guard that was interrupted in its own promotion adopts it as a person’s.',
     edits: [
       edit(
         'authority/guard/decide.ts',
-        'return !look.promotions.some((promotion) => promotion.timeline === timeline);',
-        'return true;',
+        "if (begun(memory)) return { do: 'finish-promotion' };\n  const byHand",
+        'const byHand',
+      ),
+      edit(
+        'authority/guard/decide.ts',
+        'if (row === undefined) return newestEpoch(watch) + 1;',
+        'return newestEpoch(watch) + 1;',
       ),
     ],
     options: { strict: false, family: 'planned' },

@@ -85,6 +85,8 @@ export type Happening =
     }
   | { readonly type: 'fault'; readonly what: string }
   | { readonly type: 'guard'; readonly region: string; readonly event: GuardEvent }
+  /** The guard of a database that waits to be opened had an answer. */
+  | { readonly type: 'heard'; readonly region: string; readonly from: 'store' | 'peer' }
   | { readonly type: 'healed' }
   /** A client read its own write back. `held`: it was there. `may`: it can still come to be there. */
   | {

@@ -28,7 +28,7 @@ export async function setSynchronous(side: Side, on: boolean): Promise<void> {
            AND state = 'streaming' AND sync_state = 'async') AS waiting`,
       [names],
     );
-    if (now === value && !(on && waiting)) return;
+    if (now === value && !(on && waiting)) break;
     if (clock.monotonicMs() > deadline) {
       throw postgresErrors.make(
         'database-unreachable',
@@ -38,6 +38,12 @@ export async function setSynchronous(side: Side, on: boolean): Promise<void> {
     }
     await clock.sleep(settledPollMs);
   }
+  if (!on) return;
+  // On disk here, whether or not a standby has it: the log has gone on also when nobody writes.
+  await sql.rows(
+    `BEGIN; SET LOCAL synchronous_commit = local;
+     SELECT pg_logical_emit_message(true, 'throwover', 'synchronous'); COMMIT`,
+  );
 }
 
 /** Every sequence of the application's database by this many steps further, within its own bounds. */
