@@ -135,7 +135,7 @@ describe('hold', () => {
 
   test('ends by itself: those who waited are asked to come again, and the door serves (A5)', async () => {
     const { edge, url } = await world.door({ region: 'east', serve: hello });
-    await edge.set({ mode: 'hold', epoch: 1, maxMs: 50 }, 1);
+    await edge.set({ mode: 'hold', epoch: 1, maxMs: 1_500 }, 1);
     const answer = await ask(url);
     expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
     expect(codeOf(answer)).toBe('door-held-too-long');

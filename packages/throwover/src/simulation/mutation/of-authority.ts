@@ -208,12 +208,4 @@ export const authorityMutations: readonly Mutation[] = [
     ],
     options: { strict: false, family: 'lost' },
   },
-  {
-    name: 'acceptance-taken-for-renunciation',
-    what: 'A guard opens its fence when the other one answers that it has accepted the promotion.',
-    edits: [
-      edit('fencing.ts', "if (answer.kind === 'accepted') {", 'if (answer.kind === undefined) {'),
-    ],
-    options: { strict: false, family: 'planned' },
-  },
 ];
