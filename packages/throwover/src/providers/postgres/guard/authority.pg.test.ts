@@ -169,9 +169,15 @@ describe('fence', () => {
       message: expect.stringMatching(/cannot read line \d+/),
     });
     await insertOnce(pair, 'east');
-    // The guard goes on trying to close what it was told to; only then the file is left to this test.
-    await writeFile(file, open);
-    await east.side.unfence({ token: 1, proof: { kind: 'never-asked', token: 1 } });
+    // The guard goes on trying to close what it was told to, and may be writing the file at this moment.
+    await until('the file is left to this test', async () => {
+      await writeFile(file, open);
+      const opening = { token: 1, proof: { kind: 'never-asked', token: 1 } } as const;
+      return east.side.unfence(opening).then(
+        () => true,
+        () => false,
+      );
+    });
 
     // Nobody may log in from here, which looks like a fence from here; elsewhere the application writes on.
     await writeFile(file, 'host all postgres 127.0.0.0/8 trust\nhost all all 10.0.0.0/8 trust\n');
