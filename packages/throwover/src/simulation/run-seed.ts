@@ -7,6 +7,9 @@ import { createWorld, service, startWorld, type World, warmUpMs } from './world/
 /** Longest time in which everything must be right again once nothing is wrong any more, ms. */
 const convergeMs = 240_000;
 
+/** More than any seed needs, so that one that turns in a circle ends too: it has not converged then. */
+const mostEvents = 1_000_000;
+
 export interface SeedResult {
   readonly seed: number;
   readonly violations: readonly Violation[];
@@ -42,12 +45,16 @@ async function simulate(
   const operators = new Operators(world);
   await startWorld(world);
   schedule(world, operators);
-  await queue.run({ untilMs: warmUpMs + scenario.faultsUntilMs });
+  await queue.run({
+    untilMs: warmUpMs + scenario.faultsUntilMs,
+    done: () => queue.count > mostEvents,
+  });
   heal(world);
   const healedMs = queue.nowMs();
   const state = { converged: false, quietMs: 0 };
   void settle(world, operators, state);
-  await queue.run({ untilMs: healedMs + convergeMs, done: () => state.converged });
+  const done = () => state.converged || queue.count > mostEvents;
+  await queue.run({ untilMs: healedMs + convergeMs, done });
   const violations = violationsOf(world, { converged: state.converged, healedMs });
   for (const { rule, text } of violations) history.say(() => `VIOLATION ${rule}: ${text}`);
   return {

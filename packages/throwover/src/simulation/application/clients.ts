@@ -1,6 +1,8 @@
+import type { Token } from '@throwover/client';
 import type { EventQueue, Random } from '../../kernel/kernel.ts';
+import type { Write } from '../database/history-of-writes.ts';
 import type { Server } from '../database/server.ts';
-import { type Acknowledged, type Session, SqlError } from '../database/sql.ts';
+import { type Session, SqlError } from '../database/sql.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';
 import type { ModelDoor } from './door.ts';
@@ -8,6 +10,9 @@ import type { ModelGateway } from './gateway.ts';
 
 /** Longest time for one statement and its commit, ms. */
 const statementMs = 3_000;
+
+/** Share of the writes for which a token is taken, to read them back by. */
+const tokenShare = 0.25;
 
 export interface Site {
   readonly name: string;
@@ -37,7 +42,9 @@ export interface ClientOptions {
   /** What DNS says. */
   readonly active: () => string;
   readonly nextKey: () => number;
-  readonly onWritten: (client: number, written: Acknowledged) => void;
+  readonly onWritten: (write: Write) => void;
+  /** It can be told later whether a database has this write. */
+  readonly onToken: (token: Token, write: Write) => void;
 }
 
 /**
@@ -45,7 +52,6 @@ export interface ClientOptions {
  * other region when one fails: sometimes by DNS and the doors, sometimes straight to a database.
  */
 export class Client {
-  readonly #number: number;
   readonly #options: ClientOptions;
   readonly #process: SimProcess;
   #session: { site: Site; session: Session } | null = null;
@@ -54,7 +60,6 @@ export class Client {
   pauseMs: number;
 
   constructor(number: number, pauseMs: number, options: ClientOptions) {
-    this.#number = number;
     this.pauseMs = pauseMs;
     this.#options = options;
     this.#process = new SimProcess(`client ${number}`, options.machine);
@@ -85,13 +90,30 @@ export class Client {
         (server) => server.write(session, { key, event: null, tookMs: tookMs(random) }),
         { deadlineMs: statementMs, away: () => new SqlError('08006', 'unknown'), once: true },
       );
-      onWritten(this.#number, written);
+      onWritten(written.write);
+      if (random.next() < tokenShare) await this.#takeToken(written.write, site, session);
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
       // A pool keeps a session whose statement was merely refused.
       if (error.state !== '57P03') this.#session = null;
       else if (random.next() < 0.5) this.#session = null;
     }
+  }
+
+  /** A statement of its own after the commit, so that its position is an upper bound: others write in between. */
+  async #takeToken(write: Write, site: Site, session: Session): Promise<void> {
+    const { network, onToken } = this.#options;
+    const position = await request(
+      network,
+      this.#process,
+      databaseAt(site.server),
+      async (server) => {
+        if (!session.open) throw new SqlError('57P01', 'no');
+        return server.position();
+      },
+      { deadlineMs: statementMs, away: () => new SqlError('08006', 'no'), once: true },
+    );
+    onToken({ position, xid: String(write.xid) }, write);
   }
 
   async #connect(): Promise<{ site: Site; session: Session }> {

@@ -46,6 +46,8 @@ export function opensOnAWord(facts: Facts): readonly Violation[] {
   for (const one of facts.noted) {
     if (one.type === 'closed' && one.why === 'ended') silent.add(one.region);
     else if (one.type === 'heard' || one.type === 'promoted') silent.delete(one.region);
+    // With an opening proof, which the guard judges.
+    else if (one.type === 'command' && one.name === 'unfence') silent.delete(one.region);
     else if (one.type === 'opened' && silent.delete(one.region)) {
       const text = `${one.region} opened at ${(one.atMs / 1000).toFixed(3)}, and nobody had vouched for it since it was down`;
       return [{ rule: 'opens-on-a-word', text }];
@@ -155,6 +157,18 @@ export function claimsFirst(facts: Facts): readonly Violation[] {
     if (admitted.has(one.token)) continue;
     const text = `${one.controller} began to ${one.what} ${one.step} before its token was known to any guard`;
     return [{ rule: 'claims-first', text }];
+  }
+  return [];
+}
+
+/** A journal is written by the run's newest controller alone. */
+export function oneVoice(facts: Facts): readonly Violation[] {
+  const newest = new Map<string, number>();
+  for (const one of facts.noted) {
+    if (one.type === 'run-begun' || one.type === 'run-taken') newest.set(one.runId, one.token);
+    if (one.type !== 'appended' || one.token >= (newest.get(one.runId) ?? 0)) continue;
+    const text = `token ${one.token} wrote ${one.record.type} after token ${newest.get(one.runId)} had the run`;
+    return [{ rule: 'one-voice', text }];
   }
   return [];
 }

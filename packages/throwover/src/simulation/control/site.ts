@@ -194,7 +194,7 @@ export class Site {
 
   /** While it waits for a word, who gave one is of interest. */
   #heard(from: 'store' | 'peer'): void {
-    if (this.memory.closed?.by !== 'start') return;
+    if (this.memory.closed === null) return;
     this.#options.history.note({ type: 'heard', region: this.name, from });
   }
 
@@ -215,7 +215,11 @@ export class Site {
         this.#heard('peer');
         return word;
       },
-      renounce: (token) => ask((guard) => guard.renounceForPeer(token)),
+      renounce: async (token) => {
+        const answer = await ask((guard) => guard.renounceForPeer(token));
+        this.#heard('peer');
+        return answer;
+      },
       promise: (input) => ask((guard) => guard.promise(input)),
       recordSync: (record) => ask((guard) => guard.recordPeerSync(record)),
     };

@@ -3,6 +3,9 @@ import type { Clock, EventQueue, Scheduled } from '../../kernel/kernel.ts';
 /** Wall time at the beginning of every simulation: 2026-01-01T00:00:00Z. */
 const startWallMs = 1_767_225_600_000;
 
+/** Shortest time that a timer takes, ms: a wait that rounds to nothing must not stop time. */
+const shortestMs = 0.001;
+
 /**
  * A machine: clocks of its own, and processes that end, freeze or sleep with it.
  *
@@ -147,7 +150,8 @@ export class SimProcess {
   /** `run` after `ms` on this process's monotonic clock. */
   timer(ms: number, run: () => void): Scheduled {
     const { machine } = this;
-    const dueMs = machine.monotonicMs() + Math.max(0, ms);
+    const waitMs = ms > 0 ? Math.max(ms, shortestMs) : 0;
+    const dueMs = machine.monotonicMs() + waitMs;
     let cancelled = false;
     const due = () => {
       const leftMs = dueMs - machine.monotonicMs();
@@ -156,7 +160,7 @@ export class SimProcess {
       else if (!cancelled) run();
     };
     const wake = () => this.deliver(due);
-    let scheduled = machine.queue.after(Math.max(0, ms) / machine.rate, wake);
+    let scheduled = machine.queue.after(waitMs / machine.rate, wake);
     return {
       cancel: () => {
         cancelled = true;

@@ -1,4 +1,4 @@
-import type { Position } from '@throwover/client';
+import type { Token } from '@throwover/client';
 import { type GuardPolicy, newGuardMemory } from '../../authority/guard/guard.ts';
 import { defaultTiming } from '../../authority/timing.ts';
 import {
@@ -26,8 +26,7 @@ export const service = 'checkout';
 /** How a disk and a database on the same machine answer: mostly at once. */
 const disk: LocalFaults = { tookMs: 2, slow: 0.01, slowMs: 400 };
 
-/** Share of the writes that are read back, and how much later at most, ms. */
-const readShare = 0.15;
+/** How much later a write is read back at most, ms. */
 const readAfterMs = 40_000;
 
 /** Time between two samples of where the databases stand, ms: `throwover serve` takes them. */
@@ -163,9 +162,7 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
   );
   const told: Write[] = [];
   const reader = new SimProcess('reader', machines.users);
-  const readLater = (write: Write, position: Position) => {
-    if (random.next() > readShare) return;
-    const token = { position, xid: String(write.xid) };
+  const readLater = (token: Token, write: Write) => {
     const { server } = random.pick(sites);
     queue.after(random.next() ** 3 * readAfterMs, () => {
       void readBack({ process: reader, server, token, write, history });
@@ -182,10 +179,8 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
         sites,
         active: () => dns.active,
         nextKey,
-        onWritten: (_client, { write, position }) => {
-          told.push(write);
-          readLater(write, position);
-        },
+        onWritten: (write) => told.push(write),
+        onToken: readLater,
       }),
   );
   const sightings = sampler({ store, sites, network });
