@@ -32,6 +32,8 @@ interface CaseFigures {
   readonly neverWritten: Readonly<Record<string, number>>;
   /** throwover's median from the approval as a share of the other's from the loss. */
   readonly ratios: Readonly<Record<string, number>>;
+  /** The same with a standing mandate, both from the loss: nobody is asked on either side. */
+  readonly standingRatios: Readonly<Record<string, number>>;
 }
 
 /**
@@ -65,11 +67,26 @@ export async function benchFailover(options: BenchOptions) {
 function ownEntrants(pgBin: string | null): readonly Entrant<FailsOver>[] {
   return [
     { name: 'throwover', needs: [], packages: [], start: (at) => startThrowover({ ...at, pgBin }) },
+    {
+      name: 'throwover-standing',
+      needs: [],
+      packages: [],
+      start: (at) => startThrowover({ ...at, pgBin, standing }),
+    },
   ];
 }
 
+/** repmgr's fast settings wait a second between the look that fails and the one that decides; so does this. */
+const standing = { every: '500ms', for: '1s' } as const;
+
 /** Each peer as fast as it can be set; with its defaults (a minute a round) when it is named. */
-const byDefault = ['throwover', 'patroni-minimum', 'patroni-below', 'repmgr-fast'];
+const byDefault = [
+  'throwover',
+  'throwover-standing',
+  'patroni-minimum',
+  'patroni-below',
+  'repmgr-fast',
+];
 
 function peerEntrants(pgBin: string): readonly Entrant<FailsOver>[] {
   const clock = systemClock;
@@ -130,6 +147,7 @@ async function measureCase(
       ]),
     ),
     ratios: ratiosOf(lossToFirstWriteMs, approvalToFirstWriteMs['throwover']),
+    standingRatios: ratiosOf(lossToFirstWriteMs, lossToFirstWriteMs['throwover-standing']),
     writesLost: of((one) => (one.lossToFirstWriteMs === null ? null : one.writesLost)),
   };
   for (const line of tableOf(figures)) say(line);
@@ -141,7 +159,9 @@ async function measureCase(
 }
 
 type Shown = Pick<CaseFigures, 'latencyMs' | 'rounds' | 'lossToFirstWriteMs' | 'neverWritten'> &
-  Partial<Pick<CaseFigures, 'approvalToFirstWriteMs' | 'writesLost' | 'ratios'>> & {
+  Partial<
+    Pick<CaseFigures, 'approvalToFirstWriteMs' | 'writesLost' | 'ratios' | 'standingRatios'>
+  > & {
     readonly loss: string;
   };
 
@@ -164,32 +184,35 @@ function tableOf({ latencyMs, loss, rounds, lossToFirstWriteMs, ...shown }: Show
       'from approval, s',
       'lost',
       'ours',
+      'standing',
     ],
     ...Object.entries(lossToFirstWriteMs).map(([name, times]) => {
       const approval = shown.approvalToFirstWriteMs?.[name];
       const lost = shown.writesLost?.[name];
-      const ratio = shown.ratios?.[name];
+      const ratioText = (ratio: number | undefined) =>
+        ratio === undefined ? '' : `${ratio.toFixed(2)}x`;
       return [
         name,
         secondsText(times),
         approval === undefined ? '-' : secondsText(approval),
         lost === undefined ? '' : spreadText(lost),
-        ratio === undefined ? '' : `${ratio.toFixed(2)}x`,
+        ratioText(shown.ratios?.[name]),
+        ratioText(shown.standingRatios?.[name]),
       ];
     }),
   ]);
 }
 
-/** Share of a peer's median from the loss: it asks nobody, so its detection is in it and ours is not. */
+/** Share of a peer's median from the loss: it asks nobody, so its detection is in it. */
 function ratiosOf(
   lossToFirstWriteMs: Readonly<Record<string, Spread>>,
-  approval: Spread | undefined,
+  own: Spread | undefined,
 ): Record<string, number> {
-  if (approval === undefined) return {};
+  if (own === undefined) return {};
   return Object.fromEntries(
     Object.entries(lossToFirstWriteMs)
-      .filter(([name]) => name !== 'throwover')
-      .map(([name, { median }]) => [name, approval.median / median]),
+      .filter(([name]) => !name.startsWith('throwover'))
+      .map(([name, { median }]) => [name, own.median / median]),
   );
 }
 

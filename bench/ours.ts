@@ -7,7 +7,7 @@
 import { systemClock } from 'throwover/kernel';
 import { Lab } from '../packages/lab/src/world/lab.ts';
 import { otherRegion, type RegionName } from '../packages/lab/src/world/map.ts';
-import { labOptions } from '../packages/lab/src/world/options.ts';
+import { type LabOptions, labOptions } from '../packages/lab/src/world/options.ts';
 import { throwover, throwoverJson } from '../packages/lab/src/world/throwover-cli.ts';
 import type { FailsOver, Loss, Switchable } from './contender.ts';
 import { type Load, loseUnderLoad, switchUnderLoad } from './load.ts';
@@ -19,20 +19,24 @@ export async function startThrowover(options: {
   readonly dir: string;
   readonly portBase: number;
   readonly pgBin: string | null;
+  /** A mandate given ahead of time: nobody is asked at a loss. */
+  readonly standing?: LabOptions['standing'];
 }): Promise<Switchable & FailsOver> {
+  const { standing = null } = options;
   const lab = await Lab.up(
-    labOptions({ ...options, latencyMs: 0, lagProfile: 'none', keepWarm: '1s' }),
+    labOptions({ ...options, standing, latencyMs: 0, lagProfile: 'none', keepWarm: '1s' }),
   );
   return new Throwover(lab);
 }
 
 class Throwover implements Switchable, FailsOver {
-  readonly name = 'throwover';
+  readonly name: string;
   readonly #lab: Lab;
   #latencyMs = 0;
 
   constructor(lab: Lab) {
     this.#lab = lab;
+    this.name = lab.options.standing === null ? 'throwover' : 'throwover-standing';
   }
 
   async setLatency(latencyMs: number): Promise<void> {
@@ -50,7 +54,7 @@ class Throwover implements Switchable, FailsOver {
     });
   }
 
-  /** The operator asks for the plan as soon as the region is lost, and approves it when it is shown. */
+  /** The operator asks for the plan as soon as the region is lost, and approves it when it is shown; with a standing mandate nobody does. */
   async failover(round: number, loss: Loss) {
     const { dir } = this.#lab.options;
     const lost = await this.#lab.active();
@@ -62,7 +66,7 @@ class Throwover implements Switchable, FailsOver {
         await this.#lab.cut(lost);
         await this.#lab.freeze(lost);
       },
-      answer: () => approve(to, dir),
+      ...(this.#lab.options.standing === null ? { answer: () => approve(to, dir) } : {}),
     });
     await this.#lab.reset();
     await this.#lab.setLatency(this.#latencyMs);

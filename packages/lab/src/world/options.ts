@@ -29,6 +29,8 @@ export interface LabOptions {
   readonly warm: number | 'measured';
   /** Whether the absence of everybody else closes a writer (strict) or never does (available). */
   readonly writerFence: 'available' | 'strict';
+  /** A mandate of a failover given ahead of time, with how often is looked and for how long; `null`: a person decides. */
+  readonly standing: { readonly every: string; readonly for: string } | null;
 }
 
 /** A minute of life is a second here, for TTLs, holdover and retry backoff. */
@@ -50,6 +52,7 @@ export function labOptions(given: Partial<LabOptions> = {}): LabOptions {
     keepWarm: '5m',
     warm: 'measured',
     writerFence: 'available',
+    standing: null,
     ...given,
   };
 }

@@ -45,6 +45,7 @@ export function serviceFile(map: LabMap, options: LabOptions): string {
       writerFence: options.writerFence,
       lossBound,
     },
+    ...(options.standing === null ? {} : { approval: { standing: standing(options.standing) } }),
     webhooks: {
       retention: '72h',
       sources: {
@@ -52,6 +53,14 @@ export function serviceFile(map: LabMap, options: LabOptions): string {
       },
     },
   });
+}
+
+function standing(looks: NonNullable<LabOptions['standing']>) {
+  return {
+    by: 'payments-team, for the lab',
+    ...looks,
+    overrides: ['two-writers', 'loss-above-bound'],
+  };
 }
 
 function regionBlock(map: LabMap, name: (typeof regionNames)[number]) {

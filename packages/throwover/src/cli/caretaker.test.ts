@@ -1,11 +1,8 @@
 import { beforeEach, expect, it } from 'vitest';
-import { Notifiers } from '../notify/notify.ts';
 import { approve, executeRun, planDigest } from '../runbook/runbook.ts';
 import { World } from '../runs/runs.fixture.ts';
-import { wholeFile } from '../service/service.fixture.ts';
-import { parseService } from '../service/service.ts';
 import { type CaretakerEvent, caretake } from './caretaker.ts';
-import type { Session } from './session.ts';
+import { worldSession } from './world-session.fixture.ts';
 
 let world: World;
 let log: CaretakerEvent[];
@@ -13,27 +10,6 @@ beforeEach(async () => {
   world = await new World().begin();
   log = [];
 });
-
-/** The session of `throwover serve` over the world in memory. */
-function session(): Session {
-  const { clock, store } = world;
-  const text = wholeFile.replace(/^functions:.*$/m, '').replace(/^steps:[\s\S]*$/m, '');
-  const service = parseService(text, 'throwover.yaml');
-  return {
-    loaded: { service, path: 'throwover.yaml', directory: '/' },
-    parts: {
-      store,
-      dns: world.dns as unknown as Session['parts']['dns'],
-      regions: world.regions,
-      gateways: world.gateways,
-      lag: { sightings: async () => [], reports: async () => [] },
-      close: async () => {},
-    },
-    notifiers: new Notifiers({ notifiers: [], clock, onFailure: () => {} }),
-    clock,
-    env: {},
-  };
-}
 
 /** A controller that is killed while `command` is on its way to a guard: nothing of it goes on. */
 async function killedAt(side: 'east' | 'west', command: string): Promise<void> {
@@ -65,7 +41,7 @@ async function killedAt(side: 'east' | 'west', command: string): Promise<void> {
 async function aMinute(): Promise<void> {
   const stop = new AbortController();
   const care = caretake({
-    session: session(),
+    session: worldSession(world),
     signal: stop.signal,
     log: (event) => log.push(event),
   });

@@ -1,9 +1,9 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
-import { RunNotices } from '../notify/notify.ts';
-import { executeRun, type RunResult } from '../runbook/runbook.ts';
+import type { RunResult } from '../runbook/runbook.ts';
 import type { RunState } from '../store/store.ts';
 import { carriedOn } from './run-commands.ts';
-import { owner, type Session } from './session.ts';
+import type { Session } from './session.ts';
+import { unattended } from './unattended.ts';
 
 /** Time between two looks at the open run of a service, ms: a run's lease is 15 s, a fence's deadline 10. */
 const lookEveryMs = 1_000;
@@ -115,30 +115,19 @@ class Caretaker {
   async #carryOn(run: RunState, signal: AbortSignal): Promise<void> {
     const session = this.#session;
     const { runId, kind } = run;
-    const { parts, clock, notifiers } = session;
     const carried = await carriedOn(session, run);
     const way: Way = forwardKinds.includes(kind) ? 'forward' : 'undo';
-    const notices = new RunNotices(
-      carried.steps.filter(({ noReturn }) => noReturn).map(({ name }) => name),
-    );
+    const what = {
+      ...carried,
+      resumeOf: { runId, force: false },
+      leaveSignal: signal,
+      // A stop before the run begins: back before the point of no return, forward after it.
+      ...(way === 'undo' ? { signal: AbortSignal.abort() } : {}),
+    };
     try {
-      const result = await executeRun({
-        ...carried,
-        store: parts.store,
-        clock,
-        owner: `serve ${owner()}`,
-        resumeOf: { runId, force: false },
-        leaveSignal: signal,
-        // A stop before the run begins: back before the point of no return, forward after it.
-        ...(way === 'undo' ? { signal: AbortSignal.abort() } : {}),
-        onEvent: (event) => {
-          if (event.type === 'run-started') {
-            this.#log({ event: 'run-taken-over', runId, kind, way });
-          }
-          const notice = notices.of(event);
-          if (notice !== null) notifiers.tell(notice);
-        },
-      });
+      const result = await unattended(session, what, () =>
+        this.#log({ event: 'run-taken-over', runId, kind, way }),
+      );
       const { status, error } = result;
       this.#log({ event: 'run-left', runId, status, error: error?.code ?? null });
       this.#settle(runId, status);

@@ -17,7 +17,8 @@ interface Listening {
 
 /**
  * `throwover serve`: the store, in the third place. For each `--service` it samples replication, and
- * carries on runs whose controller is gone; what it did is a JSON line on stdout each.
+ * carries on runs whose controller is gone, and fails over where a standing policy says so; what it did
+ * is a JSON line on stdout each.
  */
 export function serve(
   terminal: Terminal,
@@ -71,8 +72,9 @@ function careOf(
   const log = (event: object) =>
     stdout.write(`${JSON.stringify({ at: isoTime(clock.wallMs()), ...event })}\n`);
   const look = async (session: Session) => {
-    const [{ caretake }, { watchLag }] = await Promise.all([
+    const [{ caretake }, { keepStanding }, { watchLag }] = await Promise.all([
       import('./caretaker.ts'),
+      import('./standing.ts'),
       import('../server/lag-watch.ts'),
     ]);
     const service = session.loaded.service.name;
@@ -85,6 +87,7 @@ function careOf(
     await Promise.all([
       watchLag({ service, sides, log: server.lag, clock, signal }),
       caretake({ session: local, signal, log }),
+      keepStanding({ session: local, signal, log }),
     ]);
   };
   let loops: readonly Promise<void>[] = [];

@@ -202,7 +202,7 @@ function knownKind(runId: string, kind: string): RunKind {
 }
 
 /** How long the steps of this kind took in earlier runs. */
-async function expectations(session: Session, kind: string) {
+export async function expectations(session: Session, kind: string) {
   const { store } = session.parts;
   const service = session.loaded.service.name;
   const runs = await store.runs({ service, limit: historyRuns });

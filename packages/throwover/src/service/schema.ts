@@ -258,12 +258,43 @@ export const runKindNames = ['switchover', 'failover', 'failback', 'rejoin', 'fl
 /** What moves the active region as planned: an own step of one is meant for the other too. */
 const plannedKinds = ['switchover', 'failback'] as const;
 
+/** Shortest silence that a standing policy takes for a loss, ms: a restart of a guard or a lost packet is shorter. */
+const shortestSilenceMs = 1_000;
+
+const standing = z
+  .strictObject({
+    by: text('who gave this mandate, and when: payments-team, 2026-11-01'),
+    every: duration.default(1_000).describe('How often both regions are asked'),
+    for: duration
+      .default(10_000)
+      .refine((ms) => ms >= shortestSilenceMs, { error: '1s or more' })
+      .describe('How long the active region must be lost, to the witness and to the standby alike'),
+    overrides: z
+      .array(label)
+      .max(maxItems)
+      .default([])
+      .describe(
+        'Refusals that are accepted ahead of time, by name: two-writers for a region that does not answer and has no lease',
+      ),
+  })
+  .refine(({ every, for: silence }) => silence >= 2 * every, {
+    path: ['for'],
+    error: 'at least twice `every`: one look that fails is no loss',
+  })
+  .transform(({ every, for: silence, ...rest }) => ({ ...rest, everyMs: every, forMs: silence }))
+  .describe('A failover without a person: `throwover serve --service` watches and performs it');
+
 const approval = z
   .strictObject({
     failover: z
       .enum(['one-person', 'two-people'])
       .default('one-person')
       .describe('two-people: a failover is approved by a second person, by name'),
+    standing: standing.optional(),
+  })
+  .refine((given) => given.failover === 'one-person' || given.standing === undefined, {
+    path: ['standing'],
+    error: 'none where two people approve a failover',
   })
   .prefault({});
 

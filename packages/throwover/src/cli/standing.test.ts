@@ -1,0 +1,94 @@
+import { beforeEach, expect, it } from 'vitest';
+import { World } from '../runs/runs.fixture.ts';
+import { keepStanding, type StandingEvent } from './standing.ts';
+import { worldSession } from './world-session.fixture.ts';
+
+const policy = `
+approval:
+  standing: { by: "payments-team, 2026-11-01", every: 1s, for: 10s, overrides: [two-writers, loss-above-bound] }
+`;
+
+let world: World;
+let log: StandingEvent[];
+beforeEach(async () => {
+  world = await new World().begin();
+  log = [];
+});
+
+/** Lets the policy stand for this long. */
+async function standFor(ms: number, text = policy): Promise<void> {
+  const stop = new AbortController();
+  const standing = keepStanding({
+    session: worldSession(world, text),
+    signal: stop.signal,
+    log: (event) => log.push(event),
+  });
+  await world.clock.advance(ms);
+  stop.abort();
+  await world.clock.until(standing);
+}
+
+it('fails over when guard and standby both say for long enough that the region is lost', async () => {
+  world.lose(world.east);
+  await standFor(9_000);
+  expect(log).toMatchObject([{ event: 'region-silent', region: 'east' }]);
+  expect(world.west.role).toBe('standby');
+  await standFor(60_000);
+  expect(world.west.role).toBe('primary');
+  expect(await world.store.service('checkout')).toMatchObject({ active: 'west', epoch: 2 });
+  expect(log.at(-1)).toMatchObject({ event: 'standing-ended', status: 'succeeded' });
+  const { records } = await world.newestRun();
+  expect(records.find(({ type }) => type === 'mandate')).toMatchObject({
+    by: 'standing policy of payments-team, 2026-11-01',
+  });
+});
+
+it('leaves a region alone that the standby still receives from: the witness alone is blind', async () => {
+  world.east.guardAway = true;
+  await standFor(60_000);
+  expect(log).toEqual([]);
+  expect(world.west.role).toBe('standby');
+});
+
+it('leaves a region alone whose guard says that its database is open, though nothing streams', async () => {
+  world.west.streaming = false;
+  await standFor(60_000);
+  expect(log).toEqual([]);
+});
+
+it('counts from the beginning when the region has answered in between', async () => {
+  world.lose(world.east);
+  await standFor(7_000);
+  world.east.away = false;
+  world.west.streaming = true;
+  await standFor(3_000);
+  world.lose(world.east);
+  await standFor(7_000);
+  expect(world.west.role).toBe('standby');
+});
+
+it('does nothing while automation is halted', async () => {
+  await world.store.setHalt({ by: 'bob', reason: 'freeze', wallMs: 0 });
+  world.lose(world.east);
+  await standFor(60_000);
+  expect(world.west.role).toBe('standby');
+  expect(log).toMatchObject([{ event: 'region-silent' }]);
+});
+
+it('accepts no refusal that it does not name: says so, and changes nothing', async () => {
+  world.lose(world.east);
+  await standFor(60_000, policy.replace(/overrides: \[.*\]/, 'overrides: []'));
+  expect(world.west.role).toBe('standby');
+  expect(log.filter(({ event }) => event === 'standing-refused').length).toBeGreaterThan(2);
+  expect(await world.store.runs({ service: 'checkout', limit: 1 })).toEqual([]);
+});
+
+it('does not come back by itself (A8)', async () => {
+  world.lose(world.east);
+  await standFor(60_000);
+  expect(world.west.role).toBe('primary');
+  world.east.away = false;
+  world.lose(world.west);
+  await standFor(60_000);
+  expect(await world.store.service('checkout')).toMatchObject({ active: 'west', epoch: 2 });
+});

@@ -1,0 +1,177 @@
+import type { DatabaseStatus } from '../authority/database-side.ts';
+import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import { approve, type Plan, type RunResult } from '../runbook/runbook.ts';
+import { expectations } from './run-commands.ts';
+import { planFor, type Session } from './session.ts';
+import { unattended } from './unattended.ts';
+
+/** Pause after a failover that could not be begun or that was undone, ms: what kept it may pass. */
+const pauseMs = 5_000;
+
+/** What the standing policy did, as a line of the log of `throwover serve`. */
+export type StandingEvent =
+  | { readonly event: 'region-silent'; readonly region: string; readonly seen: string }
+  | { readonly event: 'region-answers'; readonly region: string }
+  | { readonly event: 'standing-failover'; readonly runId: string; readonly from: string }
+  | { readonly event: 'standing-refused'; readonly error: string }
+  | {
+      readonly event: 'standing-ended';
+      readonly runId: string;
+      readonly status: RunResult['status'];
+    };
+
+/**
+ * Fails over by the mandate that the team gave ahead of time (`approval.standing`), when the active
+ * region is lost: its guard does not answer, or says that no primary runs, and the standby, asked for
+ * itself, receives nothing from it either, for as long as the policy says. One witness's own blindness is
+ * therefore no loss. Never fails back (A8), and does nothing while a run is open or automation is halted.
+ * Ends when the signal is aborted.
+ */
+export async function keepStanding(options: {
+  session: Session;
+  signal: AbortSignal;
+  log: (event: StandingEvent) => void;
+}): Promise<void> {
+  const { session, signal, log } = options;
+  const policy = session.loaded.service.approval.standing;
+  if (policy === undefined) return;
+  const { clock } = session;
+  const standing = new Standing(session, policy, log);
+  while (!signal.aborted) {
+    const begunMs = clock.monotonicMs();
+    try {
+      await standing.look(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isThrowoverError(error)) throw error;
+      log({ event: 'standing-refused', error: `${error.code}: ${error.message}` });
+      await clock.sleep(pauseMs, signal).catch(() => {});
+    }
+    const restMs = policy.everyMs - (clock.monotonicMs() - begunMs);
+    await clock.sleep(Math.max(1, restMs), signal).catch(() => {});
+  }
+}
+
+type Policy = NonNullable<Session['loaded']['service']['approval']['standing']>;
+
+class Standing {
+  readonly #session: Session;
+  readonly #policy: Policy;
+  readonly #log: (event: StandingEvent) => void;
+  /** Since when every look has said that this region is lost; null: the last one has not. */
+  #silent: { readonly region: string; readonly sinceMs: number } | null = null;
+
+  constructor(session: Session, policy: Policy, log: (event: StandingEvent) => void) {
+    this.#session = session;
+    this.#policy = policy;
+    this.#log = log;
+  }
+
+  async look(signal: AbortSignal): Promise<void> {
+    const { parts, loaded, clock } = this.#session;
+    // From before the question: an answer that comes later was true no earlier.
+    const lookedMs = clock.monotonicMs();
+    const state = await known(parts.store.service(loaded.service.name));
+    if (state === null) return;
+    const { active, epoch, openRun } = state;
+    const seen = openRun === null ? await this.#seen(active) : null;
+    this.#note(active, seen, lookedMs);
+    if (seen === null || this.#silent === null) return;
+    if (lookedMs - this.#silent.sinceMs < this.#policy.forMs) return;
+    if ((await parts.store.halt()) !== null) return;
+    await this.#failOver({ from: active, to: seen.standby, epoch }, signal);
+  }
+
+  /** Who can take over from a region that is lost, and what says so; null: it is not lost, or nobody can. */
+  async #seen(active: string): Promise<{ readonly standby: string; readonly why: string } | null> {
+    const { parts, clock } = this.#session;
+    const looks = await Promise.all(
+      parts.regions.map(async ({ name, database }) => ({
+        name,
+        status: await answerWithin(database.status(), this.#policy.everyMs, clock),
+      })),
+    );
+    const own = looks.find(({ name }) => name === active)?.status ?? null;
+    if (own?.role === 'primary') return null;
+    const standby = looks.find(
+      ({ name, status }) => name !== active && status?.role === 'standby' && !status.streaming,
+    );
+    if (standby === undefined) return null;
+    const said = own === null ? 'its guard does not answer' : `its database is ${own.role}`;
+    return { standby: standby.name, why: `${said}; ${standby.name} receives nothing from it` };
+  }
+
+  #note(region: string, seen: { readonly why: string } | null, nowMs: number): void {
+    if (seen === null) {
+      if (this.#silent !== null) this.#log({ event: 'region-answers', region });
+      this.#silent = null;
+      return;
+    }
+    if (this.#silent?.region === region) return;
+    this.#silent = { region, sinceMs: nowMs };
+    this.#log({ event: 'region-silent', region, seen: seen.why });
+  }
+
+  async #failOver(
+    direction: { from: string; to: string; epoch: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const session = this.#session;
+    const { by, overrides } = this.#policy;
+    const consent = { by: `standing policy of ${by}`, overrides };
+    const planned = await planFor(session, { kind: 'failover', direction, consent, signal });
+    const { plan, digest, definition } = planned;
+    const mandate = approve(plan, {
+      digest,
+      by: consent.by,
+      // A policy names what it would accept; a plan takes only the names that it asks for.
+      overrides: overrides.filter((name) => asksFor(plan, name)),
+    });
+    const { steps, claim } = definition;
+    const expected = await expectations(session, 'failover');
+    const what = { steps, claim, expected, plan, mandate, leaveSignal: signal };
+    const { runId, status } = await unattended(session, what, (begun) =>
+      this.#log({ event: 'standing-failover', runId: begun, from: direction.from }),
+    );
+    this.#log({ event: 'standing-ended', runId, status });
+    this.#silent = null;
+  }
+}
+
+/** Null: the store has not met the service, so nobody has said yet which region is active. */
+async function known<T>(state: Promise<T>): Promise<T | null> {
+  try {
+    return await state;
+  } catch (error) {
+    if (isThrowoverError(error, 'no-such-service')) return null;
+    throw error;
+  }
+}
+
+function asksFor(plan: Plan, name: string): boolean {
+  return plan.guards.some(
+    ({ refusals, mayAsk = [] }) =>
+      mayAsk.includes(name) || refusals.some(({ override }) => override === name),
+  );
+}
+
+/** Null when nothing was answered in time, or that nothing answers. */
+async function answerWithin(
+  answer: Promise<DatabaseStatus>,
+  ms: number,
+  clock: Clock,
+): Promise<DatabaseStatus | null> {
+  const answered = new AbortController();
+  const late = clock.sleep(ms, answered.signal).then(
+    () => null,
+    () => null,
+  );
+  try {
+    return await Promise.race([answer, late]);
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
+    return null;
+  } finally {
+    answered.abort();
+  }
+}

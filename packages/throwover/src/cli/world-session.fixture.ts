@@ -1,0 +1,26 @@
+import { Notifiers } from '../notify/notify.ts';
+import type { World } from '../runs/runs.fixture.ts';
+import { wholeFile } from '../service/service.fixture.ts';
+import { parseService } from '../service/service.ts';
+import type { Session } from './session.ts';
+
+/** The session of `throwover serve` over the world in memory; `more` is added to its throwover.yaml. */
+export function worldSession(world: World, more = ''): Session {
+  const { clock, store } = world;
+  const text = wholeFile.replace(/^functions:.*$/m, '').replace(/^steps:[\s\S]*$/m, '');
+  const service = parseService(`${text}${more}`, 'throwover.yaml');
+  return {
+    loaded: { service, path: 'throwover.yaml', directory: '/' },
+    parts: {
+      store,
+      dns: world.dns as unknown as Session['parts']['dns'],
+      regions: world.regions,
+      gateways: world.gateways,
+      lag: { sightings: async () => world.sightings, reports: async () => [] },
+      close: async () => {},
+    },
+    notifiers: new Notifiers({ notifiers: [], clock, onFailure: () => {} }),
+    clock,
+    env: {},
+  };
+}
