@@ -69,7 +69,7 @@ async function main(): Promise<void> {
       // Honest resolvers: what is measured here is who may write, not how long caches hold.
       resolverShares: { honest: 1, clamped: 0, longHold: 0 },
       keepWarm: '10s',
-      warm: 8,
+      warm: 3,
       writerFence: given.fence,
     }),
   );
