@@ -64,7 +64,7 @@ async function main(): Promise<void> {
       portBase: given.portBase,
       latencyMs: given.latency,
       lagProfile: 'none',
-      requestsPerSecond: 50,
+      requestsPerSecond: 40,
       webhooksPerSecond: 5,
       // Honest resolvers: what is measured here is who may write, not how long caches hold.
       resolverShares: { honest: 1, clamped: 0, longHold: 0 },

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { type Random, systemClock } from 'throwover/kernel';
 import { labEnv, nodeOptions } from '../world/child.ts';
 import type { Lab } from '../world/lab.ts';
@@ -38,8 +39,11 @@ type Play = (context: RoundContext) => Promise<Played>;
 /** Time that a region stays away beyond the writer's lease (10 s), ms. */
 const pastLeaseMs = 13_000;
 
-/** How far into a switchover its controller is killed at most, ms: a whole one takes 1 to 2 s from its first act. */
-const longestRunMs = 2_500;
+/** How long after a step's beginning its controller is killed at most, ms: most steps are shorter. */
+const longestStepMs = 200;
+
+/** How far into a failover the lost region is back at most, ms: from its start to its first write. */
+const longestFailoverMs = 3_000;
 
 /** What is done to real processes, one name a kind. */
 export const kinds = {
@@ -72,17 +76,13 @@ export const kinds = {
     }),
   'controller-kill': async ({ lab, from, random }) => {
     const to = otherRegion(from);
-    const { digest } = await plan(lab, 'switchover', to);
-    const faultMs = systemClock.wallMs();
-    await killedSwitchover(lab, to, digest, random.integer(longestRunMs));
+    const faultMs = await killedSwitchover(lab, to, random);
     return planned({ ...(await resumed(lab)), faultMs, approvedMs: faultMs });
   },
   'controller-and-region': async (context) => {
     const { lab, from, random } = context;
     const to = otherRegion(from);
-    const { digest } = await plan(lab, 'switchover', to);
-    const faultMs = systemClock.wallMs();
-    await killedSwitchover(lab, to, digest, random.integer(longestRunMs), () => lab.kill(from));
+    const faultMs = await killedSwitchover(lab, to, random, () => lab.kill(from));
     return goOnAsFailover(context, faultMs);
   },
   'controller-gone': async ({ lab, from }) => {
@@ -133,7 +133,7 @@ async function failover(context: RoundContext, disaster: Disaster): Promise<Play
     await disaster.mend(lab, from);
   };
   const early = disaster.during
-    ? systemClock.sleep(random.integer(longestRunMs)).then(mend)
+    ? systemClock.sleep(random.integer(longestFailoverMs)).then(mend)
     : Promise.resolve();
   const { run, approvedMs, planned: approved } = await perform(lab, 'failover', to);
   await early;
@@ -177,29 +177,44 @@ function lossBoundOf(plan: { facts: Readonly<Record<string, unknown>> }): number
   return bound;
 }
 
-/** A switchover whose controller gets SIGKILL after a while, wherever it is then. */
+/**
+ * A switchover whose controller gets SIGKILL in or shortly after one of its steps, each as likely as the
+ * other. Gives the moment of the kill, wall ms.
+ */
 async function killedSwitchover(
   lab: Lab,
   to: RegionName,
-  digest: string,
-  afterMs: number,
+  random: Random,
   withIt: () => Promise<void> = async () => {},
-): Promise<void> {
+): Promise<number> {
+  const { digest, plan: made } = await plan(lab, 'switchover', to);
+  const { name } = random.pick(made.steps);
+  const afterMs = random.integer(longestStepMs);
   const child: ChildProcess = spawn(
     process.execPath,
     [...nodeOptions, throwoverBin, 'switchover', '--to', to, '--yes', digest, '--json'],
     {
       cwd: lab.options.dir,
-      stdio: ['ignore', 'pipe', 'ignore'],
+      stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...labEnv },
     },
   );
   const ended = once(child, 'close');
-  const early = new AbortController();
-  await Promise.race([systemClock.sleep(afterMs, early.signal).catch(() => {}), ended]);
-  early.abort();
+  await Promise.race([begun(child, name).then(() => systemClock.sleep(afterMs)), ended]);
+  const killedMs = systemClock.wallMs();
   child.kill('SIGKILL');
   await Promise.all([ended, withIt()]);
+  return killedMs;
+}
+
+/** Resolves when the controller tells that it begins this step. */
+async function begun(child: ChildProcess, step: string): Promise<void> {
+  if (child.stderr === null) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    if (line.includes(`"step-started","step":"${step}"`)) resolve();
+  });
+  return promise;
 }
 
 /** A person takes the run over as soon as it is known that its controller is gone. */

@@ -47,16 +47,28 @@ export async function carryOut(
   return { approvedMs, result: await throwover(args, { cwd: lab.options.dir }) };
 }
 
-/** A run that must succeed; the newest of the store afterwards. */
+/** Plans that the operator reads at most: while a region goes silent a second one can say more than the first. */
+const maxPlans = 3;
+
+/** A run that must succeed; the newest of the store afterwards. A plan that is not today's any more is read again. */
 export async function perform(
   lab: Lab,
   kind: string,
   to: RegionName,
 ): Promise<{ run: RunState; approvedMs: number; planned: Planned }> {
-  const planned = await plan(lab, kind, to);
-  const { result, approvedMs } = await carryOut(lab, kind, to, planned);
-  if (result.exitCode !== 0) throw new Error(said([kind, '--to', to], result));
-  return { run: await newestRun(lab), approvedMs, planned };
+  let firstMs: number | null = null;
+  for (let plans = 1; ; plans++) {
+    const planned = await plan(lab, kind, to);
+    const { result, approvedMs } = await carryOut(lab, kind, to, planned);
+    // Counted from the first approval: that a second one was needed is time without a writer too.
+    firstMs ??= approvedMs;
+    if (result.exitCode === 0) {
+      return { run: await newestRun(lab), approvedMs: firstMs, planned };
+    }
+    if (plans === maxPlans || !result.stdout.includes('"digest-mismatch"')) {
+      throw new Error(said([kind, '--to', to], result));
+    }
+  }
 }
 
 export async function newestRun(lab: Lab): Promise<RunState> {

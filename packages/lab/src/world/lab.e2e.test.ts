@@ -1,14 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { labEnv, nodeOptions } from './child.ts';
 import { askJson, until } from './json.ts';
 import { Lab } from './lab.ts';
 import { labMap } from './map.ts';
+import { startMailServer, startReceiver } from './notices.fixture.ts';
 import { labOptions } from './options.ts';
 import { throwoverBin } from './specs.ts';
 import { runController, throwover } from './throwover-cli.ts';
@@ -175,6 +178,53 @@ describe('a switchover meets', () => {
     );
   });
 });
+
+test(
+  'a real run is told by signed webhook and by e-mail; a receiver that fails does not stop it',
+  async () => {
+    const [hook, broken, mail] = await Promise.all([
+      startReceiver(200),
+      startReceiver(500),
+      startMailServer(),
+    ]);
+    try {
+      const declared = await readFile(join(dir, 'throwover.yaml'), 'utf8');
+      const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+      await writeFile(join(dir, 'notice.key'), secret);
+      const notify = {
+        webhooks: [{ url: hook.url, secret: 'file:notice.key' }, { url: broken.url }],
+        email: { server: mail.url, from: 'throwover@example.test', to: ['on-call@example.test'] },
+      };
+      await writeFile(join(dir, 'told.yaml'), `${declared}notify: ${JSON.stringify(notify)}\n`);
+      const { answer } = await json('plan', 'switchover', '--to', 'west', '--config', 'told.yaml');
+      const moved = await json(
+        ...['switchover', '--to', 'west', '--yes', answer.digest, '--config', 'told.yaml'],
+      );
+      expect(moved.exitCode).toBe(exit.ok);
+      // Verified by the specification's own library.
+      const told = hook.posted.map(
+        ({ headers, body }) =>
+          new Webhook(secret).verify(body, headers as Record<string, string>) as { type: string },
+      );
+      expect(told.map(({ type }) => type)).toEqual([
+        'throwover.started',
+        'throwover.no-way-back',
+        'throwover.done',
+      ]);
+      expect(broken.posted.length).toBeGreaterThan(0);
+      expect(mail.lines.filter((line) => line.startsWith('Subject: '))).toEqual([
+        expect.stringContaining('Started: switchover of checkout from east to west'),
+        expect.stringContaining('No way back: switchover of checkout'),
+        expect.stringContaining('Done: switchover of checkout'),
+      ]);
+      const back = await json('switchover', '--to', 'east', '--yes', await digestTo('east'));
+      expect(back.exitCode).toBe(exit.ok);
+    } finally {
+      for (const server of [hook, broken, mail]) server.close();
+    }
+  },
+  timeoutMs,
+);
 
 test('a second lab on the same ports is refused, and the first is not touched', async () => {
   await expect(Lab.up(lab.options)).rejects.toMatchObject({ code: 'lab-running' });
