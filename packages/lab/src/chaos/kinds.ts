@@ -7,7 +7,7 @@ import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName } from '../world/map.ts';
 import { throwoverBin } from '../world/specs.ts';
 import { runController, throwover } from '../world/throwover-cli.ts';
-import { doneMs, ledgerOf, newestRun, perform, plan, said } from './operator.ts';
+import { doneMs, ledgerOf, newestRun, type Planned, perform, plan, said } from './operator.ts';
 import type { RoundFacts, Side } from './oracle.ts';
 import { readSideWhenBack } from './sides.ts';
 import type { RoundTraffic } from './traffic.ts';
@@ -227,34 +227,15 @@ async function resumed(lab: Lab): Promise<Pick<Played, 'active' | 'epochOpenedMs
   return { active: await lab.active(), epochOpenedMs: await epochOpened(lab) };
 }
 
-/** Source and controller are gone half-way: the same run goes on as a failover, or a new one begins. */
+/** Source and controller are gone half-way: the same run goes on as a failover, or forward, or a new one begins. */
 async function goOnAsFailover(context: RoundContext, faultMs: number): Promise<Played> {
   const { lab, from } = context;
   const to = otherRegion(from);
   const approvedMs = systemClock.wallMs();
-  let overrides: readonly string[] = [];
-  let lossBoundMs = Number.POSITIVE_INFINITY;
-  if (await openRun(lab)) {
-    const planned = await plan(lab, 'failover', to);
-    overrides = planned.overrides;
-    lossBoundMs = lossBoundOf(planned.plan);
-    const names = overrides.flatMap((name) => ['--override', name]);
-    const args = [
-      'resume',
-      '--takeover',
-      '--as-failover',
-      '--yes',
-      planned.digest,
-      ...names,
-      '--json',
-    ];
-    const result = await throwover(args, { cwd: lab.options.dir });
-    if (result.exitCode !== 0) throw new Error(said(args, result));
-  } else if ((await lab.active()) === from) {
-    const done = await perform(lab, 'failover', to);
-    overrides = done.planned.overrides;
-    lossBoundMs = lossBoundOf(done.planned.plan);
-  }
+  const open = await openRun(lab);
+  if (!open && (await lab.active()) === to) return takenIn(context, { faultMs, approvedMs });
+  const planned = await replanned(lab, to, open);
+  if (planned === 'no way back') return goOnForward(context, { faultMs, approvedMs });
   const epochOpenedMs = await epochOpened(lab);
   await context.traffic.more(20, 60_000);
   const wokeMs = systemClock.wallMs();
@@ -263,8 +244,8 @@ async function goOnAsFailover(context: RoundContext, faultMs: number): Promise<P
   return {
     planned: false,
     active: to,
-    twoWritersAccepted: overrides.includes('two-writers'),
-    lossBoundMs,
+    twoWritersAccepted: planned.overrides.includes('two-writers'),
+    lossBoundMs: lossBoundOf(planned.plan),
     faultMs,
     approvedMs,
     epochOpenedMs,
@@ -272,6 +253,56 @@ async function goOnAsFailover(context: RoundContext, faultMs: number): Promise<P
     old: old.side,
     ledger: await ledgerOf(lab, old.runId),
   };
+}
+
+/** A failover: the open run's own, where that can still be, or a new one. */
+async function replanned(
+  lab: Lab,
+  to: RegionName,
+  open: boolean,
+): Promise<Planned | 'no way back'> {
+  if (!open) return (await perform(lab, 'failover', to)).planned;
+  // The new region is the active one already.
+  if ((await lab.active()) === to) return 'no way back';
+  const planned = await plan(lab, 'failover', to);
+  const names = planned.overrides.flatMap((name) => ['--override', name]);
+  const approval = ['--yes', planned.digest, ...names];
+  const args = ['resume', '--takeover', '--as-failover', ...approval, '--json'];
+  const result = await throwover(args, { cwd: lab.options.dir });
+  if (result.exitCode === 0) return planned;
+  if (result.stdout.includes('"no-way-back"')) return 'no way back';
+  throw new Error(said(args, result));
+}
+
+/** Its promotion has happened: the run is carried on, and waits for the old region at its end. */
+async function goOnForward(
+  context: RoundContext,
+  times: { faultMs: number; approvedMs: number },
+): Promise<Played> {
+  const { lab, from } = context;
+  const args = ['resume', '--takeover', '--json'];
+  const resuming = throwover(args, { cwd: lab.options.dir });
+  await context.traffic.more(20, 60_000);
+  await lab.bringBack(from);
+  const result = await resuming;
+  if (result.exitCode !== 0) throw new Error(said(args, result));
+  const epochOpenedMs = await epochOpened(lab);
+  return planned({ ...times, epochOpenedMs, active: otherRegion(from) });
+}
+
+/** The run had ended before its region was lost: a standby that comes back. */
+async function takenIn(
+  context: RoundContext,
+  times: { faultMs: number; approvedMs: number },
+): Promise<Played> {
+  const { lab, from } = context;
+  await context.traffic.more(20, 60_000);
+  await lab.bringBack(from);
+  return planned({
+    ...times,
+    epochOpenedMs: await epochOpened(lab),
+    active: otherRegion(from),
+  });
 }
 
 async function openRun(lab: Lab): Promise<boolean> {
