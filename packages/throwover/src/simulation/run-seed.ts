@@ -1,6 +1,12 @@
 import { type Violation, violationsOf } from './checkers/checkers.ts';
 import { Operators } from './control/operators.ts';
-import { type Action, type Scenario, type ScenarioOptions, scenarioOf } from './scenario.ts';
+import {
+  type Action,
+  type Fault,
+  type Scenario,
+  type ScenarioOptions,
+  scenarioOf,
+} from './scenario.ts';
 import { heal, strike } from './world/faults.ts';
 import { createWorld, service, startWorld, type World, warmUpMs } from './world/world.ts';
 
@@ -68,15 +74,22 @@ async function simulate(
 
 function schedule(world: World, operators: Operators): void {
   const { scenario, queue, history } = world;
-  const onRun = scenario.faults.filter((fault) => fault.onRun);
+  const waiting = new Set<Fault>();
   for (const fault of scenario.faults) {
-    if (!fault.onRun) queue.at(warmUpMs + fault.atMs, () => strike(world, fault, operators));
+    if (fault.onRun) waiting.add(fault);
+    else queue.at(warmUpMs + fault.atMs, () => strike(world, fault, operators));
   }
-  let begun = false;
-  history.onNoted = ({ type }) => {
-    if (begun || type !== 'run-begun') return;
-    begun = true;
-    for (const fault of onRun) queue.after(fault.atMs, () => strike(world, fault, operators));
+  history.onNoted = (noted) => {
+    for (const fault of waiting) {
+      const { onStep, atMs } = fault;
+      const due =
+        onStep === undefined
+          ? noted.type === 'run-begun'
+          : noted.type === 'step' && noted.what === 'act' && noted.step === onStep;
+      if (!due) continue;
+      waiting.delete(fault);
+      queue.after(atMs, () => strike(world, fault, operators));
+    }
   };
   for (const action of scenario.actions)
     queue.at(warmUpMs + action.atMs, () => void act(world, operators, action));
@@ -114,6 +127,8 @@ async function settle(
   const untilMs = queue.nowMs() + scenario.nobodyTypesMs;
   while (queue.nowMs() < untilMs && !isRight(world)) await pause(1_000);
   history.note({ type: 'answer', what: 'writer', detail: String(writers(world).length) });
+  const followers = world.sites.filter(({ peer, server }) => peer && server.follows(peer.server));
+  history.note({ type: 'answer', what: 'standby', detail: String(followers.length) });
   for (let round = 0; ; round++) {
     if (isRight(world)) break;
     const runId = await operators.openRun();

@@ -33,6 +33,8 @@ export type FaultKind =
   | { readonly what: 'kill-controller'; readonly steps: number }
   | { readonly what: 'stop-controller' }
   | { readonly what: 'crash-database'; readonly region: 'east' | 'west' }
+  /** Of the guard's calls of its database, this share. */
+  | { readonly what: 'database-fails'; readonly region: 'east' | 'west'; readonly share: number }
   | { readonly what: 'jump-wall'; readonly place: Place; readonly ms: number }
   | { readonly what: 'disk-full'; readonly place: 'east' | 'west' | 'witness' }
   | { readonly what: 'weather'; readonly weather: Weather }
@@ -41,11 +43,12 @@ export type FaultKind =
   | { readonly what: 'promote-by-hand'; readonly region: 'east' | 'west' }
   | { readonly what: 'halt' };
 
-/** `onRun`: counted from the moment at which the first run begins. */
+/** `onRun`: counted from the moment at which the first run begins; `onStep`: at which it first acts in this step. */
 export type Fault = FaultKind & {
   readonly atMs: number;
   readonly forMs: number;
   readonly onRun: boolean;
+  readonly onStep?: string;
 };
 
 export type Action =
@@ -87,6 +90,8 @@ export interface Scenario {
 /** The same seed and options give the same scenario. */
 export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
   const random = seededRandom(seed * 7 + 1);
+  // Of its own, so that what was added later leaves the seeds that lack it as they were.
+  const more = seededRandom(seed * 7 + 3);
   const chance = (share: number) => random.next() < share;
   const between = (low: number, high: number) => low + (high - low) * random.next();
   const family = options.family ?? random.pick(weighted);
@@ -105,7 +110,9 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
   const drift = chance(0.1) ? 0.00497 : 0.0005;
   const rate = () => 1 + drift * random.pick([-1, -0.3, 0, 0.3, 1]);
   const offset = () => between(-2_000, 2_000);
-  const actions = actionsOf(random, family);
+  const drawn = actionsOf(random, family);
+  const rare = rareOf(more, { family, strict, actions: drawn });
+  const { actions } = { actions: drawn, ...rare };
   return {
     seed,
     family,
@@ -134,7 +141,7 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
     replayMs: chance(0.1) ? between(50, 900) : 1,
     weather,
     actions,
-    faults: faultsOf(random, family, strict),
+    faults: [...(rare?.faults ?? faultsOf(random, family, strict)), ...callFaultsOf(more, family)],
     serveTakesOver: chance(0.5),
     nobodyTypesMs: family === 'planned' || family === 'absent' ? 45_000 : 12_000,
     lossBoundMs: random.pick([1_000, 5_000, 30_000]),
@@ -220,6 +227,80 @@ function faultsOf(random: Random, family: Family, strict: boolean): readonly Fau
     faults.push({ what: 'promote-by-hand', region: 'west', atMs, forMs: 0, onRun: false });
   }
   return faults;
+}
+
+/** What needs several things at their moments, and would hardly ever be drawn one by one. */
+function rareOf(
+  random: Random,
+  { family, strict, actions }: Pick<Scenario, 'family' | 'strict' | 'actions'>,
+): Partial<Pick<Scenario, 'actions' | 'faults'>> | null {
+  const [first] = actions;
+  if (first === undefined) return null;
+  if (family === 'lost' && strict && random.next() < 0.15) {
+    return { faults: grantorForgets(random, first.atMs) };
+  }
+  if (family !== 'planned') return null;
+  const share = random.next();
+  if (share < 0.06) return deadlineCrossed(random, first);
+  return share < 0.1 ? { faults: attachedUnheard(random) } : null;
+}
+
+/** The old side follows, though its guard was told that this failed; then it crashes. */
+function attachedUnheard(random: Random): readonly Fault[] {
+  const on = { region: 'east', onRun: true, onStep: 'attach-old' } as const;
+  const share = random.pick([0.3, 0.6]);
+  const forMs = 400 * random.next();
+  const crashMs = 1_000 + 4_000 * random.next();
+  return [
+    { what: 'database-fails', share, ...on, atMs: 0, forMs },
+    { what: 'crash-database', ...on, atMs: crashMs, forMs: 0 },
+  ];
+}
+
+/**
+ * The controller is gone between fence and promotion; another one fences anew just when the deadline of
+ * the first fence has passed and its guard waits for the other guard's answer.
+ */
+function deadlineCrossed(random: Random, begin: Scenario['actions'][number]) {
+  const weather = { lose: 0, duplicate: 0, holdBack: 0.6, heldBackMs: 1_900 };
+  const slow = { what: 'weather', weather, atMs: 9_500, forMs: 4_000, onRun: true } as const;
+  const kill = { what: 'kill-controller', steps: random.integer(16), atMs: 0, forMs: 0 } as const;
+  const atMs = begin.atMs + 8_500 + 3_000 * random.next();
+  const gone = { ...kill, onRun: true, onStep: 'fence' };
+  return { faults: [gone, slow], actions: [begin, { what: 'take-over', atMs } as const] };
+}
+
+/**
+ * The active region writes on by its last lease, cut off from everybody but the users, while the store
+ * that granted it is started again: it has forgotten the grant when it is asked for the end of it. All
+ * within one lease, around the moment at which a person asks for the failover.
+ */
+function grantorForgets(random: Random, askedMs: number): readonly Fault[] {
+  const atMs = askedMs - 1_500 * random.next();
+  const links = ['witness', 'ops1', 'ops2', 'west'].flatMap((place) => direct('east', place, 0));
+  const kill = { what: 'kill-store', steps: random.integer(8) } as const;
+  const when = { atMs: atMs + 3_000 * random.next(), forMs: 20 + 400 * random.next() };
+  return [
+    { what: 'cut', links, atMs, forMs: 60_000, onRun: false },
+    { ...kill, ...when, onRun: false },
+  ];
+}
+
+/** Calls of a database that fail before, after or during their effect. */
+function callFaultsOf(random: Random, family: Family): readonly Fault[] {
+  const count = random.next() < 0.3 ? 1 + random.integer(2) : 0;
+  return Array.from({ length: count }, () => {
+    const onRun = random.next() < 0.75 && family !== 'absent';
+    return {
+      what: 'database-fails',
+      region: random.pick(['east', 'west'] as const),
+      share: random.pick([0.05, 0.2, 0.5, 1]),
+      // Most of what a run asks of a database falls into its first half second.
+      atMs: onRun ? 6_000 * random.next() ** 4 : 500 + 12_000 * random.next(),
+      forMs: 100 + 14_000 * random.next() ** 2,
+      onRun,
+    };
+  });
 }
 
 /** The active region is cut off from the store and the people, and goes on by what its peer promises. */

@@ -30,7 +30,7 @@ port.on('message', async ({ seeds, options }: Batch) => {
 
 function withStray(result: SeedResult): SeedResult {
   const found = stray.splice(0).map((reason) => ({
-    rule: 'bug',
+    rule: 'bug' as const,
     text: `unhandled: ${reason instanceof Error ? reason.stack : String(reason)}`,
   }));
   return { ...result, violations: [...result.violations, ...found] };

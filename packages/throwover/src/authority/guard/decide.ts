@@ -166,7 +166,10 @@ function settled({ doorUnsure }: Watch): WatchAction {
 function standbyAction(watch: Watch): WatchAction {
   const { look, memory } = watch;
   if (begun(memory)) return { do: 'finish-promotion' };
-  if (look.streaming && memory.closed !== null) return { do: 'open', why: 'it follows' };
+  // Also when whoever attached it did not hear that it did: it is not to stay down after its next crash.
+  if (look.streaming && (memory.closed !== null || memory.stopped)) {
+    return { do: 'open', why: 'it follows' };
+  }
   const { timeline } = look;
   return timeline !== null && memory.followed !== timeline && look.streaming
     ? { do: 'remember-followed', timeline }

@@ -50,7 +50,8 @@ export interface GuardedDatabase {
   advanceSequences(by: number): Promise<void>;
   /**
    * What it committed beyond the switch position, read while it is a standby of nobody: taken down when it
-   * runs as a primary, and never opened. The same when it is asked again, also after `follow`.
+   * runs as a primary, and never opened. The same when it is asked again, also after `follow`. Nothing
+   * when it has received the promotion of `epoch`: it has followed the new history.
    */
   salvage(command: { epoch: number; runId: string; switchPosition: Position }): Promise<Salvaged>;
   /** A standby of `upstream`. */

@@ -36,8 +36,8 @@ export class Promoting {
       if (door.unsure) await door.settle();
       return same;
     }
-    await this.#accept(command, look);
-    return this.finish();
+    // It is a standby by this look, and no command comes in between: nobody looks again while nobody can write.
+    return this.#finish(await this.#accept(command, look), null);
   }
 
   /** Carries a promotion that was begun to its end, whoever asked for it and whether or not they still live. */
@@ -63,7 +63,7 @@ export class Promoting {
   }
 
   /** On disk before anything is promoted: from then on the other side may not open again. */
-  async #accept(command: PromoteCommand, look: DatabaseLook): Promise<void> {
+  async #accept(command: PromoteCommand, look: DatabaseLook): Promise<Accepted> {
     const { region, memory, policy } = this.#inside;
     const { token, epoch, proof } = command;
     memory.mustNotBeRenounced(memory.current, token);
@@ -91,7 +91,7 @@ export class Promoting {
           });
     }
     if (proof.kind === 'expired') await this.#promises.ended();
-    await memory.change((now) => {
+    return memory.change((now) => {
       memory.mustAdmit(now, token);
       memory.mustNotBeRenounced(now, token);
       if (proof.kind === 'expired') this.#promises.mustHaveEnded();
@@ -103,7 +103,7 @@ export class Promoting {
       const accepted = acceptedOf(command);
       const closed =
         accepted.sequenceAdvance === null ? now.closed : ({ by: 'promotion', token } as const);
-      return { part: { token, accepted, closed }, answer: undefined };
+      return { part: { token, accepted, closed }, answer: accepted };
     });
   }
 

@@ -16,6 +16,11 @@ export class Synchronous {
   /** From where this process has last written down that they do not; an "in sync" counts only from beyond it. */
   #doubt: Position | null = null;
   #silentSinceMs: number | null = null;
+  /**
+   * What this process asked for last was done to its end. Until then a setting may stand on disk that is
+   * not in force yet: the next reload, whatever it is for, would let commits go ahead of the standby.
+   */
+  #settled = false;
 
   constructor(inside: Inside) {
     this.#inside = inside;
@@ -31,6 +36,7 @@ export class Synchronous {
     this.#since = null;
     this.#doubt = null;
     this.#silentSinceMs = null;
+    this.#settled = false;
   }
 
   /** One round on the writer. */
@@ -40,7 +46,7 @@ export class Synchronous {
     const streams = look.standby?.state === 'streaming';
     if (streams) {
       this.#silentSinceMs = null;
-      if (!look.synchronous) await this.#demand();
+      if (!look.synchronous || !this.#settled) await this.#demand();
       else await this.#confirm(look);
       return;
     }
@@ -54,7 +60,7 @@ export class Synchronous {
 
   async #demand(): Promise<void> {
     const { database } = this.#inside;
-    await database.setSynchronous(true);
+    await this.#set(true);
     // Read after it is in force: whatever was acknowledged without the standby stands before it.
     this.#since = (await database.look()).position;
   }
@@ -76,7 +82,7 @@ export class Synchronous {
 
   /** Written down first, then in force: a commit that does not wait is never acknowledged before. */
   async #giveUp(look: DatabaseLook): Promise<void> {
-    const { database, onEvent } = this.#inside;
+    const { onEvent } = this.#inside;
     if (look.position === null) return;
     const record = this.#record({ inSync: false, position: look.position });
     const { witness, peer } = this.#inside;
@@ -84,8 +90,14 @@ export class Synchronous {
     this.#recorded = false;
     this.#doubt = look.position;
     this.#since = null;
-    await database.setSynchronous(false);
+    await this.#set(false);
     onEvent({ type: 'not-in-sync', record });
+  }
+
+  async #set(on: boolean): Promise<void> {
+    this.#settled = false;
+    await this.#inside.database.setSynchronous(on);
+    this.#settled = true;
   }
 
   #record(what: Pick<SyncRecord, 'inSync' | 'position'>): SyncRecord {

@@ -159,7 +159,7 @@ export class Watching {
     const { memory, door, onEvent } = this.#inside;
     await memory.put({
       closed: null,
-      ...(look.role === 'standby' ? { followed: look.timeline } : {}),
+      ...(look.role === 'standby' ? { followed: look.timeline, stopped: false } : {}),
     });
     await door.open();
     onEvent({ type: 'opened', why });

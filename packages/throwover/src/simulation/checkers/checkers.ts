@@ -18,6 +18,7 @@ import {
   oneVoice,
   opensOnAWord,
   readsAreTrue,
+  standbyReturns,
   staysOpen,
   webhooksArrive,
 } from './control.ts';
@@ -48,6 +49,7 @@ const rules = [
   staysOpen,
   opensOnAWord,
   nobodyNeedsToType,
+  standbyReturns,
   intentsFirst,
   looksBeforeRepeats,
   newestToken,

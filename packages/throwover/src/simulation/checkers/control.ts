@@ -1,4 +1,5 @@
 import { holds } from '../database/history-of-writes.ts';
+import type { Noted } from '../world/history.ts';
 import type { Facts, Violation } from './facts.ts';
 
 /** How long a command may go on at a guard after it began there, ms. */
@@ -40,12 +41,19 @@ export function staysOpen(facts: Facts): readonly Violation[] {
   return [];
 }
 
-/** A database that was down opens on somebody's word, and not before. */
+/**
+ * A database that was down opens on somebody's word, and not before. One whose accepted promotion has not
+ * ended needs none: its guard may finish that at any time, since no other side can open any more.
+ */
 export function opensOnAWord(facts: Facts): readonly Violation[] {
   const silent = new Set<string>();
+  const unfinished = new Set<string>();
   for (const one of facts.noted) {
-    if (one.type === 'closed' && one.why === 'ended') silent.add(one.region);
-    else if (one.type === 'heard' || one.type === 'promoted') silent.delete(one.region);
+    if (one.type === 'promoted' && one.branch.by === 'guard') unfinished.add(one.region);
+    if (endsPromotion(one)) unfinished.delete(one.region);
+    if (one.type === 'closed' && one.why === 'ended') {
+      if (!unfinished.has(one.region)) silent.add(one.region);
+    } else if (one.type === 'heard' || one.type === 'promoted') silent.delete(one.region);
     // With an opening proof, which the guard judges.
     else if (one.type === 'command' && one.name === 'unfence') silent.delete(one.region);
     else if (one.type === 'opened' && silent.delete(one.region)) {
@@ -54,6 +62,13 @@ export function opensOnAWord(facts: Facts): readonly Violation[] {
     }
   }
   return [];
+}
+
+function endsPromotion(one: Noted): one is Extract<Noted, { region: string }> {
+  return (
+    (one.type === 'command-ended' && one.name === 'promote' && one.error === null) ||
+    (one.type === 'opened' && one.why.startsWith('guard'))
+  );
 }
 
 /** A switchover's fence ends without anybody typing; so does the closed start of a region that came back. */
@@ -68,6 +83,27 @@ export function nobodyNeedsToType(facts: Facts): readonly Violation[] {
   const accepted = facts.world.sites.some(({ memory }) => memory.accepted !== null);
   if (accepted && !scenario.serveTakesOver) return [];
   return [{ rule: 'fence-ends', text: 'no writer after all had healed and nobody typed anything' }];
+}
+
+/** What a switchover has attached comes back by itself after every end of its database. */
+export function standbyReturns(facts: Facts): readonly Violation[] {
+  const standby = facts.all('answer').find(({ what }) => what === 'standby');
+  if (standby === undefined || standby.detail !== '0') return [];
+  const kinds = facts.all('run-begun').map(({ kind }) => kind);
+  const attached = facts
+    .all('appended')
+    .some(
+      ({ record, atMs }) =>
+        record.type === 'ended' && record.status === 'succeeded' && atMs < standby.atMs,
+    );
+  const byHand = facts.branches.some(({ by }) => by === 'hand');
+  if (!attached || byHand || kinds.some((kind) => kind !== 'switchover')) return [];
+  return [
+    {
+      rule: 'standby-returns',
+      text: 'attached, and down after all had healed and nobody typed anything',
+    },
+  ];
 }
 
 /** After healing everything comes right: a writer, a standby, no run open, no fence left. */

@@ -3,8 +3,34 @@ import { ancestry, type Branch, type Write } from '../database/history-of-writes
 import type { Happening, Noted } from '../world/history.ts';
 import type { World } from '../world/world.ts';
 
+/** Each can be broken: `npm run mutate` names the mutations that do. */
+export const ruleNames = [
+  'bug',
+  'one-writer',
+  'old-side-closes',
+  'nothing-lost',
+  'loss-bound',
+  'proof',
+  'ids-once',
+  'ledger-exact',
+  'sync-recorded',
+  'stays-open',
+  'opens-on-a-word',
+  'fence-ends',
+  'standby-returns',
+  'intent-first',
+  'looks-again',
+  'newest-token',
+  'claims-first',
+  'one-voice',
+  'epoch-order',
+  'webhooks-arrive',
+  'reads-true',
+  'converges',
+] as const;
+
 export interface Violation {
-  readonly rule: string;
+  readonly rule: (typeof ruleNames)[number];
   readonly text: string;
 }
 

@@ -159,7 +159,9 @@ export function lossWithinBound(facts: Facts): readonly Violation[] {
 export function provedPromotions(facts: Facts): readonly Violation[] {
   return facts.promotions.flatMap(({ command, branch, run }): Violation[] => {
     if (branch.by === 'hand') return [];
-    const wrong = (text: string) => [{ rule: 'proof', text: `b${branch.id}: ${text}` }];
+    const wrong = (text: string): Violation[] => [
+      { rule: 'proof', text: `b${branch.id}: ${text}` },
+    ];
     if (command === null) return wrong('promoted, and nobody asked for it');
     const { proof } = command.input;
     switch (proof.kind) {

@@ -4,7 +4,8 @@ import type { DatabaseLook, GuardedDatabase, MachineTime } from '../../authority
 import { defineErrors, type Random } from '../../kernel/kernel.ts';
 import type { Loss } from '../../store/store.ts';
 import type { SimProcess } from '../world/machine.ts';
-import { type LocalFaults, local } from '../world/network.ts';
+import type { LocalFaults } from '../world/network.ts';
+import { callsOf } from './calls.ts';
 import { lsnIn, positionAt, type Write } from './history-of-writes.ts';
 import type { Server } from './server.ts';
 
@@ -36,7 +37,8 @@ export function guardedServer(options: {
 }): GuardedDatabase {
   const { server, process, random, faults, serverOf } = options;
   const { region } = server;
-  const step = <T>(effect: () => T) => local(process, random, faults, effect);
+  const failed = () => errors.make('database-unreachable', `${region}: the call failed`);
+  const { step, look, file, statement } = callsOf({ server, process, random, faults, failed });
   const running = () => {
     if (!server.running) throw errors.make('database-unreachable', `${region} is down`);
     if (server.process?.still) throw errors.make('database-unreachable', `${region} hangs`);
@@ -52,10 +54,10 @@ export function guardedServer(options: {
   };
   /** The file first, then the reload; what counts is what the server has loaded. */
   const setDoor = async (door: 'open' | 'closed') => {
-    await step(() => {
+    await file(() => {
       server.hbaOnDisk = door;
     });
-    await step(() => {
+    await statement(() => {
       running();
       server.process?.deliver(() => server.reload(`guard: ${door}`));
     });
@@ -69,26 +71,26 @@ export function guardedServer(options: {
     region,
 
     look: () =>
-      step((): DatabaseLook => {
+      look((): DatabaseLook => {
         if (server.running) running();
         return lookAt(server, serverOf);
       }),
 
     startClosed: async () => {
       if (await step(() => server.running)) return;
-      await step(() => {
+      await file(() => {
         if (!server.running) server.hbaOnDisk = 'closed';
       });
-      await step(() => {
+      await file(() => {
         if (server.unusable) throw errors.make('database-refused', `${region}: half a copy`);
         server.start();
       });
     },
 
-    stop: () => step(() => server.crash()),
+    stop: () => file(() => server.crash()),
 
     checkpoint: () =>
-      step(() => {
+      statement(() => {
         running();
         server.noise();
       }),
@@ -106,7 +108,7 @@ export function guardedServer(options: {
         if (busy === 0 || process.clock.monotonicMs() >= endMs) break;
         await process.clock.sleep(pollMs);
       }
-      await step(() => {
+      await statement(() => {
         running();
         for (const session of [...server.sessions]) server.endSession(session);
       });
@@ -119,7 +121,7 @@ export function guardedServer(options: {
     open: () => setDoor('open'),
 
     promote: async () => {
-      await step(() => {
+      await statement(() => {
         running();
         server.promote('guard');
       });
@@ -136,7 +138,7 @@ export function guardedServer(options: {
     },
 
     recordPromotion: async (promotion: Promotion) => {
-      await step(() => {
+      await statement(() => {
         running();
         if (server.role !== 'primary') throw errors.make('database-refused', 'a standby');
         server.recordPromotion(promotion);
@@ -147,7 +149,7 @@ export function guardedServer(options: {
     },
 
     advanceSequences: (by) =>
-      step(() => {
+      statement(() => {
         running();
         server.counters.advanceIds(by);
       }),
@@ -155,7 +157,7 @@ export function guardedServer(options: {
     salvage: async ({ epoch, runId, switchPosition }) => {
       const kept = await step(() => server.salvaged.get(epoch));
       if (kept !== undefined) return kept;
-      await step(() => {
+      await file(() => {
         if (server.role === 'primary' && server.takesWrites) {
           throw errors.make('database-refused', `${region} is a primary that takes writes`);
         }
@@ -166,6 +168,9 @@ export function guardedServer(options: {
       });
       return step(() => {
         running();
+        // It followed the new history once, though nobody heard that it did.
+        const followed = server.promotions().some((promotion) => promotion.epoch === epoch);
+        if (followed) return { state: 'complete', losses: [], blind: [] };
         const losses = tailBeyond(server, lsnIn(switchPosition)).map((write) =>
           lossOf(write, runId),
         );
@@ -183,7 +188,7 @@ export function guardedServer(options: {
     }),
 
     extendLease: (until) =>
-      step(() => {
+      statement(() => {
         running();
         if (server.role !== 'primary') throw errors.make('database-refused', 'a standby');
         server.lease = { ...until };
@@ -191,17 +196,18 @@ export function guardedServer(options: {
       }),
 
     endLease: () =>
-      step(() => {
+      statement(() => {
         running();
         server.lease = null;
       }),
 
     setSynchronous: async (on) => {
-      await step(() => {
+      // No later than it was told to fail: settings are written under a lock, so the next one waits for it.
+      await file(() => {
         running();
         server.synchronousOnDisk = on;
       });
-      await step(() => server.process?.deliver(() => server.reload('guard: synchronous')));
+      await statement(() => server.process?.deliver(() => server.reload('guard: synchronous')));
       await until('synchronous', () => {
         running();
         return server.synchronous === on;
@@ -218,7 +224,7 @@ export function guardedServer(options: {
     const hasRow = () =>
       server.follows(source) && server.promotions().some(({ epoch }) => epoch === command.epoch);
     if (await step(hasRow)) return { way: 'already', bytesCopied: 0 };
-    await step(() => {
+    await file(() => {
       if (server.role === 'primary' && server.takesWrites) {
         throw errors.make('database-refused', `${region} is a primary that takes writes`);
       }
@@ -227,18 +233,18 @@ export function guardedServer(options: {
     let way: Attachment['way'] = 'as-is';
     if (server.unusable || !(await step(() => server.canFollow(source)))) {
       way = 'rewind';
-      await step(() => {
+      await file(() => {
         if (!source.running) throw errors.make('database-unreachable', 'upstream is away');
         server.unusable = true;
       });
       await process.clock.sleep(100 + 400 * random.next());
-      await step(() => {
+      await file(() => {
         if (!source.running) throw errors.make('database-unreachable', 'upstream is away');
         server.rewindTo(source);
         server.unusable = false;
       });
     }
-    await step(() => {
+    await file(() => {
       server.role = 'standby';
       server.upstream = source;
       server.start();

@@ -59,6 +59,8 @@ export class Server {
   readonly strict: boolean;
   /** Faults of the world. */
   replayMs = 1;
+  /** Share of the guard's calls that fail. */
+  failing = 0;
 
   readonly #queue: EventQueue;
   readonly #random: Random;

@@ -1,31 +1,35 @@
 /**
- * `node --import hook.ts hunt.ts <mutation> <from> <to>`: runs seeds until a checker finds something.
- * Answers with one JSON line: the seed and the rule, or that nothing was found. Without the hook: the
- * same seeds and options on the code as it is.
+ * `node --import hook.ts hunt.ts <mutation> <from> <to> <limit, ms>`: runs seeds until a checker finds
+ * something, or the time is over. Answers with one JSON line. Without the hook: the same seeds and options
+ * on the code as it is.
  */
 import { setImmediate } from 'node:timers/promises';
+import { systemClock } from '../../kernel/kernel.ts';
 import { runSeed } from '../run-seed.ts';
 import { mutations } from './mutations.ts';
 
-const [name, from = '1', to = '10000'] = process.argv.slice(2);
+const [name, from = '1', to = '10000', limitMs = 'Infinity'] = process.argv.slice(2);
 const mutation = mutations.find((one) => one.name === name);
 if (mutation === undefined) throw new Error(`no mutation is named ${name}`);
+const { options = {} } = mutation;
 
 let stray: unknown = null;
 process.on('unhandledRejection', (reason) => {
   stray = reason;
 });
 
-const found = await hunt(Number(from), Number(to));
-process.stdout.write(`${JSON.stringify({ name, ...found })}\n`);
+process.stdout.write(`${JSON.stringify(await hunt(Number(from), Number(to)))}\n`);
 
 async function hunt(first: number, last: number) {
-  for (let seed = first; seed <= last; seed++) {
-    const { violations } = await runSeed(seed, mutation?.options ?? {});
+  const endMs = systemClock.monotonicMs() + Number(limitMs);
+  let seed = first;
+  for (; seed <= last && systemClock.monotonicMs() < endMs; seed++) {
+    const { violations } = await runSeed(seed, options);
     await setImmediate();
-    const [first] = violations;
-    if (first !== undefined) return { seed, rule: first.rule, text: first.text.split('\n')[0] };
-    if (stray !== null) return { seed, rule: 'bug', text: String(stray) };
+    const rules = [...new Set(violations.map(({ rule }) => rule))];
+    if (stray !== null) rules.push('bug');
+    const text = violations[0]?.text.split('\n')[0] ?? String(stray);
+    if (rules.length > 0) return { seed, rules, text, upTo: seed };
   }
-  return { seed: null, rule: null, text: `nothing from ${first} to ${last}` };
+  return { seed: null, rules: [], text: 'nothing', upTo: seed - 1 };
 }

@@ -1,74 +1,86 @@
 /**
- * `npm run mutate -- [--seeds N] [--only NAME,NAME] [--json]`: every deliberate bug, each hunted in a process
- * of its own, and the seed that caught it. Exit code 1 when one of them was not caught.
+ * `npm run mutate -- [--seeds N] [--minutes M] [--only NAME,NAME] [--workers N] [--out FILE] [--json]`:
+ * every deliberate bug, each hunted in a process of its own, for at most `--minutes`, and the seed that
+ * caught it. `--out` writes the tables of docs/results/mutations.md. Exit code 1 when one was not caught.
  */
 import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { systemClock } from '../../kernel/kernel.ts';
+import type { Mutation } from './mutation.ts';
 import { mutations } from './mutations.ts';
-
-/** Hunts at once. */
-const lanes = 2;
-
-interface Hunted {
-  readonly name: string;
-  readonly seed: number | null;
-  readonly rule: string | null;
-  readonly text: string;
-}
+import { type Hunted, resultsText } from './results.ts';
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '10000' },
+    minutes: { type: 'string', default: '60' },
     only: { type: 'string' },
+    workers: { type: 'string', default: '2' },
+    out: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
-const waiting = mutations.filter(
-  ({ name }) => values.only === undefined || values.only.split(',').includes(name),
-);
-const total = waiting.length;
+const last = Number(values.seeds);
+const limitMs = Number(values.minutes) * 60_000;
+const only = values.only?.split(',');
+const chosen = mutations.filter(({ name }) => only?.includes(name) ?? true);
+const waiting = [...chosen];
 const hunted: Hunted[] = [];
-await Promise.all(Array.from({ length: lanes }, lane));
+await Promise.all(Array.from({ length: Number(values.workers) }, lane));
+hunted.sort((a, b) => chosen.indexOf(a.mutation) - chosen.indexOf(b.mutation));
 const missed = hunted.filter(({ seed }) => seed === null);
-say(`${hunted.length - missed.length} of ${total} mutations caught`);
+say(`${hunted.length - missed.length} of ${chosen.length} mutations caught`);
+if (values.out !== undefined) await writeFile(values.out, resultsText(hunted, last));
 if (values.json) {
-  const caught = hunted.map(({ name, seed, rule }) => ({ name, seed, rule }));
-  process.stdout.write(`${JSON.stringify({ mutations: total, missed: missed.length, caught })}\n`);
+  const caught = hunted.map(({ mutation: { name }, seed, rules, tried }) => {
+    return { name, seed, rules, tried };
+  });
+  const summary = { mutations: chosen.length, missed: missed.length, caught };
+  process.stdout.write(`${JSON.stringify(summary)}\n`);
 }
 process.exitCode = missed.length === 0 ? 0 : 1;
 
 async function lane(): Promise<void> {
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const result = await hunt(next.name);
+    const result = await hunt(next);
     hunted.push(result);
-    const where = result.seed === null ? 'NOT CAUGHT' : `seed ${result.seed}, ${result.rule}`;
+    const { seed, rules, tried } = result;
+    const where = seed === null ? `NOT CAUGHT in ${tried} seeds` : `seed ${seed}, ${rules[0]}`;
     say(`${next.name.padEnd(34)} ${where}`);
     say(`  ${next.what}`);
   }
 }
 
 /** A seed counts when the code as it is passes it: else it shows something else. */
-async function hunt(name: string): Promise<Hunted> {
-  const last = Number(values.seeds);
+async function hunt(mutation: Mutation): Promise<Hunted> {
+  const { monotonicMs } = systemClock;
+  const endMs = monotonicMs() + limitMs;
   for (let from = 1; ; ) {
-    const found = await search(name, { from, to: last, patched: true });
-    if (found.seed === null) return found;
-    const plain = await search(name, { from: found.seed, to: found.seed, patched: false });
-    if (plain.seed === null) return found;
-    from = found.seed + 1;
+    const range = { from, to: last, limitMs: endMs - monotonicMs() };
+    const { seed, rules, text, upTo } = await search(mutation.name, range, 'patched');
+    const found = { mutation, seed, rules, text, tried: upTo };
+    if (seed === null) return found;
+    const again = { from: seed, to: seed, limitMs: Number.POSITIVE_INFINITY };
+    if ((await search(mutation.name, again, 'as-it-is')).seed === null) return found;
+    from = seed + 1;
   }
 }
 
+type Found = Pick<Hunted, 'seed' | 'rules' | 'text'> & { readonly upTo: number };
+
 function search(
   name: string,
-  { from, to, patched }: { from: number; to: number; patched: boolean },
-): Promise<Hunted> {
+  range: { from: number; to: number; limitMs: number },
+  how: 'patched' | 'as-it-is',
+): Promise<Found> {
   const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
-  const hook = patched ? ['--import', path('./hook.ts')] : [];
+  const hook = how === 'patched' ? ['--import', path('./hook.ts')] : [];
+  const asked = [range.from, range.to, range.limitMs].map(String);
   const child = spawn(
     process.execPath,
-    ['--conditions=throwover-source', ...hook, path('./hunt.ts'), name, `${from}`, `${to}`],
+    ['--conditions=throwover-source', ...hook, path('./hunt.ts'), name, ...asked],
     {
       env: { ...process.env, THROWOVER_MUTATION: name },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -85,7 +97,7 @@ function search(
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {
-      if (code === 0) resolve(JSON.parse(out.trim().split('\n').at(-1) ?? '') as Hunted);
+      if (code === 0) resolve(JSON.parse(out.trim().split('\n').at(-1) ?? '') as Found);
       else reject(new Error(`${name}: ${err.trim() || `ended with ${code}`}`));
     });
   });

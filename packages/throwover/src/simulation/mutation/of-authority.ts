@@ -208,4 +208,75 @@ export const authorityMutations: readonly Mutation[] = [
     ],
     options: { strict: false, family: 'lost' },
   },
+  {
+    name: 'failed-open-left',
+    what: 'An open that failed halfway is taken for done: nobody repeats it.',
+    edits: [
+      edit(
+        'door.ts',
+        'await this.#database.open();',
+        'this.#unsure = false; await this.#database.open();',
+      ),
+    ],
+    options: { strict: false, family: 'planned' },
+  },
+  {
+    name: 'failed-close-left',
+    what: 'A close that failed halfway is taken for done: nobody repeats it.',
+    edits: [
+      edit(
+        'door.ts',
+        'const position = await this.#database.close(options);',
+        'this.#unsure = false; const position = await this.#database.close(options);',
+      ),
+    ],
+    options: { strict: false },
+  },
+  {
+    name: 'attached-unheard-stays-down',
+    what: 'A side that was attached while nobody heard of it counts as stopped by a command, and stays down after a crash.',
+    edits: [
+      edit('decide.ts', '(memory.closed !== null || memory.stopped)', 'memory.closed !== null'),
+      edit('watching.ts', ', stopped: false }', ' }'),
+    ],
+    options: { family: 'planned' },
+  },
+  {
+    name: 'half-set-wait-is-trusted',
+    what: 'A setting that lets commits go ahead stands on disk, not in force, while "in sync" is written down.',
+    edits: [edit('sync.ts', 'if (!look.synchronous || !this.#settled)', 'if (!look.synchronous)')],
+    options: { synchronous: true },
+  },
+  {
+    name: 'any-opening-proof',
+    what: 'A guard opens on a word that is about an older fence than the one that stands.',
+    edits: [
+      edit('decide.ts', 'return proof.token >= fencedBy', 'return proof.token >= 0'),
+      edit('fencing.ts', "!== 'fence' || memory.current.closed.token !== token", "!== 'fence'"),
+    ],
+    options: { strict: false, family: 'planned' },
+  },
+  {
+    name: 'fence-without-end',
+    what: 'A fence whose deadline has passed stands on, until a person types something.',
+    edits: [
+      edit(
+        'fencing.ts',
+        "if (closed?.by !== 'fence' || closed.deadlineMs === null) return;",
+        'if (closed !== undefined) return;',
+      ),
+    ],
+    options: { strict: false, family: 'planned' },
+  },
+  {
+    name: 'promotion-finished-twice',
+    what: 'A guard that is asked again for a promotion that has ended takes it for one that was begun.',
+    edits: [
+      edit(
+        'promotion.ts',
+        'if (accepted?.epoch === command.epoch && begun(memory.current)) return',
+        'if (accepted?.epoch === command.epoch) return',
+      ),
+    ],
+  },
 ];

@@ -152,6 +152,25 @@ export const controlMutations: readonly Mutation[] = [
     options: { strict: false },
   },
   {
+    name: 'epoch-before-promotion',
+    what: 'A switchover opens the next epoch at the store before anybody was promoted into it.',
+    edits: [
+      edit(
+        'runs/switchover.ts',
+        '    promote({ to: to.database, terms',
+        `    openEpoch({ store, to: to.name }),
+    promote({ to: to.database, terms`,
+      ),
+      edit(
+        'runs/switchover.ts',
+        `    openEpoch({ store, to: to.name }),
+    forwardStragglers({`,
+        '    forwardStragglers({',
+      ),
+    ],
+    options: { family: 'planned' },
+  },
+  {
     name: 'older-controller-writes-on',
     what: 'A controller that lost its run goes on writing its journal.',
     edits: [edit('store/rules.ts', 'if (token === run.token) return;', 'return;')],

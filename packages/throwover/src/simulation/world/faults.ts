@@ -15,7 +15,7 @@ export function strike(world: World, fault: Fault, controllers: ActiveController
     if (site === undefined) throw new Error(`no region ${name}`);
     return site;
   };
-  const { what: _what, atMs: _at, onRun: _on, ...detail } = fault;
+  const { what: _what, atMs: _at, onRun: _on, onStep: _step, ...detail } = fault;
   history.note({ type: 'fault', what: `${fault.what} ${JSON.stringify(detail)}` });
   const later = (then: () => void) => queue.after(fault.forMs, then);
   switch (fault.what) {
@@ -62,6 +62,14 @@ export function strike(world: World, fault: Fault, controllers: ActiveController
     case 'crash-database':
       siteOf(fault.region).server.crash();
       return;
+    case 'database-fails': {
+      const { server } = siteOf(fault.region);
+      server.failing = fault.share;
+      later(() => {
+        server.failing = 0;
+      });
+      return;
+    }
     case 'jump-wall':
       machines[fault.place].jumpWall(fault.ms);
       return;
@@ -122,6 +130,7 @@ export function heal(world: World): void {
   for (const site of sites) {
     site.diskFull = false;
     site.server.streaming.lagMs = 0;
+    site.server.failing = 0;
     site.bringBack();
     site.startGuard();
   }

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { type Position, positionOf } from '@throwover/client';
+import { isThrowoverError } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { signal } from './postmaster.ts';
 import type { Side } from './side.ts';
 
 /** Time between two looks at the sessions that are ending, ms; a session ends in about 1 ms. */
-const drainPollMs = 2;
+const drainPollMs = 1;
 
 /** How long a login that began before the door closed may go on before it is ended, ms; one takes 2-5 ms. */
 const loginGraceMs = 50;
@@ -16,11 +17,11 @@ const patienceMs = 4_000;
 /**
  * The application cannot write here any more, and the position covers everything it wrote (A1).
  *
- * The order is the proof: close the door for new logins, as the server itself acts on it (door.ts); let
- * transactions that had begun by then end, for a bounded time; end every session, and every login that slipped through
- * before the door closed; see a login refused; only then flush and read the position. A login is not
- * tried before the sessions are gone: an application that holds every connection would look open. On a
- * standby there is nothing to read: `null`.
+ * The order is the proof: close the door for new logins, as the server itself acts on it (door.ts); see a
+ * login refused; let transactions that had begun by then end, for a bounded time; end every session, and
+ * every login that slipped through before the door closed; only then flush and read the position. An
+ * application that holds every connection hides the refusal: then it is seen when its sessions are gone,
+ * while nobody can write any more. On a standby there is nothing to read: `null`.
  */
 export async function closeDatabase(
   side: Side,
@@ -44,16 +45,27 @@ export async function closeDatabase(
   if (standby && side.door.cannot['close-standby'] !== undefined) return null;
   // Awaited below, with what it proves; until then a failure is not unhandled.
   onDisk.catch(() => {});
+  const refusalSeen = await isClosedNow(side);
   await endSessions(side, roles, openTransactionsMs);
   const [position] = await Promise.all([
     standby ? null : flushedPosition(side),
-    untilClosed(side),
+    refusalSeen ? null : untilClosed(side),
     onDisk,
   ]);
   return position;
 }
 
-/** Seen once more, when nobody is left who could hide it. */
+/** One try, while the application still writes: no answer is no proof, and no reason to give up either. */
+async function isClosedNow({ door }: Side): Promise<boolean> {
+  try {
+    return await door.isClosed();
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
+    return false;
+  }
+}
+
+/** Seen when nobody is left who could hide it. */
 async function untilClosed({ door, clock, config }: Side): Promise<void> {
   const deadline = clock.monotonicMs() + patienceMs;
   while (!(await door.isClosed())) {
@@ -144,12 +156,10 @@ async function postmasterChildren(side: Side): Promise<ReadonlySet<number>> {
  * insert position can, where no standby would ever report it.
  */
 async function flushedPosition(side: Side) {
-  await side.sql.rows(
-    `BEGIN; SET LOCAL synchronous_commit = local;
-     SELECT pg_logical_emit_message(true, 'throwover', 'fence'); COMMIT`,
-  );
   const { timeline, lsn } = await side.sql.row<{ timeline: string; lsn: string }>(
-    `SELECT substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) AS timeline,
+    `BEGIN; SET LOCAL synchronous_commit = local;
+     SELECT pg_logical_emit_message(true, 'throwover', 'fence'); COMMIT;
+     SELECT substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) AS timeline,
        pg_current_wal_flush_lsn()::text AS lsn`,
   );
   return positionOf(Number.parseInt(timeline, 16), lsn);

@@ -18,14 +18,14 @@ export async function promoteDatabase(
   side: Side,
 ): Promise<{ timeline: number; switchPosition: Position; nextXid: string | null }> {
   const { standby } = await side.sql.row<{ standby: boolean }>(
-    'SELECT pg_is_in_recovery() AS standby',
+    `SELECT standby, CASE WHEN standby THEN pg_promote(false) END AS told
+     FROM pg_is_in_recovery() AS standby`,
   );
   if (!standby) {
     const switched = await newestSwitch(side);
     await settleDoor(side);
     return { ...switched, nextXid: null };
   }
-  await side.sql.rows('SELECT pg_promote(false)');
   const switched = await newestSwitch(side);
   // A statement of its own: the snapshot of the one that saw the end of recovery may be older than that.
   const { nextXid } = await side.sql.row<{ nextXid: string }>(

@@ -24,6 +24,19 @@ export function promotionOf(row: PromotionRow): Promotion {
   return { epoch, region, timeline, switchPosition, nextXid: row.next_xid ?? null };
 }
 
+/** Whether this database promoted itself into the epoch, or has received that another one did. */
+export async function knowsPromotion(sql: Sql, epoch: number): Promise<boolean> {
+  const { there } = await sql.row<{ there: boolean }>(
+    `SELECT to_regclass('throwover.promotions') IS NOT NULL AS there`,
+  );
+  if (!there) return false;
+  const { known } = await sql.row<{ known: boolean }>(
+    'SELECT EXISTS (SELECT FROM throwover.promotions WHERE epoch = $1) AS known',
+    [epoch],
+  );
+  return known;
+}
+
 /** Channel on which applications hear of a new epoch. */
 const channel = 'throwover_epoch';
 

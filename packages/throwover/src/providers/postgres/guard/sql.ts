@@ -34,7 +34,7 @@ export class Sql {
     this.#login = login;
   }
 
-  /** Rows of one statement; `database-unreachable` when there was no answer, PostgreSQL's own error otherwise. */
+  /** Rows of one statement, or of the last of several; `database-unreachable` when there was no answer, PostgreSQL's own error otherwise. */
   rows<Row extends pg.QueryResultRow>(
     text: string,
     values: readonly unknown[] = [],
@@ -60,7 +60,8 @@ export class Sql {
       // A statement with values is planned once a connection: planning a status takes longer than running it.
       const name = values.length > 0 ? { name: nameOf(text) } : {};
       const config = { ...name, text, values: [...values], query_timeout: timeoutMs };
-      return (await client.query<Row>(config)).rows;
+      const results: pg.QueryResult<Row> | pg.QueryResult<Row>[] = await client.query<Row>(config);
+      return [results].flat().at(-1)?.rows ?? [];
     } catch (error) {
       if (isAnswer(error)) throw error;
       if (client === null) this.#broken += 1;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Position } from '@throwover/client';
+import { knowsPromotion } from '../guard/promotions.ts';
 import type { Side } from '../guard/side.ts';
 import { configureStandby } from '../guard/standby-files.ts';
 import { replaceDurably } from '../guard/state.ts';
@@ -37,6 +38,9 @@ export async function salvageOldSide(
     };
   }
   const salvage = await readLosses(side.sql, command);
+  // It followed the new history once, though nobody heard that it did: what it has beyond came from there.
+  if (await knowsPromotion(side.sql, command.epoch))
+    return { state: 'complete', losses: [], blind: [] };
   if (salvage.state === 'complete') await keep(side, command.epoch, salvage);
   return salvage;
 }

@@ -1,0 +1,68 @@
+import { ruleNames, type Violation } from '../checkers/facts.ts';
+import type { ScenarioOptions } from '../scenario.ts';
+import type { Mutation } from './mutation.ts';
+
+/** What became of one mutation. */
+export interface Hunted {
+  readonly mutation: Mutation;
+  /** The first that found it; `null`: none did. */
+  readonly seed: number | null;
+  /** Every checker that objected in that seed. */
+  readonly rules: readonly Violation['rule'][];
+  readonly text: string;
+  readonly tried: number;
+}
+
+/** docs/results/mutations.md: each mutation with the seed that caught it, each checker with what trips it. */
+export function resultsText(hunted: readonly Hunted[], seeds: number): string {
+  const caught = hunted.filter(({ seed }) => seed !== null);
+  const byMutation = hunted.map(({ mutation, seed, rules, tried }) => [
+    mutation.name,
+    mutation.what,
+    flags(mutation.options ?? {}),
+    seed === null ? '**not caught**' : String(seed),
+    rules.join(', ') || '-',
+    String(tried),
+  ]);
+  const byRule = ruleNames.map((rule) => {
+    const names = hunted.flatMap(({ mutation, rules }) =>
+      rules.includes(rule) ? mutation.name : [],
+    );
+    return [rule, names.join(', ') || '**none**'];
+  });
+  return [
+    '# Mutations: deliberate bugs, and the seeds that caught them',
+    '',
+    `${caught.length} of ${hunted.length} caught, within ${seeds} seeds each, from seed 1. Each is a patch of the sources, put in`,
+    'while they are loaded; a seed counts only when the code as it is passes it. Written by',
+    '`npm run mutate -- --out docs/results/mutations.md`; `throwover sim` with the options and the seed',
+    'replays one.',
+    '',
+    ...table(
+      ['Mutation', 'What it breaks', 'Options', 'Seed', 'Checkers', 'Seeds tried'],
+      byMutation,
+    ),
+    '',
+    '## Which mutations trip a checker',
+    '',
+    'A checker that nothing trips proves nothing.',
+    '',
+    ...table(['Checker', 'Mutations'], byRule),
+    '',
+  ].join('\n');
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)];
+}
+
+function flags({ strict, synchronous, family }: ScenarioOptions): string {
+  return [
+    strict === undefined ? [] : strict ? 'strict' : 'available',
+    synchronous === undefined ? [] : synchronous ? 'synchronous' : 'asynchronous',
+    family ?? [],
+  ]
+    .flat()
+    .join(', ');
+}
