@@ -5,10 +5,11 @@
  * --peers measures Patroni and repmgr in the same run; it says how to install those that are missing.
  */
 import { Command, InvalidArgumentError } from 'commander';
+import { benchEdge } from './edge.ts';
 import { benchFailover } from './failover.ts';
 import { benchSwitchover } from './switchover.ts';
 
-const benches = { switchover: benchSwitchover, failover: benchFailover } as const;
+const benches = { switchover: benchSwitchover, failover: benchFailover, edge: benchEdge } as const;
 
 const program = new Command('npm run -s bench --');
 program

@@ -6,6 +6,7 @@
  *   webhooks.ts            each event once, in the application's own transaction
  *   read-your-writes/      a read sees the writes of its client, or says that it does not
  *   writer/                writes reach the current writer, once
+ *   stragglers/            requests that reach a region which is not active go on to the one that is
  *   errors.ts              what the last two raise
  *   sql.ts, sqlstate.ts    what is asked of a database client, and what its errors say
  *   clock.ts               time, passed in
@@ -56,6 +57,25 @@ export {
   writeWithToken,
 } from './read-your-writes/read-your-writes.ts';
 export type { Queryable } from './sql.ts';
+export {
+  createForwarding,
+  type ExpressMiddleware,
+  expressForwarding,
+  type FastifyRawHook,
+  type FastifyRawInstance,
+  type Forwarding,
+  type ForwardingCounts,
+  type ForwardingOptions,
+  type FunctionUrlEvent,
+  type FunctionUrlResult,
+  fastifyForwarding,
+  fileStanding,
+  httpStanding,
+  type Look,
+  lambdaForwarding,
+  type Standing,
+  type Straggler,
+} from './stragglers/stragglers.ts';
 export {
   type Processed,
   type ProcessOnceOptions,

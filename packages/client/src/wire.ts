@@ -6,6 +6,8 @@ export const headers = {
   epoch: 'throwover-epoch',
   /** `region@epoch` of the door that forwarded a straggler; a door that reads its own name refuses (loop guard). */
   forwarded: 'throwover-forwarded',
+  /** How long the region that answered a forwarded request took until the head of its answer, ms. */
+  duration: 'throwover-duration',
   /** Position of the write that was acknowledged: an upper bound (see position.ts). */
   position: 'throwover-position',
   /** Signed token of the last write that its client saw; a read waits for it (read-your-writes). */

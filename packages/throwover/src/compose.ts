@@ -1,16 +1,24 @@
 /**
- * The only file that names adapters: what a team declared -> the ports that a run works with.
+ * With compose/, all that names adapters: what a team declared -> the ports that a run works with.
  * Nothing is called and no SDK is loaded until a port is used.
+ *
+ *   compose/dns.ts            the DNS provider of `traffic`
+ *   compose/resolvers.ts      resolvers as the evidence log has them
+ *   compose/control-plane.ts  what a run needs that stands in the region being left (A6)
  */
 
 import type { Timing } from './authority/timing.ts';
 import { checkTiming, defaultTiming } from './authority/timing.ts';
 import { storeWitness } from './authority/witness.ts';
-import type { Clock, Random } from './kernel/kernel.ts';
+import { controlPlaneIn } from './compose/control-plane.ts';
+import { dnsOf, ttlSecondsOf } from './compose/dns.ts';
+import { resolverFacts } from './compose/resolvers.ts';
+import type { EvidenceLog } from './evidence/samples.ts';
+import { type Clock, type Random, systemRandom } from './kernel/kernel.ts';
 import { type Notifier, Notifiers } from './notify/notify.ts';
 import { lambdaRegion } from './providers/aws/lambda.ts';
-import { type Route53Dns, route53Dns } from './providers/aws/route53.ts';
 import { httpDoor } from './providers/http/door.ts';
+import { httpEvidence } from './providers/http/evidence.ts';
 import { httpGateway } from './providers/http/gateway.ts';
 import { httpLagReports, type LagReports } from './providers/http/lag-reports.ts';
 import { webhookNotifier } from './providers/http/webhook-notifier.ts';
@@ -37,19 +45,29 @@ import {
 } from './service/service.ts';
 import { createRemoteStore } from './store/remote/remote-store.ts';
 import type { Store } from './store/store.ts';
+import type { AdoptableDns } from './traffic/dns.ts';
+import type { DoorCounts } from './traffic/door.ts';
+import { beyondTtlMs } from './traffic/ttl/cache-life.ts';
 import type { GatewayControl } from './webhooks/webhooks.ts';
 
 /** Everything that the service stands on. */
 export interface Parts {
   readonly store: Store;
-  readonly dns: Route53Dns;
+  readonly dns: AdoptableDns;
   /** In the order of the file. */
   readonly regions: readonly RegionPorts[];
+  /** What the regions' doors have counted. */
+  readonly doorCounts: readonly DoorCounts[];
   readonly gateways: readonly GatewayControl[];
   /** What `throwover serve` has sampled of replication. */
   readonly lag: LagReports;
+  /** What was measured for the forecast. */
+  readonly evidence: EvidenceLog;
   close(): Promise<void>;
 }
+
+/** Share of clients whose resolvers have let go of the old TTL before a planned run goes on. */
+const waitedOutShare = 0.9;
 
 /** A run's own facts: where from, where to, since which epoch. */
 export interface Direction {
@@ -65,7 +83,10 @@ export function checkTimingOf({ database }: Service): void {
   checkTiming({ ...defaultTiming, ...timing, fenceDeadlineMs, openTransactionsMs });
 }
 
-export function compose(service: Service, clock: Clock): Parts {
+export function compose(
+  { service, directory }: Pick<LoadedService, 'service' | 'directory'>,
+  { clock, env }: { clock: Clock; env: NodeJS.ProcessEnv },
+): Parts {
   const store = createRemoteStore({ url: service.store.url, clock });
   const databases = new Map(
     Object.entries(service.regions).map(([region, { database }]) => [
@@ -78,24 +99,24 @@ export function compose(service: Service, clock: Clock): Parts {
       }),
     ]),
   );
-  const { endpoint, nameservers, zoneId, name, type } = service.traffic;
   return {
     store,
-    dns: route53Dns({
-      zoneId,
-      name,
-      type,
-      ...(endpoint === undefined ? {} : { endpoint }),
-      ...(nameservers === undefined ? {} : { nameservers }),
+    dns: dnsOf(service, {
+      store,
+      clock,
+      random: systemRandom,
+      readSecret: (ref) => resolveSecret(ref, { env, directory }),
     }),
+    doorCounts: [...databases.keys()].map((region) => doorOf(service, region)),
     regions: [...databases].map(([region, database]) => ({
       name: region,
       database,
-      door: httpDoor({ region, url: declared(service, region).door.admin }),
+      door: doorOf(service, region),
       functions: functionsOf(service, region, clock),
     })),
     gateways: [...databases.keys()].flatMap((region) => gatewayOf(service, region)),
     lag: httpLagReports({ url: service.store.url, service: service.name }),
+    evidence: httpEvidence({ url: service.store.url, service: service.name }),
     close: async () => {
       await store.close();
       for (const database of databases.values()) await database.close();
@@ -120,7 +141,7 @@ export function defineRun(
   const { service, directory } = loaded;
   const definition = buildRun(
     kind,
-    portsOf(service, parts, direction),
+    portsOf(service, parts, direction, clock),
     policyOf(service, direction, consent),
     clock,
   );
@@ -132,7 +153,7 @@ export function defineRun(
   };
 }
 
-function portsOf(service: Service, parts: Parts, { from, to }: Direction): RunPorts {
+function portsOf(service: Service, parts: Parts, { from, to }: Direction, clock: Clock): RunPorts {
   const region = (name: string) => {
     const found = parts.regions.find((ports) => ports.name === name);
     if (found === undefined) throw noSuchRegion(service, name);
@@ -145,6 +166,10 @@ function portsOf(service: Service, parts: Parts, { from, to }: Direction): RunPo
     dns: parts.dns,
     gateways: parts.gateways,
     history: parts.lag,
+    beyondTtl: async () => {
+      const { resolvers } = await resolverFacts(parts.evidence, clock);
+      return beyondTtlMs(resolvers, ttlSecondsOf(service), waitedOutShare);
+    },
   };
 }
 
@@ -172,9 +197,14 @@ function policyOf(service: Service, { from, to, epoch }: Direction, consent: Con
     record: {
       name: traffic.name,
       type: traffic.type,
-      ttlSeconds: Math.max(1, Math.round(traffic.ttlMs / 1_000)),
+      ttlSeconds: ttlSecondsOf(service),
       values: next.addresses,
     },
+    ...(traffic.lowerTtlMs === null
+      ? {}
+      : {
+          lowerTtl: { ttlSeconds: Math.round(traffic.lowerTtlMs / 1_000), timeScale },
+        }),
     forwardUrl: next.door.forward,
     backwardUrl: old.door.forward,
     deliverUrl: next.gateway?.deliver ?? next.door.forward,
@@ -188,30 +218,6 @@ function policyOf(service: Service, { from, to, epoch }: Direction, consent: Con
             keepMs: functions.holdMs / timeScale,
           },
   };
-}
-
-/** Parts of the control plane whose address is one of the region's own (A6). */
-export function controlPlaneIn(service: Service, region: string): readonly string[] {
-  const { door, functions, database, gateway, addresses } = declared(service, region);
-  const urls = [
-    door.admin,
-    door.forward,
-    functions?.endpoint,
-    database.guard,
-    gateway?.admin,
-    gateway?.deliver,
-  ];
-  const hosts = new Set([
-    ...addresses,
-    ...urls.flatMap((url) => (url === undefined ? [] : [new URL(url).hostname])),
-  ]);
-  const { store, notify } = service;
-  const parts = [
-    { name: 'the store', url: store.url },
-    ...notify.webhooks.map(({ url }) => ({ name: `the notifier ${new URL(url).origin}`, url })),
-    ...(notify.email === undefined ? [] : [{ name: 'the mail server', url: notify.email.server }]),
-  ];
-  return parts.flatMap(({ name, url }) => (hosts.has(new URL(url).hostname) ? [name] : []));
 }
 
 /** Who is told of a run. Nothing is sent until something is told. */
@@ -250,6 +256,10 @@ export function notifiersOf(
   });
 }
 
+function doorOf(service: Service, region: string) {
+  return httpDoor({ region, url: declared(service, region).door.admin });
+}
+
 function functionsOf(service: Service, region: string, clock: Clock) {
   const { functions } = declared(service, region);
   if (service.functions === undefined || functions === undefined) return null;
@@ -282,6 +292,11 @@ export function noSuchRegion(service: Service, region: string) {
     `expected ${oneOf(region, regions)}; found "${region}"`,
     { region, regions },
   );
+}
+
+/** The evidence log of a service, for who has no throwover.yaml. */
+export function evidenceOf(at: { url: string; service: string }): EvidenceLog {
+  return httpEvidence(at);
 }
 
 /** The store as a guard asks it; `null` parts of its configuration leave it without one. */

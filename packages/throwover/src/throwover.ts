@@ -28,3 +28,10 @@ export {
 export { isRunKind, type RunKind, runKinds } from './runs/runs.ts';
 export { type LoadedService, loadService, type Service } from './service/service.ts';
 export type { JournalRecord, RunState, Store } from './store/store.ts';
+export {
+  type Cause,
+  causeReader,
+  causes,
+  type EpochReport,
+  type SurveyedResolver,
+} from './traffic/stragglers/stragglers.ts';

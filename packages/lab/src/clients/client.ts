@@ -1,10 +1,12 @@
 import { Resolver } from 'node:dns/promises';
+import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { headers } from '@throwover/client';
 import type { RequestRecord } from 'throwover';
 import type { Clock } from 'throwover/kernel';
 import { PooledAgent } from './pooled-agent.ts';
+import { RuntimeCache } from './runtime-cache.ts';
 
 /** Bound on one request, from the lookup to the last byte, ms: impatient, as checkouts are. */
 const requestTimeoutMs = 5_000;
@@ -21,6 +23,10 @@ export interface ClientOptions {
   readonly addresses: Readonly<Record<string, string>>;
   /** Keeps connections open for at most this long, ms; `null`: a new connection for each request. */
   readonly keepAliveMs: number | null;
+  /** Its runtime keeps an address by itself for this long, ms; `null`: it asks for every connection. */
+  readonly runtimeCacheMs: number | null;
+  /** Address that it says it has, since all connections of a lab come from one machine. */
+  readonly from: string;
   readonly clock: Clock;
 }
 
@@ -38,24 +44,28 @@ interface Attempt {
   /** Address that was connected to, or tried. */
   readonly address: string | null;
   readonly reused: boolean;
+  readonly cached: boolean;
 }
 
 /**
  * One client: writes orders, reads its own writes, and says what it saw.
  *
- * A lookup of its own resolver for every connection, nothing cached. One attempt a request, never a
- * hidden second one.
+ * A lookup of its own resolver for every connection, nothing cached unless its runtime does. One attempt
+ * a request, never a hidden second one.
  */
 export class Client {
   readonly #options: ClientOptions;
   readonly #resolver = new Resolver({ timeout: lookupTimeoutMs, tries: lookupTries });
   readonly #agent: Agent;
+  readonly #cache: RuntimeCache | null;
   /** The last write that was acknowledged. */
   #acknowledged: string | null = null;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#resolver.setServers([`127.0.0.1:${options.resolver.port}`]);
+    const { runtimeCacheMs, clock } = options;
+    this.#cache = runtimeCacheMs === null ? null : new RuntimeCache(runtimeCacheMs, clock);
     this.#agent =
       options.keepAliveMs === null
         ? new Agent({ keepAlive: false })
@@ -89,6 +99,26 @@ export class Client {
     return this.#record(attempt, { kind: 'list', key: null, ok, stale: false });
   }
 
+  /**
+   * Tells the door which resolver this client stands behind: it resolves a name that nobody has asked for,
+   * and then asks the door for the same. What fails says nothing, and is no request of the recording.
+   */
+  async beacon(nonce: string, zone: string): Promise<void> {
+    const { hostname, port, from } = this.#options;
+    try {
+      await this.#resolver.resolve4(`${nonce}.b.${zone}`);
+      const [host] = await this.#resolver.resolve4(hostname);
+      const path = `/.well-known/throwover-beacon/${nonce}`;
+      const headers = { host: hostname, 'x-forwarded-for': from };
+      const signal = AbortSignal.timeout(requestTimeoutMs);
+      const out = request({ host, port, path, agent: false, headers, signal }).end();
+      const [answer] = await once(out, 'response');
+      answer.resume();
+    } catch {
+      // A name server that is away, a region that is lost.
+    }
+  }
+
   close(): void {
     this.#resolver.cancel();
     this.#agent.destroy();
@@ -99,9 +129,10 @@ export class Client {
     path: string,
     message: { headers?: Record<string, string>; body?: string } = {},
   ): Promise<Attempt> {
-    const { hostname, port, clock } = this.#options;
+    const { hostname, port, clock, from } = this.#options;
     const sentMs = clock.wallMs();
     let lookedUp: string | null = null;
+    let cached = false;
     const body = message.body ?? '';
     return new Promise((resolve) => {
       const outgoing = request({
@@ -110,11 +141,16 @@ export class Client {
         method,
         path,
         agent: this.#agent,
-        lookup: this.#lookup((address) => {
+        lookup: this.#lookup((address, kept) => {
           lookedUp = address;
+          cached = kept;
         }),
         signal: AbortSignal.timeout(requestTimeoutMs),
-        headers: { ...message.headers, 'content-length': Buffer.byteLength(body) },
+        headers: {
+          ...message.headers,
+          'x-forwarded-for': from,
+          'content-length': Buffer.byteLength(body),
+        },
       });
       const end = (outcome: Attempt['outcome']) =>
         resolve({
@@ -123,6 +159,7 @@ export class Client {
           endMs: clock.wallMs(),
           address: outgoing.socket?.remoteAddress ?? peers.get(outgoing) ?? lookedUp,
           reused: outgoing.reusedSocket,
+          cached,
         });
       outgoing.on('socket', (socket) => {
         if (socket.remoteAddress !== undefined) peers.set(outgoing, socket.remoteAddress);
@@ -135,15 +172,23 @@ export class Client {
     });
   }
 
-  #lookup(found: (address: string) => void): LookupFunction {
+  #lookup(found: (address: string, cached: boolean) => void): LookupFunction {
     return (hostname, options, done) => {
+      const kept = this.#cache?.address() ?? null;
+      if (kept !== null) {
+        found(kept, true);
+        if (options.all) done(null, [{ address: kept, family: 4 }]);
+        else done(null, kept, 4);
+        return;
+      }
       this.#resolver.resolve4(hostname).then(
         ([address]) => {
           if (address === undefined) {
             done(Object.assign(new Error('an empty answer'), { code: 'ENODATA' }), '', 4);
             return;
           }
-          found(address);
+          found(address, false);
+          this.#cache?.keep(address);
           if (options.all) done(null, [{ address, family: 4 }]);
           else done(null, address, 4);
         },
@@ -153,7 +198,7 @@ export class Client {
   }
 
   #record(
-    { outcome, sentMs, endMs, address, reused }: Attempt,
+    { outcome, sentMs, endMs, address, reused, cached }: Attempt,
     seen: Pick<RequestRecord, 'kind' | 'key' | 'ok' | 'stale'>,
   ): RequestRecord {
     const { name, resolver, addresses } = this.#options;
@@ -174,6 +219,7 @@ export class Client {
       forwarded: elsewhere || answer?.forwarded === true,
       reused,
       resolver: resolver.behaviour,
+      ...(this.#cache === null ? {} : { cached }),
     };
   }
 }

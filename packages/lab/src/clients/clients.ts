@@ -7,6 +7,8 @@
  *   traffic.ts       all clients of a recording
  *   client.ts        one client: its lookups, its requests, what it saw
  *   pooled-agent.ts  a connection pool with a maximum age
+ *   runtime-cache.ts a runtime that keeps an address by itself
+ *   beacons.ts       now and then a client tells which resolver it stands behind
  *   recorder.ts      every request as a line of a file
  *   live.ts          the last second, for a display
  */

@@ -30,7 +30,16 @@ export const clientsConfig = z.strictObject({
    * (nodejs/node#6713): with them no recording would end.
    */
   keepAliveMaxLifeMinutes: z.number().positive().default(8),
-  /** 60: a minute of life is a second here. Applies to `keepAliveMaxLifeMinutes`, to nothing else. */
+  /** Share of the clients whose runtime keeps an address by itself, as a JVM does. Not those with a pool. */
+  runtimeCacheShare: share.default(0),
+  /** How long it keeps one, minutes of life; some keep it for ever: with them no recording would end. */
+  runtimeCacheLifeMinutes: z.number().positive().default(5),
+  /** Clients tell which resolver they stand behind: a fresh name below `b.ZONE`, then the door; `null`: not. */
+  beacons: z
+    .strictObject({ zone: z.string().min(1), perSecond: z.number().positive().max(100) })
+    .nullable()
+    .default(null),
+  /** 60: a minute of life is a second here. Applies to what has `Life` in its name, to nothing else. */
   timeScale: z.number().positive().default(60),
   /** File of the records, one JSON object a line. */
   output: z.string().min(1),

@@ -1,5 +1,6 @@
 import type { RequestRecord } from 'throwover';
 import { type Clock, newId, type Random, seededRandom } from 'throwover/kernel';
+import { sendBeacons } from './beacons.ts';
 import { Client } from './client.ts';
 import type { ClientsConfig } from './config.ts';
 import { Live, type LiveFigures } from './live.ts';
@@ -35,7 +36,21 @@ export class Traffic {
       random: [seededRandom(random.integer(2 ** 32)), seededRandom(random.integer(2 ** 32))],
     });
     const startedMs = clock.monotonicMs();
-    this.#loops = [this.#follow(writes, startedMs), this.#follow(reads, startedMs)];
+    this.#loops = [
+      this.#follow(writes, startedMs),
+      this.#follow(reads, startedMs),
+      ...(config.beacons === null
+        ? []
+        : [
+            sendBeacons({
+              ...config.beacons,
+              clients: this.#clients,
+              random: seededRandom(config.seed),
+              clock,
+              signal: this.#stopping.signal,
+            }),
+          ]),
+    ];
   }
 
   get counts(): Counts {
@@ -94,6 +109,16 @@ function makeClients(config: ClientsConfig, random: Random, clock: Clock): Clien
     clients,
     random,
   );
+  // Drawn apart, so that a share of 0 leaves everything else as it was.
+  const caches = deal(
+    [
+      { share: config.runtimeCacheShare, cache: true },
+      { share: 1 - config.runtimeCacheShare, cache: false },
+    ],
+    clients,
+    seededRandom(config.seed),
+  );
+  const cacheMs = (config.runtimeCacheLifeMinutes * 60_000) / config.timeScale;
   const maxLifeMs = (config.keepAliveMaxLifeMinutes * 60_000) / config.timeScale;
   return resolvers.map(
     (resolver, index) =>
@@ -104,7 +129,14 @@ function makeClients(config: ClientsConfig, random: Random, clock: Clock): Clien
         resolver,
         addresses,
         keepAliveMs: pools[index]?.pool ? maxLifeMs : null,
+        runtimeCacheMs: caches[index]?.cache && !pools[index]?.pool ? cacheMs : null,
+        from: addressOf(index),
         clock,
       }),
   );
+}
+
+/** Each client in a network of its own: 10.0.0.0/8 is no network that a connection of the lab comes from. */
+export function addressOf(client: number): string {
+  return `10.${Math.floor(client / 256)}.${client % 256}.7`;
 }

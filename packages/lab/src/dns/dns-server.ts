@@ -3,6 +3,7 @@
  * configuration (server.ts) as JSON.
  *
  *   zone.ts         record sets, atomic batches, Route 53's words
+ *   routing.ts      weighted and failover sets: which of them answers
  *   answer.ts       a DNS query to a DNS reply
  *   listen.ts       UDP and TCP
  *   route53-api.ts  the HTTP API; route53-xml.ts its XML

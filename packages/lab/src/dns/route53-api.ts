@@ -193,13 +193,22 @@ function listRecordSets(zone: Zone, query: (name: string) => string | undefined)
       'The request must specify a start record name if it specifies a start record type.',
     ]);
   }
-  const start = { name: canonicalName(name ?? ''), type: type ?? '' };
+  const identifier = query('identifier');
+  const start = {
+    name: canonicalName(name ?? ''),
+    type: type ?? '',
+    ...(identifier !== undefined && { policy: { identifier, weight: 0 } }),
+  };
   const from = zone.list().filter((set) => name === undefined || compareSets(set, start) >= 0);
   const next = from[max];
   return xmlDocument('ListResourceRecordSetsResponse', {
     ResourceRecordSets: { ResourceRecordSet: from.slice(0, max).map(recordSetXml) },
     IsTruncated: next !== undefined,
-    ...(next && { NextRecordName: `${next.name}.`, NextRecordType: next.type }),
+    ...(next && {
+      NextRecordName: `${next.name}.`,
+      NextRecordType: next.type,
+      ...(next.policy && { NextRecordIdentifier: next.policy.identifier }),
+    }),
     MaxItems: max,
   });
 }

@@ -61,7 +61,15 @@ const changeSchema = z.object({
     ResourceRecords: z.object({
       ResourceRecord: z.array(z.object({ Value: z.string().max(4000) })).min(1),
     }),
-    SetIdentifier: z.undefined({ error: 'the lab has no routing policies' }).optional(),
+    SetIdentifier: z.string().min(1).max(128).optional(),
+    Weight: z.coerce.number().int().min(0).max(255).optional(),
+    Failover: z.enum(['PRIMARY', 'SECONDARY']).optional(),
+    ...Object.fromEntries(
+      ['Region', 'GeoLocation', 'MultiValueAnswer', 'HealthCheckId'].map((policy) => [
+        policy,
+        z.undefined({ error: `the lab has no ${policy}` }).optional(),
+      ]),
+    ),
     AliasTarget: z.undefined({ error: 'the lab has no alias records' }).optional(),
   }),
 });
@@ -92,10 +100,30 @@ export function parseChanges(xml: string): { changes: Change[]; comment: string 
         type: set.Type,
         ttl: set.TTL,
         values: set.ResourceRecords.ResourceRecord.map(({ Value }) => Value),
+        ...policyOf(set),
       },
     }),
   );
   return { changes, comment: ChangeBatch.Comment };
+}
+
+function policyOf(set: {
+  SetIdentifier?: string | undefined;
+  Weight?: number | undefined;
+  Failover?: 'PRIMARY' | 'SECONDARY' | undefined;
+}): Pick<RecordSet, 'policy'> {
+  const { SetIdentifier: identifier, Weight: weight, Failover: failover } = set;
+  const given = [identifier, weight ?? failover].filter((value) => value !== undefined).length;
+  if (given === 0) return {};
+  if (identifier !== undefined && weight !== undefined && failover === undefined) {
+    return { policy: { identifier, weight } };
+  }
+  if (identifier !== undefined && failover !== undefined && weight === undefined) {
+    return { policy: { identifier, failover } };
+  }
+  throw new Route53Error(400, 'InvalidInput', [
+    'Invalid request: Expected exactly one of [Weight, Failover] with a SetIdentifier',
+  ]);
 }
 
 export function parseCreateZone(xml: string): { name: string; callerReference: string } {
@@ -118,10 +146,14 @@ function parse<T>(xml: string, schema: z.ZodType<T>): T {
   throw new Route53Error(400, 'InvalidInput', [`Invalid XML ; ${words.join('; ')}`]);
 }
 
-export function recordSetXml({ name, type, ttl, values }: RecordSet): object {
+export function recordSetXml({ name, type, ttl, values, policy }: RecordSet): object {
   return {
     Name: `${escapeName(name)}.`,
     Type: type,
+    ...(policy && {
+      SetIdentifier: policy.identifier,
+      ...('weight' in policy ? { Weight: policy.weight } : { Failover: policy.failover }),
+    }),
     TTL: ttl,
     ResourceRecords: { ResourceRecord: values.map((Value) => ({ Value })) },
   };

@@ -103,3 +103,40 @@ test("sets are listed in Route 53's order", () => {
     'b.example.test A',
   ]);
 });
+
+describe('routing policies', () => {
+  const weighted = (identifier: string, weight: number): RecordSet => ({
+    ...a('w.example.test', `10.0.0.${weight}`),
+    policy: { identifier, weight },
+  });
+
+  test('answers come close to the weights, and a weight of 0 never answers', () => {
+    const zone = zoneWith(weighted('one', 3), weighted('two', 1), weighted('none', 0));
+    const answers = Array.from({ length: 400 }, () => zone.get('w.example.test', 'A')?.values[0]);
+    const share = (value: string) => answers.filter((given) => given === value).length / 400;
+    expect(share('10.0.0.3')).toBeCloseTo(0.75, 1);
+    expect(share('10.0.0.1')).toBeCloseTo(0.25, 1);
+    expect(share('10.0.0.0')).toBe(0);
+  });
+
+  test('the PRIMARY answers', () => {
+    const role = (identifier: string, failover: 'PRIMARY' | 'SECONDARY'): RecordSet => ({
+      ...a('f.example.test', failover === 'PRIMARY' ? '10.0.0.1' : '10.0.0.2'),
+      policy: { identifier, failover },
+    });
+    const zone = zoneWith(role('b', 'SECONDARY'), role('a', 'PRIMARY'));
+    expect(zone.get('f.example.test', 'A')?.values).toEqual(['10.0.0.1']);
+    expect(zone.change(one('CREATE', role('c', 'PRIMARY')))).toEqual([
+      expect.stringContaining('one PRIMARY'),
+    ]);
+  });
+
+  test('a plain set and a weighted one do not stand beside each other; another weight is another set', () => {
+    const zone = zoneWith(weighted('one', 1));
+    expect(zone.change(one('CREATE', a('w.example.test', '10.0.0.9')))).toHaveLength(1);
+    expect(zone.change(one('DELETE', weighted('one', 2)))).toEqual([
+      expect.stringContaining("set identifier='one'] but the values provided do not match"),
+    ]);
+    expect(zone.change(one('DELETE', weighted('one', 1)))).toEqual([]);
+  });
+});

@@ -1,4 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
+import { choose, conflictOf, type Policy } from './routing.ts';
 import { parseTxt } from './txt.ts';
 
 /**
@@ -14,6 +16,8 @@ export interface RecordSet {
   readonly ttl: number;
   /** In presentation form, as the API gives them. */
   readonly values: readonly string[];
+  /** Left out: the only set of its name and type. */
+  readonly policy?: Policy;
 }
 
 export interface Change {
@@ -33,6 +37,7 @@ export class Zone {
   readonly callerReference: string;
   #sets: ReadonlyMap<string, RecordSet>;
   #serial: number;
+  #turn = 0;
 
   constructor(options: {
     id: string;
@@ -66,8 +71,13 @@ export class Zone {
     return this.#serial;
   }
 
+  /** The set that answers now: the only one, or the one whose turn it is by its routing policy. */
   get(name: string, type: RecordType): RecordSet | undefined {
-    return this.#sets.get(keyOf({ name, type }));
+    const plain = this.#sets.get(keyOf({ name, type }));
+    if (plain !== undefined) return plain;
+    const sets = [...this.#sets.values()].filter((set) => set.name === name && set.type === type);
+    if (sets.length > 1) this.#turn += 1;
+    return choose(sets, this.#turn);
   }
 
   /** True for a name with records and for one with only names below it. */
@@ -91,7 +101,7 @@ export class Zone {
   change(changes: readonly Change[]): readonly string[] {
     const draft = new Map(this.#sets);
     const problems = changes.flatMap((change) => this.#apply(draft, change));
-    problems.push(...this.#wholeness(draft));
+    problems.push(...this.#wholeness(draft), ...policyProblems(draft));
     if (problems.length > 0) return problems;
     this.#sets = draft;
     this.#serial = (this.#serial + 1) >>> 0;
@@ -102,7 +112,8 @@ export class Zone {
     const wrong = this.#wrongWith(set);
     if (wrong.length > 0) return wrong;
     const now = draft.get(keyOf(set));
-    const named = `resource record set [name='${set.name}.', type='${set.type}']`;
+    const identified = set.policy ? `, set identifier='${set.policy.identifier}'` : '';
+    const named = `resource record set [name='${set.name}.', type='${set.type}'${identified}]`;
     if (action === 'DELETE') {
       if (now === undefined) return [`Tried to delete ${named} but it was not found`];
       if (!sameSet(now, set)) {
@@ -160,25 +171,40 @@ export function canonicalName(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
 }
 
-/** Route 53's order: `example.test` before `a.example.test` before `b.example.test`, then by type. */
+/** Route 53's order: `example.test` before `a.example.test` before `b.example.test`, then by type, then by identifier. */
 export function compareSets(
-  a: Pick<RecordSet, 'name'> & { type: string },
-  b: Pick<RecordSet, 'name'> & { type: string },
+  a: Pick<RecordSet, 'name' | 'policy'> & { type: string },
+  b: Pick<RecordSet, 'name' | 'policy'> & { type: string },
 ): number {
   const [left, right] = [sortKey(a.name), sortKey(b.name)];
   if (left !== right) return left < right ? -1 : 1;
-  return a.type < b.type ? -1 : a.type > b.type ? 1 : 0;
+  if (a.type !== b.type) return a.type < b.type ? -1 : 1;
+  const [one = '', other = ''] = [a.policy?.identifier, b.policy?.identifier];
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 function sortKey(name: string): string {
   return `${name.split('.').reverse().join('.')}.`;
 }
 
-function keyOf({ name, type }: Pick<RecordSet, 'name' | 'type'>): string {
-  return `${name} ${type}`;
+function keyOf({ name, type, policy }: Pick<RecordSet, 'name' | 'type' | 'policy'>): string {
+  return policy === undefined ? `${name} ${type}` : `${name} ${type} ${policy.identifier}`;
+}
+
+/** Sets of one name and type that cannot stand beside each other once a batch is made. */
+function policyProblems(draft: ReadonlyMap<string, RecordSet>): string[] {
+  const routed = [...draft.values()].filter(({ policy }) => policy !== undefined);
+  const places = new Map(routed.map((set) => [`${set.name} ${set.type}`, set]));
+  return [...places.values()].flatMap(({ name, type }) => {
+    const conflict = conflictOf(
+      [...draft.values()].filter((set) => set.name === name && set.type === type),
+    );
+    return conflict === null ? [] : [`RRSet with DNS name ${name}., type ${type}: ${conflict}`];
+  });
 }
 
 function sameSet(a: RecordSet, b: RecordSet): boolean {
+  if (!isDeepStrictEqual(a.policy, b.policy)) return false;
   return a.ttl === b.ttl && [...a.values].sort().join('\n') === [...b.values].sort().join('\n');
 }
 

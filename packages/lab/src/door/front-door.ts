@@ -24,6 +24,10 @@ export const doorConfig = z.strictObject({
   stateFile: z.string().min(1),
   /** Epoch in which a door without a state file serves. */
   epoch: z.int().positive().default(1),
+  /** Networks whose `X-Forwarded-For` is believed. */
+  trustedProxies: z.array(z.string()).default([]),
+  /** Width of a bucket of the straggler curve, ms. */
+  bucketMs: z.number().positive().default(1_000),
 });
 export type DoorConfig = z.infer<typeof doorConfig>;
 
@@ -31,14 +35,14 @@ export type DoorConfig = z.infer<typeof doorConfig>;
 const keepAliveMs = 75_000;
 
 export async function startFrontDoor(config: DoorConfig, clock: Clock): Promise<Running> {
-  const { region, stateFile, epoch } = config;
   const functions = functionServe({
     endpoint: config.functionEndpoint,
     functionName: config.functionName,
     alias: config.alias,
   });
-  const edge = await createEdge({ region, clock, stateFile, epoch });
+  const edge = await createEdge({ ...config, clock });
   const door = createServer((req, res) => edge.handle(req, res, functions.serve));
+  edge.watch(door);
   door.keepAliveTimeout = keepAliveMs;
   const admin = createServer(createDoorAdmin(edge));
   const close = async () => {

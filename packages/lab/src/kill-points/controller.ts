@@ -50,7 +50,7 @@ function killing(store: Store): Store {
 
 if (!isRunKind(kind)) throw new Error(`no run of kind ${kind}`);
 const loaded = await loadService('throwover.yaml');
-const parts = compose(loaded.service, clock);
+const parts = compose(loaded, { clock, env: process.env });
 const service = loaded.service.name;
 const { active: from, epoch } = await parts.store.service(service);
 const direction = { from, to, epoch };

@@ -23,6 +23,8 @@ export interface LabOptions {
     readonly clamped: number;
     readonly longHold: number;
   };
+  /** Share of clients whose runtime keeps addresses by itself for minutes, whatever their TTL. */
+  readonly runtimeCacheShare: number;
   /** How long warm capacity is kept after a flip, life time, as throwover.yaml says it. */
   readonly keepWarm: string;
   /** Instances that are warmed in the new region; `measured`: what the active one uses at once. */
@@ -49,6 +51,7 @@ export function labOptions(given: Partial<LabOptions> = {}): LabOptions {
     requestsPerSecond: 60,
     webhooksPerSecond: 3,
     resolverShares: { honest: 0.7, clamped: 0.2, longHold: 0.1 },
+    runtimeCacheShare: 0,
     keepWarm: '5m',
     warm: 'measured',
     writerFence: 'available',

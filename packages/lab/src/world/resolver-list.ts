@@ -2,7 +2,7 @@ import type { LabMap } from './map.ts';
 import type { LabOptions } from './options.ts';
 
 /** What a clamping resolver keeps at least, minutes of life: the lower end of what was seen in production (5 to 15 min). */
-const clampMinutes = 5;
+export const clampMinutes = 5;
 
 /** What a long-holding one keeps, minutes of life: the upper end of the same. */
 export const longHoldMinutes = 15;

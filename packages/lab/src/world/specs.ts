@@ -151,6 +151,10 @@ function regionChildren(
     functionName: 'checkout',
     alias: 'live',
     stateFile: join(options.dir, name, 'door.json'),
+    // The border stands where a balancer would: all connections come from it, and clients say who they are.
+    trustedProxies: ['127.0.0.0/8'],
+    // A minute of waiting is a second here.
+    bucketMs: 100,
   });
   const gateway = file(`${name}-gateway`, {
     region: name,
@@ -241,6 +245,7 @@ export function clientsSpec(
         clients: options.clients,
         ratePerSecond: options.requestsPerSecond,
         seed: options.seed,
+        runtimeCacheShare: options.runtimeCacheShare,
         timeScale,
         output: config.output,
       }),

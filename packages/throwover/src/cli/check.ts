@@ -1,7 +1,10 @@
 import type { Closed } from '../authority/database-side.ts';
 import type { DatabaseSurvey } from '../authority/survey.ts';
+import { controlPlaneIn } from '../compose/control-plane.ts';
+import { ttlSecondsOf } from '../compose/dns.ts';
 import { assertNever, isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
 import { writerText } from '../replication/replication.ts';
+import { ttlNote } from '../traffic/ttl/lower-ttl.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
@@ -79,8 +82,10 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
     return [`${active} is active in epoch ${epoch}`, ...notes].join('; ');
   });
   const dns = seen(`dns ${traffic.name}`, async () => {
-    const { values, generation } = await record(session, adopt);
-    return `${values.join(', ')} (${generation.region}, generation ${generation.number})`;
+    const found = await record(session, adopt);
+    const { values, generation } = found;
+    const note = ttlNote(found, ttlSecondsOf(loaded.service));
+    return `${values.join(', ')} (${generation.region}, generation ${generation.number}${note === null ? '' : `; ${note}`})`;
   });
   const regions = parts.regions.flatMap(({ name, database, door, functions }) => [
     seen(`${name} database`, async () => {
@@ -113,7 +118,17 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
     }),
   );
   const lines = await Promise.all([dns, ...regions, ...gateways]);
-  return [store, ...lines, ...(await replication(session))];
+  return [store, ...lines, ...(await replication(session)), ...standing(session)];
+}
+
+/** Failovers that would need a part of the control plane in the region that they leave (A6). */
+function standing({ loaded: { service } }: Session): readonly Seen[] {
+  return Object.keys(service.regions).flatMap((region) => {
+    const parts = controlPlaneIn(service, region);
+    if (parts.length === 0) return [];
+    const said = `IN THE WAY of a failover from ${region}: ${parts.join(', ')}; a failover from there asks for --override control-plane-in-lost-region`;
+    return [{ part: `control plane in ${region}`, state: 'healthy', said, error: null }];
+  });
 }
 
 /** What was sampled of replication, and what the declared durability costs or would cost. */

@@ -38,11 +38,14 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   'run-ended': exitCodes.usage,
   'no-such-loss': exitCodes.usage,
   'guard-config-wrong': exitCodes.usage,
+  'edge-config-invalid': exitCodes.usage,
   'gateway-config-invalid': exitCodes.usage,
   'gateway-secret-missing': exitCodes.usage,
   'no-such-kind': exitCodes.usage,
   'override-unknown': exitCodes.usage,
   'bad-request': exitCodes.usage,
+  'survey-no-zone': exitCodes.usage,
+  'survey-no-resolver': exitCodes.usage,
   'not-confirmed': exitCodes.refused,
   'plan-refused': exitCodes.refused,
   'digest-mismatch': exitCodes.refused,
@@ -75,6 +78,7 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   'dns-unreachable': exitCodes.away,
   'functions-unreachable': exitCodes.away,
   'gateway-unreachable': exitCodes.away,
+  'survey-unanswered': exitCodes.away,
 };
 
 /** Codes that end a command with more than "failed". */

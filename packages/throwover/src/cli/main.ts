@@ -18,8 +18,12 @@
  *   run-list.ts       runs, show
  *   report.ts         report
  *   check.ts          check
+ *   dns-commands.ts   dns: its commands and options
+ *   dns-ttl.ts        dns ttl
+ *   dns.ts            dns survey, dns probe; dns-view.ts shows them
+ *   dns-serve.ts      canary zones and surveys in `serve`
  *   sim.ts            simulation on virtual time
- *   processes.ts      serve, guard, gateway
+ *   processes.ts      serve, guard, gateway, edge
  */
 import { createRequire } from 'node:module';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
@@ -29,11 +33,12 @@ import { type RunKind, runKinds } from '../runs/runs.ts';
 import { loadService } from '../service/service.ts';
 import { checkCommand, fileIsRight } from './check.ts';
 import type { CommandContext } from './context.ts';
+import { dnsCommands } from './dns-commands.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
 import { haltCommand } from './halt.ts';
 import { lossesCommand, resolveLossCommand } from './losses.ts';
-import { gateway, guard, guardPreStart, serve } from './processes.ts';
+import { edge, gateway, guard, guardPreStart, serve } from './processes.ts';
 import { reportCommand } from './report.ts';
 import {
   abortCommand,
@@ -200,6 +205,7 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
     .action((runId, options) =>
       inSession(options, (context) => reportCommand(context, { runId, ...options })),
     );
+  dnsCommands(program, { terminal, common, inSession, ended });
   simulation(program, terminal, ended);
   processes(program, terminal);
   return program;
@@ -268,6 +274,12 @@ function processes(program: Command, terminal: Terminal): void {
     .requiredOption('--config <file>', 'its configuration, JSON')
     .option(...json)
     .action((options) => gateway(terminal, options.config));
+  program
+    .command('edge')
+    .description('the front door of a region, before its application: serves, holds, forwards')
+    .requiredOption('--config <file>', 'its configuration, JSON')
+    .option(...json)
+    .action((options) => edge(terminal, options.config));
 }
 
 /** Permission, typed or given. */

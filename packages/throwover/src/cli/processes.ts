@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { guardWitness } from '../compose.ts';
-import { isoTime } from '../kernel/kernel.ts';
+import type { EvidenceLog } from '../evidence/samples.ts';
+import { type Clock, isoTime } from '../kernel/kernel.ts';
 import type { RunningServer } from '../server/serve.ts';
+import { type DnsParts, startDnsParts } from './dns-serve.ts';
 import { cliErrors } from './errors.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
@@ -29,13 +32,21 @@ export function serve(
     const { clock, random } = terminal;
     const { data: dataDir, host, port } = options;
     const sessions = await openSessions(terminal, options.service);
-    const server = await startServe({ host, port, dataDir, clock, random });
-    const care = careOf(terminal, sessions, server);
+    const dns = await startDnsParts(terminal, sessions);
+    const { routes } = dns;
+    const server = await startServe({ host, port, dataDir, clock, random, routes }).catch(
+      async (error) => {
+        await dns.close();
+        throw error;
+      },
+    );
+    const care = careOf(terminal, sessions, server, dns);
     return {
       addresses: { url: server.url },
       begin: care.begin,
       close: async () => {
         await care.end();
+        await dns.close();
         await server.close();
       },
     };
@@ -66,16 +77,18 @@ function careOf(
   { clock, stdout }: Terminal,
   opened: readonly Session[],
   server: RunningServer,
+  dns: DnsParts,
 ): { begin(): void; end(): Promise<void> } {
   const stop = new AbortController();
   const { signal } = stop;
   const log = (event: object) =>
     stdout.write(`${JSON.stringify({ at: isoTime(clock.wallMs()), ...event })}\n`);
   const look = async (session: Session) => {
-    const [{ caretake }, { keepStanding }, { watchLag }] = await Promise.all([
+    const [{ caretake }, { keepStanding }, { watchLag }, { watchStragglers }] = await Promise.all([
       import('./caretaker.ts'),
       import('./standing.ts'),
       import('../server/lag-watch.ts'),
+      import('../server/straggler-watch.ts'),
     ]);
     const service = session.loaded.service.name;
     const sides = session.parts.regions.map(({ database }) => database);
@@ -88,6 +101,18 @@ function careOf(
       watchLag({ service, sides, log: server.lag, clock, signal }),
       caretake({ session: local, signal, log }),
       keepStanding({ session: local, signal, log }),
+      watchStragglers({
+        service,
+        doors: session.parts.doorCounts,
+        ttlMs: session.loaded.service.traffic.ttlMs,
+        timeScale: session.loaded.service.timeScale,
+        store: server.store,
+        evidence: localEvidence(server, service, clock),
+        resolverOf: dns.resolverOf,
+        clock,
+        signal,
+      }),
+      dns.watch(session, localEvidence(server, service, clock), signal),
     ]);
   };
   let loops: readonly Promise<void>[] = [];
@@ -100,6 +125,14 @@ function careOf(
       await Promise.all(loops);
       await Promise.all(opened.map(({ parts }) => parts.close()));
     },
+  };
+}
+
+/** The evidence in this process, as it is over the network. */
+function localEvidence({ evidence }: RunningServer, service: string, clock: Clock): EvidenceLog {
+  return {
+    add: async (kind, samples) => evidence.add(service, kind, samples, clock.wallMs()),
+    list: async (kind, options) => evidence.list(service, kind, options),
   };
 }
 
@@ -132,6 +165,72 @@ export function gateway(terminal: Terminal, config: string): Promise<void> {
     const { url, adminUrl } = running;
     return { addresses: { url, adminUrl }, close: () => running.close() };
   });
+}
+
+/** `throwover edge`: the front door of a region, before an application that is reached over HTTP. */
+export function edge(terminal: Terminal, config: string): Promise<void> {
+  return listen(terminal, 'edge', async () => {
+    const { startEdge } = await import('../traffic/edge-process.ts');
+    const { url, adminUrl, close } = await startEdge(await readJson(config), terminal.clock);
+    return { addresses: { url, adminUrl }, close };
+  });
+}
+
+/** `throwover dns canary`: the authoritative server of the canary zone, by itself. */
+export function dnsCanary(
+  terminal: Terminal,
+  options: {
+    zone: string;
+    listen: string;
+    admin?: string;
+    nameserver: readonly { name: string; addresses: readonly string[] }[];
+    rate?: number;
+  },
+): Promise<void> {
+  return listen(terminal, 'canary', async () => {
+    const [{ startCanary }, { startCanaryAdmin }, { canarySchema, parseSocket }] =
+      await Promise.all([
+        import('../traffic/canary/canary.ts'),
+        import('../server/canary-routes.ts'),
+        import('../service/service.ts'),
+      ]);
+    const { zone, listen: where, nameserver: nameservers, rate } = options;
+    const declared = canarySchema.parse({
+      zone,
+      nameservers,
+      ...(rate === undefined ? {} : { answersPerSecond: rate }),
+    });
+    const canary = await startCanary({
+      zone: { ...declared, ttlSeconds: declared.ttlMs / 1_000 },
+      ...socketGiven(where, parseSocket),
+      answersPerSecond: declared.answersPerSecond,
+      clock: terminal.clock,
+    });
+    const { listen: dns } = canary.status();
+    if (options.admin === undefined) return { addresses: { dns }, close: () => canary.close() };
+    const socket = socketGiven(options.admin, parseSocket);
+    const admin = await startCanaryAdmin(canary, socket).catch(async (error) => {
+      await canary.close();
+      throw error;
+    });
+    return {
+      addresses: { dns, adminUrl: admin.url },
+      close: async () => {
+        await admin.close();
+        await canary.close();
+      },
+    };
+  });
+}
+
+/** `192.0.2.1:53`, `[::]:53`; port 0 takes a free one. */
+function socketGiven(
+  text: string,
+  parse: (text: string) => { readonly host: string; readonly port: number },
+) {
+  const socket = parse(text);
+  if (isIP(socket.host) !== 0 && socket.port <= 65_535) return socket;
+  throw cliErrors.make('usage-wrong', `${text}: expected an address and a port: 192.0.2.1:53`);
 }
 
 /** Starts, says `ready`, waits for Ctrl-C or SIGTERM, closes. */

@@ -76,7 +76,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       say(`Not told through ${name} (${reason}): ${subject}`);
     },
   });
-  return { loaded, parts: compose(loaded.service, clock), notifiers, clock, env };
+  return { loaded, parts: compose(loaded, { clock, env }), notifiers, clock, env };
 }
 
 /** Names this controller to others. */

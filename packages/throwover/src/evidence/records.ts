@@ -28,6 +28,8 @@ export interface RequestRecord {
   readonly reused: boolean;
   /** Behaviour of the client's resolver: honest, clamped, long-hold, ... */
   readonly resolver: string;
+  /** The client's runtime gave the address from a cache of its own; absent: it has none. */
+  readonly cached?: boolean;
   /** The answer was the one expected. A write: 2xx. A read of an own acknowledged write: found. */
   readonly ok: boolean;
   /** A read that missed the client's own acknowledged write. */

@@ -14,7 +14,7 @@ export function controlPlaneElsewhere(options: {
       if (standsIn.length === 0) return [];
       const error = replicationErrors.make(
         'control-plane-in-lost-region',
-        `${standsIn.join(', ')} at an address of ${from}`,
+        `${standsIn.join(', ')} in ${from}, the region that is left`,
         { standsIn },
       );
       return [{ error, override: 'control-plane-in-lost-region' }];

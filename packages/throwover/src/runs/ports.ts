@@ -4,6 +4,7 @@ import type { Consent, PositionHistory } from '../replication/replication.ts';
 import type { Store } from '../store/store.ts';
 import type { DnsProvider, DnsRecord } from '../traffic/dns.ts';
 import type { Door } from '../traffic/door.ts';
+import type { Measured } from '../traffic/ttl/cache-life.ts';
 import type { GatewayControl } from '../webhooks/gateway-control.ts';
 
 /** One region, as a run needs it. */
@@ -24,6 +25,8 @@ export interface RunPorts {
   readonly gateways: readonly GatewayControl[];
   /** Where the databases stood, as others saw it; `null`: nobody samples. */
   readonly history: PositionHistory | null;
+  /** How long resolvers keep an answer beyond the declared TTL; left out: nobody has measured any. */
+  readonly beyondTtl?: () => Promise<Measured>;
 }
 
 /** What the team declared, in milliseconds as they pass here (life time already divided by the time scale). */
@@ -56,6 +59,8 @@ export interface RunPolicy {
   /** What was approved beyond the plan; nobody while it is being made. */
   readonly consent: Consent;
   readonly record: Pick<DnsRecord, 'name' | 'type' | 'ttlSeconds' | 'values'>;
+  /** Lowered ahead of a planned switch and waited out; left out: the TTL stays as it is. */
+  readonly lowerTtl?: { readonly ttlSeconds: number; readonly timeScale: number };
   /** Base URL of the new region's door, as the old region's door reaches it. */
   readonly forwardUrl: string;
   /** Base URL of the old region's door, as the new region's door reaches it. */

@@ -18,7 +18,7 @@ import {
   waitForLag,
 } from '../replication/replication.ts';
 import type { Guard, Step } from '../runbook/step.ts';
-import { flip, forwardStragglers, holdDoor, trafficReady } from '../traffic/traffic.ts';
+import { flip, forwardStragglers, holdDoor, lowerTtl, trafficReady } from '../traffic/traffic.ts';
 import { deliverHeld, gatewaysReady, holdDeliveries } from '../webhooks/webhooks.ts';
 import { type BuildRun, together } from './definition.ts';
 import { lagFacts } from './facts.ts';
@@ -34,6 +34,7 @@ const longestCatchUpMs = 10_000;
 /**
  * Planned, nothing lost (A2).
  *
+ * before it, if the team asks for it: lower the TTL and wait the old one out, before anything costs money.
  * arm: warm functions, checkpoint, read into the cache; then wait for a small lag, hold webhooks.
  * switch: hold the door, fence, catch up, promote (no return), open the epoch, forward stragglers.
  *   Nobody can write between `fence` and `forward`: only what must stand there does. The fence has a
@@ -86,6 +87,9 @@ export const plannedSteps = (
   const functions = functionsOf(ports, policy);
   const some = gateways.length > 0;
   return [
+    ...(policy.lowerTtl === undefined
+      ? []
+      : [lowerTtl(loweringOf(ports, policy, policy.lowerTtl))]),
     ...together('arm', [
       ...(functions ? [warm({ to: functions.to, needed: () => neededOf(ports, functions) })] : []),
       checkpoint({ from: from.database }),
@@ -135,3 +139,15 @@ export const plannedSteps = (
       : []),
   ];
 };
+
+const loweringOf = (
+  { dns, beyondTtl }: RunPorts,
+  { record }: RunPolicy,
+  { ttlSeconds, timeScale }: NonNullable<RunPolicy['lowerTtl']>,
+): Parameters<typeof lowerTtl>[0] => ({
+  dns,
+  ttlSeconds: record.ttlSeconds,
+  lowTtlSeconds: ttlSeconds,
+  beyond: beyondTtl ?? (async () => ({ ms: null, atLeast: false, count: 0 })),
+  timeScale,
+});

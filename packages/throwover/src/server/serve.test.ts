@@ -49,7 +49,7 @@ test('an address of another machine, or a directory in use, is a clear error', a
 const record = JSON.stringify({
   runId: 'run_1',
   token: 1,
-  record: { seq: 1, wallMs: 0, token: 1, type: 'taken-over', by: 'bob', surprise: true },
+  records: [{ seq: 1, wallMs: 0, token: 1, type: 'taken-over', by: 'bob', surprise: true }],
 });
 
 test.each([

@@ -16,6 +16,8 @@ import { openSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-store.
 import type { Store } from '../store/store.ts';
 import { type Call, callNames, calls } from '../store/wire.ts';
 import { serverErrors } from './errors.ts';
+import { type EvidenceStore, openEvidenceLog } from './evidence-log.ts';
+import { evidenceRoutes } from './evidence-routes.ts';
 import { type LagLog, openLagLog } from './lag-log.ts';
 import { lagOf } from './lag-watch.ts';
 
@@ -32,6 +34,8 @@ export interface RunningServer {
   readonly store: Store;
   /** Where lag is kept, for what samples it; not after `close`. */
   readonly lag: LagLog;
+  /** Where evidence for the forecast is kept, for what measures inside this process; not after `close`. */
+  readonly evidence: EvidenceStore;
   /** Takes no new calls, answers those in flight, gives the port and the directory free. */
   close(): Promise<void>;
 }
@@ -48,22 +52,29 @@ export async function startServe(options: {
   dataDir: string;
   clock: Clock;
   random?: Random;
+  /** What else this process answers over HTTP. */
+  routes?: (app: Hono) => void;
 }): Promise<RunningServer> {
-  const { host, port, dataDir, clock, random = systemRandom } = options;
+  const { host, port, dataDir, clock, random = systemRandom, routes } = options;
   const store = openSqliteStore({ dataDir, clock, random });
   const lag = openLagLog(dataDir);
+  const evidence = openEvidenceLog(dataDir);
   const release = () => {
+    evidence.close();
     lag.close();
     store.close();
   };
   try {
-    const server = createAdaptorServer({ fetch: createApp(store, lag, clock).fetch }) as Server;
+    const app = createApp(store, lag, evidence, clock);
+    routes?.(app);
+    const server = createAdaptorServer({ fetch: app.fetch }) as Server;
     server.keepAliveTimeout = keepAliveMs;
     const url = await listen(server, host, port);
     return {
       url,
       store,
       lag,
+      evidence,
       close: async () => {
         await closeServer(server, clock);
         release();
@@ -75,7 +86,7 @@ export async function startServe(options: {
   }
 }
 
-function createApp(store: SqliteStore, lag: LagLog, clock: Clock): Hono {
+function createApp(store: SqliteStore, lag: LagLog, evidence: EvidenceStore, clock: Clock): Hono {
   const app = new Hono();
   app.get('/healthz', (c) =>
     store.failure === null
@@ -94,6 +105,7 @@ function createApp(store: SqliteStore, lag: LagLog, clock: Clock): Hono {
   app.get('/v1/lag/:service/sightings/:region', (c) =>
     c.json(lag.sightings(c.req.param('service'), c.req.param('region'))),
   );
+  evidenceRoutes(app, evidence, clock);
   app.notFound((c) =>
     refuse(storeErrors.make('bad-request', `no ${c.req.method} ${c.req.path} here`)),
   );

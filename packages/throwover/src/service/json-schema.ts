@@ -14,13 +14,15 @@ export interface JsonSchema {
   readonly additionalProperties?: JsonSchema | boolean;
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
 }
 
 /** Names of keys that may stand at `path`. */
 export function keysAt(path: readonly PropertyKey[]): readonly string[] {
   let nodes: readonly JsonSchema[] = [serviceJsonSchema()];
   for (const part of path) nodes = nodes.flatMap((node) => below(node, part));
-  return nodes.flatMap(branches).flatMap((node) => Object.keys(node.properties ?? {}));
+  const keys = nodes.flatMap(branches).flatMap((node) => Object.keys(node.properties ?? {}));
+  return [...new Set(keys)];
 }
 
 function below(node: JsonSchema, part: PropertyKey): readonly JsonSchema[] {
@@ -32,5 +34,6 @@ function below(node: JsonSchema, part: PropertyKey): readonly JsonSchema[] {
 }
 
 function branches(node: JsonSchema): readonly JsonSchema[] {
-  return node.anyOf === undefined ? [node] : node.anyOf.flatMap(branches);
+  const below = node.anyOf ?? node.oneOf;
+  return below === undefined ? [node] : below.flatMap(branches);
 }

@@ -89,6 +89,39 @@ describe('a wrong file is refused with line and column', () => {
       says: ['throwover.yaml:25:9 traffic.type: expected one of A, AAAA, CNAME; found "MX"'],
     },
     {
+      name: 'a DNS provider that is not known',
+      from: 'provider: route53',
+      to: 'provider: gandi',
+      says: [
+        'throwover.yaml:21:13 traffic.provider: expected one of route53, arc, rfc2136, http; found "gandi"',
+      ],
+    },
+    {
+      name: 'a TTL to lower to that is not lower',
+      from: 'ttl: 60s',
+      to: 'ttl: 60s\n  lowerTtl: 60s',
+      says: [
+        'throwover.yaml:27:13 traffic.lowerTtl: expected 1s or more, and less than ttl; found "60s"',
+      ],
+    },
+    {
+      name: 'a TSIG secret instead of its reference, and a name outside the zone',
+      from: '  provider: route53\n  endpoint: http://127.0.0.1:7620\n  zoneId: Z00000000000000000001\n',
+      to: '  provider: rfc2136\n  server: 127.0.0.1:53\n  zone: example.test\n  key: { name: k, secret: c2VjcmV0 }\n',
+      says: [
+        'throwover.yaml:24:27 traffic.key.secret: expected a reference: env:NAME or file:PATH; found a value that is not shown',
+      ],
+    },
+    {
+      name: 'routing controls of other regions than there are',
+      from: '  provider: route53\n  endpoint: http://127.0.0.1:7620\n  zoneId: Z00000000000000000001\n',
+      to: "  provider: arc\n  endpoints: [{ url: 'http://127.0.0.1:1', awsRegion: us-east-1 }]\n  controls: { east: 'arn:aws:route53-recovery-control::111122223333:controlpanel/1/x', north: 'arn:aws:route53-recovery-control::111122223333:controlpanel/1/y' }\n",
+      says: [
+        'throwover.yaml:23:3 traffic.controls.west: expected the routing control of region west; found nothing',
+        'throwover.yaml:23:88 traffic.controls.north: expected one of east, west; found "north"',
+      ],
+    },
+    {
       name: 'an active region that is not there',
       from: 'owner: payments-team',
       to: 'owner: payments-team\nactive: wets',

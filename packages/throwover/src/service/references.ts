@@ -17,6 +17,10 @@ export function referenceMistakes(data: unknown): readonly Mistake[] {
       ),
     ),
     ...regions.flatMap(([name]) => regionParts(data, name)),
+    ...routingControls(
+      data,
+      regions.map(([name]) => name),
+    ),
     ...ownNames(data, 'steps'),
     ...ownNames(data, 'checks'),
     ...places(data),
@@ -66,6 +70,30 @@ function regionParts(data: unknown, name: string): readonly Mistake[] {
     }
   });
   return mistakes;
+}
+
+/** ARC: a routing control for each region, and for nothing else. */
+function routingControls(data: unknown, regions: readonly string[]): readonly Mistake[] {
+  if (valueAt(data, ['traffic', 'provider']) !== 'arc') return [];
+  const controls = Object.keys(block(data, ['traffic', 'controls']));
+  const at = (region: string) => ({ path: ['traffic', 'controls', region], atKey: false });
+  return [
+    ...regions
+      .filter((region) => !controls.includes(region))
+      .map((region) => ({
+        ...at(region),
+        expected: `the routing control of region ${region}`,
+        found: 'nothing',
+      })),
+    ...controls
+      .filter((region) => !regions.includes(region))
+      .map((region) => ({
+        ...at(region),
+        atKey: true,
+        expected: oneOf(region, regions),
+        found: `"${region}"`,
+      })),
+  ];
 }
 
 const fitting: Readonly<Record<string, { test(text: string): boolean; expected: string }>> = {

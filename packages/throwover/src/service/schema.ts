@@ -1,41 +1,23 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
-import { parseDuration } from '../kernel/kernel.ts';
-import { parseSecretRef } from './secrets.ts';
+import { canarySchema, surveySchema } from './canary-schema.ts';
+import {
+  duration,
+  httpUrl,
+  label,
+  maxItems,
+  regionName,
+  secret,
+  standsIn,
+  text,
+} from './fields.ts';
+import { trafficSchema } from './traffic-schema.ts';
 
 /**
  * What a team declares, as a schema. Every `error` text completes the sentence "expected ...".
  * Durations are written as text and come out in milliseconds of life time, with `Ms` in the name;
  * `timing.ts` divides by the time scale what the lab scales.
  */
-
-/** Longest list of anything in the file: far above any real service, small enough to show whole. */
-const maxItems = 64;
-
-const text = (expected: string) => z.string({ error: expected }).min(1, { error: expected });
-
-const duration = z
-  .string({ error: 'a duration such as 500ms, 60s, 5m or 72h' })
-  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, { error: 'a duration such as 500ms, 60s, 5m or 72h' })
-  .transform((value) => parseDuration(value) ?? 0);
-
-const httpUrl = z.url({
-  protocol: /^https?$/,
-  error: 'an http or https URL such as http://127.0.1.1:7601',
-});
-
-const regionName = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, {
-  error: 'a region name: a-z, 0-9 and -, at most 31 characters',
-});
-
-const label = z
-  .string({ error: 'a name: a-z, 0-9 and -' })
-  .regex(/^[a-z][a-z0-9-]{0,62}$/, { error: 'a name: a-z, 0-9 and -, at most 63 characters' });
-
-const secret = z
-  .string({ error: 'a reference: env:NAME or file:PATH' })
-  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, { error: 'a reference: env:NAME or file:PATH' })
-  .transform((value) => parseSecretRef(value));
 
 const address = z
   .string({ error: 'an address: IPv4, IPv6 or a host name' })
@@ -49,6 +31,9 @@ const region = z.strictObject({
     .min(1, { error: 'at least one address: an empty answer takes the service off the net' })
     .max(maxItems)
     .describe('What the DNS record says while this region is active'),
+  cloudRegion: text('a cloud region such as us-east-1')
+    .optional()
+    .describe('Cloud region that this is; functions.awsRegion when it is left out'),
   door: z.strictObject({
     admin: httpUrl.describe('Where the control plane reaches the door of this region'),
     forward: httpUrl.describe("Where the other region's door reaches the door of this region"),
@@ -69,31 +54,6 @@ const region = z.strictObject({
     })
     .optional(),
 });
-
-const traffic = z
-  .strictObject({
-    provider: z.literal('route53'),
-    endpoint: httpUrl.optional().describe("Route 53 API; AWS's own when it is left out"),
-    zoneId: text('the id of a hosted zone such as Z0123456789ABCDEFGHIJ'),
-    name: z
-      .string({ error: 'a host name such as checkout.example.com' })
-      .regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)+$/, {
-        error: 'a host name in lower case without a dot at the end: checkout.example.com',
-      }),
-    type: z.enum(['A', 'AAAA', 'CNAME']),
-    ttl: duration.describe('TTL of the record, as it is written in the zone'),
-    nameservers: z
-      .array(
-        z.string().regex(/^([0-9.]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, {
-          error: 'the address and port of a name server: 127.0.0.1:53',
-        }),
-      )
-      .min(1)
-      .max(maxItems)
-      .optional()
-      .describe('Authoritative servers, asked over DNS whether the change is served'),
-  })
-  .transform(({ ttl, ...rest }) => ({ ...rest, ttlMs: ttl }));
 
 const functions = z
   .strictObject({
@@ -322,6 +282,7 @@ const notify = z
       .array(
         z.strictObject({
           url: httpUrl.describe('Where notices are posted, as Standard Webhooks'),
+          standsIn,
           secret: secret
             .optional()
             .describe('Signing secret: env:NAME or file:PATH; unsigned when it is left out'),
@@ -335,6 +296,7 @@ const notify = z
         server: z
           .url({ protocol: /^smtps?$/, error: 'an address such as smtps://mail.example.com:465' })
           .describe('Mail server, without user and password'),
+        standsIn,
         user: text('the user at the mail server').optional(),
         password: secret.optional(),
         from: z.email({ error: 'an e-mail address' }),
@@ -412,11 +374,16 @@ export const serviceSchema = z
     home: regionName
       .optional()
       .describe('Region that `failback` goes to; the one named as active when it is left out'),
-    store: z.strictObject({ url: httpUrl.describe('`throwover serve`, in a third place') }),
+    store: z.strictObject({
+      url: httpUrl.describe('`throwover serve`, in a third place'),
+      standsIn,
+    }),
     regions: z
       .record(regionName, region)
       .refine((regions) => Object.keys(regions).length >= 2, { error: 'two regions or more' }),
-    traffic,
+    traffic: trafficSchema,
+    canary: canarySchema.optional(),
+    survey: surveySchema.optional(),
     functions: functions.optional(),
     database,
     webhooks: webhooks.optional(),

@@ -2,6 +2,8 @@
  * What a team declares: throwover.yaml -> Service.
  *
  *   schema.ts       shape, limits, defaults; the type Service
+ *   traffic-schema.ts fields.ts  its block `traffic`, by provider; kinds of values
+ *   canary-schema.ts  its blocks `canary` and `survey`
  *   load.ts         file -> Service, or every mistake with its line
  *   mistakes.ts     issues of the schema -> "expected ..., found ..."
  *   references.ts   names that point at nothing, blocks that need each other
@@ -10,9 +12,11 @@
  *   own-steps.ts    the team's own steps and checks -> Step, Guard
  *   own-action.ts   one command or HTTP call
  */
+export { canarySchema, isResolver, parseSocket } from './canary-schema.ts';
 export { serviceErrors } from './errors.ts';
 export { type LoadedService, loadService, parseService } from './load.ts';
 export { ownGuards, placeOwnSteps } from './own-steps.ts';
 export { oneOf } from './references.ts';
 export type { Service } from './schema.ts';
 export { resolveSecret, type SecretRef } from './secrets.ts';
+export type { Traffic } from './traffic-schema.ts';

@@ -25,8 +25,38 @@ export interface Generation {
 
 export interface DnsProvider {
   read(): Promise<DnsRecord>;
-  /** One atomic batch: DELETE of the exact old set and its generation, CREATE of the new. */
+  /**
+   * One atomic change from exactly `old` to `next`, each with its generation. Safe to repeat: a change
+   * that is made already is done, not lost.
+   */
   replace(old: DnsRecord, next: DnsRecord): Promise<void>;
   /** What the authoritative servers answer now, asked over DNS where addresses are known, else by the provider's API. */
   readBack(): Promise<readonly string[]>;
+}
+
+/** What a service is composed with: a record of the team's becomes ours first. */
+export interface AdoptableDns extends DnsProvider {
+  /**
+   * Puts generation 1 beside a record that has none, if the record is still what was read. Once, at
+   * setup; then it changes nothing.
+   */
+  adopt(first: Pick<Generation, 'epoch' | 'region'>): Promise<DnsRecord>;
+}
+
+/** Two reads of one record show the same: values in any order. */
+export function sameRecord(a: DnsRecord, b: DnsRecord): boolean {
+  return (
+    a.ttlSeconds === b.ttlSeconds &&
+    sameValues(a.values, b.values) &&
+    a.generation.number === b.generation.number &&
+    a.generation.epoch === b.generation.epoch &&
+    a.generation.region === b.generation.region
+  );
+}
+
+/** The same answers, in any order. A host name is the same with and without the dot at its end. */
+export function sameValues(a: readonly string[], b: readonly string[]): boolean {
+  const plain = (values: readonly string[]) =>
+    values.map((value) => value.toLowerCase().replace(/\.$/, '')).sort();
+  return plain(a).join() === plain(b).join();
 }

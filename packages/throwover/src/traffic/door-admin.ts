@@ -6,6 +6,10 @@ import { type ErrorJson, isThrowoverError } from '../kernel/kernel.ts';
 import type { DoorMode, DoorStatus } from './door.ts';
 import { doorCommandSchema } from './door-wire.ts';
 import { trafficErrors } from './errors.ts';
+import type { BeaconReport } from './stragglers/beacons.ts';
+import type { ConnectionsReport } from './stragglers/connections.ts';
+import type { EpochReport } from './stragglers/meter.ts';
+import { numberGiven } from './stragglers/wire.ts';
 
 /** A command is a few hundred bytes. */
 const maxCommandBytes = 16 * 1024;
@@ -22,16 +26,30 @@ export interface DoorControl {
   status(): DoorStatus;
   /** Resolves when the mode is in force and durable. Refuses an older epoch, or an older token in the same one. */
   set(mode: DoorMode, token: number): Promise<DoorStatus>;
+  /** Counts since the beginning of each epoch from this one on, as far as they are kept. */
+  stragglers(sinceEpoch: number): readonly EpochReport[];
+  connections(olderThanMs: number): ConnectionsReport;
+  beacons(sinceWallMs: number): readonly BeaconReport[];
 }
 
 /**
  * The door's control interface, for `http.createServer`: GET /v1/door answers its status; PUT /v1/door
- * takes `{region, mode, token}`. Errors are `ErrorJson`. For the control plane's network only: whoever
+ * takes `{region, mode, token}`; GET /v1/door/stragglers?sinceEpoch=, /connections?olderThanMs= and
+ * /beacons?sinceWallMs= answer what it has counted. Errors are `ErrorJson`. For the control plane's network only: whoever
  * reaches it can move traffic.
  */
 export function createDoorAdmin(edge: DoorControl): RequestListener {
   const app = new Hono();
   app.get('/v1/door', (c) => c.json(edge.status()));
+  app.get('/v1/door/stragglers', (c) =>
+    c.json(edge.stragglers(numberGiven.parse(c.req.query('sinceEpoch')))),
+  );
+  app.get('/v1/door/connections', (c) =>
+    c.json(edge.connections(numberGiven.parse(c.req.query('olderThanMs')))),
+  );
+  app.get('/v1/door/beacons', (c) =>
+    c.json(edge.beacons(numberGiven.parse(c.req.query('sinceWallMs')))),
+  );
   app.put('/v1/door', bodyLimit({ maxSize: maxCommandBytes }), async (c) => {
     const body = await c.req.json().catch(() => undefined);
     const command = doorCommandSchema.safeParse(body);

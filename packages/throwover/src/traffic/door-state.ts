@@ -14,12 +14,16 @@ export interface DoorState {
   /** Highest epoch seen in a command, and the highest token within it. */
   readonly epoch: number;
   readonly token: number;
+  /** Since when the mode is in force: the age of what still comes counts from there, restarts included. */
+  readonly sinceWallMs: number;
 }
 
 const schema = z.strictObject({
   mode: doorModeSchema,
   epoch: z.int().min(0),
   token: z.int().min(0),
+  // Older doors did not write it down.
+  sinceWallMs: z.number().min(0).default(0),
 });
 
 /** `null` when there is no file yet. */

@@ -1,3 +1,7 @@
+import type { BeaconReport } from './stragglers/beacons.ts';
+import type { ConnectionsReport } from './stragglers/connections.ts';
+import type { EpochReport } from './stragglers/meter.ts';
+
 /**
  * Port: a region's front door, as the control plane sees it. The door itself is data path
  * (traffic/edge.ts) and keeps its mode on disk, so that it runs and restarts without the control plane.
@@ -8,6 +12,16 @@ export interface Door {
   readonly region: string;
   status(): Promise<DoorStatus>;
   set(mode: DoorMode, token: number): Promise<DoorStatus>;
+}
+
+/** What a door has counted: it decides nothing, and a run goes on without it. Errors: `door-unreachable`. */
+export interface DoorCounts {
+  readonly region: string;
+  /** Since the beginning of each epoch from this one on, as far as they are kept. */
+  stragglers(sinceEpoch: number): Promise<readonly EpochReport[]>;
+  /** `olderThanMs`: what counts as an old connection. */
+  connections(olderThanMs: number): Promise<ConnectionsReport>;
+  beacons(sinceWallMs: number): Promise<readonly BeaconReport[]>;
 }
 
 export type DoorMode =

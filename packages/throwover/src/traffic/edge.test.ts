@@ -174,10 +174,10 @@ describe('hold', () => {
   });
 
   test('takes 2,000 at most', () => {
-    const queue = new HoldQueue<null>();
+    const queue = new HoldQueue<{ res: ServerResponse }>();
     const add = () => {
       const req = new IncomingMessage(new Socket());
-      return queue.add({ req, res: new ServerResponse(req), serve: null });
+      return queue.add({ res: new ServerResponse(req) });
     };
     expect(Array.from({ length: 2_000 }, add).every((taken) => taken)).toBe(true);
     expect(add()).toBe(false);

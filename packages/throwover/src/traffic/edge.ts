@@ -3,24 +3,31 @@
  *
  *   edge.ts          modes, counting, commands
  *   hold-queue.ts    requests that wait for the next mode
- *   forward.ts       streaming proxy for stragglers
+ *   forward.ts       hands stragglers to the active region
+ *   reverse-proxy.ts streams a request to another origin, and its answer back
  *   concurrency.ts   peak of the last 60 s
+ *   stragglers/      who still comes here, why, over which connections
  *   door-state.ts    what survives a crash
  *   door-admin.ts    GET and PUT /v1/door
+ *   edge-process.ts  a door as a process, `throwover edge`; edge-config.ts
  *
  * It runs and restarts without the control plane (A5): the mode is on disk, and a hold ends by itself.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { headers } from '@throwover/client';
 import { assertNever, type Clock } from '../kernel/kernel.ts';
 import { Concurrency } from './concurrency.ts';
 import type { DoorMode, DoorStatus } from './door.ts';
 import type { DoorControl } from './door-admin.ts';
-import { refuse } from './door-answers.ts';
+import { refuse, timeHead } from './door-answers.ts';
 import { type DoorState, loadDoorState, saveDoorState } from './door-state.ts';
 import { trafficErrors } from './errors.ts';
 import { Forwarder } from './forward.ts';
 import { HoldQueue } from './hold-queue.ts';
+import { BeaconLog, type BeaconReport, beaconNonce } from './stragglers/beacons.ts';
+import { Connections, type ConnectionsReport } from './stragglers/connections.ts';
+import { type EpochReport, StragglerMeter } from './stragglers/meter.ts';
+import { type Origin, originReader } from './stragglers/origin.ts';
 
 export type { DoorMode, DoorStatus } from './door.ts';
 export { createDoorAdmin } from './door-admin.ts';
@@ -35,11 +42,24 @@ export interface EdgeOptions {
   readonly stateFile: string;
   /** Epoch that a door without a state file serves in. */
   readonly epoch: number;
+  /** Networks (CIDR) of proxies whose `X-Forwarded-For` is believed; default none. */
+  readonly trustedProxies?: readonly string[];
+  /** Width of a bucket of the straggler curve, ms; default 1000. */
+  readonly bucketMs?: number;
+  /** Requests in service at once; what comes beyond is told to come again (503). Default: no bound. */
+  readonly maxServing?: number;
+  /** Requests that are being forwarded at once; default 2000: the sockets and memory of a small machine. */
+  readonly maxForwarding?: number;
 }
+
+const defaults = { bucketMs: 1_000, maxForwarding: 2_000, maxServing: Number.POSITIVE_INFINITY };
 
 /** One door. `handle` goes into `http.createServer`. */
 export interface Edge extends DoorControl {
+  readonly mode: DoorMode;
   handle(req: IncomingMessage, res: ServerResponse, serve: Serve): void;
+  /** Learns from a server when its connections are opened; else they count from their first request. */
+  watch(server: Server): void;
   /** Refuses what is held and forgets its connections; the server is the caller's to close. */
   close(): void;
 }
@@ -47,7 +67,11 @@ export interface Edge extends DoorControl {
 export async function createEdge(options: EdgeOptions): Promise<Edge> {
   const saved = await loadDoorState(options.stateFile);
   const { epoch } = options;
-  return new Door(options, saved ?? { mode: { mode: 'serve', epoch }, epoch, token: 0 });
+  const sinceWallMs = options.clock.wallMs();
+  return new Door(
+    options,
+    saved ?? { mode: { mode: 'serve', epoch }, epoch, token: 0, sinceWallMs },
+  );
 }
 
 class Door implements Edge {
@@ -55,8 +79,13 @@ class Door implements Edge {
   readonly #clock: Clock;
   readonly #stateFile: string;
   readonly #forwarder: Forwarder;
-  readonly #held = new HoldQueue<Serve>();
+  readonly #held = new HoldQueue<Held>();
   readonly #serving: Concurrency;
+  readonly #connections: Connections;
+  readonly #beacons: BeaconLog;
+  readonly #meter: StragglerMeter;
+  readonly #originOf: (req: IncomingMessage) => Origin;
+  readonly #limits: { readonly maxServing: number; readonly maxForwarding: number };
   #current: DoorMode;
   #durable: DoorState;
   /** Ends the timer of the hold that is in force. */
@@ -75,11 +104,38 @@ class Door implements Edge {
     this.#stateFile = options.stateFile;
     this.#forwarder = new Forwarder(options);
     this.#serving = new Concurrency(options.clock);
+    this.#connections = new Connections(options.clock);
+    this.#beacons = new BeaconLog(options.clock);
+    const settings = { ...defaults, ...options };
+    this.#meter = new StragglerMeter(settings);
+    this.#originOf = originReader(options.trustedProxies ?? []);
+    this.#limits = settings;
     this.#durable = state;
     this.#current = state.mode;
+    this.#meter.begin(state.mode.epoch, state.mode.mode, state.sinceWallMs);
+  }
+
+  get mode(): DoorMode {
+    return this.#current;
+  }
+
+  watch(server: Server): void {
+    this.#connections.watch(server);
   }
 
   handle(req: IncomingMessage, res: ServerResponse, serve: Serve): void {
+    const openedMs = this.#connections.request(req);
+    const nonce = beaconNonce(req.url);
+    if (nonce !== null) {
+      this.#beacons.add(nonce, this.#originOf(req).network);
+      res.writeHead(204, { 'cache-control': 'no-store' }).end();
+      return;
+    }
+    this.#enterMode({ req, res, serve, openedMs });
+  }
+
+  #enterMode(held: Held): void {
+    const { req, res, serve, openedMs } = held;
     const mode = this.#current;
     if (this.#closed) {
       this.#refuse(res, 'door-closing', 'the door closes');
@@ -90,10 +146,11 @@ class Door implements Edge {
         this.#serve(req, res, serve);
         break;
       case 'forward':
+        this.#meter.straggler(this.#originOf(req), openedMs);
         this.#forward(req, res, mode);
         break;
       case 'hold':
-        if (!this.#held.add({ req, res, serve })) {
+        if (!this.#held.add(held)) {
           this.#refuse(res, 'door-full', `${this.#held.size} requests wait already`);
         }
         break;
@@ -113,6 +170,18 @@ class Door implements Edge {
       refused: this.#refused,
       peakConcurrency: this.#serving.peak(),
     };
+  }
+
+  stragglers(sinceEpoch: number): readonly EpochReport[] {
+    return this.#meter.report(sinceEpoch);
+  }
+
+  connections(olderThanMs: number): ConnectionsReport {
+    return this.#connections.report(olderThanMs);
+  }
+
+  beacons(sinceWallMs: number): readonly BeaconReport[] {
+    return this.#beacons.since(sinceWallMs);
   }
 
   set(mode: DoorMode, token: number): Promise<DoorStatus> {
@@ -136,12 +205,15 @@ class Door implements Edge {
       // In force before it is durable: what is lost in a crash is the hold, which a crash ends anyway.
       const before = this.#current;
       this.#enter(mode);
-      await this.#save({ mode: this.#durable.mode, ...rights }).catch((error: unknown) => {
+      const { mode: durable, sinceWallMs } = this.#durable;
+      await this.#save({ mode: durable, ...rights, sinceWallMs }).catch((error: unknown) => {
         this.#enter(before.mode === 'hold' ? this.#durable.mode : before);
         throw error;
       });
     } else {
-      await this.#save({ mode, ...rights });
+      const same = this.#durable.mode.mode === mode.mode && this.#durable.mode.epoch === mode.epoch;
+      const sinceWallMs = same ? this.#durable.sinceWallMs : this.#clock.wallMs();
+      await this.#save({ mode, ...rights, sinceWallMs });
       this.#enter(mode);
     }
     return this.status();
@@ -169,7 +241,8 @@ class Door implements Edge {
       this.#endHoldAfter(mode, this.#holdTimer.signal);
       return;
     }
-    for (const { req, res, serve } of this.#held.takeAll()) this.handle(req, res, serve);
+    this.#meter.begin(mode.epoch, mode.mode, this.#durable.sinceWallMs);
+    for (const held of this.#held.takeAll()) this.#enterMode(held);
   }
 
   /** A controller that died must not leave a door closed: those who waited are told to come again. */
@@ -189,6 +262,12 @@ class Door implements Edge {
   }
 
   #serve(req: IncomingMessage, res: ServerResponse, serve: Serve): void {
+    if (this.#serving.now >= this.#limits.maxServing) {
+      this.#refuse(res, 'door-busy', `${this.#serving.now} requests are in service`);
+      return;
+    }
+    if (req.headers[headers.forwarded] === undefined) this.#meter.direct();
+    else timeHead(res, this.#clock);
     this.#served += 1;
     this.#serving.enter();
     res.once('close', () => this.#serving.leave());
@@ -211,9 +290,14 @@ class Door implements Edge {
     res: ServerResponse,
     mode: Extract<DoorMode, { mode: 'forward' }>,
   ): void {
+    if (this.#forwarding >= this.#limits.maxForwarding) {
+      this.#refuse(res, 'door-busy', `${this.#forwarding} requests are being forwarded`);
+      return;
+    }
     this.#forwarding += 1;
-    this.#forwarder.forward(req, res, mode).then((answered) => {
+    this.#forwarder.forward(req, res, mode).then(({ answered, addedMs }) => {
       this.#forwarding -= 1;
+      if (addedMs !== null) this.#meter.added(addedMs);
       if (answered) this.#forwarded += 1;
       else this.#refused += 1;
     });
@@ -221,7 +305,7 @@ class Door implements Edge {
 
   #refuse(
     res: ServerResponse,
-    code: 'door-closing' | 'door-full' | 'door-held-too-long',
+    code: 'door-busy' | 'door-closing' | 'door-full' | 'door-held-too-long',
     message: string,
   ) {
     this.#refused += 1;
@@ -233,4 +317,12 @@ class Door implements Edge {
       closeConnection: code === 'door-closing',
     });
   }
+}
+
+interface Held {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly serve: Serve;
+  /** Monotonic ms at which its connection was opened. */
+  readonly openedMs: number;
 }

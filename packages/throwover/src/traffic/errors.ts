@@ -24,7 +24,13 @@ export const trafficErrors = defineErrors({
     disposition: 'stop',
     notLost: 'The provider changed nothing: the record still says what it said.',
     remedy:
-      "Read the provider's words above: most often a missing permission (route53:ChangeResourceRecordSets, route53:ListResourceRecordSets), a wrong zone id, or a value that does not fit the type.",
+      "Read the provider's words above: most often a missing permission (route53:ChangeResourceRecordSets, route53:ListResourceRecordSets; the TSIG key's right to update), a wrong zone, key or secret, or a value that does not fit the type.",
+  },
+  'dns-safety-rule': {
+    disposition: 'stop',
+    notLost: 'ARC changed no state: the traffic goes where it went.',
+    remedy:
+      'Read the rule that is named above: a wait period ends by itself, then `throwover resume`. Change another rule in ARC; throwover overrides none.',
   },
   'dns-record-missing': {
     disposition: 'stop',
@@ -37,7 +43,7 @@ export const trafficErrors = defineErrors({
     notLost:
       'Nothing was changed: a record without our generation beside it is not ours to change.',
     remedy:
-      'Adopt the record once (it writes the TXT record `_throwover.NAME`). A weighted, latency or alias record must become a plain one first.',
+      'Adopt the record once (it writes the TXT record `_throwover.NAME`). A record of another kind than `traffic.routing` names (alias, latency, geolocation) must become one of that kind first.',
   },
   'dns-points-elsewhere': {
     disposition: 'stop',
@@ -91,6 +97,12 @@ export const trafficErrors = defineErrors({
     notLost: 'The request was not handed to the application.',
     remedy: 'Send it again after the seconds in Retry-After.',
   },
+  'door-busy': {
+    disposition: 'retry',
+    notLost: 'The request was not handed to the application.',
+    remedy:
+      'Send it again after the seconds in Retry-After. If it lasts: more capacity behind this door, or a higher bound on what it takes at once.',
+  },
   'door-closing': {
     disposition: 'retry',
     notLost: 'The request was not handed to the application.',
@@ -117,5 +129,33 @@ export const trafficErrors = defineErrors({
     notLost: 'No connection was upgraded.',
     remedy:
       'Look the name up again and connect to the active region: this door forwards plain requests only.',
+  },
+  'edge-config-invalid': {
+    disposition: 'stop',
+    notLost: 'Nothing was started.',
+    remedy: 'Correct the field that is named in the configuration of `throwover edge`.',
+  },
+  'edge-listen-failed': {
+    disposition: 'stop',
+    notLost: 'Nothing was started; the mode on disk is what it was.',
+    remedy:
+      'See who has the address and port that are named, and whether this user may listen there.',
+  },
+  'edge-no-application': {
+    disposition: 'retry',
+    notLost: 'The request was not sent to the application.',
+    remedy:
+      'Send it again after the seconds in Retry-After. If it lasts: see whether the application runs at `upstream`.',
+  },
+  'edge-application-failed': {
+    disposition: 'retry',
+    notLost: 'Whether the application carried the request out is unknown.',
+    remedy: 'Send it again with the same idempotency key; see the log of the application.',
+  },
+  'edge-upgrade': {
+    disposition: 'stop',
+    notLost: 'No connection was upgraded.',
+    remedy:
+      'This proxy passes plain requests only: let websockets go to the application by another way.',
   },
 });

@@ -218,3 +218,35 @@ test('a keep-alive client is sent away after one forwarded answer', async () => 
     /^HTTP\/1\.1 200 OK\r\n(.|\r\n)*connection: close/i,
   );
 });
+
+test('answers without a body arrive as they are: HEAD, 204, 304', async () => {
+  const serve: Serve = (req, res) => {
+    if (req.method === 'HEAD') res.writeHead(200, { 'content-length': '1234', etag: '"a"' });
+    else res.writeHead(req.url === '/none' ? 204 : 304, { etag: '"b"' });
+    res.end();
+  };
+  const { east } = await pair(serve);
+  expect(await ask(east.url, { method: 'HEAD' })).toMatchObject({
+    status: 200,
+    headers: { 'content-length': '1234', etag: '"a"' },
+    body: '',
+  });
+  expect(await ask(`${east.url}/none`)).toMatchObject({ status: 204, body: '' });
+  expect(await ask(east.url)).toMatchObject({ status: 304, headers: { etag: '"b"' }, body: '' });
+});
+
+test('a client that stops in the middle of its body ends the request to the active region too', async () => {
+  const begun = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const { east } = await pair((req) => {
+    req.once('data', begun.resolve);
+    req.once('error', () => ended.resolve());
+  });
+  const out = request(east.url, { method: 'POST', agent: false });
+  out.on('error', () => {});
+  out.write('half');
+  await begun.promise;
+  out.destroy();
+  await ended.promise;
+  await until(() => east.edge.status().inFlight === 0);
+});

@@ -1,24 +1,18 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 
 /** Requests that may wait at a door at once: about 2 s of 1,000 requests/s; each holds a socket and its headers. */
 const maxHeld = 2_000;
 
-export interface Held<Serve> {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly serve: Serve;
-}
-
 /** Requests in the order in which they came. One whose client has gone leaves by itself. */
-export class HoldQueue<Serve> {
-  readonly #held = new Map<ServerResponse, { held: Held<Serve>; leave: () => void }>();
+export class HoldQueue<Held extends { readonly res: ServerResponse }> {
+  readonly #held = new Map<ServerResponse, { held: Held; leave: () => void }>();
 
   get size(): number {
     return this.#held.size;
   }
 
   /** False when the queue is full. The body is not read: the socket holds the client back. */
-  add(held: Held<Serve>): boolean {
+  add(held: Held): boolean {
     if (this.#held.size >= maxHeld) return false;
     const leave = () => this.#held.delete(held.res);
     this.#held.set(held.res, { held, leave });
@@ -26,7 +20,7 @@ export class HoldQueue<Serve> {
     return true;
   }
 
-  takeAll(): readonly Held<Serve>[] {
+  takeAll(): readonly Held[] {
     const all = [...this.#held.values()];
     this.#held.clear();
     for (const { held, leave } of all) held.res.off('close', leave);

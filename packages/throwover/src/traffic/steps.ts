@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/kernel.ts';
 import { done, look, Patience, pending, refused } from '../runbook/observe.ts';
 import type { Step } from '../runbook/step.ts';
-import type { DnsProvider, DnsRecord } from './dns.ts';
+import { type DnsProvider, type DnsRecord, sameValues } from './dns.ts';
 import type { Door } from './door.ts';
 import { trafficErrors } from './errors.ts';
 
@@ -151,8 +151,4 @@ export function flip(options: {
       });
     },
   };
-}
-
-function sameValues(a: readonly string[], b: readonly string[]): boolean {
-  return [...a].sort().join() === [...b].sort().join();
 }

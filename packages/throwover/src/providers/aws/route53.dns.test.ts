@@ -1,8 +1,17 @@
-import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
+import {
+  type Change,
+  ChangeResourceRecordSetsCommand,
+  ListResourceRecordSetsCommand,
+  type ResourceRecordSet,
+  Route53Client,
+} from '@aws-sdk/client-route-53';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { dnsConformance } from '../../traffic/conformance.ts';
 import type { DnsRecord } from '../../traffic/dns.ts';
+import { askNameservers } from '../nameservers.ts';
 import { credentials, type LabDns, name, startLabDns, zoneId } from './route53.fixture.ts';
 import { route53Dns } from './route53.ts';
+import type { Routing } from './route53-sets.ts';
 
 let lab: LabDns;
 
@@ -30,89 +39,96 @@ function next(old: DnsRecord, region: string, values: readonly string[]): DnsRec
   return { ...old, values, generation };
 }
 
-test('a record is foreign until it is adopted, and adopting again changes nothing', async () => {
-  const dns = provider();
-  await expect(dns.read()).rejects.toMatchObject({
-    code: 'dns-record-foreign',
-    disposition: 'stop',
-  });
-  const adopted = await dns.adopt({ epoch: 1, region: 'east' });
-  expect(adopted).toEqual({
-    name,
-    type: 'A',
-    ttlSeconds: 60,
-    values: ['127.0.1.1'],
-    generation: { number: 1, epoch: 1, region: 'east' },
-  });
-  expect(await dns.adopt({ epoch: 9, region: 'west' })).toEqual(adopted);
-  expect(await dns.read()).toEqual(adopted);
-});
-
-test('a flip is read back over DNS and by the API, with its generation (A4)', async () => {
-  const dns = provider({ overDns: true });
-  const old = await dns.adopt({ epoch: 1, region: 'east' });
-  expect(await dns.readBack()).toEqual(['127.0.1.1']);
-  const wanted = next(old, 'west', ['127.0.2.1', '127.0.2.2']);
-  await dns.replace(old, wanted);
-  expect(await dns.read()).toEqual(wanted);
-  expect(await dns.readBack()).toEqual(['127.0.2.1', '127.0.2.2']);
-  expect(await provider().readBack()).toEqual(['127.0.2.1', '127.0.2.2']);
-});
-
-test('the same flip again is done, not lost', async () => {
-  const dns = provider();
-  const old = await dns.adopt({ epoch: 1, region: 'east' });
-  const wanted = next(old, 'west', ['127.0.2.1']);
-  await dns.replace(old, wanted);
-  await dns.replace(old, wanted);
-  expect(await dns.read()).toEqual(wanted);
-});
-
-test('an empty answer is refused before anything is sent (A4)', async () => {
-  const dns = provider();
-  const old = await dns.adopt({ epoch: 1, region: 'east' });
-  await lab.stop();
-  await expect(dns.replace(old, next(old, 'west', []))).rejects.toMatchObject({
-    code: 'dns-empty-answer',
-  });
-});
-
-test.each([2, 50])(
-  'of %d racing flips exactly one wins, and the others changed nothing (A4)',
-  async (count) => {
-    const old = await provider().adopt({ epoch: 1, region: 'east' });
-    const wanted = Array.from({ length: count }, (_, i) => next(old, 'west', [`127.0.2.${i + 1}`]));
-    const outcomes = await Promise.allSettled(
-      wanted.map((record) => provider().replace(old, record)),
-    );
-    const winners = wanted.filter((_, i) => outcomes[i]?.status === 'fulfilled');
-    const lost = outcomes.filter((outcome) => outcome.status === 'rejected');
-    expect(winners).toHaveLength(1);
-    expect(lost.map(({ reason }) => reason.code)).toEqual(Array(count - 1).fill('dns-lost-race'));
-    expect(await provider().read()).toEqual(winners[0]);
-  },
-);
-
-test('a record changed by hand, with the generation left alone, is not overwritten (A4)', async () => {
-  const dns = provider();
-  const old = await dns.adopt({ epoch: 1, region: 'east' });
+async function change(...Changes: Change[]) {
   const client = new Route53Client({ endpoint: lab.endpoint });
-  const ResourceRecordSet = {
-    Name: name,
-    Type: 'A' as const,
-    TTL: 60,
-    ResourceRecords: [{ Value: '127.0.9.9' }],
-  };
   await client.send(
-    new ChangeResourceRecordSetsCommand({
-      HostedZoneId: zoneId,
-      ChangeBatch: { Changes: [{ Action: 'UPSERT', ResourceRecordSet }] },
-    }),
+    new ChangeResourceRecordSetsCommand({ HostedZoneId: zoneId, ChangeBatch: { Changes } }),
   );
-  await expect(dns.replace(old, next(old, 'west', ['127.0.2.1']))).rejects.toMatchObject({
-    code: 'dns-lost-race',
+}
+
+const east = ['127.0.1.1'];
+const west = ['127.0.2.1', '127.0.2.2'];
+const set = (values: readonly string[], more: Partial<ResourceRecordSet> = {}) => ({
+  Name: name,
+  Type: 'A' as const,
+  TTL: 60,
+  ResourceRecords: values.map((Value) => ({ Value })),
+  ...more,
+});
+
+const setups = {
+  simple: [set(east)],
+  weighted: [
+    set(east, { SetIdentifier: 'one', Weight: 100 }),
+    set(west, { SetIdentifier: 'two', Weight: 0 }),
+  ],
+  failover: [
+    set(east, { SetIdentifier: 'one', Failover: 'PRIMARY' }),
+    set(west, { SetIdentifier: 'two', Failover: 'SECONDARY' }),
+  ],
+};
+
+for (const [routing, sets] of Object.entries(setups) as [Routing, ResourceRecordSet[]][]) {
+  dnsConformance(`Route 53, ${routing}, in the lab`, async () => {
+    await change(
+      { Action: 'DELETE', ResourceRecordSet: set(east) },
+      ...sets.map((created) => ({ Action: 'CREATE' as const, ResourceRecordSet: created })),
+    );
+    const nameservers = [lab.nameserver];
+    const options = { endpoint: lab.endpoint, zoneId, name, type: 'A' as const, routing };
+    return {
+      open: () => route53Dns({ ...options, nameservers }),
+      east,
+      west,
+      tamper: () => {
+        const [first] = sets;
+        const by = { ...first, ...set(['127.0.9.9']) };
+        return change({ Action: 'UPSERT', ResourceRecordSet: by });
+      },
+      ask: () => askNameservers(nameservers, { name, type: 'A' }),
+      stop: () => lab.stop(),
+    };
   });
-  expect(await dns.read()).toEqual({ ...old, values: ['127.0.9.9'] });
+}
+
+test('without name servers a change is read back by the API', async () => {
+  const dns = provider();
+  const old = await dns.adopt({ epoch: 1, region: 'east' });
+  await dns.replace(old, next(old, 'west', west));
+  expect(await dns.readBack()).toEqual(west);
+});
+
+test('weights keep the scale of the team, and a region without a set of its own is refused', async () => {
+  await change(
+    { Action: 'DELETE', ResourceRecordSet: set(east) },
+    { Action: 'CREATE', ResourceRecordSet: set(east, { SetIdentifier: 'east', Weight: 10 }) },
+    { Action: 'CREATE', ResourceRecordSet: set(west, { SetIdentifier: 'west', Weight: 0 }) },
+  );
+  const dns = route53Dns({ endpoint: lab.endpoint, zoneId, name, type: 'A', routing: 'weighted' });
+  const old = await dns.adopt({ epoch: 1, region: 'east' });
+  await expect(dns.replace(old, next(old, 'north', ['127.0.3.1']))).rejects.toMatchObject({
+    code: 'dns-record-foreign',
+  });
+  await dns.replace(old, next(old, 'west', ['127.0.2.7']));
+  expect(await dns.read()).toMatchObject({ values: ['127.0.2.7'] });
+  const client = new Route53Client({ endpoint: lab.endpoint });
+  const { ResourceRecordSets } = await client.send(
+    new ListResourceRecordSetsCommand({ HostedZoneId: zoneId, StartRecordName: name }),
+  );
+  const weights = ResourceRecordSets?.map(({ SetIdentifier, Weight }) => [SetIdentifier, Weight]);
+  expect(weights?.slice(0, 2)).toEqual([
+    ['east', 0],
+    ['west', 10],
+  ]);
+});
+
+test('a record of another routing than declared is foreign', async () => {
+  await provider().adopt({ epoch: 1, region: 'east' });
+  const weighted = { endpoint: lab.endpoint, zoneId, name, type: 'A' as const };
+  await expect(route53Dns({ ...weighted, routing: 'weighted' }).read()).rejects.toMatchObject({
+    code: 'dns-record-foreign',
+    message: `${name} A is simple, not weighted`,
+  });
 });
 
 test('what Route 53 itself refuses is told in its words, and is no lost race', async () => {

@@ -1,15 +1,23 @@
 import { request } from 'undici';
 import { z } from 'zod';
 import { isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
-import type { Door, DoorMode, DoorStatus } from '../../traffic/door.ts';
+import type { Door, DoorCounts, DoorMode } from '../../traffic/door.ts';
 import { doorStatusSchema } from '../../traffic/door-wire.ts';
 import { trafficErrors } from '../../traffic/errors.ts';
+import {
+  beaconsSchema,
+  connectionsSchema,
+  stragglersSchema,
+} from '../../traffic/stragglers/wire.ts';
 
 /** Longest time for an answer of a door, ms: it stands inside the write gap, and a door answers in a few. */
 const deadlineMs = 2_000;
 
-/** Longest answer that is read, bytes: a status is a few hundred, an error a few thousand. */
-const maxAnswerBytes = 256 * 1024;
+/** The same for what it has counted: nothing waits for it. */
+const countsDeadlineMs = 10_000;
+
+/** Longest answer that is read, bytes: a status is a few hundred; a door keeps at most 20,000 cells and 10,000 beacons. */
+const maxAnswerBytes = 4 * 1024 * 1024;
 
 const errorSchema = z.object({
   code: z.string(),
@@ -21,28 +29,44 @@ const errorSchema = z.object({
 });
 
 /** The door whose admin interface (`createDoorAdmin`) is at `url`. Connections are kept alive. */
-export function httpDoor(options: { region: string; url: string }): Door {
+export function httpDoor(options: { region: string; url: string }): Door & DoorCounts {
   const { region } = options;
   const url = `${options.url.replace(/\/$/, '')}/v1/door`;
+  const status = async (method: 'GET' | 'PUT', body: string | null) =>
+    ask({ region, url, method, body, deadlineMs }, doorStatusSchema);
+  const counts = <T>(path: string, schema: z.ZodType<T>) =>
+    ask(
+      { region, url: `${url}/${path}`, method: 'GET', body: null, deadlineMs: countsDeadlineMs },
+      schema,
+    );
   return {
     region,
     status: async () => {
-      const status = await call(region, url, 'GET', null);
-      if (status.region === region) return status;
-      const message = `${url} is the door of ${status.region}, not of ${region}`;
-      throw trafficErrors.make('door-wrong-region', message, { url, region: status.region });
+      const now = await status('GET', null);
+      if (now.region === region) return now;
+      const message = `${url} is the door of ${now.region}, not of ${region}`;
+      throw trafficErrors.make('door-wrong-region', message, { url, region: now.region });
     },
-    set: (mode: DoorMode, token: number) =>
-      call(region, url, 'PUT', JSON.stringify({ region, mode, token })),
+    set: (mode: DoorMode, token: number) => status('PUT', JSON.stringify({ region, mode, token })),
+    stragglers: (sinceEpoch) => counts(`stragglers?sinceEpoch=${sinceEpoch}`, stragglersSchema),
+    connections: (olderThanMs) =>
+      counts(`connections?olderThanMs=${olderThanMs}`, connectionsSchema),
+    beacons: (sinceWallMs) => counts(`beacons?sinceWallMs=${sinceWallMs}`, beaconsSchema),
   };
 }
 
-async function call(
-  region: string,
-  url: string,
-  method: 'GET' | 'PUT',
-  body: string | null,
-): Promise<DoorStatus> {
+interface Question {
+  readonly region: string;
+  readonly url: string;
+  readonly method: 'GET' | 'PUT';
+  readonly body: string | null;
+  readonly deadlineMs: number;
+}
+
+async function ask<T>(
+  { region, url, method, body, deadlineMs }: Question,
+  schema: z.ZodType<T>,
+): Promise<T> {
   try {
     const answer = await request(url, {
       method,
@@ -51,7 +75,7 @@ async function call(
       signal: AbortSignal.timeout(deadlineMs),
     });
     const json = await readJson(answer.body);
-    if (answer.statusCode === 200) return doorStatusSchema.parse(json);
+    if (answer.statusCode === 200) return schema.parse(json);
     throw ThrowoverError.fromJSON(errorSchema.parse(json));
   } catch (error) {
     if (isThrowoverError(error)) throw error;

@@ -1,6 +1,6 @@
 import { Resolver } from 'node:dns/promises';
-import type { DnsRecord } from '../../traffic/dns.ts';
-import { trafficErrors } from '../../traffic/errors.ts';
+import type { DnsRecord } from '../traffic/dns.ts';
+import { trafficErrors } from '../traffic/errors.ts';
 
 /** Longest wait for one answer of a name server, ms, and how often it is asked. */
 const queryTimeoutMs = 1_000;

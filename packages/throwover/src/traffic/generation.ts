@@ -1,4 +1,4 @@
-import type { Generation } from '../../traffic/dns.ts';
+import type { Generation } from './dns.ts';
 
 /** Name of the TXT record that holds the generation of `name`. */
 export function generationName(name: string): string {
@@ -8,7 +8,7 @@ export function generationName(name: string): string {
 /** TTL of that record, s. Always the same, because a DELETE must name it exactly; nobody caches it but people with `dig`. */
 export const generationTtlSeconds = 60;
 
-/** `v1 generation=7 epoch=3 region=west`, as Route 53 wants a TXT value: in quotation marks. */
+/** `v1 generation=7 epoch=3 region=west`, as a zone file has a TXT value: in quotation marks. */
 export function formatGeneration({ number, epoch, region }: Generation): string {
   return `"v1 generation=${number} epoch=${epoch} region=${region}"`;
 }

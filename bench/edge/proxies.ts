@@ -1,0 +1,197 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from 'throwover/kernel';
+import { missingPrograms, startDaemon } from '../peers/process.ts';
+import type { LoadCommand, LoadFigures } from './load.ts';
+
+/** Ports of this bench. */
+const base = 13_000;
+
+/** Longest wait for a proxy to listen, ms. */
+const startPatienceMs = 15_000;
+
+/** One reverse proxy in front of the same upstream, one process with one thread. */
+export interface Contender {
+  readonly name: string;
+  /** Keeps its clients' connections. */
+  readonly keepAlivePort: number;
+  /** Closes a client's connection after each answer, as a door that forwards does. */
+  readonly closePort: number;
+}
+
+export interface Ground {
+  readonly contenders: readonly Contender[];
+  load(command: LoadCommand): Promise<LoadFigures>;
+  close(): Promise<void>;
+}
+
+const programs = { nginx: '/usr/sbin/nginx', HAProxy: '/usr/sbin/haproxy' } as const;
+
+/** Starts upstream, load generator, and every proxy that is installed; `say` tells of those that are not. */
+export async function startGround(say: (line: string) => void): Promise<Ground> {
+  const dir = await mkdtemp(join(tmpdir(), 'throwover-bench-edge-'));
+  const ends: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })];
+  const close = async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  };
+  try {
+    const upstreamPort = base;
+    ends.push(await child('upstream.ts', [String(upstreamPort)]).then(({ end }) => end));
+    const load = await child('load.ts', []);
+    ends.push(load.end);
+    const contenders: Contender[] = [
+      { name: 'no proxy', keepAlivePort: upstreamPort, closePort: upstreamPort },
+    ];
+    const missing = await missingPrograms(Object.values(programs));
+    const daemon = async (name: string, file: string, args: readonly string[]) => {
+      const running = await startDaemon({ name, file, args, runAs: null, logDir: dir });
+      ends.push(() => running.kill());
+    };
+    const ours = { name: 'throwover edge', keepAlivePort: base + 1, closePort: base + 2 };
+    await startOurs({ dir, ours, upstreamPort, daemon });
+    contenders.push(ours);
+    if (!missing.includes(programs.nginx)) {
+      const nginx = { name: 'nginx', keepAlivePort: base + 3, closePort: base + 4 };
+      await writeFile(join(dir, 'nginx.conf'), nginxConfig(dir, nginx, upstreamPort));
+      const args = ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', join(dir, 'nginx-error.log')];
+      await daemon('nginx', programs.nginx, args);
+      contenders.push(nginx);
+    }
+    if (!missing.includes(programs.HAProxy)) {
+      const haproxy = { name: 'HAProxy', keepAlivePort: base + 5, closePort: base + 6 };
+      await writeFile(join(dir, 'haproxy.cfg'), haproxyConfig(haproxy, upstreamPort));
+      await daemon('haproxy', programs.HAProxy, ['-db', '-f', join(dir, 'haproxy.cfg')]);
+      contenders.push(haproxy);
+    }
+    if (missing.length > 0)
+      say(`not installed: ${missing.join(', ')}; apt-get install nginx haproxy`);
+    const ports = contenders.flatMap(({ keepAlivePort, closePort }) => [keepAlivePort, closePort]);
+    await Promise.all(ports.map(listening));
+    return { contenders, load: (command) => load.ask<LoadFigures>(command), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Two doors with the same upstream: one serves, the other forwards. */
+async function startOurs(options: {
+  dir: string;
+  ours: Contender;
+  upstreamPort: number;
+  daemon: (name: string, file: string, args: readonly string[]) => Promise<void>;
+}): Promise<void> {
+  const { dir, ours, upstreamPort, daemon } = options;
+  const upstream = `http://127.0.0.1:${upstreamPort}`;
+  const forward = { mode: 'forward', epoch: 2, region: 'west', url: upstream };
+  const state = { mode: forward, epoch: 2, token: 1, sinceWallMs: 0 };
+  await writeFile(join(dir, 'forward.json'), JSON.stringify(state));
+  const bin = join(import.meta.dirname, '../../packages/throwover/bin/throwover.js');
+  for (const [name, port, adminPort] of [
+    ['serve', ours.keepAlivePort, base + 11],
+    ['forward', ours.closePort, base + 12],
+  ] as const) {
+    const config = join(dir, `edge-${name}.json`);
+    const stateFile = join(dir, `${name}.json`);
+    await writeFile(
+      config,
+      JSON.stringify({ region: 'east', port, adminPort, upstream, stateFile }),
+    );
+    await daemon(`edge-${name}`, process.execPath, [
+      ...['--conditions=throwover-source', '--disable-warning=ExperimentalWarning'],
+      ...[bin, 'edge', '--config', config],
+    ]);
+  }
+}
+
+const nginxConfig = (dir: string, { keepAlivePort, closePort }: Contender, upstream: number) => `
+worker_processes 1;
+daemon off;
+pid ${dir}/nginx.pid;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  client_body_temp_path ${dir}/nginx-body;
+  proxy_temp_path ${dir}/nginx-proxy;
+  fastcgi_temp_path ${dir}/nginx-fastcgi;
+  uwsgi_temp_path ${dir}/nginx-uwsgi;
+  scgi_temp_path ${dir}/nginx-scgi;
+  keepalive_requests 1000000;
+  upstream application { server 127.0.0.1:${upstream}; keepalive 64; keepalive_requests 1000000; }
+  proxy_http_version 1.1;
+  proxy_set_header Connection "";
+  proxy_set_header Host $host;
+  proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+  server { listen 127.0.0.1:${keepAlivePort} backlog=1024; location / { proxy_pass http://application; } }
+  server {
+    listen 127.0.0.1:${closePort} backlog=1024;
+    keepalive_timeout 0;
+    location / { proxy_pass http://application; }
+  }
+}
+`;
+
+const haproxyConfig = ({ keepAlivePort, closePort }: Contender, upstream: number) => `
+global
+  nbthread 1
+  maxconn 1024
+defaults
+  mode http
+  timeout connect 1s
+  timeout client 60s
+  timeout server 60s
+  option forwardfor
+  http-reuse always
+frontend kept
+  bind 127.0.0.1:${keepAlivePort}
+  default_backend application
+frontend closed
+  bind 127.0.0.1:${closePort}
+  http-after-response set-header Connection close
+  option httpclose
+  default_backend application
+backend application
+  server one 127.0.0.1:${upstream}
+`;
+
+/** A process of this bench that is asked by messages, one after another. */
+async function child(script: string, args: readonly string[]) {
+  const file = join(import.meta.dirname, script);
+  const running = fork(file, [...args], { execArgv: ['--conditions=throwover-source'] });
+  const exited = once(running, 'exit');
+  await Promise.race([
+    once(running, 'message'),
+    exited.then(() => Promise.reject(new Error(`${script} did not start`))),
+  ]);
+  return {
+    ask: async <T>(message: object): Promise<T> => {
+      const answer = once(running, 'message');
+      running.send(message);
+      const [figures] = await answer;
+      return figures as T;
+    },
+    end: async () => {
+      running.disconnect();
+      await exited;
+    },
+  };
+}
+
+async function listening(port: number): Promise<void> {
+  const deadlineMs = systemClock.monotonicMs() + startPatienceMs;
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    const open = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (open) return;
+    if (systemClock.monotonicMs() > deadlineMs) throw new Error(`nobody listens on port ${port}`);
+    await systemClock.sleep(50);
+  }
+}

@@ -1,0 +1,115 @@
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
+import type { Readable } from 'node:stream';
+import type { Refusal } from './decide.ts';
+import type { Standing } from './standing.ts';
+
+/** Connections to the active region at once; what comes beyond waits for one. */
+const maxSockets = 256;
+
+/** Longest time without a byte, ms: the usual limit of a balancer. */
+const idleTimeoutMs = 60_000;
+
+/** RFC 9110, 7.6.1, and what proxies of old added. */
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+]);
+
+export interface Outgoing {
+  readonly to: Extract<Standing, { mode: 'forward' }>;
+  readonly method: string;
+  /** Path and query as they came: parsing them would change what was signed. */
+  readonly target: string;
+  /** Raw pairs, end to end. */
+  readonly headers: readonly string[];
+  /** `null`: there is none. Touched when the connection stands, not before. */
+  readonly body: Readable | Buffer | null;
+  readonly signal: AbortSignal;
+}
+
+/** Sends requests to active regions over connections that are kept. */
+export class Passage {
+  readonly #plain = new Agent({ keepAlive: true, maxSockets, scheduling: 'lifo' });
+  readonly #tls = new TlsAgent({ keepAlive: true, maxSockets, scheduling: 'lifo' });
+
+  /** The answer, its body still to be read; or why there is none. Sent once, never again. */
+  send(outgoing: Outgoing): Promise<IncomingMessage | Refusal> {
+    const { to, method, target, headers, body, signal } = outgoing;
+    const base = new URL(to.url);
+    const secure = base.protocol === 'https:';
+    return new Promise((resolve) => {
+      let connected = false;
+      const out = (secure ? httpsRequest : httpRequest)({
+        agent: secure ? this.#tls : this.#plain,
+        hostname: base.hostname.replace(/^\[|\]$/g, ''),
+        port: base.port === '' ? (secure ? 443 : 80) : Number(base.port),
+        method,
+        path: `${base.pathname.replace(/\/$/, '')}${target}`,
+        headers: [...headers],
+        setHost: false,
+        signal,
+        timeout: idleTimeoutMs,
+      });
+      out.once('timeout', () => out.destroy(new Error(`no byte for ${idleTimeoutMs} ms`)));
+      out.once('socket', (socket) => {
+        const start = () => {
+          connected = true;
+          if (body === null || Buffer.isBuffer(body)) {
+            out.end(body ?? undefined);
+            return;
+          }
+          body.once('error', (cause: Error) => out.destroy(cause));
+          body.pipe(out);
+        };
+        if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', start);
+        else start();
+      });
+      out.once('response', resolve);
+      out.once('error', (cause) => {
+        const message = `${to.region} did not answer at ${to.url}: ${cause.message}`;
+        resolve(
+          connected
+            ? { code: 'door-upstream-failed', status: 502, message }
+            : { code: 'door-no-upstream', status: 503, message },
+        );
+      });
+    });
+  }
+
+  close(): void {
+    this.#plain.destroy();
+    this.#tls.destroy();
+  }
+}
+
+/** Raw pairs without those that belong to one connection, and without `dropped` (lower case). */
+export function endToEnd(
+  raw: readonly string[],
+  connection: string | undefined,
+  dropped: readonly string[],
+): string[] {
+  const named = new Set([
+    ...dropped,
+    ...(connection ?? '')
+      .toLowerCase()
+      .split(',')
+      .map((name) => name.trim()),
+  ]);
+  const kept: string[] = [];
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] ?? '';
+    const lower = name.toLowerCase();
+    if (hopByHop.has(lower) || named.has(lower)) continue;
+    kept.push(name, raw[i + 1] ?? '');
+  }
+  return kept;
+}

@@ -1,0 +1,25 @@
+import { type Clock, newId, type Random } from 'throwover/kernel';
+import type { Client } from './client.ts';
+
+/** Clients in turn, so many a second, until the signal is aborted. */
+export async function sendBeacons(options: {
+  clients: readonly Client[];
+  zone: string;
+  perSecond: number;
+  random: Random;
+  clock: Clock;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { clients, zone, perSecond, random, clock, signal } = options;
+  const underWay = new Set<Promise<void>>();
+  for (let turn = 0; !signal.aborted; turn++) {
+    const client = clients[turn % clients.length];
+    if (client === undefined) return;
+    // A label of DNS: an id without its underscore.
+    const nonce = newId('b', clock, random).replace(/[^a-z0-9-]/g, '');
+    const sent = client.beacon(nonce, zone).finally(() => underWay.delete(sent));
+    underWay.add(sent);
+    await clock.sleep(1_000 / perSecond, signal).catch(() => undefined);
+  }
+  await Promise.all(underWay);
+}

@@ -1,0 +1,118 @@
+/**
+ * `npm run stragglers`: one switchover with forwarding while the old region lives, and what became of the
+ * requests that still went there: failed, by cause, at which added latency; the doors' conclusions beside
+ * what the clients themselves know.
+ *
+ *   truth.ts  the doors' conclusions against the clients' records; pure
+ */
+import { Command } from 'commander';
+import { type EpochReport, type Figures, measure, type SurveyedResolver } from 'throwover';
+import { askJson } from '../world/json.ts';
+import { Lab } from '../world/lab.ts';
+import { defaultPortBase } from '../world/map.ts';
+import { labOptions, timeScale } from '../world/options.ts';
+import { recordRun } from '../world/record.ts';
+import { clampMinutes, longHoldMinutes } from '../world/resolver-list.ts';
+import { beaconsOf, type Confusion, confusionOf, rightShare } from './truth.ts';
+
+/** Live traffic before the switch, ms. */
+const baselineMs = 3_000;
+
+/** TTL of the record in life time, s (service-file.ts). */
+const ttlSeconds = 60;
+
+export interface StragglerFigures {
+  readonly figures: Figures;
+  readonly stragglers: number;
+  readonly addedMs: EpochReport['addedMs'];
+  readonly matrix: Confusion;
+  readonly compared: number;
+  readonly unmatched: number;
+  /** Share of stragglers whose cause was named rightly. */
+  readonly rightShare: number | null;
+}
+
+/** Resolvers as the survey names them: what it finds is its own test's matter. */
+const surveyed: readonly SurveyedResolver[] = [
+  { identity: 'honest', behaviour: 'honest', clampLifeSeconds: null },
+  { identity: 'clamped', behaviour: 'clamps-minimum', clampLifeSeconds: clampMinutes * 60 },
+  { identity: 'long-hold', behaviour: 'clamps-minimum', clampLifeSeconds: longHoldMinutes * 60 },
+].map((resolver) => ({ ...resolver, holdoversLifeMs: [] }));
+
+/** One switchover in a lab that stands, and everything that is asked of it. */
+export async function measureStragglers(lab: Lab, show = false): Promise<StragglerFigures> {
+  const from = await lab.active();
+  const { evidence, journal } = await recordRun(lab, {
+    kind: 'switchover',
+    baselineMs,
+    observeMs: null,
+    show,
+  });
+  const reports = await askJson<readonly EpochReport[]>(
+    lab.map.regions[from].public.doorAdmin,
+    `/v1/door/stragglers?sinceEpoch=${journal.epoch + 1}`,
+  );
+  const report = reports.find(({ role }) => role === 'forward');
+  if (report === undefined || evidence.flippedMs === null) throw new Error('nothing was forwarded');
+  const judged = confusionOf({
+    records: evidence.requests,
+    report,
+    from,
+    flippedWallMs: evidence.flippedMs,
+    ttlSeconds,
+    timeScale,
+    resolvers: surveyed,
+    beacons: beaconsOf(evidence.requests),
+  });
+  return {
+    figures: measure(evidence),
+    stragglers: report.cells.reduce((sum, [, , pinned, fresh]) => sum + pinned + fresh, 0),
+    addedMs: report.addedMs,
+    ...judged,
+    rightShare: rightShare(judged.matrix),
+  };
+}
+
+export function linesOf(measured: StragglerFigures): readonly string[] {
+  const { figures, stragglers, addedMs, matrix, compared, unmatched } = measured;
+  const columns = Object.keys(matrix['resolver-tail']);
+  const cell = (text: string) => text.padStart(18);
+  return [
+    `requests ${figures.requests}, failed ${figures.requestsFailed}; stragglers ${stragglers}`,
+    addedMs === null
+      ? 'latency added by forwarding: unknown'
+      : `latency added by forwarding: p50 ${addedMs.p50.toFixed(0)} ms, p99 ${addedMs.p99.toFixed(0)} ms, of ${addedMs.count}`,
+    `what it was (rows) and what the door said; ${compared} compared, ${unmatched} at the edge`,
+    `${''.padEnd(18)}${columns.map(cell).join('')}`,
+    ...Object.entries(matrix).map(
+      ([cause, row]) => `${cause.padEnd(18)}${Object.values(row).map(String).map(cell).join('')}`,
+    ),
+    `named rightly: ${measured.rightShare === null ? 'unknown' : `${(measured.rightShare * 100).toFixed(1)} %`}`,
+  ];
+}
+
+if (import.meta.main) {
+  const given = new Command('npm run stragglers --')
+    .option(
+      '--port-base <port>',
+      'first of the 40 ports that the lab takes',
+      Number,
+      defaultPortBase,
+    )
+    .option('--cached <share>', 'share of clients whose runtime keeps addresses', Number, 0.2)
+    .option('--json', 'end with one line of JSON')
+    .parse()
+    .opts<{ portBase: number; cached: number; json?: true }>();
+  const lab = await Lab.up(
+    labOptions({ portBase: given.portBase, runtimeCacheShare: given.cached, lagProfile: 'none' }),
+  );
+  try {
+    const measured = await measureStragglers(lab);
+    const say = given.json ? console.error : console.log;
+    for (const line of linesOf(measured)) say(line);
+    if (given.json) console.log(JSON.stringify(measured));
+    if (measured.figures.requestsFailed > 0) process.exitCode = 1;
+  } finally {
+    await lab.down();
+  }
+}

@@ -1,0 +1,90 @@
+import type { Service, Traffic } from '../service/service.ts';
+import { type DnsProviderKind, dnsCapabilities } from '../traffic/capabilities.ts';
+
+/** A part of what a run needs to be carried out, and where it is known to stand. */
+interface Part {
+  readonly name: string;
+  readonly urls: readonly string[];
+  /** A region of the file or a cloud region; `null`: its address is all that is known. */
+  readonly standsIn: string | null;
+}
+
+/**
+ * Parts of the control plane that stand in `region` (A6): by an address that is one of the region's
+ * own, or by the region or cloud region that they are said to stand in. One of several addresses
+ * elsewhere is enough.
+ */
+export function controlPlaneIn(service: Service, region: string): readonly string[] {
+  const declared = service.regions[region];
+  if (declared === undefined) return [];
+  const { door, functions, database, gateway, addresses } = declared;
+  const own = [
+    door.admin,
+    door.forward,
+    functions?.endpoint,
+    database.guard,
+    gateway?.admin,
+    gateway?.deliver,
+  ];
+  const hosts = new Set([
+    ...addresses,
+    ...own.flatMap((url) => (url === undefined ? [] : [hostOf(url)])),
+  ]);
+  const names = [region, declared.cloudRegion ?? functions?.awsRegion];
+  return partsOf(service).flatMap(({ name, urls, standsIn }) => {
+    if (urls.length > 0 && urls.every((url) => hosts.has(hostOf(url)))) return [name];
+    if (standsIn === null || !names.includes(standsIn)) return [];
+    return [standsIn === region ? name : `${name} (${standsIn})`];
+  });
+}
+
+function partsOf({ store, notify, traffic }: Service): readonly Part[] {
+  const at = (given: string | undefined) => given ?? null;
+  return [
+    { name: 'the store', urls: [store.url], standsIn: at(store.standsIn) },
+    ...notify.webhooks.map(({ url, standsIn }) => ({
+      name: `the notifier ${new URL(url).origin}`,
+      urls: [url],
+      standsIn: at(standsIn),
+    })),
+    ...(notify.email === undefined
+      ? []
+      : [
+          {
+            name: 'the mail server',
+            urls: [notify.email.server],
+            standsIn: at(notify.email.standsIn),
+          },
+        ]),
+    dnsPart(traffic),
+  ];
+}
+
+/** What a flip calls. An endpoint that the file names is where it says; AWS's own is where AWS says. */
+function dnsPart(traffic: Traffic): Part {
+  const { standsIn } = dnsCapabilities[kindOf(traffic)];
+  switch (traffic.provider) {
+    case 'route53':
+      return traffic.endpoint === undefined
+        ? { name: "Route 53's control plane", urls: [], standsIn }
+        : { name: 'the DNS provider', urls: [traffic.endpoint], standsIn: null };
+    case 'arc': {
+      const [first, ...others] = new Set(traffic.endpoints.map(({ awsRegion }) => awsRegion));
+      const urls = traffic.endpoints.map(({ url }) => url);
+      const alone = others.length === 0 && first !== undefined ? first : null;
+      return { name: 'every endpoint of ARC', urls, standsIn: alone };
+    }
+    case 'rfc2136':
+      return { name: 'the primary name server', urls: [`dns://${traffic.server}`], standsIn };
+    case 'http':
+      return { name: 'the DNS provider', urls: [traffic.url], standsIn };
+  }
+}
+
+export function kindOf(traffic: Traffic): DnsProviderKind {
+  return traffic.provider === 'route53' ? `route53-${traffic.routing}` : traffic.provider;
+}
+
+function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
+}

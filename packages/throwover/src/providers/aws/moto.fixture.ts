@@ -1,0 +1,73 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
+
+/** Version of moto (Python); `null` where its server is not installed. */
+export const motoVersion: string | null = (() => {
+  const asked = spawnSync('python3', ['-c', 'import moto.server; print(moto.__version__)']);
+  return asked.status === 0 ? String(asked.stdout).trim() : null;
+})();
+
+/** `moto_server` on a free port of loopback. */
+export async function startMoto(): Promise<{ endpoint: string; stop: () => Promise<void> }> {
+  const port = await freePort();
+  const endpoint = `http://127.0.0.1:${port}`;
+  const argv = ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)];
+  const child = spawn('python3', argv, { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  const stop = async () => {
+    child.kill();
+    await ended;
+  };
+  for (let tries = 0; tries < 300 && child.exitCode === null; tries += 1) {
+    const answer = await request(`${endpoint}/moto-api/data.json`).catch(() => null);
+    await answer?.body.dump();
+    if (answer?.statusCode === 200) return { endpoint, stop };
+    await sleep(100);
+  }
+  await stop();
+  throw new Error('moto_server did not start');
+}
+
+/** Lambda of moto wants a role that IAM of moto knows. */
+export async function createRole(endpoint: string, RoleName: string): Promise<void> {
+  const trust = {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'lambda.amazonaws.com' },
+        Action: 'sts:AssumeRole',
+      },
+    ],
+  };
+  const answer = await request(endpoint, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      authorization:
+        'AWS4-HMAC-SHA256 Credential=lab/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=none',
+    },
+    body: new URLSearchParams({
+      Action: 'CreateRole',
+      Version: '2010-05-08',
+      RoleName,
+      AssumeRolePolicyDocument: JSON.stringify(trust),
+    }).toString(),
+  });
+  const text = await answer.body.text();
+  if (answer.statusCode !== 200) throw new Error(`moto: ${text}`);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}

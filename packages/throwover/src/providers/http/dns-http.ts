@@ -1,0 +1,151 @@
+import { request } from 'undici';
+import { z } from 'zod';
+import { isThrowoverError } from '../../kernel/kernel.ts';
+import { type AdoptableDns, type DnsRecord, sameRecord } from '../../traffic/dns.ts';
+import { trafficErrors } from '../../traffic/errors.ts';
+import { askNameservers } from '../nameservers.ts';
+
+/** Longest time for one answer, ms: a DNS provider behind it may take seconds. */
+const deadlineMs = 15_000;
+
+/** Longest answer that is read, characters: a record is a few hundred. */
+const maxAnswerLength = 64 * 1024;
+
+const recordSchema = z.object({
+  name: z.string(),
+  type: z.enum(['A', 'AAAA', 'CNAME']),
+  ttlSeconds: z.int().min(0),
+  values: z.array(z.string().min(1)).min(1),
+  generation: z
+    .object({ number: z.int().min(0), epoch: z.int().min(0), region: z.string() })
+    .nullable(),
+});
+
+export interface HttpDnsOptions {
+  /** Of this one record. */
+  readonly url: string;
+  readonly name: string;
+  readonly type: DnsRecord['type'];
+  /** Sent as `Authorization: Bearer TOKEN`; read when it is used. */
+  readonly token: (() => Promise<string>) | null;
+  /** `ip:port` of the authoritative servers; read-back asks them instead of the API. */
+  readonly nameservers?: readonly string[];
+}
+
+/**
+ * A record behind HTTP of the team's own: `GET` gives it with a strong ETag, `PUT` with `If-Match`
+ * replaces it as a whole or answers 412 (docs/dns-providers.md has the contract).
+ */
+export function httpDns(options: HttpDnsOptions): AdoptableDns {
+  const { url, name, type, token, nameservers } = options;
+
+  async function call(method: 'GET' | 'PUT', record: DnsRecord | null, etag: string | null) {
+    try {
+      const answer = await request(url, {
+        method,
+        body: record === null ? null : JSON.stringify(record),
+        headers: {
+          accept: 'application/json',
+          ...(record && { 'content-type': 'application/json' }),
+          ...(etag !== null && { 'if-match': etag }),
+          ...(token && { authorization: `Bearer ${await token()}` }),
+        },
+        signal: AbortSignal.timeout(deadlineMs),
+      });
+      const text = await answer.body.text();
+      const tag = answer.headers['etag'];
+      return {
+        status: answer.statusCode,
+        text: text.slice(0, maxAnswerLength),
+        etag: typeof tag === 'string' ? tag : null,
+      };
+    } catch (error) {
+      if (isThrowoverError(error)) throw error;
+      const cause = error instanceof Error ? error : new Error(String(error));
+      const message = `${url}: ${cause.message || cause.name}`;
+      throw trafficErrors.make('dns-unreachable', message, { url }, cause);
+    }
+  }
+
+  async function look() {
+    const { status, text, etag } = await call('GET', null, null);
+    if (status === 404) {
+      const message = `${url} has no record ${name} ${type}`;
+      throw trafficErrors.make('dns-record-missing', message, { url, name, type });
+    }
+    if (status !== 200) throw refusal(status, text);
+    const found = recordSchema.safeParse(parsed(text));
+    const wrong = found.success
+      ? found.data.name !== name || found.data.type !== type
+        ? `it is the record ${found.data.name} ${found.data.type}`
+        : etag === null || etag.startsWith('W/')
+          ? 'it has no strong ETag'
+          : null
+      : z.prettifyError(found.error);
+    if (wrong !== null || !found.success || etag === null) {
+      const message = `the answer of ${url} does not keep the contract: ${wrong}`;
+      throw trafficErrors.make('dns-refused', message, { url, text });
+    }
+    const { generation, ...record } = found.data;
+    return { record, generation, etag };
+  }
+
+  async function read() {
+    const { record, generation, etag } = await look();
+    if (generation !== null) return { now: { ...record, generation }, etag };
+    const message = `${name} ${type} has no generation at ${url}`;
+    throw trafficErrors.make('dns-record-foreign', message, { name, values: record.values });
+  }
+
+  /** True: written. False: it is no longer what the ETag stands for. */
+  async function put(record: DnsRecord, etag: string): Promise<boolean> {
+    const { status, text } = await call('PUT', record, etag);
+    if (status === 412) return false;
+    if (status === 200 || status === 204) return true;
+    throw refusal(status, text);
+  }
+
+  function refusal(status: number, text: string) {
+    const busy = status >= 500 || status === 408 || status === 429;
+    const message = `${url} answers ${status}: ${text.slice(0, 200)}`;
+    return trafficErrors.make(busy ? 'dns-unreachable' : 'dns-refused', message, { url, status });
+  }
+
+  return {
+    read: async () => (await read()).now,
+    replace: async (old, next) => {
+      if (next.values.length === 0) {
+        const message = `an empty answer for ${name} would take the service off the net`;
+        throw trafficErrors.make('dns-empty-answer', message, { old, next });
+      }
+      if (next.name !== name || next.type !== type) throw new Error(`not our record: ${next.name}`);
+      const { now, etag } = await read();
+      if (sameRecord(now, old) && (await put(next, etag))) return;
+      const { now: found } = await read();
+      if (sameRecord(found, next)) return;
+      const { number, epoch, region } = found.generation;
+      const message = `${name} is now generation ${number}, epoch ${epoch}, for ${region}`;
+      throw trafficErrors.make('dns-lost-race', message, { expected: old, found });
+    },
+    readBack: async () =>
+      nameservers === undefined
+        ? (await look()).record.values
+        : askNameservers(nameservers, { name, type }),
+    adopt: async (first) => {
+      const { record, generation, etag } = await look();
+      if (generation !== null) return { ...record, generation };
+      const adopted: DnsRecord = { ...record, generation: { number: 1, ...first } };
+      if (await put(adopted, etag)) return adopted;
+      const message = `${name} was changed while it was adopted`;
+      throw trafficErrors.make('dns-lost-race', message, { expected: record });
+    },
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

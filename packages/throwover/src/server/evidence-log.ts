@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import {
+  type EvidenceKind,
+  type EvidenceSample,
+  evidenceSamples,
+  maxSamplesACall,
+  wallMsOf,
+} from '../evidence/samples.ts';
+
+/** How long a sample is kept, ms: a year of runs and its seasons, and a month to look back at them. */
+export const evidenceKeptMs = 400 * 86_400_000;
+
+/** Samples of one kind that are kept for a service: a month of beacons by the minute from twenty networks. */
+const maxSamplesOfAKind = 1_000_000;
+
+/** Rows beyond the bounds are looked for once in so many writes: it is a scan of an index. */
+const trimEvery = 256;
+
+/**
+ * What was measured for the forecast, in one SQLite file beside the store's; rows are only ever added.
+ *
+ * Not the truth of anything: losing it makes a forecast *unknown* until it has been measured again. So it
+ * is not synced at each write. `list` is newest first.
+ */
+export interface EvidenceStore {
+  add<K extends EvidenceKind>(
+    service: string,
+    kind: K,
+    samples: readonly EvidenceSample<K>[],
+    nowWallMs: number,
+  ): void;
+  list<K extends EvidenceKind>(
+    service: string,
+    kind: K,
+    options?: { sinceWallMs?: number | undefined; limit?: number | undefined },
+  ): readonly EvidenceSample<K>[];
+  close(): void;
+}
+
+export function openEvidenceLog(
+  dataDir: string,
+  bounds: { maxSamples: number; keptMs: number } = {
+    maxSamples: maxSamplesOfAKind,
+    keptMs: evidenceKeptMs,
+  },
+): EvidenceStore {
+  const db = new DatabaseSync(join(dataDir, 'evidence.sqlite'));
+  db.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    CREATE TABLE IF NOT EXISTS samples (
+      id INTEGER PRIMARY KEY, service TEXT NOT NULL, kind TEXT NOT NULL, wall_ms REAL NOT NULL,
+      body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS samples_in_time ON samples (service, kind, wall_ms, id);`);
+  const insert = db.prepare(
+    'INSERT INTO samples (service, kind, wall_ms, body) VALUES (?, ?, ?, ?)',
+  );
+  const select = db.prepare(
+    `SELECT body FROM samples WHERE service = ? AND kind = ? AND wall_ms >= ?
+     ORDER BY wall_ms DESC, id DESC LIMIT ?`,
+  );
+  const forget = db.prepare('DELETE FROM samples WHERE service = ? AND kind = ? AND wall_ms < ?');
+  const trim = db.prepare(
+    `DELETE FROM samples WHERE service = ?1 AND kind = ?2 AND wall_ms <=
+       (SELECT wall_ms FROM samples WHERE service = ?1 AND kind = ?2
+        ORDER BY wall_ms DESC, id DESC LIMIT 1 OFFSET ?3)`,
+  );
+  const writes = new Map<string, number>();
+  return {
+    add: (service, kind, samples, nowWallMs) => {
+      db.exec('BEGIN');
+      try {
+        for (const sample of samples) {
+          insert.run(service, kind, wallMsOf(sample) ?? nowWallMs, JSON.stringify(sample));
+        }
+        const key = `${kind} ${service}`;
+        const written = (writes.get(key) ?? 0) + samples.length;
+        if (written >= trimEvery || !writes.has(key)) {
+          forget.run(service, kind, nowWallMs - bounds.keptMs);
+          trim.run(service, kind, bounds.maxSamples);
+        }
+        writes.set(key, written >= trimEvery ? 0 : written);
+        db.exec('COMMIT');
+      } catch (error) {
+        db.exec('ROLLBACK');
+        throw error;
+      }
+    },
+    list: (service, kind, { sinceWallMs = 0, limit = maxSamplesACall } = {}) =>
+      select.all(service, kind, sinceWallMs, limit).flatMap(({ body }) => {
+        // A row of another version that is no sample any more is not evidence.
+        const sample = evidenceSamples[kind].safeParse(JSON.parse(String(body)));
+        return sample.success ? [sample.data as EvidenceSample<typeof kind>] : [];
+      }),
+    close: () => db.close(),
+  };
+}

@@ -1,0 +1,180 @@
+import { stepsOf } from '../evidence/journal-steps.ts';
+import type { EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
+import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import type { RunSummary, Store } from '../store/store.ts';
+import type { DoorCounts } from '../traffic/door.ts';
+import {
+  type EpochReport,
+  joinBeacons,
+  type ResolverKnowledge,
+  stragglerCurve,
+} from '../traffic/stragglers/stragglers.ts';
+
+/** Time between two looks, life ms. */
+const everyLifeMs = 60_000;
+
+/** Longest time that a run's stragglers are watched, life ms: eight times the longest hold that was seen. */
+const longestWatchLifeMs = 7_200_000;
+
+/** Runs that may still have stragglers: those since the last look, and one before. */
+const runsLookedAt = 10;
+
+/** Samples from which resolvers are known: the newest of each counts. */
+const resolverSamples = 500;
+
+export interface StragglerWatch {
+  readonly service: string;
+  readonly doors: readonly DoorCounts[];
+  readonly ttlMs: number;
+  /** 60: a minute of life is a second here. */
+  readonly timeScale: number;
+  readonly store: Pick<Store, 'runs' | 'run'>;
+  readonly evidence: EvidenceLog;
+  /** Resolver that asked the canary zone for each nonce; `null`: there is no canary zone. */
+  readonly resolverOf: ((nonces: readonly string[]) => Promise<ReadonlyMap<string, string>>) | null;
+  readonly clock: Clock;
+}
+
+/**
+ * What the doors see of connections and beacons, every minute; and of each run that has flipped the DNS,
+ * once, how its traffic moved: when it has drained, when the next run begins, or after two hours.
+ * Ends when the signal is aborted. A door that does not answer is left out: it is asked again.
+ */
+export async function watchStragglers(
+  watch: StragglerWatch & { readonly signal: AbortSignal },
+): Promise<void> {
+  const { clock, signal, timeScale } = watch;
+  const written = new Set<string>();
+  let sinceWallMs = clock.wallMs();
+  while (!signal.aborted) {
+    const nowMs = clock.wallMs();
+    // What fails loses a figure; the next look is soon.
+    await orNull(() => sampleConnections(watch));
+    await orNull(() => sampleBeacons(watch, sinceWallMs, nowMs));
+    sinceWallMs = nowMs;
+    await orNull(() => writeCurves(watch, written));
+    await clock.sleep(everyLifeMs / timeScale, signal).catch(() => {});
+  }
+}
+
+async function sampleConnections({ doors, evidence, ttlMs, timeScale }: StragglerWatch) {
+  const samples: EvidenceSample<'connections'>[] = [];
+  for (const door of doors) {
+    // The zone's TTL passes here as fast as other waits do.
+    const report = await orNull(() => door.connections(ttlMs / timeScale));
+    if (report === null) continue;
+    const { atWallMs, open, agesMs, requests, requestsOnOldShare } = report;
+    samples.push({
+      atWallMs,
+      region: door.region,
+      open,
+      agesMs: agesMs.map((ms) => ms * timeScale),
+      requests,
+      requestsOnOldShare: requestsOnOldShare ?? 0,
+    });
+  }
+  if (samples.length > 0) await evidence.add('connections', samples);
+}
+
+/** Those that came between two looks. The canary has seen a name before its client reports it. */
+async function sampleBeacons(
+  { doors, resolverOf, evidence }: StragglerWatch,
+  sinceWallMs: number,
+  untilWallMs: number,
+) {
+  if (resolverOf === null) return;
+  const all = await Promise.all(doors.map((door) => orNull(() => door.beacons(sinceWallMs))));
+  const reports = all
+    .flatMap((beacons) => beacons ?? [])
+    .filter(({ wallMs }) => wallMs >= sinceWallMs && wallMs < untilWallMs);
+  if (reports.length === 0) return;
+  const seen = await resolverOf(reports.map(({ nonce }) => nonce));
+  const counts = joinBeacons(reports, seen);
+  if (counts.length > 0) await evidence.add('beacon', counts);
+}
+
+/** `written`: runs that need no more looks. */
+export async function writeCurves(watch: StragglerWatch, written: Set<string>): Promise<void> {
+  const { store, service, evidence } = watch;
+  const runs = await store.runs({ service, limit: runsLookedAt });
+  if (runs.every(({ runId }) => written.has(runId))) return;
+  // This process may have been started again in between.
+  for (const { runId } of await evidence.list('straggler-curve', { limit: runsLookedAt })) {
+    written.add(runId);
+  }
+  for (const [index, run] of runs.entries()) {
+    if (written.has(run.runId)) continue;
+    const next = runs[index - 1];
+    const sample = await curveOf(watch, run, next?.startedWallMs ?? null);
+    if (sample === 'later') continue;
+    if (sample !== 'never') await evidence.add('straggler-curve', [sample]);
+    written.add(run.runId);
+  }
+}
+
+/** `later`: it may still change. `never`: there was no flip, or the doors have not counted it. */
+async function curveOf(
+  watch: StragglerWatch,
+  run: RunSummary,
+  nextWallMs: number | null,
+): Promise<EvidenceSample<'straggler-curve'> | 'later' | 'never'> {
+  const { doors, store, timeScale, ttlMs, clock } = watch;
+  const { flippedMs: flippedWallMs } = stepsOf(await store.run(run.runId));
+  if (flippedWallMs === null) {
+    return run.endedWallMs === null && nextWallMs === null ? 'later' : 'never';
+  }
+  const untilWallMs = nextWallMs ?? clock.wallMs();
+  const watchedLifeMs = (untilWallMs - flippedWallMs) * timeScale;
+  const over = nextWallMs !== null || watchedLifeMs > longestWatchLifeMs;
+  const of = async (region: string, role: EpochReport['role']) => {
+    const door = doors.find((one) => one.region === region);
+    const reports = door === undefined ? null : await orNull(() => door.stragglers(run.epoch + 1));
+    return reports?.find((one) => one.epoch === run.epoch + 1 && one.role === role) ?? null;
+  };
+  const [old, next] = await Promise.all([of(run.from, 'forward'), of(run.to, 'serve')]);
+  // A lost region's door counts nothing, and without it nobody knows who still went there.
+  if (old === null || next === null) return over ? 'never' : 'later';
+  const ttlSeconds = ttlMs / 1_000;
+  const knowledge = await knowledgeOf(watch);
+  const curve = stragglerCurve({
+    old,
+    next,
+    flippedWallMs,
+    untilWallMs,
+    ttlSeconds,
+    timeScale,
+    knowledge,
+  });
+  if (!curve.drained && !over) return 'later';
+  const { runId, from, to } = run;
+  const addedLatencyMs = old.addedMs;
+  return { runId, from, to, flippedWallMs, ttlSeconds, ...mutable(curve), addedLatencyMs };
+}
+
+/** Of each resolver the newest sample; of beacons what is kept. */
+async function knowledgeOf({ evidence }: StragglerWatch): Promise<ResolverKnowledge> {
+  const [resolvers, beacons] = await Promise.all([
+    evidence.list('resolver', { limit: resolverSamples }),
+    evidence.list('beacon'),
+  ]);
+  const newest = new Map<string, (typeof resolvers)[number]>();
+  for (const resolver of resolvers) {
+    const key = resolver.identity ?? resolver.resolver;
+    if (!newest.has(key)) newest.set(key, resolver);
+  }
+  return { resolvers: [...newest.values()], beacons };
+}
+
+/** A list of its own: the log's shapes are not read-only. */
+function mutable(curve: ReturnType<typeof stragglerCurve>) {
+  return { ...curve, points: [...curve.points] };
+}
+
+async function orNull<T>(ask: () => Promise<T>): Promise<T | null> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
+    return null;
+  }
+}

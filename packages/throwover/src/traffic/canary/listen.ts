@@ -1,0 +1,103 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer, isIPv6, type Server, type Socket } from 'node:net';
+import type { Respond } from './respond.ts';
+
+/** A TCP connection without a query for this long is closed, ms (RFC 7766: a few seconds). */
+const tcpIdleMs = 5_000;
+
+/** TCP connections at once; a stranger who holds them all keeps nobody from asking over UDP. */
+const maxTcpConnections = 256;
+
+/** Kernel buffer for queries that wait, bytes: a burst of some thousand. */
+const receiveBufferBytes = 1 << 20;
+
+/** An answer that waits to be read by a slow client, bytes; then its connection is closed. */
+const maxUnsentBytes = 65_536;
+
+export interface CanaryListener {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** UDP and TCP on the same port; port 0 takes a free one. Rejects with the system's error. */
+export async function listenCanary(
+  host: string,
+  port: number,
+  respond: Respond,
+): Promise<CanaryListener> {
+  const connections = new Set<Socket>();
+  const tcp = createServer((socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    answerStream(socket, respond);
+  });
+  tcp.maxConnections = maxTcpConnections;
+  tcp.listen(port, host);
+  await once(tcp, 'listening');
+  const bound = portOf(tcp);
+  const udp = createSocket({
+    type: isIPv6(host) ? 'udp6' : 'udp4',
+    recvBufferSize: receiveBufferBytes,
+  });
+  udp.on('message', (message, { address, port: from }) => {
+    const reply = respond(message, address, 'udp');
+    // A client that is gone is no failure of ours.
+    if (reply !== null && from !== 0) udp.send(reply, from, address, () => {});
+  });
+  try {
+    await bind(udp, bound, host);
+  } catch (error) {
+    tcp.close();
+    throw error;
+  }
+  return {
+    port: bound,
+    close: async () => {
+      const closed = Promise.all([once(udp, 'close'), once(tcp, 'close')]);
+      udp.close();
+      tcp.close();
+      for (const socket of connections) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening');
+  return address.port;
+}
+
+async function bind(udp: UdpSocket, port: number, host: string): Promise<void> {
+  const listening = once(udp, 'listening');
+  udp.bind(port, host);
+  await listening;
+  // ICMP says that an answer met a closed port: nothing to do about it.
+  udp.on('error', () => {});
+}
+
+/** Messages with a length of two bytes before each (RFC 1035, 4.2.2), answered in the order asked. */
+function answerStream(socket: Socket, respond: Respond): void {
+  const from = socket.remoteAddress ?? '';
+  let waiting: Buffer = Buffer.alloc(0);
+  socket.setTimeout(tcpIdleMs, () => socket.destroy());
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk) => {
+    waiting = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk]);
+    let at = 0;
+    while (waiting.length - at >= 2) {
+      const end = at + 2 + waiting.readUInt16BE(at);
+      if (waiting.length < end) break;
+      const reply = respond(waiting.subarray(at + 2, end), from, 'tcp');
+      at = end;
+      if (reply === null || socket.writableLength > maxUnsentBytes) {
+        socket.destroy();
+        return;
+      }
+      const length = Buffer.from([reply.length >> 8, reply.length & 0xff]);
+      socket.write(Buffer.concat([length, reply]));
+    }
+    waiting = waiting.subarray(at);
+  });
+}

@@ -1,0 +1,152 @@
+/**
+ * `throwover edge`: a door as a process of its own, in front of an application that is reached over
+ * HTTP. Data path: it needs its disk and the application, and no control plane (A5).
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createH2cServer, createSecureServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '../kernel/kernel.ts';
+import { createDoorAdmin } from './door-admin.ts';
+import { refuse } from './door-answers.ts';
+import { createEdge, type Edge, type Serve } from './edge.ts';
+import { type EdgeConfig, parseEdgeConfig, readTls } from './edge-config.ts';
+import { trafficErrors } from './errors.ts';
+import { ReverseProxy } from './reverse-proxy.ts';
+
+/** How long requests in flight may go on when the process ends, ms. */
+const closeGraceMs = 10_000;
+
+interface RunningEdge {
+  readonly url: string;
+  readonly adminUrl: string;
+  /** Takes no new connections, answers those in flight, ends. */
+  close(): Promise<void>;
+}
+
+/**
+ * Throws `edge-config-invalid`, `edge-listen-failed`, `door-state-damaged`; then nothing is left running.
+ */
+export async function startEdge(input: unknown, clock: Clock): Promise<RunningEdge> {
+  const config = parseEdgeConfig(input);
+  const edge = await createEdge({ ...config, clock });
+  const proxy = new ReverseProxy(clock);
+  const serve = applicationServe({ config, edge, proxy });
+  const sessions = new Set<Session>();
+  const server = publicServer(config, (req, res) => edge.handle(req, res, serve));
+  server.on('session', (session: Session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+  });
+  edge.watch(server);
+  const admin = createServer(createDoorAdmin(edge));
+  const close = async () => {
+    const ended = Promise.all([
+      closeServer(server, clock, sessions),
+      closeServer(admin, clock, new Set()),
+    ]);
+    edge.close();
+    await ended;
+    proxy.close();
+  };
+  try {
+    const scheme = config.tls === undefined ? 'http' : 'https';
+    return {
+      url: await listen(server, scheme, config.host, config.port),
+      adminUrl: await listen(admin, 'http', config.adminHost, config.adminPort),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function publicServer(
+  config: EdgeConfig,
+  handle: (req: IncomingMessage, res: ServerResponse) => void,
+): Server {
+  // HTTP/2's compatibility API gives requests and answers of the same shape; its types are others.
+  const compatible = handle as never;
+  if (config.h2c) return createH2cServer(compatible) as unknown as Server;
+  const server =
+    config.tls === undefined
+      ? createServer(handle)
+      : (createSecureServer(
+          { ...readTls(config.tls), allowHTTP1: true },
+          compatible,
+        ) as unknown as Server);
+  server.keepAliveTimeout = config.keepAliveMs;
+  return server;
+}
+
+/** Nothing is dropped: the application is asked as the client asked the door. */
+const dropped: ReadonlySet<string> = new Set(['expect']);
+
+/** Hands requests to the application at `upstream`. */
+function applicationServe(options: { config: EdgeConfig; edge: Edge; proxy: ReverseProxy }): Serve {
+  const { config, edge, proxy } = options;
+  const { region } = config;
+  const to = new URL(config.upstream);
+  const protocol = config.tls === undefined ? 'http' : 'https';
+  return async (req, res) => {
+    const { epoch } = edge.mode;
+    const upgrade = req.headers.upgrade;
+    if (upgrade !== undefined && !upgrade.toLowerCase().startsWith('h2')) {
+      const error = trafficErrors.make('edge-upgrade', `no upgrade to ${upgrade}`, { upgrade });
+      refuse(res, { status: 501, error, region, epoch, closeConnection: true });
+      return;
+    }
+    const added = ['X-Forwarded-For', req.socket.remoteAddress ?? 'unknown'];
+    if (req.headers['x-forwarded-proto'] === undefined) added.push('X-Forwarded-Proto', protocol);
+    const passed = await proxy.pass(req, res, { to, dropped, added, onHead: () => {} });
+    if (passed.outcome === 'answered') return;
+    const { notSent, cause } = passed;
+    const code = notSent ? 'edge-no-application' : 'edge-application-failed';
+    const message = `${config.upstream} did not answer: ${cause.message || cause.name}`;
+    const error = trafficErrors.make(code, message, { region }, cause);
+    refuse(res, { status: notSent ? 503 : 502, error, region, epoch, closeConnection: false });
+  };
+}
+
+interface Session {
+  close(): void;
+  destroy(): void;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+function listen(server: Server, scheme: string, host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      const message = `cannot listen on ${host}:${port}: ${error.message}`;
+      reject(trafficErrors.make('edge-listen-failed', message, { host, port }, error));
+    });
+    server.listen(port, host, () => {
+      const { port: actual } = server.address() as AddressInfo;
+      resolve(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${actual}`);
+    });
+  });
+}
+
+async function closeServer(
+  server: Server,
+  clock: Clock,
+  sessions: ReadonlySet<Session>,
+): Promise<void> {
+  if (!server.listening) return;
+  const patience = new AbortController();
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections?.();
+  for (const session of sessions) session.close();
+  const cut = clock.sleep(closeGraceMs, patience.signal).then(
+    () => {
+      server.closeAllConnections?.();
+      for (const session of sessions) session.destroy();
+    },
+    () => {},
+  );
+  await closed;
+  patience.abort();
+  await cut;
+}

@@ -1,0 +1,250 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Dispatcher, errors, Pool } from 'undici';
+import type { Clock } from '../kernel/kernel.ts';
+import { endToEnd, hasBody, targetOf } from './proxied-headers.ts';
+
+/** Connections to one origin at once; what comes beyond waits for one, and the door bounds how many may. */
+const maxConnections = 512;
+
+/** Origins whose connections are kept: the own application, and an active region before and after a switch. */
+const maxOrigins = 4;
+
+/** Longest time for a connection, ms: ten round trips of 100 ms; a region that was cut off answers nothing. */
+const connectTimeoutMs = 1_000;
+
+/** Attempts to connect; with the pause they bridge a restart of the link, not of a region. */
+const connectAttempts = 3;
+const connectPauseMs = 100;
+
+/** Longest time without a byte from the other side, ms: the usual limit of a balancer. */
+const idleTimeoutMs = 60_000;
+
+/** What is done to a request on its way, beyond dropping what belongs to one connection. */
+export interface Passing {
+  /** Base URL of the other side. */
+  readonly to: URL;
+  /** Lower-case names that do not go on. */
+  readonly dropped: ReadonlySet<string>;
+  /** Raw pairs that are put in. */
+  readonly added: readonly string[];
+  /** The answer's raw pairs before they are sent; may change them. Told the pairs once. */
+  readonly onHead: (raw: string[], status: number) => void;
+}
+
+/** `answered`: an answer reached the client, or the client went away. */
+export type Passed =
+  | { readonly outcome: 'answered' }
+  | {
+      readonly outcome: 'failed';
+      /** True when no connection was made: nothing can have been carried out. */
+      readonly notSent: boolean;
+      readonly cause: Error;
+    };
+
+/**
+ * Streams requests to other origins and their answers back, over connections that are kept; buffers no
+ * body, either way.
+ *
+ * Sends a request again only when nothing of it can have arrived (no connection was made), or when it
+ * is a GET or HEAD without a body whose connection ended before a byte of an answer.
+ */
+export class ReverseProxy {
+  readonly #clock: Clock;
+  readonly #pools = new Map<string, Pool>();
+  readonly #closing = new AbortController();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Never rejects. When it failed nothing was answered, and `res` is the caller's to answer. */
+  async pass(req: IncomingMessage, res: ServerResponse, passing: Passing): Promise<Passed> {
+    const body = hasBody(req);
+    const headers = requestHeaders(req, passing);
+    const repeatable = !body && (req.method === 'GET' || req.method === 'HEAD');
+    for (let attempt = 1; ; attempt++) {
+      const passed = await this.#attempt({ req, res, passing, headers, body });
+      if (passed.outcome === 'answered') return passed;
+      const again = passed.notSent || repeatable;
+      if (!again || attempt >= connectAttempts || res.destroyed) return passed;
+      if (!(await this.#pause())) return passed;
+    }
+  }
+
+  /** What is under way may end; nothing is tried again. */
+  close(): void {
+    this.#closing.abort(new Error('the door closes'));
+    for (const pool of this.#pools.values()) void pool.close();
+    this.#pools.clear();
+  }
+
+  #attempt(way: Way): Promise<Passed> {
+    return new Promise((resolve) => {
+      const { req, res, passing, headers, body } = way;
+      this.#pool(passing.to).dispatch(
+        {
+          path: pathOf(req, passing.to),
+          method: (req.method ?? 'GET') as Dispatcher.HttpMethod,
+          headers,
+          body: body ? req : null,
+        },
+        new Answer(way, resolve, res),
+      );
+    });
+  }
+
+  #pool({ origin }: URL): Pool {
+    const found = this.#pools.get(origin);
+    if (found !== undefined) return found;
+    const pool = new Pool(origin, {
+      connections: maxConnections,
+      pipelining: 1,
+      connect: { timeout: connectTimeoutMs },
+      headersTimeout: idleTimeoutMs,
+      bodyTimeout: idleTimeoutMs,
+    });
+    this.#pools.set(origin, pool);
+    const [oldest] = this.#pools;
+    if (this.#pools.size > maxOrigins && oldest !== undefined) {
+      this.#pools.delete(oldest[0]);
+      // Lets end what is under way.
+      void oldest[1].close();
+    }
+    return pool;
+  }
+
+  #pause(): Promise<boolean> {
+    return this.#clock.sleep(connectPauseMs, this.#closing.signal).then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
+interface Way {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly passing: Passing;
+  readonly headers: string[];
+  readonly body: boolean;
+}
+
+/** One answer on its way back, with the client's own pace: it is paused while the client does not read. */
+class Answer implements Dispatcher.DispatchHandler {
+  readonly #way: Way;
+  readonly #res: ServerResponse;
+  readonly #resolve: (passed: Passed) => void;
+  #controller: Dispatcher.DispatchController | null = null;
+  #left = false;
+
+  constructor(way: Way, resolve: (passed: Passed) => void, res: ServerResponse) {
+    this.#way = way;
+    this.#res = res;
+    this.#resolve = resolve;
+    res.once('close', this.#leave);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#left) controller.abort(new Error('the client left'));
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    statusCode: number,
+    _headers: unknown,
+    statusMessage?: string,
+  ): void {
+    if (statusCode < 200) return;
+    const raw = rawPairs(controller.rawHeaders);
+    const kept = endToEnd(raw, connectionOf(raw), none);
+    this.#way.passing.onHead(kept, statusCode);
+    writeHead(this.#way.req, this.#res, statusCode, statusMessage ?? '', kept);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#res.write(chunk)) return;
+    controller.pause();
+    this.#res.once('drain', () => controller.resume());
+  }
+
+  onResponseEnd(): void {
+    this.#end();
+    this.#res.end();
+    this.#resolve({ outcome: 'answered' });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, cause: Error): void {
+    this.#end();
+    if (this.#res.headersSent || this.#left) {
+      // Broken off for the client too: it must not take a part for the whole.
+      this.#res.destroy();
+      this.#resolve({ outcome: 'answered' });
+      return;
+    }
+    const notSent = this.#controller === null && !(cause instanceof errors.InvalidArgumentError);
+    this.#resolve({ outcome: 'failed', notSent, cause });
+  }
+
+  readonly #leave = () => {
+    this.#left = true;
+    this.#controller?.abort(new Error('the client left'));
+  };
+
+  #end(): void {
+    this.#res.off('close', this.#leave);
+  }
+}
+
+const none: ReadonlySet<string> = new Set();
+
+/** Header bytes are latin1, as Node takes and gives them. */
+function rawPairs(given: Dispatcher.DispatchController['rawHeaders']): readonly string[] {
+  if (!Array.isArray(given)) return [];
+  return (given as readonly (Buffer | string)[]).map((part) =>
+    typeof part === 'string' ? part : part.toString('latin1'),
+  );
+}
+
+function requestHeaders(req: IncomingMessage, { to, dropped, added }: Passing): string[] {
+  const kept = endToEnd(req.rawHeaders, req.headers.connection, dropped);
+  if (req.headers.host === undefined) {
+    const authority = req.headers[':authority'];
+    kept.push('Host', typeof authority === 'string' ? authority : to.host);
+  }
+  kept.push(...added);
+  return kept;
+}
+
+function pathOf(req: IncomingMessage, to: URL): string {
+  return `${to.pathname === '/' ? '' : to.pathname.replace(/\/$/, '')}${targetOf(req)}`;
+}
+
+function connectionOf(raw: readonly string[]): string | undefined {
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i]?.toLowerCase() === 'connection') return raw[i + 1];
+  }
+  return undefined;
+}
+
+/** HTTP/2 knows no reason phrase and no `Connection`, and takes several values of a name as a list. */
+function writeHead(
+  req: IncomingMessage,
+  res: ServerResponse,
+  status: number,
+  message: string,
+  raw: readonly string[],
+): void {
+  if (req.httpVersionMajor < 2) {
+    res.writeHead(status, message, [...raw]);
+    return;
+  }
+  for (let i = 0; i < raw.length; i += 2) {
+    const [name = '', value = ''] = [raw[i]?.toLowerCase(), raw[i + 1]];
+    if (name === 'connection') continue;
+    const before = res.getHeader(name);
+    if (before === undefined) res.setHeader(name, value);
+    else res.setHeader(name, [before, value].flat().map(String));
+  }
+  res.writeHead(status);
+}

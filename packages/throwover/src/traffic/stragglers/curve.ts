@@ -1,0 +1,195 @@
+import { type Cause, causeReader, type ResolverKnowledge } from './causes.ts';
+import type { EpochReport } from './meter.ts';
+
+export type ByCause = Readonly<Record<Cause, number>>;
+
+/** Requests from the flip (within `points` of a curve), or from the point before, to `sinceFlipLifeMs`. */
+export interface CurvePoint {
+  readonly sinceFlipLifeMs: number;
+  readonly requests: number;
+  readonly stragglers: number;
+  readonly byCause: ByCause;
+}
+
+/** How the traffic of one run moved. Life time; `null`: not reached while it was watched. */
+export interface StragglerCurve {
+  /** Cumulative from the flip. */
+  readonly points: readonly CurvePoint[];
+  /** Time from the flip after which the share of requests that reach the active region directly is and stays at least so high. */
+  readonly t50LifeMs: number | null;
+  readonly t90LifeMs: number | null;
+  readonly t99LifeMs: number | null;
+  /** Share of stragglers in the newest window. */
+  readonly residualShare: number;
+  /** The residual share was below 0.1 % for a whole window. */
+  readonly drained: boolean;
+}
+
+/** A point is at most this share of its time wide: thousands of buckets become a few hundred points. */
+const widthShare = 0.02;
+
+/**
+ * Drained: less than this share, over a window of this much life time and at least so many requests: with
+ * none among 300 the share is below 1 % (95 %), and a quiet service need not wait for hours to be told so.
+ */
+const drainedShare = 0.001;
+const windowLifeMs = 60_000;
+const windowRequests = 300;
+
+interface Bucket {
+  readonly atLifeMs: number;
+  requests: number;
+  readonly byCause: Record<Cause, number>;
+}
+
+/**
+ * The curve of a run from what the two doors counted in its epoch: the old one what it forwarded, the
+ * new one what came to it directly. What came before the flip is left out.
+ */
+export function stragglerCurve(options: {
+  /** Reports of the epoch that the run opened. */
+  old: EpochReport;
+  next: EpochReport;
+  flippedWallMs: number;
+  untilWallMs: number;
+  ttlSeconds: number;
+  /** 60: a minute of life is a second here. */
+  timeScale: number;
+  knowledge: ResolverKnowledge;
+}): StragglerCurve {
+  const points = joined(pointsOf(options));
+  const t = (share: number) => settledLifeMs(points, share);
+  const newest = newestWindow(points);
+  const residualShare = newest.requests === 0 ? 0 : newest.stragglers / newest.requests;
+  return {
+    points: cumulative(points),
+    t50LifeMs: t(0.5),
+    t90LifeMs: t(0.9),
+    t99LifeMs: t(0.99),
+    residualShare,
+    drained: newest.whole && residualShare < drainedShare,
+  };
+}
+
+function pointsOf(options: Parameters<typeof stragglerCurve>[0]): readonly CurvePoint[] {
+  const { old, next, flippedWallMs, untilWallMs, timeScale } = options;
+  const bucketMs = Math.max(old.bucketMs, next.bucketMs);
+  const first = Math.floor(flippedWallMs / bucketMs);
+  const count = Math.max(0, Math.floor(untilWallMs / bucketMs) - first);
+  const buckets = Array.from(
+    { length: count },
+    (_, n): Bucket => ({
+      atLifeMs: Math.max(0, ((first + n + 1) * bucketMs - flippedWallMs) * timeScale),
+      requests: 0,
+      byCause: { 'resolver-tail': 0, 'pinned-connection': 0, 'runtime-cache': 0, unknown: 0 },
+    }),
+  );
+  const bucketOf = (number: number, widthMs: number) =>
+    buckets[Math.floor((number * widthMs) / bucketMs) - first];
+  for (const [number, requests] of next.direct) {
+    const bucket = bucketOf(number, next.bucketMs);
+    if (bucket !== undefined) bucket.requests += requests;
+  }
+  const causeOf = causeReader(options.knowledge, options.ttlSeconds);
+  for (const [number, network, pinned, fresh] of old.cells) {
+    const bucket = bucketOf(number, old.bucketMs);
+    if (bucket === undefined) continue;
+    bucket.requests += pinned + fresh;
+    bucket.byCause['pinned-connection'] += pinned;
+    bucket.byCause[causeOf(old.networks[network] ?? 'unknown', bucket.atLifeMs)] += fresh;
+  }
+  return buckets.map(({ atLifeMs, requests, byCause }) => ({
+    sinceFlipLifeMs: atLifeMs,
+    requests,
+    stragglers: Object.values(byCause).reduce((sum, n) => sum + n, 0),
+    byCause,
+  }));
+}
+
+/** Neighbours put together while they are narrow for their time. */
+function joined(points: readonly CurvePoint[]): readonly CurvePoint[] {
+  const out: CurvePoint[] = [];
+  let sinceMs = 0;
+  for (const point of points) {
+    const last = out.at(-1);
+    const narrow = point.sinceFlipLifeMs - sinceMs <= widthShare * point.sinceFlipLifeMs;
+    if (last !== undefined && narrow) {
+      out[out.length - 1] = added(last, point);
+    } else {
+      sinceMs = last?.sinceFlipLifeMs ?? 0;
+      out.push(point);
+    }
+  }
+  return out;
+}
+
+function cumulative(points: readonly CurvePoint[]): readonly CurvePoint[] {
+  const out: CurvePoint[] = [];
+  for (const point of points) {
+    const before = out.at(-1);
+    out.push(before === undefined ? point : added(before, point));
+  }
+  return out;
+}
+
+function added(a: CurvePoint, b: CurvePoint): CurvePoint {
+  const byCause = { ...a.byCause };
+  for (const cause of Object.keys(byCause) as Cause[]) byCause[cause] += b.byCause[cause];
+  return {
+    sinceFlipLifeMs: b.sinceFlipLifeMs,
+    requests: a.requests + b.requests,
+    stragglers: a.stragglers + b.stragglers,
+    byCause,
+  };
+}
+
+/**
+ * When the share of direct requests is and stays at least `share`.
+ *
+ * Read off the falling curve that fits the straggler shares best (least squares, weighted by requests:
+ * pool adjacent violators). A single straggler in a quiet moment would else make a late one of any
+ * time: caches do not take an old answer back, so what rises is chance.
+ */
+export function settledLifeMs(
+  points: readonly Pick<CurvePoint, 'sinceFlipLifeMs' | 'requests' | 'stragglers'>[],
+  share: number,
+): number | null {
+  const blocks: { untilMs: number; requests: number; stragglers: number }[] = [];
+  for (const { sinceFlipLifeMs: untilMs, requests, stragglers } of points) {
+    if (requests === 0) continue;
+    let block = { untilMs, requests, stragglers };
+    for (let last = blocks.at(-1); last !== undefined; last = blocks.at(-1)) {
+      if (last.stragglers * block.requests >= block.stragglers * last.requests) break;
+      blocks.pop();
+      block = {
+        untilMs,
+        requests: last.requests + block.requests,
+        stragglers: last.stragglers + block.stragglers,
+      };
+    }
+    blocks.push(block);
+  }
+  if (blocks.length === 0) return null;
+  // 1 - 0.9 is not quite 0.1: a share that is just reached counts as reached.
+  const bound = 1 - share + 1e-9;
+  const above = blocks.findLastIndex(({ requests, stragglers }) => stragglers > bound * requests);
+  if (above === blocks.length - 1) return null;
+  return above < 0 ? 0 : (blocks[above]?.untilMs ?? null);
+}
+
+/** The newest minute of life, or longer, until it has enough requests. */
+function newestWindow(points: readonly CurvePoint[]) {
+  const endMs = points.at(-1)?.sinceFlipLifeMs ?? 0;
+  let [requests, stragglers] = [0, 0];
+  for (let n = points.length - 1; n >= 0; n--) {
+    const point = points[n];
+    if (point === undefined) break;
+    requests += point.requests;
+    stragglers += point.stragglers;
+    const fromMs = points[n - 1]?.sinceFlipLifeMs ?? 0;
+    if (requests >= windowRequests && endMs - fromMs >= windowLifeMs) {
+      return { requests, stragglers, whole: true };
+    }
+  }
+  return { requests, stragglers, whole: false };
+}

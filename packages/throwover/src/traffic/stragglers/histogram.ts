@@ -1,0 +1,49 @@
+/** Ratio of two neighbouring bounds: a quantile is at most 5 % too high. */
+const growth = 1.05;
+
+/** Smallest value that is told apart, ms. */
+const smallestMs = 0.01;
+
+/** A day and more, in bins of 5 %: the memory's bound. */
+const maxBin = Math.ceil(Math.log(86_400_000 / smallestMs) / Math.log(growth));
+
+/** Durations counted in bins of 5 %: bounded memory whatever is added. */
+export class Histogram {
+  readonly #bins = new Map<number, number>();
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(ms: number): void {
+    const bin = binOf(ms);
+    this.#bins.set(bin, (this.#bins.get(bin) ?? 0) + 1);
+    this.#count += 1;
+  }
+
+  /** Upper bound of the bin in which the quantile lies, ms; `null` when nothing was added. */
+  quantile(q: number): number | null {
+    if (this.#count === 0) return null;
+    const rank = Math.max(1, Math.ceil(q * this.#count));
+    let seen = 0;
+    for (const bin of [...this.#bins.keys()].sort((a, b) => a - b)) {
+      seen += this.#bins.get(bin) ?? 0;
+      if (seen >= rank) return boundOf(bin);
+    }
+    return null;
+  }
+
+  /** How many are above `ms`; one in the same bin of 5 % counts as not above. */
+  above(ms: number): number {
+    const bin = binOf(ms);
+    let count = 0;
+    for (const [at, n] of this.#bins) if (at > bin) count += n;
+    return count;
+  }
+}
+
+const binOf = (ms: number) =>
+  ms <= smallestMs ? 0 : Math.min(maxBin, Math.ceil(Math.log(ms / smallestMs) / Math.log(growth)));
+
+const boundOf = (bin: number) => smallestMs * growth ** bin;

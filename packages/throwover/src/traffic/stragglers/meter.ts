@@ -1,0 +1,212 @@
+import type { Clock } from '../../kernel/kernel.ts';
+import { Histogram } from './histogram.ts';
+import type { Origin } from './origin.ts';
+
+/**
+ * Counts of one door in one epoch, while it serves or while it forwards. Buckets are numbered from the
+ * beginning of the Unix epoch, so that those of two doors stand beside each other.
+ */
+export interface EpochReport {
+  readonly epoch: number;
+  readonly role: 'serve' | 'forward';
+  /** When the door took this role, wall ms. */
+  readonly sinceWallMs: number;
+  /** Since when it counts: later than `sinceWallMs` in a process that was started again. */
+  readonly countedFromWallMs: number;
+  readonly bucketMs: number;
+  /** `[bucket, requests]`: requests that came here themselves and were served. */
+  readonly direct: readonly (readonly [number, number])[];
+  /** Client networks, by number in `cells`. The last may be `other`. */
+  readonly networks: readonly string[];
+  /** `[bucket, network, on connections from before, on newer ones]`: requests that were forwarded or refused. */
+  readonly cells: readonly (readonly [number, number, number, number])[];
+  /** By product token, most first. */
+  readonly agents: readonly { readonly agent: string; readonly requests: number }[];
+  /** Counted no more by bucket: the epoch was older than what is kept. */
+  readonly late: { readonly direct: number; readonly stragglers: number };
+  /** Until the first byte, ms. */
+  readonly addedMs: { readonly count: number; readonly p50: number; readonly p99: number } | null;
+}
+
+/** Epochs that are remembered; runs in a row may each need the one before. */
+const maxEpochs = 4;
+
+/** Buckets of an epoch, from its beginning: two hours of 1 s. The longest hold that was seen is 15 min. */
+const maxBuckets = 7_200;
+
+/** Networks and agents told apart; what comes beyond counts as `other`. */
+const maxNetworks = 512;
+const maxAgents = 64;
+
+/** (bucket, network) pairs: about 1 MB. Beyond it a network counts as `other`. */
+const maxCells = 20_000;
+
+const other = 'other';
+
+/** What a door counts of stragglers, and of the requests that they are a share of. Bounded. */
+export class StragglerMeter {
+  readonly #clock: Clock;
+  readonly #bucketMs: number;
+  readonly #epochs = new Map<number, EpochCounts>();
+  #now: EpochCounts | null = null;
+
+  constructor(options: { clock: Clock; bucketMs: number }) {
+    this.#clock = options.clock;
+    this.#bucketMs = options.bucketMs;
+  }
+
+  /** The door has this role from now on; again the same role in the same epoch changes nothing. */
+  begin(epoch: number, role: EpochReport['role'], sinceWallMs: number): void {
+    const known = this.#epochs.get(epoch);
+    if (known?.role === role) {
+      this.#now = known;
+      return;
+    }
+    this.#now = new EpochCounts({
+      epoch,
+      role,
+      sinceWallMs,
+      clock: this.#clock,
+      bucketMs: this.#bucketMs,
+    });
+    this.#epochs.delete(epoch);
+    this.#epochs.set(epoch, this.#now);
+    const [oldest] = this.#epochs.keys();
+    if (this.#epochs.size > maxEpochs && oldest !== undefined) this.#epochs.delete(oldest);
+  }
+
+  direct(): void {
+    this.#now?.direct();
+  }
+
+  /** `openedMs`: monotonic ms at which its connection was opened. */
+  straggler(origin: Origin, openedMs: number): void {
+    this.#now?.straggler(origin, openedMs);
+  }
+
+  added(ms: number): void {
+    this.#now?.added(ms);
+  }
+
+  /** Oldest first. */
+  report(sinceEpoch: number): readonly EpochReport[] {
+    return [...this.#epochs.values()]
+      .filter(({ epoch }) => epoch >= sinceEpoch)
+      .map((counts) => counts.report());
+  }
+}
+
+class EpochCounts {
+  readonly epoch: number;
+  readonly role: EpochReport['role'];
+  readonly #clock: Clock;
+  readonly #bucketMs: number;
+  readonly #sinceWallMs: number;
+  /** Wall time as this process counts it on: a wall clock that is set must not move a bucket. */
+  readonly #countedFrom: { readonly wallMs: number; readonly monotonicMs: number };
+  readonly #direct = new Map<number, number>();
+  readonly #networks = new Map<string, number>();
+  readonly #cells = new Map<number, { pinned: number; fresh: number }>();
+  readonly #agents = new Map<string, number>();
+  readonly #added = new Histogram();
+  readonly #late = { direct: 0, stragglers: 0 };
+
+  constructor(options: {
+    epoch: number;
+    role: EpochReport['role'];
+    sinceWallMs: number;
+    clock: Clock;
+    bucketMs: number;
+  }) {
+    const { clock } = options;
+    this.epoch = options.epoch;
+    this.role = options.role;
+    this.#clock = clock;
+    this.#bucketMs = options.bucketMs;
+    this.#sinceWallMs = options.sinceWallMs;
+    this.#countedFrom = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
+  }
+
+  direct(): void {
+    const bucket = this.#bucket();
+    if (bucket === null) this.#late.direct += 1;
+    else this.#direct.set(bucket, (this.#direct.get(bucket) ?? 0) + 1);
+  }
+
+  straggler({ network, agent }: Origin, openedMs: number): void {
+    this.#agent(agent);
+    const bucket = this.#bucket();
+    if (bucket === null) {
+      this.#late.stragglers += 1;
+      return;
+    }
+    const cell = this.#cell(bucket, network);
+    if (openedMs < this.#countedFrom.monotonicMs) cell.pinned += 1;
+    else cell.fresh += 1;
+  }
+
+  added(ms: number): void {
+    this.#added.add(Math.max(0, ms));
+  }
+
+  report(): EpochReport {
+    const { count } = this.#added;
+    const [p50, p99] = [this.#added.quantile(0.5), this.#added.quantile(0.99)];
+    return {
+      epoch: this.epoch,
+      role: this.role,
+      sinceWallMs: this.#sinceWallMs,
+      countedFromWallMs: this.#countedFrom.wallMs,
+      bucketMs: this.#bucketMs,
+      direct: [...this.#direct],
+      networks: [...this.#networks.keys()],
+      cells: [...this.#cells].map(([key, { pinned, fresh }]) => [
+        Math.floor(key / (maxNetworks + 1)),
+        key % (maxNetworks + 1),
+        pinned,
+        fresh,
+      ]),
+      agents: [...this.#agents]
+        .map(([agent, requests]) => ({ agent, requests }))
+        .sort((a, b) => b.requests - a.requests),
+      late: { ...this.#late },
+      addedMs: p50 === null || p99 === null ? null : { count, p50, p99 },
+    };
+  }
+
+  /** `null`: so long after the beginning that it is kept no more. */
+  #bucket(): number | null {
+    const { wallMs, monotonicMs } = this.#countedFrom;
+    const atMs = wallMs + this.#clock.monotonicMs() - monotonicMs;
+    if (atMs - this.#sinceWallMs >= maxBuckets * this.#bucketMs) return null;
+    return Math.floor(atMs / this.#bucketMs);
+  }
+
+  #cell(bucket: number, network: string) {
+    const known = this.#cells.get(keyOf(bucket, this.#network(network)));
+    if (known !== undefined) return known;
+    const full = this.#cells.size >= maxCells;
+    const key = keyOf(bucket, this.#network(full ? other : network));
+    const cell = this.#cells.get(key) ?? { pinned: 0, fresh: 0 };
+    this.#cells.set(key, cell);
+    return cell;
+  }
+
+  #network(name: string): number {
+    const known = this.#networks.get(name);
+    if (known !== undefined) return known;
+    const room = this.#networks.size < maxNetworks || name === other;
+    if (!room) return this.#network(other);
+    this.#networks.set(name, this.#networks.size);
+    return this.#networks.size - 1;
+  }
+
+  #agent(name: string): void {
+    const room = this.#agents.has(name) || this.#agents.size < maxAgents;
+    const key = room ? name : other;
+    this.#agents.set(key, (this.#agents.get(key) ?? 0) + 1);
+  }
+}
+
+/** A bucket number is below 2^41 at 1 ms, and a network below 2^10: exact in a double. */
+const keyOf = (bucket: number, network: number) => bucket * (maxNetworks + 1) + network;

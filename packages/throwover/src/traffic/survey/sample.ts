@@ -1,0 +1,61 @@
+import type { Behaviour, Findings, Kept } from './infer.ts';
+
+/** One resolver as it stands in the evidence log, in life time. */
+export interface ResolverSample {
+  readonly atWallMs: number;
+  readonly vantage: string;
+  readonly resolver: string;
+  readonly identity: string | null;
+  readonly behaviour: Behaviour;
+  readonly clampLifeSeconds: number | null;
+  readonly ttlSeconds: number;
+  readonly holdoversLifeMs: number[];
+  readonly trials: number;
+  readonly finished: boolean;
+}
+
+/** A resolver, and what is known of it so far. */
+export interface ResolverReport {
+  /** Address and port. */
+  readonly resolver: string;
+  /** The address from which it asks the zone's server; `null`: not known. */
+  readonly identity: string | null;
+  readonly startedWallMs: number;
+  readonly atWallMs: number;
+  readonly finished: boolean;
+  readonly findings: Findings;
+}
+
+/** The report's trials at the TTL that is next to the service's own: what clients of production would see. */
+export function sampleOf(
+  report: ResolverReport,
+  options: {
+    /** Who asked. */
+    readonly vantage: string;
+    /** 60: a minute of life is a second here. */
+    readonly timeScale: number;
+    /** The service's own TTL as it passes here, s; `null`: the shortest that was measured. */
+    readonly ttlSeconds: number | null;
+  },
+): ResolverSample {
+  const { vantage, timeScale, ttlSeconds } = options;
+  const { findings, atWallMs, resolver, identity, finished } = report;
+  const kept = nearest(findings.kept, ttlSeconds);
+  return {
+    atWallMs,
+    vantage,
+    resolver,
+    identity,
+    behaviour: findings.behaviour,
+    clampLifeSeconds: findings.clampSeconds === null ? null : findings.clampSeconds * timeScale,
+    ttlSeconds: (kept?.ttlSeconds ?? 0) * timeScale,
+    holdoversLifeMs: (kept?.holdsMs ?? []).map((ms) => ms * timeScale),
+    trials: kept?.holdsMs.length ?? 0,
+    finished,
+  };
+}
+
+function nearest(kept: readonly Kept[], ttlSeconds: number | null): Kept | undefined {
+  const far = (one: Kept) => Math.abs(one.ttlSeconds - (ttlSeconds ?? 0));
+  return [...kept].sort((a, b) => far(a) - far(b))[0];
+}

@@ -1,0 +1,96 @@
+import type { Evidence } from '../../kernel/kernel.ts';
+import { done, look, pending } from '../../runbook/observe.ts';
+import type { Step } from '../../runbook/step.ts';
+import { type DnsProvider, type DnsRecord, sameValues } from '../dns.ts';
+import type { Measured } from './cache-life.ts';
+
+/** Longest time beyond the old TTL that is waited for, ms of life: holders of 15 min and more were seen in production. */
+const longestBeyondMs = 30 * 60_000;
+
+/** Longest time for the change itself, ms: Route 53 says "generally within 60 seconds". */
+const changeTimeoutMs = 120_000;
+
+/** Time between two reads while the old TTL is waited out, ms. */
+const pollMs = 1_000;
+
+/**
+ * The record has a low TTL, and everybody whose resolver keeps the old one has had the time to let go
+ * of it: the old TTL, and what resolvers keep beyond it. The flip writes the declared TTL again, in the
+ * same change; a run that is undone before writes it back (A4: both are compare-and-set).
+ */
+export function lowerTtl(options: {
+  dns: DnsProvider;
+  /** Declared, and written again by the flip. */
+  ttlSeconds: number;
+  lowTtlSeconds: number;
+  /** How long resolvers keep an answer beyond the declared TTL, ms of life. */
+  beyond: () => Promise<Measured>;
+  /** Life waits are this much longer. */
+  timeScale: number;
+}): Step {
+  const { dns, ttlSeconds, lowTtlSeconds, timeScale } = options;
+  let seenLowMs: number | null = null;
+  let beyond: Measured | null = null;
+  const formerTtl = (before: Evidence | null) => {
+    const former = before?.['ttlSeconds'];
+    return typeof former === 'number' && former > lowTtlSeconds ? former : ttlSeconds;
+  };
+  return {
+    name: 'lower-ttl',
+    title: `Lower the TTL to ${lowTtlSeconds} s and wait until resolvers have let go of the old one`,
+    waits: 'scaled',
+    timeoutMs: changeTimeoutMs + (ttlSeconds * 1_000 + longestBeyondMs) / timeScale,
+    pollMs,
+    keepsAcrossReplan: true,
+    undo: async ({ before }) => {
+      const current = await dns.read();
+      if (current.ttlSeconds !== lowTtlSeconds) return;
+      await dns.replace(current, withTtl(current, formerTtl(before)));
+    },
+    observe: ({ clock, before, progress }) =>
+      look(async () => {
+        const current = await dns.read();
+        if (current.ttlSeconds > lowTtlSeconds) {
+          seenLowMs = null;
+          return pending({ ttlSeconds: current.ttlSeconds });
+        }
+        const answered = await dns.readBack();
+        if (!sameValues(answered, current.values)) return pending({ answered });
+        // A controller that takes over waits anew: it does not know since when the servers say so.
+        seenLowMs ??= clock.monotonicMs();
+        beyond ??= await options.beyond();
+        const formerSeconds = formerTtl(before);
+        const beyondMs = Math.min(beyond.ms ?? 0, longestBeyondMs);
+        const waitMs = (formerSeconds * 1_000 + beyondMs) / timeScale;
+        const waitedMs = clock.monotonicMs() - seenLowMs;
+        progress(`${Math.max(0, Math.ceil((waitMs - waitedMs) / 1_000))} s left`);
+        const evidence = { ttlSeconds: lowTtlSeconds, formerSeconds, waitedMs, waitMs };
+        return waitedMs >= waitMs
+          ? done({
+              ...evidence,
+              beyondMs: beyond.ms,
+              atLeast: beyond.atLeast,
+              resolvers: beyond.count,
+            })
+          : pending(evidence);
+      }),
+    act: async () => {
+      const current = await dns.read();
+      if (current.ttlSeconds <= lowTtlSeconds) return;
+      await dns.replace(current, withTtl(current, lowTtlSeconds));
+    },
+  };
+}
+
+/** The same answer of the same epoch, one generation on. */
+function withTtl(record: DnsRecord, ttlSeconds: number): DnsRecord {
+  const { generation } = record;
+  return { ...record, ttlSeconds, generation: { ...generation, number: generation.number + 1 } };
+}
+
+/** What people are told of a record whose TTL a run has lowered and not written back; `null`: it is as declared. */
+export function ttlNote(record: DnsRecord, declaredSeconds: number): string | null {
+  return record.ttlSeconds === declaredSeconds
+    ? null
+    : `TTL ${record.ttlSeconds} s, declared ${declaredSeconds} s`;
+}
