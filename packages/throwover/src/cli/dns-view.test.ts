@@ -51,12 +51,12 @@ it('shows what is known so far, in 80 columns', () => {
   );
   expect(lines.every((line) => line.length <= 80)).toBe(true);
   expect(`${lines.join('\n')}\n`).toMatchInlineSnapshot(`
-    "resolver                      behaviour                  TTL  kept for   longes…
-    192.0.2.53:53                 honest                     5 s       5 s     5.3 …
-                                                           1 min     1 min     1 mi…
-    [2001:db8:1234:5678::53]:5353  clamps minimum 15 min+?     5 s    15 min    15 …
-                                                           1 min         -      55 …
-    198.51.100.1:53               unknown                      - no answer
+    "resolver                     behaviour               TTL    kept  longest  n
+    192.0.2.53:53                honest                  5 s     5 s    5.3 s  3
+                                                       1 min   1 min    1 min  1
+    [2001:db8:1234:5678::53]:53… clamps min 15 min+...    5 s  15 min   15 min  1
+                                                       1 min       -    >55 s  2
+    198.51.100.1:53              unknown                   -       -        -  0
 
     1 of 3 still asked, for 1 min: a survey lasts as long as the longest hold
     "
