@@ -1,5 +1,6 @@
 import { isPosition } from '@throwover/client';
 import type { Promotion } from '../../../authority/database-side.ts';
+import { makeOwn } from './own-schema.ts';
 import type { Sql } from './sql.ts';
 
 /** One row of `throwover.promotions` as PostgreSQL's row_to_json gives it. */
@@ -84,9 +85,10 @@ export async function createPromotions(
   );
   if (there) return;
   const roles = applicationRoles.map((role) => `"${role}"`).join(', ');
-  await sql.rows(`
-    CREATE SCHEMA IF NOT EXISTS throwover;
-    CREATE TABLE IF NOT EXISTS throwover.promotions (
+  await makeOwn(
+    sql,
+    'promotions',
+    `CREATE TABLE IF NOT EXISTS throwover.promotions (
       epoch bigint PRIMARY KEY,
       region text NOT NULL,
       timeline integer NOT NULL,
@@ -96,5 +98,6 @@ export async function createPromotions(
     );
     ALTER TABLE throwover.promotions ADD COLUMN IF NOT EXISTS next_xid text;
     GRANT USAGE ON SCHEMA throwover TO ${roles};
-    GRANT SELECT ON throwover.promotions TO ${roles}`);
+    GRANT SELECT ON throwover.promotions TO ${roles}`,
+  );
 }

@@ -1,9 +1,8 @@
 import { type Door, type DoorParts, doorPatienceMs } from './door.ts';
+import { makeOwn } from './own-schema.ts';
 
 /** Where the roles stand that this door has closed: replicated, as they are, so that the other side can open them. */
-const tableSql = `
-  CREATE SCHEMA IF NOT EXISTS throwover;
-  CREATE TABLE IF NOT EXISTS throwover.closed_roles (role name PRIMARY KEY)`;
+const tableSql = 'CREATE TABLE IF NOT EXISTS throwover.closed_roles (role name PRIMARY KEY)';
 
 /** Only those that may log in: one that a person has locked out stays so when the door opens. */
 const closeSql = (roles: readonly string[]) => `
@@ -60,7 +59,7 @@ export function roleDoor(parts: DoorParts): Door {
     close: async () => {
       meantToBeClosed = await isStandby();
       if (meantToBeClosed) return { onDisk: Promise.resolve() };
-      if (!(await hasTable())) await sql.rows(tableSql);
+      if (!(await hasTable())) await makeOwn(sql, 'closed roles', tableSql);
       await sql.rows(closeSql(applicationRoles), [], doorPatienceMs);
       return { onDisk: Promise.resolve() };
     },

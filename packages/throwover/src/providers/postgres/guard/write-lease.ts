@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { MachineTime } from '../../../authority/guard/ports.ts';
 import type { Clock } from '../../../kernel/kernel.ts';
+import { makeOwn } from './own-schema.ts';
 import type { Sql } from './sql.ts';
 
 /**
@@ -29,7 +30,6 @@ const checkedTables = `c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
  */
 const installSql = `
   SET lock_timeout = ${lockTimeoutMs};
-  CREATE SCHEMA IF NOT EXISTS throwover;
   CREATE UNLOGGED TABLE IF NOT EXISTS throwover.writer_lease (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     until_wall timestamptz NOT NULL,
@@ -107,7 +107,7 @@ interface Installed {
 /** Every table of the application checks the lease, from its first statement on. */
 export async function installLease(sql: Sql): Promise<void> {
   const { installed, unchecked } = await sql.row<Installed & Record<string, unknown>>(lookSql);
-  if (!installed || unchecked > 0) await sql.rows(installSql, [], installTimeoutMs);
+  if (!installed || unchecked > 0) await makeOwn(sql, 'write lease', installSql, installTimeoutMs);
 }
 
 /** The service is not strict any more: its tables check nothing. */
