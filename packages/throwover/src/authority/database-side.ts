@@ -50,7 +50,7 @@ export interface DatabaseSide {
     proof: FenceProof;
     lossy: { readonly sequenceAdvance: number } | null;
   }): Promise<Promotion>;
-  /** Stops it at once, without a shutdown checkpoint (so its log ends where it is). */
+  /** Stops a primary at once, without a shutdown checkpoint (so its log ends where it is); a standby goes on. */
   stop(token: number): Promise<void>;
   /**
    * What this side committed beyond the switch position and the new side does not have, read while it is

@@ -14,4 +14,14 @@ export const regressions: readonly Regression[] = [
     options: {},
     why: 'promoted by hand, adopted, crashed before the store had heard: nobody vouched for it',
   },
+  {
+    seed: 423,
+    options: { family: 'planned' },
+    why: 'a late copy of the stop took down what was attached since, for good',
+  },
+  {
+    seed: 236,
+    options: { family: 'planned' },
+    why: 'attached though its guard was told that it failed: it counted as stopped, and stayed down after a crash',
+  },
 ];

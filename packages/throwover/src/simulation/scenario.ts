@@ -258,8 +258,8 @@ function attachedUnheard(random: Random): readonly Fault[] {
 }
 
 /**
- * The controller is gone between fence and promotion; another one fences anew just when the deadline of
- * the first fence has passed and its guard waits for the other guard's answer.
+ * The controller is gone between fence and promotion. Nobody types anything; or another one fences anew
+ * just when the deadline of the first fence has passed and its guard waits for the other guard's answer.
  */
 function deadlineCrossed(random: Random, begin: Scenario['actions'][number]) {
   const weather = { lose: 0, duplicate: 0, holdBack: 0.6, heldBackMs: 1_900 };
@@ -267,7 +267,8 @@ function deadlineCrossed(random: Random, begin: Scenario['actions'][number]) {
   const kill = { what: 'kill-controller', steps: random.integer(16), atMs: 0, forMs: 0 } as const;
   const atMs = begin.atMs + 8_500 + 3_000 * random.next();
   const gone = { ...kill, onRun: true, onStep: 'fence' };
-  return { faults: [gone, slow], actions: [begin, { what: 'take-over', atMs } as const] };
+  const takeOver = { what: 'take-over', atMs } as const;
+  return { faults: [gone, slow], actions: random.next() < 0.3 ? [begin] : [begin, takeOver] };
 }
 
 /**

@@ -31,6 +31,8 @@ export class FakeDatabase implements GuardedDatabase {
   lease: MachineTime | null = null;
   readonly log: string[] = [];
   readonly #now: () => number;
+  /** As it starts again, which its data directory says. */
+  #was: DatabaseLook['role'] = 'primary';
 
   constructor(region: Name, role: DatabaseLook['role'], now: () => number) {
     this.region = region;
@@ -65,9 +67,10 @@ export class FakeDatabase implements GuardedDatabase {
   async startClosed() {
     this.log.push('start closed');
     this.open_ = false;
-    if (this.role === 'stopped') this.role = 'primary';
+    if (this.role === 'stopped') this.role = this.#was;
   }
   async stop() {
+    if (this.role !== 'stopped') this.#was = this.role;
     this.role = 'stopped';
   }
   async checkpoint() {}
@@ -132,7 +135,7 @@ export class FakeDatabase implements GuardedDatabase {
 /** The next call of this fails: before its effect, or after it with its answer lost. */
 export function failOnce(
   database: FakeDatabase,
-  call: 'look' | 'open' | 'close' | 'promote' | 'recordPromotion' | 'setSynchronous',
+  call: 'look' | 'open' | 'close' | 'promote' | 'follow' | 'recordPromotion' | 'setSynchronous',
   when: 'before' | 'after' = 'before',
 ): void {
   const real: (...input: never[]) => Promise<unknown> = database[call];

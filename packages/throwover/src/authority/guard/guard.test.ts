@@ -1,6 +1,6 @@
 import { positionOf } from '@throwover/client';
 import { describe, expect, it } from 'vitest';
-import { pairOfGuards } from './guard.fixture.ts';
+import { failOnce, pairOfGuards } from './guard.fixture.ts';
 
 const fenceOf = (token: number, deadlineMs: number | null = 10_000) => ({
   token,
@@ -327,7 +327,63 @@ describe('strict', () => {
   });
 });
 
+describe('an old side that was attached', () => {
+  const attached = async () => {
+    const pair = pairOfGuards();
+    const { guards, databases, replicate } = pair;
+    const proof = await guards.east.fence(fenceOf(5));
+    replicate();
+    const promotion = await guards.west.promote({ token: 5, epoch: 2, proof, lossy: null });
+    await guards.east.stop(5);
+    expect(databases.east.role).toBe('stopped');
+    const attach = () => guards.east.attach({ token: 5, epoch: 2, upstream: 'west', promotion });
+    return { ...pair, attach };
+  };
+
+  it('is not taken down by a copy of the stop that was late', async () => {
+    const { guards, databases, disks, attach } = await attached();
+    await attach();
+    await guards.east.stop(5);
+    expect(databases.east.role).toBe('standby');
+    expect(disks.east.stopped).toBe(false);
+  });
+
+  it('is started again after a crash, also when its guard did not hear that it follows', async () => {
+    const { databases, clock, watch, attach } = await attached();
+    failOnce(databases.east, 'follow', 'after');
+    await expect(attach()).rejects.toEqual(code('database-unreachable'));
+    const end = watch();
+    await clock.advance(3_000);
+    await databases.east.stop();
+    await clock.advance(3_000);
+    expect(databases.east.role).toBe('standby');
+    await end();
+  });
+});
+
 describe('synchronous', () => {
+  it('asks again for a setting that may stand on disk and not be in force, before it says "in sync"', async () => {
+    const { guards, databases, clock, watch, link, disks } = pairOfGuards({
+      durability: 'synchronous',
+    });
+    const end = watch();
+    await clock.advance(3_000);
+    databases.east.streaming = false;
+    link.store = false;
+    // Written down; set on disk, perhaps, and not in force.
+    failOnce(databases.east, 'setSynchronous');
+    while (disks.west.peerSync?.inSync !== false) await clock.advance(100);
+    expect(databases.east.synchronous).toBe(true);
+    databases.east.streaming = true;
+    databases.east.lsn += 50;
+    link.store = true;
+    databases.east.log.length = 0;
+    await clock.advance(5_000);
+    expect(databases.east.log).toContain('synchronous true');
+    expect((await guards.east.status()).inSync).toBe(true);
+    await end();
+  });
+
   it('gives the standby up only after somebody has written down since when', async () => {
     const { guards, databases, clock, watch, link, disks } = pairOfGuards({
       durability: 'synchronous',

@@ -74,6 +74,12 @@ export function createGuard(options: GuardOptions): Guard {
     if (closed === null && known.active === region) lease.mayWrite(true);
   };
 
+  const roleNow = () =>
+    database.look().then(
+      ({ role }) => role,
+      () => 'unreachable' as const,
+    );
+
   const renounced = (token: number) =>
     memory.change<Renunciation>((now) => {
       if (now.accepted !== null && begun(now)) {
@@ -127,6 +133,8 @@ export function createGuard(options: GuardOptions): Guard {
       }),
     stop: (token) =>
       command(token, async () => {
+        // A copy of the command that was late: since then it was attached, and nothing would start it again.
+        if ((await roleNow()) === 'standby') return;
         await memory.put({ stopped: true });
         await database.stop();
       }),
@@ -182,10 +190,7 @@ export function createGuard(options: GuardOptions): Guard {
       }),
     word: async (known) => {
       await memory.learn(known);
-      const role = await database.look().then(
-        (look) => look.role,
-        () => 'unreachable' as const,
-      );
+      const role = await roleNow();
       const { known: newest, accepted } = memory.current;
       return { region, role, known: newest, accepted };
     },

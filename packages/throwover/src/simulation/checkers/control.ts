@@ -77,7 +77,7 @@ export function nobodyNeedsToType(facts: Facts): readonly Violation[] {
   if (scenario.strict) return [];
   const answer = facts.all('answer').find(({ what }) => what === 'writer');
   if (answer === undefined || answer.detail !== '0') return [];
-  const kinds = facts.all('run-begun').map(({ kind }) => kind);
+  const kinds = kindsBefore(facts, answer.atMs);
   // A failover's fence stands until its run is carried on: it was asked for because the region is sick.
   if (kinds.some((kind) => kind !== 'switchover')) return [];
   const accepted = facts.world.sites.some(({ memory }) => memory.accepted !== null);
@@ -85,11 +85,16 @@ export function nobodyNeedsToType(facts: Facts): readonly Violation[] {
   return [{ rule: 'fence-ends', text: 'no writer after all had healed and nobody typed anything' }];
 }
 
+/** Of the runs that were begun before people brought everything in order. */
+function kindsBefore(facts: Facts, beforeMs: number): readonly string[] {
+  return facts.all('run-begun').flatMap(({ kind, atMs }) => (atMs < beforeMs ? kind : []));
+}
+
 /** What a switchover has attached comes back by itself after every end of its database. */
 export function standbyReturns(facts: Facts): readonly Violation[] {
   const standby = facts.all('answer').find(({ what }) => what === 'standby');
   if (standby === undefined || standby.detail !== '0') return [];
-  const kinds = facts.all('run-begun').map(({ kind }) => kind);
+  const kinds = kindsBefore(facts, standby.atMs);
   const attached = facts
     .all('appended')
     .some(

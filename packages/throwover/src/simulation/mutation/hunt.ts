@@ -29,6 +29,8 @@ async function hunt(first: number, last: number) {
     const rules = [...new Set(violations.map(({ rule }) => rule))];
     if (stray !== null) rules.push('bug');
     const text = violations[0]?.text.split('\n')[0] ?? String(stray);
+    // A patch that names what is not there any more breaks the code, and shows nothing about the checkers.
+    if (text.includes('ReferenceError')) throw new Error(`the patch does not fit: ${text}`);
     if (rules.length > 0) return { seed, rules, text, upTo: seed };
   }
   return { seed: null, rules: [], text: 'nothing', upTo: seed - 1 };

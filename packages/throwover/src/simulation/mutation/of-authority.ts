@@ -88,7 +88,7 @@ export const authorityMutations: readonly Mutation[] = [
       edit(
         'sync.ts',
         'if ((await written(witness, record)) !== true && (await written(peer, record)) !== true) return;',
-        'await database.setSynchronous(false); if ((await written(witness, record)) !== true && (await written(peer, record)) !== true) return;',
+        'await this.#inside.database.setSynchronous(false); if ((await written(witness, record)) !== true && (await written(peer, record)) !== true) return;',
       ),
     ],
     options: { synchronous: true },
@@ -278,5 +278,11 @@ export const authorityMutations: readonly Mutation[] = [
         'if (accepted?.epoch === command.epoch) return',
       ),
     ],
+  },
+  {
+    name: 'late-stop-obeyed',
+    what: 'A copy of a stop that was late takes down what was attached since.',
+    edits: [edit('guard.ts', "if ((await roleNow()) === 'standby') return;", '')],
+    options: { family: 'planned' },
   },
 ];

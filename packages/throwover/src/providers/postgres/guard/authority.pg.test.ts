@@ -303,6 +303,42 @@ describe('promote', () => {
   });
 });
 
+describe('salvage', () => {
+  it('finds nothing on a side that has followed since, also when its guard never heard that it did', async () => {
+    const { east, west } = await both();
+    const proof = await east.side.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
+    await until(
+      'west has it',
+      async () => ((await west.side.status()).received ?? '') >= proof.position,
+    );
+    const promotion = await west.side.promote({ token: 1, epoch: 2, proof, lossy: null });
+    await east.side.stop(1);
+    await east.side.attach({ token: 1, epoch: 2, upstream: 'west', promotion });
+    const key = await insertOnce(pair, 'west');
+    await until('east has it too', async () => {
+      const rows = await pair.ask('east', `SELECT FROM orders WHERE idempotency_key = '${key}'`);
+      return rows.length === 1;
+    });
+
+    // As if it had ended between the last effect of the attachment and writing that down.
+    await east.end();
+    await kill(pair, 'east');
+    const { stateDir } = pair.databases.side('east');
+    const unheard = { followed: null, attachment: null, stopped: true };
+    const memory = { ...JSON.parse(await memoryOf('east')), ...unheard };
+    await writeFile(join(stateDir, 'guard.json'), JSON.stringify(memory));
+
+    const again = await guards.start('east');
+    const { switchPosition } = promotion;
+    const page = { token: 2, epoch: 2, runId: 'run_1', switchPosition, from: 0, limit: 500 };
+    expect(await again.side.salvage(page)).toMatchObject({
+      state: 'complete',
+      losses: [],
+      total: 0,
+    });
+  });
+});
+
 describe('strict', () => {
   beforeEach(eastIsKnown);
   const strict = { writerFence: 'strict' };
