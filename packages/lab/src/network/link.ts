@@ -172,6 +172,13 @@ interface Item {
   readonly chunk: Buffer | null;
 }
 
+/** A timer may fire a millisecond early; what a link delays never arrives before its time. */
+async function until(atMs: number, clock: Clock): Promise<void> {
+  for (let wait = atMs - clock.monotonicMs(); wait > 0; wait = atMs - clock.monotonicMs()) {
+    await clock.sleep(wait);
+  }
+}
+
 /** Carries one direction, in order. */
 function pass(
   from: Socket,
@@ -191,8 +198,7 @@ function pass(
   const carry = async () => {
     carrying = true;
     for (let item = queue[0]; item !== undefined && !to.destroyed; item = queue[0]) {
-      const wait = item.atMs - clock.monotonicMs();
-      if (wait > 0) await clock.sleep(wait);
+      await until(item.atMs, clock);
       while (!link.passes(way) && !to.destroyed) await link.untilChanged();
       if (to.destroyed) break;
       queue.shift();

@@ -79,12 +79,10 @@ describe('a switchover meets', () => {
   test(
     'a second run while one is open: refused, and the first is carried on',
     async () => {
-      const killed = await runController(
-        ['switchover', 'west', await digestTo('west'), 'after:1'],
-        dir,
-      );
-      expect(killed.signal).toBe('SIGKILL');
       const digest = await digestTo('west');
+      const killed = await runController(['switchover', 'west', digest, 'after:1'], dir);
+      expect(killed.signal).toBe('SIGKILL');
+      // At once: 15 s after its controller's last word `serve` carries the run on by itself.
       const second = await json('switchover', '--to', 'west', '--yes', digest);
       expect(second).toMatchObject({
         exitCode: exit.otherRun,
