@@ -1,5 +1,8 @@
 import { beforeEach, expect, it } from 'vitest';
+import { type Notice, noticeKinds } from '../notify/notice.ts';
+import type { Notifier } from '../notify/notify.ts';
 import { World } from '../runs/runs.fixture.ts';
+import { caretake } from './caretaker.ts';
 import { keepStanding, type StandingEvent } from './standing.ts';
 import { worldSession } from './world-session.fixture.ts';
 
@@ -9,17 +12,28 @@ approval:
 `;
 
 let world: World;
+let told: Notice[];
 let log: StandingEvent[];
 beforeEach(async () => {
   world = await new World().begin();
   log = [];
+  told = [];
 });
+
+/** Everything that people are told. */
+const people: Notifier = {
+  name: 'people',
+  kinds: noticeKinds,
+  send: async (notice) => {
+    told.push(notice);
+  },
+};
 
 /** Lets the policy stand for this long. */
 async function standFor(ms: number, text = policy): Promise<void> {
   const stop = new AbortController();
   const standing = keepStanding({
-    session: worldSession(world, text),
+    session: worldSession(world, text, [people]),
     signal: stop.signal,
     log: (event) => log.push(event),
   });
@@ -81,6 +95,62 @@ it('accepts no refusal that it does not name: says so, and changes nothing', asy
   expect(world.west.role).toBe('standby');
   expect(log.filter(({ event }) => event === 'standing-refused').length).toBeGreaterThan(2);
   expect(await world.store.runs({ service: 'checkout', limit: 1 })).toEqual([]);
+  // Once, however often it tries: what is missing, what was not lost, and what to do.
+  expect(told).toMatchObject([{ kind: 'needs-approval', runId: null }]);
+  expect(told[0]?.text).toMatch(
+    /fence-not-possible: .*\nNothing was changed\.\n.+--override NAME.+\nSee/,
+  );
+});
+
+it('killed half-way it is carried on by the next serve, with what was approved', async () => {
+  world.lose(world.east);
+  const dead = new AbortController();
+  world.west.before = (command) => {
+    if (command !== 'promote') return;
+    world.west.before = () => {};
+    dead.abort();
+  };
+  const standing = keepStanding({
+    session: worldSession(world, policy),
+    signal: dead.signal,
+    log: (event) => log.push(event),
+  });
+  await world.clock.advance(60_000);
+  await world.clock.until(standing);
+  expect((await world.newestRun()).status).toBe('running');
+
+  const stop = new AbortController();
+  const care = caretake({
+    session: worldSession(world, policy),
+    signal: stop.signal,
+    log: () => {},
+  });
+  await world.clock.advance(60_000);
+  stop.abort();
+  await world.clock.until(care);
+  expect((await world.newestRun()).status).toBe('succeeded');
+  expect(await world.store.service('checkout')).toMatchObject({ active: 'west', epoch: 2 });
+});
+
+it('a bug in what it looks at is said, and ends neither the watch nor serve', async () => {
+  const { status } = world.west;
+  world.lose(world.east);
+  world.west.status = () => Promise.reject(new TypeError('a bug'));
+  await standFor(20_000);
+  expect(log).toContainEqual({ event: 'standing-refused', error: 'TypeError: a bug' });
+  world.west.status = status;
+  await standFor(60_000);
+  expect(world.west.role).toBe('primary');
+});
+
+it('comes back later each time to a failover that was undone', async () => {
+  world.lose(world.east);
+  // Its guard has given up on every token that can be given out here: each promotion turns back.
+  world.west.renounced = 1_000;
+  await standFor(200_000);
+  const begun = log.filter(({ event }) => event === 'standing-failover').length;
+  expect(begun).toBeGreaterThanOrEqual(2);
+  expect(begun).toBeLessThanOrEqual(4);
 });
 
 it('does not come back by itself (A8)', async () => {

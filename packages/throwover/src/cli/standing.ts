@@ -5,8 +5,12 @@ import { expectations } from './run-commands.ts';
 import { planFor, type Session } from './session.ts';
 import { unattended } from './unattended.ts';
 
-/** Pause after a failover that could not be begun or that was undone, ms: what kept it may pass. */
+/** Pause after a failover that could not be begun, ms: what kept it may pass. */
 const pauseMs = 5_000;
+
+/** The same after one that was begun and undone, which people are told of each time; it doubles up to the longest. */
+const firstUndonePauseMs = 30_000;
+const longestUndonePauseMs = 600_000;
 
 /** What the standing policy did, as a line of the log of `throwover serve`. */
 export type StandingEvent =
@@ -43,8 +47,7 @@ export async function keepStanding(options: {
       await standing.look(signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (!isThrowoverError(error)) throw error;
-      log({ event: 'standing-refused', error: `${error.code}: ${error.message}` });
+      standing.refused(error);
       await clock.sleep(pauseMs, signal).catch(() => {});
     }
     const restMs = policy.everyMs - (clock.monotonicMs() - begunMs);
@@ -60,6 +63,9 @@ class Standing {
   readonly #log: (event: StandingEvent) => void;
   /** Since when every look has said that this region is lost; null: the last one has not. */
   #silent: { readonly region: string; readonly sinceMs: number } | null = null;
+  /** What people were told of this silence last. */
+  #told: string | null = null;
+  #undone: { readonly pauseMs: number; readonly untilMs: number } | null = null;
 
   constructor(session: Session, policy: Policy, log: (event: StandingEvent) => void) {
     this.#session = session;
@@ -74,12 +80,46 @@ class Standing {
     const state = await known(parts.store.service(loaded.service.name));
     if (state === null) return;
     const { active, epoch, openRun } = state;
-    const seen = openRun === null ? await this.#seen(active) : null;
+    if (openRun !== null) {
+      // Whoever carries it on decides; afterwards it is counted anew.
+      this.#silent = null;
+      return;
+    }
+    const seen = await this.#seen(active);
     this.#note(active, seen, lookedMs);
     if (seen === null || this.#silent === null) return;
     if (lookedMs - this.#silent.sinceMs < this.#policy.forMs) return;
+    if (this.#undone !== null && lookedMs < this.#undone.untilMs) return;
     if ((await parts.store.halt()) !== null) return;
     await this.#failOver({ from: active, to: seen.standby, epoch }, signal);
+  }
+
+  /**
+   * It could not be done, so people are needed: told once for each reason, while the policy goes on
+   * trying. An error that is none of throwover's is a bug; it ends neither the watch nor `serve`.
+   */
+  refused(error: unknown): void {
+    const { loaded, notifiers, clock } = this.#session;
+    const known = isThrowoverError(error);
+    const said = known ? `${error.code}: ${error.message}` : String(error);
+    this.#log({ event: 'standing-refused', error: said });
+    const reason = known ? error.code : said;
+    if (this.#silent === null || this.#told === reason) return;
+    this.#told = reason;
+    const { region } = this.#silent;
+    const { name } = loaded.service;
+    notifiers.tell({
+      kind: 'needs-approval',
+      service: name,
+      runId: null,
+      subject: `Needs you: ${region} of ${name} is lost, and the standing policy may not fail over`,
+      text: [
+        said,
+        ...(known ? [error.notLost, error.remedy] : []),
+        'See `throwover plan failover`. The policy tries again every 5 s.',
+      ].join('\n'),
+      wallMs: clock.wallMs(),
+    });
   }
 
   /** Who can take over from a region that is lost, and what says so; null: it is not lost, or nobody can. */
@@ -105,6 +145,8 @@ class Standing {
     if (seen === null) {
       if (this.#silent !== null) this.#log({ event: 'region-answers', region });
       this.#silent = null;
+      this.#told = null;
+      this.#undone = null;
       return;
     }
     if (this.#silent?.region === region) return;
@@ -135,6 +177,13 @@ class Standing {
     );
     this.#log({ event: 'standing-ended', runId, status });
     this.#silent = null;
+    if (status !== 'undone') return;
+    const { clock } = session;
+    const pause = Math.min(
+      this.#undone === null ? firstUndonePauseMs : this.#undone.pauseMs * 2,
+      longestUndonePauseMs,
+    );
+    this.#undone = { pauseMs: pause, untilMs: clock.monotonicMs() + pause };
   }
 }
 

@@ -1,11 +1,15 @@
-import { Notifiers } from '../notify/notify.ts';
+import { type Notifier, Notifiers } from '../notify/notify.ts';
 import type { World } from '../runs/runs.fixture.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { parseService } from '../service/service.ts';
 import type { Session } from './session.ts';
 
 /** The session of `throwover serve` over the world in memory; `more` is added to its throwover.yaml. */
-export function worldSession(world: World, more = ''): Session {
+export function worldSession(
+  world: World,
+  more = '',
+  notifiers: readonly Notifier[] = [],
+): Session {
   const { clock, store } = world;
   const text = wholeFile.replace(/^functions:.*$/m, '').replace(/^steps:[\s\S]*$/m, '');
   const service = parseService(`${text}${more}`, 'throwover.yaml');
@@ -13,7 +17,7 @@ export function worldSession(world: World, more = ''): Session {
     loaded: { service, path: 'throwover.yaml', directory: '/' },
     parts: {
       store,
-      dns: world.dns as unknown as Session['parts']['dns'],
+      dns: { ...world.dns, adopt: () => world.dns.read() },
       regions: world.regions,
       doorCounts: [],
       gateways: world.gateways,
@@ -21,7 +25,7 @@ export function worldSession(world: World, more = ''): Session {
       evidence: { add: async () => {}, list: async () => [] },
       close: async () => {},
     },
-    notifiers: new Notifiers({ notifiers: [], clock, onFailure: () => {} }),
+    notifiers: new Notifiers({ notifiers, clock, onFailure: () => {} }),
     clock,
     env: {},
   };
