@@ -2,6 +2,7 @@
  * What runs inside an application that fails over. Zero dependencies; owns the wire contract.
  *
  *   wire.ts                names of headers
+ *   end-to-end.ts          headers that a proxy hands on
  *   position.ts            (timeline, log position), sortable
  *   webhooks.ts            each event once, in the application's own transaction
  *   read-your-writes/      a read sees the writes of its client, or says that it does not
@@ -12,6 +13,7 @@
  *   clock.ts               time, passed in
  */
 export type { Clock } from './clock.ts';
+export { endToEnd } from './end-to-end.ts';
 export {
   ClientError,
   type ClientErrorCode,

@@ -1,10 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import { type Clock, machineClock } from '../clock.ts';
+import { endToEnd } from '../end-to-end.ts';
 import { headers } from '../wire.ts';
 import { decide, type Refusal } from './decide.ts';
-import { endToEnd, Passage } from './pass.ts';
+import { Passage } from './pass.ts';
 import { type Look, type Standing, Standings } from './standing.ts';
+
+/** Of a request: told anew, or answered by the server before (`expect`). */
+const notSent: ReadonlySet<string> = new Set([headers.forwarded, 'expect']);
+const none: ReadonlySet<string> = new Set();
 
 export interface ForwardingOptions {
   /** The region that this application runs in, as throwover.yaml names it. */
@@ -153,7 +158,7 @@ async function forward(options: {
   }
   const there = Number(answer.headers[headers.duration] ?? Number.NaN);
   const tookMs = clock.monotonicMs() - startedMs;
-  const kept = endToEnd(answer.rawHeaders, answer.headers.connection, []);
+  const kept = endToEnd(answer.rawHeaders, answer.headers.connection, none);
   if (answer.headers[headers.region] === undefined) kept.push(headers.region, to.region);
   if (answer.headers[headers.epoch] === undefined) kept.push(headers.epoch, String(to.epoch));
   // A pinned client looks the name up again.
@@ -173,7 +178,7 @@ function requestHeaders(
   req: IncomingMessage,
   { to, region }: { to: Extract<Standing, { mode: 'forward' }>; region: string },
 ): string[] {
-  const kept = endToEnd(req.rawHeaders, req.headers.connection, [headers.forwarded]);
+  const kept = endToEnd(req.rawHeaders, req.headers.connection, notSent);
   if (req.headers.host === undefined) kept.push('Host', new URL(to.url).host);
   if (req.headers['transfer-encoding'] !== undefined) kept.push('Transfer-Encoding', 'chunked');
   kept.push('X-Forwarded-For', req.socket.remoteAddress ?? 'unknown');

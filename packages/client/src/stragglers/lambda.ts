@@ -1,8 +1,15 @@
+import { endToEnd } from '../end-to-end.ts';
 import { headers } from '../wire.ts';
 import { decide, type Refusal } from './decide.ts';
 import { type ForwardingOptions, forwardingDefaults } from './forwarding.ts';
-import { endToEnd, Passage } from './pass.ts';
+import { Passage } from './pass.ts';
 import { Standings } from './standing.ts';
+
+/** Of a request: told anew, or not answered here (`expect`: the body is there already). */
+const notSent: ReadonlySet<string> = new Set([headers.forwarded, 'content-length', 'expect']);
+
+/** Of an answer: a function's result has a field of its own for them. */
+const cookies: ReadonlySet<string> = new Set(['set-cookie']);
 
 /** What is read of the event of a function URL or an HTTP API (payload 2.0). */
 export interface FunctionUrlEvent {
@@ -96,7 +103,7 @@ async function pass(
   if (request.cookies !== undefined && request.cookies.length > 0 && !given.has('cookie')) {
     raw.push('cookie', request.cookies.join('; '));
   }
-  const sent = endToEnd(raw, given.get('connection'), [headers.forwarded, 'content-length']);
+  const sent = endToEnd(raw, given.get('connection'), notSent);
   const sourceIp = request.requestContext?.http?.sourceIp;
   // Lambda puts the client there already; without it nobody has.
   if (!given.has('x-forwarded-for') && sourceIp !== undefined) {
@@ -136,7 +143,7 @@ async function pass(
     headers: {
       [headers.region]: to.region,
       [headers.epoch]: String(to.epoch),
-      ...joined(endToEnd(answer.rawHeaders, answer.headers.connection, ['set-cookie'])),
+      ...joined(endToEnd(answer.rawHeaders, answer.headers.connection, cookies)),
     },
     cookies: answer.headers['set-cookie'] ?? [],
     body: Buffer.concat(chunks).toString('base64'),

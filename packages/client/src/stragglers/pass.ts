@@ -10,20 +10,6 @@ const maxSockets = 256;
 /** Longest time without a byte, ms: the usual limit of a balancer. */
 const idleTimeoutMs = 60_000;
 
-/** RFC 9110, 7.6.1, and what proxies of old added. */
-const hopByHop: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'expect',
-]);
-
 export interface Outgoing {
   readonly to: Extract<Standing, { mode: 'forward' }>;
   readonly method: string;
@@ -89,27 +75,4 @@ export class Passage {
     this.#plain.destroy();
     this.#tls.destroy();
   }
-}
-
-/** Raw pairs without those that belong to one connection, and without `dropped` (lower case). */
-export function endToEnd(
-  raw: readonly string[],
-  connection: string | undefined,
-  dropped: readonly string[],
-): string[] {
-  const named = new Set([
-    ...dropped,
-    ...(connection ?? '')
-      .toLowerCase()
-      .split(',')
-      .map((name) => name.trim()),
-  ]);
-  const kept: string[] = [];
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] ?? '';
-    const lower = name.toLowerCase();
-    if (hopByHop.has(lower) || named.has(lower)) continue;
-    kept.push(name, raw[i + 1] ?? '');
-  }
-  return kept;
 }

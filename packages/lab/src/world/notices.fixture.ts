@@ -20,8 +20,8 @@ export async function startReceiver(status: 200 | 500) {
   return { posted, url: `http://127.0.0.1:${await portOf(server)}`, close: () => server.close() };
 }
 
-/** A mail server that speaks just enough of RFC 5321 to take messages. */
-export async function startMailServer() {
+/** A mail server that speaks just enough of RFC 5321 to take messages, or to refuse their recipients. */
+export async function startMailServer({ refuse = false } = {}) {
   const lines: string[] = [];
   const server = createTcpServer((socket) => {
     let inData = false;
@@ -33,7 +33,8 @@ export async function startMailServer() {
         if (line !== '.') return;
         inData = false;
         say('250 taken');
-      } else if (line === 'DATA') {
+      } else if (line.startsWith('RCPT') && refuse) say('550 nobody here');
+      else if (line === 'DATA') {
         inData = true;
         say('354 go on');
       } else if (line === 'QUIT') socket.end('221 bye\r\n');

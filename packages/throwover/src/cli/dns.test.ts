@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { type Resolvers, startResolvers } from '../../../lab/src/dns/resolver-server.ts';
 import { seededRandom, systemClock } from '../kernel/kernel.ts';
+import { freePorts } from '../kernel/ports.fixture.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { askUdp, queryOf } from '../traffic/canary/canary.fixture.ts';
-import { freePorts } from '../traffic/canary/ports.fixture.ts';
 import { run, runJson, start } from './terminal.fixture.ts';
 
 const zone = 'canary.example.test';

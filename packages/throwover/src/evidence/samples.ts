@@ -5,6 +5,7 @@
  * where the lab lets a minute of waiting be a second, who measures multiplies before it stores.
  */
 import { z } from 'zod';
+import { behaviours } from '../traffic/survey/infer.ts';
 
 const name = z.string().min(1).max(200);
 const wallMs = z.number().nonnegative();
@@ -17,16 +18,6 @@ const region = name;
 const maxElements = 2_000;
 const listOf = <T extends z.ZodType>(element: T) => z.array(element).max(maxElements);
 
-export const resolverBehaviours = [
-  'honest',
-  'clamps-minimum',
-  'clamps-maximum',
-  'serves-stale',
-  'prefetches',
-  'ignores',
-  'unknown',
-] as const;
-
 /** How one resolver keeps answers, as the survey saw it from one vantage. */
 const resolverSample = z.strictObject({
   atWallMs: wallMs,
@@ -35,7 +26,7 @@ const resolverSample = z.strictObject({
   resolver: name,
   /** The address from which the canary's authoritative server was asked; null when it was not seen. */
   identity: name.nullable(),
-  behaviour: z.enum(resolverBehaviours),
+  behaviour: z.enum(behaviours),
   clampLifeSeconds: z.number().nonnegative().nullable(),
   ttlSeconds: z.number().nonnegative(),
   /** How long past being superseded the old answer was still given; one a trial. */

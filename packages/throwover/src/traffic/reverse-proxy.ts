@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { endToEnd } from '@throwover/client';
 import { type Dispatcher, errors, Pool } from 'undici';
 import type { Clock } from '../kernel/kernel.ts';
-import { endToEnd, hasBody, targetOf } from './proxied-headers.ts';
+import { hasBody, targetOf } from './proxied-request.ts';
 
 /** Connections to one origin at once; what comes beyond waits for one, and the door bounds how many may. */
 const maxConnections = 512;

@@ -26,6 +26,7 @@ import {
   Route53Client,
 } from '@aws-sdk/client-route-53';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { dateAt, systemClock } from '../../kernel/kernel.ts';
 import type { AdoptableDns, DnsRecord } from '../../traffic/dns.ts';
 import {
   formatGeneration,
@@ -252,8 +253,8 @@ describe.skipIf(motoVersion === null)(
         MetricName: 'ConcurrentExecutions',
         Dimensions: [{ Name: 'FunctionName', Value: 'checkout' }],
       };
-      const now = new Date();
-      const before = (minutes: number) => new Date(now.getTime() - minutes * 60_000);
+      const nowMs = systemClock.wallMs();
+      const before = (minutes: number) => dateAt(nowMs - minutes * 60_000);
       const { Namespace, ...datum } = metric;
       await cloudwatch.send(
         new PutMetricDataCommand({
@@ -264,7 +265,7 @@ describe.skipIf(motoVersion === null)(
       const { MetricDataResults } = await cloudwatch.send(
         new GetMetricDataCommand({
           StartTime: before(60),
-          EndTime: now,
+          EndTime: dateAt(nowMs),
           MetricDataQueries: [
             { Id: 'peak', MetricStat: { Metric: metric, Period: 60, Stat: 'Maximum' } },
           ],

@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
+import { freePorts } from '../../kernel/ports.fixture.ts';
 
 /** Version of moto (Python); `null` where its server is not installed. */
 export const motoVersion: string | null = (() => {
@@ -12,7 +12,7 @@ export const motoVersion: string | null = (() => {
 
 /** `moto_server` on a free port of loopback. */
 export async function startMoto(): Promise<{ endpoint: string; stop: () => Promise<void> }> {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const endpoint = `http://127.0.0.1:${port}`;
   const argv = ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)];
   const child = spawn('python3', argv, { stdio: 'ignore' });
@@ -59,15 +59,4 @@ export async function createRole(endpoint: string, RoleName: string): Promise<vo
   });
   const text = await answer.body.text();
   if (answer.statusCode !== 200) throw new Error(`moto: ${text}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encode } from 'dns-packet';
+import { freePorts } from '../../kernel/ports.fixture.ts';
 import { exchange } from './tcp.ts';
 
 /** Real authoritative servers that take dynamic updates, unprivileged, each on a port of its own. */
@@ -55,7 +55,7 @@ export async function startUpdateServer(
   key: KeyOptions,
 ): Promise<UpdateServer> {
   const directory = await mkdtemp(join(tmpdir(), `throwover-${server}-`));
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   await writeFile(join(directory, 'zone.db'), zoneFile);
   const argv = await configure[server]({ directory, port, key });
   const child = spawn(binaries[server], argv, {
@@ -191,15 +191,3 @@ security-poll-suffix=
     return [`--config-dir=${directory}`];
   },
 };
-
-/** First port of the block of these tests that nobody has. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}

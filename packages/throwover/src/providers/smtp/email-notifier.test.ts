@@ -1,7 +1,5 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
-import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from 'vitest';
+import { startMailServer } from '../../../../lab/src/world/notices.fixture.ts';
 import { emailNotifier } from './email-notifier.ts';
 
 let close: (() => void)[] = [];
@@ -10,32 +8,10 @@ afterEach(() => {
   close = [];
 });
 
-/** A mail server that speaks just enough of RFC 5321 to take one message, or to refuse its recipient. */
 async function mailServer(options: { refuse: boolean }) {
-  const lines: string[] = [];
-  const server = createServer((socket) => {
-    let inData = false;
-    const say = (text: string) => socket.write(`${text}\r\n`);
-    say('220 lab');
-    createInterface({ input: socket }).on('line', (line) => {
-      lines.push(line);
-      if (inData) {
-        if (line !== '.') return;
-        inData = false;
-        say('250 taken');
-      } else if (/^(EHLO|HELO)/.test(line)) say('250 lab');
-      else if (line.startsWith('RCPT') && options.refuse) say('550 nobody here');
-      else if (line === 'DATA') {
-        inData = true;
-        say('354 go on');
-      } else if (line === 'QUIT') socket.end('221 bye\r\n');
-      else say('250 ok');
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  close.push(() => server.close());
-  return { server: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`, lines };
+  const { url: server, lines, close: end } = await startMailServer(options);
+  close.push(end);
+  return { server, lines };
 }
 
 const notice = {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom, systemClock } from '../../kernel/kernel.ts';
+import { freePorts } from '../../kernel/ports.fixture.ts';
 import { type RunningCanary, startCanary } from '../canary/canary.ts';
-import { freePorts } from '../canary/ports.fixture.ts';
 import {
   type Kind,
   kinds,
