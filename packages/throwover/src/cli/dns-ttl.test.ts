@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
-import type { EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
+import type { EvidenceKind, EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
 import { World } from '../runs/runs.fixture.ts';
 import { dnsTtlCommand } from './dns-ttl.ts';
 import { worldSession } from './world-session.fixture.ts';
 
-type Kept = { [K in 'resolver' | 'beacon' | 'connections']?: readonly EvidenceSample<K>[] };
+type Kept = { readonly [K in EvidenceKind]?: readonly EvidenceSample<K>[] };
 
 async function ask(kept: Kept) {
   const world = await new World().begin();
   const session = worldSession(world);
-  const evidence = {
+  const evidence: EvidenceLog = {
     add: async () => {},
-    list: async (kind: keyof Kept) => kept[kind] ?? [],
-  } as unknown as EvidenceLog;
+    list: async <K extends EvidenceKind>(kind: K) => (kept[kind] ?? []) as EvidenceSample<K>[],
+  };
   // Nobody listens at the name server of this file, so the time of a resolution is unknown.
   session.loaded.service.traffic.nameservers = ['127.0.0.1:9'];
   let told: { result: unknown; text: string } = { result: null, text: '' };

@@ -49,15 +49,16 @@ function memoryLog() {
 
 function run(runId: string, flippedMs: number | null): RunState {
   const outcome = {
-    ...{ seq: 1, wallMs: clock.wallMs(), token: 1, type: 'outcome', step: 'flip', kind: 'machine' },
-    ...{ result: 'acted', durationMs: 10, evidence: { atWallMs: flippedMs } },
+    ...{ seq: 1, wallMs: clock.wallMs(), token: 1, step: 'flip', durationMs: 10 },
+    ...({ type: 'outcome', kind: 'machine', result: 'acted' } as const),
+    evidence: { atWallMs: flippedMs },
   };
   return {
     ...{ runId, service: 'checkout', kind: 'switchover', from: 'east', to: 'west', epoch: 1 },
-    ...{ planDigest: 'x', owner: 'x', token: 1, status: 'succeeded', plan: null },
+    ...{ planDigest: 'x', owner: 'x', token: 1, status: 'succeeded' as const, plan: null },
     ...{ startedWallMs: clock.wallMs(), endedWallMs: clock.wallMs() },
     records: flippedMs === null ? [] : [outcome],
-  } as unknown as RunState;
+  };
 }
 
 test('a run is watched until it has drained, and its curve is written once, with causes and beacons', async () => {

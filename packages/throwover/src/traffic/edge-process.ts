@@ -2,9 +2,14 @@
  * `throwover edge`: a door as a process of its own, in front of an application that is reached over
  * HTTP. Data path: it needs its disk and the application, and no control plane (A5).
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createH2cServer, createSecureServer } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import type { Clock } from '../kernel/kernel.ts';
 import { createDoorAdmin } from './door-admin.ts';
 import { refuse } from './door-answers.ts';
@@ -15,6 +20,9 @@ import { ReverseProxy } from './reverse-proxy.ts';
 
 /** How long requests in flight may go on when the process ends, ms. */
 const closeGraceMs = 10_000;
+
+/** Of HTTP/1.1, of HTTP/2, or of both; what HTTP/2 alone has no use for may be lacking. */
+type Server = NetServer & Partial<Pick<HttpServer, 'closeIdleConnections' | 'closeAllConnections'>>;
 
 interface RunningEdge {
   readonly url: string;
@@ -67,16 +75,13 @@ function publicServer(
 ): Server {
   // HTTP/2's compatibility API gives requests and answers of the same shape; its types are others.
   const compatible = handle as never;
-  if (config.h2c) return createH2cServer(compatible) as unknown as Server;
+  if (config.h2c) return createH2cServer(compatible);
   const server =
     config.tls === undefined
       ? createServer(handle)
-      : (createSecureServer(
-          { ...readTls(config.tls), allowHTTP1: true },
-          compatible,
-        ) as unknown as Server);
-  server.keepAliveTimeout = config.keepAliveMs;
-  return server;
+      : createSecureServer({ ...readTls(config.tls), allowHTTP1: true }, compatible);
+  // Of HTTP/1.1's connections, which a server of both has too.
+  return Object.assign(server, { keepAliveTimeout: config.keepAliveMs });
 }
 
 /** Nothing is dropped: the application is asked as the client asked the door. */

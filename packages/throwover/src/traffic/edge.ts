@@ -13,7 +13,8 @@
  *
  * It runs and restarts without the control plane (A5): the mode is on disk, and a hold ends by itself.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server } from 'node:net';
 import { headers } from '@throwover/client';
 import { assertNever, type Clock } from '../kernel/kernel.ts';
 import { Concurrency } from './concurrency.ts';

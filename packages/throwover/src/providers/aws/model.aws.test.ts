@@ -30,15 +30,16 @@ let lab: LabDns;
 let cluster: Cluster;
 let pool: { url: string; stop: () => Promise<void> };
 
-interface Client {
-  readonly prototype: { send: (...args: never[]) => unknown };
+/** What every client of the SDK has: one call, whatever the command. */
+interface Sends {
+  send(command: { readonly input: unknown }, more?: unknown): Promise<unknown>;
 }
 
 /** Passes every call on, and keeps what was asked and answered. */
-function record(service: string, client: Client) {
-  const send = client.prototype.send as (command: { input: unknown }, more?: unknown) => unknown;
-  vi.spyOn(client.prototype, 'send').mockImplementation(async function (this: unknown, ...args) {
-    const [command, more] = args as unknown as [{ input: unknown }, unknown];
+function record(service: string, prototype: object) {
+  const client = prototype as Sends;
+  const { send } = client;
+  vi.spyOn(client, 'send').mockImplementation(async function (this: unknown, command, more) {
     const call = { service, command: command.constructor.name, input: command.input };
     try {
       const output = await send.call(this, command, more);
@@ -128,9 +129,9 @@ beforeAll(async () => {
     startCluster({ [eastControl]: 'On', [westControl]: 'Off' }),
     startPool(),
   ]);
-  record('route53', route53Sdk.Route53Client as unknown as Client);
-  record('lambda', lambdaSdk.LambdaClient as unknown as Client);
-  record('route53-recovery-cluster', arcSdk.Route53RecoveryClusterClient as unknown as Client);
+  record('route53', route53Sdk.Route53Client.prototype);
+  record('lambda', lambdaSdk.LambdaClient.prototype);
+  record('route53-recovery-cluster', arcSdk.Route53RecoveryClusterClient.prototype);
   for (const routing of ['simple', 'weighted', 'failover'] as const) await playRoute53(routing);
 
   const arc = arcDns({

@@ -1,4 +1,5 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { Server } from 'node:net';
 import type { Clock } from '../../kernel/kernel.ts';
 import { Histogram } from './histogram.ts';
 
