@@ -5,11 +5,17 @@
  * --peers measures Patroni and repmgr in the same run; it says how to install those that are missing.
  */
 import { Command, InvalidArgumentError } from 'commander';
+import { benchDns } from './dns.ts';
 import { benchEdge } from './edge.ts';
 import { benchFailover } from './failover.ts';
 import { benchSwitchover } from './switchover.ts';
 
-const benches = { switchover: benchSwitchover, failover: benchFailover, edge: benchEdge } as const;
+const benches = {
+  switchover: benchSwitchover,
+  failover: benchFailover,
+  edge: benchEdge,
+  dns: benchDns,
+} as const;
 
 const program = new Command('npm run -s bench --');
 program

@@ -1,0 +1,65 @@
+import { quantiles } from 'throwover/kernel';
+import { runTool } from '../peers/process.ts';
+import { dnsperf } from './servers.ts';
+
+/** Clients of dnsperf, each with a socket of its own. */
+const clients = 8;
+
+/** Queries at once: more than any of the servers needs to be busy. */
+const outstanding = 100;
+
+export interface FullRun {
+  readonly queriesPerSecond: number;
+  readonly lost: number;
+}
+
+export interface CalmRun {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly answers: number;
+  readonly lost: number;
+}
+
+interface Ask {
+  readonly port: number;
+  readonly queries: string;
+  readonly seconds: number;
+}
+
+const common = ({ port, queries, seconds }: Ask) => [
+  ...['-s', '127.0.0.1', '-p', String(port), '-d', queries, '-l', String(seconds)],
+  ...['-c', String(clients), '-T', '1', '-q', String(outstanding), '-e', '-t', '2'],
+];
+
+/** As fast as answers come. */
+export async function askFull(ask: Ask): Promise<FullRun> {
+  const said = await runTool({ file: dnsperf, args: common(ask), runAs: null });
+  return {
+    queriesPerSecond: figure(said, /Queries per second:\s+([\d.]+)/),
+    lost: figure(said, /Queries lost:\s+(\d+)/),
+  };
+}
+
+/** At a rate that every server bears: dnsperf tells each query's latency. */
+export async function askCalm(ask: Ask & { readonly perSecond: number }): Promise<CalmRun> {
+  const args = [...common(ask), '-Q', String(ask.perSecond), '-v'];
+  const said = await runTool({ file: dnsperf, args, runAs: null });
+  const latencies = [...said.matchAll(/^> NOERROR \S+ \S+ ([\d.]+)$/gm)].map(
+    ([, seconds]) => Number(seconds) * 1_000,
+  );
+  const all = quantiles(latencies);
+  if (all === null) throw new Error(`dnsperf told no latency:\n${said.slice(0, 2_000)}`);
+  return {
+    p50Ms: all.p50,
+    p99Ms: all.p99,
+    answers: all.count,
+    lost: figure(said, /Queries lost:\s+(\d+)/),
+  };
+}
+
+function figure(said: string, pattern: RegExp): number {
+  const found = pattern.exec(said)?.[1];
+  if (found === undefined)
+    throw new Error(`dnsperf did not say ${pattern}:\n${said.slice(-2_000)}`);
+  return Number(found);
+}
