@@ -93,7 +93,7 @@ async function up(given: {
       output: `${lab.options.dir}/requests.jsonl`,
       resolvers: clientResolvers(lab.map, lab.options),
     });
-    console.log(nextSteps(lab));
+    console.log(await nextSteps(lab));
     await ending.ended;
   } finally {
     await lab.down();

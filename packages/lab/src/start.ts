@@ -84,7 +84,7 @@ async function main(): Promise<void> {
     await conclude(flipOnly, switchover);
     if (given.keep) {
       control(lab, ending.end);
-      say(nextSteps(lab));
+      say(await nextSteps(lab));
       await ending.ended;
     }
   } catch (error) {

@@ -4,7 +4,7 @@ import { Hono } from 'hono';
 import { isThrowoverError } from 'throwover/kernel';
 import { z } from 'zod';
 import type { Lab } from './lab.ts';
-import { defaultPortBase, regionNames } from './map.ts';
+import { defaultPortBase, otherRegion, regionNames } from './map.ts';
 
 /** What can be done to one region while everything runs. */
 export const faults = {
@@ -67,7 +67,9 @@ export function control(lab: Lab, onDown: () => void): void {
 }
 
 /** What a person can do with a lab that is left running: commands that work as they stand, from the clone. */
-export function nextSteps({ options }: Lab): string {
+export async function nextSteps(lab: Lab): Promise<string> {
+  const { options } = lab;
+  const standby = otherRegion(await lab.active());
   const config = `--config ${join(options.dir, 'throwover.yaml')}`;
   const portBase = options.portBase === defaultPortBase ? '' : ` --port-base ${options.portBase}`;
   return `The lab is running in ${options.dir} (Ctrl-C stops it).
@@ -75,6 +77,6 @@ From the clone, in another terminal:
 
   export AWS_ACCESS_KEY_ID=lab AWS_SECRET_ACCESS_KEY=lab
   npx throwover check ${config}
-  npx throwover switchover --to west ${config}
+  npx throwover switchover --to ${standby} ${config}
   npm run lab -- ${Object.keys(faults).join('|')} ${regionNames.join('|')}${portBase}`;
 }
