@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import type { RequestListener } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { request as httpRequest, type RequestListener } from 'node:http';
 import { connect as connectH2, constants } from 'node:http2';
+import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../kernel/kernel.ts';
+import { type Clock, systemClock } from '../kernel/kernel.ts';
 import { httpDoor } from '../providers/http/door.ts';
 import { ask, codeOf, until, World } from './edge.fixture.ts';
 import { startEdge } from './edge-process.ts';
@@ -26,10 +28,15 @@ const tell: RequestListener = (req, res) => {
   res.end(JSON.stringify({ url: req.url, headers: req.headers }));
 };
 
-async function edge(region: string, upstream: string, more: object = {}) {
+async function edge(
+  region: string,
+  upstream: string,
+  more: object = {},
+  clock: Clock = systemClock,
+) {
   const stateFile = join(await world.directory(), `${region}.json`);
   const config = { region, port: 0, adminPort: 0, upstream, stateFile, ...more };
-  const started = await startEdge(config, systemClock);
+  const started = await startEdge(config, clock);
   running.push(started);
   return { ...started, config, door: httpDoor({ region, url: started.adminUrl }) };
 }
@@ -145,6 +152,50 @@ test('what a door was sent and has not answered when it ends is still answered',
   await closed;
 });
 
+/** A key and a certificate for 127.0.0.1. */
+async function selfSigned() {
+  const directory = await world.directory();
+  const [certificate, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+      ...['-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'],
+      ...['-keyout', key, '-out', certificate],
+    ],
+    { stdio: 'ignore' },
+  );
+  return { tls: { certificate, key }, ca: await readFile(certificate) };
+}
+
+test.each(['http', 'https'])(
+  '%s: what is never answered is cut when the grace is over',
+  async (scheme) => {
+    let graceIsOver = () => {};
+    const grace = new Promise<void>((resolve) => {
+      graceIsOver = resolve;
+    });
+    const clock = {
+      ...systemClock,
+      sleep: (ms: number, signal?: AbortSignal) =>
+        ms === 10_000 ? grace : systemClock.sleep(ms, signal),
+    };
+    const asked = new Set<string | undefined>();
+    const application = await world.listen((req) => void asked.add(req.url));
+    const { tls, ca } = await selfSigned();
+    const more = scheme === 'https' ? { tls } : {};
+    const { url, close } = await edge('east', application.url, more, clock);
+    const request = scheme === 'https' ? httpsRequest : httpRequest;
+    const waiting = request(`${url}/never`, { ca, agent: false }).end();
+    const cut = once(waiting, 'response').catch((error: NodeJS.ErrnoException) => error.code);
+    await until(() => asked.has('/never'));
+    const closed = close();
+    graceIsOver();
+    await closed;
+    expect(await cut).toBe('ECONNRESET');
+  },
+);
+
 /** One request over HTTP/2, and whether the session was told to go away. */
 async function askH2(url: string, options: { ca?: Buffer; body?: string } = {}) {
   const session = connectH2(url, options.ca === undefined ? {} : { ca: options.ca });
@@ -185,25 +236,13 @@ describe('HTTP/2', () => {
   });
 
   test('over TLS too, where HTTP/1.1 clients are served beside', async () => {
-    const directory = await world.directory();
-    const [certificate, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
-    execFileSync(
-      'openssl',
-      [
-        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-        ...['-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'],
-        ...['-keyout', key, '-out', certificate],
-      ],
-      { stdio: 'ignore' },
-    );
-    const ca = execFileSync('cat', [certificate]);
-    const { east } = await pair({ tls: { certificate, key } });
+    const { tls, ca } = await selfSigned();
+    const { east } = await pair({ tls });
     expect(east.url).toMatch(/^https:/);
     const straggler = await askH2(east.url, { ca });
     expect(straggler.head[':status']).toBe(200);
     expect(straggler.goneAway).toBe(true);
-    const { request } = await import('node:https');
-    const plain = request(east.url, { ca, agent: false }).end();
+    const plain = httpsRequest(east.url, { ca, agent: false }).end();
     const [answer] = await once(plain, 'response');
     expect([answer.statusCode, answer.headers.connection]).toEqual([200, 'close']);
     answer.resume();

@@ -9,7 +9,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createH2cServer, createSecureServer } from 'node:http2';
-import type { AddressInfo, Server as NetServer } from 'node:net';
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Clock } from '../kernel/kernel.ts';
 import { createDoorAdmin } from './door-admin.ts';
 import { refuse } from './door-answers.ts';
@@ -22,7 +22,7 @@ import { ReverseProxy } from './reverse-proxy.ts';
 const closeGraceMs = 10_000;
 
 /** Of HTTP/1.1, of HTTP/2, or of both; what HTTP/2 alone has no use for may be lacking. */
-type Server = NetServer & Partial<Pick<HttpServer, 'closeIdleConnections' | 'closeAllConnections'>>;
+type Server = NetServer & Partial<Pick<HttpServer, 'closeIdleConnections'>>;
 
 interface RunningEdge {
   readonly url: string;
@@ -39,19 +39,12 @@ export async function startEdge(input: unknown, clock: Clock): Promise<RunningEd
   const edge = await createEdge({ ...config, clock });
   const proxy = new ReverseProxy(clock);
   const serve = applicationServe({ config, edge, proxy });
-  const sessions = new Set<Session>();
   const server = publicServer(config, (req, res) => edge.handle(req, res, serve));
-  server.on('session', (session: Session) => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
-  });
   edge.watch(server);
   const admin = createServer(createDoorAdmin(edge));
+  const closeServers = [closer(server, clock), closer(admin, clock)];
   const close = async () => {
-    const ended = Promise.all([
-      closeServer(server, clock, sessions),
-      closeServer(admin, clock, new Set()),
-    ]);
+    const ended = Promise.all(closeServers.map((end) => end()));
     edge.close();
     await ended;
     proxy.close();
@@ -113,12 +106,6 @@ function applicationServe(options: { config: EdgeConfig; edge: Edge; proxy: Reve
   };
 }
 
-interface Session {
-  close(): void;
-  destroy(): void;
-  once(event: 'close', listener: () => void): unknown;
-}
-
 function listen(server: Server, scheme: string, host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
@@ -132,26 +119,49 @@ function listen(server: Server, scheme: string, host: string, port: number): Pro
   });
 }
 
-async function closeServer(
+/**
+ * Ends a server: no new connections, requests in flight may end, what is left after the grace is cut.
+ * Connections are remembered from the start, since a server of HTTP/2 with HTTP/1.1 beside it cannot
+ * close those of HTTP/1.1.
+ */
+function closer(server: Server, clock: Clock): () => Promise<void> {
+  const sockets = remembered<Socket>(server, 'connection');
+  const sessions = remembered<Session>(server, 'session');
+  return async () => {
+    if (!server.listening) return;
+    const patience = new AbortController();
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    server.closeIdleConnections?.();
+    for (const session of sessions) session.close();
+    const cut = clock.sleep(closeGraceMs, patience.signal).then(
+      () => {
+        for (const socket of sockets) socket.destroy();
+      },
+      () => {},
+    );
+    await closed;
+    patience.abort();
+    await cut;
+  };
+}
+
+/** Of HTTP/2: `close` sends GOAWAY, and lets its streams end. */
+interface Session {
+  close(): void;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+/** What a server has open, of what it tells by this event. */
+function remembered<Kept extends { once(event: 'close', listener: () => void): unknown }>(
   server: Server,
-  clock: Clock,
-  sessions: ReadonlySet<Session>,
-): Promise<void> {
-  if (!server.listening) return;
-  const patience = new AbortController();
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
+  event: 'connection' | 'session',
+): ReadonlySet<Kept> {
+  const open = new Set<Kept>();
+  server.on(event, (one: Kept) => {
+    open.add(one);
+    one.once('close', () => open.delete(one));
   });
-  server.closeIdleConnections?.();
-  for (const session of sessions) session.close();
-  const cut = clock.sleep(closeGraceMs, patience.signal).then(
-    () => {
-      server.closeAllConnections?.();
-      for (const session of sessions) session.destroy();
-    },
-    () => {},
-  );
-  await closed;
-  patience.abort();
-  await cut;
+  return open;
 }
