@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +8,6 @@ import { type Resolvers, startResolvers } from '../../../lab/src/dns/resolver-se
 import { seededRandom, systemClock } from '../kernel/kernel.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { askUdp, queryOf } from '../traffic/canary/canary.fixture.ts';
-import { freePorts } from '../traffic/canary/ports.fixture.ts';
 import { run, runJson, start } from './terminal.fixture.ts';
 
 const zone = 'canary.example.test';
@@ -54,6 +55,16 @@ async function directory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'throwover-dns-'));
   ends.push(() => rm(path, { recursive: true }));
   return path;
+}
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  await once(socket, 'close');
+  return port;
 }
 
 const portOf = (address: string) => Number(address.split(':').at(-1));
@@ -104,7 +115,7 @@ test('a beacon is told by the admin port; what nobody asked for is not', async (
 });
 
 test('serve answers for the canary zone, surveys in the background, and shows what is known', async () => {
-  const [[canaryPort = 0], data] = [await freePorts(1), await directory()];
+  const [canaryPort, data] = [await freePort(), await directory()];
   const { ports } = await caches(canaryPort);
   const file = join(data, 'throwover.yaml');
   const resolver = `127.0.0.1:${ports[1]}`;
@@ -147,7 +158,7 @@ test.each([
 });
 
 test('a resolver that does not answer is told, with what to look at', async () => {
-  const [port] = await freePorts(1);
+  const port = await freePort();
   const { code, stderr } = await run(
     'dns',
     'probe',

@@ -20,26 +20,12 @@ export interface CanaryListener {
   close(): Promise<void>;
 }
 
-/** How often another port is tried where any is taken: one that is free over TCP may be in use over UDP. */
-const portTries = 20;
-
 /** UDP and TCP on the same port; port 0 takes a free one. Rejects with the system's error. */
 export async function listenCanary(
   host: string,
   port: number,
   respond: Respond,
 ): Promise<CanaryListener> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await listenOn(host, port, respond);
-    } catch (error) {
-      const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-      if (port !== 0 || !taken || tries === portTries) throw error;
-    }
-  }
-}
-
-async function listenOn(host: string, port: number, respond: Respond): Promise<CanaryListener> {
   const connections = new Set<Socket>();
   const tcp = createServer((socket) => {
     connections.add(socket);
@@ -62,7 +48,6 @@ async function listenOn(host: string, port: number, respond: Respond): Promise<C
   try {
     await bind(udp, bound, host);
   } catch (error) {
-    udp.close();
     tcp.close();
     throw error;
   }

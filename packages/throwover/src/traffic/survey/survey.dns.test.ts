@@ -1,7 +1,8 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom, systemClock } from '../../kernel/kernel.ts';
 import { type RunningCanary, startCanary } from '../canary/canary.ts';
-import { freePorts } from '../canary/ports.fixture.ts';
 import {
   type Kind,
   kinds,
@@ -91,6 +92,23 @@ afterAll(async () => {
   await Promise.all(running.map(({ stop }) => stop()));
   await canary.close();
 });
+
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    return address.port;
+  });
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
 
 describe('a real resolver is named for what it is, its configuration never seen', () => {
   test.for(cases)('$kind $policy: $behaviour', (one, context) => {
