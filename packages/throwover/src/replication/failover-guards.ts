@@ -8,7 +8,7 @@ import { aboveBound, type Exposure } from './exposure.ts';
 import { fenceNotPossible } from './fence.ts';
 import { never } from './guards.ts';
 import type { LossView } from './loss.ts';
-import { guardPatienceMs } from './timings.ts';
+import { guardPatienceMs, lostPatienceMs } from './timings.ts';
 
 /** The new side can be promoted at all: it answers, as a standby. That it streams is not asked: its source may be dead. */
 export function standbyAnswers(to: DatabaseSide): Guard {
@@ -59,7 +59,7 @@ export function oneWriter(options: { from: DatabaseSide; strict: boolean }): Gua
       ? `${from.region} stops writing: it says so, or its lease ends`
       : `${from.region} stops writing: its guard answers and can close it`,
     check: async ({ clock }) => {
-      if (strict || (await statusOf(from, clock)) !== null) return [];
+      if (strict || (await lostStatusOf(from, clock)) !== null) return [];
       return [{ error: fenceNotPossible(from.region, {}), override: 'two-writers' }];
     },
   };
@@ -73,7 +73,10 @@ export async function exposureNow(options: {
   clock: Clock;
 }): Promise<Exposure> {
   const { from, to, loss, clock } = options;
-  const [old, next] = await Promise.all([statusOf(from, clock), statusOf(to, clock)]);
+  const [old, next] = await Promise.all([
+    lostStatusOf(from, clock),
+    orNull(within(clock, guardPatienceMs, to.status())),
+  ]);
   return loss({ received: next?.received ?? null, oldAnswers: old?.role === 'primary' });
 }
 
@@ -151,8 +154,12 @@ export function lossesRead(options: { store: Store; service: string }): Guard {
   };
 }
 
-/** Null when nobody answers: unreachable is not dead. */
-async function statusOf(side: DatabaseSide, clock: Clock): Promise<DatabaseStatus | null> {
-  const status = await within(clock, guardPatienceMs, side.status());
-  return status === noAnswer ? null : status;
+/** Of the side that is left; null when nobody answers soon: unreachable is not dead. */
+function lostStatusOf(side: DatabaseSide, clock: Clock): Promise<DatabaseStatus | null> {
+  return orNull(within(clock, lostPatienceMs, side.status()));
+}
+
+async function orNull<T>(asked: Promise<T | typeof noAnswer>): Promise<T | null> {
+  const answer = await asked;
+  return answer === noAnswer ? null : answer;
 }

@@ -5,7 +5,7 @@ import { noAnswer, within } from '../kernel/kernel.ts';
 import { evidenceOf } from '../runbook/observe.ts';
 import type { StepContext } from '../runbook/step.ts';
 import { replicationErrors } from './errors.ts';
-import { fencePatienceMs, guardPatienceMs } from './timings.ts';
+import { fencePatienceMs, guardPatienceMs, lostPatienceMs } from './timings.ts';
 
 /**
  * The old writer, and the proof that this controller has of its fence.
@@ -55,9 +55,19 @@ export class OldWriter {
     return proof;
   }
 
-  /** As `fence`, for at most `patienceMs`; an answer that comes later still counts. */
-  fenceWithin(context: StepContext, patienceMs: number): Promise<ConfirmedFence | typeof noAnswer> {
-    return within(context.clock, patienceMs, this.fence(context));
+  /**
+   * As `fence`, for a while; an answer that comes later still counts. Who says anything is given the time
+   * for its open transactions; who is silent is gone, or as good as that.
+   */
+  async fenceIfAnswering(context: StepContext): Promise<ConfirmedFence | typeof noAnswer> {
+    const { clock } = context;
+    const asked = this.fence(context);
+    const [soon, seen] = await Promise.all([
+      within(clock, lostPatienceMs, asked),
+      within(clock, lostPatienceMs, this.#from.status()),
+    ]);
+    if (soon !== noAnswer || seen === noAnswer) return soon;
+    return within(clock, fencePatienceMs - lostPatienceMs, asked);
   }
 
   /** Opens the old side again, with the proof that the new one was not and will not be promoted by this run. */

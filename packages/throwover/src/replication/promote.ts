@@ -11,7 +11,7 @@ import { replicationErrors } from './errors.ts';
 import { expiry } from './expire-writer.ts';
 import { fenceNotPossible, withoutAnswer } from './fence.ts';
 import type { OldWriter } from './old-writer.ts';
-import { commandTimeoutMs, fencePatienceMs, guardPatienceMs, positionPollMs } from './timings.ts';
+import { commandTimeoutMs, guardPatienceMs, positionPollMs } from './timings.ts';
 
 /** How a promotion goes: with which proof, and whether writes may be missing. */
 export interface PromotionTerms {
@@ -161,7 +161,7 @@ export function failoverTerms(options: {
 /** A controller that took the run over asks the old side anew, unless the one before it had no answer either. */
 async function fencedAgain(writer: OldWriter, context: StepContext) {
   if (evidenceOf(context, 'fence')['kind'] !== 'confirmed') return null;
-  const answer = await writer.fenceWithin(context, fencePatienceMs);
+  const answer = await writer.fenceIfAnswering(context);
   return answer === noAnswer ? null : answer;
 }
 

@@ -13,5 +13,11 @@ export const guardPatienceMs = 2_000;
  */
 export const unseenPatienceMs = 6_000;
 
-/** How long a failover waits for the old side to close its database, ms: a fence takes 20 to 50 and its open transactions; a region that is away answers nothing. */
+/**
+ * How long a failover waits for a first word from the region that it leaves, ms: five round trips at
+ * 100 ms one way. A region that is called lost is asked, and not waited for.
+ */
+export const lostPatienceMs = 1_000;
+
+/** How long a failover waits for the old side to close its database, ms: once it has answered anything: a fence takes 20 to 50 and its open transactions. */
 export const fencePatienceMs = 2_000;

@@ -1,6 +1,7 @@
 import { isPosition } from '@throwover/client';
 import { openEpoch } from '../authority/open-epoch.ts';
 import { askForWarm, keepWarm, release } from '../functions/functions.ts';
+import type { Clock } from '../kernel/kernel.ts';
 import {
   catchUpLossy,
   claim,
@@ -26,6 +27,7 @@ import {
   type LossWindow,
   redeliverLost,
   someGatewayReady,
+  statusSoon,
 } from '../webhooks/webhooks.ts';
 import { controlPlaneElsewhere } from './control-plane.ts';
 import { type BuildRun, together } from './definition.ts';
@@ -137,12 +139,15 @@ export const failover: BuildRun = (ports, policy, clock) => {
         : []),
     ],
     facts: async () => {
-      const exposure = await exposureNow({ ...sides, clock });
+      const [exposure, ...webhooks] = await Promise.all([
+        exposureNow({ ...sides, clock }),
+        ...gateways.map((gateway) => gatewayFacts(gateway, clock)),
+      ]);
       return {
         exposure,
         lossBoundMs: boundMs,
         sequenceAdvance: sequenceAdvance(exposure, idsPerSecond),
-        webhooks: await Promise.all(gateways.map(gatewayFacts)),
+        webhooks,
         writerFence: strict ? 'strict' : 'available',
       };
     },
@@ -176,11 +181,12 @@ function lossWindow(context: StepContext): Omit<LossWindow, 'key'> | null {
 }
 
 /** What a gateway alone has; one that is silent may hold events that nobody else has. */
-async function gatewayFacts(gateway: GatewayControl) {
+async function gatewayFacts(gateway: GatewayControl, clock: Clock) {
+  const { region } = gateway;
   try {
-    const { backlog, refusedWaiting, deadLetters } = await gateway.status();
-    return { region: gateway.region, answers: true, backlog, refusedWaiting, deadLetters };
+    const { backlog, refusedWaiting, deadLetters } = await statusSoon(gateway, clock);
+    return { region, answers: true, backlog, refusedWaiting, deadLetters };
   } catch {
-    return { region: gateway.region, answers: false };
+    return { region, answers: false };
   }
 }

@@ -1,5 +1,6 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/step.ts';
+import { statusSoon } from './answering.ts';
 import type { GatewayControl } from './gateway-control.ts';
 
 /** Every gateway can be told to hold and to deliver; one that does not answer refuses by its own error. */
@@ -19,8 +20,8 @@ export function someGatewayReady(gateways: readonly GatewayControl[]): Guard {
   return {
     name: 'some-gateway-ready',
     title: 'A webhook gateway answers',
-    check: async () => {
-      const looks = await Promise.allSettled(gateways.map((gateway) => gateway.status()));
+    check: async ({ clock }) => {
+      const looks = await Promise.allSettled(gateways.map((gateway) => statusSoon(gateway, clock)));
       const failures = looks.flatMap((look) => (look.status === 'rejected' ? [look.reason] : []));
       if (failures.length < gateways.length) return [];
       const [first] = failures;
