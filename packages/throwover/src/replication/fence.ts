@@ -4,7 +4,7 @@ import type { Step } from '../runbook/step.ts';
 import type { Consent } from './consent.ts';
 import { replicationErrors } from './errors.ts';
 import type { OldWriter } from './old-writer.ts';
-import { commandTimeoutMs, fencePatienceMs, lostPatienceMs, positionPollMs } from './timings.ts';
+import { commandTimeoutMs, fencePatienceMs, positionPollMs } from './timings.ts';
 
 /** The application can no longer write in the old region, and everything it wrote is below a known position (A1). */
 export function fence(writer: OldWriter): Step {
@@ -36,7 +36,7 @@ export function fenceIfReachable(options: { writer: OldWriter; without: WithoutA
   let silent: { readonly forMs: number } | null = null;
   return {
     name: 'fence',
-    title: `Close ${writer.region}'s database to the application, if it answers within ${lostPatienceMs / 1_000} s, or closes within ${fencePatienceMs / 1_000} s`,
+    title: `Close ${writer.region}'s database to the application, if it answers; at most ${fencePatienceMs / 1_000} s`,
     waits: 'machine',
     timeoutMs: commandTimeoutMs,
     pollMs: positionPollMs,

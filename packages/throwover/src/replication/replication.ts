@@ -54,3 +54,4 @@ export {
 } from './promote.ts';
 export { ledgerPossible, salvage } from './salvage.ts';
 export { attach, closeReturned, stopOld } from './settle.ts';
+export { lostPatienceMs } from './timings.ts';

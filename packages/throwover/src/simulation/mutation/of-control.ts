@@ -145,7 +145,7 @@ export const controlMutations: readonly Mutation[] = [
       ),
       edit(
         'replication/failover-guards.ts',
-        'if (strict || (await lostStatusOf(from, clock)) !== null) return [];',
+        'if (strict || (await lostStatusOf(from, lostPatienceMs, clock)) !== null) return [];',
         'return [];',
       ),
     ],
