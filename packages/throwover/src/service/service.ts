@@ -17,6 +17,6 @@ export { serviceErrors } from './errors.ts';
 export { type LoadedService, loadService, parseService } from './load.ts';
 export { ownGuards, placeOwnSteps } from './own-steps.ts';
 export { oneOf } from './references.ts';
-export type { Service } from './schema.ts';
+export { type Service, type StrategyName, strategyNames } from './schema.ts';
 export { resolveSecret, type SecretRef } from './secrets.ts';
 export type { Traffic } from './traffic-schema.ts';
