@@ -15,8 +15,9 @@
  */
 export { type Cost, quarterlyWindows } from './cost/cost.ts';
 export { checkPrices, type Prices, shippedPrices } from './cost/prices.ts';
+export { runCost, warmthOfRun } from './cost/run-cost.ts';
 export { enoughRoom, functionsReady } from './guards.ts';
-export { heldCapacity } from './held-capacity.ts';
+export { type HeldCapacity, heldCapacity } from './held-capacity.ts';
 export { defaultRamp, type RampPolicy } from './ramp.ts';
 export type { ShareOfTraffic } from './ramp-step.ts';
 export { littlesLaw, neededInstances, onDemandMs, room, type ScaleUp } from './sizing.ts';

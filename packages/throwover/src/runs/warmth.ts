@@ -1,3 +1,4 @@
+import type { FunctionRegion } from '../functions/function-region.ts';
 import {
   enoughRoom,
   littlesLaw,
@@ -8,7 +9,7 @@ import {
 } from '../functions/functions.ts';
 import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/step.ts';
-import type { RunPolicy, RunPorts } from './ports.ts';
+import type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
 import { trafficShare } from './traffic-share.ts';
 
 /** How far back the provider's metrics are looked at, ms: a peak of the last hours, and what an operator waits for. */
@@ -20,6 +21,12 @@ function functionsOf({ to }: RunPorts, { warm }: RunPolicy) {
 }
 
 type Functions = NonNullable<ReturnType<typeof functionsOf>>;
+
+/** What is asked of a policy to size by it. */
+export interface Sized {
+  readonly to: FunctionRegion;
+  readonly warm: Pick<Functions['warm'], 'instances' | 'burst'>;
+}
 
 /** The strategy's steps in this run: none when the service has no functions. */
 export function warmthOf(ports: RunPorts, policy: RunPolicy, clock: Clock) {
@@ -51,7 +58,10 @@ export function roomGuard(ports: RunPorts, policy: RunPolicy): readonly Guard[] 
  * Instances that the traffic needs in the new region: from what the old region's door has seen at once
  * and, where the provider counts too, from its peak or by Little's law, whichever is most.
  */
-async function neededOf(ports: RunPorts, functions: Functions): Promise<number> {
+export async function neededOf(
+  ports: { readonly from: Pick<RegionPorts, 'door' | 'metrics'> },
+  functions: Sized,
+): Promise<number> {
   const { instances, burst } = functions.warm;
   const facts = await functions.to.facts();
   if (instances !== 'measured') {
@@ -64,7 +74,7 @@ async function neededOf(ports: RunPorts, functions: Functions): Promise<number> 
   return neededInstances({ peakConcurrency: Math.max(peakConcurrency, provider), burst, facts });
 }
 
-async function providerPeak({ from }: RunPorts): Promise<number> {
+async function providerPeak({ from }: Parameters<typeof neededOf>[0]): Promise<number> {
   if (from.metrics === undefined) return 0;
   const minutes = await from.metrics.minutes(metricsWindowMs);
   const use = useOf(minutes, { atWallMs: 0, windowMs: metricsWindowMs });

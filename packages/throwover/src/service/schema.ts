@@ -11,6 +11,7 @@ import {
   standsIn,
   text,
 } from './fields.ts';
+import { functionsSchema } from './functions-schema.ts';
 import { trafficSchema } from './traffic-schema.ts';
 
 /**
@@ -55,96 +56,6 @@ const region = z.strictObject({
     })
     .optional(),
 });
-
-/** Ways to have functions that are not cold in the region that becomes active (functions/strategies). */
-export const strategyNames = [
-  'always-on',
-  'provisioned-window',
-  'warm-up-invocations',
-  'ramp',
-  'nothing',
-] as const;
-
-export type StrategyName = (typeof strategyNames)[number];
-
-const functionPrices = z
-  .strictObject({
-    asOf: z.iso.date({ error: 'the day on which somebody looked: 2026-09-20' }),
-    source: text('where the prices stand'),
-    holdsFor: text('what they hold for: region, architecture, tier'),
-    onDemandGbSecond: z.number().positive(),
-    perRequest: z.number().nonnegative(),
-    provisionedGbSecond: z.number().positive(),
-    provisionedUseGbSecond: z.number().positive(),
-    provisionedStepSeconds: z.number().positive().default(300),
-  })
-  .describe('List prices, USD; those that come with throwover when it is left out');
-
-const functions = z
-  .strictObject({
-    name: text('the name of the function'),
-    alias: text('an alias of the function such as live'),
-    strategy: z
-      .enum(strategyNames)
-      .default('provisioned-window')
-      .describe('How functions are made warm in the region that becomes active'),
-    warm: z
-      .union([z.literal('measured'), z.int().min(1).max(10_000)], {
-        error: 'measured, or a whole number of instances',
-      })
-      .describe('Instances to keep warm; measured: as many as the active region is using'),
-    metrics: z
-      .enum(['door', 'cloudwatch'])
-      .default('door')
-      .describe('Who has counted what the active region uses; the door counts in either case'),
-    burst: z
-      .number()
-      .min(1)
-      .max(10)
-      .default(2)
-      .describe('What the measured number is multiplied by, for the burst after the flip'),
-    hold: duration.default(300_000).describe('How long the warm capacity is kept after the flip'),
-    bothSidesServe: z
-      .boolean()
-      .default(false)
-      .describe(
-        'The new region can serve before the switch, with the old one as its writer: a ramp needs it',
-      ),
-    ramp: z
-      .strictObject({
-        step: duration.default(15_000).describe('Shortest time at one share of the traffic'),
-        p99Factor: z.number().min(1).max(10).default(1.5),
-        errorsAbove: z.number().min(0).max(1).default(0.01),
-        longestHold: duration.default(120_000).describe('Longest time without a step ahead'),
-      })
-      .prefault({}),
-    scaleUp: z
-      .strictObject({
-        environments: z.int().min(1).default(1_000),
-        per: duration.default(10_000),
-      })
-      .prefault({})
-      .describe('How fast the provider adds environments to one function (AWS Lambda docs)'),
-    prices: functionPrices.optional(),
-    priceMaxAge: duration.default(365 * 86_400_000).describe('Older prices are refused'),
-  })
-  .refine(({ strategy, bothSidesServe }) => strategy !== 'ramp' || bothSidesServe, {
-    path: ['strategy'],
-    error:
-      'another strategy, or bothSidesServe: true: a ramp sends requests there before the switch',
-  })
-  .transform(({ hold, priceMaxAge, ramp, scaleUp, ...rest }) => ({
-    ...rest,
-    holdMs: hold,
-    priceMaxAgeMs: priceMaxAge,
-    ramp: {
-      stepMs: ramp.step,
-      p99Factor: ramp.p99Factor,
-      errorsAbove: ramp.errorsAbove,
-      longestHoldMs: ramp.longestHold,
-    },
-    scaleUp: { environments: scaleUp.environments, perMs: scaleUp.per },
-  }));
 
 /** What the door and the process beside the database accept, ms. */
 const longestHoldMs = 30_000;
@@ -457,7 +368,7 @@ export const serviceSchema = z
     traffic: trafficSchema,
     canary: canarySchema.optional(),
     survey: surveySchema.optional(),
-    functions: functions.optional(),
+    functions: functionsSchema.optional(),
     database,
     webhooks: webhooks.optional(),
     approval,

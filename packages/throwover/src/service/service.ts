@@ -14,9 +14,10 @@
  */
 export { canarySchema, isResolver, parseSocket } from './canary-schema.ts';
 export { serviceErrors } from './errors.ts';
+export { pricesSchema, type StrategyName, strategyNames } from './functions-schema.ts';
 export { type LoadedService, loadService, parseService } from './load.ts';
 export { ownGuards, placeOwnSteps } from './own-steps.ts';
 export { oneOf } from './references.ts';
-export { type Service, type StrategyName, strategyNames } from './schema.ts';
+export type { Service } from './schema.ts';
 export { resolveSecret, type SecretRef } from './secrets.ts';
 export type { Traffic } from './traffic-schema.ts';

@@ -71,7 +71,10 @@ export class LatencyMinutes {
     slot.failed += 1;
   }
 
-  /** Pieces of `widthMs` from `sinceWallMs` on, by the slots that begin in each. */
+  /**
+   * Pieces of `widthMs` from `sinceWallMs` on, by the slots that begin in each; the first one has the slot
+   * in which it begins too, so that what happened right after `sinceWallMs` is not missed.
+   */
   report(options: {
     sinceWallMs: number;
     untilWallMs: number;
@@ -85,7 +88,8 @@ export class LatencyMinutes {
       const toWallMs = Math.min(fromWallMs + widthMs, untilWallMs);
       const slots = [...this.#slots].filter(([at]) => {
         const beganMs = at * this.#slotMs;
-        return beganMs >= fromWallMs && beganMs < toWallMs;
+        const earliestMs = n === 0 ? fromWallMs - this.#slotMs + 1 : fromWallMs;
+        return beganMs >= earliestMs && beganMs < toWallMs;
       });
       pieces.push(
         pieceOf(

@@ -1,5 +1,5 @@
 import { medianSorted } from 'simple-statistics';
-import type { StrategyName } from '../../service/schema.ts';
+import type { StrategyName } from '../../service/service.ts';
 
 /** What is good enough: p99 of the first five minutes over the baseline's, at the median of runs. */
 const goodRatio = 1.2;

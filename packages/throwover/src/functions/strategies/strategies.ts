@@ -9,7 +9,7 @@
  *   ramp.ts                 traffic itself, in steps
  *   recommend.ts            which one, by what was measured and what it costs
  */
-import type { StrategyName } from '../../service/schema.ts';
+import type { StrategyName } from '../../service/service.ts';
 import { alwaysOn } from './always-on.ts';
 import { nothing } from './nothing.ts';
 import { provisionedWindow } from './provisioned-window.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/kernel.ts';
 import type { Step } from '../../runbook/step.ts';
-import type { StrategyName } from '../../service/schema.ts';
+import type { StrategyName } from '../../service/service.ts';
 import type { Cost, Windows } from '../cost/cost.ts';
 import type { Prices } from '../cost/prices.ts';
 import type { FunctionRegion } from '../function-region.ts';
