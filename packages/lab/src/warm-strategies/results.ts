@@ -123,6 +123,8 @@ export const warmStrategiesSeries: SeriesKind<WarmSeries> = {
     ].join('\n'),
 };
 
+const usd = (value: number) => (value === 0 ? '0' : value.toPrecision(3));
+
 function rowOf(
   series: WarmSeries,
   { strategy, rounds, usdPerWindow, usdPerYear }: MeasuredStrategy,
@@ -145,8 +147,8 @@ function rowOf(
     middle(({ coldStarts }) => coldStarts),
     rounds.reduce((sum, { failed }) => sum + failed, 0),
     `${busy} %`,
-    usdPerWindow.toPrecision(2),
-    usdPerYear.toPrecision(3),
+    usd(usdPerWindow),
+    usd(usdPerYear),
     share === null ? 'unknown' : `${(share * 100).toPrecision(2)} %`,
     verdict?.good ? 'yes' : 'no',
   ].join(' | ')} |`;

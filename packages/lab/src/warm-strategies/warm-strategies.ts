@@ -9,6 +9,7 @@
  * Ends with exit code 1 when no strategy is within 1.2 times the baseline at 2 % of the price of always-on.
  */
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import type { StrategyName } from 'throwover';
 import { isoTime, systemClock } from 'throwover/kernel';
@@ -16,6 +17,7 @@ import { keepSeries } from '../results/series.ts';
 import { endOnSignal } from '../signals.ts';
 import { Lab } from '../world/lab.ts';
 import { type LabOptions, labOptions, timeScale } from '../world/options.ts';
+import { clientResolvers } from '../world/resolver-list.ts';
 import { throwoverJson } from '../world/throwover-cli.ts';
 import {
   type MeasuredStrategy,
@@ -40,7 +42,7 @@ export function warmStrategiesLab(given: Partial<LabOptions>): LabOptions {
 
 /** What `throwover functions` says, as far as it is read here. */
 interface FunctionsSaid {
-  readonly needed: number | null;
+  readonly pricedInstances: number;
   readonly facts: { readonly memoryMb: number };
   readonly prices: { readonly asOf: string; readonly holdsFor: string };
   readonly strategies: readonly {
@@ -49,7 +51,11 @@ interface FunctionsSaid {
   }[];
 }
 
-type Priced = Pick<WarmSeries, 'instances' | 'memoryMb' | 'pricesOf'> & {
+/** Live traffic before the size is asked for, ms: the first requests of new clients come together. */
+const calmMs = 8_000;
+
+type Priced = Pick<WarmSeries, 'memoryMb' | 'pricesOf'> & {
+  readonly instances: number;
   readonly of: FunctionsSaid['strategies'];
 };
 
@@ -69,13 +75,13 @@ export async function measureWarmStrategies(asked: {
     played.push({ strategy, rounds });
     const lab = await Lab.up({ ...asked.lab, warmStrategy: strategy });
     try {
-      if (strategy === 'always-on') await provisionEverywhere(lab, priced?.instances ?? 12);
+      // One size for all: what the load needs while nothing happens to it.
+      priced ??= await pricesIn(lab);
+      if (strategy === 'always-on') await provisionEverywhere(lab, priced.instances);
       for (let round = 1; round <= asked.rounds && asked.stop?.aborted !== true; round++) {
         const seen = await playWarmRound(lab, round, strategy);
         rounds.push(seen);
         asked.each(strategy, seen);
-        // One size for all: the prices are those of the first load that was seen.
-        priced ??= await pricesIn(lab);
       }
     } finally {
       await lab.down();
@@ -99,9 +105,14 @@ export async function measureWarmStrategies(asked: {
 }
 
 async function pricesIn(lab: Lab): Promise<Priced> {
+  await lab.startClients({
+    output: join(lab.options.dir, 'calm.jsonl'),
+    resolvers: clientResolvers(lab.map, lab.options),
+  });
+  await systemClock.sleep(calmMs);
   const said = await throwoverJson<FunctionsSaid>(['functions'], lab.options.dir);
   return {
-    instances: said.needed,
+    instances: said.pricedInstances,
     memoryMb: said.facts.memoryMb,
     pricesOf: `${said.prices.holdsFor}, as of ${said.prices.asOf}`,
     of: said.strategies,

@@ -25,7 +25,7 @@ export function functionsText(report: FunctionsReport): string {
     table(report.strategies, report.configured),
     '',
     `recommended: ${report.recommended.strategy} (${whys[report.recommended.why]})`,
-    `prices of ${prices.asOf}, ${prices.holdsFor}, from ${prices.source}`,
+    `prices for ${report.pricedInstances} instances, of ${prices.asOf}, ${prices.holdsFor}, from ${prices.source}`,
     'a window is 2 h, and there are four a year: a drill a quarter. Traffic itself costs what it costs anyway.',
     'p99: of the first five minutes after a run over the five before it, at the median of its runs.',
   ].join('\n');

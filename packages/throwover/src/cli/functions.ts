@@ -54,6 +54,8 @@ export interface FunctionsReport {
   readonly onDemandMs: number | null;
   readonly initMs: number | null;
   readonly configured: StrategyName;
+  /** What the prices are for, also where the limits refuse it. */
+  readonly pricedInstances: number;
   readonly strategies: readonly StrategyReport[];
   readonly recommended: ReturnType<typeof recommend>;
   readonly prices: { readonly asOf: string; readonly source: string; readonly holdsFor: string };
@@ -117,6 +119,7 @@ async function reportOf(session: Session, asked: string | null): Promise<Functio
       initMs,
     }),
     configured: functions.strategy,
+    pricedInstances: instances,
     strategies: reports,
     recommended: recommend(
       reports.map(({ strategy, cost }) => ({
