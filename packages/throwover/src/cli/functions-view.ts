@@ -1,6 +1,6 @@
 import { type FunctionUse, littlesLaw } from '../functions/functions.ts';
 import { formatMs } from '../kernel/kernel.ts';
-import type { FunctionsReport, StrategyReport } from './functions.ts';
+import type { FunctionsReport, StrategyReport } from './functions-report.ts';
 
 const whys = {
   'cheapest-that-was-good': 'the cheapest whose runs stayed within 1.2 times the baseline',

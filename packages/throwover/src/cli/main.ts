@@ -22,7 +22,7 @@
  *   dns-ttl.ts        dns ttl
  *   dns.ts            dns survey, dns probe; dns-view.ts shows them
  *   dns-serve.ts      canary zones and surveys in `serve`
- *   functions.ts      functions; functions-serve.ts what `serve` looks after
+ *   functions.ts      functions: functions-report.ts asks, functions-view.ts shows; functions-serve.ts in `serve`
  *   sim.ts            simulation on virtual time
  *   processes.ts      serve, guard, gateway, edge
  */

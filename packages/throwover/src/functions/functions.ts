@@ -8,7 +8,7 @@
  *   warm-up-steps.ts    instances started by invocations
  *   ramp.ts             traffic in steps, pure; ramp-step.ts does it
  *   strategies/         the ways to be warm, each with its steps and its price
- *   cost/               dated prices, and what follows from them
+ *   cost/               dated prices, what each strategy and each run costs
  *   held-capacity.ts    capacity that a run left behind
  *   guards.ts           the function is alike in both regions, and there is room for it
  *   errors.ts           what a user can meet
@@ -20,8 +20,8 @@ export { enoughRoom, functionsReady } from './guards.ts';
 export { type HeldCapacity, heldCapacity } from './held-capacity.ts';
 export { defaultRamp, type RampPolicy } from './ramp.ts';
 export type { ShareOfTraffic } from './ramp-step.ts';
-export { littlesLaw, neededInstances, onDemandMs, room, type ScaleUp } from './sizing.ts';
-export { type Candidate, medianOf, recommend } from './strategies/recommend.ts';
+export { littlesLaw, neededInstances, onDemandMs, room } from './sizing.ts';
+export { medianOf, recommend } from './strategies/recommend.ts';
 export { strategies } from './strategies/strategies.ts';
 export type { StrategyParts } from './strategies/strategy.ts';
 export { type FunctionMetrics, type FunctionUse, useOf } from './use.ts';
