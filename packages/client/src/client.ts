@@ -8,6 +8,7 @@
  *   read-your-writes/      a read sees the writes of its client, or says that it does not
  *   writer/                writes reach the current writer, once
  *   stragglers/            requests that reach a region which is not active go on to the one that is
+ *   warm-up/               warm-up invocations, answered without the application
  *   errors.ts              what the last two raise
  *   sql.ts, sqlstate.ts    what is asked of a database client, and what its errors say
  *   clock.ts               time, passed in
@@ -78,6 +79,7 @@ export {
   type Standing,
   type Straggler,
 } from './stragglers/stragglers.ts';
+export { type WarmUpAnswer, type WarmUpOptions, withWarmUp } from './warm-up/warm-up.ts';
 export {
   type Processed,
   type ProcessOnceOptions,

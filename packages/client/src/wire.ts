@@ -8,6 +8,8 @@ export const headers = {
   forwarded: 'throwover-forwarded',
   /** How long the region that answered a forwarded request took until the head of its answer, ms. */
   duration: 'throwover-duration',
+  /** `cold`: the answer's function instance was started for it; `warm`: it was there. */
+  start: 'throwover-start',
   /** Position of the write that was acknowledged: an upper bound (see position.ts). */
   position: 'throwover-position',
   /** Signed token of the last write that its client saw; a read waits for it (read-your-writes). */

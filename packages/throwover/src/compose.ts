@@ -14,8 +14,10 @@ import { controlPlaneIn } from './compose/control-plane.ts';
 import { dnsOf, ttlSecondsOf } from './compose/dns.ts';
 import { resolverFacts } from './compose/resolvers.ts';
 import type { EvidenceLog } from './evidence/samples.ts';
+import { defaultRamp } from './functions/functions.ts';
 import { type Clock, type Random, systemRandom } from './kernel/kernel.ts';
 import { type Notifier, Notifiers } from './notify/notify.ts';
+import { cloudWatchMetrics } from './providers/aws/cloudwatch.ts';
 import { lambdaRegion } from './providers/aws/lambda.ts';
 import { httpDoor } from './providers/http/door.ts';
 import { httpEvidence } from './providers/http/evidence.ts';
@@ -112,12 +114,12 @@ export function compose(
       readSecret: (ref) => resolveSecret(ref, { env, directory }),
     }),
     doorCounts: [...databases.keys()].map((region) => doorOf(service, region)),
-    regions: [...databases].map(([region, database]) => ({
-      name: region,
-      database,
-      door: doorOf(service, region),
-      functions: functionsOf(service, region, clock),
-    })),
+    regions: [...databases].map(([region, database]) => {
+      const door = doorOf(service, region);
+      const functions = functionsOf(service, region, clock);
+      const metrics = metricsOf(service, region, clock);
+      return { name: region, database, door, counts: door, functions, ...metrics };
+    }),
     gateways: [...databases.keys()].flatMap((region) => gatewayOf(service, region)),
     lag: httpLagReports({ url: service.store.url, service: service.name }),
     evidence: httpEvidence({ url: service.store.url, service: service.name }),
@@ -224,9 +226,11 @@ function policyOf(
       functions === undefined
         ? null
         : {
+            strategy: functions.strategy,
             instances: functions.warm,
             burst: functions.burst,
             keepMs: functions.holdMs / timeScale,
+            ramp: { ...defaultRamp, ...functions.ramp },
           },
   };
 }
@@ -282,6 +286,16 @@ function functionsOf(service: Service, region: string, clock: Clock) {
     alias: service.functions.alias,
     clock,
   });
+}
+
+function metricsOf(service: Service, region: string, clock: Clock) {
+  const { functions } = declared(service, region);
+  if (service.functions?.metrics !== 'cloudwatch' || functions === undefined) return {};
+  const { awsRegion, metricsEndpoint } = functions;
+  const { name: functionName, alias } = service.functions;
+  const endpoint = metricsEndpoint === undefined ? {} : { endpoint: metricsEndpoint };
+  const metrics = cloudWatchMetrics({ region, awsRegion, functionName, alias, clock, ...endpoint });
+  return { metrics };
 }
 
 function gatewayOf(service: Service, region: string): readonly GatewayControl[] {

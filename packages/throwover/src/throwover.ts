@@ -26,7 +26,12 @@ export {
   type RunResult,
 } from './runbook/runbook.ts';
 export { isRunKind, type RunKind, runKinds } from './runs/runs.ts';
-export { type LoadedService, loadService, type Service } from './service/service.ts';
+export {
+  type LoadedService,
+  loadService,
+  type Service,
+  type StrategyName,
+} from './service/service.ts';
 export type { JournalRecord, RunState, Store } from './store/store.ts';
 export {
   type Cause,

@@ -6,6 +6,7 @@
  * `STRIPE_WEBHOOK_SECRET` where senders post without the gateway, `CHECKOUT_TOKEN_KEY` where writes are
  * answered with a token and reads wait for it.
  */
+import { withWarmUp } from '@throwover/client';
 import { systemClock } from 'throwover/kernel';
 import { z } from 'zod';
 import { createCheckout } from './checkout.ts';
@@ -31,7 +32,7 @@ try {
   if (environment.AWS_LAMBDA_INITIALIZATION_TYPE === 'provisioned-concurrency') throw error;
 }
 
-export const handler = createCheckout({
+const checkout = createCheckout({
   database,
   clock: systemClock,
   region: environment.THROWOVER_REGION,
@@ -39,6 +40,9 @@ export const handler = createCheckout({
   keys: environment.CHECKOUT_TOKEN_KEY === undefined ? null : [environment.CHECKOUT_TOKEN_KEY],
   verify: await stripeVerify(environment.STRIPE_WEBHOOK_SECRET),
 });
+
+/** Warm-up invocations end here, with a connection that stands; the application never sees them. */
+export const handler = withWarmUp(checkout, { prepare: () => database.connect() });
 
 /** Loaded only where it is used: the package costs about 100 ms of a cold start. */
 async function stripeVerify(secret: string | undefined): Promise<Verify> {

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { StrategyName } from 'throwover';
 import type { LagProfileName } from '../postgres/postgres.ts';
 import { defaultPortBase } from './map.ts';
 
@@ -32,6 +33,8 @@ export interface LabOptions {
   readonly keepWarm: string;
   /** Instances that are warmed in the new region; `measured`: what the active one uses at once. */
   readonly warm: number | 'measured';
+  /** How functions are made warm in the new region (throwover: functions/strategies). */
+  readonly warmStrategy: StrategyName;
   /** Whether the absence of everybody else closes a writer (strict) or never does (available). */
   readonly writerFence: 'available' | 'strict';
   /** A mandate of a failover given ahead of time, with how often is looked and for how long; `null`: a person decides. */
@@ -58,6 +61,7 @@ export function labOptions(given: Partial<LabOptions> = {}): LabOptions {
     readYourWrites: null,
     keepWarm: '5m',
     warm: 'measured',
+    warmStrategy: 'provisioned-window',
     writerFence: 'available',
     standing: null,
     ...given,

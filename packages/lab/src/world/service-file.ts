@@ -32,6 +32,7 @@ export function serviceFile(map: LabMap, options: LabOptions): string {
     functions: {
       name: 'checkout',
       alias: 'live',
+      strategy: options.warmStrategy,
       warm: options.warm,
       burst: 2,
       hold: options.keepWarm,

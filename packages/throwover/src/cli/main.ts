@@ -22,6 +22,7 @@
  *   dns-ttl.ts        dns ttl
  *   dns.ts            dns survey, dns probe; dns-view.ts shows them
  *   dns-serve.ts      canary zones and surveys in `serve`
+ *   functions.ts      functions: functions-report.ts asks, functions-view.ts shows; functions-serve.ts in `serve`
  *   sim.ts            simulation on virtual time
  *   processes.ts      serve, guard, gateway, edge
  */
@@ -36,6 +37,7 @@ import type { CommandContext } from './context.ts';
 import { dnsCommands } from './dns-commands.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
+import { functionsCommand } from './functions.ts';
 import { haltCommand } from './halt.ts';
 import { lossesCommand, resolveLossCommand } from './losses.ts';
 import { edge, gateway, guard, guardPreStart, serve } from './processes.ts';
@@ -128,6 +130,12 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
       const adopt = options.adopt === true;
       await inSession(options, (context) => checkCommand(context, { adopt }));
     });
+  common(program.command('functions'))
+    .description('how cold functions would be after a switch, and what each way to warm them costs')
+    .option('--to <region>', 'region that would become active')
+    .action((options) =>
+      inSession(options, (context) => functionsCommand(context, { to: options.to ?? null })),
+    );
   common(program.command('plan'))
     .description('what a run would do today, with its digest; changes nothing')
     .addArgument(new Argument('<kind>').choices(runKinds))

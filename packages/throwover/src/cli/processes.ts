@@ -84,12 +84,14 @@ function careOf(
   const log = (event: object) =>
     stdout.write(`${JSON.stringify({ at: isoTime(clock.wallMs()), ...event })}\n`);
   const look = async (session: Session) => {
-    const [{ caretake }, { keepStanding }, { watchLag }, { watchStragglers }] = await Promise.all([
-      import('./caretaker.ts'),
-      import('./standing.ts'),
-      import('../server/lag-watch.ts'),
-      import('../server/straggler-watch.ts'),
-    ]);
+    const [{ caretake }, { keepStanding }, { watchLag }, { watchStragglers }, { watchFunctions }] =
+      await Promise.all([
+        import('./caretaker.ts'),
+        import('./standing.ts'),
+        import('../server/lag-watch.ts'),
+        import('../server/straggler-watch.ts'),
+        import('./functions-serve.ts'),
+      ]);
     const service = session.loaded.service.name;
     const sides = session.parts.regions.map(({ database }) => database);
     const lag = {
@@ -110,6 +112,11 @@ function careOf(
         evidence: localEvidence(server, service, clock),
         resolverOf: dns.resolverOf,
         clock,
+        signal,
+      }),
+      watchFunctions({
+        session: local,
+        evidence: localEvidence(server, service, clock),
         signal,
       }),
       dns.watch(session, localEvidence(server, service, clock), signal),

@@ -90,6 +90,13 @@ const stragglerCurveSample = z.strictObject({
   addedLatencyMs: z.strictObject({ count, p50: z.number(), p99: z.number() }).nullable(),
 });
 
+const fiveMinuteFigures = z.strictObject({
+  requests: count,
+  p50Ms: ms,
+  p99Ms: ms,
+  errorRate: share,
+});
+
 const fiveMinutesSample = z.strictObject({
   runId: name,
   region,
@@ -104,7 +111,10 @@ const fiveMinutesSample = z.strictObject({
       coldStarts: count.nullable(),
     }),
   ),
-  baseline: z.strictObject({ requests: count, p50Ms: ms, p99Ms: ms, errorRate: share }).nullable(),
+  /** All of the five minutes together; null: nobody counted them. */
+  whole: fiveMinuteFigures.nullable(),
+  /** The region that was active before, until the run's first act. */
+  baseline: fiveMinuteFigures.nullable(),
   /** Of the machine, while it was measured. */
   busyShare: share.nullable(),
   costUsd: z.number().nonnegative().nullable(),

@@ -38,6 +38,32 @@ export const functionErrors = defineErrors({
     remedy:
       'Read the reason and the log of the function in that region: its start fails there. `aws lambda get-provisioned-concurrency-config` shows the state.',
   },
+  'functions-not-wrapped': {
+    disposition: 'stop',
+    notLost:
+      'Traffic has not moved. The function was invoked once with an event that it does not know, and no more.',
+    remedy:
+      'Wrap the handler with `withWarmUp` of @throwover/client and deploy it to both regions, or choose another `functions.strategy`.',
+  },
+  'functions-warm-up-incomplete': {
+    disposition: 'stop',
+    notLost:
+      'Traffic has not moved. Environments that were started stay until the provider ends them, and cost nothing meanwhile.',
+    remedy:
+      'Read the reason: throttled invocations ask for more concurrency in that region, failed ones for a look at its log. `functions.strategy: provisioned-window` does not depend on how long invocations overlap.',
+  },
+  'functions-ramp-held': {
+    disposition: 'stop',
+    notLost: 'No request was lost: all of them go to the region that they came from again.',
+    remedy:
+      'The figures tell what the new region could not take. Warm it (`functions.strategy`), or look at its log, and begin again.',
+  },
+  'functions-prices-old': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed; no run needs a price.',
+    remedy:
+      'Compare `functions.prices` in throwover.yaml (or the list that came with throwover) with its source, and write down the day; or raise `functions.priceMaxAge`.',
+  },
   'functions-differ': {
     disposition: 'stop',
     notLost: 'Nothing was changed.',

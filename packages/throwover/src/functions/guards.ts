@@ -1,3 +1,4 @@
+import { isThrowoverError } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/step.ts';
 import { functionErrors } from './errors.ts';
 import type { FunctionRegion } from './function-region.ts';
@@ -25,6 +26,29 @@ export function functionsReady(options: { from: FunctionRegion; to: FunctionRegi
           override: 'different-functions',
         },
       ];
+    },
+  };
+}
+
+/**
+ * The new region may run as many instances as the traffic needs, by whatever strategy they come: it promises
+ * nothing that a quota does not allow. What cannot be measured is no refusal; `warm` says it.
+ */
+export function enoughRoom(options: {
+  to: FunctionRegion;
+  needed: () => Promise<number | null>;
+}): Guard {
+  return {
+    name: 'functions-room',
+    title: `${options.to.region} may run as many function instances as the traffic needs`,
+    check: async () => {
+      try {
+        await options.needed();
+        return [];
+      } catch (error) {
+        if (!isThrowoverError(error, 'functions-quota')) throw error;
+        return [{ error, override: 'small-functions-quota' }];
+      }
     },
   };
 }

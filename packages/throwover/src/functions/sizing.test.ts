@@ -9,6 +9,8 @@ const facts: FunctionFacts = {
   accountLimit: 100,
   unreservedLimit: 100,
   reserved: null,
+  memoryMb: 512,
+  timeoutMs: 15_000,
   parity: {},
 };
 

@@ -11,7 +11,12 @@ const warmTimeoutMs = 10 * 60_000;
  * The new region has as many warm instances as the traffic needs, before any of it arrives. What the
  * team had provisioned there itself is remembered, so that `release` puts it back.
  */
-export function warm(options: { to: FunctionRegion; needed: () => Promise<number> }): Step {
+export function warm(options: {
+  to: FunctionRegion;
+  needed: () => Promise<number>;
+  /** For the record: what the capacity is asked for. */
+  strategy: string;
+}): Step {
   let needed: number | null = null;
   let asked = false;
   return {
@@ -38,7 +43,12 @@ export function warm(options: { to: FunctionRegion; needed: () => Promise<number
         }
         context.progress(`${ready} of ${requested} instances are warm`);
         return status === 'ready'
-          ? done({ instances: ready, needed, former: formerIn(context.before) ?? requested })
+          ? done({
+              instances: ready,
+              needed,
+              former: formerIn(context.before) ?? requested,
+              strategy: options.strategy,
+            })
           : pending({ requested, ready });
       }),
     act: async () => {
@@ -57,6 +67,7 @@ export function askForWarm(options: {
   to: FunctionRegion;
   /** `null`: nobody knows. */
   needed: () => Promise<number | null>;
+  strategy: string;
 }): Step {
   let result: Evidence | null = null;
   return {
@@ -78,7 +89,7 @@ export function askForWarm(options: {
       try {
         const needed = await options.needed();
         if (needed !== null && needed > former) await options.to.provision(needed);
-        result = { needed, former };
+        result = { needed, former, strategy: options.strategy };
       } catch (error) {
         if (!isThrowoverError(error)) throw error;
         result = { needed: null, former, notAsked: error.code, why: error.message };

@@ -10,6 +10,7 @@ export const noticeKinds = [
   'undone',
   'failed',
   'adopted',
+  'capacity-held',
 ] as const;
 
 export type NoticeKind = (typeof noticeKinds)[number];

@@ -13,7 +13,7 @@ export const failback: BuildRun = (ports, policy, clock) => {
   return {
     guards: [
       goesHome({ to: to.name, home }),
-      ...plannedGuards(ports),
+      ...plannedGuards(ports, policy),
       lossesRead({ store, service }),
     ],
     steps: plannedSteps(ports, policy, clock),

@@ -1,6 +1,5 @@
 import { isPosition } from '@throwover/client';
 import { openEpoch } from '../authority/open-epoch.ts';
-import { askForWarm, keepWarm, release } from '../functions/functions.ts';
 import type { Clock } from '../kernel/kernel.ts';
 import {
   catchUpLossy,
@@ -31,7 +30,7 @@ import {
 } from '../webhooks/webhooks.ts';
 import { controlPlaneElsewhere } from './control-plane.ts';
 import { type BuildRun, together } from './definition.ts';
-import { functionsOf, neededOrRemembered } from './warmth.ts';
+import { warmthOf } from './warmth.ts';
 
 /** Deliveries so long before the first write that may be missing are repeated too, ms: clocks of two regions, and a delivery's own time. */
 const redeliveryMarginMs = 60_000;
@@ -75,7 +74,7 @@ export const failover: BuildRun = (ports, policy, clock) => {
     clock,
   });
   const sides = { from: from.database, to: to.database, lostPatienceMs, loss, boundMs };
-  const functions = functionsOf(ports, policy);
+  const warmth = warmthOf(ports, policy, clock);
   const some = gateways.length > 0;
   const withoutSilent = true;
   return {
@@ -89,14 +88,7 @@ export const failover: BuildRun = (ports, policy, clock) => {
     ],
     steps: [
       ...together('close', [
-        ...(functions
-          ? [
-              askForWarm({
-                to: functions.to,
-                needed: () => neededOrRemembered(ports, policy, functions),
-              }),
-            ]
-          : []),
+        ...warmth.ask,
         ...(strict ? [expireWriter({ store, writer })] : []),
         fenceIfReachable({ writer, without: withoutAnswer(strict, consent) }),
       ]),
@@ -135,9 +127,7 @@ export const failover: BuildRun = (ports, policy, clock) => {
             }),
           ]
         : []),
-      ...(functions
-        ? [keepWarm({ keepMs: functions.warm.keepMs, clock }), release({ to: functions.to })]
-        : []),
+      ...warmth.settle,
     ],
     facts: async () => {
       const [exposure, ...webhooks] = await Promise.all([

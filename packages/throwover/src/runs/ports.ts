@@ -1,9 +1,11 @@
 import type { DatabaseSide } from '../authority/database-side.ts';
 import type { FunctionRegion } from '../functions/function-region.ts';
+import type { FunctionMetrics, RampPolicy } from '../functions/functions.ts';
 import type { Consent, PositionHistory } from '../replication/replication.ts';
+import type { StrategyName } from '../service/service.ts';
 import type { Store } from '../store/store.ts';
 import type { DnsProvider, DnsRecord } from '../traffic/dns.ts';
-import type { Door } from '../traffic/door.ts';
+import type { Door, DoorCounts } from '../traffic/door.ts';
 import type { Measured } from '../traffic/ttl/cache-life.ts';
 import type { GatewayControl } from '../webhooks/gateway-control.ts';
 
@@ -14,6 +16,10 @@ export interface RegionPorts {
   readonly door: Door;
   /** `null` when the service has no functions. */
   readonly functions: FunctionRegion | null;
+  /** What its door has counted of latency; without it nothing can be ramped. */
+  readonly counts?: Pick<DoorCounts, 'latency'>;
+  /** The provider's own count of the function; without it the door's counts. */
+  readonly metrics?: FunctionMetrics;
 }
 
 /** Everything that a run touches. The gateways of all regions: each may hold events for the service. */
@@ -73,10 +79,12 @@ export interface RunPolicy {
   readonly returnUrl: string;
   /** `null` when the service has no functions. */
   readonly warm: {
+    readonly strategy: StrategyName;
     /** Instances, or `measured`: what the active region's door has seen at once. */
     readonly instances: number | 'measured';
     readonly burst: number;
     /** How long the warm capacity is kept after the flip, ms. */
     readonly keepMs: number;
+    readonly ramp: RampPolicy;
   } | null;
 }

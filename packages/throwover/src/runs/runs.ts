@@ -21,6 +21,7 @@ import { switchover } from './switchover.ts';
 
 export type { RunDefinition } from './definition.ts';
 export type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
+export { neededOf } from './warmth.ts';
 
 const runs = {
   switchover,

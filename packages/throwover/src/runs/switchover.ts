@@ -1,5 +1,5 @@
 import { openEpoch } from '../authority/open-epoch.ts';
-import { functionsReady, keepWarm, release, warm } from '../functions/functions.ts';
+import { functionsReady } from '../functions/functions.ts';
 import {
   attach,
   catchUp,
@@ -24,7 +24,7 @@ import { deliverHeld, gatewaysReady, holdDeliveries } from '../webhooks/webhooks
 import { type BuildRun, together } from './definition.ts';
 import { lagFacts } from './facts.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
-import { functionsOf, neededOf } from './warmth.ts';
+import { roomGuard, warmthOf } from './warmth.ts';
 
 /** Time between the end of `catch-up` and the fence's deadline, ms: a promotion is accepted within it. */
 const promotionReserveMs = 2_000;
@@ -36,7 +36,7 @@ const longestCatchUpMs = 10_000;
  * Planned, nothing lost (A2).
  *
  * before it, if the team asks for it: lower the TTL and wait the old one out, before anything costs money.
- * arm: warm functions, checkpoint, read into the cache; then wait for a small lag, hold webhooks.
+ * arm: warm functions (by the team's strategy), checkpoint, read into the cache; then wait for a small lag, hold webhooks.
  * switch: hold the door, fence, catch up, promote (no return), open the epoch, forward stragglers.
  *   Nobody can write between `fence` and `forward`: only what must stand there does. The fence has a
  *   deadline, so a controller that dies there closes nothing for longer than that.
@@ -45,7 +45,7 @@ const longestCatchUpMs = 10_000;
  */
 export const switchover: BuildRun = (ports, policy, clock) => ({
   guards: [
-    ...plannedGuards(ports),
+    ...plannedGuards(ports, policy),
     failbackUnlocked({
       store: ports.store,
       service: policy.service,
@@ -59,7 +59,8 @@ export const switchover: BuildRun = (ports, policy, clock) => ({
 });
 
 /** The world stands as a planned switch needs it. */
-export function plannedGuards({ from, to, dns, gateways }: RunPorts): readonly Guard[] {
+export function plannedGuards(ports: RunPorts, policy: RunPolicy): readonly Guard[] {
+  const { from, to, dns, gateways } = ports;
   return [
     databasesReady({ from: from.database, to: to.database }),
     nothingPassesTheFence({ from: from.database }),
@@ -67,6 +68,7 @@ export function plannedGuards({ from, to, dns, gateways }: RunPorts): readonly G
     ...(from.functions && to.functions
       ? [functionsReady({ from: from.functions, to: to.functions })]
       : []),
+    ...roomGuard(ports, policy),
     gatewaysReady(gateways),
   ];
 }
@@ -86,14 +88,14 @@ export const plannedSteps = (
     deadlineMs: fenceDeadlineMs,
   });
   const standby = new Standby(to.database);
-  const functions = functionsOf(ports, policy);
+  const warmth = warmthOf(ports, policy, clock);
   const some = gateways.length > 0;
   return [
     ...(policy.lowerTtl === undefined
       ? []
       : [lowerTtl(loweringOf(ports, policy, policy.lowerTtl))]),
     ...together('arm', [
-      ...(functions ? [warm({ to: functions.to, needed: () => neededOf(ports, functions) })] : []),
+      ...warmth.arm,
       checkpoint({ from: from.database }),
       prewarm({ to: to.database }),
     ]),
@@ -107,6 +109,7 @@ export const plannedSteps = (
         ? [holdDeliveries({ gateways, from: { region: from.name, url: policy.returnUrl } })]
         : []),
     ]),
+    ...warmth.approach,
     holdDoor({ from: from.door, holdMs: policy.doorHoldMs, drainMs: policy.openTransactionsMs }),
     fence({ writer, to: standby }),
     catchUp({
@@ -140,9 +143,7 @@ export const plannedSteps = (
       timeoutMs: policy.attachTimeoutMs,
       promotion: async (context) => ownPromotion(context),
     }),
-    ...(functions
-      ? [keepWarm({ keepMs: functions.warm.keepMs, clock }), release({ to: functions.to })]
-      : []),
+    ...warmth.settle,
   ];
 };
 

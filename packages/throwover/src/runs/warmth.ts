@@ -1,23 +1,84 @@
-import { neededInstances } from '../functions/functions.ts';
-import { isThrowoverError } from '../kernel/kernel.ts';
-import type { RunPolicy, RunPorts } from './ports.ts';
+import type { FunctionRegion } from '../functions/function-region.ts';
+import {
+  enoughRoom,
+  littlesLaw,
+  neededInstances,
+  type StrategyParts,
+  strategies,
+  useOf,
+} from '../functions/functions.ts';
+import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import type { Guard } from '../runbook/step.ts';
+import type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
+import { trafficShare } from './traffic-share.ts';
 
-/** Functions of the region that becomes active, and how many must be warm; `null` when there are none. */
-export function functionsOf({ to }: RunPorts, { warm }: RunPolicy) {
+/** How far back the provider's metrics are looked at, ms: a peak of the last hours, and what an operator waits for. */
+const metricsWindowMs = 3 * 3_600_000;
+
+/** Functions of the region that becomes active, and how they are made warm; `null` when there are none. */
+function functionsOf({ to }: RunPorts, { warm }: RunPolicy) {
   return to.functions === null || warm === null ? null : { to: to.functions, warm };
 }
 
-export type Functions = NonNullable<ReturnType<typeof functionsOf>>;
+type Functions = NonNullable<ReturnType<typeof functionsOf>>;
 
-/** Instances that the traffic needs in the new region, from what the old region's door has seen at once. */
-export async function neededOf(ports: RunPorts, functions: Functions): Promise<number> {
+/** What is asked of a policy to size by it. */
+export interface Sized {
+  readonly to: FunctionRegion;
+  readonly warm: Pick<Functions['warm'], 'instances' | 'burst'>;
+}
+
+/** The strategy's steps in this run: none when the service has no functions. */
+export function warmthOf(ports: RunPorts, policy: RunPolicy, clock: Clock) {
+  const functions = functionsOf(ports, policy);
+  if (functions === null) return { arm: [], approach: [], ask: [], settle: [] };
+  const { keepMs, strategy, ramp } = functions.warm;
+  const traffic = trafficShare(ports, policy, clock);
+  const parts: StrategyParts = {
+    to: functions.to,
+    needed: () => neededOf(ports, functions),
+    neededIfKnown: () => neededOrRemembered(ports, policy, functions),
+    keepMs,
+    clock,
+    ramp: traffic === null ? null : { traffic, policy: ramp },
+  };
+  const { arm, approach, ask, settle } = strategies[strategy];
+  return { arm: arm(parts), approach: approach(parts), ask: ask(parts), settle: settle(parts) };
+}
+
+/** Before a planned run: there is room for as many instances as the traffic needs. */
+export function roomGuard(ports: RunPorts, policy: RunPolicy): readonly Guard[] {
+  const functions = functionsOf(ports, policy);
+  if (functions === null) return [];
+  const needed = () => neededOrRemembered(ports, policy, functions);
+  return [enoughRoom({ to: functions.to, needed })];
+}
+
+/**
+ * Instances that the traffic needs in the new region: from what the old region's door has seen at once
+ * and, where the provider counts too, from its peak or by Little's law, whichever is most.
+ */
+export async function neededOf(
+  ports: { readonly from: Pick<RegionPorts, 'door' | 'metrics'> },
+  functions: Sized,
+): Promise<number> {
   const { instances, burst } = functions.warm;
   const facts = await functions.to.facts();
   if (instances !== 'measured') {
     return neededInstances({ peakConcurrency: instances, burst: 1, facts });
   }
-  const { peakConcurrency } = await ports.from.door.status();
-  return neededInstances({ peakConcurrency, burst, facts });
+  const [{ peakConcurrency }, provider] = await Promise.all([
+    ports.from.door.status(),
+    providerPeak(ports),
+  ]);
+  return neededInstances({ peakConcurrency: Math.max(peakConcurrency, provider), burst, facts });
+}
+
+async function providerPeak({ from }: Parameters<typeof neededOf>[0]): Promise<number> {
+  if (from.metrics === undefined) return 0;
+  const minutes = await from.metrics.minutes(metricsWindowMs);
+  const use = useOf(minutes, { atWallMs: 0, windowMs: metricsWindowMs });
+  return Math.max(use.peakConcurrency ?? 0, littlesLaw(use));
 }
 
 /** Runs among which the last measurement is looked for. */
@@ -27,7 +88,7 @@ const runsLookedAt = 20;
  * As `neededOf`; when the old door is gone with its region, what the newest run that measured it had
  * needed. `null`: nobody knows.
  */
-export async function neededOrRemembered(
+async function neededOrRemembered(
   ports: RunPorts,
   policy: RunPolicy,
   functions: Functions,

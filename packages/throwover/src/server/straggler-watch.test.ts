@@ -30,6 +30,7 @@ function door(region: string) {
       requestsOnOldShare: 0.5,
     }),
     beacons: async (sinceWallMs) => beacons.since(sinceWallMs),
+    latency: async () => [],
   };
   return { meter, beacons, counts };
 }

@@ -1,6 +1,6 @@
 import { stepsOf } from '../evidence/journal-steps.ts';
 import type { EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
-import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import type { Clock } from '../kernel/kernel.ts';
 import type { RunSummary, Store } from '../store/store.ts';
 import type { DoorCounts } from '../traffic/door.ts';
 import {
@@ -9,6 +9,7 @@ import {
   type ResolverKnowledge,
   stragglerCurve,
 } from '../traffic/stragglers/stragglers.ts';
+import { orNull } from './or-null.ts';
 
 /** Time between two looks, life ms. */
 const everyLifeMs = 60_000;
@@ -168,13 +169,4 @@ async function knowledgeOf({ evidence }: StragglerWatch): Promise<ResolverKnowle
 /** A list of its own: the log's shapes are not read-only. */
 function mutable(curve: ReturnType<typeof stragglerCurve>) {
   return { ...curve, points: [...curve.points] };
-}
-
-async function orNull<T>(ask: () => Promise<T>): Promise<T | null> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    return null;
-  }
 }

@@ -11,6 +11,7 @@ import {
   standsIn,
   text,
 } from './fields.ts';
+import { functionsSchema } from './functions-schema.ts';
 import { trafficSchema } from './traffic-schema.ts';
 
 /**
@@ -42,6 +43,7 @@ const region = z.strictObject({
     .strictObject({
       endpoint: httpUrl.optional().describe("Lambda API; AWS's own when it is left out"),
       awsRegion: text('an AWS region such as us-east-1'),
+      metricsEndpoint: httpUrl.optional().describe("CloudWatch API; AWS's own when it is left out"),
     })
     .optional(),
   database: z.strictObject({
@@ -54,25 +56,6 @@ const region = z.strictObject({
     })
     .optional(),
 });
-
-const functions = z
-  .strictObject({
-    name: text('the name of the function'),
-    alias: text('an alias of the function such as live'),
-    warm: z
-      .union([z.literal('measured'), z.int().min(1).max(10_000)], {
-        error: 'measured, or a whole number of instances',
-      })
-      .describe('Instances to keep warm; measured: as many as the active region is using'),
-    burst: z
-      .number()
-      .min(1)
-      .max(10)
-      .default(2)
-      .describe('What the measured number is multiplied by, for the burst after the flip'),
-    hold: duration.default(300_000).describe('How long the warm capacity is kept after the flip'),
-  })
-  .transform(({ hold, ...rest }) => ({ ...rest, holdMs: hold }));
 
 /** What the door and the process beside the database accept, ms. */
 const longestHoldMs = 30_000;
@@ -268,6 +251,7 @@ export const noticeKindNames = [
   'undone',
   'failed',
   'adopted',
+  'capacity-held',
 ] as const;
 
 const events = z
@@ -384,7 +368,7 @@ export const serviceSchema = z
     traffic: trafficSchema,
     canary: canarySchema.optional(),
     survey: surveySchema.optional(),
-    functions: functions.optional(),
+    functions: functionsSchema.optional(),
     database,
     webhooks: webhooks.optional(),
     approval,

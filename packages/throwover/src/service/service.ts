@@ -14,6 +14,7 @@
  */
 export { canarySchema, isResolver, parseSocket } from './canary-schema.ts';
 export { serviceErrors } from './errors.ts';
+export { pricesSchema, type StrategyName, strategyNames } from './functions-schema.ts';
 export { type LoadedService, loadService, parseService } from './load.ts';
 export { ownGuards, placeOwnSteps } from './own-steps.ts';
 export { oneOf } from './references.ts';

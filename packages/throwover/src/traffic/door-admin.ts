@@ -3,9 +3,10 @@ import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { type ErrorJson, isThrowoverError } from '../kernel/kernel.ts';
-import type { DoorMode, DoorStatus } from './door.ts';
-import { doorCommandSchema } from './door-wire.ts';
+import type { DoorMode, DoorStatus, LatencySpan } from './door.ts';
+import { doorCommandSchema, latencySpanSchema } from './door-wire.ts';
 import { trafficErrors } from './errors.ts';
+import type { LatencyPiece } from './latency-minutes.ts';
 import type { BeaconReport } from './stragglers/beacons.ts';
 import type { ConnectionsReport } from './stragglers/connections.ts';
 import type { EpochReport } from './stragglers/meter.ts';
@@ -30,12 +31,13 @@ export interface DoorControl {
   stragglers(sinceEpoch: number): readonly EpochReport[];
   connections(olderThanMs: number): ConnectionsReport;
   beacons(sinceWallMs: number): readonly BeaconReport[];
+  latency(span: LatencySpan): readonly LatencyPiece[];
 }
 
 /**
  * The door's control interface, for `http.createServer`: GET /v1/door answers its status; PUT /v1/door
- * takes `{region, mode, token}`; GET /v1/door/stragglers?sinceEpoch=, /connections?olderThanMs= and
- * /beacons?sinceWallMs= answer what it has counted. Errors are `ErrorJson`. For the control plane's network only: whoever
+ * takes `{region, mode, token}`; GET /v1/door/stragglers?sinceEpoch=, /connections?olderThanMs=,
+ * /beacons?sinceWallMs= and /latency?sinceWallMs=&untilWallMs=&widthMs= answer what it has counted. Errors are `ErrorJson`. For the control plane's network only: whoever
  * reaches it can move traffic.
  */
 export function createDoorAdmin(edge: DoorControl): RequestListener {
@@ -50,6 +52,11 @@ export function createDoorAdmin(edge: DoorControl): RequestListener {
   app.get('/v1/door/beacons', (c) =>
     c.json(edge.beacons(numberGiven.parse(c.req.query('sinceWallMs')))),
   );
+  app.get('/v1/door/latency', (c) => {
+    const span = latencySpanSchema.safeParse(c.req.query());
+    if (span.success) return c.json(edge.latency(span.data));
+    throw trafficErrors.make('door-bad-command', span.error.message, { issues: span.error.issues });
+  });
   app.put('/v1/door', bodyLimit({ maxSize: maxCommandBytes }), async (c) => {
     const body = await c.req.json().catch(() => undefined);
     const command = doorCommandSchema.safeParse(body);

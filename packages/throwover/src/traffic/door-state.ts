@@ -4,13 +4,14 @@ import { z } from 'zod';
 import type { DoorMode } from './door.ts';
 import { doorModeSchema } from './door-wire.ts';
 import { trafficErrors } from './errors.ts';
+import { endsByItself, type TimedMode } from './share.ts';
 
 /**
  * What a door remembers across a crash: its last durable mode, and the newest right to command it.
- * A hold is never written down as a mode: a door that starts again must not be closed.
+ * A hold or a share is never written down as a mode: a door that starts again must not be closed.
  */
 export interface DoorState {
-  readonly mode: Exclude<DoorMode, { mode: 'hold' }>;
+  readonly mode: Exclude<DoorMode, TimedMode>;
   /** Highest epoch seen in a command, and the highest token within it. */
   readonly epoch: number;
   readonly token: number;
@@ -37,7 +38,7 @@ export async function loadDoorState(file: string): Promise<DoorState | null> {
   }
   try {
     const { mode, ...rest } = schema.parse(JSON.parse(text));
-    if (mode.mode === 'hold') throw new TypeError('a hold is not a durable mode');
+    if (endsByItself(mode)) throw new TypeError(`${mode.mode} is not a durable mode`);
     return { mode, ...rest };
   } catch (error) {
     throw trafficErrors.make(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { DoorMode, DoorStatus } from './door.ts';
+import type { DoorMode, DoorStatus, LatencySpan } from './door.ts';
+import type { LatencyPiece } from './latency-minutes.ts';
 
 /** Longest hold that a door accepts, ms: clients and balancers give up after 30 to 60 s. */
 const longestHoldMs = 30_000;
@@ -13,6 +14,14 @@ export const doorModeSchema: z.ZodType<DoorMode> = z.discriminatedUnion('mode', 
   z.strictObject({
     mode: z.literal('hold'),
     epoch,
+    maxMs: z.number().positive().max(longestHoldMs),
+  }),
+  z.strictObject({
+    mode: z.literal('share'),
+    epoch,
+    region: name,
+    url: z.url({ protocol: /^https?$/ }),
+    share: z.number().min(0).max(1),
     maxMs: z.number().positive().max(longestHoldMs),
   }),
   z.strictObject({
@@ -43,3 +52,25 @@ export const doorStatusSchema: z.ZodType<DoorStatus> = z.object({
   refused: count,
   peakConcurrency: count,
 });
+
+/** Query of GET /v1/door/latency. */
+export const latencySpanSchema: z.ZodType<LatencySpan> = z.object({
+  sinceWallMs: z.coerce.number().min(0),
+  untilWallMs: z.coerce.number().min(0),
+  widthMs: z.coerce.number().positive(),
+});
+
+const ms = z.number().min(0).nullable();
+
+/** Its answer. */
+export const latencySchema: z.ZodType<readonly LatencyPiece[]> = z.array(
+  z.object({
+    fromWallMs: z.number(),
+    requests: count,
+    failed: count,
+    coldStarts: count.nullable(),
+    meanMs: ms,
+    p50Ms: ms,
+    p99Ms: ms,
+  }),
+);

@@ -1,3 +1,4 @@
+import type { LatencyPiece } from './latency-minutes.ts';
 import type { BeaconReport } from './stragglers/beacons.ts';
 import type { ConnectionsReport } from './stragglers/connections.ts';
 import type { EpochReport } from './stragglers/meter.ts';
@@ -22,6 +23,17 @@ export interface DoorCounts {
   /** `olderThanMs`: what counts as an old connection. */
   connections(olderThanMs: number): Promise<ConnectionsReport>;
   beacons(sinceWallMs: number): Promise<readonly BeaconReport[]>;
+  /** How long the region's own application took; half an hour is kept. */
+  latency(span: LatencySpan): Promise<readonly LatencyPiece[]>;
+}
+
+export type { LatencyPiece } from './latency-minutes.ts';
+
+/** A stretch of wall time, in pieces. */
+export interface LatencySpan {
+  readonly sinceWallMs: number;
+  readonly untilWallMs: number;
+  readonly widthMs: number;
 }
 
 export type DoorMode =
@@ -29,6 +41,19 @@ export type DoorMode =
   | { readonly mode: 'serve'; readonly epoch: number }
   /** New requests wait for the next mode, at most `maxMs`; then 503 with Retry-After, and the door serves again. */
   | { readonly mode: 'hold'; readonly epoch: number; readonly maxMs: number }
+  /**
+   * A share of the requests goes to another region's door at this base URL, the rest to the region's own
+   * application: both can serve. At most `maxMs`, then the door is as it was before.
+   */
+  | {
+      readonly mode: 'share';
+      readonly epoch: number;
+      readonly region: string;
+      readonly url: string;
+      /** 0 to 1. */
+      readonly share: number;
+      readonly maxMs: number;
+    }
   /** Requests go to the active region's door at this base URL. */
   | {
       readonly mode: 'forward';

@@ -66,6 +66,26 @@ describe('serve', () => {
   });
 });
 
+describe('share', () => {
+  test('as many as it says go to the other region; those that came from there are served; it ends by itself', async () => {
+    const west = await world.door({ region: 'west', serve: (_, res) => void res.end('west') });
+    const east = await world.door({ region: 'east', serve: (_, res) => void res.end('east') });
+    const to = { epoch: 1, region: 'west', url: west.url };
+    await east.edge.set({ mode: 'share', ...to, share: 0.25, maxMs: 30_000 }, 1);
+    const bodies: string[] = [];
+    for (let n = 0; n < 20; n++) bodies.push((await ask(east.url)).body);
+    expect(bodies.filter((body) => body === 'west')).toHaveLength(5);
+    // What the other door has forwarded is never sent back.
+    const forwarded = { 'throwover-forwarded': 'west@1' };
+    for (let n = 0; n < 4; n++) {
+      expect((await ask(east.url, { headers: forwarded })).body).toBe('east');
+    }
+    await east.edge.set({ mode: 'share', ...to, share: 1, maxMs: 50 }, 1);
+    await until(() => east.edge.status().current.mode === 'serve');
+    expect((await ask(east.url)).body).toBe('east');
+  });
+});
+
 test('the peak is of a typical second: one that is busier does not set it', () => {
   let nowMs = 0;
   const concurrency = new Concurrency({ ...systemClock, monotonicMs: () => nowMs });

@@ -5,6 +5,7 @@
  *   hold-queue.ts    requests that wait for the next mode
  *   forward.ts       hands stragglers to the active region
  *   reverse-proxy.ts streams a request to another origin, and its answer back
+ *   latency-minutes.ts how long the region's application took
  *   concurrency.ts   peak of the last 60 s
  *   stragglers/      who still comes here, why, over which connections
  *   door-state.ts    what survives a crash
@@ -18,13 +19,15 @@ import type { Server } from 'node:net';
 import { headers } from '@throwover/client';
 import { assertNever, type Clock } from '../kernel/kernel.ts';
 import { Concurrency } from './concurrency.ts';
-import type { DoorMode, DoorStatus } from './door.ts';
+import type { DoorMode, DoorStatus, LatencySpan } from './door.ts';
 import type { DoorControl } from './door-admin.ts';
 import { refuse, timeHead } from './door-answers.ts';
 import { type DoorState, loadDoorState, saveDoorState } from './door-state.ts';
 import { trafficErrors } from './errors.ts';
 import { Forwarder } from './forward.ts';
 import { HoldQueue } from './hold-queue.ts';
+import { LatencyMinutes, type LatencyPiece } from './latency-minutes.ts';
+import { endsByItself, Split, type TimedMode } from './share.ts';
 import { BeaconLog, type BeaconReport, beaconNonce } from './stragglers/beacons.ts';
 import { Connections, type ConnectionsReport } from './stragglers/connections.ts';
 import { type EpochReport, StragglerMeter } from './stragglers/meter.ts';
@@ -85,6 +88,8 @@ class Door implements Edge {
   readonly #connections: Connections;
   readonly #beacons: BeaconLog;
   readonly #meter: StragglerMeter;
+  readonly #latency: LatencyMinutes;
+  readonly #split = new Split();
   readonly #originOf: (req: IncomingMessage) => Origin;
   readonly #limits: { readonly maxServing: number; readonly maxForwarding: number };
   #current: DoorMode;
@@ -109,6 +114,7 @@ class Door implements Edge {
     this.#beacons = new BeaconLog(options.clock);
     const settings = { ...defaults, ...options };
     this.#meter = new StragglerMeter(settings);
+    this.#latency = new LatencyMinutes(settings);
     this.#originOf = originReader(options.trustedProxies ?? []);
     this.#limits = settings;
     this.#durable = state;
@@ -150,6 +156,11 @@ class Door implements Edge {
         this.#meter.straggler(this.#originOf(req), openedMs);
         this.#forward(req, res, mode);
         break;
+      case 'share':
+        if (req.headers[headers.forwarded] === undefined && this.#split.goes(mode.share)) {
+          this.#forward(req, res, { ...mode, mode: 'forward' });
+        } else this.#serve(req, res, serve);
+        break;
       case 'hold':
         if (!this.#held.add(held)) {
           this.#refuse(res, 'door-full', `${this.#held.size} requests wait already`);
@@ -181,6 +192,10 @@ class Door implements Edge {
     return this.#connections.report(olderThanMs);
   }
 
+  latency(span: LatencySpan): readonly LatencyPiece[] {
+    return this.#latency.report(span);
+  }
+
   beacons(sinceWallMs: number): readonly BeaconReport[] {
     return this.#beacons.since(sinceWallMs);
   }
@@ -202,13 +217,13 @@ class Door implements Edge {
   async #command(mode: DoorMode, token: number): Promise<DoorStatus> {
     this.#refuseOlder(mode, token);
     const rights = { epoch: mode.epoch, token };
-    if (mode.mode === 'hold') {
+    if (mode.mode === 'hold' || mode.mode === 'share') {
       // In force before it is durable: what is lost in a crash is the hold, which a crash ends anyway.
       const before = this.#current;
       this.#enter(mode);
       const { mode: durable, sinceWallMs } = this.#durable;
       await this.#save({ mode: durable, ...rights, sinceWallMs }).catch((error: unknown) => {
-        this.#enter(before.mode === 'hold' ? this.#durable.mode : before);
+        this.#enter(endsByItself(before) ? this.#durable.mode : before);
         throw error;
       });
     } else {
@@ -237,9 +252,11 @@ class Door implements Edge {
     if (this.#closed) return;
     this.#holdTimer.abort();
     this.#current = mode;
-    if (mode.mode === 'hold') {
+    if (endsByItself(mode)) {
       this.#holdTimer = new AbortController();
-      this.#endHoldAfter(mode, this.#holdTimer.signal);
+      this.#endAfter(mode, this.#holdTimer.signal);
+      if (mode.mode === 'hold') return;
+      for (const held of this.#held.takeAll()) this.#enterMode(held);
       return;
     }
     this.#meter.begin(mode.epoch, mode.mode, this.#durable.sinceWallMs);
@@ -247,7 +264,7 @@ class Door implements Edge {
   }
 
   /** A controller that died must not leave a door closed: those who waited are told to come again. */
-  #endHoldAfter(mode: Extract<DoorMode, { mode: 'hold' }>, signal: AbortSignal): void {
+  #endAfter(mode: TimedMode, signal: AbortSignal): void {
     this.#clock.sleep(mode.maxMs, signal).then(
       () => {
         if (signal.aborted) return;
@@ -264,6 +281,7 @@ class Door implements Edge {
 
   #serve(req: IncomingMessage, res: ServerResponse, serve: Serve): void {
     if (this.#serving.now >= this.#limits.maxServing) {
+      this.#latency.turnedAway();
       this.#refuse(res, 'door-busy', `${this.#serving.now} requests are in service`);
       return;
     }
@@ -271,6 +289,7 @@ class Door implements Edge {
     else timeHead(res, this.#clock);
     this.#served += 1;
     this.#serving.enter();
+    this.#latency.watch(res);
     res.once('close', () => this.#serving.leave());
     res.setHeader(headers.region, this.region);
     res.setHeader(headers.epoch, String(this.#current.epoch));

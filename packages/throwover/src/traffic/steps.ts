@@ -38,7 +38,7 @@ export function holdDoor(options: { from: Door; holdMs: number; drainMs: number 
         const { current, inFlight } = await options.from.status();
         const { mode } = current;
         const evidence = { mode, inFlight };
-        if (mode === 'serve') return pending(evidence);
+        if (mode === 'serve' || mode === 'share') return pending(evidence);
         // A hold that another controller began counts from when it was first seen.
         heldSinceMs ??= clock.monotonicMs();
         const drained = inFlight === 0 || clock.monotonicMs() - heldSinceMs >= options.drainMs;

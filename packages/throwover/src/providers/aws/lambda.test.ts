@@ -30,7 +30,7 @@ afterAll(() => {
 });
 
 async function pool(
-  options: { env?: Record<string, string>; limits?: Record<string, number> } = {},
+  options: { env?: Record<string, string>; limits?: Record<string, number>; handler?: string } = {},
 ): Promise<string> {
   const config = {
     region: 'west',
@@ -40,7 +40,7 @@ async function pool(
       name: 'checkout',
       alias: 'live',
       codeDir: probeDir,
-      handler: 'probe.handler',
+      handler: options.handler ?? 'probe.handler',
       env: options.env ?? {},
     },
     limits: options.limits ?? {},
@@ -160,4 +160,34 @@ test.each([
   });
   const { port } = server.address() as AddressInfo;
   await expect(regionAt(`http://127.0.0.1:${port}`).release()).rejects.toMatchObject({ code });
+});
+
+test('warm-up invocations that are held reach as many instances as were asked for, each counted once', async () => {
+  const region = regionAt(await pool({ handler: 'wrapped.handler' }));
+  const { timeoutMs } = await region.facts();
+  let holdMs = 500;
+  // A slow machine starts them one after the other: they are held for longer, as the step does it.
+  for (;;) {
+    const round = await region.warmUp({ instances: 4, holdMs });
+    expect(new Set(round.instances).size).toBe(round.instances.length);
+    expect(round).toMatchObject({ requests: 5, throttled: 0, failed: 0 });
+    if (round.instances.length === 4) break;
+    holdMs *= 2;
+    expect(holdMs).toBeLessThan(timeoutMs);
+  }
+});
+
+test('a function without the wrapper sees one warm-up, and no more', async () => {
+  const region = regionAt(await pool());
+  await expect(region.warmUp({ instances: 4, holdMs: 10 })).rejects.toMatchObject({
+    code: 'functions-not-wrapped',
+  });
+});
+
+test('warm-ups beyond the concurrency are counted as throttled', async () => {
+  const limits = { account: 2, unreservedMinimum: 0 };
+  const region = regionAt(await pool({ handler: 'wrapped.handler', limits }));
+  const round = await region.warmUp({ instances: 5, holdMs: 1_000 });
+  expect(round.throttled).toBeGreaterThan(0);
+  expect(round.instances.length).toBeLessThanOrEqual(2);
 });

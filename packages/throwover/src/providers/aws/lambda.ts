@@ -2,9 +2,13 @@ import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { functionErrors } from '../../functions/errors.ts';
 import type { FunctionFacts, FunctionRegion } from '../../functions/function-region.ts';
 import type { Clock } from '../../kernel/kernel.ts';
+import { type Invoked, inRounds } from './lambda-warm-up.ts';
 
 /** Longest time for one call to the Lambda API with the SDK's own retries, ms: a few round trips across an ocean. */
 const callTimeoutMs = 10_000;
+
+/** Beyond the hold, ms: the start of an environment, which AWS ends after 10 s and tries once more. */
+const warmUpReserveMs = 60_000;
 
 /** Tries for one call, the first one among them: the SDK's default, which bounds what a throttled API costs. */
 const maxAttempts = 3;
@@ -45,11 +49,13 @@ export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
   /** One call to the API, with its deadline; what it throws is an error of throwover, or a bug. */
   async function call<T>(
     send: (client: LambdaClient, sdk: Sdk, abortSignal: AbortSignal) => Promise<T>,
+    from: () => Promise<{ sdk: Sdk; client: LambdaClient }> = load,
+    timeoutMs: number = callTimeoutMs,
   ): Promise<T> {
-    const { sdk, client } = await load();
+    const { sdk, client } = await from();
     const deadline = new AbortController();
     const answered = new AbortController();
-    clock.sleep(callTimeoutMs, answered.signal).then(
+    clock.sleep(timeoutMs, answered.signal).then(
       () => deadline.abort(),
       () => {},
     );
@@ -60,6 +66,44 @@ export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
     } finally {
       answered.abort();
     }
+  }
+
+  /** A connection each, and no second try: an invocation that is repeated meets an environment that is free. */
+  async function loadForWarmUps(instances: number) {
+    const { sdk } = await load();
+    const agent = { maxSockets: instances, keepAlive: true };
+    const client = new sdk.LambdaClient({
+      region: awsRegion,
+      maxAttempts: 1,
+      requestHandler: { httpAgent: agent, httpsAgent: agent },
+      ...(endpoint === undefined ? {} : { endpoint }),
+    });
+    return { sdk, client };
+  }
+
+  async function invoke(
+    using: { sdk: Sdk; client: LambdaClient },
+    holdMs: number,
+  ): Promise<Invoked> {
+    const answer = await call(
+      (client, sdk, abortSignal) =>
+        client.send(
+          new sdk.InvokeCommand({
+            ...qualified,
+            InvocationType: 'RequestResponse',
+            LogType: 'Tail',
+            Payload: Buffer.from(JSON.stringify({ 'throwover-warm-up': { holdMs } })),
+          }),
+          { abortSignal },
+        ),
+      async () => using,
+      holdMs + warmUpReserveMs,
+    );
+    return {
+      functionError: answer.FunctionError ?? null,
+      payload: Buffer.from(answer.Payload ?? []).toString('utf8'),
+      log: Buffer.from(answer.LogResult ?? '', 'base64').toString('utf8'),
+    };
   }
 
   const qualified = { FunctionName: functionName, Qualifier: alias };
@@ -106,12 +150,18 @@ export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
         accountLimit: account.AccountLimit?.ConcurrentExecutions ?? 0,
         unreservedLimit: account.AccountLimit?.UnreservedConcurrentExecutions ?? 0,
         reserved: concurrency.ReservedConcurrentExecutions ?? null,
+        // 128 MB and 3 s are AWS's own defaults.
+        memoryMb: configuration.MemorySize ?? 128,
+        timeoutMs: (configuration.Timeout ?? 3) * 1_000,
         parity: {
           code: configuration.CodeSha256 ?? '',
           runtime: configuration.Runtime ?? '',
           memoryMb: String(configuration.MemorySize ?? ''),
           timeoutSeconds: String(configuration.Timeout ?? ''),
           handler: configuration.Handler ?? '',
+          architecture: configuration.Architectures?.join(',') ?? 'x86_64',
+          ephemeralStorageMb: String(configuration.EphemeralStorage?.Size ?? 512),
+          layers: (configuration.Layers ?? []).map(layerText).join(','),
           // Keys only: values differ between regions by design, and may be secrets.
           environment: environment.sort().join(','),
         },
@@ -132,6 +182,20 @@ export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
       );
     },
 
+    async warmUp({ instances, holdMs }) {
+      const using = await loadForWarmUps(instances);
+      try {
+        return await inRounds({
+          region,
+          instances,
+          invoke: (held) => invoke(using, held),
+          holdMs,
+        });
+      } finally {
+        using.client.destroy();
+      }
+    },
+
     async release() {
       await call((client, sdk, abortSignal) =>
         client.send(new sdk.DeleteProvisionedConcurrencyConfigCommand(qualified), { abortSignal }),
@@ -141,6 +205,11 @@ export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
 }
 
 type Sdk = typeof import('@aws-sdk/client-lambda');
+
+/** Versions of a layer are counted in each region by itself: name and size are what can be compared. */
+function layerText({ Arn, CodeSize }: { Arn?: string | undefined; CodeSize?: number | undefined }) {
+  return `${Arn?.split(':')[6] ?? ''}/${CodeSize ?? ''}`;
+}
 
 function status(value: string | undefined): 'in-progress' | 'ready' | 'failed' {
   if (value === 'READY') return 'ready';
@@ -168,6 +237,8 @@ function translate(
       error,
     );
   if (error.name === 'CredentialsProviderError') return make('functions-denied');
+  if (error.name === 'TooManyRequestsException' && aboutLimit(error))
+    return make('functions-quota');
   if (httpStatus === undefined || httpStatus >= 500 || httpStatus === 429) {
     return make('functions-unreachable');
   }
@@ -179,4 +250,9 @@ function translate(
     return make('functions-quota');
   }
   return make('functions-refused');
+}
+
+/** Refused for lack of concurrency, and not because the API itself is asked too often. */
+function aboutLimit(error: Error): boolean {
+  return /Concurrent|InvocationRateLimit/.test(String((error as { Reason?: string }).Reason));
 }

@@ -2,7 +2,7 @@ import { request } from 'undici';
 import { z } from 'zod';
 import { isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
 import type { Door, DoorCounts, DoorMode } from '../../traffic/door.ts';
-import { doorStatusSchema } from '../../traffic/door-wire.ts';
+import { doorStatusSchema, latencySchema } from '../../traffic/door-wire.ts';
 import { trafficErrors } from '../../traffic/errors.ts';
 import {
   beaconsSchema,
@@ -51,6 +51,11 @@ export function httpDoor(options: { region: string; url: string }): Door & DoorC
     stragglers: (sinceEpoch) => counts(`stragglers?sinceEpoch=${sinceEpoch}`, stragglersSchema),
     connections: (olderThanMs) =>
       counts(`connections?olderThanMs=${olderThanMs}`, connectionsSchema),
+    latency: ({ sinceWallMs, untilWallMs, widthMs }) =>
+      counts(
+        `latency?sinceWallMs=${sinceWallMs}&untilWallMs=${untilWallMs}&widthMs=${widthMs}`,
+        latencySchema,
+      ),
     beacons: (sinceWallMs) => counts(`beacons?sinceWallMs=${sinceWallMs}`, beaconsSchema),
   };
 }

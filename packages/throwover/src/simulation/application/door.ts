@@ -28,6 +28,7 @@ export class ModelDoor implements Door {
     const mode = this.#current();
     switch (mode.mode) {
       case 'serve':
+      case 'share':
         return this.region;
       case 'hold':
         return null;

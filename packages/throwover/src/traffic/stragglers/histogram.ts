@@ -22,6 +22,11 @@ export class Histogram {
     this.#count += 1;
   }
 
+  addAll(other: Histogram): void {
+    for (const [bin, count] of other.#bins) this.#bins.set(bin, (this.#bins.get(bin) ?? 0) + count);
+    this.#count += other.#count;
+  }
+
   /** Upper bound of the bin in which the quantile lies, ms; `null` when nothing was added. */
   quantile(q: number): number | null {
     if (this.#count === 0) return null;

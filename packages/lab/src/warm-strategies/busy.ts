@@ -1,0 +1,27 @@
+import { readFile } from 'node:fs/promises';
+
+/** What all processors together have done since the machine started, in ticks. */
+export interface Ticks {
+  readonly busy: number;
+  readonly all: number;
+}
+
+/** From /proc/stat: waiting for a disk is idle, and so is what a hypervisor has taken busy. */
+export async function machineTicks(): Promise<Ticks> {
+  return ticksIn(await readFile('/proc/stat', 'utf8'));
+}
+
+export function ticksIn(stat: string): Ticks {
+  const first = stat.split('\n').find((line) => line.startsWith('cpu '));
+  // user nice system idle iowait irq softirq steal; guest time is within user's.
+  const ticks = (first ?? '').trim().split(/\s+/).slice(1, 9).map(Number);
+  const all = ticks.reduce((sum, count) => sum + count, 0);
+  const idle = (ticks[3] ?? 0) + (ticks[4] ?? 0);
+  return { busy: all - idle, all };
+}
+
+/** 0 to 1; `null` when no time has passed. */
+export function busyShare(before: Ticks, after: Ticks): number | null {
+  const all = after.all - before.all;
+  return all <= 0 ? null : Math.min(1, Math.max(0, (after.busy - before.busy) / all));
+}

@@ -1,0 +1,177 @@
+/**
+ * `npm run warm-strategies -- --rounds 10`: each way to have functions that are not cold, in switchovers
+ * under load: p99 of the first five minutes over the baseline, and what it costs at list price.
+ *
+ *   round.ts    one switchover into a region that is cold
+ *   busy.ts     how busy the machine is meanwhile
+ *   results.ts  the file of results, its table, and what is recommended
+ *
+ * Ends with exit code 1 when no strategy is within 1.2 times the baseline at 2 % of the price of always-on.
+ */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import type { StrategyName } from 'throwover';
+import { isoTime, systemClock } from 'throwover/kernel';
+import { keepSeries } from '../results/series.ts';
+import { endOnSignal } from '../signals.ts';
+import { Lab } from '../world/lab.ts';
+import { type LabOptions, labOptions, timeScale } from '../world/options.ts';
+import { clientResolvers } from '../world/resolver-list.ts';
+import { throwoverJson } from '../world/throwover-cli.ts';
+import {
+  type MeasuredStrategy,
+  measuredStrategies,
+  ratioOf,
+  recommended,
+  type WarmRound,
+  type WarmSeries,
+  warmStrategiesSeries,
+} from './results.ts';
+import { playWarmRound, provisionEverywhere } from './round.ts';
+
+/** The lab of these rounds: nothing that delays the switch, and nobody who comes late. */
+export function warmStrategiesLab(given: Partial<LabOptions>): LabOptions {
+  return labOptions({
+    lagProfile: 'none',
+    webhooksPerSecond: 1,
+    resolverShares: { honest: 1, clamped: 0, longHold: 0 },
+    ...given,
+  });
+}
+
+/** What `throwover functions` says, as far as it is read here. */
+interface FunctionsSaid {
+  readonly pricedInstances: number;
+  readonly facts: { readonly memoryMb: number };
+  readonly prices: { readonly asOf: string; readonly holdsFor: string };
+  readonly strategies: readonly {
+    readonly strategy: StrategyName;
+    readonly cost: { readonly perWindow: number; readonly perYear: number };
+  }[];
+}
+
+/** Live traffic before the size is asked for, ms: the first requests of new clients come together. */
+const calmMs = 8_000;
+
+type Priced = Pick<WarmSeries, 'memoryMb' | 'pricesOf'> & {
+  readonly instances: number;
+  readonly of: FunctionsSaid['strategies'];
+};
+
+/** Plays all rounds of each strategy, each in a lab of its own. `each` hears of every round. */
+export async function measureWarmStrategies(asked: {
+  readonly lab: LabOptions;
+  readonly rounds: number;
+  readonly strategies: readonly MeasuredStrategy['strategy'][];
+  readonly each: (strategy: string, round: WarmRound) => void;
+  /** Once aborted no further round begins. */
+  readonly stop?: AbortSignal;
+}): Promise<Omit<WarmSeries, 'commit' | 'at'>> {
+  let priced: Priced | null = null;
+  const played: { strategy: MeasuredStrategy['strategy']; rounds: WarmRound[] }[] = [];
+  for (const strategy of asked.strategies) {
+    const rounds: WarmRound[] = [];
+    played.push({ strategy, rounds });
+    const lab = await Lab.up({ ...asked.lab, warmStrategy: strategy });
+    try {
+      // One size for all: what the load needs while nothing happens to it.
+      priced ??= await pricesIn(lab);
+      if (strategy === 'always-on') await provisionEverywhere(lab, priced.instances);
+      for (let round = 1; round <= asked.rounds && asked.stop?.aborted !== true; round++) {
+        const seen = await playWarmRound(lab, round, strategy);
+        rounds.push(seen);
+        asked.each(strategy, seen);
+      }
+    } finally {
+      await lab.down();
+    }
+  }
+  const cost = (strategy: string) => priced?.of.find((one) => one.strategy === strategy)?.cost;
+  return {
+    seed: asked.lab.seed,
+    requestsPerSecond: asked.lab.requestsPerSecond,
+    timeScale,
+    instances: priced?.instances ?? null,
+    memoryMb: priced?.memoryMb ?? 0,
+    pricesOf: priced?.pricesOf ?? 'unknown',
+    strategies: played.map(({ strategy, rounds }) => ({
+      strategy,
+      usdPerWindow: cost(strategy)?.perWindow ?? 0,
+      usdPerYear: cost(strategy)?.perYear ?? 0,
+      rounds,
+    })),
+  };
+}
+
+async function pricesIn(lab: Lab): Promise<Priced> {
+  await lab.startClients({
+    output: join(lab.options.dir, 'calm.jsonl'),
+    resolvers: clientResolvers(lab.map, lab.options),
+  });
+  await systemClock.sleep(calmMs);
+  const said = await throwoverJson<FunctionsSaid>(['functions'], lab.options.dir);
+  return {
+    instances: said.pricedInstances,
+    memoryMb: said.facts.memoryMb,
+    pricesOf: `${said.prices.holdsFor}, as of ${said.prices.asOf}`,
+    of: said.strategies,
+  };
+}
+
+function lineOf(strategy: string, seen: WarmRound): string {
+  const ratio = ratioOf(seen);
+  const ms = (figures: WarmRound['whole']) =>
+    figures === null ? 'unknown' : `${figures.p99Ms.toFixed(0)} ms of ${figures.requests}`;
+  const busy = seen.busyShare === null ? 'unknown' : `${(seen.busyShare * 100).toFixed(0)} %`;
+  return `${strategy}, round ${seen.round} to ${seen.to} (${seen.acted}): p99 ${ratio === null ? 'unknown' : `${ratio.toFixed(2)}x`} the baseline (${ms(seen.whole)}, before ${ms(seen.baseline)}), ${seen.coldStarts ?? 'unknown'} cold starts, ${seen.failed} failed, machine ${busy} busy`;
+}
+
+if (import.meta.main) await main();
+
+async function main(): Promise<void> {
+  const number = (text: string) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number');
+    return value;
+  };
+  const given = new Command('npm run warm-strategies --')
+    .option('--rounds <n>', 'switchovers with each strategy', number, 10)
+    .option('--only <strategies...>', `some of ${measuredStrategies.join(', ')}`)
+    .option('--rps <n>', 'requests per second; lower it where the machine is busy', number, 40)
+    .option('--out <file>', 'adds the results to this file, and its table to the README beside it')
+    .option('--seed <n>', 'seed of the traffic', number, 1)
+    .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, 12_100)
+    .option('--json', 'end with one line of JSON')
+    .parse()
+    .opts<{
+      rounds: number;
+      only?: string[];
+      rps: number;
+      out?: string;
+      seed: number;
+      portBase: number;
+      json?: true;
+    }>();
+  const say = given.json ? console.error : console.log;
+  const commit = execFileSync('git', ['describe', '--always', '--dirty'], {
+    encoding: 'utf8',
+    env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' },
+  }).trim();
+  // Ctrl-C: the round goes on to its end, and what was seen is kept.
+  const stopping = new AbortController();
+  void endOnSignal().ended.then(() => stopping.abort());
+  const { seed, portBase, rps: requestsPerSecond } = given;
+  const measured = await measureWarmStrategies({
+    lab: warmStrategiesLab({ seed, portBase, requestsPerSecond }),
+    rounds: given.rounds,
+    strategies: measuredStrategies.filter((name) => given.only?.includes(name) ?? true),
+    each: (strategy, round) => say(lineOf(strategy, round)),
+    stop: stopping.signal,
+  });
+  const series: WarmSeries = { ...measured, commit, at: isoTime(systemClock.wallMs()) };
+  if (given.out !== undefined) await keepSeries(given.out, warmStrategiesSeries, series);
+  say(warmStrategiesSeries.render([series]));
+  if (given.json) console.log(JSON.stringify(series));
+  if (recommended(series) === null) process.exitCode = 1;
+}

@@ -1,0 +1,46 @@
+import { pricesOf } from '../compose/prices.ts';
+import type { EvidenceLog } from '../evidence/samples.ts';
+import type { Prices } from '../functions/functions.ts';
+import { isThrowoverError } from '../kernel/kernel.ts';
+import { watchCapacity } from '../server/capacity-watch.ts';
+import { watchFiveMinutes } from '../server/five-minutes.ts';
+import type { Service } from '../service/service.ts';
+import type { Session } from './session.ts';
+
+/** What `serve` does about functions: the five-minute record of runs, and capacity that nobody released. */
+export async function watchFunctions(options: {
+  session: Session;
+  evidence: EvidenceLog;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { session, evidence, signal } = options;
+  const { clock, notifiers, parts, loaded } = session;
+  const { name, timeScale, functions } = loaded.service;
+  const common = {
+    ...{ service: name, regions: parts.regions, store: parts.store },
+    ...{ timeScale, clock, signal },
+  };
+  const prices = knownPrices(loaded.service, clock.wallMs());
+  await Promise.all([
+    watchFiveMinutes({ ...common, evidence, prices }),
+    ...(functions === undefined
+      ? []
+      : [
+          watchCapacity({
+            ...common,
+            keepLifeMs: functions.holdMs,
+            tell: (notice) => notifiers.tell(notice),
+          }),
+        ]),
+  ]);
+}
+
+/** Prices that are too old keep no process from starting: `throwover functions` says it. */
+function knownPrices(service: Service, wallMs: number): Prices | null {
+  try {
+    return pricesOf(service, wallMs);
+  } catch (error) {
+    if (!isThrowoverError(error, 'functions-prices-old')) throw error;
+    return null;
+  }
+}

@@ -1,0 +1,69 @@
+import type { Prices } from './prices.ts';
+
+/** A year, s. */
+const yearSeconds = 365 * 86_400;
+
+/** What is paid for capacity and warm-ups beyond what the traffic itself costs, USD. */
+export interface Cost {
+  /** One window: from the warm-up until it is released. */
+  readonly perWindow: number;
+  /** All windows of a year, or the year itself for what is always on. */
+  readonly perYear: number;
+}
+
+export interface Windows {
+  /** From the warm-up until the release, s. */
+  readonly seconds: number;
+  readonly perYear: number;
+}
+
+/** One drill a quarter, in a window of two hours. */
+export const quarterlyWindows: Windows = { seconds: 7_200, perYear: 4 };
+
+/** Provisioned environments for each window, in the provider's steps of time. */
+export function provisionedWindowCost(options: {
+  prices: Prices;
+  instances: number;
+  memoryMb: number;
+  windows: Windows;
+}): Cost {
+  const { prices, windows } = options;
+  const step = prices.provisionedStepSeconds;
+  const perWindow = provisionedCost(options, Math.ceil(windows.seconds / step) * step);
+  return { perWindow, perYear: perWindow * windows.perYear };
+}
+
+/** The same environments through the whole year. `perWindow`: what falls on the time of one window. */
+export function alwaysOnCost(options: {
+  prices: Prices;
+  instances: number;
+  memoryMb: number;
+  windows: Windows;
+}): Cost {
+  return {
+    perWindow: provisionedCost(options, options.windows.seconds),
+    perYear: provisionedCost(options, yearSeconds),
+  };
+}
+
+/** Invocations that start environments and hold them: `billedMs` of all of them together. */
+export function invocationsCost(options: {
+  prices: Prices;
+  requests: number;
+  billedMs: number;
+  memoryMb: number;
+  windowsPerYear: number;
+}): Cost {
+  const { prices, requests, billedMs, memoryMb, windowsPerYear } = options;
+  const perWindow =
+    requests * prices.perRequest +
+    (billedMs / 1_000) * (memoryMb / 1_024) * prices.onDemandGbSecond;
+  return { perWindow, perYear: perWindow * windowsPerYear };
+}
+
+function provisionedCost(
+  { prices, instances, memoryMb }: { prices: Prices; instances: number; memoryMb: number },
+  seconds: number,
+): number {
+  return instances * (memoryMb / 1_024) * seconds * prices.provisionedGbSecond;
+}

@@ -1,0 +1,68 @@
+import type { JournalRecord } from '../../store/store.ts';
+import { invocationsCost, provisionedWindowCost } from './cost.ts';
+import type { Prices } from './prices.ts';
+
+/** What a run did to be warm, from its journal: the strategy that really acted, and what it used. */
+export interface RunWarmth {
+  /** `nothing` when nothing was asked for, whatever the team's strategy is. */
+  readonly strategy: string;
+  readonly instances: number | null;
+  /** From the request until all were ready, ms of the machine. */
+  readonly readyMs: number | null;
+  /** When `warm` was done, wall ms. */
+  readonly readyWallMs: number | null;
+}
+
+export function warmthOfRun(records: readonly JournalRecord[]): RunWarmth {
+  const nothing = { strategy: 'nothing', instances: null, readyMs: null, readyWallMs: null };
+  for (const record of records) {
+    if (record.type !== 'outcome') continue;
+    if (record.step === 'ramp') return { ...nothing, strategy: 'ramp' };
+    const { strategy, instances } = record.evidence;
+    if (record.step !== 'warm' || typeof strategy !== 'string') continue;
+    return {
+      strategy,
+      instances: typeof instances === 'number' ? instances : null,
+      readyMs: record.durationMs,
+      readyWallMs: record.wallMs,
+    };
+  }
+  return nothing;
+}
+
+/**
+ * What a run's warmth cost beyond what the traffic costs anyway, USD; `null`: its journal does not say. Of
+ * provisioned capacity what the run added to the team's own, until it was released or until now. Waits
+ * are scaled in the lab, so real time counts `timeScale` times: never too little.
+ */
+export function runCost(options: {
+  readonly prices: Prices;
+  readonly memoryMb: number;
+  readonly records: readonly JournalRecord[];
+  readonly untilWallMs: number;
+  readonly timeScale: number;
+}): number | null {
+  const { prices, memoryMb, records, timeScale } = options;
+  if (warmthOfRun(records).strategy === 'nothing' || warmthOfRun(records).strategy === 'ramp') {
+    return 0;
+  }
+  const warm = records.find((record) => record.type === 'outcome' && record.step === 'warm');
+  const asked = records.find((record) => record.type === 'intent' && record.step === 'warm');
+  const released = records.find((record) => record.type === 'outcome' && record.step === 'release');
+  if (warm?.type !== 'outcome') return null;
+  const { requests, billedMs, former, instances, needed } = warm.evidence;
+  if (typeof billedMs === 'number' && typeof requests === 'number') {
+    return invocationsCost({ prices, memoryMb, requests, billedMs, windowsPerYear: 1 }).perWindow;
+  }
+  const had = typeof instances === 'number' ? instances : needed;
+  if (typeof had !== 'number' || typeof former !== 'number') return null;
+  if (asked === undefined) return 0;
+  const untilWallMs = released?.wallMs ?? options.untilWallMs;
+  const seconds = ((untilWallMs - asked.wallMs) / 1_000) * timeScale;
+  return provisionedWindowCost({
+    prices,
+    memoryMb,
+    instances: Math.max(0, had - former),
+    windows: { seconds, perYear: 1 },
+  }).perWindow;
+}

@@ -1,0 +1,87 @@
+import type { Clock, Evidence } from '../kernel/kernel.ts';
+import { done, pending } from '../runbook/observe.ts';
+import type { Step, StepContext } from '../runbook/step.ts';
+import { functionErrors } from './errors.ts';
+import { beginRamp, decideRamp, type RampPolicy, type RampSeen, shareOf } from './ramp.ts';
+
+/** Time between two looks, ms. */
+const lookEveryMs = 500;
+
+/**
+ * Port: what can send a share of the traffic to the other region. A share that nobody renews ends by itself
+ * (`setShare` is called at every look), so that a controller that died leaves all traffic where it was.
+ */
+export interface ShareOfTraffic {
+  /** Safe to repeat. */
+  setShare(share: number, token: number): Promise<void>;
+  /** All of it stays where it comes from again. Safe to repeat. */
+  end(token: number): Promise<void>;
+  /** Requests that the new region has answered since then. */
+  seen(sinceWallMs: number): Promise<RampSeen>;
+  /** What the old region's requests were like before. */
+  baseline(): Promise<RampSeen>;
+}
+
+/**
+ * The new region has served all requests of a while, reached in steps of which none made p99 or errors
+ * worse: its own traffic warms it. Only where both sides can serve, since until the promotion the new side
+ * writes into the old side's database.
+ */
+export function rampTraffic(options: {
+  to: string;
+  traffic: ShareOfTraffic;
+  policy: RampPolicy;
+  clock: Clock;
+}): Step {
+  const { to, traffic, policy } = options;
+  let result: Evidence | null = null;
+  return {
+    name: 'ramp',
+    title: `Send more and more requests to ${to}, as long as p99 and errors allow it`,
+    waits: 'machine',
+    timeoutMs: policy.shares.length * (policy.stepMs + policy.longestHoldMs) + 60_000,
+    pollMs: 100,
+    undo: async ({ run }) => traffic.end(run.token),
+    observe: async () => (result === null ? pending({}) : done(result)),
+    act: async (context) => {
+      result = await ramp(options, context);
+    },
+  };
+}
+
+async function ramp(
+  {
+    to,
+    traffic,
+    policy,
+    clock,
+  }: { to: string; traffic: ShareOfTraffic; policy: RampPolicy; clock: Clock },
+  { run, signal, progress }: StepContext,
+): Promise<Evidence> {
+  const baseline = await traffic.baseline();
+  let state = beginRamp(clock.monotonicMs());
+  let sinceWallMs = clock.wallMs();
+  let holds = 0;
+  for (;;) {
+    await traffic.setShare(shareOf(policy, state), run.token);
+    await clock.sleep(lookEveryMs, signal);
+    const seen = await traffic.seen(sinceWallMs);
+    const next = decideRamp(state, { seen, baseline, nowMs: clock.monotonicMs() }, policy);
+    if (next.phase === 'held' && state.phase !== 'held') holds += 1;
+    if (next.at !== state.at) sinceWallMs = clock.wallMs();
+    state = next;
+    const percent = Math.round(shareOf(policy, state) * 100);
+    if (state.phase === 'done') return { strategy: 'ramp', baseline, last: seen, holds };
+    if (state.phase === 'failed') {
+      await traffic.end(run.token);
+      throw functionErrors.make(
+        'functions-ramp-held',
+        `${to} at ${percent} % of the traffic: ${state.reason}, for longer than ${policy.longestHoldMs} ms`,
+        { baseline, seen, reason: state.reason, share: shareOf(policy, state) },
+      );
+    }
+    progress(
+      `${percent} % of the traffic in ${to}${state.phase === 'held' ? `, held: ${state.reason}` : ''}`,
+    );
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Ways to have functions that are not cold: the steps that each adds to a run, and its price.
+ *
+ *   strategy.ts             what each is
+ *   nothing.ts              the comparison
+ *   provisioned-window.ts   capacity for the window
+ *   always-on.ts            capacity all year
+ *   warm-up-invocations.ts  invocations at once
+ *   ramp.ts                 traffic itself, in steps
+ *   recommend.ts            which one, by what was measured and what it costs
+ */
+import type { StrategyName } from '../../service/service.ts';
+import { alwaysOn } from './always-on.ts';
+import { nothing } from './nothing.ts';
+import { provisionedWindow } from './provisioned-window.ts';
+import { ramp } from './ramp.ts';
+import type { Strategy } from './strategy.ts';
+import { warmUpInvocations } from './warm-up-invocations.ts';
+
+export const strategies: Readonly<Record<StrategyName, Strategy>> = {
+  'always-on': alwaysOn,
+  'provisioned-window': provisionedWindow,
+  'warm-up-invocations': warmUpInvocations,
+  ramp,
+  nothing,
+};

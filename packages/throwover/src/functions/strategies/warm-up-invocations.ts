@@ -1,0 +1,28 @@
+import { invocationsCost } from '../cost/cost.ts';
+import { askByInvocations, warmByInvocations } from '../warm-up-steps.ts';
+import type { Strategy } from './strategy.ts';
+
+const strategy = 'warm-up-invocations';
+
+/** What is held for, and how often, in an estimate: two rounds of a second each. */
+const estimated = { rounds: 2, holdMs: 1_000 };
+
+/** Invocations at once, as many as instances are needed, answered by the wrapper of @throwover/client. */
+export const warmUpInvocations: Strategy = {
+  name: strategy,
+  says: 'invocations that come at once start the instances; needs withWarmUp of @throwover/client',
+  arm: ({ to, needed }) => [warmByInvocations({ to, needed, strategy })],
+  approach: () => [],
+  ask: ({ to, neededIfKnown: needed, clock }) => [
+    askByInvocations({ to, needed, strategy, clock }),
+  ],
+  settle: () => [],
+  cost: ({ prices, instances, memoryMb, windows, initMs }) =>
+    invocationsCost({
+      prices,
+      requests: estimated.rounds * instances,
+      billedMs: instances * (estimated.rounds * estimated.holdMs + (initMs ?? 0)),
+      memoryMb,
+      windowsPerYear: windows.perYear,
+    }),
+};

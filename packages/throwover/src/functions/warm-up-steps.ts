@@ -1,0 +1,170 @@
+import { type Clock, type Evidence, isThrowoverError } from '../kernel/kernel.ts';
+import { done, pending } from '../runbook/observe.ts';
+import type { Step, StepContext } from '../runbook/step.ts';
+import { functionErrors } from './errors.ts';
+import type { FunctionRegion, WarmUpRound } from './function-region.ts';
+
+/** How long the first round holds its invocations, ms: above the spread with which so many arrive. */
+const firstHoldMs = 500;
+
+/** Factor between the holds of two rounds: a start that takes longer than the hold frees its neighbours' environments. */
+const holdGrowth = 3;
+
+/** Longest hold, ms: what `withWarmUp` accepts. */
+const longestHoldMs = 20_000;
+
+/** Rounds until it is given up: 0.5 s to 20 s of hold, and one more after a throttled one. */
+const maxRounds = 6;
+
+/** Time left between the end of a hold and the function's own time-out, ms. */
+const timeoutReserveMs = 1_000;
+
+/** Pause after a round that was throttled, ms: the window in which a provider counts starts. */
+const throttledPauseMs = 10_000;
+
+/** Longest time that a failover waits for its one round, ms: traffic has nowhere else to go. */
+const failoverPatienceMs = 3_000;
+
+interface Total {
+  requests: number;
+  billedMs: number;
+  cold: number;
+  initMs: number[];
+}
+
+/**
+ * So many execution environments have answered at once in the new region, counted by their ids: they are
+ * loaded, and stay for minutes. A round that met fewer is repeated with a longer hold.
+ *
+ * Prevents the warmer that warms one instance N times. Nothing is left to release.
+ */
+export function warmByInvocations(options: {
+  to: FunctionRegion;
+  needed: () => Promise<number>;
+  strategy: string;
+}): Step {
+  let result: Evidence | null = null;
+  return {
+    ...invoking(options.to, () => result),
+    title: `Start function instances in ${options.to.region} by invocations that come at once`,
+    timeoutMs: 5 * 60_000,
+    act: async (context) => {
+      const needed = await options.needed();
+      const { timeoutMs } = await options.to.facts();
+      const bound = Math.min(longestHoldMs, Math.max(0, timeoutMs - timeoutReserveMs));
+      const total: Total = { requests: 0, billedMs: 0, cold: 0, initMs: [] };
+      let holdMs = Math.min(firstHoldMs, bound);
+      let last: WarmUpRound | null = null;
+      for (let round = 1; round <= maxRounds; round++) {
+        last = await options.to.warmUp({ instances: needed, holdMs });
+        add(total, last);
+        context.progress(`${last.instances.length} of ${needed} instances answered at once`);
+        if (last.instances.length >= needed) {
+          result = evidenceOf(options.strategy, { needed, rounds: round, holdMs }, last, total);
+          return;
+        }
+        if (last.throttled > 0) await context.clock.sleep(throttledPauseMs, context.signal);
+        holdMs = Math.min(holdMs * holdGrowth, bound);
+      }
+      throw functionErrors.make(
+        'functions-warm-up-incomplete',
+        `${last?.instances.length ?? 0} of ${needed} instances in ${options.to.region} answered at once; ${last?.throttled ?? 0} invocations were throttled, ${last?.failed ?? 0} failed${last?.reason ? `: ${last.reason}` : ''}`,
+        { needed, last, requests: total.requests },
+      );
+    },
+  };
+}
+
+/** One round, and not waited for longer than a few seconds: a cold answer is better than none. */
+export function askByInvocations(options: {
+  to: FunctionRegion;
+  /** `null`: nobody knows. */
+  needed: () => Promise<number | null>;
+  strategy: string;
+  clock: Clock;
+}): Step {
+  let result: Evidence | null = null;
+  return {
+    ...invoking(options.to, () => result),
+    title: `Start function instances in ${options.to.region} by invocations, without waiting for all`,
+    timeoutMs: 60_000,
+    act: async (context) => {
+      result = await askOnce(options, context);
+    },
+  };
+}
+
+async function askOnce(
+  {
+    to,
+    needed: ask,
+    strategy,
+    clock,
+  }: {
+    to: FunctionRegion;
+    needed: () => Promise<number | null>;
+    strategy: string;
+    clock: Clock;
+  },
+  { signal }: StepContext,
+): Promise<Evidence> {
+  try {
+    const needed = await ask();
+    if (needed === null) return { needed, strategy };
+    const round = to.warmUp({ instances: needed, holdMs: firstHoldMs * holdGrowth });
+    // What is still on its way goes on by itself: the invocations were sent.
+    round.catch(() => {});
+    const waited = new AbortController();
+    const enough = clock
+      .sleep(failoverPatienceMs, AbortSignal.any([signal, waited.signal]))
+      .then(() => null);
+    enough.catch(() => {});
+    const answered = await Promise.race([round, enough]);
+    waited.abort();
+    return { needed, instances: answered?.instances.length ?? null, strategy };
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
+    return { needed: null, notAsked: error.code, why: error.message };
+  }
+}
+
+/** What both have in common; the controller alone knows what has answered: a new one asks again. */
+function invoking(to: FunctionRegion, result: () => Evidence | null) {
+  return {
+    name: 'warm',
+    waits: 'machine',
+    pollMs: 100,
+    keepsAcrossReplan: true,
+    undo: { none: `idle instances in ${to.region} cost nothing, and the provider ends them` },
+    observe: async () => {
+      const known = result();
+      return known === null ? pending({}) : done(known);
+    },
+  } as const satisfies Partial<Step>;
+}
+
+function evidenceOf(
+  strategy: string,
+  round: { needed: number; rounds: number; holdMs: number },
+  { instances }: WarmUpRound,
+  { requests, billedMs, cold, initMs }: Total,
+): Evidence {
+  const slowest = initMs.length === 0 ? null : Math.max(...initMs);
+  return {
+    ...round,
+    instances: instances.length,
+    former: 0,
+    strategy,
+    requests,
+    billedMs,
+    cold,
+    slowestStartMs: slowest,
+  };
+}
+
+function add(total: Total, round: WarmUpRound): void {
+  total.requests += round.requests;
+  total.billedMs += round.billedMs;
+  total.cold += round.cold;
+  total.initMs.push(...round.initMs);
+}

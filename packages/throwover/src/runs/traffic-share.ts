@@ -1,0 +1,64 @@
+import type { ShareOfTraffic } from '../functions/functions.ts';
+import type { Clock } from '../kernel/kernel.ts';
+import type { LatencyPiece } from '../traffic/door.ts';
+import type { RunPolicy, RunPorts } from './ports.ts';
+
+/** A share that is not renewed ends after this, ms: twenty looks of a ramp. */
+const shareLastsMs = 10_000;
+
+/** What the old region's requests were like, over this time, ms. */
+const baselineMs = 60_000;
+
+/**
+ * Shares of the traffic by the old region's door, which forwards them; the new region's door serves them.
+ * `null` where nobody counts how they fare.
+ */
+export function trafficShare(
+  { from, to }: RunPorts,
+  policy: RunPolicy,
+  clock: Clock,
+): ShareOfTraffic | null {
+  const { counts } = to;
+  const before = from.counts;
+  if (counts === undefined || before === undefined) return null;
+  const { epoch } = policy;
+  const seen = async (of: typeof counts, sinceWallMs: number) => {
+    const untilWallMs = clock.wallMs();
+    const widthMs = Math.max(1, untilWallMs - sinceWallMs);
+    const [piece] = await of.latency({ sinceWallMs, untilWallMs, widthMs });
+    return figuresOf(piece);
+  };
+  return {
+    setShare: async (share, token) => {
+      // The new door first: it may stand in `forward`, to the region that this comes from.
+      const { current } = await to.door.status();
+      if (current.mode !== 'serve') await to.door.set({ mode: 'serve', epoch }, token);
+      const url = policy.forwardUrl;
+      const mode = {
+        mode: 'share',
+        epoch,
+        region: to.name,
+        url,
+        share,
+        maxMs: shareLastsMs,
+      } as const;
+      await from.door.set(mode, token);
+    },
+    end: async (token) => {
+      await from.door.set({ mode: 'serve', epoch }, token);
+      const url = policy.backwardUrl;
+      await to.door.set({ mode: 'forward', epoch, region: from.name, url }, token);
+    },
+    seen: (sinceWallMs) => seen(counts, sinceWallMs),
+    baseline: () => seen(before, clock.wallMs() - baselineMs),
+  };
+}
+
+function figuresOf(piece: LatencyPiece | undefined) {
+  const requests = piece?.requests ?? 0;
+  return {
+    requests,
+    p99Ms: piece?.p99Ms ?? null,
+    errorRate: piece === undefined || requests === 0 ? null : piece.failed / requests,
+  };
+}

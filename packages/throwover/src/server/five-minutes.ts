@@ -1,0 +1,189 @@
+import { stepsOf } from '../evidence/journal-steps.ts';
+import type { EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
+import { type FunctionMetrics, type Prices, runCost, warmthOfRun } from '../functions/functions.ts';
+import type { Clock } from '../kernel/kernel.ts';
+import type { RegionPorts } from '../runs/runs.ts';
+import type { RunState, Store } from '../store/store.ts';
+import type { LatencyPiece } from '../traffic/door.ts';
+import { orNull } from './or-null.ts';
+
+/** Time between two looks, life ms. */
+const everyLifeMs = 60_000;
+
+/** What is looked at after a run, and before it, life ms. */
+const minuteLifeMs = 60_000;
+const windowLifeMs = 5 * minuteLifeMs;
+
+/** A run that goes on is recorded after this, life ms: a door keeps half an hour. */
+const longestWaitLifeMs = 25 * minuteLifeMs;
+
+/** Runs that may not be recorded yet: those since the last look, and some before. */
+const runsLookedAt = 10;
+
+export interface FiveMinuteWatch {
+  readonly service: string;
+  readonly regions: readonly Pick<RegionPorts, 'name' | 'functions' | 'counts' | 'metrics'>[];
+  /** 60: a minute of life is a second here. */
+  readonly timeScale: number;
+  readonly store: Pick<Store, 'runs' | 'run'>;
+  readonly evidence: EvidenceLog;
+  /** `null`: they are too old, and what a run cost stays unknown. */
+  readonly prices: Prices | null;
+  readonly clock: Clock;
+}
+
+/**
+ * The first five minutes after each run that has moved traffic, by the minute, beside the five before it;
+ * and how long its functions took to be warm. Once a run. Ends when the signal is aborted. What nobody has
+ * counted is left out: a door that is silent, a minute without requests.
+ */
+export async function watchFiveMinutes(
+  watch: FiveMinuteWatch & { readonly signal: AbortSignal },
+): Promise<void> {
+  const written = new Set<string>();
+  while (!watch.signal.aborted) {
+    // What fails loses a figure; the next look is soon.
+    await orNull(() => recordFiveMinutes(watch, written));
+    await watch.clock.sleep(everyLifeMs / watch.timeScale, watch.signal).catch(() => {});
+  }
+}
+
+/** `written`: runs that need no more looks. */
+export async function recordFiveMinutes(
+  watch: FiveMinuteWatch,
+  written: Set<string>,
+): Promise<void> {
+  const { store, service, evidence, clock, timeScale } = watch;
+  const runs = await store.runs({ service, limit: runsLookedAt });
+  if (runs.every(({ runId }) => written.has(runId))) return;
+  // This process may have been started again in between.
+  for (const { runId } of await evidence.list('five-minutes', { limit: runsLookedAt })) {
+    written.add(runId);
+  }
+  for (const summary of runs) {
+    if (written.has(summary.runId)) continue;
+    const run = await store.run(summary.runId);
+    const beganWallMs = servedSince(run);
+    if (beganWallMs === null) {
+      if (run.endedWallMs !== null) written.add(run.runId);
+      continue;
+    }
+    const sinceMs = (clock.wallMs() - beganWallMs) * timeScale;
+    const ended = run.endedWallMs !== null || sinceMs >= longestWaitLifeMs;
+    if (sinceMs < windowLifeMs || !ended) continue;
+    await evidence.add('five-minutes', [await fiveMinutesOf(watch, run, beganWallMs)]);
+    written.add(run.runId);
+    const warmUp = warmUpOf(run);
+    if (warmUp !== null) await evidence.add('warm-up', [warmUp]);
+  }
+}
+
+/** When the new region began to answer: its database was promoted, or else the DNS flipped. */
+function servedSince(run: RunState): number | null {
+  const { flippedMs } = stepsOf(run);
+  const promoted = run.records.find(
+    (record) => record.type === 'outcome' && record.step === 'promote',
+  );
+  if (flippedMs === null) return null;
+  return Math.min(flippedMs, promoted?.wallMs ?? flippedMs);
+}
+
+async function fiveMinutesOf(
+  watch: FiveMinuteWatch,
+  run: RunState,
+  beganWallMs: number,
+): Promise<EvidenceSample<'five-minutes'>> {
+  const { timeScale, regions, prices, clock } = watch;
+  const of = (name: string) => regions.find((region) => region.name === name);
+  const [from, to] = [of(run.from), of(run.to)];
+  const windowMs = windowLifeMs / timeScale;
+  const after = { sinceWallMs: beganWallMs, untilWallMs: beganWallMs + windowMs };
+  const { firstActMs } = stepsOf(run);
+  const before = { sinceWallMs: firstActMs - windowMs, untilWallMs: firstActMs };
+  const seen = (region: typeof to, span: typeof after, widthMs: number) =>
+    region === undefined ? [] : piecesOf(region, { ...span, widthMs }, clock);
+  const [minutes, [whole], [baseline], facts] = await Promise.all([
+    seen(to, after, minuteLifeMs / timeScale),
+    seen(to, after, windowMs),
+    seen(from, before, windowMs),
+    to?.functions ? orNull(to.functions.facts) : null,
+  ]);
+  const cost =
+    prices === null || facts === null
+      ? null
+      : runCost({
+          prices,
+          memoryMb: facts.memoryMb,
+          records: run.records,
+          untilWallMs: clock.wallMs(),
+          timeScale,
+        });
+  return {
+    runId: run.runId,
+    region: run.to,
+    strategy: warmthOfRun(run.records).strategy,
+    minutes: minutes.flatMap((piece, minute) => {
+      const figures = figuresOf(piece);
+      return figures === null ? [] : [{ minute, ...figures, coldStarts: piece.coldStarts }];
+    }),
+    whole: figuresOf(whole),
+    baseline: figuresOf(baseline),
+    // Of whose machines? Who runs an experiment on one of them knows.
+    busyShare: null,
+    costUsd: cost,
+  };
+}
+
+/** As the region's door counted; where it is silent or has none, as the provider did. */
+async function piecesOf(
+  region: Pick<RegionPorts, 'counts' | 'metrics'>,
+  span: { sinceWallMs: number; untilWallMs: number; widthMs: number },
+  clock: Clock,
+): Promise<readonly LatencyPiece[]> {
+  const { counts, metrics } = region;
+  const counted = counts === undefined ? null : await orNull(() => counts.latency(span));
+  if (counted?.some(({ requests }) => requests > 0) || metrics === undefined) return counted ?? [];
+  return (await orNull(() => fromMetrics(metrics, span, clock))) ?? [];
+}
+
+/** Minutes of the provider; a piece that is longer has their worst p99 and the p50 of its busiest. */
+async function fromMetrics(
+  metrics: FunctionMetrics,
+  { sinceWallMs, untilWallMs, widthMs }: Parameters<typeof piecesOf>[1],
+  clock: Clock,
+): Promise<readonly LatencyPiece[]> {
+  const all = await metrics.minutes(clock.wallMs() - sinceWallMs + minuteLifeMs);
+  const pieces: LatencyPiece[] = [];
+  for (let fromWallMs = sinceWallMs; fromWallMs < untilWallMs; fromWallMs += widthMs) {
+    const inside = all.filter(
+      (minute) => minute.fromWallMs >= fromWallMs && minute.fromWallMs < fromWallMs + widthMs,
+    );
+    const busiest = [...inside].sort((a, b) => b.requests - a.requests)[0];
+    const p99s = inside.flatMap(({ p99Ms }) => p99Ms ?? []);
+    const sum = (of: (minute: (typeof inside)[number]) => number) =>
+      inside.reduce((total, minute) => total + of(minute), 0);
+    pieces.push({
+      fromWallMs,
+      requests: sum(({ requests }) => requests),
+      failed: sum(({ errors }) => errors),
+      coldStarts: null,
+      meanMs: busiest?.meanMs ?? null,
+      p50Ms: busiest?.p50Ms ?? null,
+      p99Ms: p99s.length === 0 ? null : Math.max(...p99s),
+    });
+  }
+  return pieces;
+}
+
+function figuresOf(piece: LatencyPiece | undefined) {
+  if (piece === undefined || piece.requests === 0) return null;
+  const { requests, failed, p50Ms, p99Ms } = piece;
+  if (p50Ms === null || p99Ms === null) return null;
+  return { requests, p50Ms, p99Ms, errorRate: Math.min(1, failed / requests) };
+}
+
+function warmUpOf(run: RunState): EvidenceSample<'warm-up'> | null {
+  const { strategy, instances, readyMs, readyWallMs } = warmthOfRun(run.records);
+  if (instances === null || readyMs === null || readyWallMs === null) return null;
+  return { runId: run.runId, region: run.to, strategy, instances, readyMs, atWallMs: readyWallMs };
+}

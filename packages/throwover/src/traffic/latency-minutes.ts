@@ -1,0 +1,138 @@
+import type { ServerResponse } from 'node:http';
+import { headers } from '@throwover/client';
+import type { Clock } from '../kernel/kernel.ts';
+import { Histogram } from './stragglers/histogram.ts';
+
+/** Slots that are kept: half an hour of 1 s, so that the minutes after a run and those before it are there. */
+const maxSlots = 1_800;
+
+/** Most pieces in one answer. */
+const maxPieces = 600;
+
+/** What the region's own application did with the requests of a stretch of time. */
+export interface LatencyPiece {
+  readonly fromWallMs: number;
+  readonly requests: number;
+  /** Answered with 5xx, cut off before the answer was complete, or turned away for lack of room. */
+  readonly failed: number;
+  /** Answers of instances that were started for them; `null`: the application does not say (`withWarmUp`). */
+  readonly coldStarts: number | null;
+  /** Arithmetic mean, ms. */
+  readonly meanMs: number | null;
+  /** Upper bounds of bins of 5 %, ms. */
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+interface Slot {
+  requests: number;
+  failed: number;
+  told: number;
+  cold: number;
+  totalMs: number;
+  readonly histogram: Histogram;
+}
+
+/**
+ * How long the region's own application took, in slots of wall time (it is compared with runs and with
+ * other machines). Forwarded requests count where they are served; time in a hold does not count.
+ */
+export class LatencyMinutes {
+  readonly #clock: Clock;
+  readonly #slotMs: number;
+  readonly #slots = new Map<number, Slot>();
+
+  constructor({ clock, bucketMs }: { clock: Clock; bucketMs: number }) {
+    this.#clock = clock;
+    this.#slotMs = bucketMs;
+  }
+
+  /** Counts an answer when it has been sent, or when its client is gone. */
+  watch(res: ServerResponse): void {
+    const beganMs = this.#clock.monotonicMs();
+    res.once('close', () => {
+      const slot = this.#slot();
+      const ms = this.#clock.monotonicMs() - beganMs;
+      slot.requests += 1;
+      slot.totalMs += ms;
+      slot.histogram.add(ms);
+      if (res.statusCode >= 500 || !res.writableFinished) slot.failed += 1;
+      const start = res.getHeader(headers.start);
+      if (start === undefined) return;
+      slot.told += 1;
+      if (start === 'cold') slot.cold += 1;
+    });
+  }
+
+  /** A request that was turned away: it failed, and says nothing about latency. */
+  turnedAway(): void {
+    const slot = this.#slot();
+    slot.requests += 1;
+    slot.failed += 1;
+  }
+
+  /**
+   * Pieces of `widthMs` from `sinceWallMs` on, by the slots that begin in each; the first one has the slot
+   * in which it begins too, so that what happened right after `sinceWallMs` is not missed.
+   */
+  report(options: {
+    sinceWallMs: number;
+    untilWallMs: number;
+    widthMs: number;
+  }): readonly LatencyPiece[] {
+    const { sinceWallMs, untilWallMs, widthMs } = options;
+    const pieces: LatencyPiece[] = [];
+    for (let n = 0; n < maxPieces; n++) {
+      const fromWallMs = sinceWallMs + n * widthMs;
+      if (fromWallMs >= untilWallMs) break;
+      const toWallMs = Math.min(fromWallMs + widthMs, untilWallMs);
+      const slots = [...this.#slots].filter(([at]) => {
+        const beganMs = at * this.#slotMs;
+        const earliestMs = n === 0 ? fromWallMs - this.#slotMs + 1 : fromWallMs;
+        return beganMs >= earliestMs && beganMs < toWallMs;
+      });
+      pieces.push(
+        pieceOf(
+          fromWallMs,
+          slots.map(([, slot]) => slot),
+        ),
+      );
+    }
+    return pieces;
+  }
+
+  #slot(): Slot {
+    const at = Math.floor(this.#clock.wallMs() / this.#slotMs);
+    const known = this.#slots.get(at);
+    if (known !== undefined) return known;
+    const slot = {
+      requests: 0,
+      failed: 0,
+      told: 0,
+      cold: 0,
+      totalMs: 0,
+      histogram: new Histogram(),
+    };
+    this.#slots.set(at, slot);
+    for (const oldest of this.#slots.keys()) {
+      if (this.#slots.size <= maxSlots) break;
+      this.#slots.delete(oldest);
+    }
+    return slot;
+  }
+}
+
+function pieceOf(fromWallMs: number, slots: readonly Slot[]): LatencyPiece {
+  const all = new Histogram();
+  for (const { histogram } of slots) all.addAll(histogram);
+  const sum = (of: (slot: Slot) => number) => slots.reduce((total, slot) => total + of(slot), 0);
+  return {
+    fromWallMs,
+    requests: sum(({ requests }) => requests),
+    failed: sum(({ failed }) => failed),
+    coldStarts: sum(({ told }) => told) === 0 ? null : sum(({ cold }) => cold),
+    meanMs: all.count === 0 ? null : sum(({ totalMs }) => totalMs) / all.count,
+    p50Ms: all.quantile(0.5),
+    p99Ms: all.quantile(0.99),
+  };
+}
