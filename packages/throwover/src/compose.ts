@@ -13,6 +13,7 @@ import { storeWitness } from './authority/witness.ts';
 import { controlPlaneIn } from './compose/control-plane.ts';
 import { dnsOf, ttlSecondsOf } from './compose/dns.ts';
 import { resolverFacts } from './compose/resolvers.ts';
+import type { RecordLog } from './evidence/record-log.ts';
 import type { EvidenceLog } from './evidence/samples.ts';
 import { defaultRamp } from './functions/functions.ts';
 import { type Clock, type Random, systemRandom } from './kernel/kernel.ts';
@@ -23,6 +24,7 @@ import { httpDoor } from './providers/http/door.ts';
 import { httpEvidence } from './providers/http/evidence.ts';
 import { httpGateway } from './providers/http/gateway.ts';
 import { httpLagReports, type LagReports } from './providers/http/lag-reports.ts';
+import { httpRecords } from './providers/http/records.ts';
 import { webhookNotifier } from './providers/http/webhook-notifier.ts';
 import { postgresSide } from './providers/postgres/database-side.ts';
 import { emailNotifier } from './providers/smtp/email-notifier.ts';
@@ -69,6 +71,8 @@ export interface Parts {
   readonly lag: LagReports;
   /** What was measured for the forecast. */
   readonly evidence: EvidenceLog;
+  /** What people did and said. */
+  readonly records: RecordLog;
   close(): Promise<void>;
 }
 
@@ -123,6 +127,7 @@ export function compose(
     gateways: [...databases.keys()].flatMap((region) => gatewayOf(service, region)),
     lag: httpLagReports({ url: service.store.url, service: service.name }),
     evidence: httpEvidence({ url: service.store.url, service: service.name }),
+    records: httpRecords({ url: service.store.url, service: service.name }),
     close: async () => {
       await store.close();
       for (const database of databases.values()) await database.close();

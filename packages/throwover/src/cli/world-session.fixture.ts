@@ -1,3 +1,4 @@
+import { memoryRecordLog } from '../evidence/record-log.ts';
 import { type Notifier, Notifiers } from '../notify/notify.ts';
 import type { World } from '../runs/runs.fixture.ts';
 import { wholeFile } from '../service/service.fixture.ts';
@@ -23,6 +24,7 @@ export function worldSession(
       gateways: world.gateways,
       lag: { sightings: async () => world.sightings, reports: async () => [] },
       evidence: { add: async () => {}, list: async () => [] },
+      records: memoryRecordLog(service.name, clock),
       close: async () => {},
     },
     notifiers: new Notifiers({ notifiers, clock, onFailure: () => {} }),

@@ -202,6 +202,14 @@ export function wallMsOf(sample: EvidenceSample<EvidenceKind>): number | null {
 /** Most samples in one call, either way. */
 export const maxSamplesACall = 1_000;
 
+/** Which samples: `since` is part of the time, `until` is not. */
+export interface SampleQuery {
+  readonly sinceWallMs?: number | undefined;
+  readonly untilWallMs?: number | undefined;
+  readonly limit?: number | undefined;
+  readonly skip?: number | undefined;
+}
+
 /**
  * Where samples are kept; `throwover serve` keeps them for a service.
  *
@@ -210,9 +218,9 @@ export const maxSamplesACall = 1_000;
  */
 export interface EvidenceLog {
   add<K extends EvidenceKind>(kind: K, samples: readonly EvidenceSample<K>[]): Promise<void>;
-  /** Newest first, at most `limit` (and never more than `maxSamplesACall`). */
+  /** Newest first, at most `limit` (and never more than `maxSamplesACall`) after the first `skip`. */
   list<K extends EvidenceKind>(
     kind: K,
-    options?: { readonly sinceWallMs?: number; readonly limit?: number },
+    options?: SampleQuery,
   ): Promise<readonly EvidenceSample<K>[]>;
 }

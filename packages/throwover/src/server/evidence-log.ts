@@ -5,6 +5,7 @@ import {
   type EvidenceSample,
   evidenceSamples,
   maxSamplesACall,
+  type SampleQuery,
   wallMsOf,
 } from '../evidence/samples.ts';
 
@@ -13,6 +14,9 @@ export const evidenceKeptMs = 400 * 86_400_000;
 
 /** Samples of one kind that are kept for a service: a month of beacons by the minute from twenty networks. */
 const maxSamplesOfAKind = 1_000_000;
+
+/** After every sample, ms: a query without an end. */
+const maxWallMs = Number.MAX_VALUE;
 
 /** Rows beyond the bounds are looked for once in so many writes: it is a scan of an index. */
 const trimEvery = 256;
@@ -33,7 +37,7 @@ export interface EvidenceStore {
   list<K extends EvidenceKind>(
     service: string,
     kind: K,
-    options?: { sinceWallMs?: number | undefined; limit?: number | undefined },
+    options?: SampleQuery,
   ): readonly EvidenceSample<K>[];
   close(): void;
 }
@@ -58,8 +62,8 @@ export function openEvidenceLog(
     'INSERT INTO samples (service, kind, wall_ms, body) VALUES (?, ?, ?, ?)',
   );
   const select = db.prepare(
-    `SELECT body FROM samples WHERE service = ? AND kind = ? AND wall_ms >= ?
-     ORDER BY wall_ms DESC, id DESC LIMIT ?`,
+    `SELECT body FROM samples WHERE service = ? AND kind = ? AND wall_ms >= ? AND wall_ms < ?
+     ORDER BY wall_ms DESC, id DESC LIMIT ? OFFSET ?`,
   );
   const forget = db.prepare('DELETE FROM samples WHERE service = ? AND kind = ? AND wall_ms < ?');
   const trim = db.prepare(
@@ -88,8 +92,12 @@ export function openEvidenceLog(
         throw error;
       }
     },
-    list: (service, kind, { sinceWallMs = 0, limit = maxSamplesACall } = {}) =>
-      select.all(service, kind, sinceWallMs, limit).flatMap(({ body }) => {
+    list: (
+      service,
+      kind,
+      { sinceWallMs = 0, untilWallMs = maxWallMs, limit = maxSamplesACall, skip = 0 } = {},
+    ) =>
+      select.all(service, kind, sinceWallMs, untilWallMs, limit, skip).flatMap(({ body }) => {
         // A row of another version that is no sample any more is not evidence.
         const sample = evidenceSamples[kind].safeParse(JSON.parse(String(body)));
         return sample.success ? [sample.data as EvidenceSample<typeof kind>] : [];

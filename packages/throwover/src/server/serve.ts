@@ -20,6 +20,8 @@ import { type EvidenceStore, openEvidenceLog } from './evidence-log.ts';
 import { evidenceRoutes } from './evidence-routes.ts';
 import { type LagLog, openLagLog } from './lag-log.ts';
 import { lagOf } from './lag-watch.ts';
+import { openRecordLog, type RecordStore } from './record-log.ts';
+import { recordRoutes } from './record-routes.ts';
 
 /** How long an idle connection of a controller is kept, ms: a step may take minutes, and a new connection costs a round trip. */
 const keepAliveMs = 600_000;
@@ -36,6 +38,8 @@ export interface RunningServer {
   readonly lag: LagLog;
   /** Where evidence for the forecast is kept, for what measures inside this process; not after `close`. */
   readonly evidence: EvidenceStore;
+  /** Where people's records are kept; not after `close`. */
+  readonly records: RecordStore;
   /** Takes no new calls, answers those in flight, gives the port and the directory free. */
   close(): Promise<void>;
 }
@@ -59,13 +63,15 @@ export async function startServe(options: {
   const store = openSqliteStore({ dataDir, clock, random });
   const lag = openLagLog(dataDir);
   const evidence = openEvidenceLog(dataDir);
+  const records = openRecordLog(dataDir);
   const release = () => {
+    records.close();
     evidence.close();
     lag.close();
     store.close();
   };
   try {
-    const app = createApp(store, lag, evidence, clock);
+    const app = createApp({ store, lag, evidence, records, clock });
     routes?.(app);
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
     server.keepAliveTimeout = keepAliveMs;
@@ -75,6 +81,7 @@ export async function startServe(options: {
       store,
       lag,
       evidence,
+      records,
       close: async () => {
         await closeServer(server, clock);
         release();
@@ -86,7 +93,14 @@ export async function startServe(options: {
   }
 }
 
-function createApp(store: SqliteStore, lag: LagLog, evidence: EvidenceStore, clock: Clock): Hono {
+function createApp(parts: {
+  store: SqliteStore;
+  lag: LagLog;
+  evidence: EvidenceStore;
+  records: RecordStore;
+  clock: Clock;
+}): Hono {
+  const { store, lag, evidence, records, clock } = parts;
   const app = new Hono();
   app.get('/healthz', (c) =>
     store.failure === null
@@ -106,6 +120,7 @@ function createApp(store: SqliteStore, lag: LagLog, evidence: EvidenceStore, clo
     c.json(lag.sightings(c.req.param('service'), c.req.param('region'))),
   );
   evidenceRoutes(app, evidence, clock);
+  recordRoutes(app, records, clock);
   app.notFound((c) =>
     refuse(storeErrors.make('bad-request', `no ${c.req.method} ${c.req.path} here`)),
   );

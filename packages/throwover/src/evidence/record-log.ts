@@ -1,0 +1,79 @@
+/**
+ * What people did and said, kept for ever (server/record-log.ts): one append-only log for a service.
+ *
+ * The state of a drill, a change, a finding or a task is a pure fold over its records. What stands in a
+ * `body` is its kind's own, and is read with a schema by who folds it.
+ */
+import { z } from 'zod';
+import type { Clock } from '../kernel/kernel.ts';
+
+export const recordKinds = ['baseline', 'change', 'drill', 'finding', 'task', 'move'] as const;
+export type RecordKind = (typeof recordKinds)[number];
+
+/** Longest body, characters of JSON: a baseline with its days is the largest. */
+export const maxRecordBody = 500_000;
+
+/** Most records in one answer. */
+export const maxRecordsACall = 1_000;
+
+const body = z.record(z.string(), z.unknown());
+
+/** What is sent to be appended. */
+export const newRecord = z.strictObject({
+  by: z.string().min(1).max(200),
+  body: body.refine((given) => JSON.stringify(given).length <= maxRecordBody, {
+    error: `a body of at most ${maxRecordBody} characters of JSON`,
+  }),
+});
+
+export const loggedRecord = z.object({
+  /** Grows by one with each record of the service, over all kinds. */
+  seq: z.int().positive(),
+  /** When it was appended, by the log's own clock, ms since the Unix epoch. */
+  atWallMs: z.number().nonnegative(),
+  service: z.string(),
+  kind: z.enum(recordKinds),
+  /** Whose word it is. */
+  by: z.string(),
+  body,
+});
+export type LoggedRecord = z.infer<typeof loggedRecord>;
+
+/**
+ * The log of one service. Both calls: deadline 2 s; `append` is not repeated, since it may have happened;
+ * throws `store-away`, or `bad-request` for what is no record.
+ */
+export interface RecordLog {
+  append(
+    kind: RecordKind,
+    by: string,
+    body: Readonly<Record<string, unknown>>,
+  ): Promise<LoggedRecord>;
+  /** All of a kind after `sinceSeq`, oldest first. */
+  list(
+    kind: RecordKind,
+    options?: { readonly sinceSeq?: number },
+  ): Promise<readonly LoggedRecord[]>;
+}
+
+/** In memory: for the simulation and for tests. */
+export function memoryRecordLog(service: string, clock: Clock): RecordLog {
+  const records: LoggedRecord[] = [];
+  return {
+    append: async (kind, by, given) => {
+      const { body: kept } = newRecord.parse(structuredClone({ by, body: given }));
+      const record: LoggedRecord = {
+        seq: records.length + 1,
+        atWallMs: clock.wallMs(),
+        service,
+        kind,
+        by,
+        body: kept,
+      };
+      records.push(record);
+      return structuredClone(record);
+    },
+    list: async (kind, { sinceSeq = 0 } = {}) =>
+      structuredClone(records.filter((record) => record.kind === kind && record.seq > sinceSeq)),
+  };
+}
