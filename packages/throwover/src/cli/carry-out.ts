@@ -10,6 +10,7 @@ import { ClosedWriter, closedText } from './closed-writer.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodeOfRun } from './exit-codes.ts';
+import type { ForecastBefore } from './forecast.ts';
 import { live } from './live.ts';
 import { owner } from './session.ts';
 import { errorText, type Terminal } from './terminal.ts';
@@ -23,6 +24,7 @@ export type WhatToDo = Without<ExecuteOptions>;
 export async function carryOut(
   { terminal, output, session }: CommandContext,
   what: WhatToDo,
+  before?: ForecastBefore,
 ): Promise<ExitCode> {
   const shown = live(terminal, output);
   const writer = new ClosedWriter();
@@ -38,6 +40,7 @@ export async function carryOut(
       owner: owner(),
       onEvent: (event: RunEvent) => {
         writer.note(event);
+        before?.note(event);
         shown.onEvent(event);
         const notice = notices.of(event);
         if (notice !== null) session.notifiers.tell(notice);
@@ -45,6 +48,8 @@ export async function carryOut(
     } as ExecuteOptions);
   } finally {
     shown.end();
+    // It uses the session's parts, which are closed after this.
+    await before?.settled();
   }
   const { runId, status, error } = result;
   const closed = status === 'open' ? writer.region : null;

@@ -23,11 +23,13 @@
  *   dns.ts            dns survey, dns probe; dns-view.ts shows them
  *   dns-serve.ts      canary zones and surveys in `serve`
  *   functions.ts      functions: functions-report.ts asks, functions-view.ts shows; functions-serve.ts in `serve`
+ *   forecast.ts       forecast; what is forecast before a run; forecast-view.ts shows it
  *   sim.ts            simulation on virtual time
  *   processes.ts      serve, guard, gateway, edge
  */
 import { createRequire } from 'node:module';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { forecastKinds } from '../compose/forecast.ts';
 import { checkTimingOf } from '../compose.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
 import { type RunKind, runKinds } from '../runs/runs.ts';
@@ -37,6 +39,7 @@ import type { CommandContext } from './context.ts';
 import { dnsCommands } from './dns-commands.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
+import { forecastCommand } from './forecast.ts';
 import { functionsCommand } from './functions.ts';
 import { haltCommand } from './halt.ts';
 import { lossesCommand, resolveLossCommand } from './losses.ts';
@@ -213,6 +216,31 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
     .action((runId, options) =>
       inSession(options, (context) => reportCommand(context, { runId, ...options })),
     );
+  common(program.command('forecast'))
+    .description('how long traffic would really take to move, from what was measured')
+    .addOption(
+      new Option('--kind <kind>', 'of run').choices(forecastKinds).default('switchover' as const),
+    )
+    .addOption(
+      new Option('--share <percent>', 'share of traffic that --what-if compares')
+        .choices(['50', '90', '99'] as const)
+        .default('99' as const),
+    )
+    .option(
+      '--what-if',
+      'beside it: with forwarding, a lower TTL, a data-plane flip, warm functions',
+    )
+    .option('--seed <seed>', 'dice of an earlier forecast', whole)
+    .action(({ kind, share, whatIf, seed, ...options }) =>
+      inSession(options, (context) =>
+        forecastCommand(context, {
+          kind,
+          share: shareOf[share as keyof typeof shareOf],
+          whatIf: whatIf === true,
+          seed,
+        }),
+      ),
+    );
   dnsCommands(program, { terminal, common, inSession, ended });
   simulation(program, terminal, ended);
   processes(program, terminal);
@@ -289,6 +317,8 @@ function processes(program: Command, terminal: Terminal): void {
     .option(...json)
     .action((options) => edge(terminal, options.config));
 }
+
+const shareOf = { '50': 't50', '90': 't90', '99': 't99' } as const;
 
 /** Permission, typed or given. */
 function approving(command: Command): Command {

@@ -7,6 +7,7 @@ import { confirmed } from './confirm.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { forecastBefore } from './forecast.ts';
 import { planText } from './plan-text.ts';
 import {
   define,
@@ -49,10 +50,18 @@ export function runCommand(
   return withStops(terminal, async (stops) => {
     const consent = { by: owner(), overrides: options.override };
     const planned = await planRun(session, { ...options, consent, signal: stops.signal });
+    const shownMs = terminal.clock.monotonicMs();
     const mandate = await mandated(context, planned, options, stops.signal);
     const { steps, claim } = planned.definition;
+    const before = forecastBefore(session, {
+      kind: options.kind,
+      from: planned.plan.from,
+      approveMs: options.yes === undefined ? terminal.clock.monotonicMs() - shownMs : null,
+      random: terminal.random,
+    });
     const expected = await expectations(session, options.kind);
-    return carryOut(context, { steps, claim, expected, plan: planned.plan, mandate, ...stops });
+    const what = { steps, claim, expected, plan: planned.plan, mandate, ...stops };
+    return carryOut(context, what, before);
   });
 }
 

@@ -11,6 +11,8 @@
  *   rows.ts         the figures in plain words
  *   comparison.ts   several runs side by side, for a terminal
  *   report/         the same as one HTML file
+ *   samples.ts      what is kept between runs
+ *   forecast/       samples -> how long traffic will take to move; scored afterwards
  */
 export { renderComparison } from './comparison.ts';
 export { stepsOf } from './journal-steps.ts';

@@ -100,6 +100,15 @@ test('a run is watched until it has drained, and its curve is written once, with
   west.meter.begin(2, 'serve', clock.wallMs());
   east.meter.begin(2, 'forward', clock.wallMs());
   runs.unshift(run('run_1', clock.wallMs()));
+  const at = (lifeMs: number) => ({ lifeMs, atLeast: false });
+  const share = { p5: at(200_000), p50: at(270_000), p95: at(290_000) };
+  const shares = { t50: share, t90: { ...share, p95: at(310_000) }, t99: share };
+  await evidence.add('forecast', [
+    {
+      ...{ runId: 'run_1', atWallMs: clock.wallMs(), kind: 'switchover', seed: 1 },
+      ...{ holdover: shares, rto: shares, residualShare: 0, approveMs: null, weights: 'known' },
+    },
+  ]);
   const origin = { network: '198.51.100.0/24', agent: 'curl' };
   const openedBefore = clock.monotonicMs() - 1;
   // 100 requests a second; 60 % are stragglers for 5 s: all of a clamp of 300 s, and one who kept a connection.
@@ -130,6 +139,14 @@ test('a run is watched until it has drained, and its curve is written once, with
     'runtime-cache': 0,
     unknown: 0,
   });
+  // What was forecast before it is scored by the same look.
+  expect(await evidence.list('forecast-score')).toMatchObject([
+    {
+      runId: 'run_1',
+      t50: { predictedLifeMs: 270_000, measuredLifeMs: 300_000, inside: false },
+      t90: { inside: true },
+    },
+  ]);
   stop.abort();
   await watching;
 });

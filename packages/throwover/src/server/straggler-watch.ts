@@ -1,3 +1,4 @@
+import { scoreForecast } from '../evidence/forecast/score.ts';
 import { stepsOf } from '../evidence/journal-steps.ts';
 import type { EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
 import type { Clock } from '../kernel/kernel.ts';
@@ -108,9 +109,23 @@ export async function writeCurves(watch: StragglerWatch, written: Set<string>): 
     const next = runs[index - 1];
     const sample = await curveOf(watch, run, next?.startedWallMs ?? null);
     if (sample === 'later') continue;
-    if (sample !== 'never') await evidence.add('straggler-curve', [sample]);
+    if (sample !== 'never') {
+      await evidence.add('straggler-curve', [sample]);
+      await score(watch, sample);
+    }
     written.add(run.runId);
   }
+}
+
+/** The forecast that was made before the run, beside what the doors measured. A run without one has no score. */
+async function score(
+  { evidence, clock }: StragglerWatch,
+  curve: EvidenceSample<'straggler-curve'>,
+): Promise<void> {
+  const forecasts = await evidence.list('forecast', { limit: runsLookedAt });
+  const made = forecasts.find(({ runId }) => runId === curve.runId);
+  if (made === undefined) return;
+  await evidence.add('forecast-score', [scoreForecast(made, curve, clock.wallMs())]);
 }
 
 /** `later`: it may still change. `never`: there was no flip, or the doors have not counted it. */

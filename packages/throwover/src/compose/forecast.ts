@@ -1,0 +1,152 @@
+import { holdoverFacts } from '../evidence/forecast/facts.ts';
+import type { ForecastFacts, StageFacts } from '../evidence/forecast/forecast.ts';
+import { type Stage, stageSample, stagesBeforeFlip } from '../evidence/forecast/stages.ts';
+import { stepsOf } from '../evidence/journal-steps.ts';
+import { type EvidenceLog, maxSamplesACall } from '../evidence/samples.ts';
+import type { Clock } from '../kernel/kernel.ts';
+import type { RunKind } from '../runs/runs.ts';
+import type { Service } from '../service/service.ts';
+import type { RunState, Store } from '../store/store.ts';
+import { answersLeft } from '../traffic/survey/left.ts';
+import { ttlSecondsOf } from './dns.ts';
+
+/** Earlier runs whose stages are read. */
+const runsRead = 40;
+
+/** Beacons, surveys and connections older than this say nothing of today, ms. */
+const oldestMs = 30 * 24 * 3_600_000;
+
+/** Earlier runs from which runtime caches are known. */
+const curvesRead = 20;
+
+/** Kinds of run that move traffic; the others have no forecast. */
+export const forecastKinds = ['switchover', 'failover', 'failback', 'flip-only'] as const;
+export type ForecastKind = (typeof forecastKinds)[number];
+
+export function isForecastKind(kind: RunKind): kind is ForecastKind {
+  return (forecastKinds as readonly string[]).includes(kind);
+}
+
+/** Stages that a run of a kind always has, known before its first one. */
+const stagesOf: Readonly<Record<ForecastKind, readonly Stage[]>> = {
+  switchover: ['prepare', 'fence', 'catch-up', 'promote', 'forward', 'flip'],
+  failback: ['prepare', 'fence', 'catch-up', 'promote', 'forward', 'flip'],
+  // Counted from the loss: nobody's journal begins there.
+  failover: ['detect', 'decide', 'approve', 'fence', 'promote', 'flip'],
+  'flip-only': ['flip'],
+};
+
+/** The doors of a region that lives pass on what still comes there. */
+export function forwards(kind: ForecastKind): boolean {
+  return kind === 'switchover' || kind === 'failback';
+}
+
+export interface Gathered {
+  readonly facts: ForecastFacts;
+  /** The same at another TTL that has been waited out: no phase is known then. */
+  atTtl(ttlSeconds: number): ForecastFacts;
+  /** Earlier runs of this kind that count. */
+  readonly runs: number;
+  /** Resolvers that said how much is left of their answer. */
+  readonly asked: number;
+}
+
+/**
+ * What is known before a run: earlier journals, the evidence log, and what is left of each surveyed
+ * resolver's answer now. Changes nothing; takes up to 4 s. Errors: `store-away`.
+ */
+export async function gatherForecast(options: {
+  service: Service;
+  store: Pick<Store, 'runs' | 'run'>;
+  evidence: EvidenceLog;
+  kind: ForecastKind;
+  /** Region being left. */
+  from: string;
+  clock: Clock;
+}): Promise<Gathered> {
+  const { service, store, evidence, kind, from, clock } = options;
+  const nowMs = clock.wallMs();
+  const recent = { sinceWallMs: nowMs - oldestMs, limit: maxSamplesACall };
+  const [runs, resolvers, beacons, connections, curves, forecasts] = await Promise.all([
+    earlierRuns(store, service.name, kind),
+    evidence.list('resolver', recent),
+    evidence.list('beacon', recent),
+    evidence.list('connections', recent),
+    evidence.list('straggler-curve', { limit: curvesRead }),
+    evidence.list('forecast', { limit: maxSamplesACall }),
+  ]);
+  const { timeScale, traffic } = service;
+  const servers = new Map(resolvers.map((one) => [one.resolver, one.identity ?? one.resolver]));
+  const left = await answersLeft([...servers.keys()], traffic);
+  const leftLife = new Map(
+    [...left].map(([server, ms]) => [servers.get(server) ?? server, ms * timeScale]),
+  );
+  const samples = runs.flatMap((run) => {
+    const sample = stageSample(run, timeScale);
+    return sample === null ? [] : [{ run, sample }];
+  });
+  const approvals = forecasts.filter((one) => one.kind === kind && one.approveMs !== null);
+  const seen = new Set(samples.flatMap(({ sample }) => Object.keys(sample) as Stage[]));
+  const named = [...stagesBeforeFlip, 'webhooks' as const];
+  const stages = named
+    .filter((stage) => seen.has(stage) || stagesOf[kind].includes(stage))
+    .map((stage): StageFacts => {
+      if (stage === 'approve') {
+        return {
+          stage,
+          samplesLifeMs: approvals.flatMap(({ approveMs }) => approveMs ?? []),
+          ageMs: ageOf(
+            approvals.map(({ atWallMs }) => atWallMs),
+            nowMs,
+          ),
+        };
+      }
+      const having = samples.filter(({ sample }) => sample[stage] !== undefined);
+      return {
+        stage,
+        samplesLifeMs: having.flatMap(({ sample }) => sample[stage] ?? []),
+        ageMs: ageOf(
+          having.map(({ run }) => run.startedWallMs),
+          nowMs,
+        ),
+      };
+    });
+  const holdoverAt = (ttlSeconds: number, phases: ReadonlyMap<string, number>) =>
+    holdoverFacts(
+      { resolvers, beacons, connections, curves },
+      {
+        ttlSeconds,
+        from,
+        left: phases,
+        untilFlipLifeMs: samples.map(({ run }) => untilFlipMs(run) * timeScale),
+      },
+    );
+  const forwarding = forwards(kind);
+  const ttlSeconds = ttlSecondsOf(service);
+  return {
+    facts: { stages, forwarding, holdover: holdoverAt(ttlSeconds, leftLife) },
+    atTtl: (other) => ({ stages, forwarding, holdover: holdoverAt(other, new Map()) }),
+    runs: samples.length,
+    asked: left.size,
+  };
+}
+
+async function earlierRuns(
+  store: Pick<Store, 'runs' | 'run'>,
+  service: string,
+  kind: string,
+): Promise<readonly RunState[]> {
+  const runs = await store.runs({ service, limit: runsRead });
+  const ended = runs.filter((run) => run.kind === kind && run.status === 'succeeded');
+  return Promise.all(ended.map(({ runId }) => store.run(runId)));
+}
+
+/** As the wall clock saw it, from the mandate to the flip: caches age with it. */
+function untilFlipMs(run: RunState): number {
+  const { flippedMs } = stepsOf(run);
+  return Math.max(0, (flippedMs ?? run.startedWallMs) - run.startedWallMs);
+}
+
+function ageOf(wallMs: readonly number[], nowMs: number): number | null {
+  return wallMs.length === 0 ? null : Math.max(0, nowMs - Math.max(...wallMs));
+}

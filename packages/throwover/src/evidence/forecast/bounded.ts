@@ -1,0 +1,43 @@
+import { quantileSorted } from 'simple-statistics';
+
+/** `null`: unknown. `atLeast`: too few samples for the quantile, or a part of it is unknown. Life ms. */
+export interface Bounded {
+  readonly lifeMs: number | null;
+  readonly atLeast: boolean;
+}
+
+export const unknown: Bounded = { lifeMs: null, atLeast: false };
+
+/** Fewest samples of which anything is said (A7). */
+export const fewestSamples = 3;
+
+/** Samples that a quantile needs: below 1/(1-q) it is the largest that was seen. */
+export function samplesFor(q: number): number {
+  // 1 - 0.9 is not quite 0.1.
+  return Math.ceil(1 / (1 - q) - 1e-9);
+}
+
+/** Quantile of measured samples: unknown below three, "at least the largest" below 1/(1-q). */
+export function measuredQuantile(samples: readonly number[], q: number): Bounded {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const largest = sorted.at(-1);
+  if (largest === undefined || sorted.length < fewestSamples) return unknown;
+  if (sorted.length < samplesFor(q)) return { lifeMs: largest, atLeast: true };
+  return { lifeMs: quantileSorted(sorted, q), atLeast: false };
+}
+
+/**
+ * Quantile over drawn worlds. A world that never came so far counts as later than all others, so a
+ * quantile that falls on one is at least the largest time that was reached.
+ */
+export function drawnQuantile(draws: readonly (number | null)[], q: number): Bounded {
+  const reached = draws.filter((draw) => draw !== null).sort((a, b) => a - b);
+  const largest = reached.at(-1);
+  if (largest === undefined) return unknown;
+  const never = draws.length - reached.length;
+  if (never === 0) return { lifeMs: quantileSorted(reached, q), atLeast: false };
+  const value = reached[Math.ceil(q * draws.length) - 1];
+  return value === undefined
+    ? { lifeMs: largest, atLeast: true }
+    : { lifeMs: value, atLeast: false };
+}
