@@ -19,6 +19,7 @@ export class OldWriter {
   readonly #to: DatabaseSide;
   readonly #openTransactionsMs: number;
   readonly #deadlineMs: number | null;
+  readonly #lostPatienceMs: number;
   #proof: ConfirmedFence | null = null;
   #asking: Promise<unknown> = Promise.resolve();
 
@@ -29,11 +30,14 @@ export class OldWriter {
     openTransactionsMs: number;
     /** After this long the old guard asks the new one by itself, and opens when it may; `null`: never by itself. */
     deadlineMs: number | null;
+    /** How long an old side that a run can do without is waited for until it says anything, ms. */
+    lostPatienceMs?: number;
   }) {
     this.#from = options.from;
     this.#to = options.to;
     this.#openTransactionsMs = options.openTransactionsMs;
     this.#deadlineMs = options.deadlineMs;
+    this.#lostPatienceMs = options.lostPatienceMs ?? lostPatienceMs;
   }
 
   get region(): string {
@@ -62,12 +66,13 @@ export class OldWriter {
   async fenceIfAnswering(context: StepContext): Promise<ConfirmedFence | typeof noAnswer> {
     const { clock } = context;
     const asked = this.fence(context);
+    const patienceMs = this.#lostPatienceMs;
     const [soon, seen] = await Promise.all([
-      within(clock, lostPatienceMs, asked),
-      within(clock, lostPatienceMs, this.#from.status()),
+      within(clock, patienceMs, asked),
+      within(clock, patienceMs, this.#from.status()),
     ]);
     if (soon !== noAnswer || seen === noAnswer) return soon;
-    return within(clock, fencePatienceMs - lostPatienceMs, asked);
+    return within(clock, fencePatienceMs - patienceMs, asked);
   }
 
   /** Opens the old side again, with the proof that the new one was not and will not be promoted by this run. */

@@ -1,6 +1,9 @@
 /** Time between two looks at a position, ms: below the round trip of one region pair, so it adds nothing. */
 export const positionPollMs = 5;
 
+/** The same while nobody can write, ms: what a look costs, about. */
+export const catchUpPollMs = 2;
+
 /** Longest time a command to the process beside a database may take, ms; its own deadline is 15 s. */
 export const commandTimeoutMs = 30_000;
 

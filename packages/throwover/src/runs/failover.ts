@@ -56,12 +56,13 @@ const unknownWindowMs = 3_600_000;
  */
 export const failover: BuildRun = (ports, policy, clock) => {
   const { from, to, dns, gateways, store, history } = ports;
-  const { service, strict, consent, lossBoundMs: boundMs, idsPerSecond } = policy;
+  const { service, strict, consent, lostPatienceMs, lossBoundMs: boundMs, idsPerSecond } = policy;
   const writer = new OldWriter({
     from: from.database,
     to: to.database,
     openTransactionsMs: policy.openTransactionsMs,
     deadlineMs: fenceStandsMs,
+    lostPatienceMs,
   });
   const loss = lossView({
     store,
@@ -72,17 +73,17 @@ export const failover: BuildRun = (ports, policy, clock) => {
     history,
     clock,
   });
-  const sides = { from: from.database, to: to.database, loss, boundMs };
+  const sides = { from: from.database, to: to.database, lostPatienceMs, loss, boundMs };
   const warmth = warmthOf(ports, policy, clock);
   const some = gateways.length > 0;
   const withoutSilent = true;
   return {
     guards: [
       standbyAnswers(to.database),
-      oneWriter({ from: from.database, strict }),
+      oneWriter({ from: from.database, lostPatienceMs, strict }),
       lossWithinBound(sides),
       trafficReady({ dns, from: from.door, to: to.door, withoutOldDoor: true }),
-      ...(some ? [someGatewayReady(gateways)] : []),
+      ...(some ? [someGatewayReady(gateways, lostPatienceMs)] : []),
       controlPlaneElsewhere({ from: from.name, standsIn: policy.standsInFrom }),
     ],
     steps: [
@@ -131,7 +132,7 @@ export const failover: BuildRun = (ports, policy, clock) => {
     facts: async () => {
       const [exposure, ...webhooks] = await Promise.all([
         exposureNow({ ...sides, clock }),
-        ...gateways.map((gateway) => gatewayFacts(gateway, clock)),
+        ...gateways.map((gateway) => gatewayFacts(gateway, clock, lostPatienceMs)),
       ]);
       return {
         exposure,
@@ -171,10 +172,10 @@ function lossWindow(context: StepContext): Omit<LossWindow, 'key'> | null {
 }
 
 /** What a gateway alone has; one that is silent may hold events that nobody else has. */
-async function gatewayFacts(gateway: GatewayControl, clock: Clock) {
+async function gatewayFacts(gateway: GatewayControl, clock: Clock, patienceMs: number) {
   const { region } = gateway;
   try {
-    const { backlog, refusedWaiting, deadLetters } = await statusSoon(gateway, clock);
+    const { backlog, refusedWaiting, deadLetters } = await statusSoon(gateway, clock, patienceMs);
     return { region, answers: true, backlog, refusedWaiting, deadLetters };
   } catch {
     return { region, answers: false };

@@ -16,12 +16,14 @@ export function gatewaysReady(gateways: readonly GatewayControl[]): Guard {
 }
 
 /** A failover's: one gateway answers, so that senders have somewhere to go. The lost region's own may be silent. */
-export function someGatewayReady(gateways: readonly GatewayControl[]): Guard {
+export function someGatewayReady(gateways: readonly GatewayControl[], patienceMs: number): Guard {
   return {
     name: 'some-gateway-ready',
     title: 'A webhook gateway answers',
     check: async ({ clock }) => {
-      const looks = await Promise.allSettled(gateways.map((gateway) => statusSoon(gateway, clock)));
+      const looks = await Promise.allSettled(
+        gateways.map((gateway) => statusSoon(gateway, clock, patienceMs)),
+      );
       const failures = looks.flatMap((look) => (look.status === 'rejected' ? [look.reason] : []));
       if (failures.length < gateways.length) return [];
       const [first] = failures;

@@ -16,6 +16,9 @@ const backlogPatienceMs = 30_000;
 /** How long a gateway may be silent before a run that does without it goes on, ms: a status takes one round trip. */
 const silentPatienceMs = 4_000;
 
+/** How long such a run waits for one answer, ms: those that answer must not wait for those that are gone. */
+const oneAnswerMs = 1_000;
+
 /** Gateways of which some may be gone with their region. */
 interface Some {
   readonly gateways: readonly GatewayControl[];
@@ -169,7 +172,7 @@ class Crowd {
 
   /** `gateway-unreachable` soon where the run does without those that are gone. */
   statusOf(gateway: GatewayControl, clock: Clock): Promise<GatewayStatus> {
-    return this.#withoutSilent ? statusSoon(gateway, clock) : gateway.status();
+    return this.#withoutSilent ? statusSoon(gateway, clock, oneAnswerMs) : gateway.status();
   }
 
   async set(mode: GatewayMode, { run, clock }: Pick<StepContext, 'run' | 'clock'>): Promise<void> {
