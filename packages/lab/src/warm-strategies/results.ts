@@ -149,7 +149,7 @@ function rowOf(
     `${busy} %`,
     usd(usdPerWindow),
     usd(usdPerYear),
-    share === null ? 'unknown' : `${(share * 100).toPrecision(2)} %`,
+    share === null ? 'unknown' : `${Number((share * 100).toPrecision(2))} %`,
     verdict?.good ? 'yes' : 'no',
   ].join(' | ')} |`;
 }

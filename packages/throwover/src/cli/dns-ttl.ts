@@ -3,6 +3,7 @@ import { newConnectionsPerSecond, resolverFacts } from '../compose/resolvers.ts'
 import { isThrowoverError, quantiles } from '../kernel/kernel.ts';
 import { adviseTtl, type TtlAdvice } from '../traffic/ttl/advice.ts';
 import type { Measured } from '../traffic/ttl/cache-life.ts';
+import { columns } from './columns.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
@@ -67,17 +68,7 @@ function table(advice: readonly TtlAdvice[], today: number): string {
       addedMs === null ? 'unknown' : addedMs.toPrecision(2),
     ]),
   ];
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
-  );
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return columns(rows);
 }
 
 function time({ ms, atLeast, count }: Measured): string {

@@ -1,5 +1,6 @@
 import { type FunctionUse, littlesLaw } from '../functions/functions.ts';
 import { formatMs } from '../kernel/kernel.ts';
+import { columns } from './columns.ts';
 import type { FunctionsReport, StrategyReport } from './functions-report.ts';
 
 const whys = {
@@ -59,17 +60,7 @@ function table(rows: readonly StrategyReport[], configured: string): string {
       says,
     ]),
   ];
-  const widths = (cells[0] ?? []).map((_, column) =>
-    Math.max(...cells.map((row) => (row[column] ?? '').length)),
-  );
-  return cells
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return columns(cells);
 }
 
 /** Two significant digits below a dollar: warm-ups cost parts of a cent. */

@@ -29,7 +29,7 @@ export const functionErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Nothing was changed; the active region goes on as it was.',
     remedy:
-      'Ask AWS for a higher "Concurrent executions" quota in the region that is named (Service Quotas, L-B99A9384), raise the function\'s reserved concurrency, or lower `functions.warm`.',
+      'Ask AWS for a higher "Concurrent executions" quota in the region that is named (Service Quotas, L-B99A9384), raise the function\'s reserved concurrency, lower `functions.warm`, or accept fewer warm instances with `--override small-functions-quota`.',
   },
   'functions-provision-failed': {
     disposition: 'stop',

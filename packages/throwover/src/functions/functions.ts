@@ -16,7 +16,7 @@
 export { type Cost, quarterlyWindows } from './cost/cost.ts';
 export { checkPrices, type Prices, shippedPrices } from './cost/prices.ts';
 export { runCost, warmthOfRun } from './cost/run-cost.ts';
-export { enoughRoom, functionsReady } from './guards.ts';
+export { enoughRoom, functionsReady, smallQuota } from './guards.ts';
 export { type HeldCapacity, heldCapacity } from './held-capacity.ts';
 export { defaultRamp, type RampPolicy } from './ramp.ts';
 export type { ShareOfTraffic } from './ramp-step.ts';

@@ -30,6 +30,9 @@ export function functionsReady(options: { from: FunctionRegion; to: FunctionRegi
   };
 }
 
+/** Accepts that fewer instances are warm than the traffic needs: as many as the limits allow. */
+export const smallQuota = 'small-functions-quota';
+
 /**
  * The new region may run as many instances as the traffic needs, by whatever strategy they come: it promises
  * nothing that a quota does not allow. What cannot be measured is no refusal; `warm` says it.
@@ -47,7 +50,7 @@ export function enoughRoom(options: {
         return [];
       } catch (error) {
         if (!isThrowoverError(error, 'functions-quota')) throw error;
-        return [{ error, override: 'small-functions-quota' }];
+        return [{ error, override: smallQuota }];
       }
     },
   };

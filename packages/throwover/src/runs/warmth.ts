@@ -3,7 +3,9 @@ import {
   enoughRoom,
   littlesLaw,
   neededInstances,
+  room,
   type StrategyParts,
+  smallQuota,
   strategies,
   useOf,
 } from '../functions/functions.ts';
@@ -36,14 +38,30 @@ export function warmthOf(ports: RunPorts, policy: RunPolicy, clock: Clock) {
   const traffic = trafficShare(ports, policy, clock);
   const parts: StrategyParts = {
     to: functions.to,
-    needed: () => neededOf(ports, functions),
-    neededIfKnown: () => neededOrRemembered(ports, policy, functions),
+    needed: () => atMostRoom(policy, functions, () => neededOf(ports, functions)),
+    neededIfKnown: () =>
+      atMostRoom(policy, functions, () => neededOrRemembered(ports, policy, functions)),
     keepMs,
     clock,
     ramp: traffic === null ? null : { traffic, policy: ramp },
   };
   const { arm, approach, ask, settle } = strategies[strategy];
   return { arm: arm(parts), approach: approach(parts), ask: ask(parts), settle: settle(parts) };
+}
+
+/** What is needed; where the team has accepted a quota that is too small, as many as it allows. */
+async function atMostRoom<T extends number | null>(
+  { consent }: RunPolicy,
+  { to }: Functions,
+  needed: () => Promise<T>,
+): Promise<T | number> {
+  try {
+    return await needed();
+  } catch (error) {
+    const accepted = consent.overrides.includes(smallQuota);
+    if (!accepted || !isThrowoverError(error, 'functions-quota')) throw error;
+    return room(await to.facts()).limit;
+  }
 }
 
 /** Before a planned run: there is room for as many instances as the traffic needs. */
