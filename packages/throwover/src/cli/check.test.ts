@@ -28,10 +28,11 @@ async function board(list: EvidenceLog['list']) {
     },
   };
   const context = { terminal: {} as never, output: output as never };
-  const code = await checkCommand(
+  const checking = checkCommand(
     { ...context, session: { ...session, parts: { ...session.parts, evidence } } },
     { adopt: false },
   );
+  const code = await world.clock.until(checking);
   const of = (name: string) => told.result.parts.find(({ part }) => part === name);
   return { code, text: told.text, of };
 }

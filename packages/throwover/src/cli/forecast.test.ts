@@ -63,7 +63,7 @@ test('fits 80 columns, with what is known, what is missing and what could be don
   expect(text).toMatch(/^Forecast of a switchover of \S+ from \S+ \(seed 7\)$/m);
   expect(text).toMatch(/^> 90 % of traffic/m);
   expect(text).toContain('weights known');
-  // No run was made yet, so its stages are unknown, and the total is no more than "at least".
+  // No run was made yet, so its stages are unknown; what caches hold is known all the same.
   expect(text).toMatch(/^fence +unknown +unknown +unknown +0 +-$/m);
   expect(text).toMatch(/stages with fewer than three samples: prepare \(n=0\)/);
   expect(text).toMatch(/^TTL 20 s, no forwarding +>= /m);

@@ -101,7 +101,7 @@ async function whatIfs(
       : [
           {
             name: 'data-plane flip (ARC)',
-            rto: rto({ ...facts, stages: unmeasuredFlip, forwarding: false }),
+            rto: rto({ ...facts, stages: unmeasuredFlip }),
             cost: 'a cluster',
             latency: 'none',
             complexity: 'cluster, controls',

@@ -82,7 +82,7 @@ test('a drawn world that never came so far counts as later than all', () => {
   expect(drawnQuantile([null, null], 0.5)).toEqual({ lifeMs: null, atLeast: false });
 });
 
-const stage = (name: 'fence' | 'flip', samplesLifeMs: readonly number[]) => ({
+const stage = (name: 'fence' | 'promote' | 'flip', samplesLifeMs: readonly number[]) => ({
   ...{ stage: name, samplesLifeMs, ageMs: 0 },
 });
 const people = population(1);
@@ -93,12 +93,13 @@ const many = Array.from({ length: 20 }, () => 1_000);
 test('a stage that nobody has measured makes the total "at least", never nothing', () => {
   const curves = [1, 2, 3].map((seed) => play(people, seed, { loosened: true }).curve);
   const holdover = holdoverFacts(before(people, 1, curves), asked);
-  const of = (fence: readonly number[]) => {
-    const stages = [stage('fence', fence), stage('flip', many)];
+  const of = (fence: readonly number[], promote = many) => {
+    const stages = [stage('fence', fence), stage('promote', promote), stage('flip', many)];
     return forecast({ stages, holdover, forwarding: true }, seededRandom(1)).rto.t99.p50;
   };
-  expect(of(many)).toEqual({ lifeMs: 1_000, atLeast: false });
-  expect(of([500, 500])).toEqual({ lifeMs: 0, atLeast: true });
+  expect(of(many)).toEqual({ lifeMs: 2_000, atLeast: false });
+  expect(of([500, 500])).toEqual({ lifeMs: 1_000, atLeast: true });
+  expect(of([], [])).toEqual({ lifeMs: null, atLeast: false });
 });
 
 test('without forwarding the holdover is part of it; with it, stragglers are served', () => {

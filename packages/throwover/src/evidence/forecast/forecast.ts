@@ -79,6 +79,10 @@ export function forecast(facts: ForecastFacts, random: Random): Forecast {
     facts.stages.some(
       ({ stage, samplesLifeMs }) => before(stage) && samplesLifeMs.length < fewestSamples,
     );
+  const measured = (among: (stage: Stage) => boolean) =>
+    facts.stages.some(
+      ({ stage, samplesLifeMs }) => among(stage) && samplesLifeMs.length >= fewestSamples,
+    );
   const thin = facts.stages.some(
     ({ stage, samplesLifeMs }) => onPath(stage) && samplesLifeMs.length < samplesFor(0.95),
   );
@@ -93,7 +97,9 @@ export function forecast(facts: ForecastFacts, random: Random): Forecast {
   };
   const rtoOf = (share: number): Predicted => {
     const waits = !forwarding;
-    if (waits && holdover.count < fewestSamples) return { p5: unknown, p50: unknown, p95: unknown };
+    // "At least nothing" says nothing.
+    const silent = waits ? holdover.count < fewestSamples : !measured(isUntilForward);
+    if (silent) return { p5: unknown, p50: unknown, p95: unknown };
     const draws = drawn.map(({ flippedMs, forwardedMs, moved }) => {
       if (forwardedMs !== null) return forwardedMs;
       const movedMs = movedAt(moved, share);
