@@ -1,6 +1,6 @@
 /** A change as it is shown in 80 columns. Pure. */
 import { wrap } from '../evidence/audit-formats.ts';
-import { type Change, reviewOpen, type TradeOff } from '../evidence/change.ts';
+import { type Change, type Measured, reviewOpen, type TradeOff } from '../evidence/change.ts';
 import { percent } from '../evidence/change-rules.ts';
 import { metricOf } from '../evidence/metrics.ts';
 import type { Comparison } from '../evidence/statistics.ts';
@@ -30,7 +30,7 @@ export function changeText(
     ['weekly', task ?? 'none yet'],
     ...(seen === null ? [] : [['measured', measuredText(change, seen)] as const]),
     ...change.reviews.flatMap(({ verdict, by, atWallMs, cost, measured, reason }) => [
-      ['review', `${day(atWallMs)} ${verdict} by ${by}; measured: ${measured.verdict}`] as const,
+      ['review', `${day(atWallMs)} ${verdict} by ${by}; measured: ${effectText(measured)}`] as const,
       ...(reason === null ? [] : [['', `because ${reason}`] as const]),
       ...cost.map((given) => ['real cost', tradeOffText(given)] as const),
     ]),
@@ -69,6 +69,12 @@ function measuredText({ expect, metric: name }: Change, seen: Comparison): strin
   const reached = expect < 0 ? change <= expect : change >= expect;
   const hoped = reached ? 'as expected or more' : `less than the expected ${percent(expect)}`;
   return `${verdict}: ${percent(change)} (between ${percent(interval[0])} and ${percent(interval[1])}); ${figures}; ${hoped}`;
+}
+
+/** The effect as it stood when the verdict was given. */
+function effectText({ verdict, change, samplesBefore, samplesAfter }: Measured): string {
+  const size = change === null ? '' : ` ${percent(change)}`;
+  return `${verdict}${size} (n=${samplesBefore} and ${samplesAfter})`;
 }
 
 function tradeOffText({ kind, amount, unit, note }: TradeOff): string {

@@ -3,7 +3,7 @@
  *
  * Pure rules over facts: each line is made true by doing what it says, and comes back when that is undone.
  */
-import { formatMs, isoTime } from '../kernel/kernel.ts';
+import { isoTime } from '../kernel/kernel.ts';
 import { type Change, inUse, reviewOpen } from './change.ts';
 import { dayMs, metricOf, quarterMs } from './metrics.ts';
 
@@ -187,7 +187,9 @@ function whereOf({ kind, name }: Subject, key: string): string {
     : `throwover change amend ${name} --${key}`;
 }
 
-/** Days from two days on. */
-export function since(ms: number): string {
-  return ms < 2 * dayMs ? formatMs(ms) : `${Math.floor(ms / dayMs)} d`;
+/** In days from two on, in hours before. */
+function since(ms: number): string {
+  if (ms >= 2 * dayMs) return `${Math.floor(ms / dayMs)} d`;
+  const hours = Math.floor(ms / 3_600_000);
+  return hours === 0 ? 'under 1 h' : `${hours} h`;
 }

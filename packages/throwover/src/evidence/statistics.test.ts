@@ -81,5 +81,7 @@ test.each([
   [0.99, 10, 2.764],
   [0.99, 60, 2.39],
 ])('t at %s with %s degrees of freedom is %s', (quantile, freedom, table) => {
-  expect(Math.abs(studentT(quantile, freedom) / table - 1)).toBeLessThan(freedom < 10 ? 0.03 : 0.005);
+  expect(Math.abs(studentT(quantile, freedom) / table - 1)).toBeLessThan(
+    freedom < 10 ? 0.03 : 0.005,
+  );
 });
