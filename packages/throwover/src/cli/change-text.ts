@@ -30,7 +30,10 @@ export function changeText(
     ['weekly', task ?? 'none yet'],
     ...(seen === null ? [] : [['measured', measuredText(change, seen)] as const]),
     ...change.reviews.flatMap(({ verdict, by, atWallMs, cost, measured, reason }) => [
-      ['review', `${day(atWallMs)} ${verdict} by ${by}; measured: ${effectText(measured)}`] as const,
+      [
+        'review',
+        `${day(atWallMs)} ${verdict} by ${by}; measured: ${effectText(measured)}`,
+      ] as const,
       ...(reason === null ? [] : [['', `because ${reason}`] as const]),
       ...cost.map((given) => ['real cost', tradeOffText(given)] as const),
     ]),
