@@ -24,10 +24,11 @@
  *   dns-serve.ts      canary zones and surveys in `serve`
  *   functions.ts      functions: functions-report.ts asks, functions-view.ts shows; functions-serve.ts in `serve`
  *   forecast.ts       forecast; what is forecast before a run; forecast-view.ts shows it
+ *   evidence-commands.ts  baseline, change, audit, week: their commands and options
+ *   baseline.ts change.ts audit.ts week.ts  what they do; change-text.ts shows a change
  *   sim.ts            simulation on virtual time
  *   processes.ts      serve, guard, gateway, edge
  */
-import { createRequire } from 'node:module';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { forecastKinds } from '../compose/forecast.ts';
 import { checkTimingOf } from '../compose.ts';
@@ -38,6 +39,7 @@ import { checkCommand, fileIsRight } from './check.ts';
 import type { CommandContext } from './context.ts';
 import { dnsCommands } from './dns-commands.ts';
 import { cliErrors } from './errors.ts';
+import { evidenceCommands } from './evidence-commands.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
 import { forecastCommand } from './forecast.ts';
 import { functionsCommand } from './functions.ts';
@@ -55,6 +57,7 @@ import {
 import { runsCommand, showCommand, shownRuns } from './run-list.ts';
 import { withSession } from './session.ts';
 import { errorJson, errorText, outputOf, type Terminal } from './terminal.ts';
+import { version } from './version.ts';
 
 /** Runs one command and gives its exit code; never throws for what a user can meet. */
 export async function main(terminal: Terminal): Promise<ExitCode> {
@@ -241,6 +244,7 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
         }),
       ),
     );
+  evidenceCommands(program, common, inSession);
   dnsCommands(program, { terminal, common, inSession, ended });
   simulation(program, terminal, ended);
   processes(program, terminal);
@@ -375,9 +379,4 @@ function port(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value <= 65_535) return value;
   throw new InvalidArgumentError('expected a port, 0 to 65535; 0 takes a free one.');
-}
-
-function version(): string {
-  const read = createRequire(import.meta.url);
-  return (read('../../package.json') as { version: string }).version;
 }

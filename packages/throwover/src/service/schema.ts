@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { canarySchema, surveySchema } from './canary-schema.ts';
+import { evidenceSchema } from './evidence-schema.ts';
 import {
   duration,
   httpUrl,
@@ -373,6 +374,7 @@ export const serviceSchema = z
     webhooks: webhooks.optional(),
     approval,
     notify,
+    evidence: evidenceSchema,
     steps: z.array(step).max(maxItems).default([]),
     checks: z.array(check).max(maxItems).default([]),
   })

@@ -4,6 +4,7 @@
  *   schema.ts       shape, limits, defaults; the type Service
  *   traffic-schema.ts fields.ts  its block `traffic`, by provider; kinds of values
  *   canary-schema.ts  its blocks `canary` and `survey`
+ *   evidence-schema.ts  its block `evidence`: the operating test
  *   load.ts         file -> Service, or every mistake with its line
  *   mistakes.ts     issues of the schema -> "expected ..., found ..."
  *   references.ts   names that point at nothing, blocks that need each other
@@ -14,6 +15,7 @@
  */
 export { canarySchema, isResolver, parseSocket } from './canary-schema.ts';
 export { serviceErrors } from './errors.ts';
+export { truthNames } from './evidence-schema.ts';
 export { pricesSchema, type StrategyName, strategyNames } from './functions-schema.ts';
 export { type LoadedService, loadService, parseService } from './load.ts';
 export { ownGuards, placeOwnSteps } from './own-steps.ts';

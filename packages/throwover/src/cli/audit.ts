@@ -1,0 +1,25 @@
+import { type Audit, audit } from '../evidence/audit.ts';
+import { auditJunit, auditSarif, auditText } from '../evidence/audit-formats.ts';
+import { auditFacts } from '../evidence/facts.ts';
+import type { CommandContext } from './context.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { version } from './version.ts';
+
+export const auditFormats = ['text', 'sarif', 'junit'] as const;
+export type AuditFormat = (typeof auditFormats)[number];
+
+/** `throwover audit`: the operating test; 1 when something is a slide. */
+export async function auditCommand(
+  { output, session }: CommandContext,
+  { format }: { format: AuditFormat },
+): Promise<ExitCode> {
+  const { loaded, parts, clock } = session;
+  const found = audit(await auditFacts(loaded.service, parts, clock));
+  output.result(found, textOf(found, format, loaded.path));
+  return found.slides.length === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+function textOf(found: Audit, format: AuditFormat, path: string): string {
+  if (format === 'sarif') return JSON.stringify(auditSarif(found, path, version()), null, 2);
+  return format === 'junit' ? auditJunit(found) : auditText(found);
+}

@@ -1,0 +1,87 @@
+/** A change as it is shown in 80 columns. Pure. */
+import { wrap } from '../evidence/audit-formats.ts';
+import { type Change, type Measured, reviewOpen, type TradeOff } from '../evidence/change.ts';
+import { percent } from '../evidence/change-rules.ts';
+import { metricOf } from '../evidence/metrics.ts';
+import type { Comparison } from '../evidence/statistics.ts';
+import { isoTime } from '../kernel/kernel.ts';
+import { valueText } from './baseline.ts';
+import { clip, maxColumns } from './progress-view.ts';
+
+/** One line in a list. */
+export function changeLine(change: Change, nowWallMs: number): string {
+  const { name, metric, expect, owner } = change;
+  const state = stateText(change, nowWallMs);
+  return clip(`${name.padEnd(24)} ${state}; ${metric} ${percent(expect)}, ${owner}`, maxColumns);
+}
+
+/** `seen`: what is measured so far, where it was looked at. */
+export function changeText(
+  change: Change,
+  { seen, nowWallMs }: { seen: Comparison | null; nowWallMs: number },
+): string {
+  const { name, hypothesis, metric, expect, baseline, owner, panel, step, task } = change;
+  const rows: (readonly [string, string])[] = [
+    ['metric', `${metric}, expected ${percent(expect)} against baseline ${baseline}`],
+    ...change.tradeOffs.map((given) => ['trade-off', tradeOffText(given)] as const),
+    ['owner', owner],
+    ['panel', panel ?? 'none yet'],
+    ['step', step ?? 'none yet'],
+    ['weekly', task ?? 'none yet'],
+    ...(seen === null ? [] : [['measured', measuredText(change, seen)] as const]),
+    ...change.reviews.flatMap(({ verdict, by, atWallMs, cost, measured, reason }) => [
+      [
+        'review',
+        `${day(atWallMs)} ${verdict} by ${by}; measured: ${effectText(measured)}`,
+      ] as const,
+      ...(reason === null ? [] : [['', `because ${reason}`] as const]),
+      ...cost.map((given) => ['real cost', tradeOffText(given)] as const),
+    ]),
+    ...(change.retired === null
+      ? []
+      : [['retired', `${change.retired.reason} (${change.retired.by})`] as const]),
+  ];
+  return [
+    clip(`${name}: ${stateText(change, nowWallMs)}`, maxColumns),
+    ...wrap(hypothesis, '  '),
+    '',
+    ...rows.flatMap(([label, text]) => wrap(text, `  ${label.padEnd(10)}`)),
+  ].join('\n');
+}
+
+function stateText(change: Change, nowWallMs: number): string {
+  const { status, reviewDueWallMs, reviews } = change;
+  if (status === 'shipped' && reviewDueWallMs !== null) {
+    const when = reviewOpen(change, nowWallMs) ? 'review open since' : 'review opens';
+    return `shipped, ${when} ${day(reviewDueWallMs)}`;
+  }
+  const last = reviews.at(-1);
+  const unproven = status === 'kept' && last?.measured.verdict !== 'improved';
+  return unproven ? 'kept without evidence' : status;
+}
+
+/** What the samples say, and how sure that is. */
+function measuredText({ expect, metric: name }: Change, seen: Comparison): string {
+  const { verdict, before, after, change, interval, samples, reason } = seen;
+  const metric = metricOf(name);
+  const value = (of: number | null) =>
+    of === null || metric === null ? 'unknown' : valueText(metric, of);
+  const counts = `n=${samples.before} and ${samples.after}`;
+  const figures = `${value(before)} before, ${value(after)} after (${counts})`;
+  if (change === null || interval === null) return `unknown: ${reason}; ${figures}`;
+  const reached = expect < 0 ? change <= expect : change >= expect;
+  const hoped = reached ? 'as expected or more' : `less than the expected ${percent(expect)}`;
+  return `${verdict}: ${percent(change)} (between ${percent(interval[0])} and ${percent(interval[1])}); ${figures}; ${hoped}`;
+}
+
+/** The effect as it stood when the verdict was given. */
+function effectText({ verdict, change, samplesBefore, samplesAfter }: Measured): string {
+  const size = change === null ? '' : ` ${percent(change)}`;
+  return `${verdict}${size} (n=${samplesBefore} and ${samplesAfter})`;
+}
+
+function tradeOffText({ kind, amount, unit, note }: TradeOff): string {
+  return `${kind}: ${amount}${unit === '' ? '' : ` ${unit}`}${note === '' ? '' : `, ${note}`}`;
+}
+
+const day = (wallMs: number) => isoTime(wallMs).slice(0, 10);

@@ -1,0 +1,126 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { EvidenceSample } from '../evidence/samples.ts';
+import { systemClock } from '../kernel/kernel.ts';
+import { type RunningServer, startServe } from '../server/serve.ts';
+import { wholeFile } from '../service/service.fixture.ts';
+import { run, runJson } from './terminal.fixture.ts';
+
+/** As a person types them, against a real `throwover serve`. */
+
+const dayMs = 86_400_000;
+let directory = '';
+let server: RunningServer;
+let config = '';
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'throwover-evidence-commands-'));
+  server = await startServe({ host: '127.0.0.1', port: 0, dataDir: directory, clock: systemClock });
+  config = join(directory, 'throwover.yaml');
+  const file = wholeFile
+    .replace(/^steps:[\s\S]*$/m, '')
+    .replace('http://127.0.3.1:7610', server.url);
+  const evidence = 'evidence: { panels: { old: { metric: old-connections } } }\n';
+  await writeFile(config, `${file}${evidence}`);
+});
+afterAll(async () => {
+  await server.close();
+  await rm(directory, { recursive: true });
+});
+
+const ana = (...argv: readonly string[]) => run(...argv, '--as', 'ana', '--config', config);
+
+const connections = (atWallMs: number, share: number): EvidenceSample<'connections'> => ({
+  atWallMs,
+  region: 'east',
+  open: 10,
+  agesMs: [],
+  requestsOnOldShare: share,
+  requests: 100,
+});
+
+const created = [
+  ...['change', 'new', 'short-lived', '--hypothesis', 'Shorter connections leave sooner'],
+  ...['--metric', 'old-connections', '--baseline', 'before', '--expect', '-20%'],
+] as const;
+
+test('a change from its baseline to its shipping, typed', async () => {
+  // More than one page of samples.
+  const now = systemClock.wallMs();
+  const samples = Array.from({ length: 1_500 }, (_, i) =>
+    connections(now - (i * 21 * dayMs) / 1_500, 0.3 + 0.0001 * (i % 50)),
+  );
+  server.evidence.add('checkout', 'connections', samples, now);
+
+  expect((await ana(...created, '--trade-off', 'latency=3 ms')).stderr).toContain(
+    'no-such-baseline',
+  );
+  const capture = ['baseline', 'capture', 'before', '--metric', 'old-connections'];
+  const captured = await ana(...capture, '--weeks', '2');
+  expect(captured.code).toBe(0);
+  expect(captured.stdout).toContain('before: old-connections, 2 weeks from ');
+  expect(captured.stdout).toMatch(/n=1000 on 14 of 14 days/);
+  expect((await ana(...capture)).stderr).toContain('baseline-exists');
+
+  // Two weeks are too short for a verdict.
+  const short = await ana(...created, '--trade-off', 'latency=3 ms');
+  expect({ code: short.code, stdout: short.stdout }).toEqual({ code: 3, stdout: '' });
+  expect(short.stderr).toContain('1000 samples in 2 weeks; a verdict needs 20 in 3');
+  await ana('baseline', 'capture', 'longer', '--metric', 'old-connections', '--weeks', '3');
+  const whole = created.map((word) => (word === 'before' ? 'longer' : word));
+  expect((await ana(...whole)).stderr).toContain('trade-off-missing');
+  const draft = await ana(...whole, '--trade-off', 'latency=3 ms: a lookup');
+  expect({ code: draft.code, stderr: draft.stderr }).toEqual({ code: 0, stderr: '' });
+
+  expect((await ana('change', 'ship', 'short-lived')).stderr).toContain('change-not-ready');
+  const filled = ['--panel', 'old', '--step', 'flip', '--task', 'Look'];
+  expect((await ana('change', 'amend', 'short-lived', ...filled)).code).toBe(0);
+  const shipped = await ana('change', 'ship', 'short-lived');
+  expect(shipped.stdout).toContain('short-lived: shipped, review opens ');
+  for (const line of shipped.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+
+  const review = await run('change', 'review', 'short-lived', '--config', config);
+  expect(review.stdout).toContain('unknown: 0 samples after, 20 are needed');
+  const early = ['change', 'review', 'short-lived', '--verdict', 'kept', '--cost', 'latency=2 ms'];
+  expect((await ana(...early)).stderr).toContain('review-not-due');
+
+  expect((await ana('week', 'done', 'change short-lived')).stdout).toContain('ana@example.com');
+  const { code, json } = await runJson('audit', '--config', config);
+  expect(code).toBe(1);
+  const lines = json.lines.filter(
+    ({ subject }: { subject: string }) => subject === 'change short-lived',
+  );
+  expect(lines.map(({ rule, ok }: { rule: string; ok: boolean }) => [rule, ok])).toEqual([
+    ['panel', true],
+    ['step', false],
+    ['owner', true],
+    ['task', true],
+  ]);
+}, 30_000);
+
+test('what there is, and what is not', async () => {
+  const metrics = await run('baseline', 'metrics', '--config', config);
+  expect(metrics.stdout).toContain('writer-gap');
+  for (const line of metrics.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  const nothing = await ana('baseline', 'capture', 'x', '--metric', 'joy');
+  expect(nothing.code).toBe(2);
+  expect(nothing.stderr).toContain('no-such-metric');
+  expect((await ana('baseline', 'capture', 'x', '--metric', 'writer-gap')).stderr).toContain(
+    'baseline-empty',
+  );
+  const eve = await run(
+    'change',
+    'retire',
+    'x',
+    '--reason',
+    'r',
+    '--as',
+    'eve',
+    '--config',
+    config,
+  );
+  expect(eve.stderr).toContain('owner-not-on-call');
+  expect((await ana('change', 'ship', 'none')).stderr).toContain('no-such-change');
+});

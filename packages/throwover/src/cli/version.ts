@@ -1,0 +1,7 @@
+import { createRequire } from 'node:module';
+
+/** Of this package. */
+export function version(): string {
+  const read = createRequire(import.meta.url);
+  return (read('../../package.json') as { version: string }).version;
+}

@@ -1,0 +1,20 @@
+import { evidenceErrors } from '../evidence/errors.ts';
+import type { CommandContext } from './context.ts';
+import { person } from './session.ts';
+
+/** The person of `onCall` who gives this command: `--as`, else whom the machine takes the operator for. Throws `owner-not-on-call`. */
+export function whoGives({ session }: CommandContext, as: string | undefined): string {
+  return onCallPerson(session.loaded.service.onCall, as ?? person());
+}
+
+/** `ana` is `ana@example.com`, where that is one person. Throws `owner-not-on-call`. */
+export function onCallPerson(onCall: readonly string[], given: string): string {
+  const named = onCall.filter((one) => one === given || one.split('@')[0] === given);
+  const [only] = named;
+  if (only !== undefined && named.length === 1) return only;
+  throw evidenceErrors.make(
+    'owner-not-on-call',
+    `expected one of ${onCall.join(', ')}; found "${given}"`,
+    { onCall, given },
+  );
+}

@@ -1,0 +1,99 @@
+/** An audit as others read it: people (80 columns), code scanning (SARIF 2.1.0), CI (JUnit). Pure. */
+import { type Audit, type AuditLine, auditRules } from './audit.ts';
+
+export function auditText({ lines, slides }: Audit): string {
+  const subjects = [...new Set(lines.map(({ subject }) => subject))];
+  const parts = subjects.map((subject) => {
+    const own = lines.filter((line) => line.subject === subject);
+    const verdict = slides.includes(subject) ? 'a slide' : 'real';
+    return [`${subject}: ${verdict}`, ...own.flatMap(lineText)].join('\n');
+  });
+  const count = `${slides.length} of ${subjects.length} are slides.`;
+  return [...parts, slides.length === 0 ? `All ${subjects.length} are real.` : count].join('\n\n');
+}
+
+const width = 80;
+
+function lineText({ ok, rule, says, todo }: AuditLine): string[] {
+  const head = `  ${ok ? 'yes' : 'NO '} ${rule.padEnd(6)} `;
+  return [
+    ...wrap(says, head),
+    ...(todo === null ? [] : wrap(todo, `${' '.repeat(head.length)}-> `)),
+  ];
+}
+
+/** Words in lines of at most 80 columns, below each other behind `head`; a longer word stands alone. */
+export function wrap(text: string, head: string): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/\s+/)) {
+    if (line !== '' && head.length + line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  lines.push(line);
+  return lines.map((each, index) => `${index === 0 ? head : ' '.repeat(head.length)}${each}`);
+}
+
+/** Each line that is not true as a result of level error, at the file that declares the service. */
+export function auditSarif({ lines }: Audit, file: string, version: string): unknown {
+  return {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [
+      {
+        tool: {
+          driver: {
+            name: 'throwover audit',
+            version,
+            rules: Object.entries(auditRules).map(([id, text]) => ({
+              id,
+              shortDescription: { text },
+            })),
+          },
+        },
+        results: lines
+          .filter(({ ok }) => !ok)
+          .map(({ subject, rule, says, todo }) => ({
+            ruleId: rule,
+            level: 'error',
+            message: { text: `${subject} is a slide: ${says}. ${todo ?? ''}`.trim() },
+            locations: [{ physicalLocation: { artifactLocation: { uri: file } } }],
+            // One alert a line, however its age is worded.
+            partialFingerprints: { 'subjectAndRule/v1': `${subject}/${rule}` },
+          })),
+      },
+    ],
+  };
+}
+
+/** A test suite a subject, a test case a rule. */
+export function auditJunit({ lines }: Audit): string {
+  const subjects = [...new Set(lines.map(({ subject }) => subject))];
+  const failing = (own: readonly AuditLine[]) => own.filter(({ ok }) => !ok).length;
+  const suites = subjects.map((subject) => {
+    const own = lines.filter((line) => line.subject === subject);
+    const cases = own.map(({ ok, rule, says, todo }) => {
+      const open = `    <testcase classname="${xml(subject)}" name="${xml(auditRules[rule])}"`;
+      if (ok) return `${open}/>`;
+      return `${open}>\n      <failure message="${xml(says)}">${xml(todo ?? '')}</failure>\n    </testcase>`;
+    });
+    return `  <testsuite name="${xml(subject)}" tests="${own.length}" failures="${failing(own)}">\n${cases.join('\n')}\n  </testsuite>`;
+  });
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="throwover audit" tests="${lines.length}" failures="${failing(lines)}">\n${suites.join('\n')}\n</testsuites>`;
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+};
+
+/** What XML 1.0 cannot hold (control characters) is left out. */
+function xml(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  const allowed = text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '');
+  return allowed.replace(/[&<>"]/g, (character) => entities[character] ?? '');
+}

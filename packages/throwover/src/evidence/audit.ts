@@ -1,0 +1,195 @@
+/**
+ * The operating test: an idea that changes no dashboard, no runbook and no named engineer's week is a slide.
+ *
+ * Pure rules over facts: each line is made true by doing what it says, and comes back when that is undone.
+ */
+import { isoTime } from '../kernel/kernel.ts';
+import { type Change, inUse, reviewOpen } from './change.ts';
+import { dayMs, metricOf, quarterMs } from './metrics.ts';
+
+const weekMs = 7 * dayMs;
+
+/** How long an open review may wait for its owner, ms. */
+const reviewPatienceMs = weekMs;
+
+/** What must stand the test. */
+export interface Subject {
+  readonly kind: 'truth' | 'change';
+  readonly name: string;
+  /** The claim in a few words. */
+  readonly title: string;
+  readonly panel: string | null;
+  readonly step: string | null;
+  readonly owner: string | null;
+  readonly task: { readonly title: string; readonly how: string; readonly minutes: number } | null;
+}
+
+export interface AuditFacts {
+  readonly nowWallMs: number;
+  readonly subjects: readonly Subject[];
+  readonly changes: readonly Change[];
+  readonly onCall: readonly string[];
+  /** By name, as throwover.yaml declares them. */
+  readonly panels: ReadonlyMap<
+    string,
+    { readonly metric: string; readonly freshMs: number | null }
+  >;
+  /** When the newest sample of a metric was measured, wall ms; absent: never, as far as it was looked for. */
+  readonly newestSample: ReadonlyMap<string, number>;
+  /** When a step of a runbook last ran to its end, wall ms. */
+  readonly stepRan: ReadonlyMap<string, number>;
+  /** Who did the task of a subject last, and when. */
+  readonly taskDone: ReadonlyMap<
+    string,
+    readonly { readonly by: string; readonly atWallMs: number }[]
+  >;
+}
+
+export const auditRules = {
+  panel: 'a dashboard panel whose metric has fresh data',
+  step: 'a runbook step that ran in the last quarter',
+  owner: 'a named engineer who is on call',
+  task: 'a weekly task that its owner did in the last 7 days',
+  review: 'a review that its owner has answered',
+} as const;
+export type AuditRule = keyof typeof auditRules;
+
+export interface AuditLine {
+  /** `truth dns`, `change warm-standby`. */
+  readonly subject: string;
+  readonly rule: AuditRule;
+  readonly ok: boolean;
+  /** What is there, or what is missing. */
+  readonly says: string;
+  /** What makes it true; null: it is. */
+  readonly todo: string | null;
+  readonly owner: string | null;
+}
+
+export interface Audit {
+  readonly lines: readonly AuditLine[];
+  /** Subjects with a line that is not true, by name. */
+  readonly slides: readonly string[];
+}
+
+export const keyOf = ({ kind, name }: Pick<Subject, 'kind' | 'name'>) => `${kind} ${name}`;
+
+/** A change that is in use, as something that must stand the test. */
+export function subjectOf(change: Change): Subject {
+  const { name, hypothesis, panel, step, owner, task } = change;
+  return {
+    kind: 'change',
+    name,
+    title: hypothesis,
+    panel: panel ?? null,
+    step: step ?? null,
+    owner,
+    task:
+      task === undefined
+        ? null
+        : { title: task, how: `throwover week done "change ${name}"`, minutes: 30 },
+  };
+}
+
+export function audit(facts: AuditFacts): Audit {
+  const changes = facts.changes.filter(inUse);
+  const lines = [...facts.subjects, ...changes.map(subjectOf)].flatMap((subject) => [
+    panelLine(subject, facts),
+    stepLine(subject, facts),
+    ownerLine(subject, facts),
+    taskLine(subject, facts),
+  ]);
+  const reviews = changes.filter((change) => reviewOpen(change, facts.nowWallMs));
+  lines.push(...reviews.map((change) => reviewLine(change, facts)));
+  const slides = new Set(lines.flatMap(({ ok, subject }) => (ok ? [] : [subject])));
+  return { lines, slides: [...slides] };
+}
+
+type Said = { readonly ok: boolean; readonly says: string; readonly todo: string | null };
+
+const yes = (says: string): Said => ({ ok: true, says, todo: null });
+const no = (says: string, todo: string): Said => ({ ok: false, says, todo });
+
+function line(subject: Subject, rule: AuditRule, said: Said): AuditLine {
+  return { subject: keyOf(subject), rule, ...said, owner: subject.owner };
+}
+
+function panelLine(subject: Subject, { panels, newestSample, nowWallMs }: AuditFacts): AuditLine {
+  const { panel } = subject;
+  const say = (said: Said) => line(subject, 'panel', said);
+  if (panel === null) return say(no('no panel', `name one: ${whereOf(subject, 'panel')}`));
+  const declared = panels.get(panel);
+  if (declared === undefined) {
+    return say(no(`no panel "${panel}"`, `declare it under evidence.panels in throwover.yaml`));
+  }
+  const metric = metricOf(declared.metric);
+  if (metric === null) {
+    return say(no(`panel ${panel} shows ${declared.metric}, which is no metric`, 'name a metric'));
+  }
+  const newest = newestSample.get(metric.name);
+  const freshMs = declared.freshMs ?? metric.freshMs;
+  if (newest === undefined || nowWallMs - newest > freshMs) {
+    const age = newest === undefined ? 'has no data' : `is ${since(nowWallMs - newest)} old`;
+    return say(no(`${metric.name} ${age}; fresh is ${since(freshMs)}`, metric.refresh));
+  }
+  return say(yes(`${panel}: ${metric.name}, ${since(nowWallMs - newest)} old`));
+}
+
+function stepLine(subject: Subject, { stepRan, nowWallMs }: AuditFacts): AuditLine {
+  const { step } = subject;
+  const say = (said: Said) => line(subject, 'step', said);
+  if (step === null) return say(no('no runbook step', `name one: ${whereOf(subject, 'step')}`));
+  const ran = stepRan.get(step);
+  if (ran === undefined || nowWallMs - ran > quarterMs) {
+    const when = ran === undefined ? 'has not run' : `ran ${since(nowWallMs - ran)} ago`;
+    return say(no(`${step} ${when}; at most ${since(quarterMs)}`, 'throwover drill start'));
+  }
+  return say(yes(`${step} ran ${since(nowWallMs - ran)} ago`));
+}
+
+function ownerLine(subject: Subject, { onCall }: AuditFacts): AuditLine {
+  const { owner } = subject;
+  const say = (said: Said) => line(subject, 'owner', said);
+  if (owner === null) return say(no('no owner', `name one: ${whereOf(subject, 'owner')}`));
+  if (onCall.includes(owner)) return say(yes(owner));
+  return say(no(`${owner} is not on call`, `name one who is: ${whereOf(subject, 'owner')}`));
+}
+
+function taskLine(subject: Subject, { taskDone, nowWallMs }: AuditFacts): AuditLine {
+  const { task, owner } = subject;
+  const say = (said: Said) => line(subject, 'task', said);
+  if (task === null) return say(no('no weekly task', `name one: ${whereOf(subject, 'task')}`));
+  const own = (taskDone.get(keyOf(subject)) ?? []).filter(({ by }) => by === owner);
+  const last = own.length === 0 ? null : Math.max(...own.map(({ atWallMs }) => atWallMs));
+  if (last === null || nowWallMs - last > weekMs) {
+    const when = last === null ? 'was never done' : `was done ${since(nowWallMs - last)} ago`;
+    const todo = `do it, then: throwover week done "${keyOf(subject)}"`;
+    return say(no(`"${task.title}" ${when}`, todo));
+  }
+  return say(yes(`"${task.title}", ${since(nowWallMs - last)} ago`));
+}
+
+function reviewLine(change: Change, { nowWallMs }: AuditFacts): AuditLine {
+  const openMs = nowWallMs - (change.reviewDueWallMs ?? nowWallMs);
+  const opened = isoTime(nowWallMs - openMs).slice(0, 10);
+  const says = `its review is open since ${opened}`;
+  const todo = `throwover change review ${change.name}`;
+  return line(
+    subjectOf(change),
+    'review',
+    openMs > reviewPatienceMs ? no(says, todo) : yes(`${says}; until 7 days after`),
+  );
+}
+
+function whereOf({ kind, name }: Subject, key: string): string {
+  return kind === 'truth'
+    ? `evidence.truths.${name}.${key}`
+    : `throwover change amend ${name} --${key}`;
+}
+
+/** In days from two on, in hours before. */
+function since(ms: number): string {
+  if (ms >= 2 * dayMs) return `${Math.floor(ms / dayMs)} d`;
+  const hours = Math.floor(ms / 3_600_000);
+  return hours === 0 ? 'under 1 h' : `${hours} h`;
+}

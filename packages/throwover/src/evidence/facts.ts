@@ -1,0 +1,137 @@
+/** What the audit and the week are made of, read from where it is kept. */
+import type { Clock } from '../kernel/kernel.ts';
+import { type Service, truthNames } from '../service/service.ts';
+import type { RunState, Store } from '../store/store.ts';
+import { type AuditFacts, keyOf, type Subject } from './audit.ts';
+import { changesOf, inUse } from './change.ts';
+import { stepsOf } from './journal-steps.ts';
+import { type MetricSources, metricOf, quarterMs, type Window } from './metrics.ts';
+import type { RecordLog } from './record-log.ts';
+import type { EvidenceLog } from './samples.ts';
+import { taskBody } from './tasks.ts';
+
+/** Runs that are looked through, newest first: years of quarterly drills. */
+const maxRuns = 200;
+
+export interface EvidencePorts {
+  readonly store: Store;
+  readonly evidence: EvidenceLog;
+  readonly records: RecordLog;
+}
+
+/** Where metrics read from; a journal is read once. */
+export function metricSources({ store, evidence }: EvidencePorts, service: string): MetricSources {
+  const journals = new Map<string, Promise<RunState>>();
+  const journalOf = (runId: string) => {
+    const known = journals.get(runId) ?? store.run(runId);
+    journals.set(runId, known);
+    return known;
+  };
+  return {
+    evidence,
+    runs: async ({ sinceWallMs, untilWallMs }: Window) => {
+      const runs = await store.runs({ service, limit: maxRuns });
+      const own = runs.filter(
+        ({ startedWallMs }) => startedWallMs >= sinceWallMs && startedWallMs < untilWallMs,
+      );
+      return Promise.all(own.map(({ runId }) => journalOf(runId)));
+    },
+  };
+}
+
+/** Reads everything that the operating test asks for. Throws `store-away`. */
+export async function auditFacts(
+  service: Service,
+  ports: EvidencePorts,
+  clock: Clock,
+): Promise<AuditFacts> {
+  const nowWallMs = clock.wallMs();
+  const sources = metricSources(ports, service.name);
+  const [changeRecords, taskRecords] = await Promise.all([
+    ports.records.list('change'),
+    ports.records.list('task'),
+  ]);
+  const panels = new Map(Object.entries(service.evidence.panels));
+  const taskDone = new Map<string, { by: string; atWallMs: number }[]>();
+  for (const { body, by, atWallMs } of taskRecords) {
+    const task = taskBody.safeParse(body);
+    if (!task.success) continue;
+    taskDone.set(task.data.task, [...(taskDone.get(task.data.task) ?? []), { by, atWallMs }]);
+  }
+  return {
+    nowWallMs,
+    subjects: truthsOf(service),
+    changes: [...changesOf(changeRecords).values()],
+    onCall: service.onCall,
+    panels,
+    newestSample: await newestSamples([...panels.values()], sources, nowWallMs),
+    stepRan: await stepsThatRan(sources, nowWallMs),
+    taskDone,
+  };
+}
+
+/** Every subject that a task can be of, by its key. */
+export function taskKeys({ subjects, changes }: AuditFacts): readonly string[] {
+  const used = changes.filter(inUse).map(({ name }) => keyOf({ kind: 'change', name }));
+  return [...subjects.map(keyOf), ...used];
+}
+
+const truthTitles: Readonly<Record<(typeof truthNames)[number], string>> = {
+  dns: 'DNS TTLs lie',
+  capacity: 'Functions are cold in the standby',
+  replication: 'Replication lags',
+  webhooks: 'Webhooks are missed',
+  people: 'Nobody has done it',
+};
+
+function truthsOf(service: Service): readonly Subject[] {
+  return truthNames.map((name) => {
+    const { panel, step, owner, task } = service.evidence.truths[name] ?? {};
+    return {
+      kind: 'truth',
+      name,
+      title: truthTitles[name],
+      panel: panel ?? null,
+      step: step ?? null,
+      owner: owner ?? null,
+      task: task ?? null,
+    };
+  });
+}
+
+async function newestSamples(
+  panels: readonly { readonly metric: string; readonly freshMs: number | null }[],
+  sources: MetricSources,
+  nowWallMs: number,
+): Promise<ReadonlyMap<string, number>> {
+  const found = new Map<string, number>();
+  for (const { metric: name, freshMs } of panels) {
+    const metric = metricOf(name);
+    if (metric === null) continue;
+    const window = {
+      // Twice as far back as is fresh, so that how old it is can be said.
+      sinceWallMs: nowWallMs - 2 * (freshMs ?? metric.freshMs),
+      untilWallMs: nowWallMs + 1,
+    };
+    const samples = await metric.read(sources, window, { newest: true });
+    for (const { atWallMs } of samples) {
+      found.set(name, Math.max(atWallMs, found.get(name) ?? 0));
+    }
+  }
+  return found;
+}
+
+async function stepsThatRan(
+  sources: MetricSources,
+  nowWallMs: number,
+): Promise<ReadonlyMap<string, number>> {
+  const found = new Map<string, number>();
+  const runs = await sources.runs({
+    sinceWallMs: nowWallMs - 2 * quarterMs,
+    untilWallMs: nowWallMs + 1,
+  });
+  for (const { name, endMs, result } of runs.flatMap((run) => stepsOf(run).steps)) {
+    if (result !== 'failed') found.set(name, Math.max(endMs, found.get(name) ?? 0));
+  }
+  return found;
+}
