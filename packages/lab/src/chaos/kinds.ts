@@ -221,8 +221,12 @@ async function begun(child: ChildProcess, step: string): Promise<void> {
 async function resumed(lab: Lab): Promise<Pick<Played, 'active' | 'epochOpenedMs'>> {
   if (await openRun(lab)) {
     const result = await throwover(['resume', '--takeover', '--json'], { cwd: lab.options.dir });
-    // 4: it was undone, which is an end as good as the other.
-    if (result.exitCode !== 0 && result.exitCode !== 4) throw new Error(said(['resume'], result));
+    // 4: it was undone, which is an end as good as the other. Or `serve` was quicker than the person.
+    const ended =
+      result.exitCode === 0 ||
+      result.exitCode === 4 ||
+      /"no-open-run"|"run-ended"/.test(result.stdout);
+    if (!ended) throw new Error(said(['resume'], result));
   }
   return { active: await lab.active(), epochOpenedMs: await epochOpened(lab) };
 }

@@ -15,6 +15,12 @@ import { deliverHeld, type LossWindow, redeliverLost } from '../webhooks/webhook
 import type { BuildRun } from './definition.ts';
 import { isWindow } from './window.ts';
 
+/**
+ * How long the returned region's door is waited for, ms: its processes are starting, and one that never
+ * heard of the switch would go on serving from a database that is closed.
+ */
+const returnedDoorMs = 15_000;
+
 /** Runs among which the failover is looked for that left the returned region. */
 const runsLookedAt = 50;
 
@@ -53,6 +59,7 @@ export const rejoin: BuildRun = (ports, policy, clock) => {
         to: active.door,
         forwardUrl: policy.backwardUrl,
         opens: false,
+        patienceMs: returnedDoorMs,
       }),
       ...(some
         ? [

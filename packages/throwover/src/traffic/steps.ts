@@ -60,8 +60,10 @@ export function forwardStragglers(options: {
   to: Door;
   forwardUrl: string;
   opens: boolean;
+  /** How long the old door may be silent before the run goes on without it, ms. */
+  patienceMs?: number;
 }): Step {
-  const patience = new Patience(unseenPatienceMs);
+  const patience = new Patience(options.patienceMs ?? unseenPatienceMs);
   const epochIn = ({ epoch }: { epoch: number }) => (options.opens ? epoch + 1 : epoch);
   return {
     name: 'forward',
