@@ -26,7 +26,11 @@ import { httpRecords } from './providers/http/records.ts';
 import { webhookNotifier } from './providers/http/webhook-notifier.ts';
 import { postgresSide } from './providers/postgres/database-side.ts';
 import { emailNotifier } from './providers/smtp/email-notifier.ts';
-import { type Consent, noConsent } from './replication/replication.ts';
+import {
+  type Consent,
+  noConsent,
+  lostPatienceMs as usualLostPatienceMs,
+} from './replication/replication.ts';
 import {
   buildRun,
   type RegionPorts,
@@ -138,16 +142,19 @@ export function defineRun(
     direction: Direction;
     /** What was approved beyond the plan: its overrides, by name. Nothing while a plan is made. */
     consent?: Consent;
+    /** How long the region that is left is waited for, ms, where that is known better than usual. */
+    lostPatienceMs?: number;
     env: NodeJS.ProcessEnv;
     clock: Clock;
   },
 ): RunDefinition {
-  const { parts, direction, consent = noConsent, env, clock } = options;
+  const { parts, direction, env, clock } = options;
+  const { consent = noConsent, lostPatienceMs = usualLostPatienceMs } = options;
   const { service, directory } = loaded;
   const definition = buildRun(
     kind,
     portsOf(service, parts, direction, clock),
-    policyOf(service, direction, consent),
+    policyOf(service, direction, { consent, lostPatienceMs }),
     clock,
   );
   const own = { kind, directory, env };
@@ -179,7 +186,11 @@ function portsOf(service: Service, parts: Parts, { from, to }: Direction, clock:
 }
 
 /** Life time becomes time as it passes here for what the lab scales: holding warm capacity. The zone's TTL stays as it is written. */
-function policyOf(service: Service, { from, to, epoch }: Direction, consent: Consent): RunPolicy {
+function policyOf(
+  service: Service,
+  { from, to, epoch }: Direction,
+  asked: Pick<RunPolicy, 'consent' | 'lostPatienceMs'>,
+): RunPolicy {
   const { database, functions, traffic, timeScale } = service;
   const old = declared(service, from);
   const next = declared(service, to);
@@ -198,7 +209,7 @@ function policyOf(service: Service, { from, to, epoch }: Direction, consent: Con
     idsPerSecond: database.idsPerSecond,
     home: service.home,
     standsInFrom: controlPlaneIn(service, from),
-    consent,
+    ...asked,
     record: {
       name: traffic.name,
       type: traffic.type,

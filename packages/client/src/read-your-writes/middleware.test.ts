@@ -62,7 +62,9 @@ test('a token that was issued comes back with the next request; the later of two
 
 test('without a token a read does not ask the database; with a forged one it says unknown, and may go to the writer', async () => {
   await exchange({ keys }, {}, async (scope) => {
-    expect(await scope.waitFor(untouched)).toMatchObject({ outcome: 'satisfied' });
+    expect(await scope.waitFor(untouched)).toMatchObject({
+      ...{ outcome: 'satisfied', reason: 'no-token', given: 'no-token' },
+    });
   });
   const forged = signToken(token('0/10'), ['somebody else’s key of 32 bytes or more']);
   await exchange({ keys }, { 'throwover-token': forged }, async (scope) => {
@@ -74,7 +76,7 @@ test('without a token a read does not ask the database; with a forged one it say
     });
     const writer = { ...untouched };
     const routed = await scope.waitFor(untouched, { route: async () => writer });
-    expect(routed.client).toBe(writer);
+    expect([routed.client, routed.given]).toEqual([writer, 'bad-signature']);
   });
 });
 

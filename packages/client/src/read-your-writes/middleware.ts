@@ -80,7 +80,9 @@ export function requestScope(
     waitFor: async (client, waitOptions) => {
       if (refusal !== null) return refused(client, refusal, waitOptions);
       if (token === null) {
-        return { outcome: 'satisfied', reason: 'no-token', client, routed: false, waitedMs: 0 };
+        const reason = 'no-token';
+        const none = { outcome: 'satisfied', reason, given: reason } as const;
+        return { ...none, client, routed: false, waitedMs: 0 };
       }
       return waitFor(client, token, { deadlineMs, ...waitOptions });
     },
@@ -108,7 +110,13 @@ async function refused<C>(
   options: WaitOptions<C> = {},
 ): Promise<Waited<C>> {
   const error = new Undecided(null, refusal);
-  const ended = { outcome: 'unknown', reason: refusal, error, waitedMs: 0 } as const;
+  const ended = {
+    outcome: 'unknown',
+    reason: refusal,
+    given: refusal,
+    error,
+    waitedMs: 0,
+  } as const;
   if (options.route === undefined) return { ...ended, client, routed: false };
   return { ...ended, client: await options.route(), routed: true };
 }

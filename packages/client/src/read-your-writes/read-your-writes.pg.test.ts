@@ -82,6 +82,7 @@ test('a read on the standby waits for the write, and goes to the writer when it 
   expect(said(await waitFor(west, token, impatient))).toBe('not-yet: not-replayed');
   const routed = await waitFor(west, token, { ...impatient, route: async () => east });
   expect([said(routed), routed.routed]).toEqual(['satisfied: committed', true]);
+  expect(routed.given).toBe('not-replayed');
   expect(readableFrom(routed)).toBe(east);
 
   const waiting = waitFor(west, token, patient);

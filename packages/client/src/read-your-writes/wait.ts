@@ -19,6 +19,8 @@ interface Ended<C> {
   readonly client: C;
   /** Whether `client` is the route's; its owner releases it. */
   readonly routed: boolean;
+  /** What the given client said, also where the route's decided; after `no-answer` it is not usable. */
+  readonly given: Reason | NoAnswer | 'no-token';
   readonly waitedMs: number;
 }
 
@@ -57,7 +59,12 @@ export async function waitFor<C extends Queryable>(
   const started = clock.monotonicMs();
   const here = await waitOn(client, token, { clock, deadlineMs });
   const end = (client: C, routed: boolean, answer: Answer) =>
-    ended(token, answer, { client, routed, waitedMs: clock.monotonicMs() - started });
+    ended(token, answer, {
+      client,
+      routed,
+      given: here.reason,
+      waitedMs: clock.monotonicMs() - started,
+    });
   if (route === undefined || verdictOf(here) === 'satisfied' || verdictOf(here) === 'lost') {
     return end(client, false, here);
   }

@@ -15,11 +15,12 @@
 import { execFileSync } from 'node:child_process';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatMs, isoTime, seededRandom, systemClock } from 'throwover/kernel';
+import { keepSeries } from '../results/series.ts';
 import { Lab } from '../world/lab.ts';
 import { labOptions } from '../world/options.ts';
 import { type Kind, kinds } from './kinds.ts';
 import { judge } from './oracle.ts';
-import { keepSeries, type RoundResult } from './results.ts';
+import { chaosSeries, type RoundResult } from './results.ts';
 import { delivered, settled } from './settle.ts';
 import { ledgerKept, readSide } from './sides.ts';
 import { RoundTraffic } from './traffic.ts';
@@ -126,7 +127,7 @@ function lineOf(result: RoundResult): string {
 }
 
 async function keep(file: string, rounds: readonly RoundResult[]): Promise<void> {
-  await keepSeries(file, {
+  await keepSeries(file, chaosSeries, {
     kind: given.kind,
     fence: given.fence,
     seed: given.seed,

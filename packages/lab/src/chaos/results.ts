@@ -1,7 +1,6 @@
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
+import type { SeriesKind } from '../results/series.ts';
 
 /** One round, as the committed results keep it. */
 const roundSchema = z.object({
@@ -34,25 +33,16 @@ const seriesSchema = z.object({
   latencyMs: z.number(),
   rounds: z.array(roundSchema),
 });
-export type Series = z.infer<typeof seriesSchema>;
+type Series = z.infer<typeof seriesSchema>;
 
-/** Adds a series to the file, and writes the table beside it anew. */
-export async function keepSeries(file: string, series: Series): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await appendFile(file, `${JSON.stringify(series)}\n`);
-  await writeFile(join(dirname(file), 'README.md'), tableOf(await readSeries(file)));
-}
-
-export async function readSeries(file: string): Promise<readonly Series[]> {
-  const text = await readFile(file, 'utf8');
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => seriesSchema.parse(JSON.parse(line)));
-}
+export const chaosSeries: SeriesKind<Series> = {
+  name: 'chaos',
+  schema: seriesSchema,
+  render: tableOf,
+};
 
 /** Per kind and fence: what was done to real processes so far, and what was seen. */
-export function tableOf(all: readonly Series[]): string {
+function tableOf(all: readonly Series[]): string {
   const groups = new Map<string, RoundResult[]>();
   for (const { kind, fence, rounds } of all) {
     const name = `${kind}, ${fence}`;
@@ -60,7 +50,7 @@ export function tableOf(all: readonly Series[]): string {
   }
   const rows = [...groups].sort(([a], [b]) => a.localeCompare(b)).map(rowOf);
   return [
-    '# Results of `npm run chaos`',
+    '## `npm run chaos`',
     '',
     'Real processes under load; every round is judged by what clients and both databases hold',
     '([chaos.md](../chaos.md)). Generated from chaos.jsonl, which holds seeds and commits.',

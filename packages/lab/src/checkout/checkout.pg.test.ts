@@ -33,6 +33,7 @@ function newCheckout(db: Database): Checkout {
     clock: systemClock,
     region: 'east',
     paymentMs: 0,
+    keys: null,
     verify: async (body, signature) => Stripe.webhooks.constructEvent(body, signature, secret),
   });
 }

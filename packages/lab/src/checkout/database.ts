@@ -17,6 +17,29 @@ export class DatabaseAway extends Error {
 
 export type Row = Readonly<Record<string, unknown>>;
 
+/** A connection that one request has for itself, until it gives it back. */
+export interface Lease {
+  readonly client: pg.ClientBase;
+  release(broken: boolean): void;
+}
+
+/** Does `work` over a connection and gives it back, ended where the error says that the database is away. */
+export async function leased<T>(
+  lease: () => Promise<Lease>,
+  work: (client: pg.ClientBase) => Promise<T>,
+): Promise<T> {
+  const { client, release } = await lease();
+  let away: DatabaseAway | null = null;
+  try {
+    return await work(client);
+  } catch (error) {
+    away = databaseAway(error);
+    throw away ?? error;
+  } finally {
+    release(away !== null);
+  }
+}
+
 /**
  * The one connection of an instance, opened at the first use and again after each loss.
  *
@@ -45,6 +68,12 @@ export class Database {
     } catch (error) {
       throw this.#judge(client, error);
     }
+  }
+
+  /** The connection itself, for what a library does over it. `release(true)`: what was seen over it ends it. */
+  async lease(): Promise<Lease> {
+    const client = await this.#connected();
+    return { client, release: (broken) => broken && this.#drop(client) };
   }
 
   /** BEGIN, `work`, COMMIT. A COMMIT without an answer is `DatabaseAway`: it may have happened. */
@@ -125,7 +154,7 @@ const awayStates = [
 ];
 
 /** No answer at all (socket closed, refused, timed out) counts as away; an answer counts by its SQLSTATE. */
-function databaseAway(error: unknown): DatabaseAway | null {
+export function databaseAway(error: unknown): DatabaseAway | null {
   if (!(error instanceof Error)) return null;
   if (error instanceof pg.DatabaseError) {
     const { code = '' } = error;

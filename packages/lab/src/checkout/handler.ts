@@ -3,7 +3,8 @@
  * and connects, so that a provisioned instance is READY only with a database connection.
  *
  * Environment: `PG*` for the connection, `THROWOVER_REGION`, `CHECKOUT_PAYMENT_MS` (default 25),
- * `STRIPE_WEBHOOK_SECRET` where senders post without the gateway.
+ * `STRIPE_WEBHOOK_SECRET` where senders post without the gateway, `CHECKOUT_TOKEN_KEY` where writes are
+ * answered with a token and reads wait for it.
  */
 import { systemClock } from 'throwover/kernel';
 import { z } from 'zod';
@@ -17,6 +18,7 @@ const environment = z
     /** 25 ms: a payment API in the same region, and a concurrency that a small pool shows. */
     CHECKOUT_PAYMENT_MS: z.coerce.number().nonnegative().default(25),
     STRIPE_WEBHOOK_SECRET: z.string().optional(),
+    CHECKOUT_TOKEN_KEY: z.string().optional(),
     AWS_LAMBDA_INITIALIZATION_TYPE: z.string().default('on-demand'),
   })
   .parse(process.env);
@@ -34,6 +36,7 @@ export const handler = createCheckout({
   clock: systemClock,
   region: environment.THROWOVER_REGION,
   paymentMs: environment.CHECKOUT_PAYMENT_MS,
+  keys: environment.CHECKOUT_TOKEN_KEY === undefined ? null : [environment.CHECKOUT_TOKEN_KEY],
   verify: await stripeVerify(environment.STRIPE_WEBHOOK_SECRET),
 });
 

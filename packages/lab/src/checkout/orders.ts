@@ -1,8 +1,9 @@
-import { headers } from '@throwover/client';
+import { headers, type Queryable } from '@throwover/client';
 import type { Clock } from 'throwover/kernel';
 import { z } from 'zod';
 import type { Database, Row } from './database.ts';
-import { type HttpEvent, HttpProblem, type HttpResult, json, jsonBody } from './http.ts';
+import { type HttpEvent, HttpProblem, type HttpResult, json, jsonBody, problem } from './http.ts';
+import { type OwnWrites, type ReadFrom, readOwn, writeOwn } from './own-writes.ts';
 
 /** Orders in one list at most, and without `limit`. */
 const maxListed = 100;
@@ -20,35 +21,51 @@ const columns = 'idempotency_key, id, amount, currency, status, region, created_
 /**
  * POST /orders: an order exists once for each idempotency key, whatever happens between client and
  * database. 201 when this request made it, 200 when it was there. The position in the answer is an
- * upper bound of the write's; without one there is no answer of success.
+ * upper bound of the write's; without one there is no answer of success. With `own` the write's token
+ * is in the answer too.
  */
 export async function createOrder(
   event: HttpEvent,
   context: { database: Database; clock: Clock; region: string; paymentMs: number },
+  own: OwnWrites | null,
 ): Promise<HttpResult> {
   const { database, clock, region, paymentMs } = context;
   const key = parse(idempotencyKey, event.headers['idempotency-key'], 'header idempotency-key');
   const { amount, currency } = parse(newOrder, jsonBody(event), 'order');
   // The call to the payment provider: most of a checkout's time, spent waiting.
   await clock.sleep(paymentMs);
-  const inserted = await database.query(
-    `INSERT INTO orders (idempotency_key, amount, currency, status, region)
+  const insert = {
+    text: `INSERT INTO orders (idempotency_key, amount, currency, status, region)
      VALUES ($1, $2, $3, 'accepted', $4) ON CONFLICT (idempotency_key) DO NOTHING
      RETURNING ${columns}`,
-    [key, amount, currency.toLowerCase(), region],
-  );
-  const made = inserted.rows[0];
+    values: [key, amount, currency.toLowerCase(), region],
+  };
+  const [made] =
+    own === null
+      ? (await database.query(insert.text, insert.values)).rows
+      : await writeOwn(database, own, insert);
   const order = made ?? (await find(database, key));
   if (!order) throw new HttpProblem(503, 'order-vanished', 'the order was deleted meanwhile');
-  const position = await database.position();
-  return json(made ? 201 : 200, toJson(order), { [headers.position]: position });
+  const status = made ? 201 : 200;
+  // The token's position is in the headers already.
+  if (own !== null) return json(status, toJson(order));
+  return json(status, toJson(order), { [headers.position]: await database.position() });
 }
 
 /** GET /orders/:key */
-export async function readOrder(database: Database, key: string): Promise<HttpResult> {
+export async function readOrder(database: Queryable, key: string): Promise<HttpResult> {
   const order = await find(database, key);
-  if (!order) throw new HttpProblem(404, 'no-such-order', `no order has the key ${key}`);
+  if (!order) return problem(404, 'no-such-order', `no order has the key ${key}`);
   return json(200, toJson(order));
+}
+
+/** GET /orders/:key, by a client that may say what it has written. */
+export async function readOwnOrder(
+  from: ReadFrom,
+  key: string,
+  own: OwnWrites,
+): Promise<HttpResult> {
+  return readOwn(from, own, (client) => readOrder(client, key));
 }
 
 /** GET /orders?limit=N: the newest first. */
@@ -65,12 +82,12 @@ export async function listOrders(database: Database, query: string): Promise<Htt
   return json(200, { orders: rows.map(toJson) });
 }
 
-async function find(database: Database, key: string): Promise<Row | undefined> {
+async function find(database: Queryable, key: string): Promise<Row | undefined> {
   const { rows } = await database.query(
     `SELECT ${columns} FROM orders WHERE idempotency_key = $1`,
     [key],
   );
-  return rows[0];
+  return rows[0] as Row | undefined;
 }
 
 function toJson(row: Row) {

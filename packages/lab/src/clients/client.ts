@@ -5,6 +5,14 @@ import type { LookupFunction } from 'node:net';
 import { headers } from '@throwover/client';
 import type { RequestRecord } from 'throwover';
 import type { Clock } from 'throwover/kernel';
+import { type ReadSeen, readSeenHeader } from '../checkout/read-seen.ts';
+import {
+  type ClientRecord,
+  type OwnRead,
+  type OwnWrites,
+  ownOutcome,
+  readSeenIn,
+} from './own-reads.ts';
 import { PooledAgent } from './pooled-agent.ts';
 import { RuntimeCache } from './runtime-cache.ts';
 
@@ -27,7 +35,16 @@ export interface ClientOptions {
   readonly runtimeCacheMs: number | null;
   /** Address that it says it has, since all connections of a lab come from one machine. */
   readonly from: string;
+  /** `null`: checkout gives no tokens. */
+  readonly own: OwnWrites | null;
   readonly clock: Clock;
+}
+
+/** A write that was acknowledged, and when, by the monotonic clock. */
+interface Acknowledged {
+  readonly key: string;
+  readonly token: string | null;
+  readonly atMs: number;
 }
 
 interface Answer {
@@ -35,6 +52,16 @@ interface Answer {
   readonly region: string | null;
   readonly forwarded: boolean;
   readonly body: string;
+  /** Empty: the client is told to forget the one that it has. `null`: nothing is said of tokens. */
+  readonly token: string | null;
+  readonly seen: ReadSeen | null;
+}
+
+interface Message {
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+  /** Instead of the service's own name. */
+  readonly to?: { readonly host: string; readonly port: number };
 }
 
 interface Attempt {
@@ -59,7 +86,7 @@ export class Client {
   readonly #agent: Agent;
   readonly #cache: RuntimeCache | null;
   /** The last write that was acknowledged. */
-  #acknowledged: string | null = null;
+  #acknowledged: Acknowledged | null = null;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -73,24 +100,49 @@ export class Client {
   }
 
   /** An order with a key of its own. */
-  async write(key: string): Promise<RequestRecord> {
+  async write(key: string): Promise<ClientRecord> {
     const attempt = await this.#send('POST', '/orders', {
       headers: { 'idempotency-key': key, 'content-type': 'application/json' },
       body: JSON.stringify({ amount: 1250, currency: 'eur' }),
     });
     const ok = statusOf(attempt) >= 200 && statusOf(attempt) <= 299;
-    if (ok) this.#acknowledged = key;
-    return this.#record(attempt, { kind: 'write', key, ok, stale: false });
+    const token = tokenIn(attempt);
+    if (ok) this.#acknowledged = { key, token, atMs: this.#options.clock.monotonicMs() };
+    const record = this.#record(attempt, { kind: 'write', key, ok, stale: false });
+    return token === null ? record : { ...record, token };
   }
 
   /** The last write that this client holds an acknowledgement of; a list when there is none yet. */
-  async read(): Promise<RequestRecord> {
-    const key = this.#acknowledged;
-    if (key === null) return this.list();
-    const attempt = await this.#send('GET', `/orders/${encodeURIComponent(key)}`);
-    const ok =
-      statusOf(attempt) === 200 && 'body' in attempt.outcome && attempt.outcome.body.includes(key);
-    return this.#record(attempt, { kind: 'read', key, ok, stale: statusOf(attempt) === 404 });
+  async read(): Promise<ClientRecord> {
+    const write = this.#acknowledged;
+    return write === null ? this.list() : this.#readOwn(write, 'door');
+  }
+
+  /** The same at the read service of its own region; `null` when there is none, or nothing to read. */
+  async readAtHome(): Promise<ClientRecord | null> {
+    const write = this.#acknowledged;
+    return write === null || this.#options.own === null ? null : this.#readOwn(write, 'home');
+  }
+
+  async #readOwn(write: Acknowledged, path: OwnRead['path']): Promise<ClientRecord> {
+    const { own, clock } = this.#options;
+    const { key, token } = write;
+    const sinceMs = clock.monotonicMs() - write.atMs;
+    const carried = own?.carries === true && token !== null;
+    const attempt = await this.#send('GET', `/orders/${encodeURIComponent(key)}`, {
+      ...(carried ? { headers: { [headers.token]: token } } : {}),
+      ...(own !== null && path === 'home' ? { to: own.home } : {}),
+    });
+    // Told that it is lost, and to forget it; unless it has written again meanwhile.
+    if (tokenIn(attempt) === '' && this.#acknowledged === write) this.#acknowledged = null;
+    const status = statusOf(attempt);
+    const answer = 'body' in attempt.outcome ? attempt.outcome : null;
+    const ok = status === 200 && answer?.body.includes(key) === true;
+    const record = this.#record(attempt, { kind: 'read', key, ok, stale: status === 404 });
+    if (own === null) return record;
+    const seen = answer?.seen ?? null;
+    const outcome = ownOutcome(status, ok, seen);
+    return { ...record, own: { carried, path, outcome, seen, sinceMs } };
   }
 
   async list(): Promise<RequestRecord> {
@@ -124,19 +176,16 @@ export class Client {
     this.#agent.destroy();
   }
 
-  #send(
-    method: string,
-    path: string,
-    message: { headers?: Record<string, string>; body?: string } = {},
-  ): Promise<Attempt> {
-    const { hostname, port, clock, from } = this.#options;
+  #send(method: string, path: string, message: Message = {}): Promise<Attempt> {
+    const { hostname, clock, from } = this.#options;
+    const { host, port } = message.to ?? { host: hostname, port: this.#options.port };
     const sentMs = clock.wallMs();
     let lookedUp: string | null = null;
     let cached = false;
     const body = message.body ?? '';
     return new Promise((resolve) => {
       const outgoing = request({
-        host: hostname,
+        host,
         port,
         method,
         path,
@@ -231,14 +280,18 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   const region = response.headers[headers.region];
+  const token = response.headers[headers.token];
   return {
     status: response.statusCode ?? 0,
     region: typeof region === 'string' ? region : null,
     forwarded: response.headers[headers.forwarded] !== undefined,
     body: Buffer.concat(chunks).toString('utf8'),
+    token: typeof token === 'string' ? token : null,
+    seen: readSeenIn(response.headers[readSeenHeader]),
   };
 }
 
+const tokenIn = ({ outcome }: Attempt) => ('error' in outcome ? null : outcome.token);
 const statusOf = ({ outcome }: Attempt) => ('error' in outcome ? 0 : outcome.status);
 
 function codeOf(error: unknown): string {

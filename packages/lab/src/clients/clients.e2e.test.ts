@@ -14,6 +14,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Resolvers, startResolvers } from '../dns/resolver-server.ts';
 import { startTestServer, zoneId } from '../dns/server.fixture.ts';
 import type { DnsServer } from '../dns/server.ts';
+import type { ClientRecord } from './own-reads.ts';
 
 const program = fileURLToPath(new URL('./clients.ts', import.meta.url));
 const addresses = { '127.0.1.1': 'east', '127.0.2.1': 'west' };
@@ -25,6 +26,9 @@ class Region {
   hang = false;
   /** Acknowledges orders and loses them. */
   forgets = false;
+  /** Gives each order's token with it, and notes which are shown; says of orders that it has not that they are lost. */
+  tokens = false;
+  readonly shown: { key: string; token: string }[] = [];
   connections = 0;
   closing = false;
   #server: Server | null = null;
@@ -41,13 +45,24 @@ class Region {
       res.setHeader(headers.region, this.name);
       if (this.closing) res.setHeader('connection', 'close');
       const key = decodeURIComponent(req.url?.split('/')[2] ?? '');
+      const token = req.headers[headers.token];
+      if (typeof token === 'string') this.shown.push({ key, token });
       if (this.status !== null) res.writeHead(this.status).end();
       else if (req.method === 'POST') {
-        if (!this.forgets) this.orders.add(String(req.headers['idempotency-key']));
+        const made = String(req.headers['idempotency-key']);
+        if (!this.forgets) this.orders.add(made);
+        if (this.tokens) res.setHeader(headers.token, `token of ${made}`);
         res.writeHead(201).end('{}');
       } else if (key === '') res.end('{"orders":[]}');
       else if (this.orders.has(key)) res.end(JSON.stringify({ idempotencyKey: key }));
-      else res.writeHead(404).end('{}');
+      else if (token !== undefined) {
+        res.setHeader(headers.token, '');
+        res.setHeader(
+          'checkout-read',
+          '{"outcome":"lost","reason":"aborted","routed":false,"waitedMs":1}',
+        );
+        res.writeHead(410).end('{}');
+      } else res.writeHead(404).end('{}');
     });
     server.on('connection', () => {
       this.connections += 1;
@@ -212,6 +227,51 @@ test('writes, reads its own writes, looks up for every connection, and records a
       entry: 'west',
     });
   }
+});
+
+test('half of the clients show the token of their last write; each write is read at home too, and a loss is forgotten', async () => {
+  east.tokens = true;
+  // The service's name leads to east. West is home, and has none of the orders.
+  await start({
+    readYourWrites: {
+      tokenShare: 0.5,
+      homes: { west: { host: '127.0.2.1', port } },
+      thinkMs: 20,
+    },
+  });
+  await until(async () => (await done()) > 200);
+  await ask('stop');
+  const all = (await records()) as ClientRecord[];
+  const writes = all.filter(({ kind, ok }) => kind === 'write' && ok);
+  expect(writes.every(({ key, token }) => token === `token of ${key}`)).toBe(true);
+
+  const reads = all.flatMap(({ own, client, key }) =>
+    own === undefined ? [] : [{ ...own, client, key }],
+  );
+  const carrying = new Set(reads.filter(({ carried }) => carried).map(({ client }) => client));
+  expect(carrying.size).toBe(5);
+  expect(reads.filter(({ carried, client }) => carried !== carrying.has(client))).toEqual([]);
+  for (const { key, token } of [...east.shown, ...west.shown])
+    expect(token).toBe(`token of ${key}`);
+  expect([east.shown.length, west.shown.length]).toEqual([
+    reads.filter(({ carried, path }) => carried && path === 'door').length,
+    reads.filter(({ carried, path }) => carried && path === 'home').length,
+  ]);
+
+  const outcomes = (carried: boolean, path: string) =>
+    new Set(
+      reads.filter((read) => read.carried === carried && read.path === path).map((r) => r.outcome),
+    );
+  expect(outcomes(true, 'home')).toEqual(new Set(['lost']));
+  expect(outcomes(false, 'home')).toEqual(new Set(['stale']));
+  expect(outcomes(false, 'door')).toEqual(new Set(['fresh']));
+  expect(reads.filter(({ path }) => path === 'home').length).toBeGreaterThan(writes.length / 2);
+  // Told of a loss, a client does not ask for the same write again.
+  const lost = all.filter(({ own }) => own?.outcome === 'lost');
+  const again = lost.flatMap(({ client, key, endMs }) =>
+    all.filter((one) => one.own && one.client === client && one.key === key && one.sentMs > endMs),
+  );
+  expect(again).toEqual([]);
 });
 
 test('a pool stays on its connections past the flip, until the server closes them', async () => {

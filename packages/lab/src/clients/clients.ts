@@ -6,6 +6,7 @@
  *   pace.ts          who sends what, and when
  *   traffic.ts       all clients of a recording
  *   client.ts        one client: its lookups, its requests, what it saw
+ *   own-reads.ts     tokens of own writes, and what became of reading them
  *   pooled-agent.ts  a connection pool with a maximum age
  *   runtime-cache.ts a runtime that keeps an address by itself
  *   beacons.ts       now and then a client tells which resolver it stands behind

@@ -39,6 +39,18 @@ export const clientsConfig = z.strictObject({
     .strictObject({ zone: z.string().min(1), perSecond: z.number().positive().max(100) })
     .nullable()
     .default(null),
+  /**
+   * This share of the clients shows the token of its last write with the next read; all of them read each
+   * write at the read service of their home as well, within `thinkMs` of its acknowledgement.
+   */
+  readYourWrites: z
+    .strictObject({
+      tokenShare: share,
+      homes: z.record(z.string().min(1), z.strictObject({ host: z.ipv4(), port })),
+      thinkMs: z.number().nonnegative().max(5_000).default(200),
+    })
+    .nullable()
+    .default(null),
   /** 60: a minute of life is a second here. Applies to what has `Life` in its name, to nothing else. */
   timeScale: z.number().positive().default(60),
   /** File of the records, one JSON object a line. */

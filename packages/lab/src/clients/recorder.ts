@@ -34,6 +34,7 @@ export class Recorder {
     return { ...this.#counts };
   }
 
+  /** What else a record holds is written as it is. */
   add(record: RequestRecord): void {
     this.#counts.requests += 1;
     this.#counts[record.stale ? 'stale' : record.ok ? 'ok' : 'failed'] += 1;

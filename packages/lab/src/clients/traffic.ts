@@ -4,6 +4,7 @@ import { sendBeacons } from './beacons.ts';
 import { Client } from './client.ts';
 import type { ClientsConfig } from './config.ts';
 import { Live, type LiveFigures } from './live.ts';
+import { dealOwnWrites, think } from './own-reads.ts';
 import { deal, type Slot, schedule } from './pace.ts';
 import { type Counts, Recorder } from './recorder.ts';
 
@@ -14,8 +15,10 @@ import { type Counts, Recorder } from './recorder.ts';
  * as often as a fast one.
  */
 export class Traffic {
+  readonly #config: ClientsConfig;
   readonly #clock: Clock;
   readonly #keys: Random;
+  readonly #thinking: Random;
   readonly #clients: readonly Client[];
   readonly #recorder: Recorder;
   readonly #live: Live;
@@ -24,7 +27,9 @@ export class Traffic {
   readonly #loops: readonly Promise<void>[];
 
   constructor(config: ClientsConfig, clock: Clock) {
+    this.#config = config;
     this.#clock = clock;
+    this.#thinking = seededRandom(config.seed);
     const random = seededRandom(config.seed);
     this.#clients = makeClients(config, random, clock);
     this.#keys = seededRandom(random.integer(2 ** 32));
@@ -65,7 +70,8 @@ export class Traffic {
   async stop(): Promise<Counts> {
     this.#stopping.abort();
     await Promise.all(this.#loops);
-    await Promise.all(this.#underWay);
+    // Writes that end now are still read.
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     for (const client of this.#clients) client.close();
     await this.#recorder.close();
     return this.counts;
@@ -82,17 +88,35 @@ export class Traffic {
   }
 
   #begin(slot: Slot): void {
-    const request = this.#perform(slot).then((record) => {
-      this.#recorder.add(record);
-      this.#live.add(record);
+    const client = this.#clients[slot.client];
+    if (client === undefined) throw new RangeError(`no client ${slot.client}`);
+    const request = this.#perform(client, slot.kind).then((record) => {
+      this.#keep(record);
       this.#underWay.delete(request);
+      if (record.kind === 'write' && record.ok) this.#readAtHome(client);
     });
     this.#underWay.add(request);
   }
 
-  #perform({ client: index, kind }: Slot): Promise<RequestRecord> {
-    const client = this.#clients[index];
-    if (client === undefined) throw new RangeError(`no client ${index}`);
+  /** Nothing, where checkout gives no tokens. */
+  #readAtHome(client: Client): void {
+    if (this.#config.readYourWrites === null) return;
+    const context = { clock: this.#clock, random: this.#thinking, signal: this.#stopping.signal };
+    const read = think(this.#config, context)
+      .then(() => client.readAtHome())
+      .then((record) => {
+        if (record !== null) this.#keep(record);
+        this.#underWay.delete(read);
+      });
+    this.#underWay.add(read);
+  }
+
+  #keep(record: RequestRecord): void {
+    this.#recorder.add(record);
+    this.#live.add(record);
+  }
+
+  #perform(client: Client, kind: Slot['kind']): Promise<RequestRecord> {
     if (kind === 'write') return client.write(newId('order', this.#clock, this.#keys));
     return kind === 'read' ? client.read() : client.list();
   }
@@ -118,6 +142,7 @@ function makeClients(config: ClientsConfig, random: Random, clock: Clock): Clien
     clients,
     seededRandom(config.seed),
   );
+  const own = dealOwnWrites(config);
   const cacheMs = (config.runtimeCacheLifeMinutes * 60_000) / config.timeScale;
   const maxLifeMs = (config.keepAliveMaxLifeMinutes * 60_000) / config.timeScale;
   return resolvers.map(
@@ -131,6 +156,7 @@ function makeClients(config: ClientsConfig, random: Random, clock: Clock): Clien
         keepAliveMs: pools[index]?.pool ? maxLifeMs : null,
         runtimeCacheMs: caches[index]?.cache && !pools[index]?.pool ? cacheMs : null,
         from: addressOf(index),
+        own: own?.[index] ?? null,
         clock,
       }),
   );

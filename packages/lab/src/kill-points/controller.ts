@@ -34,10 +34,13 @@ function pullPlug(): Promise<never> {
 
 function killing(store: Store): Store {
   const append: Store['append'] = async (input) => {
-    const here = isHere(input.record);
-    if (here && when === 'before') await pullPlug();
-    await store.append(input);
-    if (here && when !== 'before') await pullPlug();
+    // One by one, so that the plug can be pulled between any two.
+    for (const record of input.records) {
+      const here = isHere(record);
+      if (here && when === 'before') await pullPlug();
+      await store.append({ ...input, records: [record] });
+      if (here && when !== 'before') await pullPlug();
+    }
   };
   return new Proxy(store, {
     get: (target, name) => {

@@ -5,15 +5,24 @@ import type { ServerAddress } from './server.ts';
 /**
  * The shape of an episode. While the delay stands, replay stops until the delay has passed, so the lag
  * climbs by a second a second up to it and stays there; without the delay all is replayed at once.
- * With these, a sample is above 5 s about one time in twenty, and no quiet window is more than
- * about 8 s away. Machine time: a lag is never scaled.
+ * Machine time: a lag is never scaled.
  */
-const episode = {
-  quietMs: { least: 6_000, most: 10_000 },
-  delayMs: { least: 4_900, most: 5_600 },
-  /** How long it stays at its highest. */
-  plateauMs: { least: 400, most: 1_200 },
+const profiles = {
+  /** A sample is above 5 s about one time in twenty, and no quiet window is more than about 8 s away. */
+  production: {
+    quietMs: { least: 6_000, most: 10_000 },
+    delayMs: { least: 4_900, most: 5_600 },
+    /** How long it stays at its highest. */
+    plateauMs: { least: 400, most: 1_200 },
+  },
+  /** About the deadline of a read that waits (250 ms), on both sides of it. */
+  short: {
+    quietMs: { least: 1_000, most: 3_000 },
+    delayMs: { least: 100, most: 400 },
+    plateauMs: { least: 1_000, most: 2_000 },
+  },
 };
+export type LagProfileName = keyof typeof profiles | 'none';
 
 /** Time for one statement, ms: a frozen region answers none, and the profile goes on with the other. */
 const statementTimeoutMs = 1_000;
@@ -31,7 +40,7 @@ export interface LagProfile {
  * The delay is a setting in the data directory, so it is taken away from a side that was promoted.
  */
 export function startLagProfile(options: {
-  readonly profile: 'production' | 'none';
+  readonly profile: LagProfileName;
   readonly sides: readonly ServerAddress[];
   readonly clock: Clock;
   readonly random: Random;
@@ -53,7 +62,8 @@ export function startLagProfile(options: {
   }
 
   const running = (async () => {
-    while (profile === 'production' && !stopping.signal.aborted) {
+    while (profile !== 'none' && !stopping.signal.aborted) {
+      const episode = profiles[profile];
       await hold(0, between(episode.quietMs));
       const delayMs = Math.round(between(episode.delayMs));
       await hold(delayMs, delayMs + between(episode.plateauMs));

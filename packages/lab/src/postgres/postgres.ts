@@ -9,6 +9,6 @@
  */
 export { type Binaries, findBinaries } from './binaries.ts';
 export { createDatabases, type Databases } from './databases.ts';
-export { type LagProfile, startLagProfile } from './lag-profile.ts';
+export { type LagProfile, type LagProfileName, startLagProfile } from './lag-profile.ts';
 export { applicationRole, database, replicationRole } from './schema.ts';
 export { postmasterPid, startServer, stopServer } from './server.ts';

@@ -174,6 +174,11 @@ export class Lab {
     await this.#border(name, null);
   }
 
+  /** The standby hears nothing more of this region's database, while everything else passes. */
+  async cutReplication(name: RegionName, cut: boolean): Promise<void> {
+    await this.#changeLinks([`${name}-interPostgres`], { cut: cut ? 'both' : 'none' });
+  }
+
   /** Starts a killed region again on the disks that it left. */
   async bringBack(name: RegionName): Promise<void> {
     if (this.#regions.has(name)) return;
@@ -274,7 +279,7 @@ export class Lab {
     );
     // What the region itself calls, in the other one and at the witness.
     const outward = [
-      ...['interDoor', 'interPostgres', 'interGuard'].map(
+      ...['interDoor', 'interPostgres', 'interGuard', 'interReads'].map(
         (service) => `${otherRegion(name)}-${service}`,
       ),
       `${name}-toStore`,
@@ -307,7 +312,7 @@ export class Lab {
 
   /** Latency between the regions, one way, ms; takes effect at once. */
   async setLatency(latencyMs: number): Promise<void> {
-    const between = ['interDoor', 'interPostgres', 'interGuard', 'toStore'];
+    const between = ['interDoor', 'interPostgres', 'interGuard', 'interReads', 'toStore'];
     const names = regionNames.flatMap((name) => between.map((service) => `${name}-${service}`));
     await this.#changeLinks(names, { latencyMs });
   }

@@ -33,6 +33,8 @@ export interface RegionMap {
     readonly interDoor: Endpoint;
     readonly interPostgres: Endpoint;
     readonly interGuard: Endpoint;
+    /** As the other region's read service reaches the database: apart from replication, which can be cut alone. */
+    readonly interReads: Endpoint;
   };
   /** Where the region's own processes reach `throwover serve`: over the border, so that a cut cuts it. */
   readonly toStore: Endpoint;
@@ -47,6 +49,8 @@ export interface RegionEndpoints {
   readonly gateway: Endpoint;
   readonly gatewayAdmin: Endpoint;
   readonly postgres: Endpoint;
+  /** The read service beside the region's database; nobody listens unless the lab is asked for it. */
+  readonly reads: Endpoint;
 }
 
 export interface LabMap {
@@ -105,6 +109,7 @@ function regionMap(
     gateway: { host, port: portBase + 4 },
     gatewayAdmin: { host, port: portBase + 5 },
     postgres: { host, port: portBase + 6 },
+    reads: { host, port: portBase + 11 },
   });
   return {
     name,
@@ -116,6 +121,7 @@ function regionMap(
       interDoor: { host: publicHost, port: portBase + 7 },
       interPostgres: { host: publicHost, port: portBase + 8 },
       interGuard: { host: publicHost, port: portBase + 9 },
+      interReads: { host: publicHost, port: portBase + 12 },
     },
     toStore: { host: publicHost, port: portBase + 10 },
     private: on(privateHost),

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { LagProfileName } from '../postgres/postgres.ts';
 import { defaultPortBase } from './map.ts';
 
 /** What can be set about a lab. */
@@ -11,8 +12,8 @@ export interface LabOptions {
   readonly pgBin: string | null;
   /** One way, between the regions, ms. 40: between two coasts of one continent. */
   readonly latencyMs: number;
-  /** production: replay delay in episodes, p95 of about 5 s. */
-  readonly lagProfile: 'production' | 'none';
+  /** production: replay delay in episodes, p95 of about 5 s. short: episodes of 100 to 400 ms. */
+  readonly lagProfile: LagProfileName;
   readonly seed: number;
   readonly clients: number;
   readonly requestsPerSecond: number;
@@ -25,6 +26,8 @@ export interface LabOptions {
   };
   /** Share of clients whose runtime keeps addresses by itself for minutes, whatever their TTL. */
   readonly runtimeCacheShare: number;
+  /** Checkout gives tokens with its writes, and each region has a read service; this share of clients shows them. */
+  readonly readYourWrites: { readonly tokenShare: number } | null;
   /** How long warm capacity is kept after a flip, life time, as throwover.yaml says it. */
   readonly keepWarm: string;
   /** Instances that are warmed in the new region; `measured`: what the active one uses at once. */
@@ -52,6 +55,7 @@ export function labOptions(given: Partial<LabOptions> = {}): LabOptions {
     webhooksPerSecond: 3,
     resolverShares: { honest: 0.7, clamped: 0.2, longHold: 0.1 },
     runtimeCacheShare: 0,
+    readYourWrites: null,
     keepWarm: '5m',
     warm: 'measured',
     writerFence: 'available',

@@ -9,6 +9,9 @@ import { resolverList } from './resolver-list.ts';
 /** The lab's webhook secret: it protects nothing, and is given to processes as a real one is, by environment. */
 export const webhookSecret = 'whsec_lab_0123456789abcdef0123456789abcdef';
 
+/** Signs the tokens of the lab's writes, the same in both regions; it protects nothing either. */
+const tokenKey = 'lab-token-key-0123456789abcdef0123456789abcdef';
+
 /** What PostgreSQL is like in this lab: found once, told to the guards. */
 export interface PostgresSetup {
   readonly pgBin: string;
@@ -139,6 +142,7 @@ function regionChildren(
         PGUSER: 'checkout',
         PGDATABASE: 'checkout',
         STRIPE_WEBHOOK_SECRET: webhookSecret,
+        ...(options.readYourWrites && { CHECKOUT_TOKEN_KEY: tokenKey }),
       },
     },
   });
@@ -174,6 +178,23 @@ function regionChildren(
     { name: `${name}-functions`, argv: [script('functions/function-pool.ts'), functions], env },
     { name: `${name}-door`, argv: [script('door/front-door.ts'), door], env },
     { name: `${name}-gateway`, argv: [throwoverBin, 'gateway', '--config', gateway], env },
+    ...(options.readYourWrites === null
+      ? []
+      : [
+          {
+            name: `${name}-reader`,
+            argv: [
+              script('checkout/reader.ts'),
+              file(`${name}-reader`, {
+                region: name,
+                ...here.reads,
+                near: here.postgres,
+                elsewhere: map.regions[otherRegion(name)].public.interReads,
+              }),
+            ],
+            env: { CHECKOUT_TOKEN_KEY: tokenKey },
+          },
+        ]),
   ];
 }
 
@@ -191,12 +212,21 @@ function linksOf(map: LabMap, name: RegionName, latencyMs: number) {
     latencyMs: oneWayMs,
     bandwidthBytesPerSecond: null,
   });
-  const services = ['door', 'doorAdmin', 'functions', 'guard', 'gateway', 'gatewayAdmin'] as const;
+  const services = [
+    'door',
+    'doorAdmin',
+    'functions',
+    'guard',
+    'gateway',
+    'gatewayAdmin',
+    'reads',
+  ] as const;
   return [
     ...services.map((service) => link(service, region.public[service], region.private[service])),
     link('interDoor', region.public.interDoor, region.private.door, latencyMs),
     link('interPostgres', region.public.interPostgres, region.private.postgres, latencyMs),
     link('interGuard', region.public.interGuard, region.private.guard, latencyMs),
+    link('interReads', region.public.interReads, region.private.postgres, latencyMs),
     // The witness is as far away as the other region.
     link('toStore', region.toStore, map.store, latencyMs),
   ];
@@ -246,6 +276,12 @@ export function clientsSpec(
         ratePerSecond: options.requestsPerSecond,
         seed: options.seed,
         runtimeCacheShare: options.runtimeCacheShare,
+        readYourWrites: options.readYourWrites && {
+          ...options.readYourWrites,
+          homes: Object.fromEntries(
+            regionNames.map((name) => [name, map.regions[name].public.reads]),
+          ),
+        },
         timeScale,
         output: config.output,
       }),

@@ -3,6 +3,14 @@ import type { Loss } from '../store/store.ts';
 import type { ConfirmedFence, FenceProof, OpeningProof } from './fence-proof.ts';
 import type { DatabaseSurvey } from './survey.ts';
 
+/** What a standby's guard found when it asked the primary. */
+export interface UpstreamWord {
+  /** `null`: nothing is received from anywhere, so nobody was asked. */
+  readonly answers: boolean | null;
+  /** For people. */
+  readonly said: string;
+}
+
 /**
  * Port: one region's database, as a controller asks for things to be done to it. The guard beside the
  * database answers (guard/guard.ts; over HTTP in production).
@@ -18,6 +26,11 @@ export interface DatabaseSide {
   status(): Promise<DatabaseStatus>;
   /** What a fence would not stop. Deadline 15 s. Left out: a database where nothing writes but what it closes out. */
   survey?(): Promise<DatabaseSurvey>;
+  /**
+   * Whether the primary that a standby receives from answers it now, asked over a new connection. Deadline
+   * 2 s. Left out: a receiver that says `streaming` is believed.
+   */
+  upstream?(): Promise<UpstreamWord>;
   /** Raises the highest token seen, and changes nothing else: first thing of a takeover and an abort. */
   admit(token: number): Promise<void>;
   /** Writes a checkpoint, so that a later restart is short. */

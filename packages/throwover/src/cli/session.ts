@@ -174,10 +174,20 @@ export async function planRun(
 /** A plan for this direction, which an open run may have set. */
 export async function planFor(
   session: Session,
-  options: { kind: RunKind; direction: Direction; consent: Consent; signal: AbortSignal },
+  options: {
+    kind: RunKind;
+    direction: Direction;
+    consent: Consent;
+    signal: AbortSignal;
+    /** How long the region that is left is waited for, ms; left out: as usual. */
+    lostPatienceMs?: number;
+  },
 ): Promise<PlannedRun> {
   const { kind, direction, consent, signal } = options;
-  const definition = define(session, kind, direction, consent);
+  const { lostPatienceMs } = options;
+  const { loaded, parts, env, clock } = session;
+  const waits = lostPatienceMs === undefined ? {} : { lostPatienceMs };
+  const definition = defineRun(kind, loaded, { parts, direction, consent, env, clock, ...waits });
   const { guards, steps } = definition;
   const [results, facts, lagHistory] = await Promise.all([
     checkGuards({ guards, clock: session.clock, signal }),

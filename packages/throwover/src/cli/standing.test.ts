@@ -64,6 +64,25 @@ it('leaves a region alone that the standby still receives from: the witness alon
   expect(world.west.role).toBe('standby');
 });
 
+it('fails over when the standby gets no answer from the silent region, before its receiver has noticed', async () => {
+  world.east.guardAway = true;
+  world.west.upstream = async () => ({ answers: false, said: 'timeout expired' });
+  await standFor(20_000);
+  expect(log[0]).toMatchObject({
+    event: 'region-silent',
+    seen: expect.stringContaining('west gets no answer from its database (timeout expired)'),
+  });
+  expect(world.west.role).toBe('primary');
+});
+
+it('leaves a region alone whose database answers the standby: its guard alone is gone', async () => {
+  world.east.guardAway = true;
+  world.west.upstream = async () => ({ answers: true, said: 'a session' });
+  await standFor(60_000);
+  expect(log).toEqual([]);
+  expect(world.west.role).toBe('standby');
+});
+
 it('leaves a region alone whose guard says that its database is open, though nothing streams', async () => {
   world.west.streaming = false;
   await standFor(60_000);

@@ -1,5 +1,6 @@
-import type { DatabaseStatus } from '../authority/database-side.ts';
+import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
 import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import { lostPatienceMs } from '../replication/replication.ts';
 import { approve, type Plan, type RunResult } from '../runbook/runbook.ts';
 import { expectations } from './run-commands.ts';
 import { planFor, type Session } from './session.ts';
@@ -27,7 +28,7 @@ export type StandingEvent =
 /**
  * Fails over by the mandate that the team gave ahead of time (`approval.standing`), when the active
  * region is lost: its guard does not answer, or says that no primary runs, and the standby, asked for
- * itself, receives nothing from it either, for as long as the policy says. One witness's own blindness is
+ * itself, receives nothing from it either or gets no answer from its database, for as long as the policy says. One witness's own blindness is
  * therefore no loss. Never fails back (A8), and does nothing while a run is open or automation is halted.
  * Ends when the signal is aborted.
  */
@@ -125,20 +126,26 @@ class Standing {
   /** Who can take over from a region that is lost, and what says so; null: it is not lost, or nobody can. */
   async #seen(active: string): Promise<{ readonly standby: string; readonly why: string } | null> {
     const { parts, clock } = this.#session;
+    // Once there is a doubt, in the same time: a login over a silent link takes as long as its patience.
+    const doubted = this.#silent?.region === active;
     const looks = await Promise.all(
-      parts.regions.map(async ({ name, database }) => ({
-        name,
-        status: await answerWithin(database.status(), this.#policy.everyMs, clock),
-      })),
+      parts.regions.map(async ({ name, database }) => {
+        const asked = doubted && name !== active ? unheard(database) : null;
+        const status = await answerWithin(database.status(), this.#policy.everyMs, clock);
+        return { name, status, unheard: async () => await (asked ?? unheard(database)) };
+      }),
     );
     const own = looks.find(({ name }) => name === active)?.status ?? null;
     if (own?.role === 'primary') return null;
-    const standby = looks.find(
-      ({ name, status }) => name !== active && status?.role === 'standby' && !status.streaming,
+    const standbys = looks.filter(
+      ({ name, status }) => name !== active && status?.role === 'standby',
     );
-    if (standby === undefined) return null;
     const said = own === null ? 'its guard does not answer' : `its database is ${own.role}`;
-    return { standby: standby.name, why: `${said}; ${standby.name} receives nothing from it` };
+    for (const { name, status, unheard } of standbys) {
+      const nothing = status?.streaming === false ? 'receives nothing from it' : await unheard();
+      if (nothing !== null) return { standby: name, why: `${said}; ${name} ${nothing}` };
+    }
+    return null;
   }
 
   #note(region: string, seen: { readonly why: string } | null, nowMs: number): void {
@@ -161,7 +168,11 @@ class Standing {
     const session = this.#session;
     const { by, overrides } = this.#policy;
     const consent = { by: `standing policy of ${by}`, overrides };
-    const planned = await planFor(session, { kind: 'failover', direction, consent, signal });
+    const planned = await planFor(session, {
+      ...{ kind: 'failover' as const, direction, consent, signal },
+      // Every look has waited as long for the region, in vain.
+      lostPatienceMs: Math.min(this.#policy.everyMs, lostPatienceMs),
+    });
     const { plan, digest, definition } = planned;
     const mandate = approve(plan, {
       digest,
@@ -202,6 +213,20 @@ function asksFor(plan: Plan, name: string): boolean {
     ({ refusals, mayAsk = [] }) =>
       mayAsk.includes(name) || refusals.some(({ override }) => override === name),
   );
+}
+
+/**
+ * What a standby's guard says that still has a receiver, which notices a silent primary late; null: it
+ * reaches the primary, or nobody can say.
+ */
+async function unheard(standby: DatabaseSide): Promise<string | null> {
+  try {
+    const word = await standby.upstream?.();
+    return word?.answers === false ? `gets no answer from its database (${word.said})` : null;
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
+    return null;
+  }
 }
 
 /** Null when nothing was answered in time, or that nothing answers. */

@@ -38,6 +38,7 @@ export function waitForLag(options: {
           ? done(evidence)
           : pending(evidence);
       }),
+    onlyWaits: true,
     act: async () => {},
   };
 }

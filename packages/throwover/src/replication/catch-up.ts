@@ -8,32 +8,37 @@ import { replicationErrors } from './errors.ts';
 import { aboveBound, type Exposure, exposureText, sequenceAdvance } from './exposure.ts';
 import type { LossView } from './loss.ts';
 import type { OldWriter } from './old-writer.ts';
-import { positionPollMs } from './timings.ts';
+import type { Standby } from './standby.ts';
+import { catchUpPollMs, positionPollMs } from './timings.ts';
 
 /** The standby has on disk everything that the old primary acknowledged (A2). */
 export function catchUp(options: {
-  to: DatabaseSide;
+  to: Standby;
   writer: OldWriter;
   /** Shorter than the fence's deadline: when it passes, the old side opens again. */
   timeoutMs: number;
 }): Step {
+  const { to, writer, timeoutMs } = options;
   return {
     name: 'catch-up',
-    title: `Wait until ${options.to.region} has everything that was written`,
+    title: `Wait until ${to.region} has everything that was written`,
     waits: 'machine',
-    timeoutMs: options.timeoutMs,
-    pollMs: positionPollMs,
+    timeoutMs,
+    pollMs: catchUpPollMs,
     undo: { none: 'nothing was changed' },
     observe: (context) =>
       look(async () => {
-        const status = await options.to.status();
+        const status = await to.side.status();
         if (status.role === 'primary') return done({ role: 'primary' });
-        const { position } = await options.writer.confirmed(context);
+        const { position } = await writer.confirmed(context);
         const evidence = { received: status.received, position };
-        return status.received !== null && covers(status.received, position)
-          ? done(evidence)
-          : pending(evidence);
+        if (status.received === null || !covers(status.received, position)) {
+          return pending(evidence);
+        }
+        to.caughtUp(status);
+        return done(evidence);
       }),
+    onlyWaits: true,
     act: async () => {},
   };
 }
@@ -110,6 +115,7 @@ export function catchUpLossy(options: {
           arithmetic: advance.arithmetic,
         });
       }),
+    onlyWaits: true,
     act: async () => {},
   };
 }

@@ -32,6 +32,7 @@ export function standbyAnswers(to: DatabaseSide): Guard {
 export function lossWithinBound(options: {
   from: DatabaseSide;
   to: DatabaseSide;
+  lostPatienceMs: number;
   loss: LossView;
   boundMs: number;
 }): Guard {
@@ -51,15 +52,19 @@ export function lossWithinBound(options: {
 }
 
 /** Somebody can say that the old side has stopped writing: itself, or, in strict mode, its lease. */
-export function oneWriter(options: { from: DatabaseSide; strict: boolean }): Guard {
-  const { from, strict } = options;
+export function oneWriter(options: {
+  from: DatabaseSide;
+  lostPatienceMs: number;
+  strict: boolean;
+}): Guard {
+  const { from, lostPatienceMs, strict } = options;
   return {
     name: 'one-writer',
     title: strict
       ? `${from.region} stops writing: it says so, or its lease ends`
       : `${from.region} stops writing: its guard answers and can close it`,
     check: async ({ clock }) => {
-      if (strict || (await statusOf(from, clock)) !== null) return [];
+      if (strict || (await lostStatusOf(from, lostPatienceMs, clock)) !== null) return [];
       return [{ error: fenceNotPossible(from.region, {}), override: 'two-writers' }];
     },
   };
@@ -69,11 +74,15 @@ export function oneWriter(options: { from: DatabaseSide; strict: boolean }): Gua
 export async function exposureNow(options: {
   from: DatabaseSide;
   to: DatabaseSide;
+  lostPatienceMs: number;
   loss: LossView;
   clock: Clock;
 }): Promise<Exposure> {
-  const { from, to, loss, clock } = options;
-  const [old, next] = await Promise.all([statusOf(from, clock), statusOf(to, clock)]);
+  const { from, to, lostPatienceMs, loss, clock } = options;
+  const [old, next] = await Promise.all([
+    lostStatusOf(from, lostPatienceMs, clock),
+    orNull(within(clock, guardPatienceMs, to.status())),
+  ]);
   return loss({ received: next?.received ?? null, oldAnswers: old?.role === 'primary' });
 }
 
@@ -151,8 +160,16 @@ export function lossesRead(options: { store: Store; service: string }): Guard {
   };
 }
 
-/** Null when nobody answers: unreachable is not dead. */
-async function statusOf(side: DatabaseSide, clock: Clock): Promise<DatabaseStatus | null> {
-  const status = await within(clock, guardPatienceMs, side.status());
-  return status === noAnswer ? null : status;
+/** Of the side that is left; null when nobody answers soon: unreachable is not dead. */
+function lostStatusOf(
+  side: DatabaseSide,
+  patienceMs: number,
+  clock: Clock,
+): Promise<DatabaseStatus | null> {
+  return orNull(within(clock, patienceMs, side.status()));
+}
+
+async function orNull<T>(asked: Promise<T | typeof noAnswer>): Promise<T | null> {
+  const answer = await asked;
+  return answer === noAnswer ? null : answer;
 }

@@ -4,10 +4,11 @@ import type { Step } from '../runbook/step.ts';
 import type { Consent } from './consent.ts';
 import { replicationErrors } from './errors.ts';
 import type { OldWriter } from './old-writer.ts';
+import type { Standby } from './standby.ts';
 import { commandTimeoutMs, fencePatienceMs, positionPollMs } from './timings.ts';
 
 /** The application can no longer write in the old region, and everything it wrote is below a known position (A1). */
-export function fence(writer: OldWriter): Step {
+export function fence({ writer, to }: { writer: OldWriter; to: Standby }): Step {
   return {
     name: 'fence',
     title: `Close ${writer.region}'s database to the application`,
@@ -18,6 +19,7 @@ export function fence(writer: OldWriter): Step {
     // What fence() answered is the evidence: it was read after the door was seen closed and empty.
     observe: async () => (writer.proof === null ? pending({}) : done({ ...writer.proof })),
     act: async (context) => {
+      to.warmUp();
       await writer.fence(context);
     },
   };
@@ -36,7 +38,7 @@ export function fenceIfReachable(options: { writer: OldWriter; without: WithoutA
   let silent: { readonly forMs: number } | null = null;
   return {
     name: 'fence',
-    title: `Close ${writer.region}'s database to the application, if it answers within ${fencePatienceMs / 1_000} s`,
+    title: `Close ${writer.region}'s database to the application, if it answers; at most ${fencePatienceMs / 1_000} s`,
     waits: 'machine',
     timeoutMs: commandTimeoutMs,
     pollMs: positionPollMs,
@@ -60,7 +62,7 @@ export function fenceIfReachable(options: { writer: OldWriter; without: WithoutA
       const askedMs = clock.monotonicMs();
       askedWallMs ??= clock.wallMs();
       // An address where nobody listens says so at once, and is not waited for.
-      const answer = await writer.fenceWithin(context, fencePatienceMs);
+      const answer = await writer.fenceIfAnswering(context);
       silent = answer === noAnswer ? { forMs: Math.round(clock.monotonicMs() - askedMs) } : null;
     },
   };

@@ -5,7 +5,7 @@ import { noAnswer, within } from '../kernel/kernel.ts';
 import { evidenceOf } from '../runbook/observe.ts';
 import type { StepContext } from '../runbook/step.ts';
 import { replicationErrors } from './errors.ts';
-import { fencePatienceMs, guardPatienceMs } from './timings.ts';
+import { fencePatienceMs, guardPatienceMs, lostPatienceMs } from './timings.ts';
 
 /**
  * The old writer, and the proof that this controller has of its fence.
@@ -19,6 +19,7 @@ export class OldWriter {
   readonly #to: DatabaseSide;
   readonly #openTransactionsMs: number;
   readonly #deadlineMs: number | null;
+  readonly #lostPatienceMs: number;
   #proof: ConfirmedFence | null = null;
   #asking: Promise<unknown> = Promise.resolve();
 
@@ -29,11 +30,14 @@ export class OldWriter {
     openTransactionsMs: number;
     /** After this long the old guard asks the new one by itself, and opens when it may; `null`: never by itself. */
     deadlineMs: number | null;
+    /** How long an old side that a run can do without is waited for until it says anything, ms. */
+    lostPatienceMs?: number;
   }) {
     this.#from = options.from;
     this.#to = options.to;
     this.#openTransactionsMs = options.openTransactionsMs;
     this.#deadlineMs = options.deadlineMs;
+    this.#lostPatienceMs = options.lostPatienceMs ?? lostPatienceMs;
   }
 
   get region(): string {
@@ -55,9 +59,20 @@ export class OldWriter {
     return proof;
   }
 
-  /** As `fence`, for at most `patienceMs`; an answer that comes later still counts. */
-  fenceWithin(context: StepContext, patienceMs: number): Promise<ConfirmedFence | typeof noAnswer> {
-    return within(context.clock, patienceMs, this.fence(context));
+  /**
+   * As `fence`, for a while; an answer that comes later still counts. Who says anything is given the time
+   * for its open transactions; who is silent is gone, or as good as that.
+   */
+  async fenceIfAnswering(context: StepContext): Promise<ConfirmedFence | typeof noAnswer> {
+    const { clock } = context;
+    const asked = this.fence(context);
+    const patienceMs = this.#lostPatienceMs;
+    const [soon, seen] = await Promise.all([
+      within(clock, patienceMs, asked),
+      within(clock, patienceMs, this.#from.status()),
+    ]);
+    if (soon !== noAnswer || seen === noAnswer) return soon;
+    return within(clock, fencePatienceMs - patienceMs, asked);
   }
 
   /** Opens the old side again, with the proof that the new one was not and will not be promoted by this run. */

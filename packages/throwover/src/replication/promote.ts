@@ -11,7 +11,8 @@ import { replicationErrors } from './errors.ts';
 import { expiry } from './expire-writer.ts';
 import { fenceNotPossible, withoutAnswer } from './fence.ts';
 import type { OldWriter } from './old-writer.ts';
-import { commandTimeoutMs, fencePatienceMs, guardPatienceMs, positionPollMs } from './timings.ts';
+import { Standby } from './standby.ts';
+import { commandTimeoutMs, guardPatienceMs, positionPollMs } from './timings.ts';
 
 /** How a promotion goes: with which proof, and whether writes may be missing. */
 export interface PromotionTerms {
@@ -28,10 +29,12 @@ export interface PromotionTerms {
  */
 export function promote(options: {
   to: DatabaseSide;
+  /** Who has just looked at it; left out: nobody. */
+  seen?: Standby;
   terms: (context: StepContext) => Promise<PromotionTerms>;
   title?: string;
 }): Step {
-  const { to } = options;
+  const { to, seen = new Standby(to) } = options;
   return {
     name: 'promote',
     title: options.title ?? `Make ${to.region}'s database the primary`,
@@ -44,7 +47,7 @@ export function promote(options: {
     undo: { none: 'a promotion cannot be taken back; a switchover home is a run of its own' },
     observe: ({ run }) =>
       look(async () => {
-        const { promotion, role, accepted } = await to.status();
+        const { promotion, role, accepted } = await seen.look();
         const next = run.epoch + 1;
         if (promotion !== null && promotion.epoch > next) {
           return refused(
@@ -161,7 +164,7 @@ export function failoverTerms(options: {
 /** A controller that took the run over asks the old side anew, unless the one before it had no answer either. */
 async function fencedAgain(writer: OldWriter, context: StepContext) {
   if (evidenceOf(context, 'fence')['kind'] !== 'confirmed') return null;
-  const answer = await writer.fenceWithin(context, fencePatienceMs);
+  const answer = await writer.fenceIfAnswering(context);
   return answer === noAnswer ? null : answer;
 }
 

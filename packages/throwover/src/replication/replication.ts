@@ -7,6 +7,7 @@
  *   expire-writer.ts    strict mode: the end of its lease as the proof
  *   catch-up.ts         the standby has everything; in a failover, what it can still get
  *   exposure.ts loss.ts what a failover would lose, from the last known positions
+ *   standby.ts          the new side, as catch-up and promote see it
  *   promote.ts          the point of no return, and with which proof
  *   settle.ts           stop, close and attach the old side
  *   salvage.ts          what the old side alone had committed, before it is attached
@@ -54,3 +55,5 @@ export {
 } from './promote.ts';
 export { ledgerPossible, salvage } from './salvage.ts';
 export { attach, closeReturned, stopOld } from './settle.ts';
+export { Standby } from './standby.ts';
+export { lostPatienceMs } from './timings.ts';

@@ -27,7 +27,7 @@ type Known = Exclude<Observation, { state: 'unknown' }>;
  * act, observe until it holds, journal the outcome.
  *
  * The first look runs while the record of the step before is on its way to the store; an act never
- * does. The outcome's record is on its way when this resolves.
+ * does, so a step that only waits waits for no record. The outcome's record is on its way when this resolves.
  * `abandon`: ends it early, as the operator's stop does, because a step beside it failed.
  * Throws `Interrupted` (lost, leave) or `JournalFailure`: then nothing more may be done.
  */
@@ -51,7 +51,8 @@ export async function carryOut(
       window.signal.throwIfAborted();
       // An intent of an earlier controller still holds; this step is then the first of this controller.
       if (!progress.hasIntent(step.name)) {
-        await journal.append({ type: 'intent', step: step.name, observed });
+        if (step.onlyWaits) journal.note({ type: 'intent', step: step.name, observed });
+        else await journal.append({ type: 'intent', step: step.name, observed });
         tellNoReturn();
       }
       seen = await attempt.converge();
@@ -65,7 +66,7 @@ export async function carryOut(
       durationMs: clock.monotonicMs() - startedMs,
       kind: step.waits,
     } as const;
-    void journal.append({ type: 'outcome', ...outcome }).catch(() => {});
+    journal.note({ type: 'outcome', ...outcome });
     tellNoReturn();
     emit({ type: 'step-done', ...outcome });
     return { kind: 'done' };

@@ -131,8 +131,47 @@ describe('a run that goes well', () => {
         },
       });
     await bench.begin([timed('a'), timed('b')], { store: slowStore });
-    // Between two acts: look 5, then outcome 7 beside look 5, then intent 7.
-    expect(acted).toEqual([7 + 5 + 7, 7 + 5 + 7 + 5 + 7 + 7]);
+    // Between two acts: look 5, look 5, then outcome and intent in one append.
+    expect(acted).toEqual([7 + 5 + 7, 7 + 5 + 7 + 5 + 5 + 7]);
+  });
+
+  test('a step that only waits goes on looking while its intent is on its way; the act after it waits for all of them', async () => {
+    const slowStore = {
+      ...bench.store,
+      append: async (input: Parameters<typeof bench.store.append>[0]) => {
+        await bench.clock.sleep(100);
+        await bench.store.append(input);
+      },
+    };
+    const looksMs: number[] = [];
+    const waiting = step('catch-up', {
+      pollMs: 5,
+      onlyWaits: true,
+      observe: async () => {
+        looksMs.push(bench.clock.monotonicMs());
+        return looksMs.length > 3
+          ? { state: 'done', evidence: {} }
+          : { state: 'pending', evidence: {} };
+      },
+      act: async () => {},
+    });
+    let actedMs = 0;
+    const promoting = step('promote', {
+      act: async () => {
+        actedMs = bench.clock.monotonicMs();
+        expect(await bench.story()).toEqual([
+          'mandate',
+          'intent catch-up',
+          'outcome catch-up',
+          'intent promote',
+        ]);
+        bench.world.throwSwitch('promote');
+      },
+    });
+    await bench.begin([waiting, promoting], { store: slowStore });
+    expect(looksMs).toEqual([100, 100, 105, 110]);
+    // All three in one append after the last look.
+    expect(actedMs).toBe(110 + 100);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/kernel.ts';
-import type { JournalEvent, RunLease, Store } from '../store/store.ts';
+import { maxRecordsPerAppend } from '../store/limits.ts';
+import type { JournalEvent, JournalRecord, RunLease, Store } from '../store/store.ts';
 import type { Progress } from './progress.ts';
 
 /** The journal could not be written; nobody knows whether the last record is there. The run stops. */
@@ -21,15 +22,26 @@ interface JournalOptions {
   readonly onFailure: (failure: JournalFailure) => void;
 }
 
+/** How long a record that nobody waits for is kept back for the next one, ms: above a look at a guard, far below what a person sees. */
+const lingerMs = 20;
+
+interface Due {
+  readonly record: JournalRecord;
+  readonly written: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
 /**
- * Writes a run's journal, record after record: one is sent when the one before is on disk, so the
- * caller may go on looking (never acting) while a record is on its way.
+ * Writes a run's journal in its order: one append is on its way at a time, so the caller may go on
+ * looking (never acting) meanwhile; what has become due until it is on disk is the next append.
  * After a failed append it writes nothing any more: what the store has is read again on resume.
  */
 export class Journal {
   readonly #options: JournalOptions;
   #lastSeq: number;
-  #tail: Promise<void> = Promise.resolve();
+  readonly #due: Due[] = [];
+  #sending = false;
+  #failure: JournalFailure | null = null;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -38,25 +50,58 @@ export class Journal {
 
   /** Resolves when the record is durable; rejects with a `JournalFailure`. */
   append(event: JournalEvent): Promise<void> {
+    const written = this.#take(event);
+    void this.#sendDue();
+    return written;
+  }
+
+  /**
+   * A record that nobody waits for: durable before what is appended next, or soon anyway. While it waits for
+   * the next intent that one goes with it; sent at once, it would keep that one waiting for its own answer.
+   */
+  note(event: JournalEvent): void {
+    void this.#take(event);
+    void this.#options.clock.sleep(lingerMs).then(() => this.#sendDue());
+  }
+
+  #take(event: JournalEvent): Promise<void> {
     const { clock, lease, progress } = this.#options;
     this.#lastSeq += 1;
     const record = { seq: this.#lastSeq, wallMs: clock.wallMs(), token: lease.token, ...event };
     progress.note(event);
-    const before = this.#tail;
-    this.#tail = before.then(() => this.#send(record));
-    this.#tail.catch(() => {});
-    return this.#tail;
+    const written = new Promise<void>((resolve, reject) => {
+      this.#due.push({ record, written: resolve, failed: reject });
+    });
+    // Whoever does not wait for it learns of a failure with the next one that is waited for.
+    written.catch(() => {});
+    return written;
   }
 
-  async #send(record: Parameters<Store['append']>[0]['record']): Promise<void> {
+  async #sendDue(): Promise<void> {
+    if (this.#sending) return;
+    this.#sending = true;
+    while (this.#due.length > 0) {
+      const batch = this.#due.splice(0, maxRecordsPerAppend);
+      const failure = await this.#send(batch.map(({ record }) => record));
+      for (const one of batch) {
+        if (failure === null) one.written();
+        else one.failed(failure);
+      }
+    }
+    this.#sending = false;
+  }
+
+  async #send(records: readonly JournalRecord[]): Promise<JournalFailure | null> {
     const { store, lease, mustHold, onFailure } = this.#options;
+    if (this.#failure !== null) return this.#failure;
     try {
       mustHold();
-      await store.append({ runId: lease.runId, token: lease.token, record });
+      await store.append({ runId: lease.runId, token: lease.token, records });
+      return null;
     } catch (error) {
-      const failure = new JournalFailure(error);
-      onFailure(failure);
-      throw failure;
+      this.#failure = new JournalFailure(error);
+      onFailure(this.#failure);
+      return this.#failure;
     }
   }
 }

@@ -237,7 +237,7 @@ export class Killed extends Error {}
 
 /**
  * Everything that one controller reaches, until it is killed: from then on nothing that it calls does
- * anything. `at` counts appends to the journal and effects of acts and undos, in the order in which
+ * anything. `at` counts records of the journal, each on its own disk write, and effects of acts and undos, in the order in which
  * they happen; the controller dies after number `at` has happened, before it hears of it.
  */
 export function mortal(at: number) {
@@ -260,9 +260,13 @@ export function mortal(at: number) {
       new Proxy(store, {
         get: (target, name: keyof Store) => async (input: never) => {
           alive();
-          const result = await target[name](input);
-          if (name === 'append') happened();
-          return result;
+          if (name !== 'append') return target[name](input);
+          const { records, ...to } = input as Parameters<Store['append']>[0];
+          for (const record of records) {
+            await target.append({ ...to, records: [record] });
+            happened();
+          }
+          return undefined;
         },
       }),
     steps: (steps: readonly Step[]): Step[] =>

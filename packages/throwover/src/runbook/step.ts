@@ -74,6 +74,8 @@ export interface Step {
   readonly settle?: (context: StepContext) => Promise<Settled>;
   /** Steps that stand next to each other with the same group run at once. None of them is of no return. */
   readonly group?: string;
+  /** It waits and changes nothing: `act` is empty, so nothing has to wait until its intent is durable. */
+  readonly onlyWaits?: true;
   /** Its outcome still counts after the run was replanned: it holds no proof, and nothing of the old plan. */
   readonly keepsAcrossReplan?: true;
   /** Takes the effect back when the run ends before its point of no return; or says why that is not needed. Safe to repeat, as `act` is. */

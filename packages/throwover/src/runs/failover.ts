@@ -1,6 +1,7 @@
 import { isPosition } from '@throwover/client';
 import { openEpoch } from '../authority/open-epoch.ts';
 import { askForWarm, keepWarm, release } from '../functions/functions.ts';
+import type { Clock } from '../kernel/kernel.ts';
 import {
   catchUpLossy,
   claim,
@@ -26,6 +27,7 @@ import {
   type LossWindow,
   redeliverLost,
   someGatewayReady,
+  statusSoon,
 } from '../webhooks/webhooks.ts';
 import { controlPlaneElsewhere } from './control-plane.ts';
 import { type BuildRun, together } from './definition.ts';
@@ -55,12 +57,13 @@ const unknownWindowMs = 3_600_000;
  */
 export const failover: BuildRun = (ports, policy, clock) => {
   const { from, to, dns, gateways, store, history } = ports;
-  const { service, strict, consent, lossBoundMs: boundMs, idsPerSecond } = policy;
+  const { service, strict, consent, lostPatienceMs, lossBoundMs: boundMs, idsPerSecond } = policy;
   const writer = new OldWriter({
     from: from.database,
     to: to.database,
     openTransactionsMs: policy.openTransactionsMs,
     deadlineMs: fenceStandsMs,
+    lostPatienceMs,
   });
   const loss = lossView({
     store,
@@ -71,17 +74,17 @@ export const failover: BuildRun = (ports, policy, clock) => {
     history,
     clock,
   });
-  const sides = { from: from.database, to: to.database, loss, boundMs };
+  const sides = { from: from.database, to: to.database, lostPatienceMs, loss, boundMs };
   const functions = functionsOf(ports, policy);
   const some = gateways.length > 0;
   const withoutSilent = true;
   return {
     guards: [
       standbyAnswers(to.database),
-      oneWriter({ from: from.database, strict }),
+      oneWriter({ from: from.database, lostPatienceMs, strict }),
       lossWithinBound(sides),
       trafficReady({ dns, from: from.door, to: to.door, withoutOldDoor: true }),
-      ...(some ? [someGatewayReady(gateways)] : []),
+      ...(some ? [someGatewayReady(gateways, lostPatienceMs)] : []),
       controlPlaneElsewhere({ from: from.name, standsIn: policy.standsInFrom }),
     ],
     steps: [
@@ -137,12 +140,15 @@ export const failover: BuildRun = (ports, policy, clock) => {
         : []),
     ],
     facts: async () => {
-      const exposure = await exposureNow({ ...sides, clock });
+      const [exposure, ...webhooks] = await Promise.all([
+        exposureNow({ ...sides, clock }),
+        ...gateways.map((gateway) => gatewayFacts(gateway, clock, lostPatienceMs)),
+      ]);
       return {
         exposure,
         lossBoundMs: boundMs,
         sequenceAdvance: sequenceAdvance(exposure, idsPerSecond),
-        webhooks: await Promise.all(gateways.map(gatewayFacts)),
+        webhooks,
         writerFence: strict ? 'strict' : 'available',
       };
     },
@@ -176,11 +182,12 @@ function lossWindow(context: StepContext): Omit<LossWindow, 'key'> | null {
 }
 
 /** What a gateway alone has; one that is silent may hold events that nobody else has. */
-async function gatewayFacts(gateway: GatewayControl) {
+async function gatewayFacts(gateway: GatewayControl, clock: Clock, patienceMs: number) {
+  const { region } = gateway;
   try {
-    const { backlog, refusedWaiting, deadLetters } = await gateway.status();
-    return { region: gateway.region, answers: true, backlog, refusedWaiting, deadLetters };
+    const { backlog, refusedWaiting, deadLetters } = await statusSoon(gateway, clock, patienceMs);
+    return { region, answers: true, backlog, refusedWaiting, deadLetters };
   } catch {
-    return { region: gateway.region, answers: false };
+    return { region, answers: false };
   }
 }

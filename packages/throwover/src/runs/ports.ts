@@ -56,6 +56,8 @@ export interface RunPolicy {
   readonly home: string | null;
   /** Parts of the control plane that stand in the region being left. */
   readonly standsInFrom: readonly string[];
+  /** How long a failover waits for a first word from the region that it leaves, ms. */
+  readonly lostPatienceMs: number;
   /** What was approved beyond the plan; nobody while it is being made. */
   readonly consent: Consent;
   readonly record: Pick<DnsRecord, 'name' | 'type' | 'ttlSeconds' | 'values'>;

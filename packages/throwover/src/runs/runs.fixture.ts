@@ -5,11 +5,12 @@ import type {
   DatabaseStatus,
   Promotion,
   SalvagePage,
+  UpstreamWord,
 } from '../authority/database-side.ts';
 import type { FenceProof, OpeningProof } from '../authority/fence-proof.ts';
 import { defineErrors, seededRandom } from '../kernel/kernel.ts';
 import { createVirtualClock, type VirtualClock } from '../kernel/virtual-clock.ts';
-import { noConsent, type Sighting } from '../replication/replication.ts';
+import { lostPatienceMs, noConsent, type Sighting } from '../replication/replication.ts';
 import {
   approve,
   checkGuards,
@@ -66,6 +67,8 @@ export class FakeSide implements DatabaseSide {
   salvaged: SalvagePage = { state: 'complete', losses: [], total: 0, blind: [] };
   /** Called before a command has its effect. */
   before: (command: string) => void | Promise<void> = () => {};
+  /** What it says of the primary that it receives from; left out: its receiver is believed. */
+  upstream?: () => Promise<UpstreamWord>;
   readonly #clock: VirtualClock;
 
   constructor(region: string, role: DatabaseStatus['role'], clock: VirtualClock) {
@@ -350,6 +353,7 @@ export class World {
       idsPerSecond: 1_000,
       home: 'east',
       standsInFrom: [],
+      lostPatienceMs,
       record: {
         name: this.record.name,
         type: 'A',

@@ -14,6 +14,7 @@ import {
   ownPromotion,
   prewarm,
   promote,
+  Standby,
   stopOld,
   waitForLag,
 } from '../replication/replication.ts';
@@ -84,6 +85,7 @@ export const plannedSteps = (
     openTransactionsMs: policy.openTransactionsMs,
     deadlineMs: fenceDeadlineMs,
   });
+  const standby = new Standby(to.database);
   const functions = functionsOf(ports, policy);
   const some = gateways.length > 0;
   return [
@@ -106,16 +108,20 @@ export const plannedSteps = (
         : []),
     ]),
     holdDoor({ from: from.door, holdMs: policy.doorHoldMs, drainMs: policy.openTransactionsMs }),
-    fence(writer),
+    fence({ writer, to: standby }),
     catchUp({
-      to: to.database,
+      to: standby,
       writer,
       timeoutMs: Math.min(
         longestCatchUpMs,
         fenceDeadlineMs - policy.openTransactionsMs - promotionReserveMs,
       ),
     }),
-    promote({ to: to.database, terms: caughtUpTerms({ to: to.database, writer }) }),
+    promote({
+      to: to.database,
+      seen: standby,
+      terms: caughtUpTerms({ to: to.database, writer }),
+    }),
     openEpoch({ store, to: to.name }),
     forwardStragglers({
       from: from.door,

@@ -50,7 +50,7 @@ async function kill(child: ChildProcess): Promise<void> {
 const appendTo = (store: ReturnType<typeof createRemoteStore>, lease: RunLease, seq: number) =>
   store.append({
     ...lease,
-    record: recordOf(lease, seq, { type: 'intent', step: `s${seq}`, observed: { seq } }),
+    records: [recordOf(lease, seq, { type: 'intent', step: `s${seq}`, observed: { seq } })],
   });
 
 test('every acknowledged append is there after SIGKILL of throwover serve, round after round, and the client goes on by itself', async () => {

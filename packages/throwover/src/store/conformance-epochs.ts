@@ -10,7 +10,7 @@ export function epochConformance(subject: () => StoreUnderTest): void {
     subject().store.append({
       runId: lease.runId,
       token: lease.token,
-      record: recordOf(lease, seq, event),
+      records: [recordOf(lease, seq, event)],
     });
   const openEpoch = (lease: RunLease, epoch = 2, active = 'west') =>
     subject().store.openEpoch({ service: 'checkout', ...lease, epoch, active });

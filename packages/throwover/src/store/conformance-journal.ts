@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { begin, leaseMs, recordOf, refusal, type StoreUnderTest } from './conformance-subject.ts';
-import type { JournalEvent, RunLease } from './store.ts';
+import type { JournalEvent, JournalRecord, RunLease } from './store.ts';
 
 const intent = (step: string): JournalEvent => ({
   type: 'intent',
@@ -16,7 +16,7 @@ export function journalConformance(subject: () => StoreUnderTest): void {
     subject().store.append({
       runId: lease.runId,
       token: lease.token,
-      record: recordOf(lease, seq, event),
+      records: [recordOf(lease, seq, event)],
     });
 
   test('a journal reads back as it was written, every kind of record', async () => {
@@ -75,6 +75,30 @@ export function journalConformance(subject: () => StoreUnderTest): void {
     expect((await subject().store.run(lease.runId)).records).toHaveLength(2);
   });
 
+  test('records of one append are kept together, or none of them is', async () => {
+    const lease = await subject().store.beginRun(begin);
+    const { runId, token } = lease;
+    const three = [intent('fence'), intent('promote'), ended].map((event, index) =>
+      recordOf(lease, index + 1, event),
+    );
+    const [first, second, last] = three as [JournalRecord, JournalRecord, JournalRecord];
+    const together = (...records: readonly JournalRecord[]) =>
+      subject().store.append({ runId, token, records });
+    await expect(together(first, last)).rejects.toEqual(refusal('seq-conflict'));
+    await expect(together(first, second, { ...last, token: 99 })).rejects.toEqual(
+      refusal('seq-conflict'),
+    );
+    await expect(together({ ...last, seq: 1 }, second)).rejects.toEqual(refusal('run-ended'));
+    expect(await subject().store.run(runId)).toMatchObject({ status: 'running', records: [] });
+    await together(first);
+    // Sent again with what has become due since: what is there already is no conflict.
+    await together(first, second, last);
+    await together(first, second, last);
+    await subject().restart();
+    expect(await subject().store.run(runId)).toMatchObject({ status: 'succeeded', records: three });
+    await expect(subject().store.beginRun(begin)).resolves.toMatchObject({ token: token + 1 });
+  });
+
   test('of concurrent appends at one number exactly one is kept', async () => {
     const lease = await subject().store.beginRun(begin);
     const steps = ['a', 'b', 'c', 'd'];
@@ -88,7 +112,7 @@ export function journalConformance(subject: () => StoreUnderTest): void {
     const lease = await subject().store.beginRun(begin);
     const record = { ...recordOf(lease, 1, ended), token: lease.token + 1 };
     const { runId, token } = lease;
-    await expect(subject().store.append({ runId, token, record })).rejects.toEqual(
+    await expect(subject().store.append({ runId, token, records: [record] })).rejects.toEqual(
       refusal('seq-conflict'),
     );
     const huge: JournalEvent = {

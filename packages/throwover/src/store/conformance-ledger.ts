@@ -91,7 +91,7 @@ export function ledgerConformance(subject: () => StoreUnderTest): void {
     await add(taken, [loss]);
     await subject().store.append({
       ...taken,
-      record: recordOf(taken, 1, { type: 'ended', status: 'failed', reason: 'east is gone' }),
+      records: [recordOf(taken, 1, { type: 'ended', status: 'failed', reason: 'east is gone' })],
     });
     await expect(add(taken, [loss])).rejects.toEqual(refusal('run-ended'));
     const later = await beginRun();

@@ -24,7 +24,7 @@ export function writerConformance(subject: () => StoreUnderTest): void {
   const end = (lease: RunLease) =>
     subject().store.append({
       ...lease,
-      record: recordOf(lease, 1, { type: 'ended', status: 'undone', reason: 'aborted' }),
+      records: [recordOf(lease, 1, { type: 'ended', status: 'undone', reason: 'aborted' })],
     });
   const refused = (why: string, epoch: number, active: string) => ({
     kind: 'refused',

@@ -29,7 +29,7 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       store.append({
         runId: lease.runId,
         token: lease.token,
-        record: recordOf(lease, seq, event),
+        records: [recordOf(lease, seq, event)],
       });
     const intent = (step: string): JournalEvent => ({
       type: 'intent',
@@ -108,7 +108,7 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       await subject.store.append({
         runId,
         token: taken.token,
-        record: recordOf(taken, 1, ended),
+        records: [recordOf(taken, 1, ended)],
       });
       await expect(subject.store.beginRun(begin)).rejects.toMatchObject({
         code: 'halted',

@@ -10,6 +10,9 @@ export const maxRecords = 10_000;
 /** Largest record that replaces the run's plan: the plan, and what is around it. */
 export const maxReplanBytes = maxPlanBytes + maxRecordBytes;
 
+/** Most records in one append: what a wait between two acts leaves behind; four of the largest fit into one body. */
+export const maxRecordsPerAppend = 4;
+
 /** Most runs in one answer. */
 export const maxRunsListed = 1_000;
 

@@ -94,14 +94,36 @@ export function mustSpeak(run: RunFacts, service: string, token: number): void {
   mustRun(run);
 }
 
-/** `same` says whether the record that is there at its number says the same. */
+/** What of an append is new, in its order; nothing of it is kept when one record of it is refused. */
 export function admitAppend(
   run: RunFacts,
-  { token, record }: Input<'append'>,
+  { token, records }: Input<'append'>,
+  journal: {
+    text(record: JournalRecord): string;
+    /** Whether the record that is there at this number says the same. */
+    same(seq: number, text: string): boolean;
+  },
+): readonly { readonly record: JournalRecord; readonly text: string }[] {
+  mustHold(run, token);
+  const added: { record: JournalRecord; text: string }[] = [];
+  let facts = run;
+  for (const record of records) {
+    const text = journal.text(record);
+    const same = () => journal.same(record.seq, text);
+    if (admitRecord(facts, { token, record }, text, same) === 'already-there') continue;
+    added.push({ record, text });
+    const status = record.type === 'ended' ? record.status : facts.status;
+    facts = { ...facts, lastSeq: record.seq, status };
+  }
+  return added;
+}
+
+function admitRecord(
+  run: RunFacts,
+  { token, record }: { token: number; record: JournalRecord },
   text: string,
   same: () => boolean,
 ): 'append' | 'already-there' {
-  mustHold(run, token);
   if (record.token !== token) {
     throw conflict(run, record, `carries token ${record.token} and was sent with ${token}`);
   }

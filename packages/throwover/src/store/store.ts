@@ -45,7 +45,8 @@ export interface Store {
     token: number;
     leaseMs: number;
   }): Promise<{ readonly halted: Halt | null }>;
-  append(input: { runId: string; token: number; record: JournalRecord }): Promise<void>;
+  /** One record or a few, in their order: all of them are durable, or none is there. */
+  append(input: { runId: string; token: number; records: readonly JournalRecord[] }): Promise<void>;
   /** Opens `epoch` with `active`, if the service's epoch is `epoch - 1`; the same call again by the same run changes nothing. */
   openEpoch(input: {
     service: string;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { maxCounter, maxLossesPerCall, maxRunsListed } from './limits.ts';
+import { maxCounter, maxLossesPerCall, maxRecordsPerAppend, maxRunsListed } from './limits.ts';
 import {
   count,
   expirySchema,
@@ -80,7 +80,11 @@ export const calls = {
     repeat: true,
   },
   append: {
-    input: z.object({ runId: name, token: count, record: recordSchema }),
+    input: z.object({
+      runId: name,
+      token: count,
+      records: z.array(recordSchema).min(1).max(maxRecordsPerAppend),
+    }),
     output: nothing,
     repeat: true,
   },

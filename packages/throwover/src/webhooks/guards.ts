@@ -1,5 +1,6 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/step.ts';
+import { statusSoon } from './answering.ts';
 import type { GatewayControl } from './gateway-control.ts';
 
 /** Every gateway can be told to hold and to deliver; one that does not answer refuses by its own error. */
@@ -15,12 +16,14 @@ export function gatewaysReady(gateways: readonly GatewayControl[]): Guard {
 }
 
 /** A failover's: one gateway answers, so that senders have somewhere to go. The lost region's own may be silent. */
-export function someGatewayReady(gateways: readonly GatewayControl[]): Guard {
+export function someGatewayReady(gateways: readonly GatewayControl[], patienceMs: number): Guard {
   return {
     name: 'some-gateway-ready',
     title: 'A webhook gateway answers',
-    check: async () => {
-      const looks = await Promise.allSettled(gateways.map((gateway) => gateway.status()));
+    check: async ({ clock }) => {
+      const looks = await Promise.allSettled(
+        gateways.map((gateway) => statusSoon(gateway, clock, patienceMs)),
+      );
       const failures = looks.flatMap((look) => (look.status === 'rejected' ? [look.reason] : []));
       if (failures.length < gateways.length) return [];
       const [first] = failures;

@@ -1,7 +1,7 @@
 import { type Clock, type Evidence, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
 import { done, look, Patience, pending } from '../runbook/observe.ts';
 import type { Observation, Step, StepContext } from '../runbook/step.ts';
-import { webhookErrors } from './errors.ts';
+import { statusSoon } from './answering.ts';
 import type { GatewayControl, GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
 
 /** An event that has waited less than this is in normal delivery, not in a backlog, ms. */
@@ -15,6 +15,7 @@ const backlogPatienceMs = 30_000;
 
 /** How long a gateway may be silent before a run that does without it goes on, ms: a status takes one round trip. */
 const silentPatienceMs = 4_000;
+
 /** How long such a run waits for one answer, ms: those that answer must not wait for those that are gone. */
 const oneAnswerMs = 1_000;
 
@@ -170,15 +171,8 @@ class Crowd {
   }
 
   /** `gateway-unreachable` soon where the run does without those that are gone. */
-  async statusOf(gateway: GatewayControl, clock: Clock): Promise<GatewayStatus> {
-    if (!this.#withoutSilent) return gateway.status();
-    const status = await within(clock, oneAnswerMs, gateway.status());
-    if (status !== noAnswer) return status;
-    throw webhookErrors.make(
-      'gateway-unreachable',
-      `the gateway of ${gateway.region} did not answer within ${oneAnswerMs} ms`,
-      { region: gateway.region },
-    );
+  statusOf(gateway: GatewayControl, clock: Clock): Promise<GatewayStatus> {
+    return this.#withoutSilent ? statusSoon(gateway, clock, oneAnswerMs) : gateway.status();
   }
 
   async set(mode: GatewayMode, { run, clock }: Pick<StepContext, 'run' | 'clock'>): Promise<void> {

@@ -3,7 +3,7 @@
  * whichever region is active.
  *
  *   gateway-control.ts  port: a gateway as the control plane sees it
- *   steps.ts guards.ts  what a run does with gateways
+ *   steps.ts guards.ts  what a run does with gateways; answering.ts: those that may be gone
  *   gateway.ts          the process: wires the parts below
  *   config.ts           its configuration
  *   intake.ts           public port: verify, journal, answer
@@ -15,6 +15,7 @@
  *   admin.ts, wire.ts   private port, and what goes over it
  *   errors.ts           what a user can meet
  */
+export { statusSoon } from './answering.ts';
 export { webhookErrors } from './errors.ts';
 export { startGateway } from './gateway.ts';
 export type { GatewayControl, LossWindow } from './gateway-control.ts';

@@ -35,6 +35,7 @@ export function postgresSide(
     region,
     status: () => call('status', {}, statusDeadlineMs),
     survey: () => call('survey', {}),
+    upstream: () => call('upstream', {}, statusDeadlineMs),
     async admit(token) {
       await call('admit', { token });
     },

@@ -85,6 +85,10 @@ const salvage = z.discriminatedUnion('state', [
 export const commands = {
   status: { input: nothing, output: status },
   survey: { input: nothing, output: surveySchema },
+  upstream: {
+    input: nothing,
+    output: z.strictObject({ answers: z.boolean().nullable(), said: z.string() }),
+  },
   admit: { input: z.strictObject({ token }), output: nothing },
   checkpoint: { input: z.strictObject({ token }), output: nothing },
   prewarm: {
@@ -131,7 +135,8 @@ export const commands = {
 export type CommandName = keyof typeof commands;
 
 /** Those that change nothing: GET. */
-export const looks = (name: CommandName): boolean => name === 'status' || name === 'survey';
+export const looks = (name: CommandName): boolean =>
+  name === 'status' || name === 'survey' || name === 'upstream';
 export type Input<Name extends CommandName> = z.infer<(typeof commands)[Name]['input']>;
 export type Output<Name extends CommandName> = z.infer<(typeof commands)[Name]['output']>;
 

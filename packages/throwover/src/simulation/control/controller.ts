@@ -184,6 +184,8 @@ export class Controller {
         return step.observe(context);
       },
       act: (context) => {
+        // One that only waits acts on nothing, and its intent may still be on its way.
+        if (step.onlyWaits) return step.act(context);
         note('act', context.run);
         acted = true;
         return step.act(context);

@@ -1,4 +1,5 @@
 import type { EventQueue } from '../../kernel/kernel.ts';
+import { lostPatienceMs } from '../../replication/replication.ts';
 import { SimProcess } from '../world/machine.ts';
 import { service, type World } from '../world/world.ts';
 import { Controller, type Ended } from './controller.ts';
@@ -119,6 +120,7 @@ function runPolicy({ scenario }: World) {
     idsPerSecond: 50,
     home: null,
     standsInFrom: [],
+    lostPatienceMs,
     forwardUrl: '',
     backwardUrl: '',
     deliverUrl: '',

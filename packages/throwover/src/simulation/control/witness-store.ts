@@ -100,8 +100,8 @@ export class WitnessStore implements Address<Store> {
   #note(name: Call, input: unknown, answer: unknown, before: string): void {
     const history = this.#history;
     if (name === 'append') {
-      const { runId, token, record } = input as Parameters<Store['append']>[0];
-      history.note({ type: 'appended', runId, token, record });
+      const { runId, token, records } = input as Parameters<Store['append']>[0];
+      for (const record of records) history.note({ type: 'appended', runId, token, record });
     } else if (name === 'beginRun') {
       const { runId, token } = answer as Awaited<ReturnType<Store['beginRun']>>;
       const { kind } = input as Parameters<Store['beginRun']>[0];

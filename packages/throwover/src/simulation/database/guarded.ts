@@ -138,14 +138,22 @@ export function guardedServer(options: {
     },
 
     recordPromotion: async (promotion: Promotion) => {
+      let flushed = false;
       await statement(() => {
         running();
         if (server.role !== 'primary') throw errors.make('database-refused', 'a standby');
         server.recordPromotion(promotion);
+        const { process: postgres } = server;
+        if (postgres === null) return;
+        void server.flushAll(postgres).then(() => {
+          flushed = true;
+        });
       });
-      const { process: postgres } = server;
-      if (postgres !== null) await server.flushAll(postgres);
-      await step(running);
+      // A server that ends meanwhile flushes nothing, and its connection breaks.
+      await until('its record on disk', () => {
+        running();
+        return flushed;
+      });
     },
 
     advanceSequences: (by) =>

@@ -145,7 +145,7 @@ export const controlMutations: readonly Mutation[] = [
       ),
       edit(
         'replication/failover-guards.ts',
-        'if (strict || (await statusOf(from, clock)) !== null) return [];',
+        'if (strict || (await lostStatusOf(from, lostPatienceMs, clock)) !== null) return [];',
         'return [];',
       ),
     ],
@@ -157,9 +157,13 @@ export const controlMutations: readonly Mutation[] = [
     edits: [
       edit(
         'runs/switchover.ts',
-        '    promote({ to: to.database, terms',
+        `    promote({
+      to: to.database,
+      seen: standby,`,
         `    openEpoch({ store, to: to.name }),
-    promote({ to: to.database, terms`,
+    promote({
+      to: to.database,
+      seen: standby,`,
       ),
       edit(
         'runs/switchover.ts',

@@ -129,20 +129,20 @@ export function createMemoryStore(options: {
 
     append: async (input) => {
       const run = runOf(input.runId);
-      const { record } = input;
-      const text = JSON.stringify(record);
-      const verdict = admitAppend(facts(run), input, text, () =>
-        sameJson(run.records[record.seq - 1], text),
-      );
-      if (verdict === 'already-there') return;
-      run.records.push(text);
-      if (record.type === 'replanned') {
-        run.summary = { ...run.summary, kind: record.kind, planDigest: record.digest };
+      const added = admitAppend(facts(run), input, {
+        text: (record) => JSON.stringify(record),
+        same: (seq, text) => sameJson(run.records[seq - 1], text),
+      });
+      for (const { record, text } of added) {
+        run.records.push(text);
+        if (record.type === 'replanned') {
+          run.summary = { ...run.summary, kind: record.kind, planDigest: record.digest };
+        }
+        if (record.type !== 'ended') continue;
+        run.summary = { ...run.summary, status: record.status, endedWallMs: record.wallMs };
+        keep(withoutRun(serviceOf(run.summary.service)));
+        leases.end(input.runId);
       }
-      if (record.type !== 'ended') return;
-      run.summary = { ...run.summary, status: record.status, endedWallMs: record.wallMs };
-      keep(withoutRun(serviceOf(run.summary.service)));
-      leases.end(input.runId);
     },
 
     openEpoch: async (input) =>

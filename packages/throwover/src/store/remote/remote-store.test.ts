@@ -70,7 +70,7 @@ describe('the remote store without an answer', () => {
   test('an append is sent again, the same bytes', async () => {
     const { store, seen } = await dropping(3);
     const record = { type: 'taken-over', by: 'bob', seq: 1, token: 4, wallMs: 5 } as const;
-    await store.append({ runId: 'run_1', token: 4, record });
+    await store.append({ runId: 'run_1', token: 4, records: [record] });
     expect(seen).toHaveLength(4);
     expect(new Set(seen).size).toBe(1);
   });

@@ -80,22 +80,27 @@ export function runCalls(session: Session, random: Random): RunCalls {
     },
 
     append: async (input) => {
-      const { runId, record } = input;
-      const text = canonicalJson(record);
-      write(() => {
+      const { runId } = input;
+      const added = write(() => {
         const run = runOf(runId);
-        const same = () => sql.record.get(runId, record.seq)?.['body'] === text;
-        if (admitAppend(factsOf(run), input, text, same) === 'already-there') return;
-        const hash = nextHash(run.lastHash, text);
-        sql.addRecord.run(runId, record.seq, text, hash);
-        sql.grow.run(record.seq, hash, runId);
-        if (record.type === 'replanned') sql.replan.run(record.kind, record.digest, runId);
-        if (record.type !== 'ended') return;
-        sql.endRun.run(record.status, record.wallMs, runId);
-        const known = serviceOf(run.summary.service);
-        keep(known, withoutRun(known));
+        const records = admitAppend(factsOf(run), input, {
+          text: canonicalJson,
+          same: (seq, text) => sql.record.get(runId, seq)?.['body'] === text,
+        });
+        let hash = run.lastHash;
+        for (const { record, text } of records) {
+          hash = nextHash(hash, text);
+          sql.addRecord.run(runId, record.seq, text, hash);
+          sql.grow.run(record.seq, hash, runId);
+          if (record.type === 'replanned') sql.replan.run(record.kind, record.digest, runId);
+          if (record.type !== 'ended') continue;
+          sql.endRun.run(record.status, record.wallMs, runId);
+          const known = serviceOf(run.summary.service);
+          keep(known, withoutRun(known));
+        }
+        return records;
       });
-      if (record.type === 'ended') leases.end(runId);
+      if (added.some(({ record }) => record.type === 'ended')) leases.end(runId);
     },
 
     run: async (runId) =>

@@ -72,7 +72,7 @@ describe('the SQLite store on its disk', () => {
       step: `s${seq}`,
       observed: { text: 'x'.repeat(size) },
     } as const;
-    return store.append({ ...lease, record: recordOf(lease, seq, event) });
+    return store.append({ ...lease, records: [recordOf(lease, seq, event)] });
   };
   /** A store with three records, closed. */
   const written = async () => {

@@ -92,17 +92,20 @@ export class ResolverSurvey {
         ...followed.map(({ ended }) => ended),
         this.#leaveIdle(shortest, shortestEnded, signal),
         this.#leaveFailing(shortest, shortestEnded, signal),
-        this.#identify(),
+        this.#identify(signal),
       ]);
     }
     this.#finished = true;
     this.#options.onChange?.();
   }
 
-  async #identify(): Promise<void> {
-    const { client, zone } = this.#options;
-    const name = stampName({ zone, ttlSeconds: 0, nonce: this.#nonce() });
-    this.#identity = await client.identity(name);
+  async #identify(signal: AbortSignal): Promise<void> {
+    const { client, clock, zone } = this.#options;
+    for (let asked = 0; asked < maxUnanswered && this.#identity === null; asked += 1) {
+      if (asked > 0) await clock.sleep(unansweredPauseMs * asked, signal);
+      const name = stampName({ zone, ttlSeconds: 0, nonce: this.#nonce() });
+      this.#identity = await client.identity(name);
+    }
     this.#options.onChange?.();
   }
 

@@ -120,6 +120,13 @@ test('what is known so far is shown, and is not finished', async () => {
   expect(await running).toBe('stopped');
 });
 
+test('an answer that is lost does not leave a resolver without its identity', async () => {
+  const clock = createVirtualClock();
+  const survey = virtualSurvey({ policy: honest, clock, ttlsSeconds: [5, 60], lostIdentities: 2 });
+  await clock.until(survey.run(never));
+  expect(survey.identity).toBe('192.0.2.53');
+});
+
 test('a resolver that does not answer is unknown, and does not hold up the survey', async () => {
   const clock = createVirtualClock();
   const silent = {

@@ -31,8 +31,13 @@ export function canaryUpstream(clock: Clock, behindMs = 0) {
 }
 
 /** Asks one of several caches, in turns, as behind the address of a public resolver. */
-export function cacheClient(caches: readonly ResolverCache[], clock: Clock): ResolverClient {
+export function cacheClient(
+  caches: readonly ResolverCache[],
+  clock: Clock,
+  lostIdentities = 0,
+): ResolverClient {
   let turn = 0;
+  let lost = 0;
   return {
     ask: async (name, type) => {
       const cache = caches[turn % caches.length];
@@ -47,7 +52,7 @@ export function cacheClient(caches: readonly ResolverCache[], clock: Clock): Res
       if (stamp === null) throw new Error('not a stamp');
       return { outcome: 'answer', sentMs, receivedMs, stamp, ttlSeconds: answer.ttl ?? 0 };
     },
-    identity: async () => '192.0.2.53',
+    identity: async () => (lost++ < lostIdentities ? null : '192.0.2.53'),
     close: () => {},
   };
 }
@@ -59,12 +64,14 @@ export function virtualSurvey(options: {
   longestHoldMs?: number;
   caches?: number;
   behindMs?: number;
+  /** The first answers that tell the resolver's identity are lost. */
+  lostIdentities?: number;
 }): ResolverSurvey {
   const { policy, clock, ttlsSeconds, longestHoldMs = 7_200_000, caches = 1, behindMs } = options;
   const upstream = canaryUpstream(clock, behindMs);
   const all = Array.from({ length: caches }, () => new ResolverCache({ policy, clock, upstream }));
   return new ResolverSurvey({
-    client: cacheClient(all, clock),
+    client: cacheClient(all, clock, options.lostIdentities),
     zone,
     ttlsSeconds,
     longestHoldMs,

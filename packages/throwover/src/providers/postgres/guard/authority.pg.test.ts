@@ -465,6 +465,23 @@ describe('synchronous', () => {
   });
 });
 
+describe('upstream', () => {
+  it('a frozen primary is known for silent while the standby still says that it streams', async () => {
+    const { east, west } = await both();
+    expect(await west.side.upstream?.()).toMatchObject({ answers: true });
+    expect(await east.side.upstream?.()).toMatchObject({ answers: null });
+    const frozen = serverProcesses(pair.databases.side('east').dataDir);
+    signalAll(frozen, 'SIGSTOP');
+    try {
+      expect(await west.side.upstream?.()).toMatchObject({ answers: false });
+      expect((await west.side.status()).streaming).toBe(true);
+    } finally {
+      signalAll(frozen, 'SIGCONT');
+    }
+    await until('east answers again', async () => (await west.side.upstream?.())?.answers === true);
+  });
+});
+
 describe('survey', () => {
   it('names who would write past a fence, and tables whose changes the ledger cannot read', async () => {
     const east = await guards.start('east', { peer: undefined });

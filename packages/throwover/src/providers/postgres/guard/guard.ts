@@ -8,7 +8,7 @@
  *   database.ts           PostgreSQL as a guard handles it:
  *     postmaster.ts         starts, finds, stops PostgreSQL, which outlives this process
  *     door.ts               how logins are refused: hba-door.ts (host-based-access.ts), role-door.ts
- *     fence.ts promote.ts attach.ts status.ts survey.ts settings.ts write-lease.ts
+ *     fence.ts promote.ts attach.ts status.ts upstream.ts survey.ts settings.ts write-lease.ts
  *     promotions.ts         the rows that say which epoch began on which timeline
  *     standby-files.ts rewind.ts base-backup.ts  the three ways to become a standby
  *   pre-start.ts          closes the door for a unit that starts PostgreSQL itself
@@ -30,6 +30,7 @@ import { openSide, type Side } from './side.ts';
 import { finishReplacing } from './standby-files.ts';
 import { openKeep } from './state.ts';
 import { surveyDatabase } from './survey.ts';
+import { lookUpstream } from './upstream.ts';
 
 export interface RunningGuard {
   readonly address: { readonly host: string; readonly port: number };
@@ -109,6 +110,7 @@ function commandsOf(guard: Guard, side: Side): Handlers {
   return {
     status: async () => plain(await guard.status()),
     survey: () => surveyDatabase(side),
+    upstream: () => lookUpstream(side),
     admit: ({ token }) => empty(guard.admit(token)),
     checkpoint: ({ token }) => empty(guard.checkpoint(token)),
     prewarm: ({ token }) => guard.prewarm(token),

@@ -1,0 +1,96 @@
+/**
+ * Process: the read service beside a region's database, as teams with users in both regions run one.
+ *
+ * It reads from the database of its own region, whichever role that has, and asks the other region's when
+ * that cannot say in time whether it has the client's own writes. Its argument is its configuration, or the
+ * path of a file of it; the key of the tokens is in `CHECKOUT_TOKEN_KEY`.
+ */
+import { serve } from '@hono/node-server';
+import { Hono } from 'hono';
+import pg from 'pg';
+import { z } from 'zod';
+import { runProcess } from '../entry.ts';
+import { applicationRole, database } from '../postgres/schema.ts';
+import { createReads } from './checkout.ts';
+import { databaseAway, type Lease } from './database.ts';
+
+/** Connections to each of the two databases at most; those to the other region's are for the few reads that are routed. */
+const connections = 8;
+
+/** Longest wait for a connection and for an answer, ms: a client waits 5 s for all of it. */
+const connectTimeoutMs = 1_000;
+const queryTimeoutMs = 2_000;
+
+const endpoint = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535) });
+
+const readerConfig = z.strictObject({
+  region: z.string().min(1),
+  host: z.string().min(1),
+  port: z.int().min(0).max(65_535),
+  /** The database of this region. */
+  near: endpoint,
+  /** That of the other one. */
+  elsewhere: endpoint,
+});
+
+const environment = z.object({ CHECKOUT_TOKEN_KEY: z.string() });
+
+await runProcess('reader', readerConfig, async (config) => {
+  const key = environment.parse(process.env).CHECKOUT_TOKEN_KEY;
+  const [near, elsewhere] = [poolOf(config.near), poolOf(config.elsewhere)];
+  const reads = createReads({
+    region: config.region,
+    keys: [key],
+    from: { near: () => leaseOf(near), elsewhere: () => leaseOf(elsewhere) },
+  });
+  const app = new Hono();
+  app.all('*', async ({ req }) => {
+    const { pathname } = new URL(req.url);
+    const result = await reads({
+      rawPath: pathname,
+      headers: req.header(),
+      requestContext: { http: { method: req.method } },
+    });
+    return new Response(result.body, { status: result.statusCode, headers: result.headers });
+  });
+  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port });
+  await new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve);
+    server.once('error', reject);
+  });
+  return {
+    addresses: { url: `http://${config.host}:${config.port}` },
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      if ('closeAllConnections' in server) server.closeAllConnections();
+      await closed;
+      await Promise.all([near.end(), elsewhere.end()]);
+    },
+  };
+});
+
+function poolOf({ host, port }: z.infer<typeof endpoint>): pg.Pool {
+  const pool = new pg.Pool({
+    ...{ host, port, user: applicationRole, database },
+    max: connections,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: queryTimeoutMs,
+    application_name: 'checkout-reads',
+    // A pool that lets go of them would pay for new ones while requests wait.
+    idleTimeoutMillis: 0,
+  });
+  // An idle connection that broke: the pool has dropped it already.
+  pool.on('error', () => {});
+  // One that breaks while it is used says so to who uses it.
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
+}
+
+async function leaseOf(pool: pg.Pool): Promise<Lease> {
+  try {
+    const client = await pool.connect();
+    return { client, release: (broken) => client.release(broken) };
+  } catch (error) {
+    throw databaseAway(error) ?? error;
+  }
+}

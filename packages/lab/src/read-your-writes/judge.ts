@@ -1,0 +1,105 @@
+import { type ClientRecord, type OwnRead, ownOutcomes } from '../clients/own-reads.ts';
+
+/** What checkout said when a token was shown to it after the round. `not-there`: 404, without a word. */
+export type Said = 'survived' | 'lost' | 'not-there' | 'undecided';
+
+/** One acknowledged write, and what was said of it at one place. */
+export interface Shown {
+  readonly key: string;
+  readonly at: 'door' | 'home';
+  readonly said: Said;
+}
+
+/** What became of the reads of one half of the clients. */
+export interface ReadCounts extends Record<OwnRead['outcome'], number> {
+  /** Of the stale ones: the write had not survived, and nothing said so. */
+  readonly silentLoss: number;
+  /** Answered by the other region's database. */
+  readonly routed: number;
+}
+
+export interface RoundFigures {
+  readonly writes: number;
+  /** Acknowledged, and not in the database that survived. */
+  readonly lost: number;
+  /** Of them, said `lost` wherever their token was shown. */
+  readonly lostSaid: number;
+  /** Answers `lost` about writes that survived. */
+  readonly lostWrongly: number;
+  /** Tokens shown after the round, those of earlier rounds included. */
+  readonly shown: number;
+  readonly withToken: ReadCounts;
+  readonly withoutToken: ReadCounts;
+}
+
+/**
+ * What one round came to, from the clients' records, the tokens shown after it, and what is in the database
+ * that survived. Pure.
+ *
+ * Violated when a read that carried a token missed its write without a word; when `lost` was said of a
+ * write that survived, or was not said of one that did not; when a planned switch lost a write; when an
+ * acknowledgement came without a token.
+ */
+export function judge(round: {
+  readonly planned: boolean;
+  readonly records: readonly ClientRecord[];
+  readonly shown: readonly Shown[];
+  readonly survivors: ReadonlySet<string>;
+}): { figures: RoundFigures; violations: readonly string[] } {
+  const { records, shown, survivors } = round;
+  const survived = ({ key }: { readonly key: string | null }) => key !== null && survivors.has(key);
+  const writes = records.filter(({ kind, ok }) => kind === 'write' && ok);
+  const lost = writes.filter((write) => !survived(write));
+  const reads = records.flatMap((record) =>
+    record.own === undefined ? [] : [{ ...record.own, survived: survived(record) }],
+  );
+  const saidWrongly = [
+    ...shown.filter((one) => one.said === 'lost' && survived(one)),
+    ...reads.filter((read) => read.outcome === 'lost' && read.survived),
+  ];
+  const wanting = shown.filter((one) => one.said !== (survived(one) ? 'survived' : 'lost'));
+  const answersOf = new Map(lost.map(({ key }) => [key, [] as Said[]]));
+  for (const { key, said } of shown) answersOf.get(key)?.push(said);
+  const withToken = countsOf(reads.filter(({ carried }) => carried));
+  const figures: RoundFigures = {
+    writes: writes.length,
+    lost: lost.length,
+    lostSaid: [...answersOf.values()].filter(
+      (said) => said.length > 0 && said.every((one) => one === 'lost'),
+    ).length,
+    lostWrongly: saidWrongly.length,
+    shown: shown.length,
+    withToken,
+    withoutToken: countsOf(reads.filter(({ carried }) => !carried)),
+  };
+  const violations = [
+    found(withToken.stale, 'reads with a token were stale'),
+    found(figures.lostWrongly, 'answers said that a write is lost which survived'),
+    found(wanting.filter((one) => !survived(one)).length, 'tokens of lost writes were not told so'),
+    found(
+      wanting.filter((one) => survived(one) && one.said !== 'lost').length,
+      'tokens of writes that survived were not satisfied in the end',
+    ),
+    found(lost.length - figures.lostSaid, 'lost writes were not said to be lost'),
+    found(round.planned ? lost.length : 0, 'acknowledged writes were lost by a planned switch'),
+    found(
+      writes.filter(({ token }) => token === undefined || token === '').length,
+      'acknowledgements had no token',
+    ),
+  ].flatMap((violation) => violation ?? []);
+  return { figures, violations };
+}
+
+const found = (count: number, what: string) => (count === 0 ? null : `${count} ${what}`);
+
+function countsOf(reads: readonly (OwnRead & { readonly survived: boolean })[]): ReadCounts {
+  const count = (is: (read: (typeof reads)[number]) => boolean) => reads.filter(is).length;
+  const outcomes = Object.fromEntries(
+    ownOutcomes.map((outcome) => [outcome, count((read) => read.outcome === outcome)]),
+  ) as Record<OwnRead['outcome'], number>;
+  return {
+    ...outcomes,
+    silentLoss: count((read) => read.outcome === 'stale' && !read.survived),
+    routed: count((read) => read.seen?.routed === true),
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * `npm run read-your-writes -- --switchovers 50 --failovers 20`: clients read what they have just written,
+ * half of them with the token of their write, through switches of both kinds.
+ *
+ *   round.ts    one switchover or failover under traffic
+ *   tokens.ts   every token is shown after the round, those of lost writes in all later ones too
+ *   judge.ts    stale reads, and whether `lost` was said exactly of what is lost: pure
+ *   latency.ts  what the token costs
+ *   results.ts  the file of results and its table
+ *
+ * Ends with exit code 1 when a read with a token was stale, or a `lost` was wrong or missing.
+ */
+import { execFileSync } from 'node:child_process';
+import { Command, InvalidArgumentError } from 'commander';
+import { formatMs, isoTime, type Quantiles, seededRandom, systemClock } from 'throwover/kernel';
+import { RoundTraffic } from '../chaos/traffic.ts';
+import type { ClientRecord, OwnRead } from '../clients/own-reads.ts';
+import { keepSeries } from '../results/series.ts';
+import { endOnSignal } from '../signals.ts';
+import { Lab } from '../world/lab.ts';
+import { type LabOptions, labOptions } from '../world/options.ts';
+import { type ReadLatency, readLatency, waitedMs } from './latency.ts';
+import { type RoundResult, readYourWritesSeries } from './results.ts';
+import { drawn, playRound } from './round.ts';
+import { Tokens } from './tokens.ts';
+
+/** So many answers come before the quiet phase, as a share of those in it. */
+const warmShare = 0.25;
+
+/** The lab of these rounds: one half of the clients with the token, lag on both sides of what a read waits for. */
+export function readYourWritesLab(given: Partial<LabOptions>): LabOptions {
+  return labOptions({
+    lagProfile: 'short',
+    requestsPerSecond: 40,
+    webhooksPerSecond: 1,
+    // What is measured is who reads what, not how long caches hold.
+    resolverShares: { honest: 1, clamped: 0, longHold: 0 },
+    keepWarm: '10s',
+    warm: 3,
+    readYourWrites: { tokenShare: 0.5 },
+    ...given,
+  });
+}
+
+export interface Measured {
+  readonly quiet: ReadLatency;
+  readonly rounds: readonly RoundResult[];
+  readonly waitedMs: Quantiles | null;
+}
+
+/** A quiet phase, then the rounds. `each` hears of every one; what it has heard stands when a later one fails. */
+export async function measureReadYourWrites(
+  lab: Lab,
+  asked: {
+    readonly switchovers: number;
+    readonly failovers: number;
+    readonly seed: number;
+    /** Answers of the quiet phase. */
+    readonly quietAnswers: number;
+  },
+  each: (sofar: Measured) => void,
+  /** Once aborted no further round begins. */
+  stop: AbortSignal = new AbortController().signal,
+): Promise<void> {
+  const random = seededRandom(asked.seed);
+  const tokens = new Tokens(random);
+  const quiet = await quietPhase(lab, asked.quietAnswers);
+  const rounds: RoundResult[] = [];
+  const reads: OwnRead[] = [];
+  for (const [index, kind] of drawn(asked, asked.seed).entries()) {
+    if (stop.aborted) return;
+    const round = index + 1;
+    const name = `read-your-writes-${round}`;
+    const { figures, violations, records, tookMs } = await playRound(
+      lab,
+      { kind, name },
+      { random, tokens },
+    );
+    reads.push(...records.flatMap(({ own }) => own ?? []));
+    rounds.push({ round, kind, violations: [...violations], ...figures, tookMs });
+    each({ quiet, rounds, waitedMs: waitedMs(reads) });
+  }
+}
+
+async function quietPhase(lab: Lab, answers: number): Promise<ReadLatency> {
+  const traffic = await RoundTraffic.start(lab, 'read-your-writes-quiet');
+  // The first ones meet cold functions and new connections.
+  await traffic.more(Math.ceil(answers * warmShare), answers * 1_000);
+  const fromMs = systemClock.wallMs();
+  await traffic.more(answers, answers * 1_000);
+  const records: readonly ClientRecord[] = (await traffic.end()).requests;
+  return readLatency(
+    records.filter(({ sentMs }) => sentMs >= fromMs),
+    await lab.active(),
+  );
+}
+
+export function lineOf({ round, kind, violations, tookMs, ...seen }: RoundResult): string {
+  const half = ({ fresh, stale, silentLoss, lost, failed, ...other }: RoundResult['withToken']) =>
+    `${fresh} fresh, ${stale} stale (${silentLoss} of lost writes), ${other['not-yet'] + other.undecided} refused, ${lost} said lost, ${failed} failed, ${other.routed} routed`;
+  return [
+    `round ${round}, ${kind}, ${formatMs(tookMs)}: ${violations.length === 0 ? 'clean' : `VIOLATED: ${violations.join('; ')}`}`,
+    `${seen.writes} writes, ${seen.lost} lost, ${seen.lostSaid} of them said, ${seen.lostWrongly} wrongly, ${seen.shown} tokens shown`,
+    `with the token ${half(seen.withToken)}`,
+    `without ${half(seen.withoutToken)}`,
+  ].join('; ');
+}
+
+if (import.meta.main) await main();
+
+async function main(): Promise<void> {
+  const number = (text: string) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number');
+    return value;
+  };
+  const given = new Command('npm run read-your-writes --')
+    .option('--switchovers <n>', 'how many', number, 5)
+    .option('--failovers <n>', 'how many', number, 2)
+    .option('--out <file>', 'adds the results to this file, and its table to the README beside it')
+    .option('--seed <n>', 'seed of traffic, order and faults', number, 1)
+    .option('--latency <ms>', 'one way between the regions', number, 40)
+    .option('--quiet <n>', 'answers in the quiet phase', number, 1_500)
+    .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, 12_000)
+    .option('--json', 'end with one line of JSON')
+    .parse()
+    .opts<{
+      switchovers: number;
+      failovers: number;
+      out?: string;
+      seed: number;
+      latency: number;
+      quiet: number;
+      portBase: number;
+      json?: true;
+    }>();
+  const say = given.json ? console.error : console.log;
+  const { seed, portBase, latency: latencyMs } = given;
+  const commit = execFileSync('git', ['describe', '--always', '--dirty'], {
+    encoding: 'utf8',
+    env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' },
+  }).trim();
+  let measured: Measured | null = null;
+  // Ctrl-C: the round goes on to its end, and what was seen is kept.
+  const stopping = new AbortController();
+  void endOnSignal().ended.then(() => stopping.abort());
+  const lab = await Lab.up(readYourWritesLab({ seed, portBase, latencyMs }));
+  try {
+    const each = (sofar: Measured) => {
+      measured = sofar;
+      const newest = sofar.rounds.at(-1);
+      if (newest) say(lineOf(newest));
+    };
+    const asked = { ...given, quietAnswers: given.quiet };
+    await measureReadYourWrites(lab, asked, each, stopping.signal);
+  } finally {
+    await lab.down();
+    const seen = measured as Measured | null;
+    if (seen !== null) {
+      const series = { seed, commit, at: isoTime(systemClock.wallMs()), latencyMs, ...seen };
+      const whole = { ...series, rounds: [...seen.rounds] };
+      if (given.out !== undefined) await keepSeries(given.out, readYourWritesSeries, whole);
+      say(readYourWritesSeries.render([whole]));
+      if (given.json) console.log(JSON.stringify(whole));
+      if (seen.rounds.some(({ violations }) => violations.length > 0)) process.exitCode = 1;
+    }
+  }
+}

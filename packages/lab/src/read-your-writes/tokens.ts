@@ -1,0 +1,104 @@
+import { headers } from '@throwover/client';
+import type { Random } from 'throwover/kernel';
+import { systemClock } from 'throwover/kernel';
+import { readSeenHeader, readSeenOf } from '../checkout/read-seen.ts';
+import type { ClientRecord } from '../clients/own-reads.ts';
+import { type Endpoint, type LabMap, otherRegion, type RegionName, urlOf } from '../world/map.ts';
+import type { Said, Shown } from './judge.ts';
+
+/** Requests under way at once: as many as the active region has warm instances. */
+const atOnce = 3;
+
+/** Longest wait for an answer that is for good, ms: a standby that has just been attached follows within seconds. */
+const patienceMs = 20_000;
+const pauseMs = 200;
+const answerTimeoutMs = 10_000;
+
+/** Tokens of writes that survived which are shown at the active region's door too, and as many kept for later rounds. */
+const sample = 60;
+
+interface Kept {
+  readonly key: string;
+  readonly token: string;
+}
+
+/** The tokens of a whole series: a loss is said in every later round too, over as many switches as there were. */
+export class Tokens {
+  readonly #random: Random;
+  readonly #lost: Kept[] = [];
+  #survived: Kept[] = [];
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** Shows those of this round, and those kept from earlier ones, when the regions stand still again. */
+  async show(
+    { map, active }: { readonly map: LabMap; readonly active: RegionName },
+    records: readonly ClientRecord[],
+    survivors: ReadonlySet<string>,
+  ): Promise<readonly Shown[]> {
+    const made = records.flatMap(({ kind, ok, key, token }) =>
+      kind === 'write' && ok && key !== null && token ? [{ key, token }] : [],
+    );
+    const [lost, survived] = [
+      made.filter(({ key }) => !survivors.has(key)),
+      made.filter(({ key }) => survivors.has(key)),
+    ];
+    const door = map.regions[active].public.door;
+    const home = map.regions[otherRegion(active)].public.reads;
+    const some = sampled(survived, this.#random);
+    const earlier = [...this.#lost, ...this.#survived];
+    const shown = [
+      ...(await showAll(home, 'home', [...made, ...earlier])),
+      ...(await showAll(door, 'door', [...lost, ...some, ...earlier])),
+    ];
+    this.#lost.push(...lost);
+    this.#survived = sampled([...this.#survived, ...some], this.#random);
+    return shown;
+  }
+}
+
+function sampled(all: readonly Kept[], random: Random): Kept[] {
+  const rest = [...all];
+  const out: Kept[] = [];
+  while (out.length < sample && rest.length > 0) {
+    out.push(...rest.splice(random.integer(rest.length), 1));
+  }
+  return out;
+}
+
+async function showAll(to: Endpoint, at: Shown['at'], all: readonly Kept[]): Promise<Shown[]> {
+  const waiting = [...all];
+  const shown: Shown[] = [];
+  const work = async () => {
+    for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+      shown.push({ key: one.key, at, said: await saidOf(to, one) });
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return shown;
+}
+
+/** Asks until the answer is for good. */
+async function saidOf(to: Endpoint, { key, token }: Kept): Promise<Said> {
+  const started = systemClock.monotonicMs();
+  for (;;) {
+    // No answer is none for good: a door that is busy, a function that starts.
+    const said = await ask(to, { key, token }).catch(() => 'undecided' as const);
+    if (said !== 'undecided' || systemClock.monotonicMs() - started > patienceMs) return said;
+    await systemClock.sleep(pauseMs);
+  }
+}
+
+async function ask(to: Endpoint, { key, token }: Kept): Promise<Said> {
+  const response = await fetch(`${urlOf(to)}/orders/${encodeURIComponent(key)}`, {
+    headers: { [headers.token]: token },
+    signal: AbortSignal.timeout(answerTimeoutMs),
+  });
+  const body = await response.text();
+  const seen = readSeenOf(response.headers.get(readSeenHeader) ?? undefined);
+  if (response.status === 200 && body.includes(key)) return 'survived';
+  if (response.status === 410 && seen?.outcome === 'lost') return 'lost';
+  return response.status === 404 ? 'not-there' : 'undecided';
+}

@@ -1,0 +1,39 @@
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { z } from 'zod';
+
+/** One kind of committed results: a file of series, one JSON object a line, and its part of the README beside it. */
+export interface SeriesKind<S> {
+  /** Names its part of the README. */
+  readonly name: string;
+  readonly schema: z.ZodType<S>;
+  /** Its part of the README, in Markdown. */
+  render(all: readonly S[]): string;
+}
+
+/** Adds a series to the file, and writes its part of the README beside it anew; other parts stay as they are. */
+export async function keepSeries<S>(file: string, kind: SeriesKind<S>, series: S): Promise<void> {
+  const readme = join(dirname(file), 'README.md');
+  await mkdir(dirname(file), { recursive: true });
+  await appendFile(file, `${JSON.stringify(series)}\n`);
+  const part = kind.render(await readSeries(file, kind));
+  const before = await readFile(readme, 'utf8').catch(() => '# Results\n');
+  await writeFile(readme, withPart(before, kind.name, part));
+}
+
+async function readSeries<S>(file: string, { schema }: SeriesKind<S>): Promise<readonly S[]> {
+  const text = await readFile(file, 'utf8');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => schema.parse(JSON.parse(line)));
+}
+
+/** The text with this part in the place of its older self, or at the end. */
+function withPart(text: string, name: string, part: string): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
+  const whole = `${begin}\n\n${part.trim()}\n\n${end}`;
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from) return `${text.trimEnd()}\n\n${whole}\n`;
+  return text.slice(0, from) + whole + text.slice(to + end.length);
+}
