@@ -13,6 +13,17 @@
  *   report/         the same as one HTML file
  *   samples.ts      what is kept between runs
  *   forecast/       samples -> how long traffic will take to move; scored afterwards
+ *
+ * What people do and say, and what is made of it (docs/evidence.md); facts.ts alone reads ports:
+ *
+ *   record-log.ts   the append-only log: port, shapes, in memory
+ *   metrics.ts      the named metrics, and where their samples come from
+ *   statistics.ts   did a quantile change? review-simulation.ts, review-statistics.ts: how often that is right
+ *   baseline.ts change.ts findings.ts tasks.ts  folds over records
+ *   change-rules.ts what stands against a change, and its measured effect
+ *   audit.ts        the operating test; audit-formats.ts: text, SARIF, JUnit
+ *   week.ts         one engineer's week
+ *   facts.ts        what audit and week are made of
  */
 export { renderComparison } from './comparison.ts';
 export { stepsOf } from './journal-steps.ts';

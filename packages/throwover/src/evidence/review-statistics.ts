@@ -6,6 +6,7 @@
  */
 import { Command } from 'commander';
 import { judgeRounds } from './review-simulation.ts';
+import { usualResamples } from './statistics.ts';
 
 const correlations = [0, 0.3, 0.6, 0.8];
 const effects = [0, 0.1, 0.2, 0.5];
@@ -20,7 +21,7 @@ const mostFalse = 0.05;
 const program = new Command('npm run review-statistics --')
   .option('--rounds <count>', 'series of each kind', Number, 10_000)
   .option('--weeks-before <count>', 'weeks of the baseline', Number, 8)
-  .option('--resamples <count>', 'resamples of a comparison; a review takes 500', Number, 200)
+  .option('--resamples <count>', 'resamples of a comparison', Number, usualResamples)
   .option('--seed <number>', 'seed', Number, 1)
   .option('--json', 'end with one line of JSON');
 program.parse();

@@ -40,7 +40,7 @@ export interface Comparison {
 const level = 0.01;
 
 /** Resamples: the standard error moves by 3 % from one seed to another. */
-const usualResamples = 500;
+export const usualResamples = 500;
 
 /** Samples that must lie beyond a quantile for it to be more than the extreme of a few. */
 const beyondQuantile = 2;
