@@ -1,8 +1,11 @@
-import { type Clock, type Evidence, isThrowoverError } from '../kernel/kernel.ts';
-import { done, evidenceOf, look, pending } from '../runbook/observe.ts';
+import { type Clock, type Evidence, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
+import { done, evidenceOf, look, Patience, pending } from '../runbook/observe.ts';
 import type { Step, StepContext } from '../runbook/step.ts';
 import { functionErrors } from './errors.ts';
 import type { FunctionRegion } from './function-region.ts';
+
+/** Longest time that a failover waits for an answer about warm capacity, ms: nobody can write meanwhile. */
+export const failoverPatienceMs = 3_000;
 
 /** Longest time for provisioned capacity to be ready, ms: AWS documents minutes for large requests. */
 const warmTimeoutMs = 10 * 60_000;
@@ -69,6 +72,8 @@ export function askForWarm(options: {
   needed: () => Promise<number | null>;
   strategy: string;
 }): Step {
+  const { to } = options;
+  const patience = new Patience(failoverPatienceMs);
   let result: Evidence | null = null;
   return {
     name: 'warm',
@@ -78,24 +83,36 @@ export function askForWarm(options: {
     pollMs: 50,
     keepsAcrossReplan: true,
     undo: (context) => giveBack(options.to, formerIn(context.before) ?? 0),
-    observe: () =>
-      look(async () => {
+    // A provider that is silent is gone on without: then nothing was asked for, and `release` knows it.
+    observe: ({ clock }) =>
+      patience.look(clock, async () => {
         if (result !== null) return done(result);
-        const { provisioned } = await options.to.facts();
-        return pending({ requested: provisioned?.requested ?? 0 });
+        const facts = await within(clock, failoverPatienceMs, to.facts());
+        if (facts === noAnswer) throw silent(to);
+        return pending({ requested: facts.provisioned?.requested ?? 0 });
       }),
     act: async (context) => {
       const former = formerIn(context.before) ?? 0;
-      try {
+      const ask = async () => {
         const needed = await options.needed();
-        if (needed !== null && needed > former) await options.to.provision(needed);
-        result = { needed, former, strategy: options.strategy };
+        if (needed !== null && needed > former) await to.provision(needed);
+        return needed;
+      };
+      try {
+        const asked = await within(context.clock, failoverPatienceMs, ask());
+        const said = asked === noAnswer ? { needed: null, unanswered: true } : { needed: asked };
+        result = { ...said, former, strategy: options.strategy };
       } catch (error) {
         if (!isThrowoverError(error)) throw error;
         result = { needed: null, former, notAsked: error.code, why: error.message };
       }
     },
   };
+}
+
+function silent({ region }: FunctionRegion) {
+  const message = `${region}: the functions' provider did not answer within ${failoverPatienceMs} ms`;
+  return functionErrors.make('functions-unreachable', message, { region });
 }
 
 /** What was provisioned before the run asked for more, from the journal; null when it has not asked. */
@@ -130,11 +147,11 @@ export function keepWarm(options: { keepMs: number; clock: Clock }): Step {
   };
 }
 
-/** No more warm capacity is paid for than the team had by itself. */
+/** No more warm capacity is paid for than the team had by itself. A run that asked for none releases none. */
 export function release(options: { to: FunctionRegion }): Step {
   const formerOf = (context: StepContext) => {
     const { former } = evidenceOf(context, 'warm');
-    return typeof former === 'number' ? former : 0;
+    return typeof former === 'number' ? former : null;
   };
   return {
     name: 'release',
@@ -145,10 +162,15 @@ export function release(options: { to: FunctionRegion }): Step {
     undo: { none: 'comes after the point of no return' },
     observe: (context) =>
       look(async () => {
+        const former = formerOf(context);
+        if (former === null) return done({ asked: false });
         const { provisioned } = await options.to.facts();
         const requested = provisioned?.requested ?? 0;
-        return requested <= formerOf(context) ? done({ requested }) : pending({ requested });
+        return requested <= former ? done({ requested }) : pending({ requested });
       }),
-    act: (context) => giveBack(options.to, formerOf(context)),
+    act: async (context) => {
+      const former = formerOf(context);
+      if (former !== null) await giveBack(options.to, former);
+    },
   };
 }

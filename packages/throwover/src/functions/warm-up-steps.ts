@@ -1,8 +1,9 @@
-import { type Clock, type Evidence, isThrowoverError } from '../kernel/kernel.ts';
+import { type Clock, type Evidence, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
 import { done, pending } from '../runbook/observe.ts';
-import type { Step, StepContext } from '../runbook/step.ts';
+import type { Step } from '../runbook/step.ts';
 import { functionErrors } from './errors.ts';
 import type { FunctionRegion, WarmUpRound } from './function-region.ts';
+import { failoverPatienceMs } from './steps.ts';
 
 /** How long the first round holds its invocations, ms: above the spread with which so many arrive. */
 const firstHoldMs = 500;
@@ -21,9 +22,6 @@ const timeoutReserveMs = 1_000;
 
 /** Pause after a round that was throttled, ms: the window in which a provider counts starts. */
 const throttledPauseMs = 10_000;
-
-/** Longest time that a failover waits for its one round, ms: traffic has nowhere else to go. */
-const failoverPatienceMs = 3_000;
 
 interface Total {
   requests: number;
@@ -76,52 +74,34 @@ export function warmByInvocations(options: {
 }
 
 /** One round, and not waited for longer than a few seconds: a cold answer is better than none. */
-export function askByInvocations(options: {
-  to: FunctionRegion;
-  /** `null`: nobody knows. */
-  needed: () => Promise<number | null>;
-  strategy: string;
-  clock: Clock;
-}): Step {
+export function askByInvocations(options: Asked): Step {
   let result: Evidence | null = null;
   return {
     ...invoking(options.to, () => result),
     title: `Start function instances in ${options.to.region} by invocations, without waiting for all`,
     timeoutMs: 60_000,
     act: async (context) => {
-      result = await askOnce(options, context);
+      result = await askOnce(options, context.clock);
     },
   };
 }
 
-async function askOnce(
-  {
-    to,
-    needed: ask,
-    strategy,
-    clock,
-  }: {
-    to: FunctionRegion;
-    needed: () => Promise<number | null>;
-    strategy: string;
-    clock: Clock;
-  },
-  { signal }: StepContext,
-): Promise<Evidence> {
+interface Asked {
+  readonly to: FunctionRegion;
+  /** `null`: nobody knows. */
+  readonly needed: () => Promise<number | null>;
+  readonly strategy: string;
+}
+
+async function askOnce({ to, needed: ask, strategy }: Asked, clock: Clock): Promise<Evidence> {
   try {
     const needed = await ask();
     if (needed === null) return { needed, strategy };
-    const round = to.warmUp({ instances: needed, holdMs: firstHoldMs * holdGrowth });
     // What is still on its way goes on by itself: the invocations were sent.
-    round.catch(() => {});
-    const waited = new AbortController();
-    const enough = clock
-      .sleep(failoverPatienceMs, AbortSignal.any([signal, waited.signal]))
-      .then(() => null);
-    enough.catch(() => {});
-    const answered = await Promise.race([round, enough]);
-    waited.abort();
-    return { needed, instances: answered?.instances.length ?? null, strategy };
+    const round = to.warmUp({ instances: needed, holdMs: firstHoldMs * holdGrowth });
+    const answered = await within(clock, failoverPatienceMs, round);
+    const instances = answered === noAnswer ? null : answered.instances.length;
+    return { needed, instances, strategy };
   } catch (error) {
     if (!isThrowoverError(error)) throw error;
     return { needed: null, notAsked: error.code, why: error.message };

@@ -13,7 +13,7 @@ export const failback: BuildRun = (ports, policy, clock) => {
   return {
     guards: [
       goesHome({ to: to.name, home }),
-      ...plannedGuards(ports, policy),
+      ...plannedGuards(ports, policy, clock),
       lossesRead({ store, service }),
     ],
     steps: plannedSteps(ports, policy, clock),

@@ -67,6 +67,8 @@ export class FakeSide implements DatabaseSide {
   salvaged: SalvagePage = { state: 'complete', losses: [], total: 0, blind: [] };
   /** Called before a command has its effect. */
   before: (command: string) => void | Promise<void> = () => {};
+  /** Requests in service at once at its door. */
+  peakConcurrency = 1;
   /** What it says of the primary that it receives from; left out: its receiver is believed. */
   upstream?: () => Promise<UpstreamWord>;
   readonly #clock: VirtualClock;
@@ -187,7 +189,8 @@ function fakeDoor(side: FakeSide, mode: DoorMode): Door & { current: DoorMode } 
     async status() {
       if (side.away) throw errors.make('door-unreachable', 'no answer');
       const counts = { inFlight: 0, held: 0, served: 0, forwarded: 0, refused: 0 };
-      return { region: side.region, current: door.current, ...counts, peakConcurrency: 1 };
+      const { region, peakConcurrency } = side;
+      return { region, current: door.current, ...counts, peakConcurrency };
     },
     async set(next: DoorMode) {
       if (side.away) throw errors.make('door-unreachable', 'no answer');
@@ -249,6 +252,11 @@ export class World {
     generation: { number: 1, epoch: 1, region: 'east' },
   };
   policy: Partial<RunPolicy> = {};
+  /** What a region has besides its database and its door. */
+  readonly more: Record<'east' | 'west', Partial<Pick<RegionPorts, 'functions' | 'metrics'>>> = {
+    east: {},
+    west: {},
+  };
   readonly dns: DnsProvider = {
     read: async () => this.record,
     replace: async (_old, record) => {
@@ -334,7 +342,8 @@ export class World {
   }
 
   #region(name: 'east' | 'west'): RegionPorts {
-    return { name, database: this[name], door: this.doors[name], functions: null };
+    const parts = { database: this[name], door: this.doors[name], functions: null };
+    return { name, ...parts, ...this.more[name] };
   }
 
   #policy(to: string, consent: RunPolicy['consent']): RunPolicy {

@@ -1,5 +1,6 @@
 import { openEpoch } from '../authority/open-epoch.ts';
 import { functionsReady } from '../functions/functions.ts';
+import type { Clock } from '../kernel/kernel.ts';
 import {
   attach,
   catchUp,
@@ -45,7 +46,7 @@ const longestCatchUpMs = 10_000;
  */
 export const switchover: BuildRun = (ports, policy, clock) => ({
   guards: [
-    ...plannedGuards(ports, policy),
+    ...plannedGuards(ports, policy, clock),
     failbackUnlocked({
       store: ports.store,
       service: policy.service,
@@ -59,7 +60,7 @@ export const switchover: BuildRun = (ports, policy, clock) => ({
 });
 
 /** The world stands as a planned switch needs it. */
-export function plannedGuards(ports: RunPorts, policy: RunPolicy): readonly Guard[] {
+export function plannedGuards(ports: RunPorts, policy: RunPolicy, clock: Clock): readonly Guard[] {
   const { from, to, dns, gateways } = ports;
   return [
     databasesReady({ from: from.database, to: to.database }),
@@ -68,17 +69,13 @@ export function plannedGuards(ports: RunPorts, policy: RunPolicy): readonly Guar
     ...(from.functions && to.functions
       ? [functionsReady({ from: from.functions, to: to.functions })]
       : []),
-    ...roomGuard(ports, policy),
+    ...roomGuard(ports, policy, clock),
     gatewaysReady(gateways),
   ];
 }
 
 /** What a switchover does, and a failback too. */
-export const plannedSteps = (
-  ports: RunPorts,
-  policy: RunPolicy,
-  clock: Parameters<BuildRun>[2],
-): readonly Step[] => {
+export const plannedSteps = (ports: RunPorts, policy: RunPolicy, clock: Clock): readonly Step[] => {
   const { from, to, dns, gateways, store } = ports;
   const { fenceDeadlineMs } = policy;
   const writer = new OldWriter({

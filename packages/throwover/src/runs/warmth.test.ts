@@ -1,66 +1,140 @@
-import { expect, test } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { functionErrors } from '../functions/errors.ts';
 import type { FunctionFacts, FunctionRegion } from '../functions/function-region.ts';
 import { defaultRamp } from '../functions/functions.ts';
-import { createVirtualClock } from '../kernel/virtual-clock.ts';
-import type { StepContext } from '../runbook/step.ts';
-import type { RunPolicy, RunPorts } from './ports.ts';
-import { roomGuard, warmthOf } from './warmth.ts';
+import type { RunState } from '../store/store.ts';
+import { World } from './runs.fixture.ts';
 
-const clock = createVirtualClock();
-const { signal } = new AbortController();
+const both = ['two-writers', 'loss-above-bound'];
 
-/** A standby whose account allows so many, and an active region that uses `peak` at once. */
-function world(options: { limit: number; peak: number; overrides?: readonly string[] }) {
-  let requested = 0;
-  const facts = async (): Promise<FunctionFacts> => ({
-    ...{ region: 'west', accountLimit: options.limit, unreservedLimit: options.limit },
-    ...{ reserved: null, memoryMb: 128, timeoutMs: 3_000, parity: {} },
-    provisioned:
-      requested === 0 ? null : { requested, ready: requested, status: 'ready', reason: null },
-  });
-  const functions: FunctionRegion = {
-    region: 'west',
-    facts,
-    provision: async (instances) => {
-      requested = instances;
-    },
-    release: async () => {
-      requested = 0;
-    },
-    warmUp: () => Promise.reject(new Error('another strategy')),
-  };
-  const ports = {
-    from: { name: 'east', door: { status: async () => ({ peakConcurrency: options.peak }) } },
-    to: { name: 'west', functions, door: {} },
-  } as unknown as RunPorts;
-  const policy = {
-    consent: { by: 'alice', overrides: options.overrides ?? [] },
+let world: World;
+beforeEach(async () => {
+  world = await new World().begin();
+  world.policy = {
     warm: {
       ...{ strategy: 'provisioned-window', instances: 'measured', burst: 2, keepMs: 1 },
       ramp: defaultRamp,
     },
-  } as unknown as RunPolicy;
-  const context = { before: null, progress: () => {}, clock } as unknown as StepContext;
-  return { ports, policy, context, requested: () => requested };
-}
-
-test('before a run its guard refuses what the limits do not allow, and names the override', async () => {
-  const small = world({ limit: 10, peak: 6 });
-  const [guard] = roomGuard(small.ports, small.policy);
-  expect(await guard?.check({ clock, signal })).toMatchObject([
-    { error: { code: 'functions-quota' }, override: 'small-functions-quota' },
-  ]);
-  const large = world({ limit: 12, peak: 6 });
-  expect(await roomGuard(large.ports, large.policy)[0]?.check({ clock, signal })).toEqual([]);
+  };
 });
 
-test('a quota that was accepted is used up; one that was not ends the step', async () => {
-  const accepted = world({ limit: 10, peak: 6, overrides: ['small-functions-quota'] });
-  const [step] = warmthOf(accepted.ports, accepted.policy, clock).arm;
-  await step?.act(accepted.context);
-  expect(accepted.requested()).toBe(10);
-  const refused = world({ limit: 10, peak: 6 });
-  const [other] = warmthOf(refused.ports, refused.policy, clock).arm;
-  await expect(other?.act(refused.context)).rejects.toMatchObject({ code: 'functions-quota' });
-  expect(refused.requested()).toBe(0);
+const never = () => new Promise<never>(() => {});
+
+/** A function of which so many may run, and the team has so many provisioned. */
+class Functions implements FunctionRegion {
+  readonly region: string;
+  readonly asked: number[] = [];
+  provisioned: number;
+  silent = false;
+  readonly #limit: number;
+
+  constructor(region: string, { limit = 1_000, provisioned = 0 } = {}) {
+    this.region = region;
+    this.provisioned = provisioned;
+    this.#limit = limit;
+  }
+
+  async facts(): Promise<FunctionFacts> {
+    if (this.silent) return never();
+    const requested = this.provisioned;
+    return {
+      ...{ region: this.region, accountLimit: this.#limit, unreservedLimit: this.#limit },
+      ...{ reserved: null, memoryMb: 128, timeoutMs: 3_000, parity: {} },
+      provisioned:
+        requested === 0 ? null : { requested, ready: requested, status: 'ready', reason: null },
+    };
+  }
+
+  async provision(instances: number): Promise<void> {
+    this.asked.push(instances);
+    this.provisioned = instances;
+  }
+
+  async release(): Promise<void> {
+    this.provisioned = 0;
+  }
+
+  warmUp = () => Promise.reject(new Error('another strategy'));
+}
+
+/** Both regions have the function; answers that of the region that becomes active. */
+function withFunctions(options: { limit?: number; provisioned?: number } = {}): Functions {
+  const west = new Functions('west', options);
+  world.more.west = { functions: west };
+  world.more.east = { functions: new Functions('east') };
+  return west;
+}
+
+const warmOf = ({ records }: RunState) =>
+  records.flatMap((record) =>
+    record.type === 'outcome' && record.step === 'warm' ? [record.evidence] : [],
+  )[0];
+
+/** From the mandate to the promotion, virtual ms. */
+function withoutWriterMs({ records }: RunState): number {
+  const at = (is: (record: RunState['records'][number]) => boolean) =>
+    records.find(is)?.wallMs ?? Number.NaN;
+  const promoted = at((record) => record.type === 'outcome' && record.step === 'promote');
+  return promoted - at(({ type }) => type === 'mandate');
+}
+
+describe('a planned run', () => {
+  it('is refused when the limits do not allow what the traffic needs; an override uses them up', async () => {
+    world.east.peakConcurrency = 6;
+    const west = withFunctions({ limit: 10 });
+    const { guards } = await world.plan('switchover');
+    expect(guards.flatMap(({ refusals }) => refusals)).toMatchObject([
+      { error: { code: 'functions-quota' }, override: 'small-functions-quota' },
+    ]);
+    const overrides = ['small-functions-quota'];
+    expect(await world.run('switchover', { overrides })).toMatchObject({ status: 'succeeded' });
+    expect(west.asked).toEqual([10]);
+    expect(west.provisioned).toBe(0);
+  });
+
+  it('goes by the door when the provider does not say how much it counted', async () => {
+    world.east.peakConcurrency = 6;
+    const west = withFunctions();
+    const denied = functionErrors.make('functions-denied', 'no right to cloudwatch');
+    world.more.east = {
+      ...world.more.east,
+      metrics: { region: 'east', minutes: () => Promise.reject(denied) },
+    };
+    expect(await world.run('switchover')).toMatchObject({ status: 'succeeded' });
+    expect(west.asked).toEqual([12]);
+  });
+});
+
+describe('a failover, while nobody can write', () => {
+  it('does not wait for a provider that counts in the lost region: it takes what a run needed before', async () => {
+    const west = withFunctions();
+    world.east.peakConcurrency = 4;
+    expect(await world.run('switchover')).toMatchObject({ status: 'succeeded' });
+    expect(await world.run('switchover', { from: 'west' })).toMatchObject({ status: 'succeeded' });
+    west.asked.length = 0;
+    world.more.east = {
+      ...world.more.east,
+      metrics: { region: 'east', minutes: never },
+    };
+    world.policy = { ...world.policy, epoch: 3 };
+    world.lose(world.east);
+    const result = await world.run('failover', { overrides: both });
+    expect(result).toMatchObject({ status: 'succeeded' });
+    expect(west.asked).toHaveLength(1);
+    const run = await world.newestRun();
+    expect(warmOf(run)).toMatchObject({ needed: west.asked[0] });
+    expect(withoutWriterMs(run)).toBeLessThan(4_000);
+  });
+
+  it("goes on without a provider that is silent, and releases nothing of the team's", async () => {
+    const west = withFunctions({ provisioned: 5 });
+    west.silent = true;
+    world.lose(world.east);
+    const result = await world.run('failover', { overrides: both });
+    expect(result).toMatchObject({ status: 'succeeded' });
+    const run = await world.newestRun();
+    expect(warmOf(run)).toMatchObject({ notSeen: 'functions-unreachable' });
+    expect(withoutWriterMs(run)).toBeLessThan(6_000);
+    expect(west).toMatchObject({ provisioned: 5, asked: [] });
+  });
 });

@@ -9,13 +9,16 @@ import {
   strategies,
   useOf,
 } from '../functions/functions.ts';
-import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import { type Clock, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/step.ts';
 import type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
 import { trafficShare } from './traffic-share.ts';
 
 /** How far back the provider's metrics are looked at, ms: a peak of the last hours, and what an operator waits for. */
 const metricsWindowMs = 3 * 3_600_000;
+
+/** Longest time for what counts in a region that lives, ms: above the 10 s of a call to the provider. */
+const plannedPatienceMs = 12_000;
 
 /** Functions of the region that becomes active, and how they are made warm; `null` when there are none. */
 function functionsOf({ to }: RunPorts, { warm }: RunPolicy) {
@@ -40,7 +43,9 @@ export function warmthOf(ports: RunPorts, policy: RunPolicy, clock: Clock) {
     to: functions.to,
     needed: () => atMostRoom(policy, functions, () => neededOf(ports, functions)),
     neededIfKnown: () =>
-      atMostRoom(policy, functions, () => neededOrRemembered(ports, policy, functions)),
+      atMostRoom(policy, functions, () =>
+        neededOrRemembered(ports, policy, functions, { clock, patienceMs: policy.lostPatienceMs }),
+      ),
     keepMs,
     clock,
     ramp: traffic === null ? null : { traffic, policy: ramp },
@@ -65,10 +70,11 @@ async function atMostRoom<T extends number | null>(
 }
 
 /** Before a planned run: there is room for as many instances as the traffic needs. */
-export function roomGuard(ports: RunPorts, policy: RunPolicy): readonly Guard[] {
+export function roomGuard(ports: RunPorts, policy: RunPolicy, clock: Clock): readonly Guard[] {
   const functions = functionsOf(ports, policy);
   if (functions === null) return [];
-  const needed = () => neededOrRemembered(ports, policy, functions);
+  const waiting = { clock, patienceMs: plannedPatienceMs };
+  const needed = () => neededOrRemembered(ports, policy, functions, waiting);
   return [enoughRoom({ to: functions.to, needed })];
 }
 
@@ -80,41 +86,57 @@ export async function neededOf(
   ports: { readonly from: Pick<RegionPorts, 'door' | 'metrics'> },
   functions: Sized,
 ): Promise<number> {
-  const { instances, burst } = functions.warm;
-  const facts = await functions.to.facts();
-  if (instances !== 'measured') {
-    return neededInstances({ peakConcurrency: instances, burst: 1, facts });
-  }
-  const [{ peakConcurrency }, provider] = await Promise.all([
-    ports.from.door.status(),
-    providerPeak(ports),
-  ]);
-  return neededInstances({ peakConcurrency: Math.max(peakConcurrency, provider), burst, facts });
+  return sizedBy(functions, async () => {
+    const [{ peakConcurrency }, provider] = await Promise.all([
+      ports.from.door.status(),
+      providerPeak(ports),
+    ]);
+    return Math.max(peakConcurrency, provider);
+  });
 }
 
+async function sizedBy({ to, warm }: Sized, peak: () => Promise<number>): Promise<number> {
+  const { instances, burst } = warm;
+  const [facts, peakConcurrency] = await Promise.all([
+    to.facts(),
+    instances === 'measured' ? peak() : instances,
+  ]);
+  return neededInstances({ peakConcurrency, burst: instances === 'measured' ? burst : 1, facts });
+}
+
+/** A provider that does not say how much it counted, or may not, is no reason to stop: the door counts as well. */
 async function providerPeak({ from }: Parameters<typeof neededOf>[0]): Promise<number> {
-  if (from.metrics === undefined) return 0;
-  const minutes = await from.metrics.minutes(metricsWindowMs);
-  const use = useOf(minutes, { atWallMs: 0, windowMs: metricsWindowMs });
-  return Math.max(use.peakConcurrency ?? 0, littlesLaw(use));
+  try {
+    const minutes = (await from.metrics?.minutes(metricsWindowMs)) ?? [];
+    const use = useOf(minutes, { atWallMs: 0, windowMs: metricsWindowMs });
+    return Math.max(use.peakConcurrency ?? 0, littlesLaw(use));
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
+    return 0;
+  }
 }
 
 /** Runs among which the last measurement is looked for. */
 const runsLookedAt = 20;
 
 /**
- * As `neededOf`; when the old door is gone with its region, what the newest run that measured it had
- * needed. `null`: nobody knows.
+ * As `neededOf`, with what the old region says within `patienceMs`; when its door is gone with it, what the
+ * newest run that measured it had needed. `null`: nobody knows.
  */
 async function neededOrRemembered(
   ports: RunPorts,
   policy: RunPolicy,
   functions: Functions,
+  { clock, patienceMs }: { readonly clock: Clock; readonly patienceMs: number },
 ): Promise<number | null> {
-  try {
-    return await neededOf(ports, functions);
-  } catch (error) {
-    if (!isThrowoverError(error, 'door-unreachable')) throw error;
+  if (functions.warm.instances !== 'measured') return neededOf(ports, functions);
+  const [door, provider] = await Promise.all([
+    within(clock, patienceMs, ports.from.door.status()),
+    within(clock, patienceMs, providerPeak(ports)),
+  ]);
+  if (door !== noAnswer) {
+    const peak = Math.max(door.peakConcurrency, provider === noAnswer ? 0 : provider);
+    return sizedBy(functions, async () => peak);
   }
   const runs = await ports.store.runs({ service: policy.service, limit: runsLookedAt });
   for (const { runId } of runs) {

@@ -13,9 +13,7 @@ export const warmUpInvocations: Strategy = {
   says: 'invocations that come at once start the instances; needs withWarmUp of @throwover/client',
   arm: ({ to, needed }) => [warmByInvocations({ to, needed, strategy })],
   approach: () => [],
-  ask: ({ to, neededIfKnown: needed, clock }) => [
-    askByInvocations({ to, needed, strategy, clock }),
-  ],
+  ask: ({ to, neededIfKnown: needed }) => [askByInvocations({ to, needed, strategy })],
   settle: () => [],
   cost: ({ prices, instances, memoryMb, windows, initMs }) =>
     invocationsCost({
