@@ -7,6 +7,7 @@ import {
   evidenceSamples,
 } from '../evidence/samples.ts';
 import { seededRandom } from '../kernel/kernel.ts';
+import type { RunEvent } from '../runbook/runbook.ts';
 import { World } from '../runs/runs.fixture.ts';
 import type { RunKind } from '../runs/runs.ts';
 import { forecastBefore, forecastCommand } from './forecast.ts';
@@ -79,6 +80,11 @@ test('with nothing measured it says unknown, never a figure', async () => {
   expect(text).toMatch(/^> 90 % of traffic +unknown +unknown +unknown +unknown$/m);
 });
 
+const stepDone = (step: string): RunEvent => ({
+  ...{ type: 'step-done', step, wallMs: 2, result: 'acted' },
+  ...{ evidence: {}, durationMs: 1, kind: 'machine' },
+});
+
 test.each<{ kind: RunKind; kept: number }>([
   { kind: 'switchover', kept: 1 },
   { kind: 'rejoin', kept: 0 },
@@ -87,11 +93,13 @@ test.each<{ kind: RunKind; kept: number }>([
   const made = forecastBefore(session, {
     ...{ kind, from: 'east', approveMs: 1_200, random: seededRandom(1) },
   });
-  const run = { runId: 'run_1', service: 's', kind, from: 'east', to: 'west', epoch: 1 };
-  made.note({
-    ...{ type: 'run-started', wallMs: 1, resumed: false, steps: [], alreadyDone: [] },
-    run: run as never,
-  });
+  const run = { runId: 'run_1', service: 's', kind, from: 'east', to: 'west', epoch: 1, token: 1 };
+  made.note({ type: 'run-started', wallMs: 1, resumed: false, steps: [], alreadyDone: [], run });
+  await made.read();
+  // Nothing is drawn or kept while nobody can write.
+  made.note(stepDone('promote'));
+  expect(added).toEqual([]);
+  made.note(stepDone('flip'));
   await made.settled();
   expect(added).toHaveLength(kept);
   if (kept > 0) {
@@ -106,5 +114,6 @@ test('a log that fails loses the forecast, not the run', async () => {
     { ...session, parts: { ...session.parts, evidence } },
     { kind: 'switchover', from: 'east', approveMs: null, random: seededRandom(1) },
   );
-  await expect(made.settled()).resolves.toBeNull();
+  await expect(made.read()).resolves.toBeNull();
+  await expect(made.settled()).resolves.toBeUndefined();
 });

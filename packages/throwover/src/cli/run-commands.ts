@@ -60,6 +60,7 @@ export function runCommand(
       random: terminal.random,
     });
     const expected = await expectations(session, options.kind);
+    if (options.kind !== 'failover') await before.read();
     const what = { steps, claim, expected, plan: planned.plan, mandate, ...stops };
     return carryOut(context, what, before);
   });
