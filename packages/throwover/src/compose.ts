@@ -7,6 +7,7 @@
  *   compose/control-plane.ts  what a run needs that stands in the region being left (A6)
  */
 
+import { Agent, type Dispatcher } from 'undici';
 import type { Timing } from './authority/timing.ts';
 import { checkTiming, defaultTiming } from './authority/timing.ts';
 import { storeWitness } from './authority/witness.ts';
@@ -109,6 +110,14 @@ export function compose(
       }),
     ]),
   );
+  // Ended with the session: a command must not stay up for what a silent region was asked.
+  const dispatcher = new Agent();
+  const regions = [...databases].map(([region, database]) => {
+    const door = doorOf(service, region, dispatcher);
+    const functions = functionsOf(service, region, clock);
+    const metrics = metricsOf(service, region, clock);
+    return { name: region, database, door, counts: door, functions, ...metrics };
+  });
   return {
     store,
     dns: dnsOf(service, {
@@ -117,20 +126,16 @@ export function compose(
       random: systemRandom,
       readSecret: (ref) => resolveSecret(ref, { env, directory }),
     }),
-    doorCounts: [...databases.keys()].map((region) => doorOf(service, region)),
-    regions: [...databases].map(([region, database]) => {
-      const door = doorOf(service, region);
-      const functions = functionsOf(service, region, clock);
-      const metrics = metricsOf(service, region, clock);
-      return { name: region, database, door, counts: door, functions, ...metrics };
-    }),
-    gateways: [...databases.keys()].flatMap((region) => gatewayOf(service, region)),
+    doorCounts: regions.map(({ counts }) => counts),
+    regions,
+    gateways: regions.flatMap(({ name }) => gatewayOf(service, name, dispatcher)),
     lag: httpLagReports({ url: service.store.url, service: service.name }),
     evidence: httpEvidence({ url: service.store.url, service: service.name }),
     records: httpRecords({ url: service.store.url, service: service.name }),
     close: async () => {
       await store.close();
       for (const database of databases.values()) await database.close();
+      await dispatcher.destroy();
     },
   };
 }
@@ -276,8 +281,8 @@ export function notifiersOf(
   });
 }
 
-function doorOf(service: Service, region: string) {
-  return httpDoor({ region, url: declared(service, region).door.admin });
+function doorOf(service: Service, region: string, dispatcher: Dispatcher) {
+  return httpDoor({ region, url: declared(service, region).door.admin, dispatcher });
 }
 
 function functionsOf(service: Service, region: string, clock: Clock) {
@@ -303,10 +308,14 @@ function metricsOf(service: Service, region: string, clock: Clock) {
   return { metrics };
 }
 
-function gatewayOf(service: Service, region: string): readonly GatewayControl[] {
+function gatewayOf(
+  service: Service,
+  region: string,
+  dispatcher: Dispatcher,
+): readonly GatewayControl[] {
   const { gateway } = declared(service, region);
   if (service.webhooks === undefined || gateway === undefined) return [];
-  return [httpGateway({ region, url: gateway.admin })];
+  return [httpGateway({ region, url: gateway.admin, dispatcher })];
 }
 
 function declared(service: Service, region: string) {

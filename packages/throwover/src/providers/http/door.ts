@@ -1,4 +1,4 @@
-import { request } from 'undici';
+import { type Dispatcher, getGlobalDispatcher, request } from 'undici';
 import { z } from 'zod';
 import { isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
 import type { Door, DoorCounts, DoorMode } from '../../traffic/door.ts';
@@ -28,15 +28,25 @@ const errorSchema = z.object({
   evidence: z.record(z.string(), z.unknown()),
 });
 
-/** The door whose admin interface (`createDoorAdmin`) is at `url`. Connections are kept alive. */
-export function httpDoor(options: { region: string; url: string }): Door & DoorCounts {
-  const { region } = options;
+/**
+ * The door whose admin interface (`createDoorAdmin`) is at `url`. Connections are kept alive, by
+ * `dispatcher`: whoever ends it ends what is asked.
+ */
+export function httpDoor(options: {
+  region: string;
+  url: string;
+  dispatcher?: Dispatcher;
+}): Door & DoorCounts {
+  const { region, dispatcher = getGlobalDispatcher() } = options;
   const url = `${options.url.replace(/\/$/, '')}/v1/door`;
   const status = async (method: 'GET' | 'PUT', body: string | null) =>
-    ask({ region, url, method, body, deadlineMs }, doorStatusSchema);
+    ask({ region, url, dispatcher, method, body, deadlineMs }, doorStatusSchema);
   const counts = <T>(path: string, schema: z.ZodType<T>) =>
     ask(
-      { region, url: `${url}/${path}`, method: 'GET', body: null, deadlineMs: countsDeadlineMs },
+      {
+        ...{ region, url: `${url}/${path}`, dispatcher },
+        ...{ method: 'GET', body: null, deadlineMs: countsDeadlineMs },
+      },
       schema,
     );
   return {
@@ -63,17 +73,19 @@ export function httpDoor(options: { region: string; url: string }): Door & DoorC
 interface Question {
   readonly region: string;
   readonly url: string;
+  readonly dispatcher: Dispatcher;
   readonly method: 'GET' | 'PUT';
   readonly body: string | null;
   readonly deadlineMs: number;
 }
 
 async function ask<T>(
-  { region, url, method, body, deadlineMs }: Question,
+  { region, url, dispatcher, method, body, deadlineMs }: Question,
   schema: z.ZodType<T>,
 ): Promise<T> {
   try {
     const answer = await request(url, {
+      dispatcher,
       method,
       body,
       headers: body === null ? {} : { 'content-type': 'application/json' },

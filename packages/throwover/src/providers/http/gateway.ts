@@ -1,4 +1,4 @@
-import { request } from 'undici';
+import { type Dispatcher, getGlobalDispatcher, request } from 'undici';
 import { z } from 'zod';
 import { type ErrorJson, ThrowoverError } from '../../kernel/kernel.ts';
 import {
@@ -25,9 +25,14 @@ const errorSchema = z.object({
 /**
  * A gateway over its admin port. All calls are safe to repeat: `set` is refused when newer commands
  * were seen, and changes nothing when the mode holds already; `redeliver` does its work once per key.
+ * Whoever ends `dispatcher` ends what is asked.
  */
-export function httpGateway(options: { region: string; url: string }): GatewayControl {
-  const { region, url } = options;
+export function httpGateway(options: {
+  region: string;
+  url: string;
+  dispatcher?: Dispatcher;
+}): GatewayControl {
+  const { region, url, dispatcher = getGlobalDispatcher() } = options;
 
   async function call<T>(
     method: 'GET' | 'PUT' | 'POST',
@@ -47,6 +52,7 @@ export function httpGateway(options: { region: string; url: string }): GatewayCo
     let answer: unknown;
     try {
       const response = await request(new URL(path, url), {
+        dispatcher,
         method,
         signal: AbortSignal.timeout(timeoutMs),
         ...(body === undefined
