@@ -16,7 +16,7 @@ function open() {
       new Promise<void>((resolve, reject) => {
         appends.push({ input, end: (error) => (error ? reject(error) : resolve()) });
       }),
-  } as unknown as Store;
+  };
   const journal = new Journal({
     store,
     clock,

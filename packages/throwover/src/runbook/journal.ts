@@ -12,7 +12,7 @@ export class JournalFailure extends Error {
 }
 
 interface JournalOptions {
-  readonly store: Store;
+  readonly store: Pick<Store, 'append'>;
   readonly clock: Clock;
   readonly lease: RunLease;
   readonly progress: Progress;

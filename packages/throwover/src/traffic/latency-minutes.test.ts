@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
 import { createVirtualClock } from '../kernel/virtual-clock.ts';
 import { LatencyMinutes } from './latency-minutes.ts';
@@ -22,7 +21,7 @@ function setUp() {
       writableFinished: !cut,
       getHeader: () => start,
     });
-    minutes.watch(res as unknown as ServerResponse);
+    minutes.watch(res);
     await clock.advance(ms);
     res.emit('close');
   };

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { headers } from '@throwover/client';
 import type { Clock } from '../kernel/kernel.ts';
 import { Histogram } from './stragglers/histogram.ts';
@@ -22,6 +21,14 @@ export interface LatencyPiece {
   /** Upper bounds of bins of 5 %, ms. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
+}
+
+/** What is looked at of a `ServerResponse`. */
+interface Answer {
+  readonly statusCode: number;
+  readonly writableFinished: boolean;
+  getHeader(name: string): unknown;
+  once(event: 'close', listener: () => void): unknown;
 }
 
 interface Slot {
@@ -48,7 +55,7 @@ export class LatencyMinutes {
   }
 
   /** Counts an answer when it has been sent, or when its client is gone. */
-  watch(res: ServerResponse): void {
+  watch(res: Answer): void {
     const beganMs = this.#clock.monotonicMs();
     res.once('close', () => {
       const slot = this.#slot();
