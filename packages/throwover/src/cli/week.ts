@@ -1,5 +1,4 @@
 import { auditFacts, taskKeys } from '../evidence/facts.ts';
-import { findingsOf } from '../evidence/findings.ts';
 import type { TaskBody } from '../evidence/tasks.ts';
 import { weekMarkdown, weekOf, weekText } from '../evidence/week.ts';
 import type { CommandContext } from './context.ts';
@@ -17,11 +16,8 @@ export async function weekCommand(
 ): Promise<ExitCode> {
   const { loaded, parts, clock } = session;
   const { service } = loaded;
-  const [facts, findings] = await Promise.all([
-    auditFacts(service, parts, clock),
-    parts.records.list('finding'),
-  ]);
-  const all = weekOf(facts, findingsOf(findings));
+  const facts = await auditFacts(service, parts, clock);
+  const all = weekOf(facts);
   const named = person === undefined ? null : onCallPerson(service.onCall, person);
   const tasks = named === null ? all : all.filter((task) => task.person === named);
   const text = format === 'markdown' ? weekMarkdown : weekText;

@@ -5,7 +5,7 @@
  */
 import { isoTime } from '../kernel/kernel.ts';
 import { type Change, inUse, reviewOpen } from './change.ts';
-import { dayMs, metricOf, quarterMs } from './metrics.ts';
+import { dayMs, metricOf, quarterMs, rehearsal } from './metrics.ts';
 
 const weekMs = 7 * dayMs;
 
@@ -142,7 +142,7 @@ function stepLine(subject: Subject, { stepRan, nowWallMs }: AuditFacts): AuditLi
   const ran = stepRan.get(step);
   if (ran === undefined || nowWallMs - ran > quarterMs) {
     const when = ran === undefined ? 'has not run' : `ran ${since(nowWallMs - ran)} ago`;
-    return say(no(`${step} ${when}; at most ${since(quarterMs)}`, 'throwover drill start'));
+    return say(no(`${step} ${when}; at most ${since(quarterMs)}`, rehearsal));
   }
   return say(yes(`${step} ran ${since(nowWallMs - ran)} ago`));
 }

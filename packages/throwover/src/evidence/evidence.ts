@@ -19,7 +19,7 @@
  *   record-log.ts   the append-only log: port, shapes, in memory
  *   metrics.ts      the named metrics, and where their samples come from
  *   statistics.ts   did a quantile change? review-simulation.ts, review-statistics.ts: how often that is right
- *   baseline.ts change.ts findings.ts tasks.ts  folds over records
+ *   baseline.ts change.ts tasks.ts  folds over records
  *   change-rules.ts what stands against a change, and its measured effect
  *   audit.ts        the operating test; audit-formats.ts: text, SARIF, JUnit
  *   week.ts         one engineer's week

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import { type AuditFacts, audit } from './audit.ts';
 import { type Change, reviewAfterMs } from './change.ts';
-import { findingsOf } from './findings.ts';
 import { dayMs } from './metrics.ts';
-import { weekOf, weekText } from './week.ts';
+import { weekOf } from './week.ts';
 
 const start = Date.UTC(2026, 0, 5);
 const change = (more: Partial<Change>): Change => ({
@@ -38,7 +37,7 @@ const facts = (nowWallMs: number, changes: readonly Change[]): AuditFacts => ({
   stepRan: new Map([['flip', nowWallMs]]),
   taskDone: new Map([['change c', [{ by: 'ana', atWallMs: nowWallMs }]]]),
 });
-const open = (given: AuditFacts) => weekOf(given, []).filter(({ done }) => !done);
+const open = (given: AuditFacts) => weekOf(given).filter(({ done }) => !done);
 const due = start + reviewAfterMs;
 
 test('a review stands in the week before it opens and until it is answered; then it is a slide', () => {
@@ -55,7 +54,7 @@ test('a review stands in the week before it opens and until it is answered; then
 test('a change that is no longer in use asks for nothing', () => {
   for (const status of ['reverted', 'retired'] as const) {
     const given = facts(due + 30 * dayMs, [change({ status, reviewDueWallMs: null })]);
-    expect(weekOf(given, [])).toEqual([]);
+    expect(weekOf(given)).toEqual([]);
     expect(audit(given).lines).toEqual([]);
   }
 });
@@ -68,37 +67,10 @@ test('a draft that lies for two weeks is shipped or retired', () => {
   ]);
 });
 
-test("an open finding is its owner's, the most pressing first; one without an owner is nobody's", () => {
-  const bodies = [
-    { event: 'raised', finding: 'f1', title: 'The step warm was stuck' },
-    { event: 'raised', finding: 'f2', title: 'A command was missing' },
-    { event: 'raised', finding: 'f3', title: 'A typo' },
-    { event: 'task', finding: 'f1', owner: 'ana', dueWallMs: start + 9 * dayMs },
-    { event: 'waived', finding: 'f3' },
-    { event: 'gossip', finding: 'f2' },
-  ];
-  const findings = findingsOf(
-    bodies.map((body, index) => ({
-      seq: index + 1,
-      atWallMs: start,
-      service: 's',
-      kind: 'finding',
-      by: 'bo',
-      body,
-    })),
-  );
-  const tasks = weekOf(facts(start, []), findings);
-  expect(tasks.map(({ person, what }) => [person, what])).toEqual([
-    [null, 'Close the finding f2'],
-    ['ana', 'Close the finding f1'],
-  ]);
-  expect(weekText(tasks, start)).toContain('The step warm was stuck; due 2026-01-14');
-});
-
-test('steps that wait for one drill are one task', () => {
+test('steps that wait for one rehearsal are one task', () => {
   const given = { ...facts(start, [change({}), change({ name: 'd' })]), stepRan: new Map() };
-  const drills = open(given).filter(({ what }) => what === 'Hold a drill');
-  expect(drills).toHaveLength(1);
-  expect(drills[0]?.why).toContain('change c: flip has not run');
-  expect(drills[0]?.why).toContain('change d: flip has not run');
+  const rehearsals = open(given).filter(({ what }) => what === 'Rehearse a switch');
+  expect(rehearsals).toHaveLength(1);
+  expect(rehearsals[0]?.why).toContain('change c: flip has not run');
+  expect(rehearsals[0]?.why).toContain('change d: flip has not run');
 });

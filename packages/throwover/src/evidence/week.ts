@@ -1,10 +1,9 @@
-/** One engineer's week: what is stale, due or found, each with why, how and how long. Pure. */
+/** One engineer's week: what is stale or due, each with why, how and how long. Pure. */
 import { isoTime } from '../kernel/kernel.ts';
 import { type AuditFacts, audit, keyOf, type Subject, subjectOf } from './audit.ts';
 import { wrap } from './audit-formats.ts';
 import { inUse, reviewOpen } from './change.ts';
-import type { Finding } from './findings.ts';
-import { dayMs } from './metrics.ts';
+import { dayMs, rehearsal } from './metrics.ts';
 
 const weekMs = 7 * dayMs;
 
@@ -29,19 +28,12 @@ const usualMinutes = {
   step: 120,
   review: 45,
   draft: 30,
-  finding: 60,
   name: 15,
 } as const;
 
 /** Of everybody; those that are done last. */
-export function weekOf(facts: AuditFacts, findings: readonly Finding[]): readonly WeekTask[] {
-  const tasks = [
-    ...weekly(facts),
-    ...stale(facts),
-    ...reviews(facts),
-    ...drafts(facts),
-    ...found(facts, findings),
-  ];
+export function weekOf(facts: AuditFacts): readonly WeekTask[] {
+  const tasks = [...weekly(facts), ...stale(facts), ...reviews(facts), ...drafts(facts)];
   const due = ({ dueWallMs }: WeekTask) => dueWallMs ?? facts.nowWallMs;
   return tasks.sort((a, b) => Number(a.done) - Number(b.done) || due(a) - due(b));
 }
@@ -71,7 +63,7 @@ function weekly(facts: AuditFacts): readonly WeekTask[] {
   });
 }
 
-/** What the operating test misses besides those. Steps that wait for the same drill are one task a person. */
+/** What the operating test misses besides those. Steps that wait for the same rehearsal are one task a person. */
 function stale(facts: AuditFacts): readonly WeekTask[] {
   const lines = audit(facts).lines.filter(({ ok }) => !ok);
   const tasks = new Map<string, WeekTask>();
@@ -96,7 +88,7 @@ function stale(facts: AuditFacts): readonly WeekTask[] {
 }
 
 function whatOf(rule: 'panel' | 'step' | 'owner', how: string): string {
-  if (how.startsWith('throwover drill')) return 'Hold a drill';
+  if (how === rehearsal) return 'Rehearse a switch';
   if (how.startsWith('throwover')) return 'Measure again';
   return rule === 'owner' ? 'Name an owner' : `Name a ${rule}`;
 }
@@ -136,20 +128,6 @@ function drafts({ changes, nowWallMs, ...facts }: AuditFacts): readonly WeekTask
         ]
       : [],
   );
-}
-
-function found(facts: AuditFacts, findings: readonly Finding[]): readonly WeekTask[] {
-  return findings
-    .filter(({ open }) => open)
-    .map(({ id, title, owner, dueWallMs }) => ({
-      person: onCallOr(owner, facts),
-      what: `Close the finding ${id}`,
-      why: dueWallMs === null ? title : `${title}; due ${day(dueWallMs)}`,
-      how: `throwover finding close ${id}`,
-      minutes: usualMinutes.finding,
-      dueWallMs,
-      done: false,
-    }));
 }
 
 /** Somebody who is no longer on call owns nothing this week. */

@@ -33,7 +33,7 @@ describe.each([
     expect(one).toMatchObject({ service: 'checkout', kind: 'change', by: 'ana' });
     expect(await log.list('change')).toEqual([one, two]);
     expect(await log.list('change', { sinceSeq: 1 })).toEqual([two]);
-    expect(await log.list('drill')).toEqual([]);
+    expect(await log.list('baseline')).toEqual([]);
   });
 
   test('takes only what is a record', async () => {
@@ -45,19 +45,19 @@ describe.each([
 });
 
 test('records outlive a restart, and each service has its own', async () => {
-  const kept = await served().append('finding', 'ana', { event: 'raised' });
-  await served('other').append('finding', 'bo', { event: 'raised' });
+  const kept = await served().append('change', 'ana', { event: 'raised' });
+  await served('other').append('change', 'bo', { event: 'raised' });
   await server.close();
   server = await start();
-  expect(await served().list('finding')).toEqual([kept]);
-  expect((await served().append('finding', 'ana', {})).seq).toBe(2);
+  expect(await served().list('change')).toEqual([kept]);
+  expect((await served().append('change', 'ana', {})).seq).toBe(2);
 });
 
 test('more records than one answer takes are all given', async () => {
   for (let i = 0; i < maxRecordsACall + 3; i++) {
-    server.records.append('checkout', 'move', { by: 'ana', body: { i } }, i);
+    server.records.append('checkout', 'task', { by: 'ana', body: { i } }, i);
   }
-  const moves = await served().list('move');
+  const moves = await served().list('task');
   expect(moves.map(({ body }) => body['i'])).toEqual(
     Array.from({ length: maxRecordsACall + 3 }, (_, i) => i),
   );
