@@ -1,8 +1,9 @@
 /**
  * The lab by hand: `npm run lab -- up`, and in another terminal `npm run lab -- kill east`.
  */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { isThrowoverError } from 'throwover/kernel';
+import { anyNumber } from './command-line.ts';
 import { labErrors } from './errors.ts';
 import { endOnSignal } from './signals.ts';
 import { control, type Fault, nextSteps } from './world/control.ts';
@@ -12,25 +13,19 @@ import { defaultPortBase, labMap, regionNames } from './world/map.ts';
 import { labOptions } from './world/options.ts';
 import { clientResolvers } from './world/resolver-list.ts';
 
-const number = (text: string) => {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('a number, 0 or more');
-  return value;
-};
-
 const program = new Command('npm run lab --').description('Two regions on one machine, by hand');
 const portBase = new Option('--port-base <port>', 'first of the 40 ports that the lab takes')
-  .argParser(number)
+  .argParser(anyNumber)
   .default(defaultPortBase);
 
 program
   .command('up')
   .description('start it with live traffic, until Ctrl-C')
   .addOption(portBase)
-  .option('--latency <ms>', 'one way between the regions', number, 40)
+  .option('--latency <ms>', 'one way between the regions', anyNumber, 40)
   .option('--lag <profile>', 'production (replay lag up to 5 s) or none', 'production')
   .option('--pg-bin <dir>', 'directory of PostgreSQL 14 to 18 binaries')
-  .option('--seed <n>', 'seed of the traffic', number, 1)
+  .option('--seed <n>', 'seed of the traffic', anyNumber, 1)
   .action(up);
 
 for (const [fault, does] of Object.entries({
@@ -57,7 +52,7 @@ program
   .description('change the latency between the regions, one way')
   .addOption(portBase)
   .action((ms: string, options: { portBase: number }) =>
-    tell(options.portBase, '/latency', { latencyMs: number(ms) }),
+    tell(options.portBase, '/latency', { latencyMs: anyNumber(ms) }),
   );
 program
   .command('reset')

@@ -4,9 +4,10 @@
  * One line a round; the last line with `--json` is one object with all figures. Exit code 1 when a round
  * lost a write, had two writers, failed a request after the promotion, or missed a webhook.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { type Figures, measure } from 'throwover';
 import { isThrowoverError, quantiles } from 'throwover/kernel';
+import { anyNumber } from './command-line.ts';
 import { Lab } from './world/lab.ts';
 import { defaultPortBase } from './world/map.ts';
 import { labOptions } from './world/options.ts';
@@ -15,24 +16,23 @@ import { type Recorded, recordRun } from './world/record.ts';
 /** Live traffic before each switch, ms. */
 const baselineMs = 3_000;
 
-const number = (text: string) => {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('a number, 0 or more');
-  return value;
-};
-
 const given = new Command('npm run repeat --')
-  .option('--rounds <n>', 'how many', number, 20)
+  .option('--rounds <n>', 'how many', anyNumber, 20)
   .option('--lag <profile>', 'production (replay lag up to 5 s) or none', 'production')
-  .option('--latency <ms>', 'one way between the regions', number, 40)
+  .option('--latency <ms>', 'one way between the regions', anyNumber, 40)
   .option(
     '--observe <s>',
     'how long to look on after each flip, s; the longest hold is 15',
-    number,
+    anyNumber,
     8,
   )
-  .option('--seed <n>', 'seed of the traffic', number, 1)
-  .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, defaultPortBase)
+  .option('--seed <n>', 'seed of the traffic', anyNumber, 1)
+  .option(
+    '--port-base <port>',
+    'first of the 40 ports that the lab takes',
+    anyNumber,
+    defaultPortBase,
+  )
   .option('--json', 'end with one line of JSON')
   .parse()
   .opts<{

@@ -5,9 +5,10 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { type Figures, measure, renderComparison, renderReport } from 'throwover';
 import { formatMs, isoTime, isThrowoverError, systemClock } from 'throwover/kernel';
+import { anyNumber } from './command-line.ts';
 import { endOnSignal } from './signals.ts';
 import { control, nextSteps } from './world/control.ts';
 import { Lab } from './world/lab.ts';
@@ -18,21 +19,20 @@ import { type Recorded, recordRun } from './world/record.ts';
 /** Live traffic before each switch, ms: some 600 requests for the baseline. */
 const baselineMs = 10_000;
 
-const number = (text: string) => {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('a number, 0 or more');
-  return value;
-};
-
 const given = new Command('npm start --')
   .description('Rehearse a failover between two real regions on this machine')
   .option('--json', 'end with one line of JSON: {flipOnly, switchover}')
   .option('--keep', 'leave the lab running')
-  .option('--seed <n>', 'seed of the traffic', number, 1)
-  .option('--latency <ms>', 'one way between the regions', number, 40)
+  .option('--seed <n>', 'seed of the traffic', anyNumber, 1)
+  .option('--latency <ms>', 'one way between the regions', anyNumber, 40)
   .option('--lag <profile>', 'production (replay lag up to 5 s) or none', 'production')
   .option('--pg-bin <dir>', 'directory of PostgreSQL 14 to 18 binaries')
-  .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, defaultPortBase)
+  .option(
+    '--port-base <port>',
+    'first of the 40 ports that the lab takes',
+    anyNumber,
+    defaultPortBase,
+  )
   .option('--reports <dir>', 'where the report goes', 'reports')
   .parse()
   .opts<{

@@ -12,9 +12,9 @@
  *
  * Ends with exit code 1 when a round violated anything.
  */
-import { execFileSync } from 'node:child_process';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { formatMs, isoTime, seededRandom, systemClock } from 'throwover/kernel';
+import { commitHere, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
 import { Lab } from '../world/lab.ts';
 import { labOptions } from '../world/options.ts';
@@ -25,26 +25,20 @@ import { delivered, settled } from './settle.ts';
 import { ledgerKept, readSide } from './sides.ts';
 import { RoundTraffic } from './traffic.ts';
 
-const number = (text: string) => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number');
-  return value;
-};
-
 const given = new Command('npm run chaos --')
   .addOption(
     new Option('--kind <kind>', 'what is done').choices(Object.keys(kinds)).makeOptionMandatory(),
   )
-  .option('--rounds <n>', 'how many', number, 5)
+  .option('--rounds <n>', 'how many', wholeNumber, 5)
   .option('--out <file>', 'adds the results to this file, and writes the table beside it')
-  .option('--seed <n>', 'seed of traffic and faults', number, 1)
-  .option('--latency <ms>', 'one way between the regions', number, 40)
+  .option('--seed <n>', 'seed of traffic and faults', wholeNumber, 1)
+  .option('--latency <ms>', 'one way between the regions', wholeNumber, 40)
   .addOption(
     new Option('--fence <mode>', 'writerFence of the service')
       .choices(['available', 'strict'])
       .default('available'),
   )
-  .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, 11_000)
+  .option('--port-base <port>', 'first of the 40 ports that the lab takes', wholeNumber, 11_000)
   .option('--json', 'end with one line of JSON')
   .parse()
   .opts<{
@@ -131,7 +125,7 @@ async function keep(file: string, rounds: readonly RoundResult[]): Promise<void>
     kind: given.kind,
     fence: given.fence,
     seed: given.seed,
-    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+    commit: commitHere(),
     at: isoTime(systemClock.wallMs()),
     latencyMs: given.latency,
     rounds: [...rounds],

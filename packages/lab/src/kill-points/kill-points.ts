@@ -6,9 +6,10 @@
  * Rounds go there and back under live traffic in one lab. Ends with `N passed, N failed`.
  */
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { RequestRecord, RunState } from 'throwover';
 import { formatMs, isThrowoverError, systemClock } from 'throwover/kernel';
+import { wholeNumber } from '../command-line.ts';
 import { askJson } from '../world/json.ts';
 import { Lab } from '../world/lab.ts';
 import { readLines } from '../world/lines.ts';
@@ -20,16 +21,15 @@ import { runController, throwoverJson } from '../world/throwover-cli.ts';
 import { endState, expectedEndState } from './end-state.ts';
 import { type KillPoint, killPointsOf } from './points.ts';
 
-const number = (text: string) => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number');
-  return value;
-};
-
 const given = new Command('npm run kill-points --')
-  .option('--every <n>', 'only every n-th point', number, 1)
-  .option('--seed <n>', 'seed of the traffic', number, 1)
-  .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, defaultPortBase)
+  .option('--every <n>', 'only every n-th point', wholeNumber, 1)
+  .option('--seed <n>', 'seed of the traffic', wholeNumber, 1)
+  .option(
+    '--port-base <port>',
+    'first of the 40 ports that the lab takes',
+    wholeNumber,
+    defaultPortBase,
+  )
   .parse()
   .opts<{ every: number; seed: number; portBase: number }>();
 

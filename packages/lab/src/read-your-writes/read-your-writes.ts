@@ -10,11 +10,11 @@
  *
  * Ends with exit code 1 when a read with a token was stale, or a `lost` was wrong or missing.
  */
-import { execFileSync } from 'node:child_process';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { formatMs, isoTime, type Quantiles, seededRandom, systemClock } from 'throwover/kernel';
 import { RoundTraffic } from '../chaos/traffic.ts';
 import type { ClientRecord, OwnRead } from '../clients/own-reads.ts';
+import { commitHere, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
 import { endOnSignal } from '../signals.ts';
 import { Lab } from '../world/lab.ts';
@@ -109,19 +109,14 @@ export function lineOf({ round, kind, violations, tookMs, ...seen }: RoundResult
 if (import.meta.main) await main();
 
 async function main(): Promise<void> {
-  const number = (text: string) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number');
-    return value;
-  };
   const given = new Command('npm run read-your-writes --')
-    .option('--switchovers <n>', 'how many', number, 5)
-    .option('--failovers <n>', 'how many', number, 2)
+    .option('--switchovers <n>', 'how many', wholeNumber, 5)
+    .option('--failovers <n>', 'how many', wholeNumber, 2)
     .option('--out <file>', 'adds the results to this file, and its table to the README beside it')
-    .option('--seed <n>', 'seed of traffic, order and faults', number, 1)
-    .option('--latency <ms>', 'one way between the regions', number, 40)
-    .option('--quiet <n>', 'answers in the quiet phase', number, 1_500)
-    .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, 12_000)
+    .option('--seed <n>', 'seed of traffic, order and faults', wholeNumber, 1)
+    .option('--latency <ms>', 'one way between the regions', wholeNumber, 40)
+    .option('--quiet <n>', 'answers in the quiet phase', wholeNumber, 1_500)
+    .option('--port-base <port>', 'first of the 40 ports that the lab takes', wholeNumber, 12_000)
     .option('--json', 'end with one line of JSON')
     .parse()
     .opts<{
@@ -136,10 +131,7 @@ async function main(): Promise<void> {
     }>();
   const say = given.json ? console.error : console.log;
   const { seed, portBase, latency: latencyMs } = given;
-  const commit = execFileSync('git', ['describe', '--always', '--dirty'], {
-    encoding: 'utf8',
-    env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' },
-  }).trim();
+  const commit = commitHere();
   let measured: Measured | null = null;
   // Ctrl-C: the round goes on to its end, and what was seen is kept.
   const stopping = new AbortController();

@@ -8,11 +8,11 @@
  *
  * Ends with exit code 1 when no strategy is within 1.2 times the baseline at 2 % of the price of always-on.
  */
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { StrategyName } from 'throwover';
 import { isoTime, systemClock } from 'throwover/kernel';
+import { commitHere, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
 import { endOnSignal } from '../signals.ts';
 import { Lab } from '../world/lab.ts';
@@ -130,18 +130,13 @@ function lineOf(strategy: string, seen: WarmRound): string {
 if (import.meta.main) await main();
 
 async function main(): Promise<void> {
-  const number = (text: string) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number');
-    return value;
-  };
   const given = new Command('npm run warm-strategies --')
-    .option('--rounds <n>', 'switchovers with each strategy', number, 10)
+    .option('--rounds <n>', 'switchovers with each strategy', wholeNumber, 10)
     .option('--only <strategies...>', `some of ${measuredStrategies.join(', ')}`)
-    .option('--rps <n>', 'requests per second; lower it where the machine is busy', number, 40)
+    .option('--rps <n>', 'requests per second; lower it where the machine is busy', wholeNumber, 40)
     .option('--out <file>', 'adds the results to this file, and its table to the README beside it')
-    .option('--seed <n>', 'seed of the traffic', number, 1)
-    .option('--port-base <port>', 'first of the 40 ports that the lab takes', number, 12_100)
+    .option('--seed <n>', 'seed of the traffic', wholeNumber, 1)
+    .option('--port-base <port>', 'first of the 40 ports that the lab takes', wholeNumber, 12_100)
     .option('--json', 'end with one line of JSON')
     .parse()
     .opts<{
@@ -154,10 +149,7 @@ async function main(): Promise<void> {
       json?: true;
     }>();
   const say = given.json ? console.error : console.log;
-  const commit = execFileSync('git', ['describe', '--always', '--dirty'], {
-    encoding: 'utf8',
-    env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' },
-  }).trim();
+  const commit = commitHere();
   // Ctrl-C: the round goes on to its end, and what was seen is kept.
   const stopping = new AbortController();
   void endOnSignal().ended.then(() => stopping.abort());

@@ -1,0 +1,24 @@
+import { execFileSync } from 'node:child_process';
+import { InvalidArgumentError } from 'commander';
+
+/** What the lab's commands take, and what their results name. */
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number');
+  return value;
+}
+
+export function anyNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('a number, 0 or more');
+  return value;
+}
+
+/** The commit that results are of, and whether something was changed since; takes no lock of the repository. */
+export function commitHere(): string {
+  return execFileSync('git', ['describe', '--always', '--dirty'], {
+    encoding: 'utf8',
+    env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' },
+  }).trim();
+}
