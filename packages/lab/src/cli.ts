@@ -48,11 +48,12 @@ for (const [fault, does] of Object.entries({
 }
 
 program
-  .command('latency <ms>')
+  .command('latency')
+  .argument('<ms>', 'one way', anyNumber)
   .description('change the latency between the regions, one way')
   .addOption(portBase)
-  .action((ms: string, options: { portBase: number }) =>
-    tell(options.portBase, '/latency', { latencyMs: anyNumber(ms) }),
+  .action((ms: number, options: { portBase: number }) =>
+    tell(options.portBase, '/latency', { latencyMs: ms }),
   );
 program
   .command('reset')
