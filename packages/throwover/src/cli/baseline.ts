@@ -2,10 +2,10 @@ import { type Baseline, baselinesOf, captured, midnightBefore } from '../evidenc
 import { evidenceErrors } from '../evidence/errors.ts';
 import { metricSources } from '../evidence/facts.ts';
 import { dayMs, type Metric, metricNames, metricOf, metrics } from '../evidence/metrics.ts';
-import { formatMs, isoTime } from '../kernel/kernel.ts';
+import { formatMs, isoTime, maxColumns } from '../kernel/kernel.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
-import { clip, maxColumns } from './progress-view.ts';
+import { clip } from './progress-view.ts';
 import { whoGives } from './who.ts';
 
 export function knownMetric(name: string): Metric {

@@ -1,12 +1,11 @@
 /** A change as it is shown in 80 columns. Pure. */
-import { wrap } from '../evidence/audit-formats.ts';
 import { type Change, type Measured, reviewOpen, type TradeOff } from '../evidence/change.ts';
 import { percent } from '../evidence/change-rules.ts';
 import { metricOf } from '../evidence/metrics.ts';
 import type { Comparison } from '../evidence/statistics.ts';
-import { isoTime } from '../kernel/kernel.ts';
+import { isoTime, maxColumns, wrap } from '../kernel/kernel.ts';
 import { valueText } from './baseline.ts';
-import { clip, maxColumns } from './progress-view.ts';
+import { clip } from './progress-view.ts';
 
 /** One line in a list. */
 export function changeLine(change: Change, nowWallMs: number): string {
@@ -43,9 +42,9 @@ export function changeText(
   ];
   return [
     clip(`${name}: ${stateText(change, nowWallMs)}`, maxColumns),
-    ...wrap(hypothesis, '  '),
+    ...wrap(`  ${hypothesis}`, 2),
     '',
-    ...rows.flatMap(([label, text]) => wrap(text, `  ${label.padEnd(10)}`)),
+    ...rows.flatMap(([label, text]) => wrap(`  ${label.padEnd(10)}${text}`, 12)),
   ].join('\n');
 }
 

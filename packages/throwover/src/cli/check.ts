@@ -3,7 +3,13 @@ import type { DatabaseSurvey } from '../authority/survey.ts';
 import { controlPlaneIn } from '../compose/control-plane.ts';
 import { ttlSecondsOf } from '../compose/dns.ts';
 import { resolverFacts } from '../compose/resolvers.ts';
-import { assertNever, formatMs, isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import {
+  assertNever,
+  formatMs,
+  isThrowoverError,
+  type ThrowoverError,
+  wrap,
+} from '../kernel/kernel.ts';
 import { writerText } from '../replication/replication.ts';
 import { ttlNote } from '../traffic/ttl/lower-ttl.ts';
 import type { CommandContext } from './context.ts';
@@ -12,7 +18,6 @@ import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { calibrations } from './forecast.ts';
 import { calibrationText } from './forecast-view.ts';
 import { durabilityText, lagText } from './lag-text.ts';
-import { wrap } from './plan-text.ts';
 import { lagReports, type Session, serviceState } from './session.ts';
 
 /** What the board is made of, in its order. */

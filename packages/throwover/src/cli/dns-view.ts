@@ -1,6 +1,6 @@
-import { formatMs } from '../kernel/kernel.ts';
+import { formatMs, maxColumns } from '../kernel/kernel.ts';
 import type { ResolverReport } from '../traffic/survey/survey.ts';
-import { clip, maxColumns } from './progress-view.ts';
+import { clip } from './progress-view.ts';
 
 const says: Readonly<Record<ResolverReport['findings']['behaviour'], string>> = {
   honest: 'honest',

@@ -1,9 +1,8 @@
 import type { Bounded } from '../evidence/forecast/bounded.ts';
 import type { Forecast, Predicted, ShareName } from '../evidence/forecast/forecast.ts';
 import type { Calibration } from '../evidence/forecast/score.ts';
-import { formatMs } from '../kernel/kernel.ts';
-import { wrap } from './plan-text.ts';
-import { clip, maxColumns } from './progress-view.ts';
+import { formatMs, maxColumns, wrap } from '../kernel/kernel.ts';
+import { clip } from './progress-view.ts';
 
 /** One way of doing it, beside the others. */
 export interface WhatIf {
@@ -68,9 +67,15 @@ export function forecastLines(shown: ForecastShown): readonly string[] {
       ]),
     ),
     '',
-    `resolvers    ${shown.resolvers} known, ${shown.asked} told what is left; weights ${forecast.weights}`,
+    ...wrap(
+      `resolvers    ${shown.resolvers} known, ${shown.asked} told what is left; weights ${forecast.weights}`,
+      13,
+    ),
     `residual     ${forecast.residualShare === null ? 'unknown' : `${(forecast.residualShare * 100).toFixed(1)} % of traffic behind resolvers nobody measured`}`,
-    `calibration  ${shareNames.map((name) => calibrationText(percent(name), shown.calibration[name])).join('; ')}`,
+    ...wrap(
+      `calibration  ${shareNames.map((name) => calibrationText(percent(name), shown.calibration[name])).join('; ')}`,
+      13,
+    ),
     ...forecast.missing.flatMap((text) => wrap(`missing      ${text}`, 13)),
     ...whatIfLines(shown),
   ];

@@ -6,6 +6,7 @@ import {
   gatherForecast,
   isForecastKind,
 } from '../compose/forecast.ts';
+import { firstMinutesRatios } from '../evidence/first-minutes.ts';
 import { type ForecastFacts, forecast, type ShareName } from '../evidence/forecast/forecast.ts';
 import { calibrationOf } from '../evidence/forecast/score.ts';
 import { type EvidenceSample, maxSamplesACall } from '../evidence/samples.ts';
@@ -120,16 +121,11 @@ function warmRow(
   rto: WhatIf['rto'],
 ): WhatIf {
   const costs = quantiles(samples.flatMap(({ costUsd }) => costUsd ?? []));
-  const ratios = quantiles(
-    samples.flatMap(({ minutes, baseline }) => {
-      const worst = Math.max(0, ...minutes.map(({ p99Ms }) => p99Ms));
-      return baseline === null || baseline.p99Ms === 0 ? [] : [worst / baseline.p99Ms];
-    }),
-  );
+  const ratios = quantiles(firstMinutesRatios(samples));
   return {
     name: `warm: ${strategy}`,
     rto,
-    cost: costs === null ? 'unknown' : `$${costs.p50.toPrecision(2)} a run`,
+    cost: costs === null ? 'unknown' : `$${costs.p50.toPrecision(2)}/run`,
     latency: ratios === null ? 'unknown' : `p99 x${ratios.p50.toFixed(1)}`,
     complexity: `n=${samples.length}`,
   };

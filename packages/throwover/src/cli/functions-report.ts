@@ -1,5 +1,6 @@
 import { pricesOf } from '../compose/prices.ts';
 import { noSuchRegion } from '../compose.ts';
+import { firstMinutesRatios } from '../evidence/first-minutes.ts';
 import type { EvidenceSample } from '../evidence/samples.ts';
 import type { FunctionFacts } from '../functions/function-region.ts';
 import {
@@ -212,9 +213,5 @@ function ratiosOf(
   records: readonly EvidenceSample<'five-minutes'>[],
   name: StrategyName,
 ): readonly number[] {
-  return records.flatMap(({ strategy, whole, baseline }) =>
-    strategy === name && whole !== null && baseline !== null && baseline.p99Ms > 0
-      ? [whole.p99Ms / baseline.p99Ms]
-      : [],
-  );
+  return firstMinutesRatios(records.filter(({ strategy }) => strategy === name));
 }

@@ -1,5 +1,5 @@
 import { type FunctionUse, littlesLaw } from '../functions/functions.ts';
-import { formatMs } from '../kernel/kernel.ts';
+import { formatMs, wrap } from '../kernel/kernel.ts';
 import { columns } from './columns.ts';
 import type { FunctionsReport, StrategyReport } from './functions-report.ts';
 
@@ -14,29 +14,64 @@ const whys = {
 export function functionsText(report: FunctionsReport): string {
   const { from, to, use, facts, needed, refusal, room, differing, prices } = report;
   const { provisioned } = facts;
+  const has = `${room.name} is ${room.limit} of ${facts.accountLimit} in the account`;
+  const ready = provisioned && `${provisioned.ready} of ${provisioned.requested}`;
   return [
     `functions: ${from} is active, ${to} would become it`,
     '',
-    ...use.map(useLine),
-    `needed     ${needed === null ? `REFUSED: ${refusal}` : `${needed} warm instances in ${to}`}; ${room.name} is ${room.limit} of ${facts.accountLimit} in the account`,
-    `there now  ${provisioned === null ? 'nothing provisioned' : `${provisioned.ready} of ${provisioned.requested} provisioned instances ready`}; ${facts.memoryMb} MB each`,
-    `by itself  ${scaleUpText(report)}`,
-    `alike      ${differing.length === 0 ? 'code and settings are the same in both regions' : `NOT ALIKE: ${differing.join(', ')}`}`,
+    ...use.flatMap(useLines),
+    ...named(
+      'needed',
+      `${needed === null ? `REFUSED: ${refusal}` : `${needed} warm instances in ${to}`}; ${has}`,
+    ),
+    ...named(
+      'there now',
+      `${ready === null ? 'nothing provisioned' : `${ready} provisioned instances ready`}; ${facts.memoryMb} MB each`,
+    ),
+    ...named('by itself', scaleUpText(report)),
+    ...named(
+      'alike',
+      differing.length === 0
+        ? 'code and settings are the same in both regions'
+        : `NOT ALIKE: ${differing.join(', ')}`,
+    ),
     '',
     table(report.strategies, report.configured),
     '',
-    `recommended: ${report.recommended.strategy} (${whys[report.recommended.why]})`,
-    `prices for ${report.pricedInstances} instances, of ${prices.asOf}, ${prices.holdsFor}, from ${prices.source}`,
-    'a window is 2 h, and there are four a year: a drill a quarter. Traffic itself costs what it costs anyway.',
-    'p99: of the first five minutes after a run over the five before it, at the median of its runs.',
+    ...report.strategies.flatMap(({ strategy, says }) => named(strategy, says, strategyColumns)),
+    '',
+    ...wrap(`recommended: ${report.recommended.strategy} (${whys[report.recommended.why]})`, 2),
+    ...wrap(
+      `prices for ${report.pricedInstances} instances, of ${prices.asOf}, ${prices.holdsFor}, from ${prices.source}`,
+      2,
+    ),
+    ...wrap(
+      'a window is 2 h, and there are four a year: a drill a quarter. Traffic itself costs what it costs anyway.',
+      2,
+    ),
+    ...wrap(
+      'p99: of the first five minutes after a run over the five before it, at the median of its runs.',
+      2,
+    ),
   ].join('\n');
 }
 
-function useLine(use: FunctionUse): string {
+/** Wider than the longest name of a strategy. */
+const strategyColumns = 21;
+
+/** What is said of a name, behind it. */
+function named(name: string, text: string, width = 11): readonly string[] {
+  return wrap(`${name.padEnd(width)}${text}`, width);
+}
+
+function useLines(use: FunctionUse): readonly string[] {
   const { source, requests, windowMs, arrivalsPerSecond, meanMs, p99Ms, peakConcurrency } = use;
-  if (requests === 0) return `${source.padEnd(11)}no requests in ${formatMs(windowMs)}`;
+  if (requests === 0) return named(source, `no requests in ${formatMs(windowMs)}`);
   const ms = (value: number | null) => (value === null ? 'unknown' : `${value.toFixed(0)} ms`);
-  return `${source.padEnd(11)}${arrivalsPerSecond.toFixed(1)} requests/s at most, mean ${ms(meanMs)}, p99 ${ms(p99Ms)}: ${littlesLaw(use).toFixed(1)} at once by Little's law, ${peakConcurrency ?? 'unknown'} counted (${requests} requests in ${formatMs(windowMs)})`;
+  return named(
+    source,
+    `${arrivalsPerSecond.toFixed(1)} requests/s at most, mean ${ms(meanMs)}, p99 ${ms(p99Ms)}: ${littlesLaw(use).toFixed(1)} at once by Little's law, ${peakConcurrency ?? 'unknown'} counted (${requests} requests in ${formatMs(windowMs)})`,
+  );
 }
 
 function scaleUpText({ onDemandMs, initMs, to }: FunctionsReport): string {
@@ -51,13 +86,12 @@ function scaleUpText({ onDemandMs, initMs, to }: FunctionsReport): string {
 
 function table(rows: readonly StrategyReport[], configured: string): string {
   const cells = [
-    ['strategy', 'USD a window', 'USD a year', 'p99', ''],
-    ...rows.map(({ strategy, cost, ratio, runs, says }) => [
+    ['strategy', 'USD a window', 'USD a year', 'p99'],
+    ...rows.map(({ strategy, cost, ratio, runs }) => [
       `${strategy}${strategy === configured ? ' *' : ''}`,
       usd(cost.perWindow),
       usd(cost.perYear),
       ratio === null ? 'not measured' : `${ratio.toFixed(2)}x (n=${runs})`,
-      says,
     ]),
   ];
   return columns(cells);

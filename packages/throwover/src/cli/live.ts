@@ -1,10 +1,10 @@
 import { createLogUpdate } from 'log-update';
+import { maxColumns } from '../kernel/kernel.ts';
 import type { RunEvent } from '../runbook/runbook.ts';
 import {
   clip,
   emptyView,
   fold,
-  maxColumns,
   nameWidth,
   type RunView,
   render,

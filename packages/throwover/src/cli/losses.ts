@@ -1,10 +1,10 @@
-import { isoTime } from '../kernel/kernel.ts';
+import { isoTime, maxColumns } from '../kernel/kernel.ts';
 import { ledgerSql } from '../replication/replication.ts';
 import { maxLossesPerCall } from '../store/limits.ts';
 import type { Loss } from '../store/store.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
-import { clip, maxColumns } from './progress-view.ts';
+import { clip } from './progress-view.ts';
 import { owner, serviceState } from './session.ts';
 
 /** `throwover losses [--run RUN]`: the ledger of lost writes, in the order of their commits. */

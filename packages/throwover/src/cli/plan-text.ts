@@ -1,9 +1,9 @@
-import { formatMs } from '../kernel/kernel.ts';
+import { formatMs, wrap } from '../kernel/kernel.ts';
 import type { LagReport } from '../replication/lag-history.ts';
 import { type Exposure, exposureText } from '../replication/replication.ts';
 import type { Plan } from '../runbook/runbook.ts';
 import { lagText } from './lag-text.ts';
-import { clip, maxColumns } from './progress-view.ts';
+import { clip } from './progress-view.ts';
 
 /** A plan for people, at most 80 columns: what may be lost, what will be done, what stands against it, its digest. */
 export function planText(plan: Plan, digest: string): string {
@@ -151,18 +151,4 @@ function exposureIn(facts: Plan['facts']): Exposure {
     return exposure as Exposure;
   }
   return { kind: 'unknown', why: 'the plan does not say' };
-}
-
-/** Breaks a line between words; what follows the first is indented so far. */
-export function wrap(line: string, indent: number): readonly string[] {
-  if ([...line].length <= maxColumns) return [line];
-  const lines: string[] = [];
-  let rest = line;
-  while ([...rest].length > maxColumns) {
-    const space = rest.lastIndexOf(' ', maxColumns);
-    if (space <= indent) return [...lines, clip(rest, maxColumns)];
-    lines.push(rest.slice(0, space));
-    rest = ' '.repeat(indent) + rest.slice(space + 1);
-  }
-  return [...lines, rest];
 }

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { assertNever, formatMs, type ThrowoverError } from '../kernel/kernel.ts';
+import { assertNever, formatMs, maxColumns, type ThrowoverError } from '../kernel/kernel.ts';
 import type { RunEvent } from '../runbook/runbook.ts';
 
 /** A run as it is shown: pure, made of its events. */
@@ -32,9 +32,6 @@ export interface StepView {
 }
 
 export const emptyView: RunView = { headline: '', steps: [], messages: [] };
-
-/** Lines are never wider, so that a run fits any terminal and any log. */
-export const maxColumns = 80;
 
 const marks: Readonly<Record<StepState, string>> = {
   waiting: '·',

@@ -1,9 +1,9 @@
-import { type Clock, formatMs, isoTime } from '../kernel/kernel.ts';
+import { type Clock, formatMs, isoTime, maxColumns } from '../kernel/kernel.ts';
 import { storedPlan } from '../runbook/runbook.ts';
 import type { JournalRecord, RunState, RunSummary } from '../store/store.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
-import { clip, maxColumns } from './progress-view.ts';
+import { clip } from './progress-view.ts';
 
 /** Runs that are shown without --limit: a screen. */
 export const shownRuns = 20;

@@ -1,4 +1,5 @@
 /** An audit as others read it: people (80 columns), code scanning (SARIF 2.1.0), CI (JUnit). Pure. */
+import { wrap } from '../kernel/kernel.ts';
 import { type Audit, type AuditLine, auditRules } from './audit.ts';
 
 export function auditText({ lines, slides }: Audit): string {
@@ -12,28 +13,12 @@ export function auditText({ lines, slides }: Audit): string {
   return [...parts, slides.length === 0 ? `All ${subjects.length} are real.` : count].join('\n\n');
 }
 
-const width = 80;
-
 function lineText({ ok, rule, says, todo }: AuditLine): string[] {
   const head = `  ${ok ? 'yes' : 'NO '} ${rule.padEnd(6)} `;
   return [
-    ...wrap(says, head),
-    ...(todo === null ? [] : wrap(todo, `${' '.repeat(head.length)}-> `)),
+    ...wrap(`${head}${says}`, head.length),
+    ...(todo === null ? [] : wrap(`${' '.repeat(head.length)}-> ${todo}`, head.length + 3)),
   ];
-}
-
-/** Words in lines of at most 80 columns, below each other behind `head`; a longer word stands alone. */
-export function wrap(text: string, head: string): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(/\s+/)) {
-    if (line !== '' && head.length + line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  lines.push(line);
-  return lines.map((each, index) => `${index === 0 ? head : ' '.repeat(head.length)}${each}`);
 }
 
 /** Each line that is not true as a result of level error, at the file that declares the service. */

@@ -1,7 +1,6 @@
 /** One engineer's week: what is stale or due, each with why, how and how long. Pure. */
-import { isoTime } from '../kernel/kernel.ts';
+import { isoTime, wrap } from '../kernel/kernel.ts';
 import { type AuditFacts, audit, keyOf, type Subject, subjectOf } from './audit.ts';
-import { wrap } from './audit-formats.ts';
 import { inUse, reviewOpen } from './change.ts';
 import { dayMs, rehearsal } from './metrics.ts';
 
@@ -16,6 +15,8 @@ export interface WeekTask {
   readonly what: string;
   readonly why: string;
   readonly how: string;
+  /** `how` is a command; else it is a sentence. */
+  readonly command: boolean;
   readonly minutes: number;
   readonly dueWallMs: number | null;
   /** Its evidence, or its owner's word, is there. */
@@ -55,6 +56,7 @@ function weekly(facts: AuditFacts): readonly WeekTask[] {
         what: title,
         why: `${keyOf(subject)}: ${line.says}`,
         how,
+        command: true,
         minutes,
         dueWallMs: null,
         done: line.ok,
@@ -79,6 +81,7 @@ function stale(facts: AuditFacts): readonly WeekTask[] {
       what: whatOf(rule, how),
       why: before === undefined ? why : `${before.why}; ${why}`,
       how,
+      command: how.startsWith('throwover'),
       minutes: rule === 'owner' ? usualMinutes.name : usualMinutes[rule],
       dueWallMs: null,
       done: false,
@@ -104,6 +107,7 @@ function reviews({ changes, nowWallMs, ...facts }: AuditFacts): readonly WeekTas
         what: `Review the change ${change.name}`,
         why: `shipped ${day(change.shippedWallMs ?? due)}; ${open ? 'its review opened' : 'its review opens'} ${day(due)}`,
         how: `throwover change review ${change.name}`,
+        command: true,
         minutes: usualMinutes.review,
         dueWallMs: due,
         done: false,
@@ -121,6 +125,7 @@ function drafts({ changes, nowWallMs, ...facts }: AuditFacts): readonly WeekTask
             what: `Ship the change ${name}, or retire it`,
             why: `a draft since ${day(createdWallMs)}`,
             how: `throwover change ship ${name}`,
+            command: true,
             minutes: usualMinutes.draft,
             dueWallMs: null,
             done: false,
@@ -157,10 +162,10 @@ function byPerson(tasks: readonly WeekTask[]) {
 export function weekText(tasks: readonly WeekTask[], nowWallMs: number): string {
   if (tasks.length === 0) return `The week of ${day(nowWallMs)}: nothing to do.`;
   const parts = byPerson(tasks).map(({ name, own }) => {
-    const lines = own.flatMap(({ what, why, how, minutes, done }) => [
-      ...wrap(`${what} (${minutes} min)`, done ? '  [x] ' : '  [ ] '),
-      ...wrap(why, '      '),
-      ...(done ? [] : wrap(how, '      $ ')),
+    const lines = own.flatMap(({ what, why, how, command, minutes, done }) => [
+      ...wrap(`  [${done ? 'x' : ' '}] ${what} (${minutes} min)`, 6),
+      ...wrap(`      ${why}`, 6),
+      ...(done ? [] : wrap(`      ${command ? '$ ' : ''}${how}`, 8)),
     ]);
     return [`${name}: ${load(own)}`, ...lines].join('\n');
   });
@@ -170,8 +175,8 @@ export function weekText(tasks: readonly WeekTask[], nowWallMs: number): string 
 export function weekMarkdown(tasks: readonly WeekTask[], nowWallMs: number): string {
   const parts = byPerson(tasks).map(({ name, own }) => {
     const lines = own.map(
-      ({ what, why, how, minutes, done }) =>
-        `- [${done ? 'x' : ' '}] **${what}** (${minutes} min): ${why}${done ? '' : `\n  \`${how}\``}`,
+      ({ what, why, how, command, minutes, done }) =>
+        `- [${done ? 'x' : ' '}] **${what}** (${minutes} min): ${why}${done ? '' : `\n  ${command ? `\`${how}\`` : how}`}`,
     );
     return `## ${name}, ${load(own)}\n\n${lines.join('\n')}`;
   });

@@ -1,5 +1,5 @@
 /**
- * Knows no domain: time, dice, ids, errors, durations, quantiles.
+ * Knows no domain: time, dice, ids, errors, durations, quantiles, lines.
  * Raw `Date`, `setTimeout`, `Math.random` stand in this folder alone.
  */
 export { canonicalJson } from './canonical-json.ts';
@@ -27,3 +27,4 @@ export { newId } from './ids.ts';
 export { type Quantiles, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
 export { noAnswer, within } from './within.ts';
+export { maxColumns, wrap } from './wrap.ts';
