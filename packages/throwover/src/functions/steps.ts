@@ -16,7 +16,7 @@ export function warm(options: {
   needed: () => Promise<number>;
   /** For the record: what the capacity is asked for. */
   strategy: string;
-}): Step {
+}): Step<'warm'> {
   let needed: number | null = null;
   let asked = false;
   return {
@@ -68,7 +68,7 @@ export function askForWarm(options: {
   /** `null`: nobody knows. */
   needed: () => Promise<number | null>;
   strategy: string;
-}): Step {
+}): Step<'warm'> {
   let result: Evidence | null = null;
   return {
     name: 'warm',
@@ -111,7 +111,7 @@ async function giveBack(to: FunctionRegion, former: number): Promise<void> {
 }
 
 /** Warm capacity stays for the first minutes, when p99 would suffer without it. Waits, changes nothing. */
-export function keepWarm(options: { keepMs: number; clock: Clock }): Step {
+export function keepWarm(options: { keepMs: number; clock: Clock }): Step<'keep-warm'> {
   return {
     name: 'keep-warm',
     title: 'Keep the warm capacity through the first minutes',
@@ -131,7 +131,7 @@ export function keepWarm(options: { keepMs: number; clock: Clock }): Step {
 }
 
 /** No more warm capacity is paid for than the team had by itself. */
-export function release(options: { to: FunctionRegion }): Step {
+export function release(options: { to: FunctionRegion }): Step<'release'> {
   const formerOf = (context: StepContext) => {
     const { former } = evidenceOf(context, 'warm');
     return typeof former === 'number' ? former : 0;

@@ -42,7 +42,7 @@ export function warmByInvocations(options: {
   to: FunctionRegion;
   needed: () => Promise<number>;
   strategy: string;
-}): Step {
+}): Step<'warm'> {
   let result: Evidence | null = null;
   return {
     ...invoking(options.to, () => result),
@@ -82,7 +82,7 @@ export function askByInvocations(options: {
   needed: () => Promise<number | null>;
   strategy: string;
   clock: Clock;
-}): Step {
+}): Step<'warm'> {
   let result: Evidence | null = null;
   return {
     ...invoking(options.to, () => result),

@@ -18,10 +18,10 @@ import {
   stopOld,
   waitForLag,
 } from '../replication/replication.ts';
-import type { Guard, Step } from '../runbook/step.ts';
+import type { Guard } from '../runbook/step.ts';
 import { flip, forwardStragglers, holdDoor, lowerTtl, trafficReady } from '../traffic/traffic.ts';
 import { deliverHeld, gatewaysReady, holdDeliveries } from '../webhooks/webhooks.ts';
-import { type BuildRun, together } from './definition.ts';
+import { type BuildRun, type BuiltRun, together } from './definition.ts';
 import { lagFacts } from './facts.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
 import { roomGuard, warmthOf } from './warmth.ts';
@@ -78,7 +78,7 @@ export const plannedSteps = (
   ports: RunPorts,
   policy: RunPolicy,
   clock: Parameters<BuildRun>[2],
-): readonly Step[] => {
+): BuiltRun['steps'] => {
   const { from, to, dns, gateways, store } = ports;
   const { fenceDeadlineMs } = policy;
   const writer = new OldWriter({
