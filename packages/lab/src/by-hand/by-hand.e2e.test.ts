@@ -75,10 +75,10 @@ describe.skipIf(missing.length > 0)(
         expect(checked).toMatchObject({ exitCode: 1 });
         expect(checked.stderr).toContain('west is active now');
         const { digest } = await throwoverJson<{ digest: string }>(
-          ['plan', 'switchover', '--to', 'east'],
+          ['plan', 'failback'],
           dir,
         );
-        await throwoverJson(['switchover', '--to', 'east', '--yes', digest], dir);
+        await throwoverJson(['failback', '--yes', digest], dir);
         expect(await missingOrders(lab.map, 'east', keys)).toEqual([]);
       },
       timeoutMs,

@@ -66,7 +66,7 @@ export function pageOf(document: HandDocument, printed: PrintedWith): readonly B
     { kind: 'part', text: 'After' },
     {
       kind: 'paragraph',
-      text: `When throwover is at hand again: start the guards, ${to}'s first, then \`throwover serve\`. ${to}'s guard finds the promotion and tells the other and the store of epoch ${epoch + 1}. Then \`throwover check\` says that ${to} is active and everything is well.`,
+      text: `When throwover is at hand again: start the guards, ${to}'s first, then \`throwover serve\`. ${to}'s guard finds the promotion and tells the other and the store of epoch ${epoch + 1}. Then \`throwover check\` says that ${to} is active and everything is well. ${wayHome(document)}`,
     },
     ...works(after, { part: 'after' }),
   ];
@@ -113,6 +113,12 @@ function stepBlocks(
       ],
     },
   ];
+}
+
+function wayHome({ kind, from }: HandDocument): string {
+  return kind === 'failover'
+    ? `${from} comes back by \`throwover rejoin\`, and home by \`throwover failback\`.`
+    : `The way home is \`throwover failback\`: a promotion by hand counts as a failover.`;
 }
 
 function turnOf(steps: readonly HandStep[]): string {
