@@ -8,7 +8,7 @@ import {
   type Pair,
   testPair,
 } from '../../../../../lab/src/postgres/fixtures/pair.ts';
-import { kill, startSide } from '../../../../../lab/src/postgres/fixtures/servers.ts';
+import { kill, startSide, until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
 import { newGuardMemory } from '../../../authority/guard/guard.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
 import {
@@ -19,7 +19,6 @@ import {
   quickTiming,
   serverProcesses,
   signalAll,
-  until,
 } from './guards.fixture.ts';
 import { closeBeforeStart } from './pre-start.ts';
 

@@ -4,8 +4,9 @@ import { lsnOf, positionOf } from '@throwover/client';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
+import { startSide, until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
 import { database } from '../../../../../lab/src/postgres/schema.ts';
-import { startServer, stopServer } from '../../../../../lab/src/postgres/server.ts';
+import { stopServer } from '../../../../../lab/src/postgres/server.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
 import { readLosses, tablesWithoutIdentity } from './read.ts';
 import { keepSlot, type SlotSql } from './slot.ts';
@@ -28,15 +29,7 @@ afterEach(async () => {
 });
 afterAll(() => pair.remove());
 
-async function start(name: Name): Promise<void> {
-  await startServer({
-    binaries: pair.binaries,
-    dataDir: pair.databases.side(name).dataDir,
-    address: pair.address[name],
-    logFile: join(pair.dir, `${name}.log`),
-    clock: systemClock,
-  });
-}
+const start = (name: Name) => startSide(pair, name);
 
 async function superuser(name: Name): Promise<SlotSql> {
   const client = new pg.Client({ ...pair.address[name], user: 'postgres', database });
@@ -49,14 +42,6 @@ async function superuser(name: Name): Promise<SlotSql> {
       values: readonly unknown[] = [],
     ) => (await client.query<Row>(text, [...values])).rows,
   };
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = systemClock.monotonicMs() + 30_000;
-  while (!(await holds())) {
-    if (systemClock.monotonicMs() > deadline) throw new Error(`${what}: not within 30 s`);
-    await systemClock.sleep(5);
-  }
 }
 
 const order = (key: string, status = 'accepted') =>
