@@ -36,6 +36,7 @@ export function postgresSide(
     status: () => call('status', {}, statusDeadlineMs),
     survey: () => call('survey', {}),
     upstream: () => call('upstream', {}, statusDeadlineMs),
+    unsent: (command) => call('unsent', command, statusDeadlineMs),
     async admit(token) {
       await call('admit', { token });
     },

@@ -22,6 +22,7 @@ import { checkTiming, defaultTiming, type Timing } from '../../../authority/timi
 import { type Clock, isoTime, systemClock } from '../../../kernel/kernel.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
+import { readUnsent } from '../salvage/read.ts';
 import { postgresDatabase } from './database.ts';
 import { keepHouse } from './housekeeping.ts';
 import { httpPeer } from './peer.ts';
@@ -111,6 +112,8 @@ function commandsOf(guard: Guard, side: Side): Handlers {
     status: async () => plain(await guard.status()),
     survey: () => surveyDatabase(side),
     upstream: () => lookUpstream(side),
+    // On the connection that moves the slot: one at a time has it.
+    unsent: async (command) => plain(await readUnsent(side.house, command)),
     admit: ({ token }) => empty(guard.admit(token)),
     checkpoint: ({ token }) => empty(guard.checkpoint(token)),
     prewarm: ({ token }) => guard.prewarm(token),
