@@ -8,6 +8,7 @@
  *   run-commands.ts   plan, the kinds of run, resume, abort
  *   carry-out.ts      a run from a command line: shown, told, ended
  *   caretaker.ts      carries on, in `serve`, what nobody carries on
+ *   doorkeeper.ts     tells doors, in `serve`, of an epoch that they missed
  *   standing.ts       fails over, in `serve`, by a mandate given ahead of time
  *   unattended.ts     a run in `serve`: people are told by notices
  *   halt.ts losses.ts the kill switch; the ledger of lost writes

@@ -45,6 +45,7 @@ export function postgresSide(
     survey: () => call('survey', {}),
     upstream: () => call('upstream', {}, statusDeadlineMs),
     place: () => call('place', {}, statusDeadlineMs),
+    unsent: (command) => call('unsent', command, statusDeadlineMs),
     async admit(token) {
       await call('admit', { token });
     },

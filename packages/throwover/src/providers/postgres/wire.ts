@@ -90,6 +90,18 @@ const loss = z.strictObject({
   resolution: z.null(),
 });
 
+const unavailable = z.strictObject({ state: z.literal('unavailable'), why: z.string() });
+
+const unsent = z.discriminatedUnion('state', [
+  z.strictObject({
+    state: z.literal('read'),
+    rows: z.array(loss.pick({ table: true, operation: true, key: true, commitWallMs: true })),
+    count: z.number(),
+    more: z.boolean(),
+  }),
+  unavailable,
+]);
+
 const salvage = z.discriminatedUnion('state', [
   z.strictObject({
     state: z.literal('complete'),
@@ -97,7 +109,7 @@ const salvage = z.discriminatedUnion('state', [
     total: z.number(),
     blind: z.array(z.string()),
   }),
-  z.strictObject({ state: z.literal('unavailable'), why: z.string() }),
+  unavailable,
 ]);
 
 /** Every command: what is sent, what is answered. */
@@ -109,6 +121,10 @@ export const commands = {
     output: z.strictObject({ answers: z.boolean().nullable(), said: z.string() }),
   },
   place: { input: nothing, output: place },
+  unsent: {
+    input: z.strictObject({ beyond: positionSchema, limit: z.int().positive().max(100) }),
+    output: unsent,
+  },
   admit: { input: z.strictObject({ token }), output: nothing },
   checkpoint: { input: z.strictObject({ token }), output: nothing },
   prewarm: {

@@ -23,6 +23,7 @@ import { checkTiming, defaultTiming, type Timing } from '../../../authority/timi
 import { type Clock, isoTime, systemClock } from '../../../kernel/kernel.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
+import { readUnsent } from '../salvage/read.ts';
 import { postgresDatabase } from './database.ts';
 import { keepHouse } from './housekeeping.ts';
 import { httpPeer } from './peer.ts';
@@ -114,6 +115,8 @@ function commandsOf(guard: Guard, side: Side): Handlers {
     survey: () => surveyDatabase(side),
     upstream: () => lookUpstream(side),
     place: async () => placeOf(side.config),
+    // On the connection that moves the slot: one at a time has it.
+    unsent: async (command) => plain(await readUnsent(side.house, command)),
     admit: ({ token }) => empty(guard.admit(token)),
     checkpoint: ({ token }) => empty(guard.checkpoint(token)),
     prewarm: ({ token }) => guard.prewarm(token),
