@@ -39,4 +39,5 @@ export {
   causes,
   type EpochReport,
   type SurveyedResolver,
+  settledLifeMs,
 } from './traffic/stragglers/stragglers.ts';

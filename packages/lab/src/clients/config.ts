@@ -51,6 +51,8 @@ export const clientsConfig = z.strictObject({
     })
     .nullable()
     .default(null),
+  /** Number of the first client's network; those of the others follow. */
+  firstNetwork: z.int().min(0).max(60_000).default(0),
   /** 60: a minute of life is a second here. Applies to what has `Life` in its name, to nothing else. */
   timeScale: z.number().positive().default(60),
   /** File of the records, one JSON object a line. */

@@ -155,7 +155,7 @@ function makeClients(config: ClientsConfig, random: Random, clock: Clock): Clien
         addresses,
         keepAliveMs: pools[index]?.pool ? maxLifeMs : null,
         runtimeCacheMs: caches[index]?.cache && !pools[index]?.pool ? cacheMs : null,
-        from: addressOf(index),
+        from: addressOf(config.firstNetwork + index),
         own: own?.[index] ?? null,
         clock,
       }),
@@ -163,6 +163,6 @@ function makeClients(config: ClientsConfig, random: Random, clock: Clock): Clien
 }
 
 /** Each client in a network of its own: 10.0.0.0/8 is no network that a connection of the lab comes from. */
-export function addressOf(client: number): string {
-  return `10.${Math.floor(client / 256)}.${client % 256}.7`;
+export function addressOf(network: number): string {
+  return `10.${Math.floor(network / 256)}.${network % 256}.7`;
 }

@@ -15,6 +15,7 @@ import { readLines } from './lines.ts';
 import { otherRegion, type RegionName, urlOf } from './map.ts';
 import { timeScale } from './options.ts';
 import { clientResolvers, longHoldMinutes } from './resolver-list.ts';
+import type { ClientsAsked } from './specs.ts';
 import { survivorsOf } from './survivors.ts';
 import { throwover, throwoverJson } from './throwover-cli.ts';
 
@@ -33,6 +34,8 @@ export interface Recording {
   readonly baselineMs: number;
   /** How long to look on after the run's flip, ms; `null`: until the longest hold must be over. */
   readonly observeMs: number | null;
+  /** Who asks what; left out: as the lab's options say. */
+  readonly clients?: Omit<ClientsAsked, 'output'>;
   /** The run's progress goes to this terminal. */
   readonly show: boolean;
 }
@@ -56,7 +59,7 @@ export async function recordRun(lab: Lab, recording: Recording): Promise<Recorde
   const output = join(dir, 'requests.jsonl');
   const lag = sampleLag(Object.values(lab.map.regions).map((region) => region.public.guard));
   const fromMs = systemClock.wallMs();
-  await startTraffic(lab, recording.kind, output);
+  await startTraffic(lab, recording, output);
   await systemClock.sleep(recording.baselineMs);
 
   const runId = await performRun(lab, recording, to);
@@ -96,9 +99,9 @@ export async function recordRun(lab: Lab, recording: Recording): Promise<Recorde
   return { evidence, journal };
 }
 
-async function startTraffic(lab: Lab, kind: Recording['kind'], output: string): Promise<void> {
+async function startTraffic(lab: Lab, { kind, clients }: Recording, output: string): Promise<void> {
   const { map, options } = lab;
-  await lab.startClients({ output, resolvers: clientResolvers(map, options) });
+  await lab.startClients({ resolvers: clientResolvers(map, options), ...clients, output });
   const target =
     kind === 'flip-only'
       ? {

@@ -13,5 +13,5 @@
 export { joinBeacons } from './beacons.ts';
 export type { SurveyedResolver } from './causes.ts';
 export { type Cause, causeReader, causes, type ResolverKnowledge } from './causes.ts';
-export { stragglerCurve } from './curve.ts';
+export { settledLifeMs, stragglerCurve } from './curve.ts';
 export type { EpochReport } from './meter.ts';
