@@ -29,7 +29,7 @@ const learningRounds = 3;
 /** The lab of these rounds: many resolvers, clients that tell which one they ask, nothing that delays a switch. */
 export function forecastLab(given: Partial<LabOptions> & { readonly seed: number }): LabOptions {
   return labOptions({
-    ...{ clients: 100, requestsPerSecond: 60, webhooksPerSecond: 1, beaconsPerSecond: 25 },
+    ...{ clients: 40, requestsPerSecond: 60, webhooksPerSecond: 1, beaconsPerSecond: 25 },
     ...{ lagProfile: 'none', latencyMs: 20, keepWarm: '6s', warm: 6 },
     resolvers: resolversOf(given.seed),
     ...given,

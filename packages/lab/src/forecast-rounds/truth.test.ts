@@ -30,7 +30,7 @@ test('by the clients: after the flip, in life time, from when on so much goes to
 });
 
 test('what is not over while it is watched is unknown; requests that reached nobody count on neither side', () => {
-  const late = records([10, 10, 10, 2]);
+  const late = records([10, 10, 10, 10]);
   expect(movedTruth(late, run)).toMatchObject({ t99LifeMs: null });
   const lost = late.map((record) => ({ ...record, entry: null }));
   expect(movedTruth(lost, run)).toMatchObject({ requests: 0, t50LifeMs: null });

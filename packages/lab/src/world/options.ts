@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { StrategyName } from 'throwover';
 import type { LagProfileName } from '../postgres/postgres.ts';
 import { defaultPortBase, type LabMap } from './map.ts';
-import { type LabResolver, resolverList } from './resolver-list.ts';
+import { type LabResolver, type ResolverShares, resolverList } from './resolver-list.ts';
 
 /** What can be set about a lab. */
 export interface LabOptions {
@@ -20,12 +20,7 @@ export interface LabOptions {
   readonly clients: number;
   readonly requestsPerSecond: number;
   readonly webhooksPerSecond: number;
-  /** Share of clients whose resolver is honest, clamps the minimum TTL, or holds long. */
-  readonly resolverShares: {
-    readonly honest: number;
-    readonly clamped: number;
-    readonly longHold: number;
-  };
+  readonly resolverShares: ResolverShares;
   /** The caching resolvers, each with a port of its own; the first is the sender's. */
   readonly resolvers: (map: LabMap) => readonly LabResolver[];
   /** Clients tell so often which resolver they stand behind; 0: never. */

@@ -1,11 +1,17 @@
 import type { LabMap } from './map.ts';
-import type { LabOptions } from './options.ts';
 
 /** What a clamping resolver keeps at least, minutes of life: the lower end of what was seen in production (5 to 15 min). */
 export const clampMinutes = 5;
 
 /** What a long-holding one keeps, minutes of life: the upper end of the same. */
 export const longHoldMinutes = 15;
+
+/** Share of clients whose resolver is honest, clamps the minimum TTL, or holds long. */
+export interface ResolverShares {
+  readonly honest: number;
+  readonly clamped: number;
+  readonly longHold: number;
+}
 
 export interface LabResolver {
   readonly port: number;
@@ -17,7 +23,7 @@ export interface LabResolver {
   /** How old its first answer counts, as a share of the time it keeps answers. */
   readonly firstAgeShare: number;
   /** Which share of the clients is behind resolvers of this kind; `null`: none of them. */
-  readonly share: keyof LabOptions['resolverShares'] | null;
+  readonly share: keyof ResolverShares | null;
 }
 
 /**
@@ -47,7 +53,10 @@ export function resolverList(map: LabMap): readonly LabResolver[] {
 }
 
 /** The resolvers that clients use, with the share of clients behind each. */
-export function clientResolvers(map: LabMap, { resolverShares }: LabOptions) {
+export function clientResolvers(
+  map: LabMap,
+  { resolverShares }: { readonly resolverShares: ResolverShares },
+) {
   return resolverList(map).flatMap(({ port, behaviour, share }) =>
     share === null ? [] : [{ port, behaviour, share: resolverShares[share] / counts[share] }],
   );
