@@ -39,5 +39,4 @@ export {
   causes,
   type EpochReport,
   type SurveyedResolver,
-  settledLifeMs,
 } from './traffic/stragglers/stragglers.ts';

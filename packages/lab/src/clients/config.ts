@@ -22,6 +22,8 @@ export const clientsConfig = z.strictObject({
   addresses: z.record(z.ipv4(), z.string().min(1)),
   clients: z.int().min(1).max(1_000).default(40),
   ratePerSecond: z.number().positive().max(maxRatePerSecond).default(60),
+  /** Beside these, requests that no function answers: style sheets and pictures. 0: none. */
+  assetsPerSecond: z.number().min(0).max(maxRatePerSecond).default(0),
   seed: z.int().default(1),
   /** Share of the clients that keep connections open: applications with a pool. */
   keepAliveShare: share.default(0.15),

@@ -5,7 +5,7 @@ import { Client } from './client.ts';
 import type { ClientsConfig } from './config.ts';
 import { Live, type LiveFigures } from './live.ts';
 import { dealOwnWrites, think } from './own-reads.ts';
-import { deal, type Slot, schedule } from './pace.ts';
+import { assetSchedule, deal, type Slot, schedule } from './pace.ts';
 import { type Counts, Recorder } from './recorder.ts';
 
 /**
@@ -44,6 +44,7 @@ export class Traffic {
     this.#loops = [
       this.#follow(writes, startedMs),
       this.#follow(reads, startedMs),
+      ...(config.assetsPerSecond === 0 ? [] : [this.#follow(assetsOf(config), startedMs)]),
       ...(config.beacons === null
         ? []
         : [
@@ -118,8 +119,14 @@ export class Traffic {
 
   #perform(client: Client, kind: Slot['kind']): Promise<RequestRecord> {
     if (kind === 'write') return client.write(newId('order', this.#clock, this.#keys));
+    if (kind === 'asset') return client.asset();
     return kind === 'read' ? client.read() : client.list();
   }
+}
+
+/** Drawn apart, so that everything else is as it is without them. */
+function assetsOf({ clients, assetsPerSecond, seed }: ClientsConfig): Generator<Slot, never> {
+  return assetSchedule({ clients, ratePerSecond: assetsPerSecond, random: seededRandom(seed) });
 }
 
 function makeClients(config: ClientsConfig, random: Random, clock: Clock): Client[] {

@@ -36,7 +36,15 @@ test.skipIf(process.platform === 'darwin')(
     const dir = mkdtempSync(join(tmpdir(), 'throwover-forecast-test-'));
     const map = labMap(portBase);
     const lab = forecastLab({
-      ...{ seed: 3, portBase, dir, clients: 20, requestsPerSecond: 20, resolvers },
+      ...{
+        seed: 3,
+        portBase,
+        dir,
+        clients: 20,
+        requestsPerSecond: 5,
+        assetsPerSecond: 40,
+        resolvers,
+      },
     });
     let rounds = 0;
     try {

@@ -26,10 +26,14 @@ import { playForecastRound } from './round.ts';
 /** Runs below which throwover calls what they tell unknown. */
 const learningRounds = 3;
 
+/** Of the requests, what functions answer: they are what a busy machine runs short of. */
+const functionShare = 0.1;
+
 /** The lab of these rounds: many resolvers, clients that tell which one they ask, nothing that delays a switch. */
 export function forecastLab(given: Partial<LabOptions> & { readonly seed: number }): LabOptions {
   return labOptions({
-    ...{ clients: 40, requestsPerSecond: 60, webhooksPerSecond: 1, beaconsPerSecond: 25 },
+    ...{ clients: 40, requestsPerSecond: 15, assetsPerSecond: 135 },
+    ...{ webhooksPerSecond: 1, beaconsPerSecond: 25 },
     ...{ lagProfile: 'none', latencyMs: 20, keepWarm: '6s', warm: 6 },
     resolvers: resolversOf(given.seed),
     ...given,
@@ -108,7 +112,12 @@ async function main(): Promise<void> {
   const given = new Command('npm run forecast-rounds --')
     .option('--rounds <n>', 'switchovers that are scored', wholeNumber, 30)
     .option('--out <file>', 'keeps each round here, and its table in the README beside it')
-    .option('--rps <n>', 'requests per second; lower it where the machine is busy', wholeNumber, 60)
+    .option(
+      '--rps <n>',
+      'requests per second; lower it where the machine is busy',
+      wholeNumber,
+      150,
+    )
     .option('--seed <n>', 'seed of resolvers and mixes', wholeNumber, 1)
     .option('--port-base <port>', 'first of the 80 ports that the lab takes', wholeNumber, 14_300)
     .option('--json', 'end with one line of JSON')
@@ -121,7 +130,7 @@ async function main(): Promise<void> {
       portBase: number;
       json?: true;
     }>();
-  const { seed, out, portBase, rps: requestsPerSecond } = given;
+  const { seed, out, portBase, rps } = given;
   const say = given.json ? console.error : console.log;
   const commit = commitHere();
   // Ctrl-C: the round goes on to its end, and what was seen is kept.
@@ -135,7 +144,11 @@ async function main(): Promise<void> {
     1 + Math.max(0, ...rounds.filter(({ learning }) => !learning).map(({ round }) => round));
   if (first <= given.rounds) {
     await playForecastRounds({
-      lab: forecastLab({ seed, portBase, requestsPerSecond }),
+      lab: forecastLab({
+        ...{ seed, portBase },
+        requestsPerSecond: rps * functionShare,
+        assetsPerSecond: rps * (1 - functionShare),
+      }),
       ...{ first, last: given.rounds, learning: learningRounds },
       each: async (played) => {
         const round = { seed, commit, at: isoTime(systemClock.wallMs()), ...played };

@@ -18,7 +18,7 @@ function round(number: number, truthSeconds: number | null, learning = false): F
     forecast: { t50: share, t90: share, t99: share, weights: 'known', residualShare: 0 },
     truth: {
       ...{ t50LifeMs: truthMs, t90LifeMs: truthMs, t99LifeMs: truthMs },
-      ...{ requests: 100, stragglers: 10 },
+      ...{ resolutionLifeMs: 5_000, requests: 100, stragglers: 10 },
     },
     matrix: {
       'resolver-tail': { ...row, 'resolver-tail': 7, 'runtime-cache': 1 },

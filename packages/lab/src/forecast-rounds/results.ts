@@ -35,6 +35,7 @@ const roundSchema = z.object({
     t50LifeMs: ms,
     t90LifeMs: ms,
     t99LifeMs: ms,
+    resolutionLifeMs: ms,
     requests: z.number(),
     stragglers: z.number(),
   }),
@@ -169,8 +170,8 @@ export const forecastSeries: SeriesKind<ForecastRound> = {
       ]),
       'Each round, s of life: forecast (5 % to 95 %) and truth.',
       '',
-      '| Seed, round | t90 forecast | t90 truth | t99 forecast | t99 truth | Requests, stragglers | Failed | Busy |',
-      '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+      '| Seed, round | t90 forecast | t90 truth | t99 forecast | t99 truth | Truth is known to | Requests, stragglers | Failed | Busy |',
+      '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
       ...all.map((round) =>
         line([
           `${round.seed}, ${round.learning ? 'to learn' : round.round}`,
@@ -178,6 +179,7 @@ export const forecastSeries: SeriesKind<ForecastRound> = {
             forecastText(round, share),
             `${seconds(round.truth[`${share}LifeMs`])}${scored(round, share).inside ? '' : ' (outside)'}`,
           ]),
+          `${seconds(round.truth.resolutionLifeMs)}`,
           `${round.truth.requests}, ${round.truth.stragglers}`,
           String(round.failed),
           percent(round.busyShare),

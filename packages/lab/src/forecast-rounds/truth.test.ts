@@ -2,36 +2,46 @@ import type { RequestRecord } from 'throwover';
 import { expect, test } from 'vitest';
 import { movedTruth } from './truth.ts';
 
-/** A request a tenth of a second: of each ten so many go to the region that was left. */
-function records(oldOfTen: readonly number[]): RequestRecord[] {
-  return oldOfTen.flatMap((old, tenth) =>
-    Array.from({ length: 10 }, (_, n) => ({
-      ...({ type: 'request', client: 'client-1', kind: 'list', key: null } as const),
-      ...{ ok: true, stale: false, status: 200, error: null, region: 'west', forwarded: n < old },
-      ...{ reused: false, resolver: 'honest' },
-      sentMs: 1_000 + tenth * 1_000 + n * 100,
-      endMs: 1_010 + tenth * 1_000 + n * 100,
-      entry: n < old ? 'east' : 'west',
-    })),
-  );
+/** Requests of one client, a second apart from second 0; `old` of them in the region that is left. */
+function client(name: string, old: number, all = 10): RequestRecord[] {
+  return Array.from({ length: all }, (_, n) => ({
+    ...({ type: 'request', client: name, kind: 'list', key: null } as const),
+    ...{ ok: true, stale: false, status: 200, error: null, region: 'west', forwarded: n < old },
+    ...{ reused: false, resolver: 'honest' },
+    sentMs: n * 1_000,
+    endMs: n * 1_000 + 10,
+    entry: n < old ? 'east' : 'west',
+  }));
 }
+
+/** At second 2, where a minute is a second. */
 const run = { from: 'east', flippedWallMs: 2_000, timeScale: 60 };
 
-test('by the clients: after the flip, in life time, from when on so much goes to the new region', () => {
-  // Before the flip everything went to the old region, which says nothing.
-  const truth = movedTruth(records([10, 10, 8, 3, 0, 0, 0]), run);
-  expect(truth).toMatchObject({ requests: 60, stragglers: 21 });
-  // Eight of ten until the third second, three of ten in the fourth, none later.
-  expect(truth.t50LifeMs).toBeGreaterThanOrEqual(60_000);
-  expect(truth.t50LifeMs).toBeLessThan(120_000 + 60_000);
-  expect(truth.t90LifeMs).toBeGreaterThanOrEqual(120_000);
-  expect(truth.t90LifeMs).toBeLessThan(180_000);
-  expect(truth.t99LifeMs).toBeGreaterThanOrEqual(truth.t90LifeMs ?? 0);
+test('a client has moved in the middle between its last old request and the next; a share, when its clients have', () => {
+  const records = [
+    ...Array.from({ length: 8 }, (_, n) => client(`early-${n}`, 2)).flat(),
+    ...client('late', 5),
+    ...client('latest', 8),
+  ];
+  expect(movedTruth(records, run)).toEqual({
+    t50LifeMs: 0,
+    // Old at 4 s, new at 5 s: 2.5 s after the flip.
+    t90LifeMs: 150_000,
+    t99LifeMs: 330_000,
+    resolutionLifeMs: 30_000,
+    requests: 80,
+    stragglers: 3 + 6,
+  });
 });
 
-test('what is not over while it is watched is unknown; requests that reached nobody count on neither side', () => {
-  const late = records([10, 10, 10, 10]);
-  expect(movedTruth(late, run)).toMatchObject({ t99LifeMs: null });
-  const lost = late.map((record) => ({ ...record, entry: null }));
+test('clients weigh what they send', () => {
+  const records = [...client('busy', 3), ...client('busy', 3), ...client('quiet', 7, 9)];
+  expect(movedTruth(records, run)).toMatchObject({ t50LifeMs: 30_000, t90LifeMs: 270_000 });
+});
+
+test('who is never seen in the new region has not moved; requests that reached nobody tell nothing', () => {
+  const records = [...client('one', 3), ...client('other', 10)];
+  expect(movedTruth(records, run)).toMatchObject({ t50LifeMs: 30_000, t90LifeMs: null });
+  const lost = records.map((record) => ({ ...record, entry: null }));
   expect(movedTruth(lost, run)).toMatchObject({ requests: 0, t50LifeMs: null });
 });

@@ -19,6 +19,8 @@ export interface LabOptions {
   readonly seed: number;
   readonly clients: number;
   readonly requestsPerSecond: number;
+  /** Beside them, requests that the door answers without a function; 0: none. */
+  readonly assetsPerSecond: number;
   readonly webhooksPerSecond: number;
   readonly resolverShares: ResolverShares;
   /** The caching resolvers, each with a port of its own; the first is the sender's. */
@@ -55,6 +57,7 @@ export function labOptions(given: Partial<LabOptions> = {}): LabOptions {
     seed: 1,
     clients: 40,
     requestsPerSecond: 60,
+    assetsPerSecond: 0,
     webhooksPerSecond: 3,
     resolverShares: { honest: 0.7, clamped: 0.2, longHold: 0.1 },
     resolvers: resolverList,

@@ -278,6 +278,7 @@ export function clientsSpec(map: LabMap, options: LabOptions, config: ClientsAsk
         ),
         clients: options.clients,
         ratePerSecond: options.requestsPerSecond,
+        assetsPerSecond: options.assetsPerSecond,
         seed: options.seed,
         beacons:
           options.beaconsPerSecond === 0

@@ -13,5 +13,5 @@
 export { joinBeacons, newestBeacons } from './beacons.ts';
 export type { SurveyedResolver } from './causes.ts';
 export { type Cause, causeReader, causes, type ResolverKnowledge } from './causes.ts';
-export { settledLifeMs, stragglerCurve } from './curve.ts';
+export { stragglerCurve } from './curve.ts';
 export type { EpochReport } from './meter.ts';
