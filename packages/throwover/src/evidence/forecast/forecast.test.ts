@@ -111,6 +111,18 @@ test('without forwarding the holdover is part of it; with it, stragglers are ser
   expect(of(false)).toBeGreaterThan(60_000);
 });
 
+test('two earlier runs tell no moment of the flip: caches are met at any, whatever they say to be left', () => {
+  const holdover = holdoverFacts(before(people, 1), asked);
+  const spread = (runs: number) => {
+    const facts = { ...holdover, untilFlipLifeMs: Array.from({ length: runs }, () => 1_000) };
+    const { p5, p95 } = forecast({ stages: [], holdover: facts, forwarding: true }, seededRandom(1))
+      .holdover.t90;
+    return (p95.lifeMs ?? 0) - (p5.lifeMs ?? 0);
+  };
+  expect(spread(2)).toEqual(spread(0));
+  expect(spread(2)).toBeGreaterThan(spread(3));
+});
+
 test('with nothing measured everything is unknown, and says why', () => {
   const holdover = holdoverFacts(nothing, asked);
   const made = forecast(

@@ -1,4 +1,5 @@
 import type { Random } from '../../kernel/kernel.ts';
+import { fewestSamples } from './bounded.ts';
 
 /** How long one cache keeps the old answer at most, life ms; `null`: nobody has measured it. */
 export interface KnownResolver {
@@ -68,7 +69,9 @@ export function holdoverDraws(
   const crowds = parts(facts.crowds);
   const stays = !options.loosened && pinned !== null && pinned.agesLifeMs.length > 0;
   return (random) => {
-    const untilFlipMs = untilFlipLifeMs.length === 0 ? null : random.pick(untilFlipLifeMs);
+    // Of fewer runs nobody knows when the flip meets a cache, however well its end is known (A7).
+    const timed = untilFlipLifeMs.length >= fewestSamples;
+    const untilFlipMs = timed ? random.pick(untilFlipLifeMs) : null;
     const ends = resolvers.map((resolver) => endOf(resolver, untilFlipMs, random));
     const runtime = runtimes.length === 0 ? null : random.pick(runtimes);
     const moved = crowds.map(({ resolver, weight }) => {
