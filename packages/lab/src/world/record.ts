@@ -8,6 +8,7 @@ import {
   type WebhookRecord,
 } from 'throwover';
 import { systemClock } from 'throwover/kernel';
+import { z } from 'zod';
 import { askJson, until } from './json.ts';
 import type { Lab } from './lab.ts';
 import { sampleLag } from './lag-sampler.ts';
@@ -24,6 +25,10 @@ const objectiveWindowMs = 5_000;
 
 /** Looked on beyond the longest hold and the objective's window, ms. */
 const observeMarginMs = 2_000;
+
+/** How often a plan is made while parts of a busy machine do not answer in time, and the pause between, ms. */
+const planAttempts = 4;
+const planPauseMs = 2_000;
 
 /** Longest wait for the sender's last retries when the recording ends, ms. */
 const senderPatienceMs = 8_000;
@@ -126,10 +131,7 @@ async function startTraffic(lab: Lab, { kind, clients }: Recording, output: stri
 /** `throwover plan`, then the run with the plan's digest, as a user who has read it. */
 async function performRun(lab: Lab, recording: Recording, to: RegionName): Promise<string> {
   const { dir } = lab.options;
-  const { digest } = await throwoverJson<{ digest: string }>(
-    ['plan', recording.kind, '--to', to],
-    dir,
-  );
+  const digest = await planDigest(['plan', recording.kind, '--to', to, '--json'], dir);
   const args = [recording.kind, '--to', to, '--yes', digest];
   const result = await throwover(recording.show ? args : [...args, '--json'], {
     cwd: dir,
@@ -144,6 +146,34 @@ async function performRun(lab: Lab, recording: Recording, to: RegionName): Promi
   const newest = runs.runs[0];
   if (newest === undefined) throw new Error('the run is not in the store');
   return newest.runId;
+}
+
+/** What a refused plan says, as far as it is read here. */
+const refusedPlan = z.object({
+  plan: z.object({
+    guards: z.array(
+      z.object({
+        refusals: z.array(z.object({ error: z.object({ disposition: z.string() }) })),
+      }),
+    ),
+  }),
+});
+
+/** A plan that is refused because something did not answer in time is made again, as its remedy says. */
+async function planDigest(args: readonly string[], dir: string): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    const { exitCode, stdout, stderr } = await throwover(args, { cwd: dir });
+    const said: unknown = JSON.parse(stdout.trim().split('\n').at(-1) || 'null');
+    if (exitCode === 0) return z.object({ digest: z.string() }).parse(said).digest;
+    const refusals =
+      refusedPlan.safeParse(said).data?.plan.guards.flatMap((guard) => guard.refusals) ?? [];
+    const silent =
+      refusals.length > 0 && refusals.every(({ error }) => error.disposition === 'retry');
+    if (!silent || attempt === planAttempts) {
+      throw new Error(`throwover ${args.join(' ')}: exit code ${exitCode}\n${stdout}${stderr}`);
+    }
+    await systemClock.sleep(planPauseMs);
+  }
 }
 
 async function settledWebhooks(lab: Lab): Promise<readonly WebhookRecord[]> {
