@@ -8,8 +8,8 @@ import { labMap } from '../world/map.ts';
 import { type LabResolver, placeOf } from '../world/resolver-list.ts';
 import { forecastLab, playForecastRounds } from './forecast-rounds.ts';
 
-/** Apart from all other labs (7600, 8600, 9100, 12100, 13000, 13100, 14300). */
-const portBase = 14_400;
+/** Apart from all other labs (7600, 8600, 9100, 12100, 12300, 13000, 13100). */
+const portBase = 12_400;
 
 /** A survey of some 10 s, a switchover and its stragglers; a loaded machine takes its time. */
 const timeoutMs = 400_000;

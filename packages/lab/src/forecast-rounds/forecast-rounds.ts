@@ -121,7 +121,7 @@ async function main(): Promise<void> {
       150,
     )
     .option('--seed <n>', 'seed of resolvers and mixes', wholeNumber, 1)
-    .option('--port-base <port>', 'first of the 80 ports that the lab takes', wholeNumber, 14_300)
+    .option('--port-base <port>', 'first of the 80 ports that the lab takes', wholeNumber, 12_300)
     .option('--json', 'end with one line of JSON')
     .parse()
     .opts<{
