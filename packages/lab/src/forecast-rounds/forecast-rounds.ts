@@ -36,7 +36,7 @@ export function forecastLab(given: Partial<LabOptions> & { readonly seed: number
     ...{ webhooksPerSecond: 1, beaconsPerSecond: 25 },
     ...{ lagProfile: 'none', latencyMs: 20 },
     // Instances that start are what varies most before a flip: seconds here, which are minutes of life.
-    warmStrategy: 'nothing',
+    ...{ warmStrategy: 'nothing', warm: 6 },
     resolvers: resolversOf(given.seed),
     ...given,
   });

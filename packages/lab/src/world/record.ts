@@ -30,6 +30,9 @@ const observeMarginMs = 2_000;
 const planAttempts = 4;
 const planPauseMs = 2_000;
 
+/** Exit code of what was refused before anything changed. */
+const refused = 3;
+
 /** Longest wait for the sender's last retries when the recording ends, ms. */
 const senderPatienceMs = 8_000;
 
@@ -131,12 +134,7 @@ async function startTraffic(lab: Lab, { kind, clients }: Recording, output: stri
 /** `throwover plan`, then the run with the plan's digest, as a user who has read it. */
 async function performRun(lab: Lab, recording: Recording, to: RegionName): Promise<string> {
   const { dir } = lab.options;
-  const digest = await planDigest(['plan', recording.kind, '--to', to, '--json'], dir);
-  const args = [recording.kind, '--to', to, '--yes', digest];
-  const result = await throwover(recording.show ? args : [...args, '--json'], {
-    cwd: dir,
-    show: recording.show,
-  });
+  const [result, args] = await runOf(recording, to, dir);
   if (result.exitCode !== 0) {
     throw new Error(
       `throwover ${args.join(' ')}: exit code ${result.exitCode}\n${result.stdout}${result.stderr}`,
@@ -146,6 +144,20 @@ async function performRun(lab: Lab, recording: Recording, to: RegionName): Promi
   const newest = runs.runs[0];
   if (newest === undefined) throw new Error('the run is not in the store');
   return newest.runId;
+}
+
+/** A run that is refused at its beginning (nothing was changed) is planned and begun again. */
+async function runOf(recording: Recording, to: RegionName, dir: string) {
+  for (let attempt = 1; ; attempt++) {
+    const digest = await planDigest(['plan', recording.kind, '--to', to, '--json'], dir);
+    const args = [recording.kind, '--to', to, '--yes', digest];
+    const result = await throwover(recording.show ? args : [...args, '--json'], {
+      cwd: dir,
+      show: recording.show,
+    });
+    if (result.exitCode !== refused || attempt === planAttempts) return [result, args] as const;
+    await systemClock.sleep(planPauseMs);
+  }
 }
 
 /** What a refused plan says, as far as it is read here. */
