@@ -29,6 +29,17 @@ export function serviceFile(map: LabMap, options: LabOptions): string {
       ttl,
       nameservers: [`${map.dns.host}:${map.dns.port}`],
     },
+    canary: {
+      zone: map.canary.zone,
+      listen: `${map.canary.host}:${map.canary.port}`,
+      nameservers: [{ name: `ns1.${map.canary.zone}`, addresses: [map.canary.host] }],
+    },
+    // By hand (`throwover dns survey`): in the background it would ask while something else is measured.
+    survey: {
+      resolvers: options.resolvers(map).map(({ port }) => `${map.dns.host}:${port}`),
+      every: '0s',
+      longest: '30m',
+    },
     functions: {
       name: 'checkout',
       alias: 'live',
