@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { freePort } from '../../../lab/src/fixtures/ports.ts';
 import { type Pair, testPair } from '../../../lab/src/postgres/fixtures/pair.ts';
 import {
   cutOff,
@@ -9,7 +10,6 @@ import {
   startThird,
   until,
 } from '../../../lab/src/postgres/fixtures/servers.ts';
-import { freePort } from '../../../throwover/src/kernel/ports.fixture.ts';
 import { WriteLost } from '../errors.ts';
 import { bytesOf } from '../position.ts';
 import {

@@ -74,10 +74,7 @@ describe.skipIf(missing.length > 0)(
         const checked = await throwover(['runbook', '--check', 'switchover.md'], { cwd: dir });
         expect(checked).toMatchObject({ exitCode: 1 });
         expect(checked.stderr).toContain('west is active now');
-        const { digest } = await throwoverJson<{ digest: string }>(
-          ['plan', 'failback'],
-          dir,
-        );
+        const { digest } = await throwoverJson<{ digest: string }>(['plan', 'failback'], dir);
         await throwoverJson(['failback', '--yes', digest], dir);
         expect(await missingOrders(lab.map, 'east', keys)).toEqual([]);
       },

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { freePort } from '../../kernel/ports.fixture.ts';
+import { freePort } from '../../../../lab/src/fixtures/ports.ts';
 
 /** Version of moto (Python); `null` where its server is not installed. */
 export const motoVersion: string | null = (() => {

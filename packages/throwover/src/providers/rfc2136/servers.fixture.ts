@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encode } from 'dns-packet';
-import { freePort } from '../../kernel/ports.fixture.ts';
+import { freePort } from '../../../../lab/src/fixtures/ports.ts';
 import { exchange } from './tcp.ts';
 
 /** Real authoritative servers that take dynamic updates, unprivileged, each on a port of its own. */

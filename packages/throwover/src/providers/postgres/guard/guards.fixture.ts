@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import type pg from 'pg';
+import { freePort } from '../../../../../lab/src/fixtures/ports.ts';
 import type { Name, Pair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
 import type { DatabaseSide } from '../../../authority/database-side.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
-import { freePort } from '../../../kernel/ports.fixture.ts';
 import { postgresSide } from '../database-side.ts';
 import { startGuard } from './guard.ts';
 
