@@ -12,8 +12,8 @@
  * is kept when it ends, and the same command goes on after the last one. Exit code 1: held to less.
  */
 import { Command } from 'commander';
-import { isoTime, isThrowoverError, seededRandom, systemClock } from 'throwover/kernel';
-import { commitHere, wholeNumber } from '../command-line.ts';
+import { isoTime, seededRandom, systemClock } from 'throwover/kernel';
+import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries, readSeries } from '../results/series.ts';
 import { endOnSignal } from '../signals.ts';
 import { Lab } from '../world/lab.ts';
@@ -168,11 +168,5 @@ async function main(): Promise<void> {
 }
 
 if (import.meta.main) {
-  try {
-    await main();
-  } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
-    process.exitCode = 1;
-  }
+  await runCommand(main);
 }
