@@ -47,6 +47,7 @@ export class HeldLease {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, policy } = this.#inside;
     if (policy.writerFence !== 'strict') return;
+    signal.addEventListener('abort', () => this.#rouse(), { once: true });
     while (!signal.aborted) {
       try {
         await this.round();
@@ -56,8 +57,9 @@ export class HeldLease {
       }
       const rest = new AbortController();
       this.#rouse = () => rest.abort();
+      if (signal.aborted) return;
       const pause = this.#writing && this.leftMs() === 0 ? eagerMs : this.#pauseMs();
-      await clock.sleep(pause, AbortSignal.any([signal, rest.signal])).catch(() => {});
+      await clock.sleep(pause, rest.signal).catch(() => {});
     }
   }
 
