@@ -5,6 +5,7 @@
  *   traffic-schema.ts fields.ts  its block `traffic`, by provider; kinds of values
  *   canary-schema.ts  its blocks `canary` and `survey`
  *   evidence-schema.ts  its block `evidence`: the operating test
+ *   drills-schema.ts  its block `drills`: rehearsals in production
  *   load.ts         file -> Service, or every mistake with its line
  *   mistakes.ts     issues of the schema -> "expected ..., found ..."
  *   references.ts   names that point at nothing, blocks that need each other
@@ -14,6 +15,7 @@
  *   own-action.ts   one command or HTTP call
  */
 export { canarySchema, isResolver, parseSocket } from './canary-schema.ts';
+export { type DrillKind, type DrillPolicy, drillKindNames } from './drills-schema.ts';
 export { serviceErrors } from './errors.ts';
 export { truthNames } from './evidence-schema.ts';
 export { pricesSchema, type StrategyName, strategyNames } from './functions-schema.ts';
