@@ -32,6 +32,9 @@ export const moveEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('expert'), ...what }),
 ]);
 export type MoveEvent = z.infer<typeof moveEvent>;
+type WithoutDrill<T> = T extends unknown ? Omit<T, 'drill'> : never;
+/** What a prompt tells; in which drill, whoever keeps it knows. */
+export type Move = WithoutDrill<MoveEvent>;
 
 /** After so long half of what was known is left, ms: a guess of ours (half a year leaves a quarter). */
 const halfLifeMs = 90 * 86_400_000;
