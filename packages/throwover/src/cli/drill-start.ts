@@ -9,6 +9,7 @@ import { driversOf } from '../drills/rotation.ts';
 import { metricSources } from '../evidence/facts.ts';
 import { dayMs } from '../evidence/metrics.ts';
 import { formatMs, isThrowoverError } from '../kernel/kernel.ts';
+import type { RunKind } from '../runs/runs.ts';
 import type { DrillKind } from '../service/service.ts';
 import { type Stops, withStops } from './carry-out.ts';
 import { checkCommand } from './check.ts';
@@ -22,7 +23,7 @@ import { cliErrors } from './errors.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { Lines } from './lines.ts';
 import { planText } from './plan-text.ts';
-import { owner, type PlannedRun, serviceState } from './session.ts';
+import { owner, type PlannedRun, planRun, serviceState } from './session.ts';
 
 /** What the forecast stands on must be younger, ms. */
 const forecastFreshMs = 7 * dayMs;
@@ -54,11 +55,12 @@ export async function drillStart(
     });
   }
   const [next = null] = planDrills(facts.plan, 1).next;
-  const overrides = await mayBegin(context, facts, next, options.override);
+  const direction = await directionOf(session, options.to);
+  const overrides = await mayBegin(context, facts, { next, direction, override: options.override });
   const lines = new Lines(terminal.stdin);
   try {
     return await withStops(terminal, (stops) =>
-      drive({ context, facts, next, lines, stops, ...overrides, to: options.to }),
+      drive({ context, facts, next, lines, stops, direction, ...overrides }),
     );
   } finally {
     lines.close();
@@ -71,7 +73,7 @@ interface Driving {
   readonly next: PlannedDrill | null;
   readonly lines: Lines;
   readonly stops: Stops;
-  readonly to: string | undefined;
+  readonly direction: { readonly from: string; readonly to: string };
   /** Guards of the drill that were overridden, each with what it said. */
   readonly accepted: readonly DrillRefusal[];
   /** Overrides for the plan of the run. */
@@ -82,19 +84,22 @@ interface Driving {
 async function mayBegin(
   { output, session }: CommandContext,
   facts: DrillFacts,
-  next: PlannedDrill | null,
-  override: readonly string[],
+  given: Pick<Driving, 'next' | 'direction'> & { override: readonly string[] },
 ): Promise<Pick<Driving, 'accepted' | 'forRun'>> {
   const { parts, loaded } = session;
+  const { next, direction, override } = given;
   const { nowWallMs } = facts.plan;
+  const forRun = override.filter((name) => !Object.hasOwn(drillGuards, name));
+  const kind = thereBy[next?.kind ?? usualKind];
   const metrics = metricSources(parts, loaded.service.name);
   const refusals = [
     ...planRefusals(facts, next),
     ...(await alarmRefusals(facts.policy, { drills: parts.drills, metrics }, nowWallMs)),
     ...(await checkRefusals(session)),
     ...(await forecastRefusals(session, nowWallMs)),
+    ...(await planned(session, kind, direction.to, forRun)),
   ];
-  const standing = refusals.filter(({ guard }) => !override.includes(guard));
+  const standing = refusals.filter(({ guard }) => guard === 'plan' || !override.includes(guard));
   if (standing.length > 0) {
     output.say(
       Object.entries(drillGuards)
@@ -109,10 +114,29 @@ async function mayBegin(
     const says = standing.map((each) => `${each.guard}: ${each.says}`).join('; ');
     throw drillErrors.make('drill-refused', says, { refusals: standing });
   }
-  return {
-    accepted: refusals,
-    forRun: override.filter((name) => !Object.hasOwn(drillGuards, name)),
-  };
+  return { accepted: refusals, forRun };
+}
+
+/** Where nothing is due, what is rehearsed. */
+const usualKind = 'switchover-and-back';
+
+/** What guards of the engine say against the way there, beyond what is overridden by their names. */
+async function planned(
+  session: CommandContext['session'],
+  kind: RunKind,
+  to: string,
+  overrides: readonly string[],
+): Promise<readonly DrillRefusal[]> {
+  const { signal } = new AbortController();
+  const consent = { by: owner(), overrides };
+  const { plan } = await planRun(session, { kind, to, consent, signal });
+  return plan.guards
+    .flatMap(({ refusals }) => refusals)
+    .filter(({ override }) => override === null || !overrides.includes(override))
+    .map(({ error, override }) => ({
+      guard: 'plan',
+      says: `${error.code}: ${error.message}${override === null ? '' : ` (--override ${override})`}`,
+    }));
 }
 
 /** The whole of `throwover check`, now: no age of an earlier one is as good. */
@@ -142,10 +166,9 @@ async function forecastRefusals(
 
 /** From the driver's name to the report. */
 async function drive(driving: Driving): Promise<ExitCode> {
-  const { context, facts, next, lines, stops, accepted } = driving;
+  const { context, facts, next, lines, stops, accepted, direction } = driving;
   const { output, session } = context;
   const keeping = new Keeping(context);
-  const direction = await directionOf(driving);
   const drivers = driversOf(facts.plan.rota);
   const driver = { name: next?.driver ?? next?.shadow ?? drivers[0] ?? '' };
   let id: string | null = null;
@@ -173,7 +196,7 @@ async function drive(driving: Driving): Promise<ExitCode> {
     { ...asked, note: (move) => early.push(move) },
   );
   if (taken.kind !== 'answered') throw notConfirmed(taken);
-  const kind = next?.kind ?? 'switchover-and-back';
+  const kind = next?.kind ?? usualKind;
   const started = await begun(session, {
     ...{ event: 'started', due: next?.due ?? null, kind, driver: driver.name },
     shadow: next?.shadow === driver.name ? (next.driver ?? null) : (next?.shadow ?? null),
@@ -216,8 +239,10 @@ function notConfirmed(answer: Exclude<Answer, { kind: 'answered' }>) {
   return cliErrors.make('not-confirmed', why);
 }
 
-async function directionOf({ context, to }: Driving): Promise<{ from: string; to: string }> {
-  const { session } = context;
+async function directionOf(
+  session: CommandContext['session'],
+  to: string | undefined,
+): Promise<Driving['direction']> {
   const { regions, name } = session.loaded.service;
   const { active: from } = await serviceState(session);
   const others = Object.keys(regions).filter((region) => region !== from);

@@ -98,8 +98,7 @@ function at(day: Temporal.PlainDate, time: string, zone: string): number {
 /** `Tue 2026-04-14 10:00` in a zone. */
 export function localText(wallMs: number, zone: string): string {
   const local = Temporal.Instant.fromEpochMilliseconds(Math.floor(wallMs)).toZonedDateTimeISO(zone);
-  const weekday = (weekdayNames[local.dayOfWeek - 1] ?? '').toLowerCase();
-  const name = weekday.charAt(0).toUpperCase() + weekday.charAt(1);
+  const name = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'][local.dayOfWeek - 1];
   return `${name} ${local.toPlainDate().toString()} ${timeText(wallMs, zone)}`;
 }
 

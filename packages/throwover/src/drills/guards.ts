@@ -6,7 +6,7 @@ import { localText } from './dates.ts';
 import type { DrillFacts, DrillSources } from './facts.ts';
 import { type PlannedDrill, windowNow } from './planner.ts';
 
-/** Each can be overridden by its name; that raises a finding. */
+/** Each can be overridden by its name, which raises a finding; a refusal of the plan by the name that the plan asks for. */
 export const drillGuards = {
   window: 'a production window of the policy is open',
   blocked: 'today is not blocked',
@@ -16,6 +16,7 @@ export const drillGuards = {
   check: '`throwover check` finds every part well',
   forecast: 'what the forecast stands on is younger than a week',
   driver: 'somebody can drive',
+  plan: 'no guard refuses the plan of the way there',
 } as const;
 export type DrillGuard = keyof typeof drillGuards;
 

@@ -9,6 +9,7 @@ const verdicts = {
   'not-met': 'OBJECTIVES NOT MET',
   unknown: 'UNKNOWN: a figure is missing, so nobody can say that the objectives were met',
   'goes-on': 'It goes on.',
+  'not-begun': 'It did not begin.',
 } as const;
 
 export function reportText(report: DrillReport, zone: string): string {
@@ -60,7 +61,9 @@ function backText({ drill }: DrillReport): readonly string[] {
 /** A drill that fails has done its work; the first one often does. */
 function lesson({ first, findings, drill }: DrillReport): readonly string[] {
   const open = findings.filter(({ settled }) => settled === null);
-  const count = findings.length === 1 ? 'one thing is' : `${findings.length} things are`;
+  const found = findings.length;
+  const count =
+    found === 0 ? 'what its figures say is' : found === 1 ? 'one thing is' : `${found} things are`;
   const what =
     drill.ended?.outcome === 'aborted' ? 'was ended early' : 'did not meet its objectives';
   return [

@@ -3,7 +3,7 @@ import { stepsOf } from '../evidence/journal-steps.ts';
 import type { LoggedRecord } from '../evidence/record-log.ts';
 import type { RunState } from '../store/store.ts';
 import type { AbortCriteria } from './abort.ts';
-import type { Drill, Leg } from './drill.ts';
+import type { Drill, Leg, Outcome } from './drill.ts';
 import type { Finding } from './finding.ts';
 import { type MoveStep, moveEvent } from './moves.ts';
 
@@ -56,8 +56,8 @@ export interface DrillReport {
   readonly service: string;
   readonly drill: Drill;
   readonly first: boolean;
-  /** goes-on: it has not ended. unknown: a figure is missing, and none is missed. */
-  readonly verdict: 'met' | 'not-met' | 'unknown' | 'goes-on';
+  /** goes-on: it has not ended. not-begun: nothing was moved. unknown: a figure is missing, and none is missed. */
+  readonly verdict: 'met' | 'not-met' | 'unknown' | 'goes-on' | 'not-begun';
   readonly objectives: readonly Objective[];
   readonly legs: readonly LegReport[];
   readonly people: readonly PersonStep[];
@@ -66,18 +66,9 @@ export interface DrillReport {
 
 export function drillReport(facts: ReportFacts): DrillReport {
   const { service, drill, runs, first } = facts;
-  const objectives = objectivesOf(facts);
-  const missed = objectives.some(({ met }) => met === false);
-  const unknown = objectives.length === 0 || objectives.some(({ met }) => met === null);
   const ended = drill.ended?.outcome;
-  const verdict =
-    ended === undefined
-      ? 'goes-on'
-      : missed || ended !== 'whole'
-        ? 'not-met'
-        : unknown
-          ? 'unknown'
-          : 'met';
+  const objectives = ended === 'not-begun' ? [] : objectivesOf(facts);
+  const verdict = verdictOf(ended, objectives);
   return {
     ...{ service, drill, first, verdict, objectives },
     legs: drill.runs.flatMap(({ leg, runId }) => {
@@ -87,6 +78,16 @@ export function drillReport(facts: ReportFacts): DrillReport {
     people: peopleOf(facts),
     findings: facts.findings.filter((finding) => finding.drill === drill.id),
   };
+}
+
+function verdictOf(
+  ended: Outcome | undefined,
+  objectives: readonly Objective[],
+): DrillReport['verdict'] {
+  if (ended === undefined) return 'goes-on';
+  if (ended === 'not-begun') return ended;
+  if (ended !== 'whole' || objectives.some(({ met }) => met === false)) return 'not-met';
+  return objectives.length === 0 || objectives.some(({ met }) => met === null) ? 'unknown' : 'met';
 }
 
 function objectivesOf(facts: ReportFacts): readonly Objective[] {
