@@ -8,6 +8,17 @@ export interface SwitchRound {
   readonly writesLost: number;
 }
 
+/** What requests behind `@throwover/client`'s writer see of one planned switch. */
+export interface WrappedRound {
+  readonly requests: number;
+  /** Requests that got an error instead of an answer. */
+  readonly failed: number;
+  /** Acknowledged and absent from the new primary. */
+  readonly writesLost: number;
+  /** The longest that one of them waited for its answer, ms. */
+  readonly longestMs: number;
+}
+
 /** A pair of databases, one of them primary, that can be switched on purpose. */
 export interface Switchable {
   readonly name: string;
@@ -15,6 +26,8 @@ export interface Switchable {
   setLatency(latencyMs: number): Promise<void>;
   /** One planned switch under load; resolves when the old primary follows the new one. */
   switchover(round: number): Promise<SwitchRound>;
+  /** The same under requests that use the writer wrapper, which goes by the epochs that throwover records; absent where there are none. */
+  wrapped?(round: number): Promise<WrappedRound>;
   close(): Promise<void>;
 }
 

@@ -4,6 +4,10 @@ import type { Clock } from 'throwover/kernel';
 /** Time for one write before its outcome counts as unknown, ms; its connection is dropped then. */
 const writeTimeoutMs = 2_000;
 
+/** One order; its idempotency key is the statement's only value. */
+export const insertOrder = `INSERT INTO orders (idempotency_key, amount, currency, status, region)
+  VALUES ($1, 100, 'eur', 'accepted', 'bench')`;
+
 export interface WriterSide {
   readonly host: string;
   readonly port: number;
@@ -91,11 +95,7 @@ class KeptConnection {
       return false;
     }
     try {
-      await client.query(
-        `INSERT INTO orders (idempotency_key, amount, currency, status, region)
-         VALUES ($1, 100, 'eur', 'accepted', 'bench')`,
-        [key],
-      );
+      await client.query(insertOrder, [key]);
       return true;
     } catch (error) {
       // A standby says no (25006) and keeps the connection; everything else ends it.

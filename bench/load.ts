@@ -35,7 +35,7 @@ export async function switchUnderLoad(load: Load, act: () => Promise<void>): Pro
     await writer.stop();
     return {
       writeGapMs: writeGapMs(writer.acknowledged),
-      writesLost: await countLost(load.sides[1], writer.acknowledged),
+      writesLost: await countMissing(load.sides[1], keysOf(writer.acknowledged)),
     };
   } finally {
     await writer.stop();
@@ -68,7 +68,7 @@ export async function loseUnderLoad(
     }
     await clock.sleep(steadyMs);
     // What the lost side holds open is closed by force in its own time: not waited for here.
-    const lost = await countLost(load.sides[1], writer.acknowledged);
+    const lost = await countMissing(load.sides[1], keysOf(writer.acknowledged));
     return {
       lossToFirstWriteMs: firstAtMs - lostAtMs,
       approvalToFirstWriteMs: approved === null ? null : firstAtMs - approved.approvedAtMs,
@@ -93,19 +93,20 @@ async function firstWriteBeyond(
   }
 }
 
-async function countLost(
-  side: WriterSide,
-  acknowledged: readonly { readonly key: string }[],
-): Promise<number> {
+const keysOf = (acknowledged: readonly { readonly key: string }[]) =>
+  acknowledged.map(({ key }) => key);
+
+/** Orders of these keys that this side does not have. */
+export async function countMissing(side: WriterSide, keys: readonly string[]): Promise<number> {
   const client = new pg.Client({ ...side, user: 'postgres', database });
   await client.connect();
   try {
     const { rows } = await client.query(
-      `SELECT count(*)::int AS lost FROM unnest($1::text[]) AS key
+      `SELECT count(*)::int AS missing FROM unnest($1::text[]) AS key
        WHERE NOT EXISTS (SELECT FROM orders WHERE idempotency_key = key)`,
-      [acknowledged.map(({ key }) => key)],
+      [keys],
     );
-    return rows[0].lost;
+    return rows[0].missing;
   } finally {
     await client.end();
   }

@@ -11,6 +11,7 @@ import { type LabOptions, labOptions } from '../packages/lab/src/world/options.t
 import { throwover, throwoverJson } from '../packages/lab/src/world/throwover-cli.ts';
 import type { FailsOver, Loss, Switchable } from './contender.ts';
 import { type Load, loseUnderLoad, switchUnderLoad } from './load.ts';
+import { requestsThroughSwitch } from './wrapped-requests.ts';
 
 /** Longest time from the approval of a failover to the first write, ms. */
 const patienceMs = 120_000;
@@ -45,13 +46,20 @@ class Throwover implements Switchable, FailsOver {
   }
 
   async switchover(round: number) {
-    const { dir } = this.#lab.options;
     const from = await this.#lab.active();
+    return switchUnderLoad(this.#load(from, round), () => this.#switchFrom(from));
+  }
+
+  async wrapped(round: number) {
+    const from = await this.#lab.active();
+    return requestsThroughSwitch(this.#load(from, round), () => this.#switchFrom(from));
+  }
+
+  async #switchFrom(from: RegionName): Promise<void> {
+    const { dir } = this.#lab.options;
     const to = otherRegion(from);
-    return switchUnderLoad(this.#load(from, round), async () => {
-      const plan = await throwoverJson<{ digest: string }>(['plan', 'switchover', '--to', to], dir);
-      await throwoverJson(['switchover', '--to', to, '--yes', plan.digest], dir);
-    });
+    const plan = await throwoverJson<{ digest: string }>(['plan', 'switchover', '--to', to], dir);
+    await throwoverJson(['switchover', '--to', to, '--yes', plan.digest], dir);
   }
 
   /** The operator asks for the plan as soon as the region is lost, and approves it when it is shown; with a standing mandate nobody does. */

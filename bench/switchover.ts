@@ -1,5 +1,5 @@
 import { isoTime, systemClock } from 'throwover/kernel';
-import type { Switchable, SwitchRound } from './contender.ts';
+import type { Switchable, SwitchRound, WrappedRound } from './contender.ts';
 import { benchPgBin, type Entrant, withContenders } from './contenders.ts';
 import { type Spread, spread, spreadText, table } from './figures.ts';
 import type { BenchOptions } from './options.ts';
@@ -32,12 +32,24 @@ interface LatencyFigures {
   /** throwover's median as a share of the other's. */
   readonly ratios: Readonly<Record<string, number>>;
   readonly writesLost: Readonly<Record<string, number>>;
+  /** Further switches, under requests behind the writer wrapper; summed over them. */
+  readonly wrapped: Readonly<Record<string, WrappedFigures>>;
+}
+
+interface WrappedFigures {
+  readonly rounds: number;
+  readonly requests: number;
+  readonly failed: number;
+  readonly writesLost: number;
+  /** The longest wait of each round, ms. */
+  readonly longestMs: Spread;
 }
 
 /**
  * Write gap of a planned switch: one writer at a 1 ms pace straight to PostgreSQL, which follows the
  * primary; the longest time between two acknowledged writes. All contenders run at once, take turns
- * round by round, and are measured by the same code, so that a noisy minute meets them all.
+ * round by round, and are measured by the same code, so that a noisy minute meets them all. Then, in
+ * switches of their own, what requests behind the writer wrapper see.
  */
 export async function benchSwitchover(options: BenchOptions) {
   const { quick, peers, say } = options;
@@ -119,9 +131,39 @@ async function measureLatency(
     Object.fromEntries([...measured].map(([name, all]) => [name, figure(all)]));
   const writeGapMs = of((all) => spread(all.map((one) => one.writeGapMs)));
   const writesLost = of((all) => all.reduce((sum, one) => sum + one.writesLost, 0));
-  const figures = { latencyMs, rounds, writeGapMs, ratios: ratiosOf(writeGapMs), writesLost };
-  for (const line of tableOf(figures)) say(line);
+  const figures = {
+    ...{ latencyMs, rounds, writeGapMs, ratios: ratiosOf(writeGapMs), writesLost },
+    wrapped: await measureWrapped(contenders, rounds),
+  };
+  for (const line of [...tableOf(figures), ...wrappedLines(figures.wrapped)]) say(line);
   return figures;
+}
+
+async function measureWrapped(contenders: readonly Switchable[], rounds: number) {
+  const figures: Record<string, WrappedFigures> = {};
+  for (const contender of contenders) {
+    if (contender.wrapped === undefined) continue;
+    const all: WrappedRound[] = [];
+    for (let round = 1; round <= rounds; round++) all.push(await contender.wrapped(round));
+    const sum = (figure: (one: WrappedRound) => number) =>
+      all.reduce((total, one) => total + figure(one), 0);
+    figures[contender.name] = {
+      rounds,
+      requests: sum((one) => one.requests),
+      failed: sum((one) => one.failed),
+      writesLost: sum((one) => one.writesLost),
+      longestMs: spread(all.map((one) => one.longestMs)),
+    };
+  }
+  return figures;
+}
+
+function wrappedLines(wrapped: LatencyFigures['wrapped']): readonly string[] {
+  return Object.entries(wrapped).map(
+    ([name, { rounds, requests, failed, writesLost, longestMs }]) =>
+      `${name} with the writer wrapper, ${rounds} rounds: ${failed} of ${requests} requests ` +
+      `failed, ${writesLost} lost; the longest waited ${spreadText(longestMs)} ms`,
+  );
 }
 
 function ratiosOf(gaps: Readonly<Record<string, Spread>>): Record<string, number> {
@@ -134,7 +176,13 @@ function ratiosOf(gaps: Readonly<Record<string, Spread>>): Record<string, number
   );
 }
 
-function tableOf({ latencyMs, rounds, writeGapMs, ratios, writesLost }: LatencyFigures) {
+function tableOf({
+  latencyMs,
+  rounds,
+  writeGapMs,
+  ratios,
+  writesLost,
+}: Omit<LatencyFigures, 'wrapped'>) {
   return table([
     [`${latencyMs} ms one way, ${rounds} rounds`, 'min / median / max', 'lost', 'ours', 'aim'],
     ...Object.entries(writeGapMs).map(([name, gap]) => [

@@ -198,7 +198,7 @@ function portsOf(service: Service, parts: Parts, { from, to }: Direction, clock:
 }
 
 /** Life time becomes time as it passes here for what the lab scales: holding warm capacity. The zone's TTL stays as it is written. */
-function policyOf(
+export function policyOf(
   service: Service,
   { from, to, epoch }: Direction,
   asked: Pick<RunPolicy, 'consent' | 'lostPatienceMs'>,

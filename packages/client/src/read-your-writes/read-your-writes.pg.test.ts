@@ -1,6 +1,6 @@
-import { createServer } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { freePort } from '../../../lab/src/fixtures/ports.ts';
 import { type Pair, testPair } from '../../../lab/src/postgres/fixtures/pair.ts';
 import {
   cutOff,
@@ -242,16 +242,3 @@ test('a database that goes away while it is asked is unknown, and the route is a
   const routed = await waitFor(west, token, { ...impatient, route: async () => east });
   expect([routed.outcome, routed.routed]).toEqual(['satisfied', true]);
 });
-
-function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, host, () => {
-      const address = server.address();
-      server.close(() =>
-        resolve(typeof address === 'object' && address !== null ? address.port : 0),
-      );
-    });
-  });
-}

@@ -33,6 +33,7 @@ const given = new Command('npm run chaos --')
   .option('--out <file>', 'adds the results to this file, and writes the table beside it')
   .option('--seed <n>', 'seed of traffic and faults', wholeNumber, 1)
   .option('--latency <ms>', 'one way between the regions', wholeNumber, 40)
+  .option('--rate <n>', 'requests that the clients send a second', wholeNumber, 40)
   .addOption(
     new Option('--fence <mode>', 'writerFence of the service')
       .choices(['available', 'strict'])
@@ -47,6 +48,7 @@ const given = new Command('npm run chaos --')
     out?: string;
     seed: number;
     latency: number;
+    rate: number;
     fence: 'available' | 'strict';
     portBase: number;
     json?: true;
@@ -59,7 +61,7 @@ async function main(): Promise<void> {
       portBase: given.portBase,
       latencyMs: given.latency,
       lagProfile: 'none',
-      requestsPerSecond: 40,
+      requestsPerSecond: given.rate,
       webhooksPerSecond: 5,
       // Honest resolvers: what is measured here is who may write, not how long caches hold.
       resolverShares: { honest: 1, clamped: 0, longHold: 0 },
@@ -128,6 +130,7 @@ async function keep(file: string, rounds: readonly RoundResult[]): Promise<void>
     commit: commitHere(),
     at: isoTime(systemClock.wallMs()),
     latencyMs: given.latency,
+    requestsPerSecond: given.rate,
     rounds: [...rounds],
   });
 }

@@ -31,6 +31,8 @@ const seriesSchema = z.object({
   commit: z.string(),
   at: z.string(),
   latencyMs: z.number(),
+  /** Series without it were played at 40. */
+  requestsPerSecond: z.number().default(40),
   rounds: z.array(roundSchema),
 });
 type Series = z.infer<typeof seriesSchema>;

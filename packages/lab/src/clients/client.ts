@@ -6,6 +6,7 @@ import { headers } from '@throwover/client';
 import type { RequestRecord } from 'throwover';
 import type { Clock } from 'throwover/kernel';
 import { type ReadSeen, readSeenHeader } from '../checkout/read-seen.ts';
+import { assetPath } from '../door/assets.ts';
 import {
   type ClientRecord,
   type OwnRead,
@@ -145,8 +146,17 @@ export class Client {
     return { ...record, own: { carried, path, outcome, seen, sinceMs } };
   }
 
-  async list(): Promise<RequestRecord> {
-    const attempt = await this.#send('GET', '/orders?limit=5');
+  list(): Promise<RequestRecord> {
+    return this.#get('/orders?limit=5');
+  }
+
+  /** What the door answers by itself; it counts as a list, of nothing. */
+  asset(): Promise<RequestRecord> {
+    return this.#get(`${assetPath}checkout.css`);
+  }
+
+  async #get(path: string): Promise<RequestRecord> {
+    const attempt = await this.#send('GET', path);
     const ok = statusOf(attempt) === 200;
     return this.#record(attempt, { kind: 'list', key: null, ok, stale: false });
   }

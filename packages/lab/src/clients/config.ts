@@ -22,6 +22,8 @@ export const clientsConfig = z.strictObject({
   addresses: z.record(z.ipv4(), z.string().min(1)),
   clients: z.int().min(1).max(1_000).default(40),
   ratePerSecond: z.number().positive().max(maxRatePerSecond).default(60),
+  /** Beside these, requests that no function answers: style sheets and pictures. 0: none. */
+  assetsPerSecond: z.number().min(0).max(maxRatePerSecond).default(0),
   seed: z.int().default(1),
   /** Share of the clients that keep connections open: applications with a pool. */
   keepAliveShare: share.default(0.15),
@@ -51,6 +53,8 @@ export const clientsConfig = z.strictObject({
     })
     .nullable()
     .default(null),
+  /** Number of the first client's network; those of the others follow. */
+  firstNetwork: z.int().min(0).max(60_000).default(0),
   /** 60: a minute of life is a second here. Applies to what has `Life` in its name, to nothing else. */
   timeScale: z.number().positive().default(60),
   /** File of the records, one JSON object a line. */

@@ -1,6 +1,6 @@
 import { seededRandom } from 'throwover/kernel';
 import { expect, test } from 'vitest';
-import { deal, type Slot, schedule } from './pace.ts';
+import { assetSchedule, deal, type Slot, schedule } from './pace.ts';
 
 function take(count: number, seed: number): { writes: Slot[]; reads: Slot[] } {
   const { writes, reads } = schedule({
@@ -52,4 +52,14 @@ test.each([
 test('a share of nothing is dealt nothing', () => {
   const shares = [{ share: 0 }, { share: 1 }];
   expect(deal(shares, 5, seededRandom(1)).every(({ share }) => share === 1)).toBe(true);
+});
+
+test('assets are asked for at their own rate, clients in turn, in the order of time', () => {
+  const slots = assetSchedule({ clients: 4, ratePerSecond: 50, random: seededRandom(2) });
+  const first = Array.from({ length: 100 }, () => slots.next().value);
+  expect(first.map(({ client }) => client).slice(0, 6)).toEqual([0, 1, 2, 3, 0, 1]);
+  expect([...first].sort((a, b) => a.dueMs - b.dueMs)).toEqual(first);
+  // 100 of 50 a second: the last is due before the end of the second second, and within its own slot.
+  expect(first.at(-1)?.dueMs).toBeGreaterThanOrEqual(1_980);
+  expect(first.at(-1)?.dueMs).toBeLessThan(2_000);
 });

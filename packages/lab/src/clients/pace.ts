@@ -5,7 +5,7 @@ export interface Slot {
   /** Since the start, ms. */
   readonly dueMs: number;
   readonly client: number;
-  readonly kind: 'write' | 'read' | 'list';
+  readonly kind: 'write' | 'read' | 'list' | 'asset';
 }
 
 /** A client reads its own write about this long after it was sent, ms: a browser that follows a redirect. */
@@ -47,6 +47,19 @@ export function schedule(options: {
       index % listEvery === listEvery - 1 ? 'list' : 'read',
     ),
   };
+}
+
+/** Requests for assets at a steady rate, clients in turn; the same seed gives the same slots. */
+export function* assetSchedule(options: {
+  clients: number;
+  ratePerSecond: number;
+  random: Random;
+}): Generator<Slot, never> {
+  const everyMs = 1_000 / options.ratePerSecond;
+  for (let index = 0; ; index++) {
+    const jitterMs = options.random.next() * jitterShare * everyMs;
+    yield { dueMs: index * everyMs + jitterMs, client: index % options.clients, kind: 'asset' };
+  }
 }
 
 /** Deals the shares out to `count` places, each as near to its share as whole numbers allow, in a seeded order. */

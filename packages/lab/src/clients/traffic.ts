@@ -5,7 +5,7 @@ import { Client } from './client.ts';
 import type { ClientsConfig } from './config.ts';
 import { Live, type LiveFigures } from './live.ts';
 import { dealOwnWrites, think } from './own-reads.ts';
-import { deal, type Slot, schedule } from './pace.ts';
+import { assetSchedule, deal, type Slot, schedule } from './pace.ts';
 import { type Counts, Recorder } from './recorder.ts';
 
 /**
@@ -44,6 +44,7 @@ export class Traffic {
     this.#loops = [
       this.#follow(writes, startedMs),
       this.#follow(reads, startedMs),
+      ...(config.assetsPerSecond === 0 ? [] : [this.#follow(assetsOf(config), startedMs)]),
       ...(config.beacons === null
         ? []
         : [
@@ -118,8 +119,14 @@ export class Traffic {
 
   #perform(client: Client, kind: Slot['kind']): Promise<RequestRecord> {
     if (kind === 'write') return client.write(newId('order', this.#clock, this.#keys));
+    if (kind === 'asset') return client.asset();
     return kind === 'read' ? client.read() : client.list();
   }
+}
+
+/** Drawn apart, so that everything else is as it is without them. */
+function assetsOf({ clients, assetsPerSecond, seed }: ClientsConfig): Generator<Slot, never> {
+  return assetSchedule({ clients, ratePerSecond: assetsPerSecond, random: seededRandom(seed) });
 }
 
 function makeClients(config: ClientsConfig, random: Random, clock: Clock): Client[] {
@@ -155,7 +162,7 @@ function makeClients(config: ClientsConfig, random: Random, clock: Clock): Clien
         addresses,
         keepAliveMs: pools[index]?.pool ? maxLifeMs : null,
         runtimeCacheMs: caches[index]?.cache && !pools[index]?.pool ? cacheMs : null,
-        from: addressOf(index),
+        from: addressOf(config.firstNetwork + index),
         own: own?.[index] ?? null,
         clock,
       }),
@@ -163,6 +170,6 @@ function makeClients(config: ClientsConfig, random: Random, clock: Clock): Clien
 }
 
 /** Each client in a network of its own: 10.0.0.0/8 is no network that a connection of the lab comes from. */
-export function addressOf(client: number): string {
-  return `10.${Math.floor(client / 256)}.${client % 256}.7`;
+export function addressOf(network: number): string {
+  return `10.${Math.floor(network / 256)}.${network % 256}.7`;
 }

@@ -37,6 +37,8 @@ export interface Reply {
   readonly authoritative: boolean;
   readonly answers: readonly Answer[];
   readonly authorities: readonly Answer[];
+  /** Addresses of the name servers in a referral; left out: none. */
+  readonly additionals?: readonly Answer[];
 }
 
 export interface Query {
@@ -88,7 +90,10 @@ export function encodeReply(
     questions: packet.questions ?? [],
     answers: [...reply.answers],
     authorities: [...reply.authorities],
-    additionals: asked === undefined ? [] : [optAnswer(code >> 4)],
+    additionals: [
+      ...(reply.additionals ?? []),
+      ...(asked === undefined ? [] : [optAnswer(code >> 4)]),
+    ],
   };
   const bytes = encode(whole);
   const limit =
@@ -96,18 +101,26 @@ export function encodeReply(
       ? plainUdpBytes
       : Math.min(Math.max(asked.udpPayloadSize, plainUdpBytes), ednsUdpBytes);
   if (options.transport === 'tcp' || bytes.length <= limit) return bytes;
-  return encode({ ...whole, flags: flags | TRUNCATED_RESPONSE, answers: [], authorities: [] });
+  return encode({
+    ...whole,
+    flags: flags | TRUNCATED_RESPONSE,
+    answers: [],
+    authorities: [],
+    additionals: asked === undefined ? [] : [optAnswer(code >> 4)],
+  });
 }
 
 export function errorReply(rcode: Rcode): Reply {
   return { rcode, authoritative: false, answers: [], authorities: [] };
 }
 
-/** What the zones say. TTLs are divided by `timeScale`, and are at least 1 s. */
+/** What the zones say, or who else is to be asked. TTLs are divided by `timeScale`, and are at least 1 s. */
 export function answerFrom(zones: Iterable<Zone>, question: Question, timeScale: number): Reply {
   const name = canonicalName(question.name);
   const zone = zoneOf(zones, name);
   if (zone === undefined) return errorReply('REFUSED');
+  const cut = delegationOf(zone, name);
+  if (cut !== undefined) return referral(zone, cut, timeScale);
   const answers: Answer[] = [];
   let current = name;
   for (let aliases = 0; aliases <= maxAliases && zone.covers(current); aliases++) {
@@ -135,6 +148,27 @@ export function answerFrom(zones: Iterable<Zone>, question: Question, timeScale:
 /** A TTL in the lab: life seconds divided by the time scale, at least 1 s. */
 function labTtl(lifeSeconds: number, timeScale: number): number {
   return Math.max(1, Math.ceil(lifeSeconds / timeScale));
+}
+
+/** The part of the zone that this name is in and that others answer for (RFC 1034, 4.2.1). */
+function delegationOf(zone: Zone, name: string): RecordSet | undefined {
+  for (let at = name; at !== zone.name; at = at.slice(at.indexOf('.') + 1)) {
+    const cut = zone.get(at, 'NS');
+    if (cut !== undefined) return cut;
+  }
+  return undefined;
+}
+
+function referral(zone: Zone, cut: RecordSet, timeScale: number): Reply {
+  const hosts = cut.values.map(canonicalName);
+  const glue = hosts.flatMap((host) => zone.get(host, 'A') ?? []);
+  return {
+    rcode: 'NOERROR',
+    authoritative: false,
+    answers: [],
+    authorities: toAnswers(zone, cut, cut.name, timeScale),
+    additionals: glue.flatMap((set) => toAnswers(zone, set, set.name, timeScale)),
+  };
 }
 
 function found(answers: readonly Answer[]): Reply {

@@ -91,7 +91,9 @@ export class ResolverCache {
   async #ask(question: Question, key: string): Promise<Entry> {
     try {
       const packet = await this.#upstream({ ...question, name: canonicalName(question.name) });
-      const entry = this.#entryOf(packet, this.#known.has(key) ? 0 : this.#policy.firstAgeShare);
+      // In a delegated zone names are made up to be measured: nobody has asked for them before.
+      const young = packet.referred === true || this.#known.has(key);
+      const entry = this.#entryOf(packet, young ? 0 : this.#policy.firstAgeShare);
       this.#known.add(key);
       this.#failedAtMs.delete(key);
       this.#entries.delete(key);

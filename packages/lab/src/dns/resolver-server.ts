@@ -11,10 +11,15 @@ const port = z.int().min(0).max(65_535);
 /** How old a resolver's first answer is taken to be, as a share of the time it keeps answers. */
 const firstAgeShare = z.number().min(0).max(0.99).optional();
 
+/** Address that it asks name servers from, so that they can tell resolvers apart. */
+const from = z.ipv4().optional();
+
 export const resolversConfig = z.strictObject({
   host: z.string(),
   timeScale: z.number().min(1),
   authoritative: z.strictObject({ host: z.string(), port }),
+  /** Ports of name servers that the authoritative one refers to, by address. */
+  nameserverPorts: z.record(z.ipv4(), port).optional(),
   resolvers: z
     .array(
       z.discriminatedUnion('behaviour', [
@@ -24,11 +29,13 @@ export const resolversConfig = z.strictObject({
           /** Life seconds; 300 and 900 when left out. */
           holdSeconds: z.number().positive().optional(),
           firstAgeShare,
+          from,
         }),
         z.strictObject({
           port,
           behaviour: z.enum(['honest', 'serve-stale', 'serve-stale-refresh', 'prefetch']),
           firstAgeShare,
+          from,
         }),
       ]),
     )
@@ -47,7 +54,6 @@ export async function startResolvers(
   config: ResolversConfig,
   options: { clock: Clock; random: Random },
 ): Promise<Resolvers> {
-  const upstream = dnsUpstream({ ...config.authoritative, ...options });
   const listeners: DnsListener[] = [];
   const close = async () => {
     await Promise.all(listeners.map((listener) => listener.close()));
@@ -55,6 +61,11 @@ export async function startResolvers(
   try {
     for (const resolver of config.resolvers) {
       const policy = cachePolicy({ ...resolver, timeScale: config.timeScale });
+      const upstream = dnsUpstream({
+        ...config.authoritative,
+        ...{ from: resolver.from, nameserverPorts: config.nameserverPorts },
+        ...options,
+      });
       const cache = new ResolverCache({ policy, clock: options.clock, upstream });
       listeners.push(await listenResolver(config.host, resolver.port, cache));
     }

@@ -1,5 +1,7 @@
+import { createSocket, type Socket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
-import { encode } from 'dns-packet';
+import { once } from 'node:events';
+import { decode, encode } from 'dns-packet';
 import { seededRandom, systemClock } from 'throwover/kernel';
 import { afterEach, expect, test } from 'vitest';
 import { type Resolvers, startResolvers } from './resolver-server.ts';
@@ -8,8 +10,11 @@ import type { DnsServer } from './server.ts';
 
 let server: DnsServer | undefined;
 let resolvers: Resolvers | undefined;
+let child: Socket | undefined;
 
 afterEach(async () => {
+  child?.close();
+  child = undefined;
   await Promise.all([server?.close(), resolvers?.close()]);
 });
 
@@ -121,4 +126,66 @@ test('while the authoritative server is away, honest fails and serve-stale answe
     })(),
   ).rejects.toMatchObject({ code: 'ESERVFAIL' });
   expect(await stale?.resolve4('checkout.example.test')).toEqual(['127.0.1.1']);
+});
+
+test('a delegated zone is asked at its own server, from the address of each resolver, and its names are never old', async () => {
+  // Answers each question with the address that it came from.
+  const delegated = createSocket('udp4');
+  child = delegated;
+  delegated.on('message', (message, from) => {
+    const { id = 0, questions = [] } = decode(message);
+    const [{ name } = { name: '' }] = questions;
+    const answers = [{ type: 'A' as const, name, ttl: 3, data: from.address }];
+    delegated.send(encode({ type: 'response', id, questions, answers }), from.port, from.address);
+  });
+  delegated.bind(0, host);
+  await once(delegated, 'listening');
+  const authoritative = await startTestServer({
+    zones: [
+      {
+        id: zoneId,
+        name: 'example.test',
+        records: [
+          { name: 'checkout.example.test', type: 'A', ttl: 180, values: ['127.0.1.1'] },
+          {
+            name: 'canary.example.test',
+            type: 'NS',
+            ttl: 60,
+            values: ['ns1.canary.example.test.'],
+          },
+          { name: 'ns1.canary.example.test', type: 'A', ttl: 60, values: [host] },
+          { name: 'lost.example.test', type: 'NS', ttl: 60, values: ['ns.example.org.'] },
+        ],
+      },
+    ],
+  });
+  server = authoritative;
+  const running = await startResolvers(
+    {
+      host,
+      timeScale: 60,
+      authoritative: { host, port: authoritative.dnsPort },
+      nameserverPorts: { [host]: delegated.address().port },
+      resolvers: ['127.0.10.1', '127.0.11.1'].map((from) => ({
+        ...{ port: 0, behaviour: 'honest' as const, firstAgeShare: 0.9, from },
+      })),
+    },
+    { clock: systemClock, random: seededRandom(3) },
+  );
+  resolvers = running;
+  const ask = async (port: number, name: string) => {
+    const client = new Resolver({ timeout: 5_000, tries: 2 });
+    client.setServers([`${host}:${port}`]);
+    return client.resolve4(name, { ttl: true });
+  };
+  const [one = 0, two = 0] = running.ports;
+  expect(await ask(one, 'nonce.b.canary.example.test')).toEqual([
+    { address: '127.0.10.1', ttl: 3 },
+  ]);
+  expect(await ask(two, 'nonce.b.canary.example.test')).toEqual([
+    { address: '127.0.11.1', ttl: 3 },
+  ]);
+  // What the lab's own zone gave counts as kept for nine tenths of its life.
+  expect(await ask(one, 'checkout.example.test')).toEqual([{ address: '127.0.1.1', ttl: 1 }]);
+  await expect(ask(one, 'a.lost.example.test')).rejects.toMatchObject({ code: 'ESERVFAIL' });
 });

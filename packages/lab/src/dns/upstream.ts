@@ -9,30 +9,72 @@ import { framed } from './listen.ts';
 const attemptTimeoutMs = 1_000;
 const attempts = 2;
 
-/** Asks the authoritative server; rejects when it does not answer. */
-export type Upstream = (question: Question) => Promise<Packet>;
+/** Asks the authoritative server; rejects when it does not answer. `referred`: another one answered. */
+export type Upstream = (question: Question) => Promise<Packet & { readonly referred?: boolean }>;
 
-export function dnsUpstream(options: {
-  host: string;
-  port: number;
-  clock: Clock;
-  random: Random;
-}): Upstream {
-  const { clock, random } = options;
+export interface UpstreamOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Address that questions come from; left out: the system's choice. */
+  readonly from?: string | undefined;
+  /** Ports of other name servers, by address: 53 in the world, which only root may open here. */
+  readonly nameserverPorts?: Readonly<Record<string, number>> | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+type Answered = Packet & { readonly flag_tc: boolean };
+
+/** Follows one referral: the lab's zone delegates, what it delegates to does not. */
+export function dnsUpstream(options: UpstreamOptions): Upstream {
   return async (question) => {
-    let last: unknown;
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      try {
-        const query = queryFor(question, random);
-        const answer = await within(clock, (signal) => askUdp(query, options, signal));
-        if (!answer.flag_tc) return answer;
-        return await within(clock, (signal) => askTcp(query, options, signal));
-      } catch (error) {
-        last = error;
-      }
-    }
-    throw last;
+    const answer = await askServer(question, options, options);
+    const server = referredTo(answer, options.nameserverPorts ?? {});
+    if (server === null) return answer;
+    return { ...(await askServer(question, server, options)), referred: true };
   };
+}
+
+interface NameServer {
+  readonly host: string;
+  readonly port: number;
+}
+
+async function askServer(
+  question: Question,
+  server: NameServer,
+  { clock, random, from }: UpstreamOptions,
+): Promise<Answered> {
+  const to = { host: server.host, port: server.port, from };
+  let last: unknown;
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    try {
+      const query = queryFor(question, random);
+      const answer = await within(clock, (signal) => askUdp(query, to, signal));
+      if (!answer.flag_tc) return answer;
+      return await within(clock, (signal) => askTcp(query, to, signal));
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw last;
+}
+
+/** `null`: the answer is the zone's own. */
+function referredTo(
+  { answers = [], authorities = [], additionals = [] }: Packet,
+  ports: Readonly<Record<string, number>>,
+): NameServer | null {
+  if (answers.length > 0 || !authorities.some(({ type }) => type === 'NS')) return null;
+  for (const record of additionals) {
+    const port = record.type === 'A' ? ports[record.data] : undefined;
+    if (record.type === 'A' && port !== undefined) return { host: record.data, port };
+  }
+  throw new Error('a referral to name servers that nobody can reach');
+}
+
+interface To extends NameServer {
+  readonly from: string | undefined;
 }
 
 interface Query {
@@ -58,9 +100,13 @@ function queryFor(question: Question, random: Random): Query {
 }
 
 /** A socket of its own for each query, so that its port is as hard to guess as its id. */
-async function askUdp(query: Query, to: { host: string; port: number }, signal: AbortSignal) {
+async function askUdp(query: Query, to: To, signal: AbortSignal): Promise<Answered> {
   const socket = createSocket('udp4');
   try {
+    if (to.from !== undefined) {
+      socket.bind(0, to.from);
+      await once(socket, 'listening', { signal });
+    }
     socket.connect(to.port, to.host);
     await once(socket, 'connect', { signal });
     socket.send(query.bytes);
@@ -74,8 +120,9 @@ async function askUdp(query: Query, to: { host: string; port: number }, signal: 
   }
 }
 
-async function askTcp(query: Query, to: { host: string; port: number }, signal: AbortSignal) {
-  const socket = connect(to.port, to.host);
+async function askTcp(query: Query, to: To, signal: AbortSignal): Promise<Answered> {
+  const { host, port, from } = to;
+  const socket = connect({ host, port, ...(from === undefined ? {} : { localAddress: from }) });
   try {
     await once(socket, 'connect', { signal });
     socket.write(framed(query.bytes));
@@ -94,10 +141,7 @@ async function askTcp(query: Query, to: { host: string; port: number }, signal: 
 }
 
 /** `null` for what is no answer to this query: garbage, another id, another question. */
-function answerTo(
-  { id, question }: Query,
-  message: Buffer,
-): (Packet & { flag_tc: boolean }) | null {
+function answerTo({ id, question }: Query, message: Buffer): Answered | null {
   try {
     const packet = decode(message);
     const echoed = packet.questions?.[0];

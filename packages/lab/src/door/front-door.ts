@@ -1,6 +1,6 @@
 /**
  * Process: a region's front door. The edge decides (serve, hold, forward); serve.ts invokes the
- * region's function.
+ * region's function, assets.ts answers without one.
  */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,6 +8,7 @@ import { createDoorAdmin, createEdge } from 'throwover/edge';
 import { type Clock, systemClock } from 'throwover/kernel';
 import { z } from 'zod';
 import { type Running, runProcess } from '../entry.ts';
+import { serveAsset } from './assets.ts';
 import { functionServe } from './serve.ts';
 
 export const doorConfig = z.strictObject({
@@ -41,7 +42,9 @@ export async function startFrontDoor(config: DoorConfig, clock: Clock): Promise<
     alias: config.alias,
   });
   const edge = await createEdge({ ...config, clock });
-  const door = createServer((req, res) => edge.handle(req, res, functions.serve));
+  const serve: Parameters<typeof edge.handle>[2] = (req, res) =>
+    serveAsset(req, res, config.region) ? undefined : functions.serve(req, res);
+  const door = createServer((req, res) => edge.handle(req, res, serve));
   edge.watch(door);
   door.keepAliveTimeout = keepAliveMs;
   const admin = createServer(createDoorAdmin(edge));

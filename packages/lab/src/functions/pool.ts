@@ -329,8 +329,10 @@ export class Pool {
 /** What Lambda sets for the function, and what the function's own configuration adds. */
 function instanceEnv(config: PoolConfig, codeDir: string): Readonly<Record<string, string>> {
   const { name, memoryMb, handler, env } = config.function;
+  const compileCache = process.env['NODE_COMPILE_CACHE'];
   return {
     PATH: process.env['PATH'] ?? '',
+    ...(compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache }),
     AWS_REGION: config.awsRegion ?? config.region,
     THROWOVER_REGION: config.region,
     AWS_LAMBDA_FUNCTION_NAME: name,

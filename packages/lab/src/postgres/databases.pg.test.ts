@@ -4,8 +4,9 @@ import { seededRandom, systemClock } from 'throwover/kernel';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { freeze, processTree, thaw } from '../faults/process-tree.ts';
 import { type Name, names, type Pair, testPair } from './fixtures/pair.ts';
+import { startSide, until } from './fixtures/servers.ts';
 import { startLagProfile } from './lag-profile.ts';
-import { postmasterPid, startServer, stopServer } from './server.ts';
+import { postmasterPid, stopServer } from './server.ts';
 
 let pair: Pair;
 beforeAll(async () => {
@@ -15,23 +16,7 @@ afterAll(() => pair.remove());
 
 async function start(): Promise<void> {
   await pair.databases.reset();
-  for (const name of names) {
-    await startServer({
-      binaries: pair.binaries,
-      dataDir: pair.databases.side(name).dataDir,
-      address: pair.address[name],
-      logFile: join(pair.dir, `${name}.log`),
-      clock: systemClock,
-    });
-  }
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = systemClock.monotonicMs() + 45_000;
-  while (!(await holds())) {
-    if (systemClock.monotonicMs() > deadline) throw new Error(`${what}: not within 45 s`);
-    await systemClock.sleep(10);
-  }
+  for (const name of names) await startSide(pair, name);
 }
 
 const order = (key: string) =>

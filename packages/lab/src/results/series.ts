@@ -21,8 +21,15 @@ export async function keepSeries<S>(file: string, kind: SeriesKind<S>, series: S
   await writeFile(readme, withPart(before, kind.name, part));
 }
 
-async function readSeries<S>(file: string, { schema }: SeriesKind<S>): Promise<readonly S[]> {
-  const text = await readFile(file, 'utf8');
+/** What is in the file, in its order; nothing where there is none yet. */
+export async function readSeries<S>(
+  file: string,
+  { schema }: SeriesKind<S>,
+): Promise<readonly S[]> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
   return text
     .split('\n')
     .filter((line) => line !== '')

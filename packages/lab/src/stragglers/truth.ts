@@ -33,8 +33,10 @@ export function confusionOf(options: {
   timeScale: number;
   resolvers: readonly SurveyedResolver[];
   beacons: readonly { readonly network: string; readonly resolver: string }[];
+  /** Number of the first client's network. */
+  firstNetwork?: number;
 }): { matrix: Confusion; compared: number; unmatched: number } {
-  const { report, flippedWallMs, timeScale, resolvers } = options;
+  const { report, flippedWallMs, timeScale, resolvers, firstNetwork = 0 } = options;
   const beacons = options.beacons.map((one) => ({ ...one, fromWallMs: 0, toWallMs: 0, count: 1 }));
   const causeOf = causeReader({ resolvers, beacons }, options.ttlSeconds);
   const first = Math.ceil(flippedWallMs / report.bucketMs);
@@ -54,7 +56,7 @@ export function confusionOf(options: {
         entry === options.from && status !== 0 && sentMs >= first * report.bucketMs,
     )
     .map((record) => ({
-      network: networkOfClient(record.client),
+      network: networkOfClient(record.client, firstNetwork),
       atMs: record.sentMs,
       cause: record.reused
         ? 'pinned-connection'
@@ -83,7 +85,7 @@ export function confusionOf(options: {
 export function beaconsOf(records: readonly RequestRecord[]) {
   const resolvers = new Map(records.map(({ client, resolver }) => [client, resolver]));
   return [...resolvers].map(([client, resolver]) => ({
-    network: networkOfClient(client),
+    network: networkOfClient(client, 0),
     resolver,
   }));
 }
@@ -97,8 +99,8 @@ export function rightShare(matrix: Confusion): number | null {
 }
 
 /** Clients are called `client-1` and so on (traffic.ts). */
-function networkOfClient(name: string): string {
-  const address = addressOf(Number(name.replace('client-', '')) - 1);
+function networkOfClient(name: string, firstNetwork: number): string {
+  const address = addressOf(firstNetwork + Number(name.replace('client-', '')) - 1);
   return `${address.split('.').slice(0, 3).join('.')}.0/24`;
 }
 

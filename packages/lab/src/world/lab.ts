@@ -19,7 +19,7 @@ import { askJson, until } from './json.ts';
 import { type LabMap, labMap, otherRegion, type RegionName, regionNames } from './map.ts';
 import type { LabOptions } from './options.ts';
 import { serviceFile } from './service-file.ts';
-import { clientsSpec, labSpecs, webhookSecret } from './specs.ts';
+import { type ClientsAsked, clientsSpec, labSpecs, webhookSecret } from './specs.ts';
 import { throwoverJson } from './throwover-cli.ts';
 
 /** Longest wait for the standby to stream after a start, ms. */
@@ -131,10 +131,7 @@ export class Lab {
   }
 
   /** Starts the clients anew; they write what they see to `output`. */
-  async startClients(config: {
-    output: string;
-    resolvers: readonly { port: number; behaviour: string; share: number }[];
-  }): Promise<void> {
+  async startClients(config: ClientsAsked): Promise<void> {
     if (this.#clients) await this.#clients.stop();
     this.#clients = await this.#startChild(clientsSpec(this.map, this.options, config));
     await askJson(this.map.clients, '/__lab/start', { method: 'POST', body: {} });

@@ -3,7 +3,7 @@
  *
  * A region has a public address, where the border listens (its links can be slowed and cut), and a
  * private one, where its processes listen. Linux answers on all of 127.0.0.0/8; macOS needs an alias
- * for each (`sudo ifconfig lo0 alias 127.0.1.1`).
+ * for each (`sudo ifconfig lo0 alias 127.0.1.1`). Resolvers ask from 127.0.10.1 and on, a network each.
  */
 export const regionNames = ['east', 'west'] as const;
 export type RegionName = (typeof regionNames)[number];
@@ -59,6 +59,8 @@ export interface LabMap {
   readonly zoneId: string;
   readonly regions: Readonly<Record<RegionName, RegionMap>>;
   readonly store: Endpoint;
+  /** The canary zone, and where `throwover serve` answers for it. */
+  readonly canary: Endpoint & { readonly zone: string };
   readonly route53: Endpoint;
   readonly dns: Endpoint;
   readonly sender: Endpoint;
@@ -83,6 +85,7 @@ export function labMap(portBase: number): LabMap {
       west: regionMap('west', 2, 'us-west-2', portBase),
     },
     store: { host: witnessHost, port: portBase + 10 },
+    canary: { host: witnessHost, port: portBase + 13, zone: 'canary.example.test' },
     route53: internet(20),
     dns: internet(21),
     sender: internet(22),

@@ -2,7 +2,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StrategyName } from 'throwover';
 import type { LagProfileName } from '../postgres/postgres.ts';
-import { defaultPortBase } from './map.ts';
+import { defaultPortBase, type LabMap } from './map.ts';
+import { type LabResolver, type ResolverShares, resolverList } from './resolver-list.ts';
 
 /** What can be set about a lab. */
 export interface LabOptions {
@@ -18,13 +19,14 @@ export interface LabOptions {
   readonly seed: number;
   readonly clients: number;
   readonly requestsPerSecond: number;
+  /** Beside them, requests that the door answers without a function; 0: none. */
+  readonly assetsPerSecond: number;
   readonly webhooksPerSecond: number;
-  /** Share of clients whose resolver is honest, clamps the minimum TTL, or holds long. */
-  readonly resolverShares: {
-    readonly honest: number;
-    readonly clamped: number;
-    readonly longHold: number;
-  };
+  readonly resolverShares: ResolverShares;
+  /** The caching resolvers, each with a port of its own; the first is the sender's. */
+  readonly resolvers: (map: LabMap) => readonly LabResolver[];
+  /** Clients tell so often which resolver they stand behind; 0: never. */
+  readonly beaconsPerSecond: number;
   /** Share of clients whose runtime keeps addresses by itself for minutes, whatever their TTL. */
   readonly runtimeCacheShare: number;
   /** Checkout gives tokens with its writes, and each region has a read service; this share of clients shows them. */
@@ -55,8 +57,11 @@ export function labOptions(given: Partial<LabOptions> = {}): LabOptions {
     seed: 1,
     clients: 40,
     requestsPerSecond: 60,
+    assetsPerSecond: 0,
     webhooksPerSecond: 3,
     resolverShares: { honest: 0.7, clamped: 0.2, longHold: 0.1 },
+    resolvers: resolverList,
+    beaconsPerSecond: 0,
     runtimeCacheShare: 0,
     readYourWrites: null,
     keepWarm: '5m',

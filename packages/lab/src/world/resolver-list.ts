@@ -1,5 +1,4 @@
 import type { LabMap } from './map.ts';
-import type { LabOptions } from './options.ts';
 
 /** What a clamping resolver keeps at least, minutes of life: the lower end of what was seen in production (5 to 15 min). */
 export const clampMinutes = 5;
@@ -7,15 +6,24 @@ export const clampMinutes = 5;
 /** What a long-holding one keeps, minutes of life: the upper end of the same. */
 export const longHoldMinutes = 15;
 
-interface LabResolver {
+/** Share of clients whose resolver is honest, clamps the minimum TTL, or holds long. */
+export interface ResolverShares {
+  readonly honest: number;
+  readonly clamped: number;
+  readonly longHold: number;
+}
+
+export interface LabResolver {
   readonly port: number;
   readonly behaviour: 'honest' | 'clamped' | 'long-hold' | 'serve-stale' | 'prefetch';
   /** Seconds of life. */
   readonly holdSeconds?: number;
+  /** Address that it asks from; left out: the system's choice, the same for all. */
+  readonly from?: string;
   /** How old its first answer counts, as a share of the time it keeps answers. */
   readonly firstAgeShare: number;
   /** Which share of the clients is behind resolvers of this kind; `null`: none of them. */
-  readonly share: keyof LabOptions['resolverShares'] | null;
+  readonly share: keyof ResolverShares | null;
 }
 
 /**
@@ -41,16 +49,28 @@ export function resolverList(map: LabMap): readonly LabResolver[] {
     ...spread(1, { behaviour: 'serve-stale', share: null }),
     ...spread(1, { behaviour: 'prefetch', share: null }),
   ];
-  return kinds.map((kind, index) => ({ ...kind, port: map.resolver(index).port }));
+  return kinds.map((kind, index) => ({ ...kind, ...placeOf(map, index) }));
 }
 
 /** The resolvers that clients use, with the share of clients behind each. */
-export function clientResolvers(map: LabMap, { resolverShares }: LabOptions) {
+export function clientResolvers(
+  map: LabMap,
+  { resolverShares }: { readonly resolverShares: ResolverShares },
+) {
   return resolverList(map).flatMap(({ port, behaviour, share }) =>
     share === null ? [] : [{ port, behaviour, share: resolverShares[share] / counts[share] }],
   );
 }
 
-function spread(count: number, kind: Omit<LabResolver, 'port' | 'firstAgeShare'>) {
+/**
+ * Port, and the address that it asks from, so that the canary zone's server can tell it from the others.
+ * macOS has only those of 127.0.0.0/8 that were added: there all of them look the same.
+ */
+export function placeOf(map: LabMap, index: number): Pick<LabResolver, 'port' | 'from'> {
+  const { port } = map.resolver(index);
+  return process.platform === 'darwin' ? { port } : { port, from: `127.0.${10 + index}.1` };
+}
+
+function spread(count: number, kind: Omit<LabResolver, 'port' | 'from' | 'firstAgeShare'>) {
   return Array.from({ length: count }, (_, index) => ({ ...kind, firstAgeShare: index / count }));
 }

@@ -19,7 +19,7 @@ export function serviceFile(map: LabMap, options: LabOptions): string {
     timeScale,
     active: 'east',
     store: { url: urlOf(map.store) },
-    regions: Object.fromEntries(regionNames.map((name) => [name, regionBlock(map, name)])),
+    regions: Object.fromEntries(regionNames.map((name) => [name, regionBlock(map, options, name)])),
     traffic: {
       provider: 'route53',
       endpoint: urlOf(map.route53),
@@ -28,6 +28,17 @@ export function serviceFile(map: LabMap, options: LabOptions): string {
       type: 'A',
       ttl,
       nameservers: [`${map.dns.host}:${map.dns.port}`],
+    },
+    canary: {
+      zone: map.canary.zone,
+      listen: `${map.canary.host}:${map.canary.port}`,
+      nameservers: [{ name: `ns1.${map.canary.zone}`, addresses: [map.canary.host] }],
+    },
+    // By hand (`throwover dns survey`): in the background it would ask while something else is measured.
+    survey: {
+      resolvers: options.resolvers(map).map(({ port }) => `${map.dns.host}:${port}`),
+      every: '0s',
+      longest: '30m',
     },
     functions: {
       name: 'checkout',
@@ -64,13 +75,17 @@ function standing(looks: NonNullable<LabOptions['standing']>) {
   };
 }
 
-function regionBlock(map: LabMap, name: (typeof regionNames)[number]) {
+function regionBlock(map: LabMap, { dir }: LabOptions, name: (typeof regionNames)[number]) {
   const region = map.regions[name];
+  // A region starts again what ends, so its guard is not ended but frozen; the brackets keep pgrep from finding itself.
+  const signalGuard = (signal: string) =>
+    `kill -${signal} $(pgrep -f '${dir}/config/[${name[0]}]${name.slice(1)}-guard[.]json')`;
   return {
     addresses: [region.publicHost],
     door: { admin: urlOf(region.public.doorAdmin), forward: urlOf(region.public.interDoor) },
     functions: { endpoint: urlOf(region.public.functions), awsRegion: region.awsRegion },
     database: { guard: urlOf(region.public.guard) },
     gateway: { admin: urlOf(region.public.gatewayAdmin), deliver: urlOf(region.public.door) },
+    byHand: { stopGuard: signalGuard('STOP'), startGuard: signalGuard('CONT') },
   };
 }

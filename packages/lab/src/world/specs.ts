@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ClientsConfig } from '../clients/config.ts';
 import type { ChildSpec } from './child.ts';
 import { type LabMap, otherRegion, type RegionName, regionNames, urlOf } from './map.ts';
 import { type LabOptions, timeScale } from './options.ts';
-import { resolverList } from './resolver-list.ts';
 
 /** The lab's webhook secret: it protects nothing, and is given to processes as a real one is, by environment. */
 export const webhookSecret = 'whsec_lab_0123456789abcdef0123456789abcdef';
@@ -56,7 +56,8 @@ export function labSpecs(map: LabMap, options: LabOptions, postgres: PostgresSet
     host: map.dns.host,
     timeScale,
     authoritative: map.dns,
-    resolvers: resolverList(map).map(({ share: _clients, ...resolver }) => resolver),
+    nameserverPorts: { [map.canary.host]: map.canary.port },
+    resolvers: options.resolvers(map).map(({ share: _clients, ...resolver }) => resolver),
   });
   const sender = process('sender', 'sender/sender.ts', {
     host: map.sender.host,
@@ -245,19 +246,23 @@ function zoneOf(map: LabMap) {
         ttl,
         values: ['"v1 generation=1 epoch=1 region=east"'],
       },
+      { name: map.canary.zone, type: 'NS', ttl, values: [`ns1.${map.canary.zone}.`] },
+      { name: `ns1.${map.canary.zone}`, type: 'A', ttl, values: [map.canary.host] },
     ],
   };
 }
 
+/** What is told to the clients of one recording; the lab's options stand where nothing is said. */
+export interface ClientsAsked
+  extends Partial<
+    Pick<ClientsConfig, 'seed' | 'keepAliveShare' | 'runtimeCacheShare' | 'firstNetwork'>
+  > {
+  readonly output: string;
+  readonly resolvers: readonly Readonly<ClientsConfig['resolvers'][number]>[];
+}
+
 /** The clients of one recording. */
-export function clientsSpec(
-  map: LabMap,
-  options: LabOptions,
-  config: {
-    output: string;
-    resolvers: readonly { port: number; behaviour: string; share: number }[];
-  },
-): ChildSpec {
+export function clientsSpec(map: LabMap, options: LabOptions, config: ClientsAsked): ChildSpec {
   return {
     name: 'clients',
     logDir: join(options.dir, 'logs'),
@@ -268,13 +273,17 @@ export function clientsSpec(
         adminPort: map.clients.port,
         hostname: map.hostname,
         port: map.portBase,
-        resolvers: config.resolvers,
         addresses: Object.fromEntries(
           regionNames.map((name) => [map.regions[name].publicHost, name]),
         ),
         clients: options.clients,
         ratePerSecond: options.requestsPerSecond,
+        assetsPerSecond: options.assetsPerSecond,
         seed: options.seed,
+        beacons:
+          options.beaconsPerSecond === 0
+            ? null
+            : { zone: map.canary.zone, perSecond: options.beaconsPerSecond },
         runtimeCacheShare: options.runtimeCacheShare,
         readYourWrites: options.readYourWrites && {
           ...options.readYourWrites,
@@ -283,7 +292,7 @@ export function clientsSpec(
           ),
         },
         timeScale,
-        output: config.output,
+        ...config,
       }),
     ],
     ownGroup: true,

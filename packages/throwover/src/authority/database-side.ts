@@ -31,6 +31,12 @@ export interface DatabaseSide {
    * 2 s. Left out: a receiver that says `streaming` is believed.
    */
   upstream?(): Promise<UpstreamWord>;
+  /**
+   * Some of what this primary has committed beyond a position, oldest first: what a failover would lose, for
+   * whoever reads its plan. Read from the slot of the ledger; consumes nothing. Deadline 2 s. Left out: a
+   * database that keeps no such slot.
+   */
+  unsent?(command: { beyond: Position; limit: number }): Promise<Unsent>;
   /** Raises the highest token seen, and changes nothing else: first thing of a takeover and an abort. */
   admit(token: number): Promise<void>;
   /** Writes a checkpoint, so that a later restart is short. */
@@ -86,6 +92,21 @@ export interface DatabaseSide {
     promotion: Promotion;
   }): Promise<Attachment>;
 }
+
+export type Unsent =
+  | {
+      readonly state: 'read';
+      /** At most `limit` of them. */
+      readonly rows: readonly UnsentRow[];
+      /** How many there are, of those that were looked at. */
+      readonly count: number;
+      /** Not all of it was looked at: there are `count` or more. */
+      readonly more: boolean;
+    }
+  | { readonly state: 'unavailable'; readonly why: string };
+
+/** A change of one row, without its contents: a plan is shown to more people than the table is. */
+export type UnsentRow = Pick<Loss, 'table' | 'operation' | 'key' | 'commitWallMs'>;
 
 export type SalvagePage =
   | {

@@ -3,7 +3,7 @@ import type { Step } from '../runbook/step.ts';
 import type { Store } from '../store/store.ts';
 
 /** The next epoch is open, with the new region active: from here on effects of the old epoch are refused. */
-export function openEpoch(options: { store: Store; to: string }): Step {
+export function openEpoch(options: { store: Store; to: string }): Step<'open-epoch'> {
   return {
     name: 'open-epoch',
     title: `Open the next epoch with ${options.to} active`,

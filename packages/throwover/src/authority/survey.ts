@@ -12,6 +12,8 @@ export interface DatabaseSurvey {
   /** Tables whose log does not say which row was updated or deleted; the first ones. */
   readonly blindTables: readonly string[];
   readonly blindTablesInAll: number;
+  /** What its way of closing the application out cannot do, a sentence each; empty when it can do all. */
+  readonly doorCannot: readonly string[];
 }
 
 export interface OtherWriter {

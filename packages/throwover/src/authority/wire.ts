@@ -117,4 +117,5 @@ export const surveySchema: z.ZodType<DatabaseSurvey> = z.strictObject({
   missingRoles: z.array(z.string()),
   blindTables: z.array(z.string()),
   blindTablesInAll: z.int().nonnegative(),
+  doorCannot: z.array(z.string()),
 });

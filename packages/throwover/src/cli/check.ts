@@ -251,7 +251,7 @@ async function replication(session: Session): Promise<readonly Seen[]> {
 
 /** What a fence would not stop, and what a ledger of losses could not read; empty when there is nothing. */
 function surveyTexts(survey: DatabaseSurvey): readonly string[] {
-  const { writers, writersInAll, blindTables, blindTablesInAll } = survey;
+  const { writers, writersInAll, blindTables, blindTablesInAll, doorCannot } = survey;
   const list = (names: readonly string[], inAll: number) =>
     inAll > names.length
       ? `${names.join('; ')} and ${inAll - names.length} more`
@@ -261,6 +261,7 @@ function surveyTexts(survey: DatabaseSurvey): readonly string[] {
     blindTablesInAll === 0
       ? ''
       : `without a replica identity, so lost updates and deletes cannot be listed: ${list(blindTables, blindTablesInAll)}`,
+    doorCannot.length === 0 ? '' : `its door cannot do all: ${doorCannot.join('; ')}`,
   ];
 }
 

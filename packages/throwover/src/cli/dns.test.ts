@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { type Resolvers, startResolvers } from '../../../lab/src/dns/resolver-server.ts';
+import { freePort } from '../../../lab/src/fixtures/ports.ts';
 import { seededRandom, systemClock } from '../kernel/kernel.ts';
-import { freePorts } from '../kernel/ports.fixture.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { askUdp, queryOf } from '../traffic/canary/canary.fixture.ts';
 import { run, runJson, start } from './terminal.fixture.ts';
@@ -104,7 +104,7 @@ test('a beacon is told by the admin port; what nobody asked for is not', async (
 });
 
 test('serve answers for the canary zone, surveys in the background, and shows what is known', async () => {
-  const [[canaryPort = 0], data] = [await freePorts(1), await directory()];
+  const [canaryPort, data] = [await freePort(), await directory()];
   const { ports } = await caches(canaryPort);
   const file = join(data, 'throwover.yaml');
   const resolver = `127.0.0.1:${ports[1]}`;
@@ -147,7 +147,7 @@ test.each([
 });
 
 test('a resolver that does not answer is told, with what to look at', async () => {
-  const [port] = await freePorts(1);
+  const port = await freePort();
   const { code, stderr } = await run(
     'dns',
     'probe',

@@ -44,6 +44,7 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   'no-such-kind': exitCodes.usage,
   'override-unknown': exitCodes.usage,
   'bad-request': exitCodes.usage,
+  'runbook-not-printed': exitCodes.usage,
   'survey-no-zone': exitCodes.usage,
   'survey-no-resolver': exitCodes.usage,
   'no-such-metric': exitCodes.usage,

@@ -8,6 +8,7 @@
  *   run-commands.ts   plan, the kinds of run, resume, abort
  *   carry-out.ts      a run from a command line: shown, told, ended
  *   caretaker.ts      carries on, in `serve`, what nobody carries on
+ *   doorkeeper.ts     tells doors, in `serve`, of an epoch that they missed
  *   standing.ts       fails over, in `serve`, by a mandate given ahead of time
  *   unattended.ts     a run in `serve`: people are told by notices
  *   halt.ts losses.ts the kill switch; the ledger of lost writes
@@ -16,6 +17,7 @@
  *   progress-view.ts  a run as it is shown: pure
  *   live.ts           shows it while it goes on
  *   run-list.ts       runs, show
+ *   runbook.ts        runbook: a run for people without throwover
  *   report.ts         report
  *   check.ts          check
  *   dns-commands.ts   dns: its commands and options
@@ -33,6 +35,7 @@
  *   processes.ts      serve, guard, gateway, edge
  */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { handKinds } from '../compose/by-hand.ts';
 import { forecastKinds } from '../compose/forecast.ts';
 import { checkTimingOf } from '../compose.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
@@ -59,6 +62,7 @@ import {
   runCommand,
 } from './run-commands.ts';
 import { runsCommand, showCommand, shownRuns } from './run-list.ts';
+import { checkRunbook, runbookCommand, runbookFormats } from './runbook.ts';
 import { withSession } from './session.ts';
 import { errorJson, errorText, outputOf, type Terminal } from './terminal.ts';
 import { version } from './version.ts';
@@ -140,6 +144,25 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
       const adopt = options.adopt === true;
       await inSession(options, (context) => checkCommand(context, { adopt }));
     });
+  common(program.command('runbook'))
+    .description('a run as a document that people can follow with no throwover at hand')
+    .addOption(
+      new Option('--kind <kind>', 'of run').choices(handKinds).default('switchover' as const),
+    )
+    .option('--to <region>', 'region that becomes active; the other one where there are two')
+    .addOption(
+      new Option('--format <format>', 'as what')
+        .choices(runbookFormats)
+        .default('markdown' as const),
+    )
+    .option('--check <file>', 'whether this printed one still holds; 1 when it does not')
+    .action(({ check, ...options }) =>
+      inSession(options, (context) =>
+        check === undefined
+          ? runbookCommand(context, { ...options, to: options.to })
+          : checkRunbook(context, { file: check }),
+      ),
+    );
   common(program.command('functions'))
     .description('how cold functions would be after a switch, and what each way to warm them costs')
     .option('--to <region>', 'region that would become active')

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Unsent } from '../authority/database-side.ts';
 import type { Exposure } from '../replication/replication.ts';
 import type { Plan } from '../runbook/runbook.ts';
 import { wantedText } from './confirm.ts';
@@ -49,6 +50,30 @@ describe('a failover, as it is shown', () => {
     expect(flat).toContain("east's gateway does not answer");
     expect(flat).toContain("west's gateway holds 4 that are not delivered");
     expect(text.split('\n').filter((line) => [...line].length > 80)).toEqual([]);
+  });
+
+  it('names rows that would be lost, where the region can still be asked', () => {
+    const shown = (unsent: Unsent | null) => {
+      const text = planText(plan(atRisk, { facts: { exposure: atRisk, unsent } }), 'd1gest');
+      return text.split('\n').filter((line) => /Which rows|public\./.test(line));
+    };
+    const row = { table: 'public.orders', operation: 'insert', commitWallMs: 1 } as const;
+    const rows = [
+      { ...row, key: { id: '7', part: null } },
+      { ...row, key: null },
+    ];
+    expect(shown({ state: 'read', rows, count: 40, more: true })).toEqual([
+      '  Which rows: at least 40 at this moment, the first 2:',
+      '    insert public.orders id=7 part=null',
+      '    insert public.orders (no key)',
+    ]);
+    expect(shown({ state: 'read', rows: [], count: 0, more: false })).toEqual([
+      '  Which rows: none at this moment.',
+    ]);
+    expect(shown({ state: 'unavailable', why: 'there is no slot yet' })).toEqual([
+      '  Which rows: cannot be told, there is no slot yet.',
+    ]);
+    expect(shown(null)).toEqual(['  Which rows: east cannot be asked.']);
   });
 
   it('never calls an unknown loss none', () => {

@@ -1,3 +1,4 @@
+import type { Unsent } from '../authority/database-side.ts';
 import { formatMs, wrap } from '../kernel/kernel.ts';
 import type { LagReport } from '../replication/lag-history.ts';
 import { type Exposure, exposureText } from '../replication/replication.ts';
@@ -60,6 +61,7 @@ function lossText({ kind, from, to, facts }: Plan): readonly string[] {
   return [
     'WHAT WOULD BE LOST',
     ...wrap(`  ${exposureText(exposure, from)}.`, 2),
+    ...unsentTexts(facts['unsent'], from),
     ...(typeof bound === 'number' ? [`  The bound is ${formatMs(bound)}.`] : []),
     ...(exposure.kind === 'none'
       ? []
@@ -77,6 +79,27 @@ function lossText({ kind, from, to, facts }: Plan): readonly string[] {
         ]),
     ...gatewayTexts(facts['webhooks']),
     '',
+  ];
+}
+
+/** Rows by name, where the region can still be asked: a person sees at once whether it matters. */
+function unsentTexts(facts: unknown, from: string): readonly string[] {
+  const unsent = facts as Unsent | null | undefined;
+  if (unsent === null || unsent === undefined) {
+    return wrap(`  Which rows: ${from} cannot be asked.`, 2);
+  }
+  if (unsent.state === 'unavailable') {
+    return wrap(`  Which rows: cannot be told, ${unsent.why}.`, 2);
+  }
+  const { rows, count, more } = unsent;
+  if (count === 0) return ['  Which rows: none at this moment.'];
+  const shown = rows.length < count ? `, the first ${rows.length}` : '';
+  return [
+    `  Which rows: ${more ? 'at least ' : ''}${count} at this moment${shown}:`,
+    ...rows.flatMap(({ table, operation, key }) => {
+      const values = Object.entries(key ?? {}).map(([name, value]) => `${name}=${value ?? 'null'}`);
+      return wrap(`    ${operation} ${table} ${values.join(' ') || '(no key)'}`, 6);
+    }),
   ];
 }
 

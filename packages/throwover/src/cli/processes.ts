@@ -84,14 +84,21 @@ function careOf(
   const log = (event: object) =>
     stdout.write(`${JSON.stringify({ at: isoTime(clock.wallMs()), ...event })}\n`);
   const look = async (session: Session) => {
-    const [{ caretake }, { keepStanding }, { watchLag }, { watchStragglers }, { watchFunctions }] =
-      await Promise.all([
-        import('./caretaker.ts'),
-        import('./standing.ts'),
-        import('../server/lag-watch.ts'),
-        import('../server/straggler-watch.ts'),
-        import('./functions-serve.ts'),
-      ]);
+    const [
+      { caretake },
+      { keepDoors },
+      { keepStanding },
+      { watchLag },
+      { watchStragglers },
+      { watchFunctions },
+    ] = await Promise.all([
+      import('./caretaker.ts'),
+      import('./doorkeeper.ts'),
+      import('./standing.ts'),
+      import('../server/lag-watch.ts'),
+      import('../server/straggler-watch.ts'),
+      import('./functions-serve.ts'),
+    ]);
     const service = session.loaded.service.name;
     const sides = session.parts.regions.map(({ database }) => database);
     const lag = {
@@ -102,6 +109,7 @@ function careOf(
     await Promise.all([
       watchLag({ service, sides, log: server.lag, clock, signal }),
       caretake({ session: local, signal, log }),
+      keepDoors({ session: local, signal, log }),
       keepStanding({ session: local, signal, log }),
       watchStragglers({
         service,

@@ -7,6 +7,7 @@ import type { Clock } from '../kernel/kernel.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { Service } from '../service/service.ts';
 import type { RunState, Store } from '../store/store.ts';
+import { newestBeacons } from '../traffic/stragglers/stragglers.ts';
 import { answersLeft } from '../traffic/survey/left.ts';
 import { ttlSecondsOf } from './dns.ts';
 
@@ -76,8 +77,10 @@ export async function gatherForecast(options: {
     evidence.list('forecast', { limit: maxSamplesACall }),
   ]);
   const { timeScale, traffic } = service;
+  const today = newestBeacons(beacons, { nowWallMs: nowMs, timeScale });
   const servers = new Map(resolvers.map((one) => [one.resolver, one.identity ?? one.resolver]));
-  const left = await answersLeft([...servers.keys()], traffic);
+  const exact = timeScale > 1;
+  const left = await answersLeft([...servers.keys()], traffic, { exact, clock });
   const leftLife = new Map(
     [...left].map(([server, ms]) => [servers.get(server) ?? server, ms * timeScale]),
   );
@@ -113,7 +116,7 @@ export async function gatherForecast(options: {
     });
   const holdoverAt = (ttlSeconds: number, phases: ReadonlyMap<string, number>) =>
     holdoverFacts(
-      { resolvers, beacons, connections, curves },
+      { resolvers, beacons: today, connections, curves },
       {
         ttlSeconds,
         from,

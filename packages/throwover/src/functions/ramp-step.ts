@@ -32,7 +32,7 @@ export function rampTraffic(options: {
   traffic: ShareOfTraffic;
   policy: RampPolicy;
   clock: Clock;
-}): Step {
+}): Step<'ramp'> {
   const { to, traffic, policy } = options;
   let result: Evidence | null = null;
   return {

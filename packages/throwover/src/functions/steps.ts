@@ -19,7 +19,7 @@ export function warm(options: {
   needed: () => Promise<number>;
   /** For the record: what the capacity is asked for. */
   strategy: string;
-}): Step {
+}): Step<'warm'> {
   let needed: number | null = null;
   let asked = false;
   return {
@@ -71,7 +71,7 @@ export function askForWarm(options: {
   /** `null`: nobody knows. */
   needed: () => Promise<number | null>;
   strategy: string;
-}): Step {
+}): Step<'warm'> {
   const { to } = options;
   const patience = new Patience(failoverPatienceMs);
   let result: Evidence | null = null;
@@ -128,7 +128,7 @@ async function giveBack(to: FunctionRegion, former: number): Promise<void> {
 }
 
 /** Warm capacity stays for the first minutes, when p99 would suffer without it. Waits, changes nothing. */
-export function keepWarm(options: { keepMs: number; clock: Clock }): Step {
+export function keepWarm(options: { keepMs: number; clock: Clock }): Step<'keep-warm'> {
   return {
     name: 'keep-warm',
     title: 'Keep the warm capacity through the first minutes',
@@ -148,7 +148,7 @@ export function keepWarm(options: { keepMs: number; clock: Clock }): Step {
 }
 
 /** No more warm capacity is paid for than the team had by itself. A run that asked for none releases none. */
-export function release(options: { to: FunctionRegion }): Step {
+export function release(options: { to: FunctionRegion }): Step<'release'> {
   const formerOf = (context: StepContext) => {
     const { former } = evidenceOf(context, 'warm');
     return typeof former === 'number' ? former : null;

@@ -40,7 +40,7 @@ export function warmByInvocations(options: {
   to: FunctionRegion;
   needed: () => Promise<number>;
   strategy: string;
-}): Step {
+}): Step<'warm'> {
   let result: Evidence | null = null;
   return {
     ...invoking(options.to, () => result),
@@ -74,7 +74,7 @@ export function warmByInvocations(options: {
 }
 
 /** One round, and not waited for longer than a few seconds: a cold answer is better than none. */
-export function askByInvocations(options: Asked): Step {
+export function askByInvocations(options: Asked): Step<'warm'> {
   let result: Evidence | null = null;
   return {
     ...invoking(options.to, () => result),

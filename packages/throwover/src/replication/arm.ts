@@ -12,7 +12,7 @@ export function waitForLag(options: {
   from: DatabaseSide;
   boundMs: number;
   timeoutMs: number;
-}): Step {
+}): Step<'wait-for-lag'> {
   return {
     name: 'wait-for-lag',
     title: `Wait until the standby is at most ${options.boundMs} ms behind`,
@@ -44,7 +44,7 @@ export function waitForLag(options: {
 }
 
 /** A recent checkpoint stands in the old primary's log, so that its restart as a standby is short. */
-export function checkpoint(options: { from: DatabaseSide }): Step {
+export function checkpoint(options: { from: DatabaseSide }): Step<'checkpoint'> {
   let written = false;
   return {
     name: 'checkpoint',
@@ -65,7 +65,7 @@ export function checkpoint(options: { from: DatabaseSide }): Step {
  * What the application reads is in the standby's cache, so that its first requests there do not wait
  * for a disk. A switchover is right without it, so a failure is said and ends nothing.
  */
-export function prewarm(options: { to: DatabaseSide }): Step {
+export function prewarm(options: { to: DatabaseSide }): Step<'prewarm'> {
   let result: Evidence | null = null;
   return {
     name: 'prewarm',

@@ -17,7 +17,7 @@ export function catchUp(options: {
   writer: OldWriter;
   /** Shorter than the fence's deadline: when it passes, the old side opens again. */
   timeoutMs: number;
-}): Step {
+}): Step<'catch-up'> {
   const { to, writer, timeoutMs } = options;
   return {
     name: 'catch-up',
@@ -70,7 +70,7 @@ export function catchUpLossy(options: {
   boundMs: number;
   idsPerSecond: number;
   loss: LossView;
-}): Step {
+}): Step<'catch-up'> {
   const { to, writer, clock, consent, boundMs } = options;
   let beganMs: number | null = null;
   let last: { readonly received: Position | null; readonly atMs: number } | null = null;

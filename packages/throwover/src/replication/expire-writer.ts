@@ -14,7 +14,7 @@ const expiryPollMs = 50;
  * Strict mode: the store grants the old writer nothing any more, and its last lease has ended by the
  * store's clock (A1). A confirmed fence makes the wait needless. Undone: grants go on.
  */
-export function expireWriter(options: { store: Store; writer: OldWriter }): Step {
+export function expireWriter(options: { store: Store; writer: OldWriter }): Step<'expire-writer'> {
   const { store, writer } = options;
   return {
     name: 'expire-writer',

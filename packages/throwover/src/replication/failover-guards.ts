@@ -1,5 +1,5 @@
-import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
-import { type Clock, noAnswer, within } from '../kernel/kernel.ts';
+import type { DatabaseSide, DatabaseStatus, Unsent } from '../authority/database-side.ts';
+import { type Clock, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/step.ts';
 import type { Store } from '../store/store.ts';
 import { lossAboveBound } from './catch-up.ts';
@@ -84,6 +84,29 @@ export async function exposureNow(options: {
     orNull(within(clock, guardPatienceMs, to.status())),
   ]);
   return loss({ received: next?.received ?? null, oldAnswers: old?.role === 'primary' });
+}
+
+/** Rows that a plan shows. */
+const shownRows = 5;
+
+/** Some of what the old side has and the new one has not, where the old one can still be asked; `null`: it cannot. */
+export async function unsentNow(options: {
+  from: DatabaseSide;
+  to: DatabaseSide;
+  lostPatienceMs: number;
+  clock: Clock;
+}): Promise<Unsent | null> {
+  const { from, to, lostPatienceMs, clock } = options;
+  const look = async (): Promise<Unsent | null> => {
+    const { received: beyond } = await to.status();
+    if (beyond === null || from.unsent === undefined) return null;
+    // A sample is no reason to have no plan.
+    return from.unsent({ beyond, limit: shownRows }).catch((error): Unsent => {
+      if (!isThrowoverError(error)) throw error;
+      return { state: 'unavailable', why: error.message };
+    });
+  };
+  return orNull(within(clock, lostPatienceMs, look()));
 }
 
 /** A returned region can be taken in: it answers, is not the active one, and the active one was promoted. */

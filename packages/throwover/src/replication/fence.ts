@@ -8,7 +8,7 @@ import type { Standby } from './standby.ts';
 import { commandTimeoutMs, fencePatienceMs, positionPollMs } from './timings.ts';
 
 /** The application can no longer write in the old region, and everything it wrote is below a known position (A1). */
-export function fence({ writer, to }: { writer: OldWriter; to: Standby }): Step {
+export function fence({ writer, to }: { writer: OldWriter; to: Standby }): Step<'fence'> {
   return {
     name: 'fence',
     title: `Close ${writer.region}'s database to the application`,
@@ -32,7 +32,10 @@ export type WithoutAnswer = 'lease-expiry' | 'override' | 'nothing';
  * A failover's fence: the old side is closed when it answers. When it does not, the lease's end proves
  * it (strict), or a person took the risk of two writers by name; with neither the run turns back.
  */
-export function fenceIfReachable(options: { writer: OldWriter; without: WithoutAnswer }): Step {
+export function fenceIfReachable(options: {
+  writer: OldWriter;
+  without: WithoutAnswer;
+}): Step<'fence'> {
   const { writer, without } = options;
   let askedWallMs: number | null = null;
   let silent: { readonly forMs: number } | null = null;

@@ -33,7 +33,7 @@ export function promote(options: {
   seen?: Standby;
   terms: (context: StepContext) => Promise<PromotionTerms>;
   title?: string;
-}): Step {
+}): Step<'promote'> {
   const { to, seen = new Standby(to) } = options;
   return {
     name: 'promote',

@@ -39,6 +39,7 @@ export {
   lossWithinBound,
   oneWriter,
   standbyAnswers,
+  unsentNow,
 } from './failover-guards.ts';
 export { fence, fenceIfReachable, withoutAnswer } from './fence.ts';
 export { databasesReady } from './guards.ts';

@@ -25,7 +25,7 @@ export function salvage(options: {
   promotion: () => Promise<Promotion>;
   timeoutMs: number;
   consent: Consent;
-}): Step {
+}): Step<'salvage'> {
   const { returned, store, timeoutMs, consent } = options;
   let found: Evidence | null = null;
   let unavailable: string | null = null;

@@ -6,7 +6,7 @@ import type { OldWriter } from './old-writer.ts';
 import { commandTimeoutMs, positionPollMs, unseenPatienceMs } from './timings.ts';
 
 /** The old primary is down before its background processes write past the switch position. */
-export function stopOld(options: { from: DatabaseSide }): Step {
+export function stopOld(options: { from: DatabaseSide }): Step<'stop-old'> {
   const patience = new Patience(unseenPatienceMs);
   return {
     name: 'stop-old',
@@ -30,7 +30,10 @@ export function stopOld(options: { from: DatabaseSide }): Step {
  * A region that is back is closed to the application, whatever it thinks of itself: another one is
  * active. It stays closed when the run ends early.
  */
-export function closeReturned(options: { returned: DatabaseSide; writer: OldWriter }): Step {
+export function closeReturned(options: {
+  returned: DatabaseSide;
+  writer: OldWriter;
+}): Step<'close-returned'> {
   const { returned, writer } = options;
   return {
     name: 'close-returned',
@@ -60,7 +63,7 @@ export function attach(options: {
   timeoutMs: number;
   /** Of the region that it follows. */
   promotion: (context: StepContext) => Promise<Promotion>;
-}): Step {
+}): Step<'attach-old'> {
   const { old, upstream } = options;
   return {
     name: 'attach-old',

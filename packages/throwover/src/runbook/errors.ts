@@ -124,4 +124,16 @@ export const runbookErrors = defineErrors({
     notLost: 'The journal says how far the run came; it stays open.',
     remedy: 'See that `throwover serve` answers, then `throwover resume RUN`.',
   },
+  'runbook-not-printed': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Give --check a file that `throwover runbook` has printed, with its first line as it was.',
+  },
+  'runbook-drifted': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed; the file is as it was.',
+    remedy:
+      'Print it anew with `throwover runbook`, and put it where the old one lies: in each region, and with those on call.',
+  },
 });

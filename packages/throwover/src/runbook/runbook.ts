@@ -22,6 +22,7 @@
  *   journal.ts     writes records in order
  *   lease.ts       keeps the run
  *   events.ts      what is told to whoever watches
+ *   by-hand/       a run as a document that people can follow: work.ts document.ts; page.ts markdown.ts html.ts printed.ts
  */
 export type { RunEvent } from './events.ts';
 export { executeRun, type RunResult } from './execute.ts';

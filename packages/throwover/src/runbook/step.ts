@@ -48,9 +48,9 @@ export type Observation =
  * observe again, journal the outcome. `act` may be called again after a crash, so it must be safe to
  * repeat with the same run; an act whose outcome is unknown is observed again before that.
  */
-export interface Step {
+export interface Step<Name extends string = string> {
   /** Stable, kebab-case, unique in a run: `catch-up`. */
-  readonly name: string;
+  readonly name: Name;
   /** One sentence for people, in the imperative: "Wait until west has everything that east wrote". */
   readonly title: string;
   /** What its duration is made of. `scaled`: it waits on DNS or retries, which the lab scales. */

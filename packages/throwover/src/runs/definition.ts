@@ -1,5 +1,6 @@
 import type { Clock, Evidence } from '../kernel/kernel.ts';
 import type { Guard, RunIdentity, Step } from '../runbook/step.ts';
+import type { StepName } from './by-hand.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
 
 /** One kind of run, for one service and one direction. */
@@ -12,9 +13,17 @@ export interface RunDefinition {
   readonly claim: (run: RunIdentity) => Promise<Evidence>;
 }
 
-export type BuildRun = (ports: RunPorts, policy: RunPolicy, clock: Clock) => RunDefinition;
+/** Of steps that people can do by hand too (by-hand.ts); a team's own come in between in compose.ts. */
+export interface BuiltRun extends RunDefinition {
+  readonly steps: readonly Step<StepName>[];
+}
+
+export type BuildRun = (ports: RunPorts, policy: RunPolicy, clock: Clock) => BuiltRun;
 
 /** Steps that stand next to each other and run at once. */
-export function together(group: string, steps: readonly Step[]): readonly Step[] {
+export function together<Some extends Step>(
+  group: string,
+  steps: readonly Some[],
+): readonly Some[] {
   return steps.map((step) => ({ ...step, group }));
 }

@@ -15,6 +15,7 @@ import {
   promote,
   sequenceAdvance,
   standbyAnswers,
+  unsentNow,
   withoutAnswer,
 } from '../replication/replication.ts';
 import { evidenceOf } from '../runbook/observe.ts';
@@ -130,12 +131,14 @@ export const failover: BuildRun = (ports, policy, clock) => {
       ...warmth.settle,
     ],
     facts: async () => {
-      const [exposure, ...webhooks] = await Promise.all([
+      const [exposure, unsent, ...webhooks] = await Promise.all([
         exposureNow({ ...sides, clock }),
+        unsentNow({ ...sides, clock }),
         ...gateways.map((gateway) => gatewayFacts(gateway, clock, lostPatienceMs)),
       ]);
       return {
         exposure,
+        unsent,
         lossBoundMs: boundMs,
         sequenceAdvance: sequenceAdvance(exposure, idsPerSecond),
         webhooks,

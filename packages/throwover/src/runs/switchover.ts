@@ -19,10 +19,10 @@ import {
   stopOld,
   waitForLag,
 } from '../replication/replication.ts';
-import type { Guard, Step } from '../runbook/step.ts';
+import type { Guard } from '../runbook/step.ts';
 import { flip, forwardStragglers, holdDoor, lowerTtl, trafficReady } from '../traffic/traffic.ts';
 import { deliverHeld, gatewaysReady, holdDeliveries } from '../webhooks/webhooks.ts';
-import { type BuildRun, together } from './definition.ts';
+import { type BuildRun, type BuiltRun, together } from './definition.ts';
 import { lagFacts } from './facts.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
 import { roomGuard, warmthOf } from './warmth.ts';
@@ -75,7 +75,11 @@ export function plannedGuards(ports: RunPorts, policy: RunPolicy, clock: Clock):
 }
 
 /** What a switchover does, and a failback too. */
-export const plannedSteps = (ports: RunPorts, policy: RunPolicy, clock: Clock): readonly Step[] => {
+export const plannedSteps = (
+  ports: RunPorts,
+  policy: RunPolicy,
+  clock: Clock,
+): BuiltRun['steps'] => {
   const { from, to, dns, gateways, store } = ports;
   const { fenceDeadlineMs } = policy;
   const writer = new OldWriter({

@@ -80,7 +80,7 @@ async function sampleConnections({ doors, evidence, ttlMs, timeScale }: Straggle
 
 /** Those that came between two looks. The canary has seen a name before its client reports it. */
 async function sampleBeacons(
-  { doors, resolverOf, evidence }: StragglerWatch,
+  { doors, resolverOf, evidence, timeScale }: StragglerWatch,
   sinceWallMs: number,
   untilWallMs: number,
 ) {
@@ -91,7 +91,7 @@ async function sampleBeacons(
     .filter(({ wallMs }) => wallMs >= sinceWallMs && wallMs < untilWallMs);
   if (reports.length === 0) return;
   const seen = await resolverOf(reports.map(({ nonce }) => nonce));
-  const counts = joinBeacons(reports, seen);
+  const counts = joinBeacons(reports, seen, everyLifeMs / timeScale);
   if (counts.length > 0) await evidence.add('beacon', counts);
 }
 

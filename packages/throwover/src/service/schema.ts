@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { byHandSchema } from './by-hand-schema.ts';
 import { canarySchema, surveySchema } from './canary-schema.ts';
 import { drillsSchema } from './drills-schema.ts';
 import { evidenceSchema } from './evidence-schema.ts';
@@ -57,6 +58,7 @@ const region = z.strictObject({
       deliver: httpUrl.describe('Where gateways reach the door of this region'),
     })
     .optional(),
+  byHand: byHandSchema,
 });
 
 /** What the door and the process beside the database accept, ms. */

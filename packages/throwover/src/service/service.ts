@@ -4,6 +4,7 @@
  *   schema.ts       shape, limits, defaults; the type Service
  *   traffic-schema.ts fields.ts  its block `traffic`, by provider; kinds of values
  *   canary-schema.ts  its blocks `canary` and `survey`
+ *   by-hand-schema.ts  its block `byHand` of a region: what people type
  *   evidence-schema.ts  its block `evidence`: the operating test
  *   drills-schema.ts  its block `drills`: rehearsals in production
  *   load.ts         file -> Service, or every mistake with its line
@@ -22,6 +23,6 @@ export { pricesSchema, type StrategyName, strategyNames } from './functions-sche
 export { type LoadedService, loadService, parseService } from './load.ts';
 export { ownGuards, placeOwnSteps } from './own-steps.ts';
 export { oneOf } from './references.ts';
-export type { Service } from './schema.ts';
+export type { OwnAction, OwnStep, Service } from './schema.ts';
 export { resolveSecret, type SecretRef } from './secrets.ts';
 export type { Traffic } from './traffic-schema.ts';

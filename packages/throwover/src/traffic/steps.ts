@@ -22,7 +22,11 @@ const dnsPollMs = 100;
  * it had let in have ended, or had `drainMs` for it: a fence would cut them off in the middle.
  * The hold ends by itself, so a controller that dies here closes nothing.
  */
-export function holdDoor(options: { from: Door; holdMs: number; drainMs: number }): Step {
+export function holdDoor(options: {
+  from: Door;
+  holdMs: number;
+  drainMs: number;
+}): Step<'hold-door'> {
   let heldSinceMs: number | null = null;
   return {
     name: 'hold-door',
@@ -62,7 +66,7 @@ export function forwardStragglers(options: {
   opens: boolean;
   /** How long the old door may be silent before the run goes on without it, ms. */
   patienceMs?: number;
-}): Step {
+}): Step<'forward'> {
   const patience = new Patience(options.patienceMs ?? unseenPatienceMs);
   const epochIn = ({ epoch }: { epoch: number }) => (options.opens ? epoch + 1 : epoch);
   return {
@@ -107,7 +111,7 @@ export function flip(options: {
   to: string;
   record: Pick<DnsRecord, 'name' | 'type' | 'ttlSeconds' | 'values'>;
   clock: Clock;
-}): Step {
+}): Step<'flip'> {
   return {
     name: 'flip',
     title: `Point ${options.record.name} at ${options.to}`,

@@ -31,7 +31,7 @@ export function holdDeliveries(options: {
   gateways: readonly GatewayControl[];
   /** Where deliveries go on when the run is undone. */
   from: { region: string; url: string };
-}): Step {
+}): Step<'hold-webhooks'> {
   const crowd = new Crowd(options);
   return {
     name: 'hold-webhooks',
@@ -54,7 +54,7 @@ export function holdDeliveries(options: {
  */
 export function deliverHeld(
   options: Some & { to: { region: string; url: string }; opens: boolean },
-): Step {
+): Step<'deliver-webhooks'> {
   const crowd = new Crowd(options);
   const epochIn = ({ epoch }: { epoch: number }) => (options.opens ? epoch + 1 : epoch);
   let deliveringSinceMs: number | null = null;
@@ -93,7 +93,7 @@ export function deliverHeld(
  */
 export function redeliverLost(
   options: Some & { window: (context: StepContext) => Promise<Omit<LossWindow, 'key'> | null> },
-): Step {
+): Step<'redeliver-webhooks'> {
   const crowd = new Crowd(options);
   let result: Evidence | null = null;
   return {

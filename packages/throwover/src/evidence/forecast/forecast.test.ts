@@ -3,6 +3,7 @@ import { seededRandom } from '../../kernel/kernel.ts';
 import { drawnQuantile, measuredQuantile } from './bounded.ts';
 import { holdoverFacts } from './facts.ts';
 import { type ForecastFacts, forecast } from './forecast.ts';
+import { holdoverDraws } from './holdover.ts';
 import {
   before,
   leftAt,
@@ -82,6 +83,7 @@ test('a drawn world that never came so far counts as later than all', () => {
   expect(drawnQuantile([null, null], 0.5)).toEqual({ lifeMs: null, atLeast: false });
 });
 
+const lifeOf = ({ lifeMs }: { readonly lifeMs: number | null }) => lifeMs ?? 0;
 const stage = (name: 'fence' | 'promote' | 'flip', samplesLifeMs: readonly number[]) => ({
   ...{ stage: name, samplesLifeMs, ageMs: 0 },
 });
@@ -109,6 +111,30 @@ test('without forwarding the holdover is part of it; with it, stragglers are ser
     forecast({ stages, holdover, forwarding }, seededRandom(1)).rto.t90.p50.lifeMs ?? 0;
   expect(of(true)).toBe(1_000);
   expect(of(false)).toBeGreaterThan(60_000);
+});
+
+test('two earlier runs tell no moment of the flip: caches are met at any, whatever they say to be left', () => {
+  const holdover = holdoverFacts(before(people, 1), asked);
+  const spread = (runs: number) => {
+    const facts = { ...holdover, untilFlipLifeMs: Array.from({ length: runs }, () => 1_000) };
+    const { p5, p95 } = forecast({ stages: [], holdover: facts, forwarding: true }, seededRandom(1))
+      .holdover.t90;
+    return (p95.lifeMs ?? 0) - (p5.lifeMs ?? 0);
+  };
+  expect(spread(2)).toEqual(spread(0));
+  expect(spread(2)).toBeGreaterThan(spread(3));
+});
+
+test('between three moments of the flip that were seen there are others', () => {
+  const holdover = holdoverFacts(before(people, 1), asked);
+  const drawn = (untilFlipLifeMs: readonly number[]) => {
+    const draw = holdoverDraws({ ...holdover, untilFlipLifeMs }, { loosened: true });
+    const random = seededRandom(1);
+    // The first resolver's crowd, of which nothing else is drawn: there are no runtimes.
+    return new Set(Array.from({ length: 50 }, () => Math.min(...draw(random).map(lifeOf))));
+  };
+  expect(drawn([60_000, 60_000, 60_000]).size).toBe(1);
+  expect(drawn([60_000, 90_000, 150_000]).size).toBeGreaterThan(10);
 });
 
 test('with nothing measured everything is unknown, and says why', () => {

@@ -1,4 +1,6 @@
+import { sampleStandardDeviation } from 'simple-statistics';
 import type { Random } from '../../kernel/kernel.ts';
+import { fewestSamples } from './bounded.ts';
 
 /** How long one cache keeps the old answer at most, life ms; `null`: nobody has measured it. */
 export interface KnownResolver {
@@ -67,8 +69,13 @@ export function holdoverDraws(
   const { pinned, resolvers, runtimes, untilFlipLifeMs } = facts;
   const crowds = parts(facts.crowds);
   const stays = !options.loosened && pinned !== null && pinned.agesLifeMs.length > 0;
+  const bandwidthMs = bandwidthOf(untilFlipLifeMs);
   return (random) => {
-    const untilFlipMs = untilFlipLifeMs.length === 0 ? null : random.pick(untilFlipLifeMs);
+    // Of fewer runs nobody knows when the flip meets a cache, however well its end is known (A7).
+    const timed = untilFlipLifeMs.length >= fewestSamples;
+    const untilFlipMs = timed
+      ? Math.max(0, random.pick(untilFlipLifeMs) + bandwidthMs * normal(random))
+      : null;
     const ends = resolvers.map((resolver) => endOf(resolver, untilFlipMs, random));
     const runtime = runtimes.length === 0 ? null : random.pick(runtimes);
     const moved = crowds.map(({ resolver, weight }) => {
@@ -114,12 +121,22 @@ export function movedAt(moved: readonly Moved[], share: number): number | null {
   return null;
 }
 
+/** How far the next value lies from those that were seen: Silverman's rule, wide where they are few. */
+function bandwidthOf(samples: readonly number[]): number {
+  if (samples.length < fewestSamples) return 0;
+  return 1.06 * sampleStandardDeviation([...samples]) * samples.length ** -0.2;
+}
+
+/** Normal(0, 1), by Box and Muller. */
+function normal(random: Random): number {
+  return Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
+}
+
 /** Gamma(k, 1): a sum of k exponentials, and where that is long the normal curve that it comes to. */
 function gamma(k: number, random: Random): number {
   const exponential = () => -Math.log(1 - random.next());
   if (k > 12) {
-    const normal = Math.sqrt(2 * exponential()) * Math.cos(2 * Math.PI * random.next());
-    return Math.max(0, k + Math.sqrt(k) * normal);
+    return Math.max(0, k + Math.sqrt(k) * normal(random));
   }
   const whole = Math.floor(k);
   let sum = exponential() * (k - whole);

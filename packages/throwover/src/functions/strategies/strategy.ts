@@ -30,17 +30,20 @@ export interface CostInput {
   readonly initMs: number | null;
 }
 
+/** What a strategy may add to a run. */
+export type WarmthSteps = readonly Step<'warm' | 'ramp' | 'keep-warm' | 'release'>[];
+
 /** One way to have functions that are not cold in the region that becomes active. */
 export interface Strategy {
   readonly name: StrategyName;
   readonly says: string;
   /** Before traffic moves, at once with other preparations. */
-  arm(parts: StrategyParts): readonly Step[];
+  arm(parts: StrategyParts): WarmthSteps;
   /** Directly before the writer is fenced, by itself. */
-  approach(parts: StrategyParts): readonly Step[];
+  approach(parts: StrategyParts): WarmthSteps;
   /** In a failover, which waits for nothing. */
-  ask(parts: StrategyParts): readonly Step[];
+  ask(parts: StrategyParts): WarmthSteps;
   /** After traffic has moved. */
-  settle(parts: StrategyParts): readonly Step[];
+  settle(parts: StrategyParts): WarmthSteps;
   cost(input: CostInput): Cost;
 }

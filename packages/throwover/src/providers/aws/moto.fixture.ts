@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { freePorts } from '../../kernel/ports.fixture.ts';
+import { freePort } from '../../../../lab/src/fixtures/ports.ts';
 
 /** Version of moto (Python); `null` where its server is not installed. */
 export const motoVersion: string | null = (() => {
@@ -12,7 +12,7 @@ export const motoVersion: string | null = (() => {
 
 /** `moto_server` on a free port of loopback. */
 export async function startMoto(): Promise<{ endpoint: string; stop: () => Promise<void> }> {
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;
   const argv = ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)];
   const child = spawn('python3', argv, { stdio: 'ignore' });

@@ -2,7 +2,15 @@ import { Agent, request } from 'undici';
 import type { DatabaseSide } from '../../authority/database-side.ts';
 import { type Clock, ThrowoverError } from '../../kernel/kernel.ts';
 import { postgresErrors } from './errors.ts';
-import { type CommandName, commands, errorBody, type Input, looks, type Output } from './wire.ts';
+import {
+  type CommandName,
+  commands,
+  errorBody,
+  type Input,
+  looks,
+  type Output,
+  type Place,
+} from './wire.ts';
 
 /** Deadlines of the port, ms (replication/database.ts). */
 const statusDeadlineMs = 2_000;
@@ -23,7 +31,7 @@ export interface PostgresSideOptions {
 /** A region's PostgreSQL, through the guard beside it. */
 export function postgresSide(
   options: PostgresSideOptions,
-): DatabaseSide & { close(): Promise<void> } {
+): DatabaseSide & { place(): Promise<Place>; close(): Promise<void> } {
   const { region, clock } = options;
   const agent = new Agent({ keepAliveTimeout: keepAliveMs });
   const call = <Name extends CommandName>(
@@ -36,6 +44,8 @@ export function postgresSide(
     status: () => call('status', {}, statusDeadlineMs),
     survey: () => call('survey', {}),
     upstream: () => call('upstream', {}, statusDeadlineMs),
+    place: () => call('place', {}, statusDeadlineMs),
+    unsent: (command) => call('unsent', command, statusDeadlineMs),
     async admit(token) {
       await call('admit', { token });
     },

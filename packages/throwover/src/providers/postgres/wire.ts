@@ -54,6 +54,25 @@ const maxOpenTransactionsMs = 10_000;
 /** Longest deadline of a fence, ms. */
 const maxFenceDeadlineMs = 600_000;
 
+/** Where the database is, for people who handle it without this guard (by-hand.ts). No secret is in it. */
+const place = z.strictObject({
+  region: z.string(),
+  host: z.string(),
+  port: z.number(),
+  dataDir: z.string(),
+  pgBin: z.string(),
+  hbaFile: z.string(),
+  runAs: z.strictObject({ uid: z.number(), gid: z.number() }).nullable(),
+  superuser: z.strictObject({ host: z.string(), user: z.string() }),
+  database: z.string(),
+  applicationRoles: z.array(z.string()),
+  /** `password`: where it stands, `env:NAME` or `file:PATH`. */
+  replication: z.strictObject({ user: z.string(), password: z.string().nullable() }),
+  upstreams: z.record(z.string(), z.strictObject({ host: z.string(), port: z.number() })),
+  fence: z.enum(['pg_hba', 'roles']),
+});
+export type Place = z.infer<typeof place>;
+
 const column = z.record(z.string(), z.string().nullable());
 
 const loss = z.strictObject({
@@ -71,6 +90,18 @@ const loss = z.strictObject({
   resolution: z.null(),
 });
 
+const unavailable = z.strictObject({ state: z.literal('unavailable'), why: z.string() });
+
+const unsent = z.discriminatedUnion('state', [
+  z.strictObject({
+    state: z.literal('read'),
+    rows: z.array(loss.pick({ table: true, operation: true, key: true, commitWallMs: true })),
+    count: z.number(),
+    more: z.boolean(),
+  }),
+  unavailable,
+]);
+
 const salvage = z.discriminatedUnion('state', [
   z.strictObject({
     state: z.literal('complete'),
@@ -78,7 +109,7 @@ const salvage = z.discriminatedUnion('state', [
     total: z.number(),
     blind: z.array(z.string()),
   }),
-  z.strictObject({ state: z.literal('unavailable'), why: z.string() }),
+  unavailable,
 ]);
 
 /** Every command: what is sent, what is answered. */
@@ -88,6 +119,11 @@ export const commands = {
   upstream: {
     input: nothing,
     output: z.strictObject({ answers: z.boolean().nullable(), said: z.string() }),
+  },
+  place: { input: nothing, output: place },
+  unsent: {
+    input: z.strictObject({ beyond: positionSchema, limit: z.int().positive().max(100) }),
+    output: unsent,
   },
   admit: { input: z.strictObject({ token }), output: nothing },
   checkpoint: { input: z.strictObject({ token }), output: nothing },
@@ -136,7 +172,7 @@ export type CommandName = keyof typeof commands;
 
 /** Those that change nothing: GET. */
 export const looks = (name: CommandName): boolean =>
-  name === 'status' || name === 'survey' || name === 'upstream';
+  name === 'status' || name === 'survey' || name === 'upstream' || name === 'place';
 export type Input<Name extends CommandName> = z.infer<(typeof commands)[Name]['input']>;
 export type Output<Name extends CommandName> = z.infer<(typeof commands)[Name]['output']>;
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encode } from 'dns-packet';
-import { freePorts } from '../../kernel/ports.fixture.ts';
+import { freePort } from '../../../../lab/src/fixtures/ports.ts';
 import { exchange } from './tcp.ts';
 
 /** Real authoritative servers that take dynamic updates, unprivileged, each on a port of its own. */
@@ -55,7 +55,7 @@ export async function startUpdateServer(
   key: KeyOptions,
 ): Promise<UpdateServer> {
   const directory = await mkdtemp(join(tmpdir(), `throwover-${server}-`));
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   await writeFile(join(directory, 'zone.db'), zoneFile);
   const argv = await configure[server]({ directory, port, key });
   const child = spawn(binaries[server], argv, {

@@ -47,7 +47,7 @@ export class BeaconLog {
   }
 }
 
-/** Clients of a network were seen behind a resolver so often; `wallMs` within the minute. */
+/** Clients of a network were seen behind a resolver so often; `wallMs` within the minute of life. */
 export interface BeaconCount {
   readonly fromWallMs: number;
   readonly toWallMs: number;
@@ -81,4 +81,32 @@ export function joinBeacons(
     });
   }
   return [...counts.values()];
+}
+
+/** Beacons as far back as doors and canary remember them tell who is there now; life ms. */
+const nowLifeMs = 600_000;
+
+/** Where they are fewer, older ones count too: two in the last hundredth of the traffic. */
+const enoughBeacons = 200;
+
+/**
+ * Those that tell who stands behind which resolver now: of the last ten minutes of life, and before them
+ * minute by minute until there are 200. Crowds move from hour to hour, and yesterday's says little.
+ */
+export function newestBeacons<B extends Pick<BeaconCount, 'fromWallMs' | 'toWallMs' | 'count'>>(
+  beacons: readonly B[],
+  { nowWallMs, timeScale }: { readonly nowWallMs: number; readonly timeScale: number },
+): readonly B[] {
+  const sinceMs = nowWallMs - nowLifeMs / timeScale;
+  const sorted = [...beacons].sort((a, b) => b.fromWallMs - a.fromWallMs);
+  let count = 0;
+  let untilMs = sinceMs;
+  return sorted.filter((one) => {
+    const wanted = one.toWallMs > sinceMs || count < enoughBeacons || one.fromWallMs === untilMs;
+    if (!wanted) return false;
+    // The whole of a minute, or none of it: else who comes first in it would weigh more.
+    untilMs = one.fromWallMs;
+    count += one.count;
+    return true;
+  });
 }

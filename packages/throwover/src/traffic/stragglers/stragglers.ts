@@ -10,7 +10,7 @@
  *   curve.ts        two doors' counts -> how the traffic of a run moved; pure
  *   wire.ts         the same over HTTP
  */
-export { joinBeacons } from './beacons.ts';
+export { joinBeacons, newestBeacons } from './beacons.ts';
 export type { SurveyedResolver } from './causes.ts';
 export { type Cause, causeReader, causes, type ResolverKnowledge } from './causes.ts';
 export { stragglerCurve } from './curve.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePorts } from '../../../../lab/src/fixtures/ports.ts';
 import { seededRandom, systemClock } from '../../kernel/kernel.ts';
-import { freePorts } from '../../kernel/ports.fixture.ts';
 import { type RunningCanary, startCanary } from '../canary/canary.ts';
 import {
   type Kind,

@@ -27,7 +27,7 @@ export function lowerTtl(options: {
   beyond: () => Promise<Measured>;
   /** Life waits are this much longer. */
   timeScale: number;
-}): Step {
+}): Step<'lower-ttl'> {
   const { dns, ttlSeconds, lowTtlSeconds, timeScale } = options;
   let seenLowMs: number | null = null;
   let beyond: Measured | null = null;

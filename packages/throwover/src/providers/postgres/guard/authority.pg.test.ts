@@ -8,7 +8,7 @@ import {
   type Pair,
   testPair,
 } from '../../../../../lab/src/postgres/fixtures/pair.ts';
-import { kill, startSide } from '../../../../../lab/src/postgres/fixtures/servers.ts';
+import { kill, startSide, until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
 import { newGuardMemory } from '../../../authority/guard/guard.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
 import {
@@ -19,7 +19,6 @@ import {
   quickTiming,
   serverProcesses,
   signalAll,
-  until,
 } from './guards.fixture.ts';
 import { closeBeforeStart } from './pre-start.ts';
 
@@ -212,6 +211,8 @@ describe('fence', () => {
 
   it('closes by roles where pg_hba.conf is out of reach, and a promotion takes that back', async () => {
     const { east, west } = await both({ fence: 'roles' });
+    // What that cannot do is said before it matters.
+    expect((await east.side.survey?.())?.doorCannot.join()).toMatch(/roles are replicated/);
     const hba = await readFile(fileOf('east', 'pg_hba.conf'), 'utf8');
     await pair.ask('east', 'CREATE ROLE locked_out NOLOGIN');
     const client = await pair.connect('east');
@@ -494,6 +495,7 @@ describe('survey', () => {
       missingRoles: [],
       blindTables: [],
       blindTablesInAll: 0,
+      doorCannot: [],
     });
     for (const statement of [
       'CREATE ROLE reports LOGIN',
@@ -516,6 +518,7 @@ describe('survey', () => {
       missingRoles: [],
       blindTables: ['keyless'],
       blindTablesInAll: 1,
+      doorCannot: [],
     });
   });
 });

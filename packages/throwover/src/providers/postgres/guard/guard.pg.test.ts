@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { bytesOf, type Position, positionOf } from '@throwover/client';
-import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
+import { until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
 import type { DatabaseSide } from '../../../authority/database-side.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
 import { postgresSide } from '../database-side.ts';
 import { startGuard } from './guard.ts';
+import { insert } from './guards.fixture.ts';
 
 let pair: Pair;
 let sides: Record<Name, DatabaseSide>;
@@ -55,24 +56,6 @@ afterEach(async () => {
   close = [];
 });
 afterAll(() => pair.remove());
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = systemClock.monotonicMs() + 30_000;
-  while (!(await holds())) {
-    if (systemClock.monotonicMs() > deadline) throw new Error(`${what}: not within 30 s`);
-    await systemClock.sleep(5);
-  }
-}
-
-let lastKey = 0;
-async function insert(client: pg.Client): Promise<string> {
-  const key = `order-${++lastKey}`;
-  await client.query(
-    `INSERT INTO orders (idempotency_key, amount, currency, status, region) VALUES ($1, 1, 'eur', 'accepted', 'x')`,
-    [key],
-  );
-  return key;
-}
 
 /** Writes without a pause until it may no more; gives the keys that were acknowledged. */
 async function writer(name: Name): Promise<{ acknowledged: string[]; ended: Promise<void> }> {

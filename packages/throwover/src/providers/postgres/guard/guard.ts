@@ -12,6 +12,7 @@
  *     promotions.ts         the rows that say which epoch began on which timeline
  *     standby-files.ts rewind.ts base-backup.ts  the three ways to become a standby
  *   pre-start.ts          closes the door for a unit that starts PostgreSQL itself
+ *   place.ts              where the database is, for people who handle it by hand
  *   housekeeping.ts       what a writer's database needs ahead of time; the slot of the ledger
  */
 import type { AddressInfo } from 'node:net';
@@ -22,9 +23,11 @@ import { checkTiming, defaultTiming, type Timing } from '../../../authority/timi
 import { type Clock, isoTime, systemClock } from '../../../kernel/kernel.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
+import { readUnsent } from '../salvage/read.ts';
 import { postgresDatabase } from './database.ts';
 import { keepHouse } from './housekeeping.ts';
 import { httpPeer } from './peer.ts';
+import { placeOf } from './place.ts';
 import { guardApp, type Handlers, type PeerHandlers } from './server.ts';
 import { openSide, type Side } from './side.ts';
 import { finishReplacing } from './standby-files.ts';
@@ -111,6 +114,9 @@ function commandsOf(guard: Guard, side: Side): Handlers {
     status: async () => plain(await guard.status()),
     survey: () => surveyDatabase(side),
     upstream: () => lookUpstream(side),
+    place: async () => placeOf(side.config),
+    // On the connection that moves the slot: one at a time has it.
+    unsent: async (command) => plain(await readUnsent(side.house, command)),
     admit: ({ token }) => empty(guard.admit(token)),
     checkpoint: ({ token }) => empty(guard.checkpoint(token)),
     prewarm: ({ token }) => guard.prewarm(token),

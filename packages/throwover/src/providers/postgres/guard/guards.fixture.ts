@@ -2,19 +2,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import type pg from 'pg';
+import { freePort } from '../../../../../lab/src/fixtures/ports.ts';
 import type { Name, Pair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
 import type { DatabaseSide } from '../../../authority/database-side.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
 import { postgresSide } from '../database-side.ts';
 import { startGuard } from './guard.ts';
-
-/** Longest wait for something to come about, ms. */
-const patienceMs = 30_000;
 
 /** Rounds in tenths of a second; the lines of authority/timing.ts hold. */
 export const quickTiming = {
@@ -30,14 +27,6 @@ export const quickTiming = {
   commandAllowanceMs: 400,
   syncPatienceMs: 300,
 };
-
-export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = systemClock.monotonicMs() + patienceMs;
-  while (!(await holds())) {
-    if (systemClock.monotonicMs() > deadline) throw new Error(`${what}: not within 30 s`);
-    await systemClock.sleep(5);
-  }
-}
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -165,16 +154,4 @@ export async function insertOnce(pair: Pair, name: Name): Promise<string> {
   } finally {
     await client.end().catch(() => {});
   }
-}
-
-function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, host, () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -5,6 +5,13 @@ import { syncDirectory } from './state.ts';
 const begin = '# throwover fence: begin (closed by `throwover guard`; do not edit)';
 const end = '# throwover fence: end';
 
+/** Without a line break at the end. */
+export const fenceLines = (roles: readonly string[]): readonly string[] => [
+  begin,
+  ...roles.flatMap((role) => [`local all "${role}" reject`, `host all "${role}" all reject`]),
+  end,
+];
+
 /** How many lines a fence of these roles has. */
 export const linesOf = (roles: readonly string[]): number => roles.length * 2;
 
@@ -21,12 +28,8 @@ export class HostBasedAccess {
 
   /** In force after a reload; on disk, so that a restart keeps it, after `sync`. */
   async close(roles: readonly string[]): Promise<void> {
-    const lines = roles.flatMap((role) => [
-      `local all "${role}" reject`,
-      `host all "${role}" all reject`,
-    ]);
     const open = withoutFence(await readFile(this.#file, 'utf8'));
-    await this.#replace([begin, ...lines, end, open].join('\n'));
+    await this.#replace([...fenceLines(roles), open].join('\n'));
   }
 
   async sync(): Promise<void> {

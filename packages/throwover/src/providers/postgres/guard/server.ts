@@ -28,12 +28,13 @@ export type PeerHandlers = {
   readonly [Name in PeerCall]: (input: z.infer<(typeof peerCalls)[Name]>) => Promise<object>;
 };
 
-/** Commands over HTTP: `POST /v1/NAME` with a JSON body; `GET /v1/status`, `/v1/survey` and `/v1/upstream` change nothing; `POST /v1/peer/NAME`: the other guard. */
+/** Commands over HTTP: `POST /v1/NAME` with a JSON body; `GET /v1/status`, `/v1/survey`, `/v1/upstream` and `/v1/place` change nothing; `POST /v1/peer/NAME`: the other guard. */
 export function guardApp(handlers: Handlers, peer: PeerHandlers): Hono {
   const app = new Hono();
   app.use(bodyLimit({ maxSize: maxBodyBytes }));
   app.get('/v1/status', async (context) => context.json(await handlers.status({})));
   app.get('/v1/survey', async (context) => context.json(await handlers.survey({})));
+  app.get('/v1/place', async (context) => context.json(await handlers.place({})));
   app.get('/v1/upstream', async (context) => context.json(await handlers.upstream({})));
   for (const name of Object.keys(commands) as CommandName[]) {
     if (looks(name)) continue;

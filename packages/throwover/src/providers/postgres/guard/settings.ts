@@ -46,18 +46,19 @@ export async function setSynchronous(side: Side, on: boolean): Promise<void> {
   );
 }
 
+/** `by`: a number, or the parameter that holds it. */
+export const advanceSql = (
+  by: string,
+): string => `SELECT setval(format('%I.%I', schemaname, sequencename)::regclass,
+  CASE WHEN increment_by > 0
+    THEN least(max_value::numeric, coalesce(last_value, start_value)::numeric + ${by}::numeric * increment_by)
+    ELSE greatest(min_value::numeric, coalesce(last_value, start_value)::numeric + ${by}::numeric * increment_by)
+  END::bigint)
+FROM pg_sequences`;
+
 /** Every sequence of the application's database by this many steps further, within its own bounds. */
 export async function advanceSequences(side: Side, by: number): Promise<void> {
-  await side.sql.rows(
-    `SELECT setval(format('%I.%I', schemaname, sequencename)::regclass,
-       CASE WHEN increment_by > 0
-         THEN least(max_value::numeric, coalesce(last_value, start_value)::numeric + $1::numeric * increment_by)
-         ELSE greatest(min_value::numeric, coalesce(last_value, start_value)::numeric + $1::numeric * increment_by)
-       END::bigint)
-     FROM pg_sequences`,
-    [by],
-    settledTimeoutMs,
-  );
+  await side.sql.rows(advanceSql('$1'), [by], settledTimeoutMs);
 }
 
 /**

@@ -51,6 +51,7 @@ export async function surveyDatabase(side: Side): Promise<DatabaseSurvey> {
     missingRoles: missing?.names ?? [],
     blindTables: blind.slice(0, maxNames).map(({ name }) => name),
     blindTablesInAll: blind.length,
+    doorCannot: Object.values(side.door.cannot),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Position } from '@throwover/client';
+import type { Unsent } from '../../../authority/database-side.ts';
 import type { Loss } from '../../../store/store.ts';
 import { type DecodedLine, type Identities, lossesIn } from './losses.ts';
 import { reachesBackTo, type SlotSql, slotName, slotState } from './slot.ts';
@@ -15,6 +16,10 @@ export type Salvage =
       readonly blind: readonly string[];
     }
   | { readonly state: 'unavailable'; readonly why: string };
+
+/** Changes that a look for a plan decodes at most, and its time, ms: it answers within the port's deadline, or not at all. */
+const lookChanges = 2_000;
+const lookTimeoutMs = 1_500;
 
 /** Most rows that are kept in memory and sent in one piece; far above what is written in one lag. */
 export const maxLosses = 200_000;
@@ -65,7 +70,8 @@ export async function readLosses(
   const rows = await sql.rows<IdentityRow>(identityQuery);
   const identities: Identities = new Map(rows.map(({ name, columns }) => [name, columns ?? []]));
   const losses: Loss[] = [];
-  for (const loss of lossesIn(await decodedLines(sql), { ...options, identities })) {
+  const lines = await decodedLines(sql, maxLosses, decodeTimeoutMs);
+  for (const loss of lossesIn(lines, { ...options, identities })) {
     losses.push(loss);
     if (losses.length > maxLosses) {
       return {
@@ -77,6 +83,29 @@ export async function readLosses(
   return { state: 'complete', losses, blind: blindOf(rows) };
 }
 
+/** A look at what this primary has committed beyond a position, while it runs. Consumes nothing. */
+export async function readUnsent(
+  sql: SlotSql,
+  options: { readonly beyond: Position; readonly limit: number },
+): Promise<Unsent> {
+  const { beyond, limit } = options;
+  const state = await slotState(sql, []);
+  if (state.state === 'none') return { state: 'unavailable', why: 'there is no slot yet' };
+  if (state.state === 'unavailable') return state;
+  const rows = await sql.rows<IdentityRow>(identityQuery);
+  const identities: Identities = new Map(rows.map(({ name, columns }) => [name, columns ?? []]));
+  const lines = await decodedLines(sql, lookChanges, lookTimeoutMs);
+  const found = [...lossesIn(lines, { runId: 'look', switchPosition: beyond, identities })];
+  return {
+    state: 'read',
+    rows: found.slice(0, limit).map(({ table, operation, key, commitWallMs }) => {
+      return { table, operation, key, commitWallMs };
+    }),
+    count: found.length,
+    more: lines.length >= lookChanges || !reachesBackTo(state, beyond),
+  };
+}
+
 function blindOf(rows: readonly IdentityRow[]): readonly string[] {
   return rows
     .filter(({ kind, columns }) => kind === 'n' || (kind !== 'f' && columns === null))
@@ -85,11 +114,15 @@ function blindOf(rows: readonly IdentityRow[]): readonly string[] {
 }
 
 /** In pages by number of changes would begin anew each time; one call, whose answer PostgreSQL keeps on its disk. */
-async function decodedLines(sql: SlotSql): Promise<readonly DecodedLine[]> {
+async function decodedLines(
+  sql: SlotSql,
+  changes: number,
+  timeoutMs: number,
+): Promise<readonly DecodedLine[]> {
   return sql.rows<DecodedLine & Record<string, unknown>>(
     `SELECT lsn::text AS lsn, data FROM pg_logical_slot_peek_changes($1, NULL, $2,
        'include-xids', '1', 'include-timestamp', '1', 'skip-empty-xacts', '1')`,
-    [slotName, maxLosses],
-    decodeTimeoutMs,
+    [slotName, changes],
+    timeoutMs,
   );
 }

@@ -4,10 +4,11 @@ import { lsnOf, positionOf } from '@throwover/client';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
+import { startSide, until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
 import { database } from '../../../../../lab/src/postgres/schema.ts';
-import { startServer, stopServer } from '../../../../../lab/src/postgres/server.ts';
+import { stopServer } from '../../../../../lab/src/postgres/server.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
-import { readLosses, tablesWithoutIdentity } from './read.ts';
+import { readLosses, readUnsent, tablesWithoutIdentity } from './read.ts';
 import { keepSlot, type SlotSql } from './slot.ts';
 
 let pair: Pair;
@@ -28,15 +29,7 @@ afterEach(async () => {
 });
 afterAll(() => pair.remove());
 
-async function start(name: Name): Promise<void> {
-  await startServer({
-    binaries: pair.binaries,
-    dataDir: pair.databases.side(name).dataDir,
-    address: pair.address[name],
-    logFile: join(pair.dir, `${name}.log`),
-    clock: systemClock,
-  });
-}
+const start = (name: Name) => startSide(pair, name);
 
 async function superuser(name: Name): Promise<SlotSql> {
   const client = new pg.Client({ ...pair.address[name], user: 'postgres', database });
@@ -51,14 +44,6 @@ async function superuser(name: Name): Promise<SlotSql> {
   };
 }
 
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = systemClock.monotonicMs() + 30_000;
-  while (!(await holds())) {
-    if (systemClock.monotonicMs() > deadline) throw new Error(`${what}: not within 30 s`);
-    await systemClock.sleep(5);
-  }
-}
-
 const order = (key: string, status = 'accepted') =>
   `INSERT INTO orders (idempotency_key, amount, currency, status, region) VALUES ('${key}', 1, 'eur', '${status}', 'east')`;
 
@@ -69,14 +54,18 @@ async function flushed(east: SlotSql): Promise<boolean> {
   return row?.same === true;
 }
 
-/** West stops receiving, east writes on and dies, west is promoted; where west left east's history. */
-async function lossyPromotion(east: SlotSql, west: SlotSql, writes: readonly string[]) {
+async function cutOffFromEast(west: SlotSql): Promise<void> {
   await west.rows(`ALTER SYSTEM SET primary_conninfo = ''`);
   await west.rows('SELECT pg_reload_conf()');
   await until('west receives nothing', async () => {
     const rows = await west.rows('SELECT FROM pg_stat_wal_receiver');
     return rows.length === 0;
   });
+}
+
+/** West stops receiving, east writes on and dies, west is promoted; where west left east's history. */
+async function lossyPromotion(east: SlotSql, west: SlotSql, writes: readonly string[]) {
+  await cutOffFromEast(west);
   for (const text of writes) await east.rows(text);
   await stopServer(pair.databases.side('east').dataDir, 'immediate', systemClock);
   await west.rows('SELECT pg_promote()');
@@ -145,6 +134,33 @@ describe('the ledger of lost writes', () => {
       'SELECT pg_is_in_recovery() AS standby',
     );
     expect(role?.standby).toBe(true);
+  });
+
+  it('can be looked at while the primary runs: some rows by name, how many there are, nothing consumed', async () => {
+    const east = await superuser('east');
+    const west = await superuser('west');
+    const none = { state: 'unavailable', why: 'there is no slot yet' };
+    expect(await readUnsent(east, { beyond: positionOf(1, '0/1'), limit: 2 })).toEqual(none);
+    await keepSlot(east, { standbys: ['west'] });
+    await east.rows(order('came-over'));
+    await until('west has it', () => flushed(east));
+    const [had] = await west.rows<{ lsn: string }>('SELECT pg_last_wal_receive_lsn()::text AS lsn');
+    const beyond = positionOf(1, had?.lsn ?? '');
+    const nothing = { state: 'read', rows: [], count: 0, more: false };
+    expect(await readUnsent(east, { beyond, limit: 2 })).toEqual(nothing);
+
+    await cutOffFromEast(west);
+    for (const key of ['a', 'b', 'c']) await east.rows(order(key));
+    const look = await readUnsent(east, { beyond, limit: 2 });
+    expect(look).toMatchObject({
+      ...{ state: 'read', count: 3, more: false },
+      rows: [
+        { table: 'public.orders', operation: 'insert', key: { idempotency_key: 'a' } },
+        { table: 'public.orders', operation: 'insert', key: { idempotency_key: 'b' } },
+      ],
+    });
+    expect(JSON.stringify(look)).not.toContain('accepted');
+    expect(await readUnsent(east, { beyond, limit: 2 })).toEqual(look);
   });
 
   it('is never moved past what the standby has on disk', async () => {

@@ -1,0 +1,77 @@
+import { createWriter, firstWritable } from '@throwover/client';
+import pg from 'pg';
+import type { Clock } from 'throwover/kernel';
+import { applicationRole, database } from '../packages/lab/src/postgres/postgres.ts';
+import type { WrappedRound } from './contender.ts';
+import { insertOrder, type WriterSide } from './following-writer.ts';
+import { countMissing } from './load.ts';
+
+/** Clients that write at the same time, and how long each takes from one request to the next, ms: 500 writes/s. */
+const clients = 4;
+const paceMs = 8;
+
+/** How long they go on before and after the switch, ms. */
+const steadyMs = 500;
+
+/** Time for one statement before its connection counts as broken, ms. */
+const statementTimeoutMs = 2_000;
+
+/** Requests through the writer wrapper, with its defaults, while `act` moves the primary from the first side to the second. */
+export async function requestsThroughSwitch(
+  load: { sides: readonly [WriterSide, WriterSide]; prefix: string; clock: Clock },
+  act: () => Promise<void>,
+): Promise<WrappedRound> {
+  const { sides, prefix, clock } = load;
+  const writer = createWriter<pg.Client>({
+    open: firstWritable({ targets: sides, connect }),
+    size: clients,
+  });
+  const answered: string[] = [];
+  const failures: unknown[] = [];
+  let longestMs = 0;
+  const stopping = new AbortController();
+  const running = Array.from({ length: clients }, async (_, client) => {
+    for (let number = 1; !stopping.signal.aborted; number++) {
+      const key = `${prefix}-wrapped-${client}-${number}`;
+      const begunMs = clock.monotonicMs();
+      try {
+        await writer.transaction((connection) => connection.query(insertOrder, [key]));
+        answered.push(key);
+      } catch (error) {
+        failures.push(error);
+      }
+      const tookMs = clock.monotonicMs() - begunMs;
+      longestMs = Math.max(longestMs, tookMs);
+      await clock.sleep(Math.max(0, paceMs - tookMs));
+    }
+  });
+  try {
+    await clock.sleep(steadyMs);
+    await act();
+    await clock.sleep(steadyMs);
+  } finally {
+    stopping.abort();
+    await Promise.all(running);
+    writer.close();
+  }
+  return {
+    requests: answered.length + failures.length,
+    failed: failures.length,
+    writesLost: await countMissing(sides[1], answered),
+    longestMs,
+  };
+}
+
+async function connect(side: WriterSide): Promise<pg.Client> {
+  const client = new pg.Client({
+    ...side,
+    user: applicationRole,
+    database,
+    connectionTimeoutMillis: statementTimeoutMs,
+    query_timeout: statementTimeoutMs,
+  });
+  // A broken connection is the writer's matter, which hears of it by its next statement.
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}

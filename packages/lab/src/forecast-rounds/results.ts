@@ -1,0 +1,201 @@
+import { causes } from 'throwover';
+import { quantiles } from 'throwover/kernel';
+import { z } from 'zod';
+import type { SeriesKind } from '../results/series.ts';
+
+/** What a forecast is held to: median of |error|, and rounds of 30 inside its 90 % interval. */
+const goodError = { t90: 0.1, t99: 0.2 } as const;
+const goodInside = 0.8;
+
+const ms = z.number().nullable();
+const predicted = z.object({ p5LifeMs: ms, p50LifeMs: ms, p95LifeMs: ms });
+const row = z.object(Object.fromEntries(causes.map((cause) => [cause, z.number()])));
+
+/** One round. */
+const roundSchema = z.object({
+  seed: z.number(),
+  commit: z.string(),
+  at: z.string(),
+  round: z.number(),
+  /** Played so that there are earlier runs; not scored. */
+  learning: z.boolean(),
+  runId: z.string(),
+  from: z.string(),
+  to: z.string(),
+  /** Shares of clients. */
+  mix: z.record(z.string(), z.number()),
+  forecast: z.object({
+    t50: predicted,
+    t90: predicted,
+    t99: predicted,
+    weights: z.string(),
+    residualShare: z.number().nullable(),
+  }),
+  truth: z.object({
+    t50LifeMs: ms,
+    t90LifeMs: ms,
+    t99LifeMs: ms,
+    resolutionLifeMs: ms,
+    requests: z.number(),
+    stragglers: z.number(),
+  }),
+  /** Stragglers by what they were (rows) and by what the doors said. */
+  matrix: z.object({
+    'resolver-tail': row,
+    'pinned-connection': row,
+    'runtime-cache': row,
+  }),
+  compared: z.number(),
+  unmatched: z.number(),
+  /** Requests of clients in the whole round. */
+  failed: z.number(),
+  busyShare: z.number().nullable(),
+});
+export type ForecastRound = z.infer<typeof roundSchema>;
+
+type ShareName = 't50' | 't90' | 't99';
+
+export interface Scored {
+  readonly predictedLifeMs: number | null;
+  readonly truthLifeMs: number | null;
+  /** (predicted - truth) / truth; `null`: one of them is unknown, or the truth is 0. */
+  readonly error: number | null;
+  /** `null`: unknown. It counts as outside. */
+  readonly inside: boolean | null;
+}
+
+export function scored({ forecast, truth }: ForecastRound, share: ShareName): Scored {
+  const { p5LifeMs: low, p50LifeMs: predictedLifeMs, p95LifeMs: high } = forecast[share];
+  const truthLifeMs = truth[`${share}LifeMs`];
+  const known = predictedLifeMs !== null && truthLifeMs !== null && truthLifeMs > 0;
+  return {
+    ...{ predictedLifeMs, truthLifeMs },
+    error: known ? (predictedLifeMs - truthLifeMs) / truthLifeMs : null,
+    inside:
+      low === null || high === null || truthLifeMs === null
+        ? null
+        : low <= truthLifeMs && truthLifeMs <= high,
+  };
+}
+
+export interface Verdict {
+  readonly rounds: number;
+  readonly medianError: Readonly<Record<ShareName, number | null>>;
+  /** Middle of the errors with their signs: above 0 the forecast is late. */
+  readonly medianBias: Readonly<Record<ShareName, number | null>>;
+  readonly inside: Readonly<Record<ShareName, number>>;
+  readonly good: boolean;
+}
+
+/** Of one seed's rounds; those for learning are left out. */
+export function verdictOf(all: readonly ForecastRound[]): Verdict {
+  const rounds = all.filter(({ learning }) => !learning);
+  const of = (share: ShareName) => rounds.map((round) => scored(round, share));
+  const median = (share: ShareName, size: (error: number) => number) =>
+    quantiles(of(share).flatMap(({ error }) => (error === null ? [] : [size(error)])))?.p50 ?? null;
+  const each = <T>(value: (share: ShareName) => T) => ({
+    ...{ t50: value('t50'), t90: value('t90'), t99: value('t99') },
+  });
+  const medianError = each((share) => median(share, Math.abs));
+  const inside = each((share) => of(share).filter((one) => one.inside).length);
+  const good = (['t90', 't99'] as const).every((share) => {
+    const error = medianError[share];
+    return (
+      error !== null &&
+      error <= goodError[share] &&
+      inside[share] >= Math.ceil(goodInside * rounds.length)
+    );
+  });
+  return {
+    rounds: rounds.length,
+    ...{ medianError, inside, good },
+    medianBias: each((share) => median(share, (error) => error)),
+  };
+}
+
+/** Sums of the rounds' matrices. */
+export function confusionSum(rounds: readonly ForecastRound[]): ForecastRound['matrix'] {
+  const rowOf = (cause: keyof ForecastRound['matrix']) =>
+    Object.fromEntries(
+      causes.map((said) => [
+        said,
+        rounds.reduce((sum, { matrix }) => sum + (matrix[cause][said] ?? 0), 0),
+      ]),
+    );
+  return {
+    'resolver-tail': rowOf('resolver-tail'),
+    'pinned-connection': rowOf('pinned-connection'),
+    'runtime-cache': rowOf('runtime-cache'),
+  };
+}
+
+export const forecastSeries: SeriesKind<ForecastRound> = {
+  name: 'forecast',
+  schema: roundSchema,
+  render: (all) => {
+    const bySeed = [...Map.groupBy(all, ({ seed }) => seed)].map(([seed, rounds]) => ({
+      ...{ seed, rounds },
+      verdict: verdictOf(rounds),
+    }));
+    return [
+      '## `npm run forecast-rounds`',
+      '',
+      'Switchovers with random mixes of resolvers, pools and runtimes that keep addresses, a population of its',
+      'own each. Before each one `throwover` forecasts when 90 % and 99 % of the traffic will have moved, from',
+      'what front doors, beacons, its survey of the resolvers and earlier runs saw; the truth is the clients’.',
+      'Times are life. Generated from forecast.jsonl.',
+      '',
+      '| Seed | Rounds | Median abs. error t90 / t99 | Bias t90 / t99 | Inside the 90 % interval t90 / t99 | Held to 10 % / 20 %, 80 % inside |',
+      '| --- | ---: | ---: | ---: | ---: | --- |',
+      ...bySeed.map(({ seed, rounds, verdict: v }) =>
+        line([
+          `${seed} (${[...new Set(rounds.map(({ commit }) => commit))].join(', ')})`,
+          String(v.rounds),
+          `${percent(v.medianError.t90)} / ${percent(v.medianError.t99)}`,
+          `${percent(v.medianBias.t90)} / ${percent(v.medianBias.t99)}`,
+          `${v.inside.t90} / ${v.inside.t99}`,
+          v.good ? 'yes' : 'no',
+        ]),
+      ),
+      '',
+      'Causes of stragglers: what the clients know (rows), what the doors said.',
+      '',
+      ...bySeed.flatMap(({ seed, rounds }) => [
+        line([`Seed ${seed}`, ...causes]),
+        `| --- |${' ---: |'.repeat(causes.length)}`,
+        ...Object.entries(confusionSum(rounds)).map(([cause, said]) =>
+          line([cause, ...causes.map((name) => String(said[name] ?? 0))]),
+        ),
+        '',
+      ]),
+      'Each round, s of life: forecast (5 % to 95 %) and truth.',
+      '',
+      '| Seed, round | t90 forecast | t90 truth | t99 forecast | t99 truth | Truth is known to | Requests, stragglers | Failed | Busy |',
+      '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+      ...all.map((round) =>
+        line([
+          `${round.seed}, ${round.learning ? 'to learn' : round.round}`,
+          ...(['t90', 't99'] as const).flatMap((share) => [
+            forecastText(round, share),
+            `${seconds(round.truth[`${share}LifeMs`])}${scored(round, share).inside ? '' : ' (outside)'}`,
+          ]),
+          `${seconds(round.truth.resolutionLifeMs)}`,
+          `${round.truth.requests}, ${round.truth.stragglers}`,
+          String(round.failed),
+          percent(round.busyShare),
+        ]),
+      ),
+    ].join('\n');
+  },
+};
+
+const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+const percent = (share: number | null) =>
+  share === null ? 'unknown' : `${(share * 100).toFixed(1)} %`;
+const seconds = (lifeMs: number | null) =>
+  lifeMs === null ? 'unknown' : (lifeMs / 1_000).toFixed(0);
+
+function forecastText({ forecast }: ForecastRound, share: ShareName): string {
+  const { p5LifeMs, p50LifeMs, p95LifeMs } = forecast[share];
+  return `${seconds(p50LifeMs)} (${seconds(p5LifeMs)} to ${seconds(p95LifeMs)})`;
+}

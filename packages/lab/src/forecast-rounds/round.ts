@@ -1,0 +1,128 @@
+import { type EpochReport, measure, type SurveyedResolver } from 'throwover';
+import type { Random } from 'throwover/kernel';
+import { z } from 'zod';
+import { confusionOf } from '../stragglers/truth.ts';
+import { busyShare, machineTicks } from '../warm-strategies/busy.ts';
+import { askJson, until } from '../world/json.ts';
+import type { Lab } from '../world/lab.ts';
+import { timeScale } from '../world/options.ts';
+import { recordRun } from '../world/record.ts';
+import { mixOf } from './mix.ts';
+import type { ForecastRound } from './results.ts';
+import { movedTruth } from './truth.ts';
+
+/** Live traffic before each switch, ms: long enough for some 200 beacons, and never twice the same phase of caches. */
+const baselineMs = 10_000;
+const baselineSpreadMs = 3_000;
+
+/** What a runtime keeps (clients/config.ts), and what is looked on beyond the last hold, ms. */
+const runtimeCacheMs = (5 * 60_000) / timeScale;
+const observeMarginMs = 1_500;
+
+/** Longest wait for what `serve` writes of the run before it, ms. */
+const evidenceTimeoutMs = 20_000;
+
+const bounded = z.object({ lifeMs: z.number().nullable() });
+const predicted = z.object({ p5: bounded, p50: bounded, p95: bounded });
+const shares = z.object({ t50: predicted, t90: predicted, t99: predicted });
+
+/** What `throwover` kept of its forecasts, surveys and beacons, as far as it is read here. */
+const forecasts = z.array(
+  z.object({
+    runId: z.string(),
+    holdover: shares,
+    residualShare: z.number().nullable(),
+    weights: z.string(),
+  }),
+);
+const beacons = z.array(
+  z.object({
+    network: z.string(),
+    resolver: z.string(),
+    count: z.number(),
+    toWallMs: z.number(),
+  }),
+);
+
+/** TTL of the record in life time, s (service-file.ts). */
+const ttlSeconds = 60;
+
+/** One switchover with clients that no round had before; the forecast is the one that the run made by itself. */
+export async function playForecastRound(
+  lab: Lab,
+  asked: { readonly firstNetwork: number; readonly random: Random },
+): Promise<Omit<ForecastRound, 'seed' | 'commit' | 'at' | 'round' | 'learning'>> {
+  const { firstNetwork, random } = asked;
+  const { map, options } = lab;
+  const from = await lab.active();
+  const resolvers = options.resolvers(map);
+  const { shares: mixed, ...clients } = mixOf(resolvers, random);
+  const used = clients.resolvers.map(({ share }, index) =>
+    share * options.clients < 0.5 ? 0 : (resolvers[index]?.holdSeconds ?? ttlSeconds),
+  );
+  const observeMs = (Math.max(...used) * 1_000) / timeScale + runtimeCacheMs + observeMarginMs;
+  const before = await machineTicks();
+  const { evidence, journal } = await recordRun(lab, {
+    ...{ kind: 'switchover', show: false, observeMs },
+    baselineMs: baselineMs + random.integer(baselineSpreadMs),
+    clients: { ...clients, firstNetwork, seed: random.integer(1_000_000) },
+  });
+  const busy = busyShare(before, await machineTicks());
+  const { runId, to, flippedMs: flippedWallMs } = evidence;
+  if (flippedWallMs === null) throw new Error(`${runId} has not flipped`);
+  const kept = <T>(kind: string, limit: number) =>
+    askJson<T>(map.store, `/v1/evidence/checkout/${kind}?limit=${limit}`);
+  const made = await forecastOf(lab, runId);
+  const said = beacons.parse(await kept('beacon', 1_000));
+  const report = (
+    await askJson<readonly EpochReport[]>(
+      map.regions[from].public.doorAdmin,
+      `/v1/door/stragglers?sinceEpoch=${journal.epoch + 1}`,
+    )
+  ).find(({ role }) => role === 'forward');
+  if (report === undefined) throw new Error(`the door of ${from} has forwarded nothing`);
+  const judged = confusionOf({
+    records: evidence.requests,
+    ...{ report, from, flippedWallMs, ttlSeconds, timeScale, firstNetwork },
+    resolvers: await kept<readonly SurveyedResolver[]>('resolver', 500),
+    beacons: said,
+  });
+  const figures = measure(evidence);
+  const share = (name: 't50' | 't90' | 't99') => {
+    const { p5, p50, p95 } = made.holdover[name];
+    return { p5LifeMs: p5.lifeMs, p50LifeMs: p50.lifeMs, p95LifeMs: p95.lifeMs };
+  };
+  return {
+    ...{ runId, from, to },
+    mix: {
+      ...mixed,
+      pooled: clients.keepAliveShare,
+      runtimeCached: clients.runtimeCacheShare,
+    },
+    forecast: {
+      ...{ t50: share('t50'), t90: share('t90'), t99: share('t99') },
+      ...{ weights: made.weights, residualShare: made.residualShare },
+    },
+    truth: movedTruth(evidence.requests, { from, flippedWallMs, timeScale }),
+    matrix: judged.matrix,
+    compared: judged.compared,
+    unmatched: judged.unmatched,
+    failed: figures.requestsFailed,
+    busyShare: busy,
+  };
+}
+
+async function forecastOf(lab: Lab, runId: string) {
+  let found: z.infer<typeof forecasts>[number] | undefined;
+  await until(
+    `the forecast of ${runId} is kept`,
+    async () => {
+      const all = await askJson(lab.map.store, '/v1/evidence/checkout/forecast?limit=10');
+      found = forecasts.parse(all).find((one) => one.runId === runId);
+      return found !== undefined;
+    },
+    { timeoutMs: evidenceTimeoutMs, pollMs: 200 },
+  );
+  if (found === undefined) throw new Error(`the forecast of ${runId} was kept and is not there`);
+  return found;
+}

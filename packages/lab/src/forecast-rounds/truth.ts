@@ -1,0 +1,79 @@
+import type { RequestRecord } from 'throwover';
+import { quantiles } from 'throwover/kernel';
+
+/** When the clients had moved, life ms after the flip; `null`: not while they were watched. */
+export interface MovedTruth {
+  readonly t50LifeMs: number | null;
+  readonly t90LifeMs: number | null;
+  readonly t99LifeMs: number | null;
+  /** Half of the time between a client's last request to the old region and its next one, in the middle. */
+  readonly resolutionLifeMs: number | null;
+  /** After the flip; `stragglers` went to the region that was left. */
+  readonly requests: number;
+  readonly stragglers: number;
+}
+
+/** A client's requests after the flip, and when it let go of the old region. */
+interface Mover {
+  readonly requests: number;
+  /** `null`: it never did while it was watched. */
+  readonly movedLifeMs: number | null;
+  readonly gapLifeMs: number | null;
+}
+
+/**
+ * By the clients' own records alone. A client has moved between its last request to the old region and the
+ * next one after that: in the middle of it, for want of a better word. A share of the traffic has moved when
+ * the clients that send it have.
+ */
+export function movedTruth(
+  records: readonly RequestRecord[],
+  run: { readonly from: string; readonly flippedWallMs: number; readonly timeScale: number },
+): MovedTruth {
+  const after = records
+    .filter(({ entry, sentMs }) => entry !== null && sentMs >= run.flippedWallMs)
+    .sort((a, b) => a.sentMs - b.sentMs);
+  const movers = [...Map.groupBy(after, ({ client }) => client).values()].map((own) =>
+    moverOf(own, run),
+  );
+  const gaps = movers.flatMap(({ gapLifeMs }) => gapLifeMs ?? []);
+  const t = (share: number) => movedAt(movers, share);
+  return {
+    ...{ t50LifeMs: t(0.5), t90LifeMs: t(0.9), t99LifeMs: t(0.99) },
+    resolutionLifeMs: gaps.length === 0 ? null : (quantiles(gaps)?.p50 ?? 0) / 2,
+    requests: after.length,
+    stragglers: after.filter(({ entry }) => entry === run.from).length,
+  };
+}
+
+/** Of one client's requests, in order. */
+function moverOf(
+  own: readonly RequestRecord[],
+  { from, flippedWallMs, timeScale }: Parameters<typeof movedTruth>[1],
+): Mover {
+  const requests = own.length;
+  const last = own.findLastIndex(({ entry }) => entry === from);
+  if (last < 0) return { requests, movedLifeMs: 0, gapLifeMs: null };
+  const lastMs = own[last]?.sentMs ?? 0;
+  const nextMs = own[last + 1]?.sentMs;
+  if (nextMs === undefined) return { requests, movedLifeMs: null, gapLifeMs: null };
+  return {
+    requests,
+    movedLifeMs: ((lastMs + nextMs) / 2 - flippedWallMs) * timeScale,
+    gapLifeMs: (nextMs - lastMs) * timeScale,
+  };
+}
+
+function movedAt(movers: readonly Mover[], share: number): number | null {
+  const sum = movers.reduce((all, { requests }) => all + requests, 0);
+  if (sum === 0) return null;
+  const never = Number.MAX_VALUE;
+  const sorted = [...movers].sort((a, b) => (a.movedLifeMs ?? never) - (b.movedLifeMs ?? never));
+  let moved = 0;
+  for (const { requests, movedLifeMs } of sorted) {
+    moved += requests;
+    // A share that is just reached counts as reached, whatever the rounding.
+    if (moved >= share * sum * (1 - 1e-9)) return movedLifeMs;
+  }
+  return null;
+}

@@ -1,0 +1,80 @@
+import { beforeEach, expect, it } from 'vitest';
+import { World } from '../runs/runs.fixture.ts';
+import { type DoorkeeperEvent, keepDoors } from './doorkeeper.ts';
+import { worldSession } from './world-session.fixture.ts';
+
+let world: World;
+let log: DoorkeeperEvent[];
+beforeEach(async () => {
+  world = await new World().begin();
+  log = [];
+});
+
+async function aMinute(): Promise<void> {
+  const stop = new AbortController();
+  const keeping = keepDoors({
+    session: worldSession(world),
+    signal: stop.signal,
+    log: (event) => log.push(event),
+  });
+  await world.clock.advance(60_000);
+  stop.abort();
+  await world.clock.until(keeping);
+}
+
+/** As a promotion by hand that was adopted leaves it. */
+const adopted = () => world.store.adoptEpoch({ service: 'checkout', epoch: 2, active: 'west' });
+
+it('leaves doors alone that know the epoch', async () => {
+  const before = structuredClone([world.doors.east.current, world.doors.west.current]);
+  await aMinute();
+  expect([world.doors.east.current, world.doors.west.current]).toEqual(before);
+  expect(log).toEqual([]);
+});
+
+it('tells both after a promotion by hand, the active one first', async () => {
+  await adopted();
+  await aMinute();
+  expect(world.doors.west.current).toEqual({ mode: 'serve', epoch: 2 });
+  expect(world.doors.east.current).toMatchObject({ mode: 'forward', epoch: 2, region: 'west' });
+  expect(log).toEqual([
+    { event: 'door-told', region: 'west', mode: 'serve', epoch: 2 },
+    { event: 'door-told', region: 'east', mode: 'forward', epoch: 2 },
+  ]);
+});
+
+it('tells a door that was away when it is back', async () => {
+  await adopted();
+  world.east.away = true;
+  await aMinute();
+  expect(log).toMatchObject([{ region: 'west' }]);
+  expect(world.doors.east.current).toMatchObject({ mode: 'serve', epoch: 1 });
+  world.east.away = false;
+  await aMinute();
+  expect(world.doors.east.current).toMatchObject({ mode: 'forward', epoch: 2, region: 'west' });
+});
+
+it('does nothing while a run is open, or automation is halted', async () => {
+  await adopted();
+  await world.store.setHalt({ by: 'bob', reason: 'freeze', wallMs: 0 });
+  await aMinute();
+  expect(log).toEqual([]);
+  await world.store.setHalt(null);
+  const { store } = world;
+  const open = { ...(await store.service('checkout')), openRun: 'r1' };
+  const stop = new AbortController();
+  const session = worldSession(world);
+  const busy = new Proxy(store, {
+    get: (target, name: keyof typeof store) =>
+      name === 'service' ? async () => open : Reflect.get(target, name).bind(target),
+  });
+  const keeping = keepDoors({
+    session: { ...session, parts: { ...session.parts, store: busy } },
+    signal: stop.signal,
+    log: (event) => log.push(event),
+  });
+  await world.clock.advance(60_000);
+  stop.abort();
+  await world.clock.until(keeping);
+  expect(log).toEqual([]);
+});

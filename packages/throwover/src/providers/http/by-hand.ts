@@ -1,0 +1,110 @@
+import { type HandWork, quoted } from '../../runbook/by-hand/work.ts';
+import type { DnsHands, DoorHands, GatewayHands } from '../../runs/hands.ts';
+
+/** What stands in the data path, with `curl`: doors and gateways go on without the control plane, and take its commands from people too. */
+
+const json = `-H 'content-type: application/json'`;
+
+/** Of a door at this address (docs: edge.md). A newer epoch needs no token: nobody else has spoken in it. */
+export function doorHands(options: { readonly region: string; readonly admin: string }): DoorHands {
+  const { region, admin } = options;
+  const put = (says: string, mode: object): HandWork => ({
+    on: null,
+    says,
+    lines: [
+      `curl -fsS -X PUT ${json} ${quoted(`${admin}/v1/door`)} -d ${quoted(JSON.stringify({ region, mode, token: 0 }))}`,
+    ],
+  });
+  return {
+    serve: (epoch) => put(`${region}'s door serves`, { mode: 'serve', epoch }),
+    forward: (epoch, to) =>
+      put(`${region}'s door passes on to ${to.region} what still comes`, {
+        mode: 'forward',
+        epoch,
+        ...to,
+      }),
+  };
+}
+
+/** Of a gateway at this address. Its newest token is given back: an older one is refused. */
+export function gatewayHands(options: {
+  readonly region: string;
+  readonly admin: string;
+}): GatewayHands {
+  const { region, admin } = options;
+  const token = `T=$(curl -fsS ${quoted(`${admin}/v1/gateway`)} | sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p')`;
+  const send = (method: string, path: string, body: string) =>
+    `curl -fsS -X ${method} ${json} ${quoted(`${admin}${path}`)} -d "${body.replaceAll('"', '\\"')}"`;
+  return {
+    region,
+    deliver: (epoch, to) => ({
+      on: null,
+      says: `${region}'s gateway delivers to ${to.region}`,
+      lines: [
+        token,
+        send(
+          'PUT',
+          '/v1/gateway/mode',
+          `{"mode":${JSON.stringify({ mode: 'deliver', epoch, ...to })},"token":$T}`,
+        ),
+      ],
+    }),
+    redeliver: (epoch, seconds) => ({
+      on: null,
+      says: `${region}'s gateway delivers once more what it delivered in the last ${Math.round(seconds / 60)} minutes`,
+      lines: [
+        token,
+        send(
+          'POST',
+          '/v1/gateway/redeliver',
+          `{"window":{"key":"by-hand-${epoch}","epoch":${epoch},"fromWallMs":$(( ($(date +%s) - ${seconds}) * 1000 )),"beyond":null},"token":$T}`,
+        ),
+      ],
+    }),
+  };
+}
+
+/** A record behind HTTP of the team's own (docs: dns-providers.md). */
+export function httpDnsHands(options: {
+  readonly url: string;
+  readonly name: string;
+  readonly type: string;
+  readonly ttlSeconds: number;
+  /** Where the token stands, for people; `null`: none is needed. */
+  readonly token: string | null;
+}): DnsHands {
+  const { name, type, ttlSeconds, token } = options;
+  const url = quoted(options.url);
+  const ask = token === null ? [] : [`read -r -s -p 'Token of ${options.url} (${token}): ' TOKEN`];
+  const curl = `curl -fsS${token === null ? '' : ' -H "authorization: Bearer $TOKEN"'}`;
+  return {
+    wasWrittenFor: (epoch, region) => ({
+      on: null,
+      says: `See that the record was written for ${region} in epoch ${epoch}: else this runbook is an old one`,
+      lines: [
+        ...ask,
+        `${curl} ${url} | tr -d ' \\n' | grep '"epoch":${epoch},"region":"${region}"'`,
+      ],
+    }),
+    point: ({ region, epoch, values }) => [
+      {
+        on: null,
+        says: `Point ${name} at ${region}, unless somebody else changes it at the same time`,
+        lines: [
+          ...ask,
+          `N=$(${curl} ${url} | tr -d ' \\n' | sed -n 's/.*"number":\\([0-9]*\\).*/\\1/p')`,
+          `TAG=$(${curl} -o /dev/null -w '%header{etag}' ${url})`,
+          `${curl} -X PUT ${json} -H "if-match: $TAG" ${url} -d "${JSON.stringify({
+            name,
+            type,
+            ttlSeconds,
+            values,
+            generation: { number: '@', epoch, region },
+          })
+            .replaceAll('"', '\\"')
+            .replace('\\"@\\"', '$((N + 1))')}"`,
+        ],
+      },
+    ],
+  };
+}

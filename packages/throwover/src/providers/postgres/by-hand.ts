@@ -1,0 +1,214 @@
+import { type HandWork, quoted, untilAnswers } from '../../runbook/by-hand/work.ts';
+import type { DatabaseHands } from '../../runs/hands.ts';
+import { fenceLines } from './guard/host-based-access.ts';
+import { advanceSql } from './guard/settings.ts';
+import type { Place } from './wire.ts';
+
+/** Longest waits of PostgreSQL's own tools, s: a stop sends the standby everything first. */
+const stopSeconds = 120;
+const startSeconds = 120;
+const promoteSeconds = 60;
+
+/** How long people wait for the other side before they stop and think, s. */
+const patienceSeconds = 60;
+
+/** Values that one place shows and another asks for. */
+const position = 'position';
+
+/** What the team says about a region's machines (service/by-hand-schema.ts). */
+export interface DatabaseCommands {
+  readonly stopGuard: string;
+  readonly startGuard: string;
+  /** Left out: pg_ctl. */
+  readonly stopDatabase?: string | undefined;
+  readonly startDatabase?: string | undefined;
+}
+
+/** One region's PostgreSQL with psql, pg_ctl and an editor's work on two files. */
+export function postgresHands(
+  place: Place,
+  options: { readonly commands: DatabaseCommands; readonly strict: boolean },
+): DatabaseHands {
+  const { region, dataDir } = place;
+  const { commands, strict } = options;
+  const at = (says: string, ...lines: string[]): HandWork => ({
+    on: region,
+    says,
+    lines: withSql(place, lines),
+  });
+  const door = doorOf(place);
+  const pgCtl = (rest: string) =>
+    asOwner(place, `${quoted(`${place.pgBin}/pg_ctl`)} -D ${quoted(dataDir)} ${rest}`);
+  // `restart` starts a stopped server too, with the options that it was started with before.
+  const start =
+    commands.startDatabase ??
+    pgCtl(`restart -w -t ${startSeconds} -l ${quoted(`${dataDir}/by-hand.log`)}`);
+  const stop = commands.stopDatabase ?? pgCtl(`stop -m fast -w -t ${stopSeconds}`);
+  return {
+    stopGuard: at(
+      `Stop ${region}'s guard, so that it neither opens nor starts anything meanwhile`,
+      commands.stopGuard,
+    ),
+    startGuard: at(`Start ${region}'s guard again`, commands.startGuard),
+    checkpoint: at('Write a checkpoint, so that a stop is short', sql('CHECKPOINT')),
+    lagAtMost: (standby, boundMs) =>
+      at(
+        `Wait until ${standby} follows closely`,
+        until(
+          `SELECT count(*) FROM pg_stat_replication WHERE application_name = '${standby}' AND state = 'streaming' AND coalesce(flush_lag, '0') <= interval '${boundMs} ms'`,
+          '1',
+        ),
+      ),
+    close: [
+      at(
+        'Close the door to the application and end its sessions',
+        ...door.close,
+        until(door.endSessions, '0'),
+      ),
+      {
+        ...at(
+          'Read where its log ends',
+          sql("SELECT pg_logical_emit_message(true, 'throwover', 'closed by hand')"),
+          sql('SELECT pg_current_wal_flush_lsn()'),
+        ),
+        shows: position,
+      },
+      at(`Stop it in order: it sends everything to its standby before it ends`, stop),
+    ],
+    reopen: [at('Start it again, and open the door to the application', start, ...door.open)],
+    hasReceived: {
+      ...at(
+        'Type in the position that was noted down; wait until everything up to it is here',
+        `read -r -p 'Position: ' P`,
+        // One line: what is said must not hide that it was not so.
+        `${until(`SELECT pg_last_wal_receive_lsn() >= '$P'::pg_lsn`, 't')} && echo "${region} has everything up to $P"`,
+      ),
+      asks: position,
+    },
+    received: at('Read how far it has come', sql('SELECT pg_last_wal_receive_lsn()')),
+    promote: (lossy) => [
+      // Roles cannot be changed in a standby (guard/role-door.ts).
+      ...(lossy === null || place.fence === 'roles'
+        ? []
+        : [at('Keep the application out until the ids are moved on', ...door.close)]),
+      at(
+        'Make it the primary',
+        sql(`SELECT pg_promote(true, ${promoteSeconds})`),
+        until('SELECT pg_is_in_recovery()', 'f'),
+      ),
+      ...(lossy === null
+        ? []
+        : [
+            at(
+              'Move every sequence on, so that no id is given out twice',
+              sql(advanceSql(String(lossy.sequenceAdvance)).replaceAll(/\s+/g, ' ')),
+            ),
+          ]),
+      ...(strict
+        ? [
+            at(
+              "Let it write without its guard, who renews that right otherwise: for a day, or until the guard's own word",
+              sql(leaseSql),
+            ),
+          ]
+        : []),
+      at('Open the door to the application', ...door.open),
+    ],
+    follow: (upstream) => ({
+      work: [
+        at(
+          `Make it a standby of ${upstream}, with its door open for reads`,
+          ...standbyFiles(place, upstream),
+          ...door.openFile,
+          start,
+        ),
+        at(
+          `Wait until it follows ${upstream}`,
+          until('SELECT pg_is_in_recovery()', 't'),
+          until("SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'", '1'),
+        ),
+      ],
+      look: `${region} receives from ${upstream}: the service has a standby again.`,
+      ifNot: `Its log says why (${dataDir}/by-hand.log). A history that went on past the switch is taken back with \`pg_rewind\`, or ${region} is copied anew with \`pg_basebackup\`; both can wait for throwover, and ${upstream} serves meanwhile.`,
+      back: { none: 'a standby takes no writes' },
+    }),
+  };
+}
+
+/** One statement as a command that shows its bare answer. A variable of the shell in it is filled in. */
+function sql(statement: string): string {
+  return `q "${statement.replaceAll('"', '\\"')}"`;
+}
+
+/** The same until it answers so. */
+const until = (statement: string, answer: string) =>
+  untilAnswers(sql(statement), answer, patienceSeconds);
+
+/** Lines that ask the database begin with how it is reached. */
+function withSql({ superuser, port, database }: Place, lines: readonly string[]): string[] {
+  if (!lines.some((line) => /\bq "/.test(line))) return [...lines];
+  return [
+    `q() { psql -X -w -h ${quoted(superuser.host)} -p ${port} -U ${quoted(superuser.user)} -d ${quoted(database)} -v ON_ERROR_STOP=1 -Atqc "$1"; }`,
+    ...lines,
+  ];
+}
+
+/** What keeps the application out, and lets it in: lines of pg_hba.conf, or the right to log in. */
+function doorOf(place: Place) {
+  const { applicationRoles, hbaFile, fence } = place;
+  const names = applicationRoles.map((role) => `'${role}'`).join(', ');
+  const endSessions = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename IN (${names})`;
+  if (fence === 'roles') {
+    const logins = (may: string) =>
+      applicationRoles.map((role) => sql(`ALTER ROLE "${role}" ${may}`));
+    return { close: logins('NOLOGIN'), open: logins('LOGIN'), openFile: [], endSessions };
+  }
+  const file = quoted(hbaFile);
+  const lines = fenceLines(applicationRoles).map((line) => `'${line}'`);
+  const reload = sql('SELECT pg_reload_conf()');
+  const openFile = asOwner(
+    place,
+    `sed -i '/^# throwover fence: begin/,/^# throwover fence: end/d' ${file}`,
+  );
+  return {
+    close: [
+      `cp -p ${file} ${file}.before`,
+      `printf '%s\\n' ${lines.join(' ')} | cat - ${file}.before > ${file}`,
+      reload,
+    ],
+    open: [openFile, reload],
+    openFile: [openFile],
+    endSessions,
+  };
+}
+
+function standbyFiles(place: Place, upstream: string): readonly string[] {
+  const { dataDir, replication, upstreams, region } = place;
+  const link = upstreams[upstream];
+  const auto = quoted(`${dataDir}/postgresql.auto.conf`);
+  const info = [
+    `host=${link?.host ?? upstream}`,
+    `port=${link?.port ?? 5432}`,
+    `user=${replication.user}`,
+    `application_name=${region}`,
+    'connect_timeout=3',
+  ].join(' ');
+  const secret = replication.password;
+  return [
+    ...(secret === null
+      ? []
+      : [`read -r -s -p 'Password of ${replication.user} (${secret} at the guard): ' PASSWORD`]),
+    asOwner(place, `sed -i '/^primary_conninfo/d; /^recovery_target_timeline/d' ${auto}`),
+    `echo "primary_conninfo = '${info}${secret === null ? '' : ' password=$PASSWORD'}'" >> ${auto}`,
+    `echo "recovery_target_timeline = 'latest'" >> ${auto}`,
+    asOwner(place, `touch ${quoted(`${dataDir}/standby.signal`)}`),
+  ];
+}
+
+/** PostgreSQL refuses to run as root, and its files are its own. */
+function asOwner({ runAs }: Place, command: string): string {
+  if (runAs === null) return command;
+  return `setpriv --reuid=${runAs.uid} --regid=${runAs.gid} --clear-groups -- ${command}`;
+}
+
+const leaseSql = `INSERT INTO throwover.writer_lease (until_wall, until_boot) VALUES (clock_timestamp() + interval '1 day', NULL) ON CONFLICT (one) DO UPDATE SET until_wall = excluded.until_wall, until_boot = NULL`;

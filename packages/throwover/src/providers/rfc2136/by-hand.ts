@@ -1,0 +1,46 @@
+import { quoted } from '../../runbook/by-hand/work.ts';
+import type { DnsHands } from '../../runs/hands.ts';
+import { generationName, generationTtlSeconds } from '../../traffic/generation.ts';
+import { parseServer } from './tcp.ts';
+
+/** A record on a server of dynamic updates, with `nsupdate` and `dig`. */
+export function rfc2136Hands(options: {
+  readonly server: string;
+  readonly zone: string;
+  readonly name: string;
+  readonly type: string;
+  readonly ttlSeconds: number;
+  /** `secret`: where it stands, for people. */
+  readonly key: { readonly name: string; readonly algorithm: string; readonly secret: string };
+}): DnsHands {
+  const { zone, name, type, ttlSeconds, key } = options;
+  const { host, port } = parseServer(options.server);
+  const txt = generationName(name);
+  const read = `dig +short +tcp @${host} -p ${port} TXT ${txt}`;
+  return {
+    wasWrittenFor: (epoch, region) => ({
+      on: null,
+      says: `See that the record was written for ${region} in epoch ${epoch}: else this runbook is an old one`,
+      lines: [`${read} | grep 'epoch=${epoch} region=${region}"'`],
+    }),
+    point: ({ region, epoch, values }) => [
+      {
+        on: null,
+        says: `Point ${name} at ${region}, in one signed update`,
+        lines: [
+          `N=$(${read} | sed -n 's/.*generation=\\([0-9]*\\).*/\\1/p')`,
+          `read -r -s -p 'Secret of the key ${key.name} (${key.secret}): ' SECRET`,
+          `nsupdate -v -y ${quoted(`${key.algorithm}:${key.name}`)}:"$SECRET" <<END`,
+          `server ${host} ${port}`,
+          `zone ${zone}`,
+          `update delete ${name} ${type}`,
+          ...values.map((value) => `update add ${name} ${ttlSeconds} ${type} ${value}`),
+          `update delete ${txt} TXT`,
+          `update add ${txt} ${generationTtlSeconds} TXT "v1 generation=$((N + 1)) epoch=${epoch} region=${region}"`,
+          'send',
+          'END',
+        ],
+      },
+    ],
+  };
+}
