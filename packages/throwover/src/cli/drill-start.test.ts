@@ -283,17 +283,33 @@ describe('ended early, it comes back', () => {
     });
   });
 
-  test('before the point of no return nothing was moved at all', async () => {
-    world.east.before = (command) => {
-      if (command === 'fence') health = { failed: 0 };
+  test('before the point of no return the way there is undone, and nothing was moved', async () => {
+    let typed = () => {};
+    // A step waits for what is typed, so that the run is where it can still be undone.
+    const fenced = new Promise<void>((resolve) => {
+      typed = resolve;
+    });
+    world.east.before = async (command) => {
+      if (command === 'checkpoint') await fenced;
     };
-    const stop = type(/checkpoint/, 'abort now', { afterMs: 0 });
+    const stop = type(/run_/, 'abort now', {
+      afterMs: 10_000,
+      also: () => void world.clock.sleep(5_000).then(typed),
+    });
     const { code } = await drill([name, look, approve, stop]);
-    expect([0, 4]).toContain(code);
-    expect(await active()).toBe('east');
+    expect(code).toBe(4);
+    expect(await aborted()).toEqual({
+      source: 'person',
+      reason: 'now',
+      outcome: 'aborted',
+      active: 'east',
+    });
+    const [only] = await held();
+    expect(only?.runs.map(({ leg }) => leg)).toEqual(['there']);
+    expect((await world.newestRun()).status).toBe('undone');
   });
 
-  test('and says so when it cannot come back; another terminal takes it back', async () => {
+  test('and says so when it cannot come back', async () => {
     const broken = {
       ...verify,
       also: () => {
@@ -307,6 +323,44 @@ describe('ended early, it comes back', () => {
     expect(await aborted()).toMatchObject({ outcome: 'not-back', active: 'west' });
     expect((await findings()).map(({ source }) => source)).toContain('not-back');
     expect((await report()).verdict).toBe('not-met');
+  });
+});
+
+describe('a drill whose terminal is gone', () => {
+  /** Its records, as a terminal that died in the soak left them. */
+  const abandoned = async () => {
+    const { status, runId } = await world.run('switchover');
+    expect(status).toBe('succeeded');
+    const { records } = session.parts;
+    const drill = { due: '2026-01-13', kind: 'switchover-and-back', shadow: null, overrides: [] };
+    const driver = 'ana@example.com';
+    const legs = { from: 'east', to: 'west' };
+    await records.append('drill', driver, { event: 'started', driver, ...drill, ...legs });
+    await records.append('drill', driver, { event: 'run', drill: 'D1', leg: 'there', runId });
+  };
+
+  test('is taken back by another terminal', async () => {
+    await abandoned();
+    const report = await asked<DrillReport>((context) =>
+      drillAbort(context, { reason: 'the laptop died', takeover: true, as: 'bo' }),
+    );
+    expect(report.drill.ended).toMatchObject({ outcome: 'aborted', reason: 'the laptop died' });
+    expect(report.legs.map(({ leg, status }) => [leg, status])).toEqual([
+      ['there', 'succeeded'],
+      ['back', 'succeeded'],
+    ]);
+    expect(await active()).toBe('east');
+    expect((await findings()).map(({ source }) => source)).toEqual(['aborted']);
+  });
+
+  test('is only asked for, and left alone, without --takeover', async () => {
+    await abandoned();
+    await asked((context) =>
+      drillAbort(context, { reason: 'the laptop died', takeover: false, as: 'bo' }),
+    );
+    const [only] = await held();
+    expect(only?.ended).toBeNull();
+    expect(await active()).toBe('west');
   });
 });
 

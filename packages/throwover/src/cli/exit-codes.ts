@@ -60,8 +60,6 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   'finding-settled': exitCodes.refused,
   'drill-refused': exitCodes.refused,
   'drill-open': exitCodes.refused,
-  'drill-aborted': exitCodes.undone,
-  'drill-not-back': exitCodes.interrupted,
   'calendar-away': exitCodes.away,
   'alarm-away': exitCodes.away,
   'baseline-exists': exitCodes.refused,

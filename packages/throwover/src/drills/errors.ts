@@ -38,17 +38,6 @@ export const drillErrors = defineErrors({
     notLost: 'Nothing was changed.',
     remedy: 'See which there are with `throwover drill history`.',
   },
-  'drill-not-back': {
-    disposition: 'page',
-    notLost: 'Nothing is lost: the service stands where the drill took it, and goes on there.',
-    remedy:
-      'See `throwover check`; then `throwover drill abort --takeover --reason TEXT` takes it back.',
-  },
-  'drill-aborted': {
-    disposition: 'stop',
-    notLost: 'The service is back where the drill began.',
-    remedy: 'Read `throwover drill report`; the drill stays due, and is planned again.',
-  },
   'no-finding': {
     disposition: 'stop',
     notLost: 'Nothing was changed.',

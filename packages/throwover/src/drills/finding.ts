@@ -6,7 +6,6 @@ import type { LoggedRecord } from '../evidence/record-log.ts';
 export const machineRules = {
   'stuck-step': 'a step stood still or took far longer than it should',
   'guard-overridden': 'a refusal was accepted by name',
-  'forecast-missed': 'the forecast was wrong: measured outside its 90 % interval',
   'objective-missed': 'an objective was not met, by figures',
   aborted: 'a drill was ended early',
   'not-back': 'a drill could not take the service back',

@@ -156,7 +156,9 @@ export const drillsSchema = z
     surpriseWithin: duration
       .default(14 * 86_400_000)
       .describe('A surprise comes in a window of this time'),
-    remind: duration.default(14 * 86_400_000).describe('How long before it stands in the week'),
+    remind: duration
+      .default(14 * 86_400_000)
+      .describe('How long before the drill its calendar entry reminds'),
     soak: duration
       .default(1_800_000)
       .describe('How long the other region serves, before the way back'),
