@@ -33,6 +33,8 @@ const window = wallMsOfIso('2026-01-13T10:30:00Z') ?? 0;
 let world: World;
 let session: Session;
 let health: Partial<LatencyPiece>;
+/** Ctrl-C at the drill's terminal. */
+let interrupt: () => void;
 beforeEach(async () => {
   world = await new World().begin();
   health = {};
@@ -77,6 +79,7 @@ const whole = [name, look, approve, verify, home];
 
 async function drill(script: readonly Hand[], options: { override?: string[] } = {}) {
   const hands = handsOn(world.clock, script);
+  interrupt = hands.interrupt;
   const context: CommandContext = {
     session,
     terminal: hands.terminal,
@@ -270,6 +273,12 @@ describe('ended early, it comes back', () => {
     };
     expect((await drill([name, look, approve, verify, other])).code).toBe(4);
     expect(await aborted()).toMatchObject({ reason: 'an incident elsewhere', active: 'east' });
+  });
+
+  test('by Ctrl-C', async () => {
+    const stop = type(/west serves for/, '', { also: () => interrupt() });
+    expect((await drill([name, look, approve, verify, stop])).code).toBe(4);
+    expect(await aborted()).toMatchObject({ source: 'person', reason: 'Ctrl-C', active: 'east' });
   });
 
   test('by the end of its terminal', async () => {
