@@ -2,8 +2,7 @@
  * The lab by hand: `npm run lab -- up`, and in another terminal `npm run lab -- kill east`.
  */
 import { Command, Option } from 'commander';
-import { isThrowoverError } from 'throwover/kernel';
-import { anyNumber } from './command-line.ts';
+import { anyNumber, runCommand } from './command-line.ts';
 import { labErrors } from './errors.ts';
 import { endOnSignal } from './signals.ts';
 import { control, type Fault, nextSteps } from './world/control.ts';
@@ -116,10 +115,4 @@ function knownRegion(region: string): string {
   throw labErrors.make('lab-unknown-fault', `there is no region ${region}`, { region });
 }
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!isThrowoverError(error)) throw error;
-  console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
-  process.exitCode = 1;
-}
+await runCommand(() => program.parseAsync());

@@ -1,7 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { InvalidArgumentError } from 'commander';
+import { isThrowoverError } from 'throwover/kernel';
 
-/** What the lab's commands take, and what their results name. */
+/** How the lab's commands end, what they take, and what their results name. */
+
+/** Runs a command; what it was refused for is said with its code, what was not lost, and what to do next. */
+export async function runCommand(command: () => Promise<unknown>): Promise<void> {
+  try {
+    await command();
+  } catch (error) {
+    if (!isThrowoverError(error)) throw error;
+    console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
+    process.exitCode = 1;
+  }
+}
 
 export function wholeNumber(text: string): number {
   const value = Number(text);

@@ -6,8 +6,8 @@
  */
 import { Command } from 'commander';
 import { type Figures, measure } from 'throwover';
-import { isThrowoverError, quantiles } from 'throwover/kernel';
-import { anyNumber } from './command-line.ts';
+import { quantiles } from 'throwover/kernel';
+import { anyNumber, runCommand } from './command-line.ts';
 import { Lab } from './world/lab.ts';
 import { defaultPortBase } from './world/map.ts';
 import { labOptions } from './world/options.ts';
@@ -123,10 +123,4 @@ async function main(): Promise<void> {
   if (clean < rounds.length) process.exitCode = 1;
 }
 
-try {
-  await main();
-} catch (error) {
-  if (!isThrowoverError(error)) throw error;
-  console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
-  process.exitCode = 1;
-}
+await runCommand(main);

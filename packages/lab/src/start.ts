@@ -7,8 +7,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { type Figures, measure, renderComparison, renderReport } from 'throwover';
-import { formatMs, isoTime, isThrowoverError, systemClock } from 'throwover/kernel';
-import { anyNumber } from './command-line.ts';
+import { formatMs, isoTime, systemClock } from 'throwover/kernel';
+import { anyNumber, runCommand } from './command-line.ts';
 import { endOnSignal } from './signals.ts';
 import { control, nextSteps } from './world/control.ts';
 import { Lab } from './world/lab.ts';
@@ -135,10 +135,4 @@ async function conclude(flipOnly: Recorded, switchover: Recorded): Promise<void>
   if (given.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
 }
 
-try {
-  await main();
-} catch (error) {
-  if (!isThrowoverError(error)) throw error;
-  console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
-  process.exitCode = 1;
-}
+await runCommand(main);

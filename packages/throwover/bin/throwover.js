@@ -12,15 +12,13 @@ Next: install a newer Node (https://nodejs.org), or in a clone \`npx throwover\`
   start();
 }
 
-/**
- * Runs the sources in a clone, so that a build that has grown old is never run; else what was published.
- * Compiled modules are kept between starts (Node's own cache, in the directory for temporary files): half
- * of a start's time is their compilation, and a person at a prompt waits for it.
- */
+/** Runs the sources in a clone, so that a build that has grown old is never run; else what was published. */
 function start() {
-  import('node:module')
-    .then((module) => module.enableCompileCache())
-    .then(() => import('node:fs'))
+  Promise.all([import('node:module'), import('node:os'), import('node:path'), import('node:fs')])
+    .then(([module, os, path, fs]) => {
+      keepCompiled(module, os, path, fs);
+      return fs;
+    })
     .then((fs) => {
       const source = new URL('../src/cli/entry.ts', import.meta.url);
       return fs.existsSync(source)
@@ -33,6 +31,23 @@ function start() {
       process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
       process.exitCode = 1;
     });
+}
+
+/**
+ * Compiled modules are kept between starts: half of a start's time is their compilation, and a person at a
+ * prompt waits for it. In the user's own directory, never in one that others may write: what stands there
+ * is run. Where there is none nothing is kept, and nothing is tried: Node 24 spins for ever when it is to make
+ * a directory below /proc.
+ */
+function keepCompiled(module, os, path, fs) {
+  try {
+    const own = process.env.XDG_CACHE_HOME || os.homedir();
+    fs.accessSync(own, fs.constants.W_OK);
+    const caches = process.env.XDG_CACHE_HOME || path.join(own, '.cache');
+    module.enableCompileCache(path.join(caches, 'throwover'));
+  } catch {
+    // A user without a home: it starts as slowly as ever.
+  }
 }
 
 /** In this process, not in a second one: Ctrl-C and SIGKILL then reach the one that carries out the run. */

@@ -14,7 +14,7 @@
  */
 import { Command, Option } from 'commander';
 import { formatMs, isoTime, seededRandom, systemClock } from 'throwover/kernel';
-import { commitHere, wholeNumber } from '../command-line.ts';
+import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
 import { Lab } from '../world/lab.ts';
 import { labOptions } from '../world/options.ts';
@@ -135,4 +135,4 @@ async function keep(file: string, rounds: readonly RoundResult[]): Promise<void>
   });
 }
 
-await main();
+await runCommand(main);

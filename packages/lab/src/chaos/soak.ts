@@ -6,9 +6,11 @@
  * region get SIGKILL and are started again by their supervisor, in both. Exit code 1 when a request
  * failed without the control plane, outside of those restarts.
  */
+
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { RequestRecord } from 'throwover';
 import { systemClock } from 'throwover/kernel';
+import { runCommand } from '../command-line.ts';
 import { Lab } from '../world/lab.ts';
 import { regionNames } from '../world/map.ts';
 import { labOptions } from '../world/options.ts';
@@ -105,4 +107,4 @@ async function soak(
   };
 }
 
-await main();
+await runCommand(main);

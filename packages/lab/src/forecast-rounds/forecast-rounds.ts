@@ -12,15 +12,22 @@
  * is kept when it ends, and the same command goes on after the last one. Exit code 1: held to less.
  */
 import { Command } from 'commander';
-import { isoTime, isThrowoverError, seededRandom, systemClock } from 'throwover/kernel';
-import { commitHere, wholeNumber } from '../command-line.ts';
+import { isoTime, seededRandom, systemClock } from 'throwover/kernel';
+import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries, readSeries } from '../results/series.ts';
 import { endOnSignal } from '../signals.ts';
 import { Lab } from '../world/lab.ts';
 import { type LabOptions, labOptions } from '../world/options.ts';
 import { throwoverJson } from '../world/throwover-cli.ts';
 import { resolversOf } from './mix.ts';
-import { confusionSum, type ForecastRound, forecastSeries, scored, verdictOf } from './results.ts';
+import {
+  confusionSum,
+  type ForecastRound,
+  forecastSeries,
+  scored,
+  verdictOf,
+  verdictText,
+} from './results.ts';
 import { playForecastRound } from './round.ts';
 
 /** Runs below which throwover calls what they tell unknown. */
@@ -92,7 +99,8 @@ export function lineOf(round: ForecastRound): string {
 }
 
 export function verdictLines(rounds: readonly ForecastRound[]): readonly string[] {
-  const { rounds: count, medianError, medianBias, inside, good } = verdictOf(rounds);
+  const verdict = verdictOf(rounds);
+  const { rounds: count, medianError, medianBias, inside } = verdict;
   const percent = (value: number | null) =>
     value === null ? 'unknown' : `${(value * 100).toFixed(1)} %`;
   return [
@@ -106,7 +114,7 @@ export function verdictLines(rounds: readonly ForecastRound[]): readonly string[
           .map(([name, n]) => `${name} ${n}`)
           .join(', ')}`,
     ),
-    good ? 'held' : 'NOT HELD',
+    verdictText(verdict),
   ];
 }
 
@@ -164,15 +172,9 @@ async function main(): Promise<void> {
   }
   for (const text of verdictLines(rounds)) say(text);
   if (given.json) console.log(JSON.stringify({ ...verdictOf(rounds), rounds }));
-  if (!verdictOf(rounds).good) process.exitCode = 1;
+  if (verdictOf(rounds).good !== true) process.exitCode = 1;
 }
 
 if (import.meta.main) {
-  try {
-    await main();
-  } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
-    process.exitCode = 1;
-  }
+  await runCommand(main);
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { keepSeries, readSeries } from '../results/series.ts';
-import { type ForecastRound, forecastSeries, scored, verdictOf } from './results.ts';
+import { type ForecastRound, forecastSeries, scored, verdictOf, verdictText } from './results.ts';
 
 const row = { 'resolver-tail': 0, 'pinned-connection': 0, 'runtime-cache': 0, unknown: 0 };
 
@@ -42,15 +42,24 @@ test('an error is a share of the truth; inside is between the bounds; what is un
 });
 
 test('held: the median errors of t90 and t99, and four of five inside; rounds to learn from do not count', () => {
-  const close = Array.from({ length: 4 }, (_, n) => round(n + 1, 149));
-  expect(verdictOf([...close, round(5, 300)])).toMatchObject({
-    ...{ rounds: 5, inside: { t90: 4, t99: 4 }, good: true },
+  const of = (count: number, truthSeconds: number, learning = false) =>
+    Array.from({ length: count }, (_, n) => round(n + 1, truthSeconds, learning));
+  expect(verdictOf([...of(24, 149), ...of(6, 300)])).toMatchObject({
+    ...{ rounds: 30, inside: { t90: 24, t99: 24 }, good: true },
   });
-  expect(verdictOf([...close, round(5, 300), round(6, 300)]).good).toBe(false);
-  expect(verdictOf([...close, round(6, 300, true)])).toMatchObject({ rounds: 4, good: true });
+  expect(verdictOf([...of(24, 149), ...of(7, 300)]).good).toBe(false);
+  expect(verdictOf([...of(30, 149), ...of(9, 300, true)])).toMatchObject({
+    rounds: 30,
+    good: true,
+  });
   // Inside, and yet too far off.
-  expect(verdictOf(close.map((one) => ({ ...one, truth: round(1, 120).truth }))).good).toBe(false);
-  expect(verdictOf([]).good).toBe(false);
+  expect(verdictOf(of(30, 120)).good).toBe(false);
+});
+
+test('fewer than 30 rounds decide nothing', () => {
+  const few = Array.from({ length: 29 }, (_, n) => round(n + 1, 149));
+  expect(verdictOf(few).good).toBeNull();
+  expect(verdictText(verdictOf(few))).toBe('undecided: 29 of 30 rounds');
 });
 
 test('rounds are kept one by one, read back, and summed up in the README beside them', async () => {

@@ -7,6 +7,9 @@ import type { SeriesKind } from '../results/series.ts';
 const goodError = { t90: 0.1, t99: 0.2 } as const;
 const goodInside = 0.8;
 
+/** Rounds below which nothing is decided. */
+const enoughRounds = 30;
+
 const ms = z.number().nullable();
 const predicted = z.object({ p5LifeMs: ms, p50LifeMs: ms, p95LifeMs: ms });
 const row = z.object(Object.fromEntries(causes.map((cause) => [cause, z.number()])));
@@ -84,7 +87,8 @@ export interface Verdict {
   /** Middle of the errors with their signs: above 0 the forecast is late. */
   readonly medianBias: Readonly<Record<ShareName, number | null>>;
   readonly inside: Readonly<Record<ShareName, number>>;
-  readonly good: boolean;
+  /** `null`: too few rounds to say. */
+  readonly good: boolean | null;
 }
 
 /** Of one seed's rounds; those for learning are left out. */
@@ -98,7 +102,7 @@ export function verdictOf(all: readonly ForecastRound[]): Verdict {
   });
   const medianError = each((share) => median(share, Math.abs));
   const inside = each((share) => of(share).filter((one) => one.inside).length);
-  const good = (['t90', 't99'] as const).every((share) => {
+  const held = (['t90', 't99'] as const).every((share) => {
     const error = medianError[share];
     return (
       error !== null &&
@@ -108,9 +112,14 @@ export function verdictOf(all: readonly ForecastRound[]): Verdict {
   });
   return {
     rounds: rounds.length,
-    ...{ medianError, inside, good },
+    ...{ medianError, inside, good: rounds.length < enoughRounds ? null : held },
     medianBias: each((share) => median(share, (error) => error)),
   };
+}
+
+export function verdictText({ rounds, good }: Pick<Verdict, 'rounds' | 'good'>): string {
+  if (good === null) return `undecided: ${rounds} of ${enoughRounds} rounds`;
+  return good ? 'held' : 'NOT HELD';
 }
 
 /** Sums of the rounds' matrices. */
@@ -154,7 +163,7 @@ export const forecastSeries: SeriesKind<ForecastRound> = {
           `${percent(v.medianError.t90)} / ${percent(v.medianError.t99)}`,
           `${percent(v.medianBias.t90)} / ${percent(v.medianBias.t99)}`,
           `${v.inside.t90} / ${v.inside.t99}`,
-          v.good ? 'yes' : 'no',
+          verdictText(v),
         ]),
       ),
       '',

@@ -8,8 +8,8 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { RequestRecord, RunState } from 'throwover';
-import { formatMs, isThrowoverError, systemClock } from 'throwover/kernel';
-import { wholeNumber } from '../command-line.ts';
+import { formatMs, systemClock } from 'throwover/kernel';
+import { runCommand, wholeNumber } from '../command-line.ts';
 import { askJson } from '../world/json.ts';
 import { Lab } from '../world/lab.ts';
 import { readLines } from '../world/lines.ts';
@@ -139,10 +139,4 @@ async function lostWrites(lab: Lab, output: string): Promise<readonly string[]> 
   return missingOrders(lab.map, await lab.active(), acknowledged);
 }
 
-try {
-  await main();
-} catch (error) {
-  if (!isThrowoverError(error)) throw error;
-  console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
-  process.exitCode = 1;
-}
+await runCommand(main);

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seededRandom, systemClock } from 'throwover/kernel';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { freeze, processTree, thaw } from '../faults/process-tree.ts';
+import { createDatabases } from './databases.ts';
 import { type Name, names, type Pair, testPair } from './fixtures/pair.ts';
 import { startSide, until } from './fixtures/servers.ts';
 import { startLagProfile } from './lag-profile.ts';
@@ -19,9 +21,13 @@ async function start(): Promise<void> {
   for (const name of names) await startSide(pair, name);
 }
 
+/** Longest wait for the profile's next episode, ms. */
+const episodeMs = 45_000;
+
 const order = (key: string) =>
   `INSERT INTO orders (idempotency_key, amount, currency, status, region)
    VALUES ('${key}', 1, 'eur', 'accepted', 'east')`;
+const streams = `SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'`;
 const count = async (name: Name) =>
   (await pair.ask<{ n: number }>(name, 'SELECT count(*)::int AS n FROM orders'))[0]?.n;
 
@@ -64,9 +70,9 @@ it('lags in episodes with quiet windows between, on the standby only, and not af
     );
     return row?.ms ?? 0;
   };
-  await until('an episode', async () => (await lagMs()) > 3_000);
-  await until('a quiet window', async () => (await lagMs()) < 200);
-  await until('another episode', async () => (await lagMs()) > 3_000);
+  await until('an episode', async () => (await lagMs()) > 3_000, episodeMs);
+  await until('a quiet window', async () => (await lagMs()) < 200, episodeMs);
+  await until('another episode', async () => (await lagMs()) > 3_000, episodeMs);
   await stopServer(pair.databases.side('east').dataDir, 'immediate', systemClock);
   await writer.end().catch(() => {});
   await pair.ask('west', 'SELECT pg_promote(true)');
@@ -97,4 +103,22 @@ it('goes on after it was frozen, without an answer meanwhile', async () => {
   await answer;
   expect(tree.length).toBeGreaterThan(4);
   await client.end();
+});
+
+it('makes saved directories anew that an older version has made, and no others', async () => {
+  const { dir, binaries, address } = pair;
+  const again = () =>
+    createDatabases({
+      ...{ dir, binaries, primary: 'east', standby: 'west', clock: systemClock },
+      ...{ upstream: address.east, scratch: address.east },
+    });
+  const kept = join(dir, 'saved', 'east', 'kept');
+  await writeFile(kept, '');
+  await again();
+  expect(existsSync(kept)).toBe(true);
+  await writeFile(join(dir, 'saved', 'complete'), '');
+  await again();
+  expect(existsSync(kept)).toBe(false);
+  await start();
+  await until('west streams', async () => (await pair.ask('west', streams)).length === 1);
 });

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
-import { constants, existsSync } from 'node:fs';
-import { appendFile, chmod, chown, cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { appendFile, chmod, chown, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -60,13 +61,24 @@ export async function createDatabases(options: DatabasesOptions): Promise<Databa
   const databases = handles(options);
   await mkdir(join(dir, 'saved'), { recursive: true, mode: 0o755 });
   await databases.stop();
-  if (!existsSync(join(dir, 'saved', 'complete'))) {
+  const complete = join(dir, 'saved', 'complete');
+  const made = madeOf(options);
+  if ((await readFile(complete, 'utf8').catch(() => null)) !== made) {
+    await rm(complete, { force: true });
     await makePrimary(options, join(dir, 'saved', primary));
     await makeStandby(options, join(dir, 'saved', primary), join(dir, 'saved', standby));
-    await writeFile(join(dir, 'saved', 'complete'), '');
+    await writeFile(complete, made);
   }
   await databases.reset();
   return databases;
+}
+
+/** What the saved directories hold, in hex: those of another lab, or of an older version of this one, are made anew. */
+function madeOf({ primary, standby, upstream }: DatabasesOptions): string {
+  const parts = [primary, standby, upstream, settingsFile(), hostBasedAccess, rolesSql, tablesSql];
+  return createHash('sha256')
+    .update(JSON.stringify([walSegmentMb, ...parts]))
+    .digest('hex');
 }
 
 function handles(options: DatabasesOptions): Databases {

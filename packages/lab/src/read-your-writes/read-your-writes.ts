@@ -14,7 +14,7 @@ import { Command } from 'commander';
 import { formatMs, isoTime, type Quantiles, seededRandom, systemClock } from 'throwover/kernel';
 import { RoundTraffic } from '../chaos/traffic.ts';
 import type { ClientRecord, OwnRead } from '../clients/own-reads.ts';
-import { commitHere, wholeNumber } from '../command-line.ts';
+import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
 import { endOnSignal } from '../signals.ts';
 import { Lab } from '../world/lab.ts';
@@ -106,7 +106,7 @@ export function lineOf({ round, kind, violations, tookMs, ...seen }: RoundResult
   ].join('; ');
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await runCommand(main);
 
 async function main(): Promise<void> {
   const given = new Command('npm run read-your-writes --')

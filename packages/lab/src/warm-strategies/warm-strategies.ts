@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { StrategyName } from 'throwover';
 import { isoTime, systemClock } from 'throwover/kernel';
-import { commitHere, wholeNumber } from '../command-line.ts';
+import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
 import { endOnSignal } from '../signals.ts';
 import { Lab } from '../world/lab.ts';
@@ -127,7 +127,7 @@ function lineOf(strategy: string, seen: WarmRound): string {
   return `${strategy}, round ${seen.round} to ${seen.to} (${seen.acted}): p99 ${ratio === null ? 'unknown' : `${ratio.toFixed(2)}x`} the baseline (${ms(seen.whole)}, before ${ms(seen.baseline)}), ${seen.coldStarts ?? 'unknown'} cold starts, ${seen.failed} failed, machine ${busy} busy`;
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await runCommand(main);
 
 async function main(): Promise<void> {
   const given = new Command('npm run warm-strategies --')

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { systemClock } from 'throwover/kernel';
@@ -79,14 +79,16 @@ export async function startChild(spec: ChildSpec): Promise<Child> {
   return { name: spec.name, pid: child.pid ?? 0, ended, stop: () => stop(child, ended) };
 }
 
-/**
- * The lab checks no keys; the AWS SDK wants some. Compiled modules are kept between starts, where Node keeps
- * them by itself: a lab is some forty processes of the same sources.
- */
+/** Compiled modules are kept between starts, as bin/throwover.js keeps them: a lab is some forty processes of the same sources. */
+const compileCache = existsSync(homedir())
+  ? { NODE_COMPILE_CACHE: join(homedir(), '.cache', 'throwover') }
+  : {};
+
+/** The lab checks no keys; the AWS SDK wants some. */
 export const labEnv = {
   AWS_ACCESS_KEY_ID: 'lab',
   AWS_SECRET_ACCESS_KEY: 'lab',
-  NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+  ...compileCache,
 };
 
 /** How a Node process of this repository is started: from TypeScript sources. */

@@ -8,7 +8,6 @@ import {
   type WebhookRecord,
 } from 'throwover';
 import { systemClock } from 'throwover/kernel';
-import { z } from 'zod';
 import { askJson, until } from './json.ts';
 import type { Lab } from './lab.ts';
 import { sampleLag } from './lag-sampler.ts';
@@ -25,13 +24,6 @@ const objectiveWindowMs = 5_000;
 
 /** Looked on beyond the longest hold and the objective's window, ms. */
 const observeMarginMs = 2_000;
-
-/** How often a plan is made while parts of a busy machine do not answer in time, and the pause between, ms. */
-const planAttempts = 4;
-const planPauseMs = 2_000;
-
-/** Exit code of what was refused before anything changed. */
-const refused = 3;
 
 /** Longest wait for the sender's last retries when the recording ends, ms. */
 const senderPatienceMs = 8_000;
@@ -134,7 +126,15 @@ async function startTraffic(lab: Lab, { kind, clients }: Recording, output: stri
 /** `throwover plan`, then the run with the plan's digest, as a user who has read it. */
 async function performRun(lab: Lab, recording: Recording, to: RegionName): Promise<string> {
   const { dir } = lab.options;
-  const [result, args] = await runOf(recording, to, dir);
+  const { digest } = await throwoverJson<{ digest: string }>(
+    ['plan', recording.kind, '--to', to],
+    dir,
+  );
+  const args = [recording.kind, '--to', to, '--yes', digest];
+  const result = await throwover(recording.show ? args : [...args, '--json'], {
+    cwd: dir,
+    show: recording.show,
+  });
   if (result.exitCode !== 0) {
     throw new Error(
       `throwover ${args.join(' ')}: exit code ${result.exitCode}\n${result.stdout}${result.stderr}`,
@@ -144,48 +144,6 @@ async function performRun(lab: Lab, recording: Recording, to: RegionName): Promi
   const newest = runs.runs[0];
   if (newest === undefined) throw new Error('the run is not in the store');
   return newest.runId;
-}
-
-/** A run that is refused at its beginning (nothing was changed) is planned and begun again. */
-async function runOf(recording: Recording, to: RegionName, dir: string) {
-  for (let attempt = 1; ; attempt++) {
-    const digest = await planDigest(['plan', recording.kind, '--to', to, '--json'], dir);
-    const args = [recording.kind, '--to', to, '--yes', digest];
-    const result = await throwover(recording.show ? args : [...args, '--json'], {
-      cwd: dir,
-      show: recording.show,
-    });
-    if (result.exitCode !== refused || attempt === planAttempts) return [result, args] as const;
-    await systemClock.sleep(planPauseMs);
-  }
-}
-
-/** What a refused plan says, as far as it is read here. */
-const refusedPlan = z.object({
-  plan: z.object({
-    guards: z.array(
-      z.object({
-        refusals: z.array(z.object({ error: z.object({ disposition: z.string() }) })),
-      }),
-    ),
-  }),
-});
-
-/** A plan that is refused because something did not answer in time is made again, as its remedy says. */
-async function planDigest(args: readonly string[], dir: string): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
-    const { exitCode, stdout, stderr } = await throwover(args, { cwd: dir });
-    const said: unknown = JSON.parse(stdout.trim().split('\n').at(-1) || 'null');
-    if (exitCode === 0) return z.object({ digest: z.string() }).parse(said).digest;
-    const refusals =
-      refusedPlan.safeParse(said).data?.plan.guards.flatMap((guard) => guard.refusals) ?? [];
-    const silent =
-      refusals.length > 0 && refusals.every(({ error }) => error.disposition === 'retry');
-    if (!silent || attempt === planAttempts) {
-      throw new Error(`throwover ${args.join(' ')}: exit code ${exitCode}\n${stdout}${stderr}`);
-    }
-    await systemClock.sleep(planPauseMs);
-  }
 }
 
 async function settledWebhooks(lab: Lab): Promise<readonly WebhookRecord[]> {

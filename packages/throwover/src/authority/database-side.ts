@@ -58,6 +58,12 @@ export interface DatabaseSide {
   /** Refuses promotion and fences with this token, and lower ones, for good; or says that it has accepted one. */
   renounce(token: number): Promise<Renunciation>;
   /**
+   * Strict mode, of the side that is to be promoted: no new promise is given to the other guard, and nothing
+   * is written down for it that would let commits go ahead of this standby, until one lease after the
+   * promises that stand have ended. `leftMs`: until then; 0: they have. Left out: it gives no promises.
+   */
+  endPromises?(token: number): Promise<{ readonly leftMs: number }>;
+  /**
    * Makes a standby the primary and records (epoch, timeline, switch position, next transaction id) in
    * `throwover.promotions`, in that database. With a confirmed proof it refuses while it has not
    * received everything up to `proof.position`. `lossy`: writes may be missing, so it stays closed to

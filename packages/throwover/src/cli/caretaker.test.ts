@@ -2,7 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { approve, executeRun, planDigest } from '../runbook/runbook.ts';
 import { World } from '../runs/runs.fixture.ts';
 import { type CaretakerEvent, caretake } from './caretaker.ts';
-import { worldSession } from './world-session.fixture.ts';
+import { served, worldSession } from './world-session.fixture.ts';
 
 let world: World;
 let log: CaretakerEvent[];
@@ -38,17 +38,10 @@ async function killedAt(side: 'east' | 'west', command: string): Promise<void> {
 }
 
 /** Lets `throwover serve` look after the service for a minute. */
-async function aMinute(): Promise<void> {
-  const stop = new AbortController();
-  const care = caretake({
-    session: worldSession(world),
-    signal: stop.signal,
-    log: (event) => log.push(event),
-  });
-  await world.clock.advance(60_000);
-  stop.abort();
-  await world.clock.until(care);
-}
+const aMinute = () =>
+  served(world, 60_000, (signal) =>
+    caretake({ session: worldSession(world), signal, log: (event) => log.push(event) }),
+  );
 
 it('opens the old side again when its controller died between fence and promote', async () => {
   await killedAt('east', 'fence');

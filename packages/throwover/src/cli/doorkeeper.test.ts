@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { World } from '../runs/runs.fixture.ts';
 import { type DoorkeeperEvent, keepDoors } from './doorkeeper.ts';
-import { worldSession } from './world-session.fixture.ts';
+import { served, worldSession } from './world-session.fixture.ts';
 
 let world: World;
 let log: DoorkeeperEvent[];
@@ -10,17 +10,10 @@ beforeEach(async () => {
   log = [];
 });
 
-async function aMinute(): Promise<void> {
-  const stop = new AbortController();
-  const keeping = keepDoors({
-    session: worldSession(world),
-    signal: stop.signal,
-    log: (event) => log.push(event),
-  });
-  await world.clock.advance(60_000);
-  stop.abort();
-  await world.clock.until(keeping);
-}
+const aMinute = (session = worldSession(world)) =>
+  served(world, 60_000, (signal) =>
+    keepDoors({ session, signal, log: (event) => log.push(event) }),
+  );
 
 /** As a promotion by hand that was adopted leaves it. */
 const adopted = () => world.store.adoptEpoch({ service: 'checkout', epoch: 2, active: 'west' });
@@ -54,6 +47,15 @@ it('tells a door that was away when it is back', async () => {
   expect(world.doors.east.current).toMatchObject({ mode: 'forward', epoch: 2, region: 'west' });
 });
 
+it('leaves what the naive runbook leaves: it is kept to be compared with', async () => {
+  await world.run('flip-only');
+  expect(await world.store.service('checkout')).toMatchObject({ epoch: 2, active: 'west' });
+  const before = structuredClone([world.doors.east.current, world.doors.west.current]);
+  await aMinute();
+  expect([world.doors.east.current, world.doors.west.current]).toEqual(before);
+  expect(log).toEqual([]);
+});
+
 it('does nothing while a run is open, or automation is halted', async () => {
   await adopted();
   await world.store.setHalt({ by: 'bob', reason: 'freeze', wallMs: 0 });
@@ -62,19 +64,11 @@ it('does nothing while a run is open, or automation is halted', async () => {
   await world.store.setHalt(null);
   const { store } = world;
   const open = { ...(await store.service('checkout')), openRun: 'r1' };
-  const stop = new AbortController();
   const session = worldSession(world);
   const busy = new Proxy(store, {
     get: (target, name: keyof typeof store) =>
       name === 'service' ? async () => open : Reflect.get(target, name).bind(target),
   });
-  const keeping = keepDoors({
-    session: { ...session, parts: { ...session.parts, store: busy } },
-    signal: stop.signal,
-    log: (event) => log.push(event),
-  });
-  await world.clock.advance(60_000);
-  stop.abort();
-  await world.clock.until(keeping);
+  await aMinute({ ...session, parts: { ...session.parts, store: busy } });
   expect(log).toEqual([]);
 });

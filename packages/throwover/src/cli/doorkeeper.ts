@@ -1,4 +1,5 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
+import type { RunKind } from '../runs/runs.ts';
 import type { DoorMode } from '../traffic/door.ts';
 import type { Session } from './session.ts';
 
@@ -7,6 +8,9 @@ const lookEveryMs = 2_000;
 
 /** Below any run's: a run in the same epoch has the last word at a door. */
 const noRun = 0;
+
+/** Kind of run whose epochs are left as they are. */
+const naive: RunKind = 'flip-only';
 
 /** What the doorkeeper did, as a line of the log of `throwover serve`. */
 export type DoorkeeperEvent =
@@ -21,8 +25,9 @@ export type DoorkeeperEvent =
 /**
  * Tells doors of an epoch that they have not heard of: one whose region was away when its run ended, or
  * both after a promotion by hand. The active region's serves, the other ones' forward to it. Doors that
- * know the epoch are left as they are, and so is everything while a run is open or automation is
- * halted. Ends when the signal is aborted.
+ * know the epoch are left as they are, and so is everything while a run is open, automation is halted, or
+ * the epoch is `flip-only`'s: that runbook tells no door, and what it leaves behind is what it is kept to
+ * show. Ends when the signal is aborted.
  */
 export async function keepDoors(options: {
   session: Session;
@@ -49,8 +54,8 @@ export async function keepDoors(options: {
 
 async function tellDoors(session: Session, log: (event: DoorkeeperEvent) => void): Promise<void> {
   const { parts, loaded } = session;
-  const { epoch, active, openRun } = await parts.store.service(loaded.service.name);
-  if (openRun !== null || (await parts.store.halt()) !== null) return;
+  const { epoch, active, openRun, openedBy } = await parts.store.service(loaded.service.name);
+  if (openRun !== null || openedBy === naive || (await parts.store.halt()) !== null) return;
   const url = loaded.service.regions[active]?.door.forward;
   if (url === undefined) return;
   // The active one first: were another to forward to a door that forwards back, both would refuse.

@@ -4,7 +4,7 @@ import type { Notifier } from '../notify/notify.ts';
 import { World } from '../runs/runs.fixture.ts';
 import { caretake } from './caretaker.ts';
 import { keepStanding, type StandingEvent } from './standing.ts';
-import { worldSession } from './world-session.fixture.ts';
+import { served, worldSession } from './world-session.fixture.ts';
 
 const policy = `
 approval:
@@ -30,17 +30,14 @@ const people: Notifier = {
 };
 
 /** Lets the policy stand for this long. */
-async function standFor(ms: number, text = policy): Promise<void> {
-  const stop = new AbortController();
-  const standing = keepStanding({
-    session: worldSession(world, text, [people]),
-    signal: stop.signal,
-    log: (event) => log.push(event),
-  });
-  await world.clock.advance(ms);
-  stop.abort();
-  await world.clock.until(standing);
-}
+const standFor = (ms: number, text = policy) =>
+  served(world, ms, (signal) =>
+    keepStanding({
+      session: worldSession(world, text, [people]),
+      signal,
+      log: (event) => log.push(event),
+    }),
+  );
 
 it('fails over when guard and standby both say for long enough that the region is lost', async () => {
   world.lose(world.east);

@@ -33,3 +33,16 @@ export function worldSession(
     env: {},
   };
 }
+
+/** Lets something that `throwover serve` does run for so long, ms of the world's clock, and ends it. */
+export async function served(
+  world: World,
+  ms: number,
+  loop: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const running = loop(stop.signal);
+  await world.clock.advance(ms);
+  stop.abort();
+  await world.clock.until(running);
+}

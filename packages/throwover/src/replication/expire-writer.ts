@@ -1,3 +1,4 @@
+import type { DatabaseSide } from '../authority/database-side.ts';
 import type { ExpiredLease } from '../authority/fence-proof.ts';
 import { done, look, pending } from '../runbook/observe.ts';
 import type { Step, StepContext } from '../runbook/step.ts';
@@ -12,10 +13,17 @@ const expiryPollMs = 50;
 
 /**
  * Strict mode: the store grants the old writer nothing any more, and its last lease has ended by the
- * store's clock (A1). A confirmed fence makes the wait needless. Undone: grants go on.
+ * store's clock (A1); nor does the new side's guard, and what that has promised has ended too. Before that
+ * nobody can say what a promotion would lose: the old side writes on. A confirmed fence makes the wait
+ * needless. Undone: grants go on.
  */
-export function expireWriter(options: { store: Store; writer: OldWriter }): Step<'expire-writer'> {
-  const { store, writer } = options;
+export function expireWriter(options: {
+  store: Store;
+  writer: OldWriter;
+  to: DatabaseSide;
+}): Step<'expire-writer'> {
+  const { store, writer, to } = options;
+  const promised = async ({ run }: StepContext) => (await to.endPromises?.(run.token))?.leftMs ?? 0;
   return {
     name: 'expire-writer',
     title: `Wait until ${writer.region}'s lease to write has ended`,
@@ -30,13 +38,14 @@ export function expireWriter(options: { store: Store; writer: OldWriter }): Step
         if (writer.proof !== null) return done({ notNeeded: 'the fence was confirmed' });
         // The first question stops the grants, so it stands in `act`, behind the journaled intent.
         if (context.before === null) return pending({ asked: false });
-        const answer = await expiry(store, context);
-        if (answer.kind === 'proved') return done({ ...answer.proof });
-        context.progress(`${Math.ceil(answer.leftMs / 1_000)} s until it has ended`);
-        return pending({ asked: true, leftMs: Math.round(answer.leftMs) });
+        const [answer, promisedMs] = await Promise.all([expiry(store, context), promised(context)]);
+        if (answer.kind === 'proved' && promisedMs === 0) return done({ ...answer.proof });
+        const leftMs = Math.max(promisedMs, answer.kind === 'proved' ? 0 : answer.leftMs);
+        context.progress(`${Math.ceil(leftMs / 1_000)} s until it has ended`);
+        return pending({ asked: true, leftMs: Math.round(leftMs) });
       }),
     act: async (context) => {
-      await expiry(store, context);
+      await Promise.all([expiry(store, context), promised(context)]);
     },
   };
 }

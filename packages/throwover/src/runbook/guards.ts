@@ -31,19 +31,23 @@ export function checkGuards(options: {
 }
 
 async function ask(guard: Guard, clock: Clock, signal: AbortSignal): Promise<readonly Refusal[]> {
-  const late = new AbortController();
+  // Not AbortSignal.any: Node keeps such a signal for ever while somebody listens to it, as a check that hangs does.
+  const either = new AbortController();
+  const stop = () => either.abort(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
   const answered = new AbortController();
   clock.sleep(guardTimeoutMs, answered.signal).then(
-    () => late.abort(noAnswer(guard)),
+    () => either.abort(noAnswer(guard)),
     () => {},
   );
-  const either = AbortSignal.any([signal, late.signal]);
   try {
-    return await abortable(guard.check({ clock, signal: either }), either);
+    return await abortable(guard.check({ clock, signal: either.signal }), either.signal);
   } catch (error) {
     if (signal.aborted || !isThrowoverError(error)) throw error;
     return [{ error, override: null }];
   } finally {
+    signal.removeEventListener('abort', stop);
     answered.abort();
   }
 }

@@ -104,6 +104,21 @@ describe('a failover from a region that does not answer', () => {
   });
 });
 
+describe('a strict writer that lives on the word of the other guard', () => {
+  it('has lost that too before anybody judges what would be lost', async () => {
+    world.lose(world.east);
+    world.policy = { strict: true };
+    const { clock } = world;
+    const endsMs = clock.wallMs() + 60_000;
+    world.west.endPromises = async () => ({ leftMs: Math.max(0, endsMs - clock.wallMs()) });
+    await world.run('failover', { overrides: ['loss-above-bound'] });
+    const { records } = await world.newestRun();
+    const judged = records.find(({ type, ...more }) => 'step' in more && more.step === 'catch-up');
+    expect(judged?.wallMs).toBeGreaterThanOrEqual(endsMs);
+    expect(world.west.asked?.proof).toMatchObject({ kind: 'expired' });
+  });
+});
+
 describe('a failover from a region that answers', () => {
   it('closes it first and loses nothing, so that nothing is to be overridden', async () => {
     expect(refusalsOf(await world.plan('failover'))).toEqual([]);

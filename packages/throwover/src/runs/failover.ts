@@ -90,7 +90,7 @@ export const failover: BuildRun = (ports, policy, clock) => {
     steps: [
       ...together('close', [
         ...warmth.ask,
-        ...(strict ? [expireWriter({ store, writer })] : []),
+        ...(strict ? [expireWriter({ store, writer, to: to.database })] : []),
         fenceIfReachable({ writer, without: withoutAnswer(strict, consent) }),
       ]),
       catchUpLossy({ to: to.database, writer, clock, consent, boundMs, idsPerSecond, loss }),

@@ -69,6 +69,8 @@ export class FakeSide implements DatabaseSide {
   before: (command: string) => void | Promise<void> = () => {};
   /** Requests in service at once at its door. */
   peakConcurrency = 1;
+  /** How long what it has promised to the other guard stands; left out: it gives no promises. */
+  endPromises?: (token: number) => Promise<{ leftMs: number }>;
   /** What it says of the primary that it receives from; left out: its receiver is believed. */
   upstream?: () => Promise<UpstreamWord>;
   readonly #clock: VirtualClock;

@@ -6,9 +6,6 @@ import type { Batch } from './worker.ts';
 /** Seeds that a worker gets at once: enough that asking costs nothing, few enough to end soon. */
 const batchSize = 20;
 
-/** Batches after which a worker is replaced: its heap grows with every seed, and 100,000 seeds in two were too many. */
-const batchesEach = 250;
-
 /**
  * Runs seeds `from` to `from + count - 1` on worker threads. `onResult` gets each as it is there, in no
  * particular order; it ends the work early when it answers `stop`.
@@ -34,10 +31,8 @@ export async function runSeeds(input: {
   const one = () =>
     new Promise<void>((resolve, reject) => {
       const worker = new Worker(url, { execArgv: argvFor(url) });
-      let left = batchesEach;
       const ask = () => {
-        const batch = left > 0 ? take() : null;
-        left -= 1;
+        const batch = take();
         if (batch !== null) {
           worker.postMessage(batch);
           return;
@@ -47,8 +42,7 @@ export async function runSeeds(input: {
       };
       worker.on('error', reject);
       worker.on('exit', (code) => {
-        if (code !== 0 && !stopped && left > 0 && next < end)
-          reject(new Error(`a worker ended with ${code}`));
+        if (code !== 0 && !stopped && next < end) reject(new Error(`a worker ended with ${code}`));
       });
       worker.on('message', (results: SeedResult[]) => {
         for (const result of results) {
@@ -58,10 +52,7 @@ export async function runSeeds(input: {
       });
       ask();
     });
-  const lane = async () => {
-    while (!stopped && next < end) await one();
-  };
-  await Promise.all(Array.from({ length: Math.min(input.workers, count) }, lane));
+  await Promise.all(Array.from({ length: Math.min(input.workers, count) }, one));
 }
 
 /** Beside this file: TypeScript in the repository, JavaScript in the package. */

@@ -141,6 +141,24 @@ export function writerConformance(subject: () => StoreUnderTest): void {
     expect(await renew('west', 2)).toEqual({ kind: 'granted' });
   });
 
+  test('while the writer is stopped nothing is written down that lets its commits go ahead of the standby', async () => {
+    const told = (inSync: boolean) =>
+      subject().store.recordSync({
+        ...{ service, region: 'east', epoch: 1, inSync, wallMs: 1_767_225_600_000 },
+        position: `00000001/000000000000000${inSync ? 3 : 5}`,
+      });
+    const run = await subject().store.beginRun(begin);
+    await expire(run);
+    await told(true);
+    await expect(told(false)).rejects.toEqual(refusal('writer-stopped'));
+    await subject().restart();
+    await expect(told(false)).rejects.toEqual(refusal('writer-stopped'));
+    expect((await subject().store.service(service)).sync).toMatchObject({ inSync: true });
+    await restore(run);
+    await told(false);
+    expect((await subject().store.service(service)).sync).toMatchObject({ inSync: false });
+  });
+
   test('a run of another service does not speak for this one', async () => {
     const { store } = subject();
     await store.registerService({ name: 'search', regions: ['east', 'west'], active: 'east' });

@@ -136,6 +136,14 @@ export function toldSync(facts: ServiceFacts, input: Input<'recordSync'>): Servi
       asked: epoch,
     });
   }
+  // Somebody judges by what is written down now what a promotion would lose; commits wait on meanwhile.
+  if (!inSync && facts.stoppedEpoch === epoch) {
+    throw storeErrors.make(
+      'writer-stopped',
+      `${region}'s right to write in epoch ${epoch} of ${state.name} is ending: its commits may not go ahead of the standby`,
+      { region, epoch },
+    );
+  }
   const sync = laterSync(state.sync, { epoch, inSync, position, wallMs });
   return sync === state.sync ? facts : { ...facts, state: { ...state, sync } };
 }

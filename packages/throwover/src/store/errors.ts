@@ -89,6 +89,12 @@ export const storeErrors = defineErrors({
     notLost: 'Nothing was changed; a lease that was granted before goes on to its end.',
     remedy: 'Give the writer a shorter lease in throwover.yaml.',
   },
+  'writer-stopped': {
+    disposition: 'wait',
+    notLost: 'Nothing acknowledged: commits go on waiting for the standby.',
+    remedy:
+      'A failover is taking the right to write away. It ends by itself, with the other region promoted or with the writer given back.',
+  },
   'writer-restored': {
     disposition: 'stop',
     notLost: 'The active region goes on writing.',

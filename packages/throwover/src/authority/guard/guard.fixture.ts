@@ -107,8 +107,10 @@ export class FakeDatabase implements GuardedDatabase {
   async salvage() {
     return { state: 'complete', losses: [], blind: [] } as const;
   }
-  async follow() {
+  async follow({ mayRun }: Parameters<GuardedDatabase['follow']>[0]) {
+    await mayRun(true);
     this.role = 'standby';
+    this.#was = 'standby';
     return { way: 'as-is', bytesCopied: 0 } as const;
   }
   machineTime(): MachineTime {

@@ -41,6 +41,7 @@ interface ForPeer {
 }
 
 export interface Guard extends DatabaseSide, ForPeer {
+  endPromises(token: number): Promise<{ readonly leftMs: number }>;
   /** Starts the database, closed, when it is down; then commands may come. */
   start(): Promise<void>;
   /** One round of watching. Errors of those who do not answer are part of it. */
@@ -125,6 +126,10 @@ export function createGuard(options: GuardOptions): Guard {
       await memory.admit(token);
       return renounced(token);
     },
+    endPromises: async (token) => {
+      await memory.admit(token);
+      return { leftMs: promises.end() };
+    },
     promote: (input) =>
       effects.take(async () => {
         const promotion = await promoting.promote(input);
@@ -134,7 +139,9 @@ export function createGuard(options: GuardOptions): Guard {
     stop: (token) =>
       command(token, async () => {
         // A copy of the command that was late: since then it was attached, and nothing would start it again.
-        if ((await roleNow()) === 'standby') return;
+        const role = await roleNow();
+        const attached = memory.current.followed !== null;
+        if (role === 'standby' || (role === 'unreachable' && attached)) return;
         await memory.put({ stopped: true });
         await database.stop();
       }),
@@ -177,7 +184,9 @@ export function createGuard(options: GuardOptions): Guard {
         await memory.learn({ epoch: input.epoch, active: input.upstream });
         await memory.put({ accepted: null, promised: null, followed: null });
         const { epoch, upstream, promotion } = input;
-        const attachment = await database.follow({ epoch, upstream, promotion });
+        // Else one that follows while its answer is lost would stay down after its next crash.
+        const mayRun = (may: boolean) => memory.put({ stopped: !may });
+        const attachment = await database.follow({ epoch, upstream, promotion, mayRun });
         await memory.put({
           stopped: false,
           closed: null,
@@ -202,6 +211,13 @@ export function createGuard(options: GuardOptions): Guard {
           throw authorityErrors.make(
             'must-stay-closed',
             `${region}'s guard knows epoch ${now.known.epoch}: it writes nothing down for epoch ${record.epoch}`,
+            { known: now.known },
+          );
+        }
+        if (!record.inSync && promises.areEnding) {
+          throw authorityErrors.make(
+            'must-stay-closed',
+            `${region} is to be promoted: ${region}'s guard writes nothing down that lets commits go ahead of it`,
             { known: now.known },
           );
         }

@@ -1,3 +1,4 @@
+import { positionOf } from '@throwover/client';
 import { describe, expect, it } from 'vitest';
 import { failOnce, pairOfGuards } from './guard.fixture.ts';
 
@@ -148,7 +149,70 @@ describe('a message that comes late', () => {
   });
 });
 
+describe('what came while something was unfinished', () => {
+  it('a promotion that is carried to its end does not open what a later fence has closed', async () => {
+    const { guards, databases, disks, clock, watch } = pairOfGuards();
+    failOnce(databases.west, 'recordPromotion', 'after');
+    const command = { token: 5, epoch: 2, proof: overridden, lossy: null };
+    await expect(guards.west.promote(command)).rejects.toEqual(code('database-unreachable'));
+    expect(databases.west.writable()).toBe(true);
+    await guards.west.fence({ ...fenceOf(6), deadlineMs: 60_000 });
+    const end = watch();
+    await clock.advance(5_000);
+    expect(disks.west.known).toEqual({ epoch: 2, active: 'west' });
+    expect(databases.west.writable()).toBe(false);
+    await end();
+  });
+
+  it('a copy of a stop that was late takes nothing down, also while the database does not answer', async () => {
+    const { guards, databases, disks, clock, watch } = pairOfGuards();
+    await guards.east.fence(fenceOf(5));
+    const promotion = await guards.west.promote({ token: 5, epoch: 2, ...lossy });
+    await guards.east.stop(5);
+    await guards.east.attach({ token: 5, epoch: 2, upstream: 'west', promotion });
+    failOnce(databases.east, 'look');
+    await guards.east.stop(5);
+    expect(disks.east.stopped).toBe(false);
+    const end = watch();
+    await databases.east.stop();
+    await clock.advance(3_000);
+    expect(databases.east.role).toBe('standby');
+    await end();
+  });
+
+  it('a side that follows while its answer is lost is started again after a crash', async () => {
+    const { guards, databases, clock, watch } = pairOfGuards();
+    await guards.east.fence(fenceOf(5));
+    const promotion = await guards.west.promote({ token: 5, epoch: 2, ...lossy });
+    await guards.east.stop(5);
+    failOnce(databases.east, 'follow', 'after');
+    const attach = guards.east.attach({ token: 5, epoch: 2, upstream: 'west', promotion });
+    await expect(attach).rejects.toEqual(code('database-unreachable'));
+    // Before the guard has looked once more.
+    await databases.east.stop();
+    const end = watch();
+    await clock.advance(3_000);
+    expect(databases.east.role).toBe('standby');
+    await end();
+  });
+});
+
 describe('synchronous', () => {
+  it('writes down nothing that lets commits go ahead of the side that is to be promoted, until it is not', async () => {
+    const { guards, disks, clock } = pairOfGuards({
+      ...{ durability: 'synchronous', writerFence: 'strict' },
+    });
+    const position = positionOf(1, '0/64');
+    const doubt = { epoch: 1, wallMs: 0, inSync: false, position };
+    expect(await guards.west.endPromises(5)).toEqual({ leftMs: 0 });
+    await expect(guards.west.recordPeerSync(doubt)).rejects.toEqual(code('must-stay-closed'));
+    await guards.west.recordPeerSync({ ...doubt, inSync: true });
+    expect(disks.west.peerSync).toMatchObject({ inSync: true });
+    await clock.advance(11_000);
+    await guards.west.recordPeerSync(doubt);
+    expect(disks.west.peerSync).toMatchObject({ inSync: false });
+  });
+
   it('calls itself in sync only from beyond the doubt: those who wrote that down count no other word', async () => {
     const { guards, databases, disks, clock, link, watch } = pairOfGuards({
       durability: 'synchronous',

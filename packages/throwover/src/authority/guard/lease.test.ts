@@ -80,6 +80,22 @@ it('a guard that restarts counts a whole longest promise again', async () => {
   expect(databases.west.role).toBe('primary');
 });
 
+it('promises end when they are asked to: none is new, and it is told how long those stand', async () => {
+  const { clock, guards, link, watch, databases } = strictPair();
+  const end = watch();
+  await clock.advance(3_000);
+  link.store = false;
+  await clock.advance(5_000);
+  const { leftMs } = await guards.west.endPromises(5);
+  expect(leftMs).toBeGreaterThan(5_000);
+  await clock.advance(leftMs + 1);
+  expect(await guards.west.endPromises(5)).toEqual({ leftMs: 0 });
+  // By then the writer has lost its right, as it counts.
+  expect(databases.east.writable(true)).toBe(false);
+  await expect(guards.west.endPromises(4)).rejects.toEqual(code('token-too-old'));
+  await end();
+});
+
 it('an override does not wait for promises', async () => {
   const { clock, guards, link, watch, databases } = strictPair();
   const end = watch();

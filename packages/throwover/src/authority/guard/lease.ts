@@ -47,6 +47,7 @@ export class HeldLease {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, policy } = this.#inside;
     if (policy.writerFence !== 'strict') return;
+    signal.addEventListener('abort', () => this.#rouse(), { once: true });
     while (!signal.aborted) {
       try {
         await this.round();
@@ -56,8 +57,9 @@ export class HeldLease {
       }
       const rest = new AbortController();
       this.#rouse = () => rest.abort();
+      if (signal.aborted) return;
       const pause = this.#writing && this.leftMs() === 0 ? eagerMs : this.#pauseMs();
-      await clock.sleep(pause, AbortSignal.any([signal, rest.signal])).catch(() => {});
+      await clock.sleep(pause, rest.signal).catch(() => {});
     }
   }
 
@@ -174,7 +176,7 @@ export class Promises {
           ? 'this guard is not strict'
           : accepted !== null && accepted.epoch > epoch
             ? 'a promotion was accepted'
-            : clock.monotonicMs() < this.#noneBeforeMs
+            : this.areEnding
               ? 'a promotion waits for the end of the promises'
               : known.epoch > epoch
                 ? `epoch ${known.epoch} is known`
@@ -194,18 +196,29 @@ export class Promises {
   }
 
   /**
-   * Waits for the end of every promise. No new one is given from now on, until a lease after that end: a
-   * promotion that was refused or given up must not leave the other side without anybody's word for good.
+   * No new promise is given from now on, until a lease after the end of those that stand: a promotion that
+   * was refused or given up must not leave the other side without anybody's word for good. Gives how long
+   * they stand, ms.
    */
-  async ended(): Promise<void> {
+  end(): number {
     const { clock, policy } = this.#inside;
     const { leaseMs, driftBound } = policy.timing;
-    for (;;) {
-      const nowMs = clock.monotonicMs();
-      this.#noneBeforeMs = Math.max(nowMs, this.#endsMs) + expiryOf(leaseMs, driftBound);
-      if (this.#endsMs <= nowMs) return;
-      if (this.#endsMs - nowMs > longestWaitMs) this.mustHaveEnded();
-      await clock.sleep(this.#endsMs - nowMs);
+    const nowMs = clock.monotonicMs();
+    this.#noneBeforeMs = Math.max(nowMs, this.#endsMs) + expiryOf(leaseMs, driftBound);
+    return Math.max(0, this.#endsMs - nowMs);
+  }
+
+  /** Somebody waits for their end, or has just waited for it. */
+  get areEnding(): boolean {
+    return this.#inside.clock.monotonicMs() < this.#noneBeforeMs;
+  }
+
+  /** Waits for the end of every promise. */
+  async ended(): Promise<void> {
+    const { clock } = this.#inside;
+    for (let leftMs = this.end(); leftMs > 0; leftMs = this.end()) {
+      if (leftMs > longestWaitMs) this.mustHaveEnded();
+      await clock.sleep(leftMs);
     }
   }
 

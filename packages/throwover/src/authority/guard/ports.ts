@@ -54,8 +54,16 @@ export interface GuardedDatabase {
    * when it has received the promotion of `epoch`: it has followed the new history.
    */
   salvage(command: { epoch: number; runId: string; switchPosition: Position }): Promise<Salvaged>;
-  /** A standby of `upstream`. */
-  follow(command: { epoch: number; upstream: string; promotion: Promotion }): Promise<Attachment>;
+  /**
+   * A standby of `upstream`. `mayRun` is told before it is started whether it would now start as a standby,
+   * so that whoever finds it down may start it again; and not, before it is taken down to be changed.
+   */
+  follow(command: {
+    epoch: number;
+    upstream: string;
+    promotion: Promotion;
+    mayRun: (may: boolean) => Promise<void>;
+  }): Promise<Attachment>;
   /** The machine's clocks, as the database can read them too. */
   machineTime(): MachineTime;
   /** Strict: statements are refused once either clock is past `until`. Empty row: refused. */

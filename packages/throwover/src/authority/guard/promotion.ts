@@ -1,4 +1,4 @@
-import type { Promotion } from '../database-side.ts';
+import type { Closed, Promotion } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
 import type { FenceProof } from '../fence-proof.ts';
 import { begun, proofHolds } from './decide.ts';
@@ -119,15 +119,31 @@ export class Promoting {
       recorded = { epoch, region, ...switched };
       await database.recordPromotion(recorded);
     }
-    const wasClosed = memory.current.closed !== null;
-    await memory.put({ known: { epoch, active: region }, closed: null, followed: null });
-    if (wasClosed || door.unsure) await door.open();
+    const { wasClosed, isClosed } = await memory.change((now) => {
+      // What has come since it was accepted closes it again: a fence of a later run, or a newer epoch.
+      const closed = now.closed !== null && isLater(now.closed, accepted) ? now.closed : null;
+      const answer = { wasClosed: now.closed !== null, isClosed: closed !== null };
+      return { part: { known: { epoch, active: region }, closed, followed: null }, answer };
+    });
+    if (isClosed ? door.unsure : wasClosed || door.unsure) await door.settle();
     return recorded;
   }
 
   #refused(why: string, evidence: Readonly<Record<string, unknown>>) {
     const { region } = this.#inside;
     return authorityErrors.make('promotion-refused', `${region} is not promoted: ${why}`, evidence);
+  }
+}
+
+function isLater(closed: Closed, accepted: Accepted): boolean {
+  switch (closed.by) {
+    case 'fence':
+      return closed.token > accepted.token;
+    case 'newer-epoch':
+      return closed.epoch > accepted.epoch;
+    case 'start':
+    case 'promotion':
+      return false;
   }
 }
 

@@ -76,14 +76,17 @@ export function httpDnsHands(options: {
   const { name, type, ttlSeconds, token } = options;
   const url = quoted(options.url);
   const ask = token === null ? [] : [`read -r -s -p 'Token of ${options.url} (${token}): ' TOKEN`];
-  const curl = `curl -fsS${token === null ? '' : ' -H "authorization: Bearer $TOKEN"'}`;
+  // From a pipe, not in the command: everybody on the machine can read that.
+  const header = ` -H @<(printf 'authorization: Bearer %s\\n' "$TOKEN")`;
+  const curl = `curl -fsS${token === null ? '' : header}`;
   return {
     wasWrittenFor: (epoch, region) => ({
       on: null,
       says: `See that the record was written for ${region} in epoch ${epoch}: else this runbook is an old one`,
       lines: [
         ...ask,
-        `${curl} ${url} | tr -d ' \\n' | grep '"epoch":${epoch},"region":"${region}"'`,
+        // In whatever order it is told.
+        `${curl} ${url} | tr -d ' \\n' | grep '"epoch":${epoch}[,}]' | grep '"region":"${region}"'`,
       ],
     }),
     point: ({ region, epoch, values }) => [

@@ -1,6 +1,6 @@
 import { type HandWork, quoted, untilAnswers } from '../../runbook/by-hand/work.ts';
 import type { DatabaseHands } from '../../runs/hands.ts';
-import { fenceLines } from './guard/host-based-access.ts';
+import { fenceLines, linesOf } from './guard/host-based-access.ts';
 import { advanceSql } from './guard/settings.ts';
 import type { Place } from './wire.ts';
 
@@ -166,6 +166,8 @@ function doorOf(place: Place) {
   const file = quoted(hbaFile);
   const lines = fenceLines(applicationRoles).map((line) => `'${line}'`);
   const reload = sql('SELECT pg_reload_conf()');
+  // What a box is judged by: a file that could not be written must not look closed.
+  const isClosed = `SELECT count(*) >= ${linesOf(applicationRoles)} FROM pg_hba_file_rules WHERE auth_method = 'reject' AND user_name <@ ARRAY[${names}]`;
   const openFile = asOwner(
     place,
     `sed -i '/^# throwover fence: begin/,/^# throwover fence: end/d' ${file}`,
@@ -175,6 +177,7 @@ function doorOf(place: Place) {
       `cp -p ${file} ${file}.before`,
       `printf '%s\\n' ${lines.join(' ')} | cat - ${file}.before > ${file}`,
       reload,
+      until(isClosed, 't'),
     ],
     open: [openFile, reload],
     openFile: [openFile],

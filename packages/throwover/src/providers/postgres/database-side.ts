@@ -58,6 +58,7 @@ export function postgresSide(
       await call('unfence', command);
     },
     renounce: (token) => call('renounce', { token }),
+    endPromises: (token) => call('endPromises', { token }),
     promote: (command) => call('promote', command),
     async stop(token) {
       await call('stop', { token });

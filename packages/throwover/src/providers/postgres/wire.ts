@@ -141,6 +141,10 @@ export const commands = {
   },
   unfence: { input: z.strictObject({ token, proof: openingProofSchema }), output: nothing },
   renounce: { input: z.strictObject({ token }), output: renunciationSchema },
+  endPromises: {
+    input: z.strictObject({ token }),
+    output: z.strictObject({ leftMs: z.number().nonnegative() }),
+  },
   promote: {
     input: z.strictObject({
       token,

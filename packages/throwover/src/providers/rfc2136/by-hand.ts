@@ -1,4 +1,3 @@
-import { quoted } from '../../runbook/by-hand/work.ts';
 import type { DnsHands } from '../../runs/hands.ts';
 import { generationName, generationTtlSeconds } from '../../traffic/generation.ts';
 import { parseServer } from './tcp.ts';
@@ -26,13 +25,17 @@ export function rfc2136Hands(options: {
     point: ({ region, epoch, values }) => [
       {
         on: null,
-        says: `Point ${name} at ${region}, in one signed update`,
+        says: `Point ${name} at ${region}, in one signed update, unless somebody else has changed it`,
         lines: [
-          `N=$(${read} | sed -n 's/.*generation=\\([0-9]*\\).*/\\1/p')`,
+          `OLD=$(${read})`,
+          `N=$(echo "$OLD" | sed -n 's/.*generation=\\([0-9]*\\).*/\\1/p')`,
           `read -r -s -p 'Secret of the key ${key.name} (${key.secret}): ' SECRET`,
-          `nsupdate -v -y ${quoted(`${key.algorithm}:${key.name}`)}:"$SECRET" <<END`,
+          // The secret in the script, not in the command: everybody on the machine can read that.
+          'nsupdate -v <<END',
           `server ${host} ${port}`,
           `zone ${zone}`,
+          `key ${key.algorithm}:${key.name} $SECRET`,
+          `prereq yxrrset ${txt} IN TXT $OLD`,
           `update delete ${name} ${type}`,
           ...values.map((value) => `update add ${name} ${ttlSeconds} ${type} ${value}`),
           `update delete ${txt} TXT`,

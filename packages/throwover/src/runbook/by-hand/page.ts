@@ -100,7 +100,7 @@ function stepBlocks(
       : ([
           {
             kind: 'paragraph',
-            text: `throwover took at most ${formatMs(took.p75Ms)} for it in 75 % of ${took.count} runs.`,
+            text: tookText(took),
           },
         ] satisfies readonly Block[])),
     ...works(work, { part: 'step', step: name }),
@@ -113,6 +113,15 @@ function stepBlocks(
       ],
     },
   ];
+}
+
+/** Runs below which nothing is said of three in four (A7). */
+const fewestRuns = 4;
+
+function tookText({ p75Ms, count }: { readonly p75Ms: number; readonly count: number }): string {
+  return count < fewestRuns
+    ? `throwover did it in ${count} ${count === 1 ? 'run' : 'runs'}: too few to say how long it takes.`
+    : `throwover took at most ${formatMs(p75Ms)} for it in 75 % of ${count} runs.`;
 }
 
 function wayHome({ kind, from }: HandDocument): string {

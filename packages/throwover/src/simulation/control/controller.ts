@@ -16,6 +16,7 @@ import { portsFor, type Surroundings } from './ports.ts';
 import { bug } from './site.ts';
 
 const errors = defineErrors({
+  'already-active': { disposition: 'stop', notLost: '', remedy: '' },
   'not-consented': { disposition: 'stop', notLost: '', remedy: '' },
 });
 
@@ -54,6 +55,7 @@ export class Controller {
       const { process, history, name } = this.#options;
       const { store, service } = this.#service();
       const { active, epoch } = await store.service(service);
+      if (active === to) throw errors.make('already-active', to);
       const direction = { from: active, to, epoch };
       const { guards, steps: planned, facts } = this.#define(kind, direction, noConsent);
       const { signal } = new AbortController();

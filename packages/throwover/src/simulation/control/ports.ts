@@ -88,6 +88,7 @@ export function databaseFor(process: SimProcess, network: Network, site: Site): 
     fence: (command) => ask(commandMs, (guard) => guard.fence(command)),
     unfence: (command) => ask(commandMs, (guard) => guard.unfence(command)),
     renounce: (token) => ask(commandMs, (guard) => guard.renounce(token)),
+    endPromises: (token) => ask(commandMs, (guard) => guard.endPromises(token)),
     promote: (command) => ask(commandMs, (guard) => guard.promote(command)),
     stop: (token) => ask(commandMs, (guard) => guard.stop(token)),
     salvage: (command) => ask(attachMs, (guard) => guard.salvage(command)),

@@ -227,6 +227,7 @@ export function guardedServer(options: {
     epoch: number;
     upstream: string;
     promotion: Promotion;
+    mayRun: (may: boolean) => Promise<void>;
   }): Promise<Attachment> {
     const source = serverOf(command.upstream);
     const hasRow = () =>
@@ -255,8 +256,9 @@ export function guardedServer(options: {
     await file(() => {
       server.role = 'standby';
       server.upstream = source;
-      server.start();
     });
+    await command.mayRun(true);
+    await file(() => server.start());
     await until('following', hasRow, followPatienceMs);
     return { way, bytesCopied: way === 'rewind' ? 8192 : 0 };
   }

@@ -238,6 +238,7 @@ export const authorityMutations: readonly Mutation[] = [
     edits: [
       edit('decide.ts', '(memory.closed !== null || memory.stopped)', 'memory.closed !== null'),
       edit('watching.ts', ', stopped: false }', ' }'),
+      edit('guard.ts', 'memory.put({ stopped: !may })', 'memory.put({})'),
     ],
     options: { family: 'planned' },
   },
@@ -282,7 +283,13 @@ export const authorityMutations: readonly Mutation[] = [
   {
     name: 'late-stop-obeyed',
     what: 'A copy of a stop that was late takes down what was attached since.',
-    edits: [edit('guard.ts', "if ((await roleNow()) === 'standby') return;", '')],
+    edits: [
+      edit(
+        'guard.ts',
+        "if (role === 'standby' || (role === 'unreachable' && attached)) return;",
+        '',
+      ),
+    ],
     options: { family: 'planned' },
   },
 ];

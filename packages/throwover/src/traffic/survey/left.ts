@@ -12,12 +12,13 @@ const turnStepMs = 50;
 const turnWithinMs = 1_200;
 
 /**
- * What is left of each resolver's answer to a name when this ends, ms as they pass here; as any client asks.
- * Less than 0: it has ended since it was asked. Resolvers that do not answer are left out, and so are
- * aliases: they tell no TTL. `server` is `192.0.2.1:53` or `[2001:db8::1]:53`.
+ * What is left of each resolver's answer to a name, ms as they pass here; asked as any client asks. Resolvers
+ * that do not answer are left out, and so are aliases: they tell no TTL. `server` is `192.0.2.1:53` or
+ * `[2001:db8::1]:53`.
  *
- * One query each, which tells whole seconds. With `exact` it is asked on until the second turns, and left out
- * where it does not: where time is scaled, a second stands for a minute.
+ * One query each, and the TTL as it is told: whole seconds, up to one less by now. With `exact` (where time is
+ * scaled a second stands for a minute) each is asked on until its second turns, and left out where it does
+ * not; what is left is then counted to the end of this call, and less than 0 where it has ended since.
  */
 export async function answersLeft(
   servers: readonly string[],

@@ -35,6 +35,8 @@ interface AttachCommand {
   readonly epoch: number;
   readonly upstream: string;
   readonly promotion: Promotion;
+  /** Told whether it may be started again by itself, as a standby. */
+  readonly mayRun: (may: boolean) => Promise<void>;
 }
 
 /**
@@ -57,6 +59,7 @@ export async function follow(side: Side, command: AttachCommand): Promise<Attach
 async function makeFollow(side: Side, command: AttachCommand, source: Source): Promise<void> {
   await remember(side, command, 'as-is', 0);
   if (await startAndFollow(side, command, source)) return;
+  await command.mayRun(false);
   // Fast: pg_rewind wants a server that was shut down, and a standby writes no checkpoint of its own.
   await side.postmaster.stop('fast');
   const rewound = await rewind(side.config, {
@@ -67,6 +70,7 @@ async function makeFollow(side: Side, command: AttachCommand, source: Source): P
   if (rewound !== null) {
     await remember(side, command, 'rewind', rewound.bytesCopied);
     if (await startAndFollow(side, command, source)) return;
+    await command.mayRun(false);
     await side.postmaster.stop('fast');
   }
   const { bytesCopied } = await copy(side, source);
@@ -87,6 +91,7 @@ async function startAndFollow(
 ): Promise<boolean> {
   const { dataDir, runAs } = side.config.postgres;
   await configureStandby(dataDir, { primaryConninfo: source.primaryConninfo, runAs });
+  await command.mayRun(true);
   const logged = await side.postmaster.logSize();
   try {
     await side.postmaster.start();

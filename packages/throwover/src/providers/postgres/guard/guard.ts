@@ -123,6 +123,7 @@ function commandsOf(guard: Guard, side: Side): Handlers {
     fence: async (command) => plain(await guard.fence(command)),
     unfence: (command) => empty(guard.unfence(command)),
     renounce: ({ token }) => guard.renounce(token),
+    endPromises: ({ token }) => guard.endPromises(token),
     promote: (command) => guard.promote(command),
     stop: ({ token }) => empty(guard.stop(token)),
     salvage: async (command) => plain(await guard.salvage(command)),

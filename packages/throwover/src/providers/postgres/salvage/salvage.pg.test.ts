@@ -139,8 +139,9 @@ describe('the ledger of lost writes', () => {
   it('can be looked at while the primary runs: some rows by name, how many there are, nothing consumed', async () => {
     const east = await superuser('east');
     const west = await superuser('west');
+    const nowhere = { beyond: positionOf(1, '0/1'), limit: 2 };
     const none = { state: 'unavailable', why: 'there is no slot yet' };
-    expect(await readUnsent(east, { beyond: positionOf(1, '0/1'), limit: 2 })).toEqual(none);
+    expect(await readUnsent(east, nowhere)).toEqual(none);
     await keepSlot(east, { standbys: ['west'] });
     await east.rows(order('came-over'));
     await until('west has it', () => flushed(east));
@@ -201,6 +202,17 @@ describe('the ledger of lost writes', () => {
     expect(await keepSlot(east, { standbys: ['west'] })).toMatchObject({ state: 'unavailable' });
     expect(await keepSlot(east, { standbys: ['west'] })).toMatchObject({ state: 'kept' });
     await east.rows(order('the writer goes on'));
+  });
+
+  it('is unavailable for a stated reason where a slot could fill the disk', async () => {
+    const east = await superuser('east');
+    await east.rows(`ALTER SYSTEM SET max_slot_wal_keep_size = '-1'`);
+    await east.rows('SELECT pg_reload_conf()');
+    const why = 'max_slot_wal_keep_size is not set: a slot could fill the disk';
+    const seen = async () => readUnsent(east, { beyond: positionOf(1, '0/1'), limit: 2 });
+    await until('the setting is in force', async () => JSON.stringify(await seen()).includes(why));
+    expect(await seen()).toEqual({ state: 'unavailable', why });
+    expect(await keepSlot(east, { standbys: ['west'] })).toEqual({ state: 'unavailable', why });
   });
 
   it('says which tables it cannot tell the rows of', async () => {

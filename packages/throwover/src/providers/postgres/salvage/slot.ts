@@ -65,14 +65,8 @@ export async function keepSlot(
 ): Promise<SlotState> {
   const row = await lookAt(sql, options.standbys);
   if (row.standby) return dropOnStandby(sql, row);
-  if (row.walLevel !== 'logical')
-    return { state: 'unavailable', why: `wal_level is ${row.walLevel}, not logical` };
-  if (row.bound === '-1') {
-    return {
-      state: 'unavailable',
-      why: 'max_slot_wal_keep_size is not set: a slot could fill the disk',
-    };
-  }
+  const impossible = whyNone(row);
+  if (impossible !== null) return { state: 'unavailable', why: impossible };
   if (row.slot !== null && row.slot.status === 'lost') {
     await drop(sql);
     await create(sql);
@@ -90,7 +84,16 @@ export async function keepSlot(
 }
 
 export async function slotState(sql: SlotSql, standbys: readonly string[]): Promise<SlotState> {
-  return stateOf(await lookAt(sql, standbys));
+  const row = await lookAt(sql, standbys);
+  const impossible = row.slot === null && !row.standby ? whyNone(row) : null;
+  return impossible === null ? stateOf(row) : { state: 'unavailable', why: impossible };
+}
+
+/** Why this database has no such slot, and will have none as it is set; `null`: it can have one. */
+function whyNone({ walLevel, bound }: SlotRow): string | null {
+  if (walLevel !== 'logical') return `wal_level is ${walLevel}, not logical`;
+  if (bound === '-1') return 'max_slot_wal_keep_size is not set: a slot could fill the disk';
+  return null;
 }
 
 function stateOf({ slot }: SlotRow): SlotState {
