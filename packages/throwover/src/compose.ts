@@ -14,6 +14,7 @@ import { storeWitness } from './authority/witness.ts';
 import { controlPlaneIn } from './compose/control-plane.ts';
 import { dnsOf, ttlSecondsOf } from './compose/dns.ts';
 import { resolverFacts } from './compose/resolvers.ts';
+import type { DrillSources } from './drills/facts.ts';
 import type { RecordLog } from './evidence/record-log.ts';
 import type { EvidenceLog } from './evidence/samples.ts';
 import { defaultRamp } from './functions/functions.ts';
@@ -22,6 +23,7 @@ import { type Notifier, Notifiers } from './notify/notify.ts';
 import { cloudWatchMetrics } from './providers/aws/cloudwatch.ts';
 import { lambdaRegion } from './providers/aws/lambda.ts';
 import { httpDoor } from './providers/http/door.ts';
+import { drillSources } from './providers/http/drill-sources.ts';
 import { httpEvidence } from './providers/http/evidence.ts';
 import { httpGateway } from './providers/http/gateway.ts';
 import { httpLagReports, type LagReports } from './providers/http/lag-reports.ts';
@@ -74,6 +76,8 @@ export interface Parts {
   readonly evidence: EvidenceLog;
   /** What people did and said. */
   readonly records: RecordLog;
+  /** Calendars and alarms of others. */
+  readonly drills: DrillSources;
   close(): Promise<void>;
 }
 
@@ -132,6 +136,7 @@ export function compose(
     lag: httpLagReports({ url: service.store.url, service: service.name }),
     evidence: httpEvidence({ url: service.store.url, service: service.name }),
     records: httpRecords({ url: service.store.url, service: service.name }),
+    drills: drillSources(directory),
     close: async () => {
       await store.close();
       for (const database of databases.values()) await database.close();

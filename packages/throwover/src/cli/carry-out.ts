@@ -11,7 +11,7 @@ import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodeOfRun } from './exit-codes.ts';
 import type { ForecastBefore } from './forecast.ts';
-import { live } from './live.ts';
+import { type Live, live } from './live.ts';
 import { owner } from './session.ts';
 import { errorText, type Terminal } from './terminal.ts';
 
@@ -24,9 +24,9 @@ export type WhatToDo = Without<ExecuteOptions>;
 export async function carryOut(
   { terminal, output, session }: CommandContext,
   what: WhatToDo,
-  before?: ForecastBefore,
+  before?: Pick<ForecastBefore, 'note' | 'settled'>,
+  shown: Live = live(terminal, output),
 ): Promise<ExitCode> {
-  const shown = live(terminal, output);
   const writer = new ClosedWriter();
   const notices = new RunNotices(
     what.steps.filter(({ noReturn }) => noReturn).map(({ name }) => name),

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { runKinds } from '../runs/runs.ts';
 import { runKindNames } from '../service/schema.ts';
+import { wholeFile } from '../service/service.fixture.ts';
 import { parseService } from '../service/service.ts';
 import { exitCodes } from './exit-codes.ts';
 import { run } from './terminal.fixture.ts';
@@ -26,6 +27,12 @@ it('docs/cli.md has every command', async () => {
 it('the whole file of docs/throwover-yaml.md is right', async () => {
   const whole = /## A whole file\n\n```yaml\n([\s\S]*?)```/.exec(await doc('throwover-yaml.md'));
   expect(parseService(whole?.[1] ?? '', 'docs/throwover-yaml.md').name).toBe('checkout');
+});
+
+it('the drills of docs/drills.md are right', async () => {
+  const [, drills = ''] = /```yaml\n(drills:[\s\S]*?)```/.exec(await doc('drills.md')) ?? [];
+  const { drills: policy } = parseService(`${wholeFile}${drills}`, 'docs/drills.md');
+  expect(policy).toMatchObject({ soakMs: 1_800_000, abort: { lossMs: 0, forMs: 15_000 } });
 });
 
 it('own steps can name every kind of run, and no other', () => {

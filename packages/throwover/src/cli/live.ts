@@ -66,7 +66,8 @@ const stepEnds = new Set([
   'undo-failed',
 ]);
 
-function plainLines({ clock }: Terminal, output: Output): Live {
+/** A line when something has ended: also for a terminal on which people type meanwhile. */
+export function plainLines({ clock }: Pick<Terminal, 'clock'>, output: Output): Live {
   let view = emptyView;
   return {
     onEvent: (event) => {

@@ -28,6 +28,9 @@
  *   forecast.ts       forecast; what is forecast before a run; forecast-view.ts shows it
  *   evidence-commands.ts  baseline, change, audit, week: their commands and options
  *   baseline.ts change.ts audit.ts week.ts  what they do; change-text.ts shows a change
+ *   drill-commands.ts  drill, finding: their commands and options
+ *   drill.ts drill-abort.ts drill-report.ts finding.ts  what they do
+ *   drill-start.ts    drill start: drill-prompt.ts asks, drill-run.ts runs, drill-look.ts watches; lines.ts reads
  *   sim.ts            simulation on virtual time
  *   processes.ts      serve, guard, gateway, edge
  */
@@ -41,6 +44,7 @@ import { loadService } from '../service/service.ts';
 import { checkCommand, fileIsRight } from './check.ts';
 import type { CommandContext } from './context.ts';
 import { dnsCommands } from './dns-commands.ts';
+import { drillCommands } from './drill-commands.ts';
 import { cliErrors } from './errors.ts';
 import { evidenceCommands } from './evidence-commands.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
@@ -268,6 +272,7 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
       ),
     );
   evidenceCommands(program, common, inSession);
+  drillCommands(program, common, inSession);
   dnsCommands(program, { terminal, common, inSession, ended });
   simulation(program, terminal, ended);
   processes(program, terminal);

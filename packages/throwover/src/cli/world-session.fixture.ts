@@ -25,6 +25,7 @@ export function worldSession(
       lag: { sightings: async () => world.sightings, reports: async () => [] },
       evidence: { add: async () => {}, list: async () => [] },
       records: memoryRecordLog(service.name, clock),
+      drills: { calendar: async () => '', series: async () => [] },
       close: async () => {},
     },
     notifiers: new Notifiers({ notifiers, clock, onFailure: () => {} }),

@@ -1,13 +1,13 @@
 /**
  * What people did and said, kept for ever (server/record-log.ts): one append-only log for a service.
  *
- * The state of a change or a task is a pure fold over its records. What stands in a
+ * The state of a change, a task, a drill or a finding is a pure fold over its records. What stands in a
  * `body` is its kind's own, and is read with a schema by who folds it.
  */
 import { z } from 'zod';
 import type { Clock } from '../kernel/kernel.ts';
 
-export const recordKinds = ['baseline', 'change', 'task'] as const;
+export const recordKinds = ['baseline', 'change', 'task', 'drill', 'finding', 'move'] as const;
 export type RecordKind = (typeof recordKinds)[number];
 
 /** Longest body, characters of JSON: a baseline with its days is the largest. */

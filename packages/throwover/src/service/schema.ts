@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { byHandSchema } from './by-hand-schema.ts';
 import { canarySchema, surveySchema } from './canary-schema.ts';
+import { drillsSchema } from './drills-schema.ts';
 import { evidenceSchema } from './evidence-schema.ts';
 import {
   duration,
@@ -377,6 +378,7 @@ export const serviceSchema = z
     approval,
     notify,
     evidence: evidenceSchema,
+    drills: drillsSchema.optional(),
     steps: z.array(step).max(maxItems).default([]),
     checks: z.array(check).max(maxItems).default([]),
   })

@@ -6,6 +6,7 @@
  *   canary-schema.ts  its blocks `canary` and `survey`
  *   by-hand-schema.ts  its block `byHand` of a region: what people type
  *   evidence-schema.ts  its block `evidence`: the operating test
+ *   drills-schema.ts  its block `drills`: rehearsals in production
  *   load.ts         file -> Service, or every mistake with its line
  *   mistakes.ts     issues of the schema -> "expected ..., found ..."
  *   references.ts   names that point at nothing, blocks that need each other
@@ -15,6 +16,7 @@
  *   own-action.ts   one command or HTTP call
  */
 export { canarySchema, isResolver, parseSocket } from './canary-schema.ts';
+export { type DrillKind, type DrillPolicy, drillKindNames } from './drills-schema.ts';
 export { serviceErrors } from './errors.ts';
 export { truthNames } from './evidence-schema.ts';
 export { pricesSchema, type StrategyName, strategyNames } from './functions-schema.ts';

@@ -1,0 +1,47 @@
+import { AbortWatch } from '../drills/abort.ts';
+import { openDrill } from '../drills/drill.ts';
+import { drillErrors } from '../drills/errors.ts';
+import { withStops } from './carry-out.ts';
+import type { CommandContext } from './context.ts';
+import { factsOf } from './drill.ts';
+import { showReport } from './drill-report.ts';
+import { DrillRun, Keeping } from './drill-run.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { whoGives } from './who.ts';
+
+/**
+ * `throwover drill abort`: the open drill ends early. Its terminal hears it within seconds and takes the
+ * service back; with `takeover`, because that terminal is gone, this one does.
+ */
+export async function drillAbort(
+  context: CommandContext,
+  options: { reason: string; takeover: boolean; as?: string },
+): Promise<ExitCode> {
+  const { terminal, output, session } = context;
+  const { reason, takeover } = options;
+  const by = whoGives(context, options.as);
+  const { drills, policy } = await factsOf(session);
+  const drill = openDrill(drills);
+  if (drill === null) throw drillErrors.make('no-drill', 'no drill goes on');
+  const asked = { event: 'abort-requested', drill: drill.id, reason, source: 'person' } as const;
+  await session.parts.records.append('drill', by, asked);
+  if (!takeover) {
+    output.result(
+      { drill: drill.id, asked: true },
+      `Asked: the terminal of ${drill.driver} takes ${drill.id} back.\nIf that terminal is gone: throwover drill abort --takeover --reason TEXT`,
+    );
+    return exitCodes.ok;
+  }
+  return withStops(terminal, async ({ leaveSignal }) => {
+    const keeping = new Keeping(context);
+    const watch = new AbortWatch(policy.abort);
+    const records = await session.parts.records.list('drill');
+    const run = new DrillRun(context, drill, { keeping, watch, records });
+    const back = await run.back(by, leaveSignal);
+    run.raise('aborted', `ended early by ${by}, its terminal gone: ${reason}`, null);
+    const moved = drill.runs.length > 0;
+    const outcome = back ? (moved ? 'aborted' : 'not-begun') : 'not-back';
+    await run.close(outcome, reason, by);
+    return showReport(context, drill.id, outcome);
+  });
+}

@@ -1,0 +1,88 @@
+import type { Move, MoveStep } from '../drills/moves.ts';
+import type { Clock } from '../kernel/kernel.ts';
+import type { Lines } from './lines.ts';
+
+/** What a person is asked in a drill. */
+export interface Question {
+  readonly step: MoveStep;
+  readonly text: string;
+  /** Whether these words answer it. */
+  readonly right: (line: string) => boolean;
+  /** What is said to who asks for help. */
+  readonly help: string;
+}
+
+export type Answer =
+  | { readonly kind: 'answered'; readonly line: string }
+  /** The input has ended, or the drill is being aborted. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'abort'; readonly reason: string };
+
+export interface PromptOptions {
+  readonly lines: Lines;
+  readonly clock: Clock;
+  readonly say: (text: string) => void;
+  /** Kept for the team's memory; what cannot be kept stops no drill. */
+  readonly note: (move: Move) => void;
+  /** `f TEXT`. */
+  readonly finding: (text: string) => void;
+  /** Who may take over, by what is typed; null: nobody of that name. */
+  readonly personOf: (name: string) => string | null;
+  readonly onHandOver: (to: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const words = 'help, hand NAME, expert, f TEXT (a finding), abort';
+
+/**
+ * Asks until the answer is right: help, typos, an expert's word and a handover are part of the drill and are
+ * remembered. `driver` is who is asked; a handover makes it somebody else.
+ */
+export async function prompt(
+  { step, text, right, help }: Question,
+  driver: { name: string },
+  options: PromptOptions,
+): Promise<Answer> {
+  const { lines, clock, say, note, finding, personOf, onHandOver, signal } = options;
+  say(`\n${driver.name}: ${text}\n  (or: ${words})`);
+  let promptedMs = clock.monotonicMs();
+  note({ event: 'prompted', step, person: driver.name });
+  for (;;) {
+    const line = await lines.next(signal);
+    if (line === null) return { kind: 'none' };
+    const [word = '', ...others] = line.split(/\s+/);
+    const rest = others.join(' ');
+    const person = driver.name;
+    if (right(line)) {
+      const afterMs = clock.monotonicMs() - promptedMs;
+      note({ event: 'acted', step, person, afterMs });
+      return { kind: 'answered', line };
+    }
+    if (word === 'help' || word === '?') {
+      note({ event: 'help', step, person });
+      say(help);
+    } else if (word === 'expert') {
+      note({ event: 'expert', step, person });
+      say('Noted: an expert is asked. The driver still types the answer.');
+    } else if (word === 'hand') {
+      const to = personOf(rest);
+      if (to === null || to === person) {
+        say(`Nobody of that name can take over: "${rest}".`);
+        continue;
+      }
+      note({ event: 'handed-over', step, person, to });
+      driver.name = to;
+      onHandOver(to);
+      promptedMs = clock.monotonicMs();
+      note({ event: 'prompted', step, person: to });
+      say(`\n${to}: ${text}`);
+    } else if (word === 'f' && rest !== '') {
+      finding(rest);
+    } else if (word === 'abort') {
+      return { kind: 'abort', reason: rest === '' ? `${person} said so` : rest };
+    } else {
+      note({ event: 'typo', step, person });
+      say(`"${line}" is not it. Read the question again; ${words}.`);
+    }
+  }
+}

@@ -1,0 +1,153 @@
+/** A drill that was begun: its records, and what they add up to. Pure. */
+import { z } from 'zod';
+import type { LoggedRecord } from '../evidence/record-log.ts';
+import { drillKindNames } from '../service/service.ts';
+import type { HeldDrill } from './planner.ts';
+
+/** Worst figures that were seen from its beginning to its end; null: nobody could say. */
+export const worstSeen = z.object({
+  errorRate: z.number().nullable(),
+  p99Ms: z.number().nullable(),
+  lagMs: z.number().nullable(),
+  lossMs: z.number().nullable(),
+  /** Looks, and those that saw no traffic figure at all. */
+  looks: z.number(),
+  blind: z.number(),
+});
+export type WorstSeen = z.infer<typeof worstSeen>;
+
+/** there: to the other region. rejoin: the region that was left comes back as a standby. back: home. */
+const legs = ['there', 'rejoin', 'back'] as const;
+export type Leg = (typeof legs)[number];
+
+export const drillEvent = z.discriminatedUnion('event', [
+  z.object({
+    event: z.literal('started'),
+    /** The due date that it is held for; null: held without one. */
+    due: z.string().nullable(),
+    kind: z.enum(drillKindNames),
+    driver: z.string(),
+    shadow: z.string().nullable(),
+    from: z.string(),
+    to: z.string(),
+    /** Guards that were overridden, by name. */
+    overrides: z.array(z.string()),
+  }),
+  z.object({
+    event: z.literal('run'),
+    drill: z.string(),
+    leg: z.enum(legs),
+    runId: z.string(),
+  }),
+  z.object({ event: z.literal('handed-over'), drill: z.string(), to: z.string() }),
+  z.object({ event: z.literal('soaking'), drill: z.string(), soakMs: z.number() }),
+  z.object({
+    event: z.literal('abort-requested'),
+    drill: z.string(),
+    reason: z.string(),
+    /** By what: a criterion of the policy, a person, or the terminal's end. */
+    source: z.enum(['criterion', 'person', 'terminal']),
+  }),
+  z.object({
+    event: z.literal('ended'),
+    drill: z.string(),
+    /** whole: there and back. aborted: ended early, and back. not-back: it stands in the other region. not-begun: nothing was moved. */
+    outcome: z.enum(['whole', 'aborted', 'not-back', 'not-begun']),
+    reason: z.string().nullable(),
+    worst: worstSeen.nullable(),
+  }),
+]);
+export type DrillEvent = z.infer<typeof drillEvent>;
+export type Outcome = Extract<DrillEvent, { event: 'ended' }>['outcome'];
+
+export interface Drill extends Omit<Extract<DrillEvent, { event: 'started' }>, 'event'> {
+  /** `D12`: its first record's number. */
+  readonly id: string;
+  readonly by: string;
+  readonly startedWallMs: number;
+  readonly runs: readonly { readonly leg: Leg; readonly runId: string }[];
+  readonly handedOver: readonly { readonly from: string; readonly to: string }[];
+  readonly soakMs: number | null;
+  readonly abort: {
+    readonly reason: string;
+    readonly source: 'criterion' | 'person' | 'terminal';
+    readonly by: string;
+    readonly atWallMs: number;
+  } | null;
+  /** Null: it goes on, or its terminal is gone. */
+  readonly ended: {
+    readonly outcome: Outcome;
+    readonly reason: string | null;
+    readonly worst: WorstSeen | null;
+    readonly atWallMs: number;
+  } | null;
+}
+
+/** Oldest first. What does not follow from what is there changes nothing. */
+export function drillsOf(records: readonly LoggedRecord[]): readonly Drill[] {
+  const found = new Map<string, Drill>();
+  for (const record of records) {
+    const read = drillEvent.safeParse(record.body);
+    if (!read.success) continue;
+    const event = read.data;
+    if (event.event === 'started') {
+      const { event: _, ...rest } = event;
+      const { seq, by, atWallMs } = record;
+      found.set(drillId(seq), {
+        ...rest,
+        id: drillId(seq),
+        by,
+        startedWallMs: atWallMs,
+        ...{ runs: [], handedOver: [], soakMs: null, abort: null, ended: null },
+      });
+      continue;
+    }
+    const drill = found.get(event.drill);
+    if (drill === undefined || drill.ended !== null) continue;
+    found.set(drill.id, follow(drill, event, record));
+  }
+  return [...found.values()];
+}
+
+export const drillId = (seq: number) => `D${seq}`;
+
+function follow(
+  drill: Drill,
+  event: Exclude<DrillEvent, { event: 'started' }>,
+  { by, atWallMs }: LoggedRecord,
+): Drill {
+  switch (event.event) {
+    case 'run': {
+      const { leg, runId } = event;
+      return { ...drill, runs: [...drill.runs, { leg, runId }] };
+    }
+    case 'handed-over': {
+      const step = { from: drill.driver, to: event.to };
+      return { ...drill, driver: event.to, handedOver: [...drill.handedOver, step] };
+    }
+    case 'soaking':
+      return { ...drill, soakMs: event.soakMs };
+    case 'abort-requested': {
+      const { reason, source } = event;
+      return { ...drill, abort: drill.abort ?? { reason, source, by, atWallMs } };
+    }
+    case 'ended': {
+      const { outcome, reason, worst } = event;
+      return { ...drill, ended: { outcome, reason, worst, atWallMs } };
+    }
+  }
+}
+
+/** The one that goes on; of two that were begun at once, the first. */
+export function openDrill(drills: readonly Drill[]): Drill | null {
+  return drills.find(({ ended }) => ended === null) ?? null;
+}
+
+/** For the planner: who drove, and whether it was a whole drill. What moved nothing was no drill. */
+export function heldOf(drills: readonly Drill[]): readonly HeldDrill[] {
+  return drills.flatMap(({ due, driver, startedWallMs, runs, ended }) =>
+    runs.length === 0
+      ? []
+      : [{ due: due ?? '', driver, atWallMs: startedWallMs, whole: ended?.outcome === 'whole' }],
+  );
+}

@@ -1,0 +1,187 @@
+/** What a drill has shown, from its journals and records; nobody closes it by hand. Pure. */
+import { stepsOf } from '../evidence/journal-steps.ts';
+import type { LoggedRecord } from '../evidence/record-log.ts';
+import type { RunState } from '../store/store.ts';
+import type { AbortCriteria } from './abort.ts';
+import type { Drill, Leg, Outcome } from './drill.ts';
+import type { Finding } from './finding.ts';
+import { type MoveStep, moveEvent } from './moves.ts';
+
+export interface ReportFacts {
+  readonly service: string;
+  readonly drill: Drill;
+  /** Its runs, by id. */
+  readonly runs: ReadonlyMap<string, RunState>;
+  /** Records of kind `move`, and all findings. */
+  readonly moves: readonly LoggedRecord[];
+  readonly findings: readonly Finding[];
+  readonly objectives: { readonly rtoMs: number; readonly rpoMs: number };
+  readonly criteria: AbortCriteria;
+  /** No drill was begun before this one. */
+  readonly first: boolean;
+}
+
+export interface Objective {
+  readonly name: 'rto' | 'rpo' | 'errorRate' | 'p99' | 'lag';
+  readonly leg: Leg | null;
+  /** ms, or a share for errorRate; null: unknown. */
+  readonly value: number | null;
+  readonly bound: number;
+  /** Null: unknown, which is not met. */
+  readonly met: boolean | null;
+}
+
+export interface LegReport {
+  readonly leg: Leg;
+  readonly runId: string;
+  readonly kind: string;
+  readonly from: string;
+  readonly to: string;
+  readonly status: RunState['status'];
+  readonly durationMs: number | null;
+  readonly slowest: { readonly step: string; readonly durationMs: number } | null;
+}
+
+export interface PersonStep {
+  readonly person: string;
+  readonly step: MoveStep;
+  readonly seconds: number | null;
+  readonly typos: number;
+  readonly helped: number;
+  readonly expert: number;
+  readonly handedOverTo: string | null;
+}
+
+export interface DrillReport {
+  readonly service: string;
+  readonly drill: Drill;
+  readonly first: boolean;
+  /** goes-on: it has not ended. not-begun: nothing was moved. unknown: a figure is missing, and none is missed. */
+  readonly verdict: 'met' | 'not-met' | 'unknown' | 'goes-on' | 'not-begun';
+  readonly objectives: readonly Objective[];
+  readonly legs: readonly LegReport[];
+  readonly people: readonly PersonStep[];
+  readonly findings: readonly Finding[];
+}
+
+export function drillReport(facts: ReportFacts): DrillReport {
+  const { service, drill, runs, first } = facts;
+  const ended = drill.ended?.outcome;
+  const objectives = ended === 'not-begun' ? [] : objectivesOf(facts);
+  const verdict = verdictOf(ended, objectives);
+  return {
+    ...{ service, drill, first, verdict, objectives },
+    legs: drill.runs.flatMap(({ leg, runId }) => {
+      const run = runs.get(runId);
+      return run === undefined ? [] : [legOf(leg, run)];
+    }),
+    people: peopleOf(facts),
+    findings: facts.findings.filter((finding) => finding.drill === drill.id),
+  };
+}
+
+function verdictOf(
+  ended: Outcome | undefined,
+  objectives: readonly Objective[],
+): DrillReport['verdict'] {
+  if (ended === undefined) return 'goes-on';
+  if (ended === 'not-begun') return ended;
+  if (ended !== 'whole' || objectives.some(({ met }) => met === false)) return 'not-met';
+  return objectives.length === 0 || objectives.some(({ met }) => met === null) ? 'unknown' : 'met';
+}
+
+function objectivesOf(facts: ReportFacts): readonly Objective[] {
+  const { drill, runs, objectives, criteria } = facts;
+  const legs = drill.runs.flatMap(({ leg, runId }) => {
+    const run = runs.get(runId);
+    if (leg === 'rejoin' || run === undefined) return [];
+    return [
+      judged('rto', leg, writerGapMs(run), objectives.rtoMs),
+      judged('rpo', leg, lossMsOf(run), objectives.rpoMs),
+    ];
+  });
+  const worst = drill.ended?.worst ?? null;
+  const seen = [
+    ['errorRate', worst?.errorRate ?? null, criteria.errorRate],
+    ['p99', worst?.p99Ms ?? null, criteria.p99Ms],
+    ['lag', worst?.lagMs ?? null, criteria.lagMs],
+  ] as const;
+  return [
+    ...legs,
+    // A criterion that a single look was above has done its work only when it ended the drill.
+    ...seen.flatMap(([name, value, bound]) =>
+      bound === null ? [] : [judgedBy(name, value, bound, drill)],
+    ),
+  ];
+}
+
+function judged(name: 'rto' | 'rpo', leg: Leg, value: number | null, bound: number): Objective {
+  return { name, leg, value, bound, met: value === null ? null : value <= bound };
+}
+
+/** Worst single look beside the bound; met unless it stood so long that it ended the drill. */
+function judgedBy(
+  name: 'errorRate' | 'p99' | 'lag',
+  value: number | null,
+  bound: number,
+  { abort }: Drill,
+): Objective {
+  const broke = abort?.source === 'criterion' && abort.reason.startsWith(`${name} `);
+  return { name, leg: null, value, bound, met: broke ? false : value === null ? null : true };
+}
+
+/** Nobody could write: from the beginning of the fence until the door lets writes through; null: unknown. */
+export function writerGapMs(run: RunState): number | null {
+  const { steps } = stepsOf(run);
+  const fence = steps.find(({ name }) => name === 'fence');
+  const open = steps.find(({ name, result }) => name === 'forward' && result !== 'failed');
+  return fence === undefined || open === undefined ? null : open.endMs - fence.startMs;
+}
+
+/** Longest time whose writes a run may have lost, ms: a catch-up that ended well lost none; null: unknown, or it never opened the new side. */
+export function lossMsOf({ kind, records }: RunState): number | null {
+  const outcome = (step: string) =>
+    records.find((record) => record.type === 'outcome' && record.step === step);
+  const caughtUp = outcome('catch-up');
+  if (caughtUp?.type !== 'outcome' || outcome('promote') === undefined) return null;
+  if (kind !== 'failover') return 0;
+  const { exposure } = caughtUp.evidence as {
+    exposure?: { kind?: string; atRiskMs?: number } | undefined;
+  };
+  if (exposure?.kind === 'none') return 0;
+  return exposure?.kind === 'at-risk' ? (exposure.atRiskMs ?? null) : null;
+}
+
+function legOf(leg: Leg, run: RunState): LegReport {
+  const { runId, kind, from, to, status, startedWallMs, endedWallMs } = run;
+  const { steps } = stepsOf(run);
+  const slowest = steps.reduce<LegReport['slowest']>((best, { name, startMs, endMs }) => {
+    const durationMs = endMs - startMs;
+    return best === null || durationMs > best.durationMs ? { step: name, durationMs } : best;
+  }, null);
+  const durationMs = endedWallMs === null ? null : endedWallMs - startedWallMs;
+  return { leg, runId, kind, from, to, status, durationMs, slowest };
+}
+
+/** One row a prompt and person, in the order in which they were asked. */
+function peopleOf({ moves, drill }: ReportFacts): readonly PersonStep[] {
+  const rows: { -readonly [K in keyof PersonStep]: PersonStep[K] }[] = [];
+  for (const { body } of moves) {
+    const read = moveEvent.safeParse(body);
+    if (!read.success || read.data.drill !== drill.id) continue;
+    const { event, person, step } = read.data;
+    if (event === 'prompted') {
+      const nothing = { seconds: null, typos: 0, helped: 0, expert: 0, handedOverTo: null };
+      rows.push({ person, step, ...nothing });
+      continue;
+    }
+    const row = rows.findLast((each) => each.person === person && each.step === step);
+    if (row === undefined) continue;
+    if (event === 'acted') row.seconds = read.data.afterMs / 1_000;
+    if (event === 'typo') row.typos += 1;
+    if (event === 'help') row.helped += 1;
+    if (event === 'expert') row.expert += 1;
+    if (event === 'handed-over') row.handedOverTo = read.data.to;
+  }
+  return rows;
+}

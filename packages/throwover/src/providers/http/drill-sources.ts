@@ -1,0 +1,72 @@
+import { readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { request } from 'undici';
+import { z } from 'zod';
+import { drillErrors } from '../../drills/errors.ts';
+import type { DrillSources } from '../../drills/facts.ts';
+
+/** Deadline of one call, ms: calendars come from services of others. */
+const deadlineMs = 5_000;
+
+/** Largest calendar, bytes: years of a rota are below 1 MB. */
+const maxBytes = 8_388_608;
+
+/** Answer of Prometheus's instant query (https://prometheus.io/docs/prometheus/latest/querying/api/). */
+const value = z.tuple([z.number(), z.string()]);
+const answerSchema = z.object({
+  status: z.literal('success'),
+  data: z.discriminatedUnion('resultType', [
+    z.object({ resultType: z.literal('vector'), result: z.array(z.object({ value })) }),
+    z.object({ resultType: z.literal('scalar'), result: value }),
+  ]),
+});
+
+/** Calendars as files and by HTTP, alarms by Prometheus. */
+export function drillSources(directory: string): DrillSources {
+  return {
+    calendar: async (source) => {
+      try {
+        if (/^https?:/.test(source)) return await got(new URL(source));
+        const path = resolve(directory, source);
+        const { size } = await stat(path);
+        if (size > maxBytes) throw new RangeError(`larger than ${maxBytes} bytes`);
+        return await readFile(path, 'utf8');
+      } catch (error) {
+        // The secret address of a feed is no text for a terminal.
+        const name = source.replace(/\?.*$/, '');
+        throw drillErrors.make('calendar-away', `${name}: ${said(error)}`, { name }, error);
+      }
+    },
+    series: async (prometheus, query) => {
+      try {
+        const url = new URL('api/v1/query', prometheus.replace(/\/?$/, '/'));
+        url.searchParams.set('query', query);
+        const { data } = answerSchema.parse(JSON.parse(await got(url)));
+        const values =
+          data.resultType === 'scalar' ? [data.result] : data.result.map((e) => e.value);
+        return values.map(([, text]) => Number(text));
+      } catch (error) {
+        const message = `${prometheus}: ${query}: ${said(error)}`;
+        throw drillErrors.make('alarm-away', message, { prometheus, query }, error);
+      }
+    },
+  };
+}
+
+async function got(url: URL): Promise<string> {
+  const response = await request(url, { signal: AbortSignal.timeout(deadlineMs) });
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of response.body) {
+    bytes += part.length;
+    if (bytes > maxBytes) throw new RangeError(`larger than ${maxBytes} bytes`);
+    parts.push(part);
+  }
+  if (response.statusCode !== 200) throw new Error(`answered ${response.statusCode}`);
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function said(error: unknown): string {
+  if (error instanceof z.ZodError) return 'answered something else than values';
+  return error instanceof Error ? error.message : String(error);
+}
