@@ -160,8 +160,8 @@ async function forecastRefusals(
   const [newest] = await parts.evidence.list('resolver', { limit: 1 });
   const ageMs = newest === undefined ? null : nowWallMs - newest.atWallMs;
   if (ageMs !== null && ageMs <= forecastFreshMs) return [];
-  const age = ageMs === null ? 'never' : `${formatMs(ageMs)} ago`;
-  return [{ guard: 'forecast', says: `resolvers were surveyed ${age}: throwover dns survey` }];
+  const when = ageMs === null ? 'were never surveyed' : `were surveyed ${formatMs(ageMs)} ago`;
+  return [{ guard: 'forecast', says: `resolvers ${when}: throwover dns survey` }];
 }
 
 /** From the driver's name to the report. */

@@ -123,7 +123,10 @@ function follow(
     }
     case 'handed-over': {
       const step = { from: drill.driver, to: event.to };
-      return { ...drill, driver: event.to, handedOver: [...drill.handedOver, step] };
+      const handedOver = [...drill.handedOver, step];
+      // Who was watching drives now, and the other one watches.
+      const shadow = drill.shadow === event.to ? drill.driver : drill.shadow;
+      return { ...drill, driver: event.to, shadow, handedOver };
     }
     case 'soaking':
       return { ...drill, soakMs: event.soakMs };

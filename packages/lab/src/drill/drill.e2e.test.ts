@@ -1,0 +1,170 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from 'throwover/kernel';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { RoundTraffic } from '../chaos/traffic.ts';
+import { labEnv, nodeOptions } from '../world/child.ts';
+import { Lab } from '../world/lab.ts';
+import { labOptions } from '../world/options.ts';
+import { throwoverBin } from '../world/specs.ts';
+import { missingOrders } from '../world/survivors.ts';
+import { throwover, throwoverJson } from '../world/throwover-cli.ts';
+import { TmuxTerminal } from './tmux.fixture.ts';
+
+const portBase = 25_700;
+const timeoutMs = 300_000;
+const stepMs = 60_000;
+
+const people = ['ana@example.com', 'bo@example.com', 'cy@example.com'];
+const noTmux = spawnSync('which', ['tmux']).status !== 0;
+
+let lab: Lab;
+let dir: string;
+
+describe.skipIf(noTmux)(noTmux ? 'a drill (skipped: no tmux)' : 'a drill', () => {
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'throwover-drill-'));
+    lab = await Lab.up(labOptions({ portBase, dir, lagProfile: 'none', latencyMs: 5, warm: 2 }));
+    await writeFile(join(dir, 'throwover.yaml'), await withDrills(dir));
+  }, timeoutMs);
+
+  afterAll(async () => {
+    await lab?.down();
+    rmSync(dir, { recursive: true, force: true });
+  }, timeoutMs);
+
+  test(
+    'driven in a terminal, with a typo, a hesitation and a handover: there and back, no write lost, and a report that says how it went',
+    async () => {
+      const traffic = await RoundTraffic.start(lab, 'drill');
+      const terminal = await TmuxTerminal.open({
+        name: `throwover-drill-${process.pid}`,
+        cwd: dir,
+        env: { ...labEnv, PATH: process.env['PATH'] ?? '' },
+        command: [
+          ...[process.execPath, ...nodeOptions, throwoverBin],
+          ...['drill', 'start', '--override', 'forecast'],
+        ],
+      });
+      let read = 0;
+      let hesitatedMs = 0;
+      const sees = async (wanted: RegExp) => {
+        const found = await terminal.sees(wanted, read, stepMs);
+        read += found.index + found[0].length;
+        return found;
+      };
+      try {
+        await sees(/ana@example\.com: you drive east to west and back/);
+        await terminal.types('anna');
+        await sees(/"anna" is not it/);
+        await terminal.types('ana');
+
+        await sees(/Which region is active\? Type its name/);
+        // She hesitates: the service answers meanwhile.
+        const sinceMs = systemClock.monotonicMs();
+        await traffic.more(100, stepMs);
+        hesitatedMs = systemClock.monotonicMs() - sinceMs;
+        await terminal.types('help');
+        await sees(/throwover check/);
+        await terminal.types('east');
+
+        const [, there = ''] = await sees(/ana@example\.com: Type "([^"]+)" to begin/);
+        await terminal.types('f the plan says west, the wiki still says eu-west-1');
+        await sees(/Finding: the plan says west/);
+        await terminal.types(there.replace('west', 'wets'));
+        await sees(/is not it/);
+        await terminal.types('hand bo');
+        await sees(/bo@example\.com: Type/);
+        await terminal.types(there);
+
+        await sees(/bo@example\.com: Which region is active now\?/);
+        expect(await lab.active()).toBe('west');
+        await terminal.types('west');
+        const [, back = ''] = await sees(/bo@example\.com: Type "([^"]+)" to begin/);
+        await terminal.types(back);
+        await sees(/There and back: the service is in east/);
+        await sees(/exit code 0/);
+      } finally {
+        await terminal.close();
+      }
+      expect(await lab.active()).toBe('east');
+
+      const { requests } = await traffic.end();
+      const written = requests.filter(({ kind, ok }) => kind === 'write' && ok);
+      expect(written.length).toBeGreaterThan(50);
+      const keys = written.flatMap(({ key }) => (key === null ? [] : [key]));
+      expect(await missingOrders(lab.map, 'east', keys)).toEqual([]);
+
+      const report = await throwoverJson<Report>(['drill', 'report'], dir);
+      expect(report.verdict).toBe('met');
+      expect(report.legs.map(({ leg, status }) => `${leg} ${status}`)).toEqual([
+        'there succeeded',
+        'back succeeded',
+      ]);
+      expect(
+        report.people.map(({ person, step, typos, helped, handedOverTo }) => {
+          return [person, step, typos, helped, handedOverTo];
+        }),
+      ).toEqual([
+        ['ana@example.com', 'name', 1, 0, null],
+        ['ana@example.com', 'look', 0, 1, null],
+        ['ana@example.com', 'approve', 1, 0, 'bo@example.com'],
+        ['bo@example.com', 'approve', 0, 0, null],
+        ['bo@example.com', 'verify', 0, 0, null],
+        ['bo@example.com', 'return', 0, 0, null],
+      ]);
+      const look = report.people.find(({ step }) => step === 'look');
+      expect(look?.seconds).toBeGreaterThanOrEqual(hesitatedMs / 1_000);
+      expect(report.findings.map(({ source }) => source).sort()).toEqual([
+        'guard-overridden',
+        'handed-over',
+        'person',
+      ]);
+      const page = await throwover(['drill', 'report'], { cwd: dir });
+      expect(page.stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    },
+    timeoutMs,
+  );
+});
+
+interface Report {
+  readonly verdict: string;
+  readonly legs: readonly { readonly leg: string; readonly status: string }[];
+  readonly people: readonly {
+    readonly person: string;
+    readonly step: string;
+    readonly seconds: number | null;
+    readonly typos: number;
+    readonly helped: number;
+    readonly handedOverTo: string | null;
+  }[];
+  readonly findings: readonly { readonly source: string }[];
+}
+
+/** The lab's throwover.yaml with a rota of three and a drill that is due today, at whatever hour the test runs. */
+async function withDrills(where: string): Promise<string> {
+  const declared = parse(await readFile(join(where, 'throwover.yaml'), 'utf8'));
+  const now = new Date();
+  // A zone in which it is about noon: its day and its window do not end meanwhile.
+  const east = 12 - now.getUTCHours();
+  const zone = east === 0 ? 'UTC' : `Etc/GMT${east > 0 ? '-' : '+'}${Math.abs(east)}`;
+  return stringify({
+    ...declared,
+    onCall: people,
+    drills: {
+      every: 'FREQ=MONTHLY;INTERVAL=3',
+      from: now.toISOString().slice(0, 10),
+      zone,
+      windows: [
+        { days: ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'], from: '00:00', until: '23:59' },
+      ],
+      // 10 s in the lab.
+      soak: '10m',
+      abort: { errorRate: 0.2, lag: '10s', loss: '0s' },
+    },
+  });
+}
