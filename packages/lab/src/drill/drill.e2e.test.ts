@@ -29,7 +29,6 @@ describe.skipIf(noTmux)(noTmux ? 'a drill (skipped: no tmux)' : 'a drill', () =>
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), 'throwover-drill-'));
     lab = await Lab.up(labOptions({ portBase, dir, lagProfile: 'none', latencyMs: 5, warm: 2 }));
-    await writeFile(join(dir, 'throwover.yaml'), await withDrills(dir));
   }, timeoutMs);
 
   afterAll(async () => {
@@ -40,23 +39,10 @@ describe.skipIf(noTmux)(noTmux ? 'a drill (skipped: no tmux)' : 'a drill', () =>
   test(
     'driven in a terminal, with a typo, a hesitation and a handover: there and back, no write lost, and a report that says how it went',
     async () => {
+      await declareDrills('switchover-and-back');
       const traffic = await RoundTraffic.start(lab, 'drill');
-      const terminal = await TmuxTerminal.open({
-        name: `throwover-drill-${process.pid}`,
-        cwd: dir,
-        env: { ...labEnv, PATH: process.env['PATH'] ?? '' },
-        command: [
-          ...[process.execPath, ...nodeOptions, throwoverBin],
-          ...['drill', 'start', '--override', 'forecast'],
-        ],
-      });
-      let read = 0;
+      const { terminal, sees } = await driving('--override', 'forecast');
       let hesitatedMs = 0;
-      const sees = async (wanted: RegExp) => {
-        const found = await terminal.sees(wanted, read, stepMs);
-        read += found.index + found[0].length;
-        return found;
-      };
       try {
         await sees(/ana@example\.com: you drive east to west and back/);
         await terminal.types('anna');
@@ -72,19 +58,23 @@ describe.skipIf(noTmux)(noTmux ? 'a drill (skipped: no tmux)' : 'a drill', () =>
         await sees(/throwover check/);
         await terminal.types('east');
 
-        const [, there = ''] = await sees(/ana@example\.com: Type "([^"]+)" to begin/);
+        const [, there = ''] = await sees(
+          /ana@example\.com: Type these words to begin\.\s+"([^"]+)"/,
+        );
         await terminal.types('f the plan says west, the wiki still says eu-west-1');
         await sees(/Finding: the plan says west/);
         await terminal.types(there.replace('west', 'wets'));
         await sees(/is not it/);
         await terminal.types('hand bo');
-        await sees(/bo@example\.com: Type/);
+        await sees(/bo@example\.com: Type these words/);
         await terminal.types(there);
 
         await sees(/bo@example\.com: Which region is active now\?/);
         expect(await lab.active()).toBe('west');
         await terminal.types('west');
-        const [, back = ''] = await sees(/bo@example\.com: Type "([^"]+)" to begin/);
+        const [, back = ''] = await sees(
+          /bo@example\.com: Type these words to begin\.\s+"([^"]+)"/,
+        );
         await terminal.types(back);
         await sees(/There and back: the service is in east/);
         await sees(/exit code 0/);
@@ -129,11 +119,85 @@ describe.skipIf(noTmux)(noTmux ? 'a drill (skipped: no tmux)' : 'a drill', () =>
     },
     timeoutMs,
   );
+
+  test(
+    'of the loss of a region: its users are cut off, the other one takes over, it comes back in, and home again; no write lost',
+    async () => {
+      await declareDrills('region-loss');
+      const traffic = await RoundTraffic.start(lab, 'drill-of-a-loss');
+      const { terminal, sees } = await driving('--override', 'forecast', '--override', 'due');
+      const person = (question: string) => sees(new RegExp(`ana@example\\.com: ${question}`));
+      const begins = async () => {
+        const [, words = ''] = await sees(/Type these words to begin\.\s+"([^"]+)"/);
+        await terminal.types(words);
+        return words;
+      };
+      try {
+        await person('you drive east to west and back');
+        await terminal.types('ana');
+        await person('Which region is active');
+        await terminal.types('east');
+        expect(await begins()).toBe('checkout to west, cutting its traffic, and back');
+        await person('Which region is active now');
+        await terminal.types('west');
+        // In again, as a standby; then home.
+        await begins();
+        await begins();
+        await sees(/There and back: the service is in east/);
+        await sees(/exit code 0/);
+      } finally {
+        await terminal.close();
+      }
+      expect(await lab.active()).toBe('east');
+      const { requests } = await traffic.end();
+      const keys = requests.flatMap(({ kind, ok, key }) =>
+        kind === 'write' && ok && key !== null ? [key] : [],
+      );
+      expect(keys.length).toBeGreaterThan(50);
+      expect(await missingOrders(lab.map, 'east', keys)).toEqual([]);
+      expect(requests.filter(({ ok }) => !ok).length).toBeGreaterThan(0);
+      const { drill, legs, objectives } = await throwoverJson<Report>(['drill', 'report'], dir);
+      expect(legs.map(({ leg, kind, status }) => `${leg} ${kind} ${status}`)).toEqual([
+        'there failover succeeded',
+        'rejoin rejoin succeeded',
+        'back failback succeeded',
+      ]);
+      expect(drill).toMatchObject({ kind: 'region-loss', ended: { outcome: 'whole' } });
+      expect(objectives.filter(({ name }) => name === 'rpo')).toMatchObject([
+        { met: true },
+        { met: true },
+      ]);
+    },
+    timeoutMs,
+  );
 });
+
+/** `throwover drill start` in a terminal of its own; `sees` waits for what is new there. */
+async function driving(...options: string[]) {
+  const terminal = await TmuxTerminal.open({
+    name: `throwover-drill-${process.pid}`,
+    cwd: dir,
+    env: { ...labEnv, PATH: process.env['PATH'] ?? '' },
+    command: [process.execPath, ...nodeOptions, throwoverBin, 'drill', 'start', ...options],
+  });
+  let read = 0;
+  const sees = async (wanted: RegExp) => {
+    const found = await terminal.sees(wanted, read, stepMs);
+    read += found.index + found[0].length;
+    return found;
+  };
+  return { terminal, sees };
+}
 
 interface Report {
   readonly verdict: string;
-  readonly legs: readonly { readonly leg: string; readonly status: string }[];
+  readonly drill: { readonly kind: string };
+  readonly legs: readonly {
+    readonly leg: string;
+    readonly kind: string;
+    readonly status: string;
+  }[];
+  readonly objectives: readonly { readonly name: string; readonly met: boolean | null }[];
   readonly people: readonly {
     readonly person: string;
     readonly step: string;
@@ -145,14 +209,15 @@ interface Report {
   readonly findings: readonly { readonly source: string }[];
 }
 
-/** The lab's throwover.yaml with a rota of three and a drill that is due today, at whatever hour the test runs. */
-async function withDrills(where: string): Promise<string> {
-  const declared = parse(await readFile(join(where, 'throwover.yaml'), 'utf8'));
+/** Into the lab's throwover.yaml: a rota of three and a drill that is due today, at whatever hour the test runs. */
+async function declareDrills(kind: string): Promise<void> {
+  const file = join(dir, 'throwover.yaml');
+  const declared = parse(await readFile(file, 'utf8'));
   const now = new Date();
   // A zone in which it is about noon: its day and its window do not end meanwhile.
   const east = 12 - now.getUTCHours();
   const zone = east === 0 ? 'UTC' : `Etc/GMT${east > 0 ? '-' : '+'}${Math.abs(east)}`;
-  return stringify({
+  const drilled = {
     ...declared,
     onCall: people,
     drills: {
@@ -164,7 +229,9 @@ async function withDrills(where: string): Promise<string> {
       ],
       // 10 s in the lab.
       soak: '10m',
+      kinds: [kind],
       abort: { errorRate: 0.2, lag: '10s', loss: '0s' },
     },
-  });
+  };
+  await writeFile(file, stringify(drilled));
 }

@@ -44,7 +44,14 @@ export async function prompt(
   options: PromptOptions,
 ): Promise<Answer> {
   const { lines, clock, note, finding, personOf, onHandOver, signal } = options;
-  const say = (line: string) => options.say(wrap(line, 2).join('\n'));
+  // Line by line: words that are to be typed stand on a line of their own, whole.
+  const say = (paragraph: string) =>
+    options.say(
+      paragraph
+        .split('\n')
+        .flatMap((line) => (line.startsWith('  "') ? [line] : wrap(line, 2)))
+        .join('\n'),
+    );
   options.say('');
   say(`${driver.name}: ${text}`);
   say(`  (or: ${words})`);

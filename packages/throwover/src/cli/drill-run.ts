@@ -1,3 +1,4 @@
+import { noSuchRegion } from '../compose.ts';
 import type { AbortWatch, Breach } from '../drills/abort.ts';
 import type { Drill, DrillEvent, Leg, Outcome } from '../drills/drill.ts';
 import { drillsOf } from '../drills/drill.ts';
@@ -8,6 +9,7 @@ import { isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
 import { approve, type RunEvent } from '../runbook/runbook.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { Store } from '../store/store.ts';
+import { longestHoldMs } from '../traffic/door-wire.ts';
 import { carryOut } from './carry-out.ts';
 import type { CommandContext } from './context.ts';
 import { lookAt } from './drill-look.ts';
@@ -133,6 +135,29 @@ export class DrillRun {
   plan(kind: RunKind, to: string, overrides: readonly string[], signal: AbortSignal) {
     const consent = { by: owner(), overrides };
     return planRun(this.#context.session, { kind, to, consent, signal });
+  }
+
+  /**
+   * The region that is left is lost to its users: its door drops every request until the run forwards them, or
+   * its longest time is over, whatever becomes of this process. Gives the way back. Throws `door-unreachable`.
+   */
+  async cut(by: string): Promise<() => Promise<void>> {
+    const { parts, loaded } = this.#context.session;
+    const { id, from } = this.drill;
+    const region = parts.regions.find(({ name }) => name === from);
+    if (region === undefined) throw noSuchRegion(loaded.service, from);
+    const { name: service } = loaded.service;
+    const [{ epoch }, [last]] = await Promise.all([
+      parts.store.service(service),
+      parts.store.runs({ service, limit: 1 }),
+    ]);
+    const maxMs = longestHoldMs;
+    await this.append({ event: 'cut', drill: id, region: from, maxMs }, by);
+    await region.door.set({ mode: 'cut', epoch, maxMs }, last?.token ?? 0);
+    return async () => {
+      const [newest] = await parts.store.runs({ service, limit: 1 });
+      await region.door.set({ mode: 'serve', epoch }, newest?.token ?? 0);
+    };
   }
 
   /** Carries a leg out by the engine, with the mandate of a person for exactly this plan. */

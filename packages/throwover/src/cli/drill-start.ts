@@ -11,6 +11,7 @@ import { dayMs } from '../evidence/metrics.ts';
 import { formatMs, isThrowoverError } from '../kernel/kernel.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { DrillKind } from '../service/service.ts';
+import { longestHoldMs } from '../traffic/door-wire.ts';
 import { type Stops, withStops } from './carry-out.ts';
 import { checkCommand } from './check.ts';
 import { wantedText } from './confirm.ts';
@@ -333,8 +334,17 @@ class Driver {
     const run = this.#run;
     const { to, kind } = run.drill;
     const planned = await run.plan(thereBy[kind], to, forRun, stops.leaveSignal);
-    const approved = await this.#approved('approve', planned, ', and back');
+    const lost = kind === 'region-loss';
+    if (lost) {
+      this.#asked.say(
+        `From your words on ${run.drill.from}'s door drops every request, until ${to} has them, and for ${formatMs(longestHoldMs)} at most.`,
+      );
+    }
+    const more = `${lost ? ', cutting its traffic' : ''}, and back`;
+    const approved = await this.#approved('approve', planned, more);
     if (approved === null) return 'not-begun';
+    const restore = lost ? await this.#cut() : null;
+    if (lost && restore === null) return 'undone';
     const { status, error } = await run.carry('there', planned, {
       by: `${this.#driver.name} (drill ${run.drill.id})`,
       ...(approved.second === null ? {} : { second: approved.second }),
@@ -342,6 +352,8 @@ class Driver {
       signal: run.aborted,
       leaveSignal: stops.leaveSignal,
     });
+    // The cut ends by itself as well.
+    if (status === 'undone' || status === 'not-begun') await restore?.().catch(() => {});
     for (const name of forRun) {
       run.raise('guard-overridden', `the plan's refusal was overridden: ${name}`, null);
     }
@@ -349,6 +361,17 @@ class Driver {
     if (status === 'open') return 'open';
     await run.end('criterion', error?.message ?? 'the way there was undone', 'throwover');
     return 'undone';
+  }
+
+  /** Null: the door did not do it, and the drill ends. */
+  async #cut(): Promise<(() => Promise<void>) | null> {
+    try {
+      return await this.#run.cut(this.#driver.name);
+    } catch (error) {
+      if (!isThrowoverError(error)) throw error;
+      await this.#run.end('criterion', `${error.code}: ${error.message}`, 'throwover');
+      return null;
+    }
   }
 
   /** The other region serves, watched; the driver says what is so. */
@@ -419,7 +442,7 @@ class Driver {
     const wanted = `${wantedText(plan, this.#driving.forRun)}${more}${read}`;
     const answer = await this.#ask({
       step,
-      text: `Type "${wanted}" to begin.`,
+      text: `Type these words to begin.\n  "${wanted}"`,
       right: (line) => line === wanted,
       help: 'Read the plan above: its steps, what it may lose, what speaks against it. The words in quotes begin it, typed as they stand.',
     });
