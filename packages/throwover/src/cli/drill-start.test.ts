@@ -4,6 +4,7 @@ import { findingsOf } from '../drills/finding.ts';
 import type { DrillReport } from '../drills/report.ts';
 import { isThrowoverError, wallMsOfIso } from '../kernel/kernel.ts';
 import { World } from '../runs/runs.fixture.ts';
+import { storeErrors } from '../store/errors.ts';
 import type { DoorCounts, LatencyPiece } from '../traffic/door.ts';
 import { trafficErrors } from '../traffic/errors.ts';
 import type { CommandContext } from './context.ts';
@@ -320,6 +321,48 @@ describe('ended early, it comes back', () => {
     const stop = type(/west serves for/, '', { also: () => interrupt() });
     expect((await drill([name, look, approve, verify, stop])).code).toBe(4);
     expect(await aborted()).toMatchObject({ source: 'person', reason: 'Ctrl-C', active: 'east' });
+  });
+
+  test('by a store that is away for a while in the soak', async () => {
+    const { parts } = session;
+    const { records, store } = parts;
+    const away = () => Promise.reject(storeErrors.make('store-away', 'no answer from the store'));
+    const outage = type(/Which region is active now\?/, 'west', {
+      also: () => {
+        Object.assign(session.parts, {
+          records: { append: away, list: away },
+          store: { ...store, service: away },
+        });
+        void world.clock.sleep(640_000).then(() => {
+          Object.assign(session.parts, { records, store });
+        });
+      },
+    });
+    const { code, text } = await drill([name, look, approve, outage]);
+    expect({ code, active: await active() }).toEqual({ code: 4, active: 'east' });
+    expect(text).toContain('store-away');
+  });
+
+  test('a drill that cannot be kept to its end is looked at no more', async () => {
+    const { records } = session.parts;
+    const away = () => Promise.reject(storeErrors.make('store-away', 'no answer from the store'));
+    const gone = type(/Which region is active\?/, null, {
+      also: () => {
+        Object.assign(session.parts, { records: { append: away, list: away } });
+      },
+    });
+    expect((await drill([name, gone])).code).toBe('store-away');
+    Object.assign(session.parts, { records });
+    let looks = 0;
+    for (const door of session.parts.doorCounts) {
+      const { latency } = door;
+      door.latency = (span) => {
+        looks += 1;
+        return latency(span);
+      };
+    }
+    await world.clock.advance(60_000);
+    expect(looks).toBe(0);
   });
 
   test('by the end of its terminal', async () => {

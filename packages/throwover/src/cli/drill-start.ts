@@ -306,6 +306,7 @@ class Driver {
       return await this.#legs();
     } finally {
       stops.signal.removeEventListener('abort', stopped);
+      await run.unwatch();
       await this.#keeping.settled();
     }
   }
@@ -316,12 +317,15 @@ class Driver {
     if (!(await this.#region('look', 'Which region is active? Type its name.', from))) {
       return this.#close('not-begun');
     }
-    const there = await this.#there();
+    const there = await this.#there().catch((error: unknown) => this.#failed(error));
     if (there === 'not-begun') return this.#close('not-begun');
     if (there === 'undone') return this.#close('aborted');
     if (there === 'open') return this.#close('not-back');
     if (!run.aborted.aborted) await this.#soak(to);
-    if (!run.aborted.aborted) await this.#return();
+    if (!run.aborted.aborted) {
+      // `back` plans what is left again, and waits where that helps.
+      await this.#return().catch((error: unknown) => this.#failed(error));
+    }
     const { leaveSignal } = this.#driving.stops;
     const back = await run.back(this.#driver.name, leaveSignal);
     if (!back) return this.#close('not-back');
@@ -343,8 +347,7 @@ class Driver {
     const more = `${lost ? ', cutting its traffic' : ''}, and back`;
     const approved = await this.#approved('approve', planned, more);
     if (approved === null) return 'not-begun';
-    const restore = lost ? await this.#cut() : null;
-    if (lost && restore === null) return 'undone';
+    const restore = lost ? await run.cut(this.#driver.name) : null;
     const { status, error } = await run.carry('there', planned, {
       by: `${this.#driver.name} (drill ${run.drill.id})`,
       ...(approved.second === null ? {} : { second: approved.second }),
@@ -352,8 +355,7 @@ class Driver {
       signal: run.aborted,
       leaveSignal: stops.leaveSignal,
     });
-    // The cut ends by itself as well.
-    if (status === 'undone' || status === 'not-begun') await restore?.().catch(() => {});
+    if (status !== 'succeeded') await restore?.();
     for (const name of forRun) {
       run.raise('guard-overridden', `the plan's refusal was overridden: ${name}`, null);
     }
@@ -361,17 +363,6 @@ class Driver {
     if (status === 'open') return 'open';
     await run.end('criterion', error?.message ?? 'the way there was undone', 'throwover');
     return 'undone';
-  }
-
-  /** Null: the door did not do it, and the drill ends. */
-  async #cut(): Promise<(() => Promise<void>) | null> {
-    try {
-      return await this.#run.cut(this.#driver.name);
-    } catch (error) {
-      if (!isThrowoverError(error)) throw error;
-      await this.#run.end('criterion', `${error.code}: ${error.message}`, 'throwover');
-      return null;
-    }
   }
 
   /** The other region serves, watched; the driver says what is so. */
@@ -382,7 +373,7 @@ class Driver {
     const soakMs = facts.policy.soakMs / session.loaded.service.timeScale;
     const beganMs = session.clock.monotonicMs();
     const event = { event: 'soaking', drill: run.drill.id, soakMs } as const;
-    await run.append(event, this.#driver.name);
+    await run.tell(event, this.#driver.name);
     await this.#region('verify', 'Which region is active now? Type its name.', to);
     const restMs = soakMs - (session.clock.monotonicMs() - beganMs);
     if (restMs <= 0 || run.aborted.aborted) return;
@@ -399,22 +390,23 @@ class Driver {
     for (let tries = 0; tries < 3 && !run.aborted.aborted; tries++) {
       const [next] = await run.legsBack();
       if (next === undefined) return;
-      try {
-        const planned = await run.plan(next.kind, next.to, [], stops.leaveSignal);
-        const approved = await this.#approved('return', planned, '');
-        if (approved === null) return;
-        await run.carry(next.leg, planned, {
-          by: `${this.#driver.name} (drill ${run.drill.id})`,
-          overrides: [],
-          leaveSignal: stops.leaveSignal,
-        });
-      } catch (error) {
-        if (!isThrowoverError(error)) throw error;
-        // `back` plans it again, and waits where that helps.
-        this.#asked.say(`${error.code}: ${error.message}`);
-        return;
-      }
+      const planned = await run.plan(next.kind, next.to, [], stops.leaveSignal);
+      const approved = await this.#approved('return', planned, '');
+      if (approved === null) return;
+      await run.carry(next.leg, planned, {
+        by: `${this.#driver.name} (drill ${run.drill.id})`,
+        overrides: [],
+        leaveSignal: stops.leaveSignal,
+      });
     }
+  }
+
+  /** What was expected to work and did not: said, and the way back begins, wherever the service stands. */
+  async #failed(error: unknown): Promise<'there'> {
+    if (!isThrowoverError(error)) throw error;
+    this.#asked.say(`${error.code}: ${error.message}`);
+    await this.#run.end('criterion', `${error.code}: ${error.message}`, 'throwover');
+    return 'there';
   }
 
   /** Shows the plan and asks for its words; null: nobody typed them. */
