@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -7,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { labEnv, nodeOptions } from './child.ts';
 import { askJson, until } from './json.ts';
 import { Lab } from './lab.ts';
@@ -167,6 +169,38 @@ describe('a switchover meets', () => {
     timeoutMs,
   );
 
+  test(
+    'a TTL that is lowered first: resolvers get it, the old one is waited out, and the flip writes it back',
+    async () => {
+      const { dns, hostname } = lab.map;
+      const servers = new Resolver();
+      servers.setServers([`${dns.host}:${dns.port}`]);
+      const ttl = async () => (await servers.resolve4(hostname, { ttl: true }))[0]?.ttl;
+      const declared = parse(await readFile(join(dir, 'throwover.yaml'), 'utf8'));
+      const traffic = { ...declared.traffic, lowerTtl: '5s' };
+      await writeFile(join(dir, 'lowered.yaml'), stringify({ ...declared, traffic }));
+      const config = ['--config', 'lowered.yaml'];
+      const to = (await lab.active()) === 'east' ? 'west' : 'east';
+      const { answer: planned } = await json('plan', 'switchover', '--to', to, ...config);
+      const before = await ttl();
+      const run = json('switchover', '--to', to, '--yes', planned.digest, ...config);
+      await until('resolvers are given the low TTL', async () => (await ttl()) === 5, {
+        timeoutMs,
+      });
+      expect(await run).toMatchObject({ exitCode: exit.ok });
+      expect({ before, after: await ttl() }).toEqual({ before: 60, after: 60 });
+      const { answer } = await json('show', (await run).answer.runId);
+      const lowered = answer.records.find(
+        (record: { type: string; step?: string }) =>
+          record.type === 'outcome' && record.step === 'lower-ttl',
+      );
+      // 60 s of life are 1 s here.
+      expect(lowered.evidence).toMatchObject({ ttlSeconds: 5, formerSeconds: 60 });
+      expect(lowered.evidence.waitedMs).toBeGreaterThanOrEqual(1_000);
+    },
+    timeoutMs,
+  );
+
   test('a region that is not there, and one that is active already: refused', async () => {
     expect((await json('plan', 'switchover', '--to', 'north')).answer.error.code).toBe(
       'no-such-region',
@@ -220,6 +254,36 @@ test(
     } finally {
       for (const server of [hook, broken, mail]) server.close();
     }
+  },
+  timeoutMs,
+);
+
+test(
+  'serve tells Prometheus who writes, how far the standby is behind, and which parts answer',
+  async () => {
+    const { host, port } = lab.map.store;
+    const scraped = async () => (await fetch(`http://${host}:${port}/metrics`)).text();
+    const active = await lab.active();
+    const standby = active === 'east' ? 'west' : 'east';
+    await until(
+      'every part has answered',
+      async () => {
+        const text = await scraped();
+        const parts = text.match(/^throwover_part_up.*$/gm) ?? [];
+        return parts.length >= 9 && parts.every((line) => line.endsWith(' 1'));
+      },
+      { timeoutMs },
+    );
+    const text = await scraped();
+    for (const line of [
+      `throwover_writer{service="checkout",region="${active}"} 1`,
+      `throwover_writer{service="checkout",region="${standby}"} 0`,
+      `throwover_standby_streaming{service="checkout",region="${active}"} 1`,
+      'throwover_run_open{service="checkout"} 0',
+    ]) {
+      expect(text).toContain(line);
+    }
+    expect(text).toMatch(/^throwover_lag_30d_seconds\{.*quantile="1"\} [\d.]+$/m);
   },
   timeoutMs,
 );

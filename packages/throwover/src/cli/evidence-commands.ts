@@ -13,9 +13,10 @@ import {
 } from './change.ts';
 import type { CommandContext } from './context.ts';
 import type { ExitCode } from './exit-codes.ts';
+import { dashboardCommand, listFamilies, rulesCommand } from './metrics.ts';
 import { taskDone, weekCommand, weekFormats } from './week.ts';
 
-/** baseline, change, audit, week: their commands and options. `common` adds what every command of a service has. */
+/** baseline, metrics, change, audit, week: their commands and options. `common` adds what every command of a service has. */
 export function evidenceCommands(
   program: Command,
   common: (command: Command) => Command,
@@ -43,6 +44,22 @@ export function evidenceCommands(
   add(baseline, 'metrics', 'what can be captured').action((options) =>
     inSession(options, listMetrics),
   );
+
+  const told = program
+    .command('metrics')
+    .description('what `GET /metrics` of serve tells; its dashboard and its alerts');
+  const file = ['--out <file>', 'where to write it; stdout when it is left out'] as const;
+  add(told, 'list', 'every metric with its unit and labels').action((options) =>
+    inSession(options, listFamilies),
+  );
+  add(told, 'dashboard', 'for Grafana, JSON')
+    .option(...file)
+    .action(({ out, ...options }) =>
+      inSession(options, (context) => dashboardCommand(context, out)),
+    );
+  add(told, 'rules', 'alert rules for Prometheus, YAML')
+    .option(...file)
+    .action(({ out, ...options }) => inSession(options, (context) => rulesCommand(context, out)));
 
   const change = program
     .command('change')

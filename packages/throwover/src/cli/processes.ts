@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import type { Hono } from 'hono';
 import { guardWitness } from '../compose.ts';
-import type { EvidenceLog } from '../evidence/samples.ts';
-import { type Clock, isoTime } from '../kernel/kernel.ts';
+import { isoTime } from '../kernel/kernel.ts';
 import type { RunningServer } from '../server/serve.ts';
 import { type DnsParts, startDnsParts } from './dns-serve.ts';
 import { cliErrors } from './errors.ts';
@@ -33,14 +33,24 @@ export function serve(
     const { data: dataDir, host, port } = options;
     const sessions = await openSessions(terminal, options.service);
     const dns = await startDnsParts(terminal, sessions);
-    const { routes } = dns;
+    const [{ MetricsRoute }, { inThisProcess }] = await Promise.all([
+      import('./metrics-serve.ts'),
+      import('./in-this-process.ts'),
+    ]);
+    const metrics = new MetricsRoute();
+    const routes = (app: Hono) => {
+      dns.routes(app);
+      metrics.routes(app);
+    };
     const server = await startServe({ host, port, dataDir, clock, random, routes }).catch(
       async (error) => {
         await dns.close();
         throw error;
       },
     );
-    const care = careOf(terminal, sessions, server, dns);
+    const local = sessions.map((session) => inThisProcess(session, server, clock));
+    metrics.watch(local);
+    const care = careOf(terminal, local, server, dns);
     return {
       addresses: { url: server.url },
       begin: care.begin,
@@ -101,33 +111,25 @@ function careOf(
     ]);
     const service = session.loaded.service.name;
     const sides = session.parts.regions.map(({ database }) => database);
-    const lag = {
-      ...session.parts.lag,
-      sightings: async (region: string) => server.lag.sightings(service, region),
-    };
-    const local = { ...session, parts: { ...session.parts, store: server.store, lag } };
+    const { store, evidence } = session.parts;
     await Promise.all([
       watchLag({ service, sides, log: server.lag, clock, signal }),
-      caretake({ session: local, signal, log }),
-      keepDoors({ session: local, signal, log }),
-      keepStanding({ session: local, signal, log }),
+      caretake({ session, signal, log }),
+      keepDoors({ session, signal, log }),
+      keepStanding({ session, signal, log }),
       watchStragglers({
         service,
         doors: session.parts.doorCounts,
         ttlMs: session.loaded.service.traffic.ttlMs,
         timeScale: session.loaded.service.timeScale,
-        store: server.store,
-        evidence: localEvidence(server, service, clock),
+        store,
+        evidence,
         resolverOf: dns.resolverOf,
         clock,
         signal,
       }),
-      watchFunctions({
-        session: local,
-        evidence: localEvidence(server, service, clock),
-        signal,
-      }),
-      dns.watch(session, localEvidence(server, service, clock), signal),
+      watchFunctions({ session, evidence, signal }),
+      dns.watch(session, evidence, signal),
     ]);
   };
   let loops: readonly Promise<void>[] = [];
@@ -140,14 +142,6 @@ function careOf(
       await Promise.all(loops);
       await Promise.all(opened.map(({ parts }) => parts.close()));
     },
-  };
-}
-
-/** The evidence in this process, as it is over the network. */
-function localEvidence({ evidence }: RunningServer, service: string, clock: Clock): EvidenceLog {
-  return {
-    add: async (kind, samples) => evidence.add(service, kind, samples, clock.wallMs()),
-    list: async (kind, options) => evidence.list(service, kind, options),
   };
 }
 

@@ -24,7 +24,7 @@ export {
 } from './errors.ts';
 export { createEventQueue, type EventQueue, type Scheduled } from './event-queue.ts';
 export { newId } from './ids.ts';
-export { type Quantiles, quantiles } from './quantiles.ts';
+export { type Quantiles, quantileAt, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
 export { noAnswer, within } from './within.ts';
 export { maxColumns, wrap } from './wrap.ts';

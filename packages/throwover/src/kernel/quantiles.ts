@@ -9,6 +9,15 @@ export interface Quantiles {
   readonly max: number;
 }
 
+/** One quantile, 0 to 1; `null`: no sample. */
+export function quantileAt(samples: readonly number[], quantile: number): number | null {
+  if (samples.length === 0) return null;
+  return quantileSorted(
+    [...samples].sort((a, b) => a - b),
+    quantile,
+  );
+}
+
 export function quantiles(samples: readonly number[]): Quantiles | null {
   const sorted = [...samples].sort((a, b) => a - b);
   const max = sorted.at(-1);

@@ -1,0 +1,25 @@
+import type { Hono } from 'hono';
+import { exposition } from '../dashboard/exposition.ts';
+import { ServiceReadings } from '../dashboard/readings.ts';
+import type { Session } from './session.ts';
+import { version } from './version.ts';
+
+/** `GET /metrics` of `throwover serve`: of every service that it looks after. */
+export class MetricsRoute {
+  #services: readonly ServiceReadings[] = [];
+
+  /** `sessions`: with the parts that this process itself keeps. */
+  watch(sessions: readonly Session[]): void {
+    this.#services = sessions.map(
+      ({ loaded, parts, clock }) => new ServiceReadings(loaded.service, parts, clock),
+    );
+  }
+
+  routes(app: Hono): void {
+    app.get('/metrics', async (c) => {
+      const readings = await Promise.all(this.#services.map((service) => service.read()));
+      const { text, contentType } = await exposition(readings.flat(), version());
+      return c.body(text, 200, { 'content-type': contentType });
+    });
+  }
+}

@@ -1,0 +1,296 @@
+/** What a service is like now, family by family. What cannot be known is absent, never 0. */
+import type { DatabaseStatus } from '../authority/database-side.ts';
+import { heldOf } from '../drills/drill.ts';
+import { type DrillPorts, drillFacts } from '../drills/facts.ts';
+import { coverage } from '../drills/moves.ts';
+import { planDrills } from '../drills/planner.ts';
+import { audit } from '../evidence/audit.ts';
+import { inUse, reviewOpen } from '../evidence/change.ts';
+import { auditFacts, type EvidencePorts, metricSources } from '../evidence/facts.ts';
+import { shares } from '../evidence/forecast/forecast.ts';
+import { calibrationOf } from '../evidence/forecast/score.ts';
+import { metrics } from '../evidence/metrics.ts';
+import { maxSamplesACall } from '../evidence/samples.ts';
+import { type Clock, isThrowoverError, noAnswer, quantileAt, within } from '../kernel/kernel.ts';
+import type { LagReport } from '../replication/lag-history.ts';
+import type { RegionPorts } from '../runs/ports.ts';
+import type { Service } from '../service/service.ts';
+import type { DoorCounts } from '../traffic/door.ts';
+import type { GatewayControl } from '../webhooks/gateway-control.ts';
+import { type Family, families, familyOf } from './families.ts';
+
+/** How long one part is asked, ms: a scrape usually waits 10 s. */
+const deadlineMs = 2_000;
+
+/** What is read from what was kept moves slowly, and reading it costs: not more often than this, ms. */
+const slowEveryMs = 30_000;
+
+/** What the doors' figures look back on, ms. */
+const doorSpanMs = 60_000;
+
+/** Runs among which the last one of each kind is looked for. */
+const lastRuns = 100;
+
+export interface Reading {
+  readonly family: Family;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export interface ReadingPorts extends EvidencePorts, DrillPorts {
+  readonly regions: readonly Pick<RegionPorts, 'name' | 'database'>[];
+  readonly doorCounts: readonly Pick<DoorCounts, 'region' | 'latency'>[];
+  readonly gateways: readonly Pick<GatewayControl, 'region' | 'status'>[];
+  readonly lag: { reports(): Promise<readonly LagReport[]> };
+}
+
+const seconds = (ms: number) => ms / 1_000;
+const state = (is: boolean) => Number(is);
+
+/** The readings of one service; keeps what is slow for a while. */
+export class ServiceReadings {
+  readonly #service: Service;
+  readonly #ports: ReadingPorts;
+  readonly #clock: Clock;
+  #slow: { readonly atMs: number; readonly readings: Promise<readonly Reading[]> } | null = null;
+
+  constructor(service: Service, ports: ReadingPorts, clock: Clock) {
+    this.#service = service;
+    this.#ports = ports;
+    this.#clock = clock;
+  }
+
+  /** Never rejects: a part that does not answer in time is `throwover_part_up` 0, and its figures are absent. */
+  async read(): Promise<readonly Reading[]> {
+    const { regions, doorCounts, gateways } = this.#ports;
+    const { lossBoundMs } = this.#service.database;
+    const found = await Promise.all([
+      this.#part('store', () => this.#ofStore()),
+      this.#part('lag', () => this.#ofLag()),
+      this.#part('evidence', () => this.#slowly()),
+      ...regions.map(({ name, database }) =>
+        this.#part(`guard ${name}`, async () => ofDatabase(await database.status())),
+      ),
+      ...doorCounts.map((door) => this.#part(`door ${door.region}`, () => this.#ofDoor(door))),
+      ...gateways.map((gateway) =>
+        this.#part(`gateway ${gateway.region}`, async () => ofGateway(gateway)),
+      ),
+    ]);
+    return [reading(families.lossBound, seconds(lossBoundMs)), ...found.flat()].map((each) => ({
+      ...each,
+      labels: { service: this.#service.name, ...each.labels },
+    }));
+  }
+
+  async #part(part: string, ask: () => Promise<readonly Reading[]>): Promise<readonly Reading[]> {
+    const up = (is: boolean) => reading(families.partUp, state(is), { part });
+    try {
+      const answer = await within(this.#clock, deadlineMs, ask());
+      return answer === noAnswer ? [up(false)] : [up(true), ...answer];
+    } catch (error) {
+      if (!isThrowoverError(error)) throw error;
+      return [up(false)];
+    }
+  }
+
+  async #ofStore(): Promise<readonly Reading[]> {
+    const { store } = this.#ports;
+    const { name, regions } = this.#service;
+    const [{ epoch, active, openRun }, runs, halt] = await Promise.all([
+      store.service(name),
+      store.runs({ service: name, limit: lastRuns }),
+      store.halt(),
+    ]);
+    const open = runs.find(({ runId }) => runId === openRun);
+    const last = Map.groupBy(
+      runs.filter(({ status, endedWallMs }) => status === 'succeeded' && endedWallMs !== null),
+      ({ kind }) => kind,
+    );
+    return [
+      reading(families.epoch, epoch),
+      ...Object.keys(regions).map((region) =>
+        reading(families.active, state(region === active), { region }),
+      ),
+      reading(families.runOpen, state(openRun !== null)),
+      ...(open === undefined ? [] : [reading(families.runOpenSince, seconds(open.startedWallMs))]),
+      reading(families.halted, state(halt !== null)),
+      ...[...last].map(([kind, own]) =>
+        reading(families.lastRun, seconds(Math.max(...own.map((run) => run.endedWallMs ?? 0))), {
+          kind,
+        }),
+      ),
+    ];
+  }
+
+  async #ofLag(): Promise<readonly Reading[]> {
+    const reports = await this.#ports.lag.reports();
+    return reports.flatMap(({ from, to, heartbeat }) =>
+      heartbeat === null
+        ? []
+        : (
+            [
+              ['0.5', heartbeat.p50],
+              ['0.95', heartbeat.p95],
+              ['0.99', heartbeat.p99],
+              ['1', heartbeat.max],
+            ] as const
+          ).map(([quantile, ms]) =>
+            reading(families.lagQuantile, seconds(ms), { from, to, quantile }),
+          ),
+    );
+  }
+
+  async #ofDoor(door: Pick<DoorCounts, 'region' | 'latency'>): Promise<readonly Reading[]> {
+    const { region } = door;
+    const untilWallMs = this.#clock.wallMs();
+    const sinceWallMs = untilWallMs - doorSpanMs;
+    const [piece] = await door.latency({ sinceWallMs, untilWallMs, widthMs: doorSpanMs });
+    if (piece === undefined) return [];
+    const { requests, failed, p99Ms } = piece;
+    return [
+      reading(families.doorRequests, requests, { region }),
+      ...(requests === 0 ? [] : [reading(families.doorFailed, failed / requests, { region })]),
+      ...(p99Ms === null ? [] : [reading(families.doorP99, seconds(p99Ms), { region })]),
+    ];
+  }
+
+  /** What one scrape has begun to read, the next one waits for too. */
+  #slowly(): Promise<readonly Reading[]> {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#slow === null || nowMs - this.#slow.atMs >= slowEveryMs) {
+      const readings = this.#ofWhatIsKept();
+      this.#slow = { atMs: nowMs, readings };
+      readings.catch(() => {
+        this.#slow = null;
+      });
+    }
+    return this.#slow.readings;
+  }
+
+  async #ofWhatIsKept(): Promise<readonly Reading[]> {
+    const found = await Promise.all([
+      this.#ofMetrics(),
+      this.#ofForecasts(),
+      this.#ofPeople(),
+      this.#ofTest(),
+    ]);
+    return found.flat();
+  }
+
+  async #ofMetrics(): Promise<readonly Reading[]> {
+    const sources = metricSources(this.#ports, this.#service.name);
+    const nowWallMs = this.#clock.wallMs();
+    const found = await Promise.all(
+      metrics.map(async (metric): Promise<readonly Reading[]> => {
+        const { name, unit, quantile, freshMs } = metric;
+        const fresh = reading(families.metricFresh, seconds(freshMs), { metric: name });
+        const window = { sinceWallMs: nowWallMs - 2 * freshMs, untilWallMs: nowWallMs + 1 };
+        const samples = await metric.read(sources, window, { newest: true });
+        const values = samples.map((sample) => sample.value);
+        const value = quantileAt(values, quantile);
+        if (value === null) return [fresh];
+        const newest = Math.max(...samples.map(({ atWallMs }) => atWallMs));
+        return [
+          fresh,
+          reading(families.metricMoment, seconds(newest), { metric: name }),
+          reading(familyOf(metric), unit === 'ms' ? seconds(value) : value),
+        ];
+      }),
+    );
+    return found.flat();
+  }
+
+  async #ofForecasts(): Promise<readonly Reading[]> {
+    const scores = await this.#ports.evidence.list('forecast-score', { limit: maxSamplesACall });
+    return (Object.keys(shares) as (keyof typeof shares)[]).flatMap((share) => {
+      const { count, inside } = calibrationOf(scores, share);
+      const scored = reading(families.forecastCount, count, { share });
+      return count === 0
+        ? [scored]
+        : [scored, reading(families.forecastInside, inside / count, { share })];
+    });
+  }
+
+  async #ofPeople(): Promise<readonly Reading[]> {
+    const facts = await drillFacts(this.#service, this.#ports, this.#clock);
+    if (facts === null) return [];
+    const { plan, drills, findings, memory } = facts;
+    const [next] = planDrills(plan, 1).next;
+    const whole = heldOf(drills).filter((drill) => drill.whole);
+    const { drove, of } = coverage(memory);
+    const late = findings.filter(
+      ({ status, dueWallMs }) =>
+        status === 'task' && dueWallMs !== null && dueWallMs < plan.nowWallMs,
+    );
+    const count = (status: string) => findings.filter((each) => each.status === status).length;
+    return [
+      ...(next?.window == null
+        ? []
+        : [reading(families.drillNext, seconds(next.window.fromWallMs))]),
+      reading(families.drillOverdue, state(next?.overdue ?? false)),
+      ...(whole.length === 0
+        ? []
+        : [
+            reading(
+              families.drillLast,
+              seconds(Math.max(...whole.map(({ atWallMs }) => atWallMs))),
+            ),
+          ]),
+      ...(of === 0 ? [] : [reading(families.drivers, drove / of)]),
+      reading(families.findings, count('open'), { status: 'open' }),
+      reading(families.findings, count('task') - late.length, { status: 'task' }),
+      reading(families.findings, late.length, { status: 'late' }),
+    ];
+  }
+
+  async #ofTest(): Promise<readonly Reading[]> {
+    const facts = await auditFacts(this.#service, this.#ports, this.#clock);
+    const open = facts.changes.filter(
+      (change) => inUse(change) && reviewOpen(change, facts.nowWallMs),
+    );
+    return [
+      ...audit(facts).lines.map(({ subject, rule, ok }) =>
+        reading(families.slide, state(!ok), { subject, rule }),
+      ),
+      reading(families.reviewsOpen, open.length),
+    ];
+  }
+}
+
+function ofDatabase(status: DatabaseStatus): readonly Reading[] {
+  const { region, role, closed, standby, inSync } = status;
+  const primary = role === 'primary';
+  return [
+    reading(families.writer, state(primary && closed === null), { region }),
+    reading(families.fenced, state(primary && closed !== null), { region }),
+    ...(primary
+      ? [
+          reading(families.standby, state(standby?.state === 'streaming'), { region }),
+          ...(standby?.lagMs == null
+            ? []
+            : [reading(families.lag, seconds(standby.lagMs), { from: region })]),
+          ...(inSync === null ? [] : [reading(families.inSync, state(inSync), { region })]),
+        ]
+      : []),
+  ];
+}
+
+async function ofGateway(
+  gateway: Pick<GatewayControl, 'region' | 'status'>,
+): Promise<readonly Reading[]> {
+  const { region } = gateway;
+  const { backlog, oldestMs, deadLetters } = await gateway.status();
+  return [
+    reading(families.webhooksWaiting, backlog, { region }),
+    ...(oldestMs === null ? [] : [reading(families.webhooksOldest, seconds(oldestMs), { region })]),
+    reading(families.deadLetters, deadLetters, { region }),
+  ];
+}
+
+function reading(
+  family: Family,
+  value: number,
+  labels: Readonly<Record<string, string>> = {},
+): Reading {
+  return { family, labels, value };
+}
