@@ -95,10 +95,17 @@ export function evidenceCommands(
   const week = add(program, 'week', "an engineer's tasks of this week; everybody's without a name")
     .addArgument(new Argument('[person]', 'of onCall'))
     .addOption(new Option('--format <format>', 'as what').choices(weekFormats).default('text'))
+    .option('--out <file>', 'where to write it; stdout when it is left out')
     .action((person, options) =>
       inSession(options, (context) => weekCommand(context, { ...options, person })),
     );
-  given(add(week, 'done <task>', 'your word that the weekly task of a truth or a change is done'))
+  given(
+    add(
+      week,
+      'done <task>',
+      'your word that a task is done: truth NAME, change NAME, drill DATE plan',
+    ),
+  )
     .option('--note <text>', 'what was seen')
     .action((task, _, command) => {
       const options = command.optsWithGlobals();

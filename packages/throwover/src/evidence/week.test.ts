@@ -36,6 +36,7 @@ const facts = (nowWallMs: number, changes: readonly Change[]): AuditFacts => ({
   newestSample: new Map([['warm-up', nowWallMs]]),
   stepRan: new Map([['flip', nowWallMs]]),
   taskDone: new Map([['change c', [{ by: 'ana', atWallMs: nowWallMs }]]]),
+  practice: { drills: null, findings: [], printed: [] },
 });
 const open = (given: AuditFacts) => weekOf(given).filter(({ done }) => !done);
 const due = start + reviewAfterMs;
