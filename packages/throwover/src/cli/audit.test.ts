@@ -1,13 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { Audit } from '../evidence/audit.ts';
 import { truthNames } from '../service/service.ts';
 import { auditCommand } from './audit.ts';
 import { addFinding, closeFinding, taskFinding, waiveFinding } from './finding.ts';
-import { runbookCommand } from './runbook.ts';
 import { Team } from './team.fixture.ts';
 import { taskDone, weekCommand } from './week.ts';
 
@@ -51,7 +47,6 @@ const drills = (more: Record<string, unknown> = {}, rota: Record<string, unknown
 });
 
 let team: Team;
-let directory: string;
 const auditNow = async () => {
   const { code, text, result } = await team.ask((context) =>
     auditCommand(context, { format: 'text' }),
@@ -89,32 +84,25 @@ const tasksBy = async (as: string) => {
     await team.ask((context) => taskDone(context, { task: `truth ${name}`, as }));
   }
 };
-const print = async () => {
-  const { text } = await team.ask((context) =>
-    runbookCommand(context, { kind: 'switchover', to: undefined, format: 'markdown' }),
-  );
-  await writeFile(join(directory, 'by-hand.md'), text);
-};
+const print = () => team.print('by-hand.md');
 /** A finding of today; its name. */
 const raise = async (text: string): Promise<string> => {
   const { result } = await team.ask((context) => addFinding(context, { text, as: bo }));
   return (result as { finding: string }).finding;
 };
-/** What a drill of hands that type quickly leaves behind is settled. */
 const everythingDone = async () => {
   survey();
   warmed();
   team.declare(real(), [ana, bo], drills());
+  await print();
   await team.driveWell('ana');
   await print();
   await tasksBy(ana);
 };
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'audit-'));
-  team = await Team.of([ana, bo], { directory });
+  team = await Team.of([ana, bo]);
 });
-afterEach(() => rm(directory, { recursive: true, force: true }));
 
 describe('throwover audit', () => {
   test('calls everything of a fresh project a slide, and ends with 1', async () => {
@@ -304,10 +292,11 @@ describe('throwover audit', () => {
       expect(text.replace(/\s+/g, ' ')).toContain('this is the way that was gone already');
       await print();
       expect(await missing()).toEqual([]);
-      await writeFile(join(directory, 'by-hand.md'), 'scribbled over');
+      team.printed.set('by-hand.md', `${team.printed.get('by-hand.md')}scribbled over`);
+      expect((await auditNow()).text).toContain('was changed after it was printed');
       expect(await missing()).toEqual(['people runbook']);
-      await rm(join(directory, 'by-hand.md'));
-      expect((await auditNow()).text).toContain('cannot read');
+      team.printed.clear();
+      expect((await auditNow()).text).toContain('by-hand.md does not answer');
       declared({ printed: [] });
       expect((await auditNow()).text).toContain('none is named');
       await print();

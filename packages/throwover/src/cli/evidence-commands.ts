@@ -12,8 +12,10 @@ import {
   showChange,
 } from './change.ts';
 import type { CommandContext } from './context.ts';
+import { cliErrors } from './errors.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { taskDone, weekCommand, weekFormats } from './week.ts';
+import { sendWeek } from './week-send.ts';
 
 /** baseline, change, audit, week: their commands and options. `common` adds what every command of a service has. */
 export function evidenceCommands(
@@ -96,8 +98,13 @@ export function evidenceCommands(
     .addArgument(new Argument('[person]', 'of onCall'))
     .addOption(new Option('--format <format>', 'as what').choices(weekFormats).default('text'))
     .option('--out <file>', 'where to write it; stdout when it is left out')
-    .action((person, options) =>
-      inSession(options, (context) => weekCommand(context, { ...options, person })),
+    .option('--send', "everybody's tasks as issues (week.github), and to webhooks and e-mail")
+    .action((person, { send, ...options }) =>
+      inSession(options, (context) => {
+        if (send !== true) return weekCommand(context, { ...options, person });
+        if (person === undefined && options.out === undefined) return sendWeek(context);
+        throw cliErrors.make('usage-wrong', "--send sends everybody's week: no PERSON, no --out");
+      }),
     );
   given(
     add(

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { guardWitness } from '../compose.ts';
+import { type LoggedRecord, maxRecordsACall, type RecordLog } from '../evidence/record-log.ts';
 import type { EvidenceLog } from '../evidence/samples.ts';
 import { type Clock, isoTime } from '../kernel/kernel.ts';
 import type { RunningServer } from '../server/serve.ts';
@@ -86,6 +87,7 @@ function careOf(
   const look = async (session: Session) => {
     const [
       { caretake },
+      { keepDrills },
       { keepDoors },
       { keepStanding },
       { watchLag },
@@ -93,6 +95,7 @@ function careOf(
       { watchFunctions },
     ] = await Promise.all([
       import('./caretaker.ts'),
+      import('./drill-serve.ts'),
       import('./doorkeeper.ts'),
       import('./standing.ts'),
       import('../server/lag-watch.ts'),
@@ -105,10 +108,14 @@ function careOf(
       ...session.parts.lag,
       sightings: async (region: string) => server.lag.sightings(service, region),
     };
-    const local = { ...session, parts: { ...session.parts, store: server.store, lag } };
+    const evidence = localEvidence(server, service, clock);
+    const records = localRecords(server, service, clock);
+    const inProcess = { store: server.store, lag, evidence, records };
+    const local = { ...session, parts: { ...session.parts, ...inProcess } };
     await Promise.all([
       watchLag({ service, sides, log: server.lag, clock, signal }),
       caretake({ session: local, signal, log }),
+      keepDrills({ session: local, signal, log }),
       keepDoors({ session: local, signal, log }),
       keepStanding({ session: local, signal, log }),
       watchStragglers({
@@ -117,17 +124,17 @@ function careOf(
         ttlMs: session.loaded.service.traffic.ttlMs,
         timeScale: session.loaded.service.timeScale,
         store: server.store,
-        evidence: localEvidence(server, service, clock),
+        evidence,
         resolverOf: dns.resolverOf,
         clock,
         signal,
       }),
       watchFunctions({
         session: local,
-        evidence: localEvidence(server, service, clock),
+        evidence,
         signal,
       }),
-      dns.watch(session, localEvidence(server, service, clock), signal),
+      dns.watch(session, evidence, signal),
     ]);
   };
   let loops: readonly Promise<void>[] = [];
@@ -148,6 +155,21 @@ function localEvidence({ evidence }: RunningServer, service: string, clock: Cloc
   return {
     add: async (kind, samples) => evidence.add(service, kind, samples, clock.wallMs()),
     list: async (kind, options) => evidence.list(service, kind, options),
+  };
+}
+
+/** The records in this process, as they are over the network. */
+function localRecords({ records }: RunningServer, service: string, clock: Clock): RecordLog {
+  return {
+    append: async (kind, by, body) => records.append(service, kind, { by, body }, clock.wallMs()),
+    list: async (kind, { sinceSeq = 0 } = {}) => {
+      const found: LoggedRecord[] = [];
+      for (;;) {
+        const page = records.list(service, kind, { sinceSeq: found.at(-1)?.seq ?? sinceSeq });
+        found.push(...page);
+        if (page.length < maxRecordsACall) return found;
+      }
+    },
   };
 }
 

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { HandKind } from '../compose/by-hand.ts';
 import { noSuchRegion } from '../compose.ts';
 import { documentDigest, type HandDocument, stepDigest } from '../runbook/by-hand/document.ts';
@@ -35,7 +34,7 @@ export async function checkRunbook(
   { output, session }: CommandContext,
   { file }: { readonly file: string },
 ): Promise<ExitCode> {
-  const { printed, drift } = await compared(session, file);
+  const { printed, drift } = await compared(session, file, await readText(file));
   const { kind, to, from, digest } = printed.header;
   if (drift.length > 0) {
     throw runbookErrors.make('runbook-drifted', `${file}: ${drift.join('; ')}`, { file, drift });
@@ -44,13 +43,14 @@ export async function checkRunbook(
   return exitCodes.ok;
 }
 
-/** What is different now from a printed runbook, a sentence each. Its path is relative to throwover.yaml's directory. */
+/** What is different now from a printed runbook of the service, a sentence each. */
 export async function printedDrift(session: Session, file: string): Promise<readonly string[]> {
-  return (await compared(session, resolve(session.loaded.directory, file))).drift;
+  const text = await session.parts.drills.printed(file);
+  return (await compared(session, file, text)).drift;
 }
 
-async function compared(session: Session, file: string) {
-  const printed = readPrinted(file, await readText(file));
+async function compared(session: Session, file: string, text: string) {
+  const printed = readPrinted(file, text);
   const { kind, to } = printed.header;
   const { active } = await serviceState(session);
   const drift =

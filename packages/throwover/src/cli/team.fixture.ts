@@ -16,6 +16,7 @@ import type { CommandContext } from './context.ts';
 import { drillStart } from './drill-start.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { type Hand, handsOn } from './hands.fixture.ts';
+import { runbookCommand } from './runbook.ts';
 import type { Session } from './session.ts';
 import { outputOf } from './terminal.ts';
 import { worldSession } from './world-session.fixture.ts';
@@ -28,19 +29,19 @@ export class Team {
   readonly session: Session;
   /** What every door counts in a look of 10 s; 100 requests, none failed, when nothing is said. */
   health: Partial<LatencyPiece> = {};
-  /** Calendars by their name, values of PromQL queries; absent: they do not answer. */
+  /** Calendars and printed runbooks by their name, values of PromQL queries; absent: they cannot be read. */
   readonly calendars = new Map<string, string>();
+  readonly printed = new Map<string, string>();
   readonly series = new Map<string, readonly number[]>();
   #active = 'east';
 
-  private constructor(world: World, directory: string, notifiers: readonly Notifier[]) {
+  private constructor(world: World, notifiers: readonly Notifier[]) {
     this.world = world;
     const base = worldSession(world, '', notifiers);
     // An alias tells no TTL, so that no surveyed resolver is asked: that would be a real network on virtual time.
     base.loaded.service.traffic.type = 'CNAME';
     this.session = {
       ...base,
-      loaded: { ...base.loaded, directory },
       parts: {
         ...base.parts,
         evidence: this.#evidence(),
@@ -48,22 +49,26 @@ export class Team {
         drills: {
           calendar: async (name) => known(this.calendars, name),
           series: async (_, query) => known(this.series, query),
+          printed: async (file) => known(this.printed, file),
         },
       },
     };
   }
 
-  /** `directory`: where throwover.yaml stands, and files that it names. */
   static async of(
     onCall: string[],
-    {
-      directory = '/',
-      notifiers = [],
-    }: { directory?: string; notifiers?: readonly Notifier[] } = {},
+    { notifiers = [] }: { notifiers?: readonly Notifier[] } = {},
   ): Promise<Team> {
-    const team = new Team(await new World().begin(), directory, notifiers);
+    const team = new Team(await new World().begin(), notifiers);
     team.declare({}, onCall);
     return team;
+  }
+
+  /** What throwover.yaml says of where a week is sent; and the environment with its secrets. */
+  sendTo(week: unknown, env: Readonly<Record<string, string>>): void {
+    const text = `${minimal}\nweek: ${JSON.stringify(week)}\n`;
+    this.session.loaded.service.week = parseService(text, 'throwover.yaml').week;
+    Object.assign(this.session.env, env);
   }
 
   /** What throwover.yaml says of the operating test, who is on call, and its drills; left out: as before. */
@@ -99,6 +104,14 @@ export class Team {
     const { status } = await this.world.run('switchover', { from: this.#active });
     if (status !== 'succeeded') throw new Error(`the switchover ${status}`);
     this.#active = this.#active === 'east' ? 'west' : 'east';
+  }
+
+  /** The way from where the service is now, as `throwover runbook` prints it. */
+  async print(file: string): Promise<void> {
+    const { text } = await this.ask((context) =>
+      runbookCommand(context, { kind: 'switchover', to: undefined, format: 'markdown' }),
+    );
+    this.printed.set(file, text);
   }
 
   /** A whole drill: there and back, driven without a mistake. */
@@ -146,9 +159,12 @@ export class Team {
   ): Promise<{ code: ExitCode | string; text: string; result: unknown }> {
     let text = '';
     let result: unknown = null;
+    let said = '';
     const output = {
       json: false,
-      say: () => {},
+      say: (line: string) => {
+        said += `${line}\n`;
+      },
       event: () => {},
       result: (value: unknown, told: string) => {
         text = told;
@@ -160,7 +176,7 @@ export class Team {
       return { code: await command(context), text, result };
     } catch (error) {
       if (!isThrowoverError(error)) throw error;
-      return { code: error.code, text: error.message, result: error.evidence };
+      return { code: error.code, text: said + error.message, result: error.evidence };
     }
   }
 

@@ -25,7 +25,7 @@ export function worldSession(
     lag: { sightings: async () => world.sightings, reports: async () => [] },
     evidence: { add: async () => {}, list: async () => [] },
     records: memoryRecordLog(service.name, clock),
-    drills: { calendar: async () => '', series: async () => [] },
+    drills: { calendar: async () => '', series: async () => [], printed: async () => '' },
     close: async () => {},
   };
   return {

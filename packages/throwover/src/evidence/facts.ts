@@ -84,11 +84,23 @@ export async function auditFacts(
 }
 
 async function practiceOf(service: Service, ports: EvidencePorts, clock: Clock): Promise<Practice> {
-  const drills = await drillFacts(service, ports, clock);
-  const printed = await Promise.all(
-    (service.drills?.printed ?? []).map(async (file): Promise<PrintedState> => {
+  const [drills, printed] = await Promise.all([
+    drillFacts(service, ports, clock),
+    printedStates(service, ports),
+  ]);
+  const findings = drills?.findings ?? findingsOf(await ports.records.list('finding'));
+  return { drills, findings, printed };
+}
+
+/** Those that the service names, beside what would be printed now. */
+export function printedStates(
+  { drills }: Pick<Service, 'drills'>,
+  { printedDrift }: Pick<EvidencePorts, 'printedDrift'>,
+): Promise<readonly PrintedState[]> {
+  return Promise.all(
+    (drills?.printed ?? []).map(async (file): Promise<PrintedState> => {
       try {
-        const drift = await ports.printedDrift(file);
+        const drift = await printedDrift(file);
         return drift.length === 0 ? { file, state: 'holds' } : { file, state: 'drifted', drift };
       } catch (error) {
         if (!isThrowoverError(error)) throw error;
@@ -96,8 +108,6 @@ async function practiceOf(service: Service, ports: EvidencePorts, clock: Clock):
       }
     }),
   );
-  const findings = drills?.findings ?? findingsOf(await ports.records.list('finding'));
-  return { drills, findings, printed };
 }
 
 /** Every subject that a task can be of, by its key. */
