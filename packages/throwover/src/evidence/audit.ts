@@ -23,7 +23,7 @@ export { type AuditLine, type AuditRule, auditRules, keyOf, type Subject } from 
 const weekMs = 7 * dayMs;
 
 /** How long an open review may wait for its owner, ms. */
-const reviewPatienceMs = weekMs;
+export const reviewPatienceMs = weekMs;
 
 export interface AuditFacts {
   readonly nowWallMs: number;

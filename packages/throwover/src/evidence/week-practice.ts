@@ -34,6 +34,11 @@ export function practiceTasks(facts: AuditFacts): readonly WeekTask[] {
   ];
 }
 
+/** Somebody drives soon: what waits for a rehearsal waits for that. */
+export const isDrillAhead = ({ key, done }: WeekTask): boolean => !done && /^drill \S+$/.test(key);
+
+const minutesOf = ({ soakMs }: DrillFacts['policy']) => Math.round(soakMs / 60_000) + aroundMinutes;
+
 /** By which run a drill goes there. */
 const runOf = (kind: DrillKind) => (kind === 'region-loss' ? 'failover' : 'switchover');
 
@@ -97,7 +102,7 @@ function nextDrill(
       why: `${why}; shadow: ${shadow ?? 'nobody'}`,
       how: 'throwover drill start',
       command: true,
-      minutes: Math.round(policy.soakMs / 60_000) + aroundMinutes,
+      minutes: minutesOf(policy),
       dueWallMs: window.untilWallMs,
     },
   ];
@@ -132,7 +137,7 @@ function justDriven({ drills, policy }: DrillFacts, facts: AuditFacts): readonly
         why: `${id} went there and back on ${localDay(ended.atWallMs, policy.zone)}`,
         how: `throwover drill report ${id}`,
         command: true,
-        minutes: aroundMinutes,
+        minutes: minutesOf(policy),
         dueWallMs: null,
       },
     ];

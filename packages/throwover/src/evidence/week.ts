@@ -1,8 +1,16 @@
 /** One engineer's week: what is stale, due or found, each with why, how and how long. Pure. */
-import { type AuditFacts, type AuditRule, audit, keyOf, type Subject, subjectOf } from './audit.ts';
+import {
+  type AuditFacts,
+  type AuditRule,
+  audit,
+  keyOf,
+  reviewPatienceMs,
+  type Subject,
+  subjectOf,
+} from './audit.ts';
 import { inUse, reviewOpen } from './change.ts';
 import { dayMs, rehearsal } from './metrics.ts';
-import { practiceTasks } from './week-practice.ts';
+import { isDrillAhead, practiceTasks } from './week-practice.ts';
 import { day, onCallOr, type WeekTask } from './week-task.ts';
 
 const weekMs = 7 * dayMs;
@@ -24,10 +32,11 @@ const usualMinutes = {
 
 /** Of everybody; those that are done last. */
 export function weekOf(facts: AuditFacts): readonly WeekTask[] {
+  const practice = practiceTasks(facts);
   const tasks = [
     ...weekly(facts),
-    ...practiceTasks(facts),
-    ...stale(facts),
+    ...practice,
+    ...stale(facts, practice.some(isDrillAhead)),
     ...reviews(facts),
     ...drafts(facts),
   ];
@@ -63,14 +72,18 @@ function weekly(facts: AuditFacts): readonly WeekTask[] {
   });
 }
 
-/** What the operating test misses besides those. Steps that wait for the same rehearsal are one task a person. */
-function stale(facts: AuditFacts): readonly WeekTask[] {
+/**
+ * What the operating test misses besides those. Steps that wait for the same rehearsal are one task a person;
+ * none at all where a drill is about to run them.
+ */
+function stale(facts: AuditFacts, drillAhead: boolean): readonly WeekTask[] {
   const lines = audit(facts).lines.filter(({ ok }) => !ok);
   const tasks = new Map<string, WeekTask>();
   for (const { rule, subject, says, todo, owner } of lines) {
     if (!isStale(rule) || (rule === 'drill' && facts.practice.drills !== null)) continue;
     const person = onCallOr(owner, facts);
     const how = todo ?? '';
+    if (drillAhead && (how === rehearsal || rule === 'drivers')) continue;
     const key = `stale ${person} ${how}`;
     const before = tasks.get(key);
     const why = `${subject}: ${says}`;
@@ -129,7 +142,7 @@ function reviews({ changes, nowWallMs, ...facts }: AuditFacts): readonly WeekTas
         how: `throwover change review ${change.name}`,
         command: true,
         minutes: usualMinutes.review,
-        dueWallMs: due,
+        dueWallMs: due + reviewPatienceMs,
         done: false,
       },
     ];
