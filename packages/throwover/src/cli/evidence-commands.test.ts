@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -123,4 +123,17 @@ test('what there is, and what is not', async () => {
   );
   expect(eve.stderr).toContain('owner-not-on-call');
   expect((await ana('change', 'ship', 'none')).stderr).toContain('no-such-change');
+});
+
+test('a week as iCalendar, to a file; sent nowhere it says so', async () => {
+  const out = join(directory, 'week.ics');
+  const asked = ['week', '--format', 'ical', '--out', out, '--config', config] as const;
+  expect(await run(...asked)).toMatchObject({ code: 0, stdout: `${out}\n` });
+  expect(await readFile(out, 'utf8')).toMatch(/^BEGIN:VCALENDAR\r\n[\s\S]*END:VCALENDAR\r\n$/);
+  const nowhere = await run('week', '--send', '--config', config);
+  expect(nowhere.code).toBe(2);
+  expect(nowhere.stderr).toContain('week-sent-nowhere');
+  const one = await run('week', 'ana', '--send', '--config', config);
+  expect(one.code).toBe(2);
+  expect(one.stderr).toContain("--send sends everybody's week");
 });
