@@ -1,5 +1,5 @@
 import type { Move, MoveStep } from '../drills/moves.ts';
-import type { Clock } from '../kernel/kernel.ts';
+import { type Clock, wrap } from '../kernel/kernel.ts';
 import type { Lines } from './lines.ts';
 
 /** What a person is asked in a drill. */
@@ -43,8 +43,18 @@ export async function prompt(
   driver: { name: string },
   options: PromptOptions,
 ): Promise<Answer> {
-  const { lines, clock, say, note, finding, personOf, onHandOver, signal } = options;
-  say(`\n${driver.name}: ${text}\n  (or: ${words})`);
+  const { lines, clock, note, finding, personOf, onHandOver, signal } = options;
+  // Line by line: words that are to be typed stand on a line of their own, whole.
+  const say = (paragraph: string) =>
+    options.say(
+      paragraph
+        .split('\n')
+        .flatMap((line) => (line.startsWith('  "') ? [line] : wrap(line, 2)))
+        .join('\n'),
+    );
+  options.say('');
+  say(`${driver.name}: ${text}`);
+  say(`  (or: ${words})`);
   let promptedMs = clock.monotonicMs();
   note({ event: 'prompted', step, person: driver.name });
   for (;;) {
@@ -75,7 +85,8 @@ export async function prompt(
       onHandOver(to);
       promptedMs = clock.monotonicMs();
       note({ event: 'prompted', step, person: to });
-      say(`\n${to}: ${text}`);
+      options.say('');
+      say(`${to}: ${text}`);
     } else if (word === 'f' && rest !== '') {
       finding(rest);
     } else if (word === 'abort') {

@@ -1,3 +1,4 @@
+import { noSuchRegion } from '../compose.ts';
 import type { AbortWatch, Breach } from '../drills/abort.ts';
 import type { Drill, DrillEvent, Leg, Outcome } from '../drills/drill.ts';
 import { drillsOf } from '../drills/drill.ts';
@@ -8,6 +9,7 @@ import { isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
 import { approve, type RunEvent } from '../runbook/runbook.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { Store } from '../store/store.ts';
+import { longestHoldMs } from '../traffic/door-wire.ts';
 import { carryOut } from './carry-out.ts';
 import type { CommandContext } from './context.ts';
 import { lookAt } from './drill-look.ts';
@@ -85,6 +87,12 @@ export class DrillRun {
     return this.#abort.signal;
   }
 
+  /** Ends the looks, however the drill ended: a process whose drill is over must not go on looking. */
+  async unwatch(): Promise<void> {
+    this.#ended.abort();
+    await this.#watching;
+  }
+
   /** Looks at the service until the drill ends. */
   watch(): void {
     this.#watching = this.#look();
@@ -135,6 +143,35 @@ export class DrillRun {
     return planRun(this.#context.session, { kind, to, consent, signal });
   }
 
+  /**
+   * The region that is left is lost to its users: its door drops every request until the run forwards them, or
+   * its longest time is over, whatever becomes of this process. Gives the way back, for a run that did not come to
+   * that. Throws `door-unreachable`.
+   */
+  async cut(by: string): Promise<() => Promise<void>> {
+    const { parts, loaded } = this.#context.session;
+    const { id, from } = this.drill;
+    const region = parts.regions.find(({ name }) => name === from);
+    if (region === undefined) throw noSuchRegion(loaded.service, from);
+    const { name: service } = loaded.service;
+    const [{ epoch }, [last]] = await Promise.all([
+      parts.store.service(service),
+      parts.store.runs({ service, limit: 1 }),
+    ]);
+    const maxMs = longestHoldMs;
+    await this.append({ event: 'cut', drill: id, region: from, maxMs }, by);
+    await region.door.set({ mode: 'cut', epoch, maxMs }, last?.token ?? 0);
+    return async () => {
+      try {
+        const [newest] = await parts.store.runs({ service, limit: 1 });
+        // Refused when an epoch was opened since, and not needed then.
+        await region.door.set({ mode: 'serve', epoch }, newest?.token ?? 0);
+      } catch (error) {
+        if (!isThrowoverError(error)) throw error;
+      }
+    };
+  }
+
   /** Carries a leg out by the engine, with the mandate of a person for exactly this plan. */
   async carry(
     leg: Leg,
@@ -179,9 +216,8 @@ export class DrillRun {
     const { session, output } = this.#context;
     const { from, to } = this.drill;
     for (let tries = 0; ; tries++) {
-      const [next] = await this.legsBack();
-      if (next === undefined) return true;
-      const refused = await this.#tryBack(next, by, leaveSignal);
+      const refused = await this.#tryBack(by, leaveSignal);
+      if (refused === 'is back') return true;
       if (refused === null) continue;
       if (refused === 'left' || tries >= backTries || leaveSignal.aborted) {
         const why = refused === 'left' ? 'the run stays open' : refused;
@@ -202,20 +238,18 @@ export class DrillRun {
 
   /** Its last record. */
   async close(outcome: Outcome, reason: string | null, by: string): Promise<void> {
-    this.#ended.abort();
-    await this.#watching;
+    await this.unwatch();
     await this.#keeping.settled();
     const worst = this.drill.runs.length === 0 ? null : this.#watch.worst;
     await this.append({ event: 'ended', drill: this.drill.id, outcome, reason, worst }, by);
   }
 
-  /** Null: a leg was carried out. Else why it was not. */
-  async #tryBack(
-    { leg, kind, to }: { leg: Leg; kind: RunKind; to: string },
-    by: string,
-    leaveSignal: AbortSignal,
-  ): Promise<string | null> {
+  /** Null: a leg was carried out. Else why it was not, or `is back`: none is left. */
+  async #tryBack(by: string, leaveSignal: AbortSignal): Promise<string | null> {
     try {
+      const [next] = await this.legsBack();
+      if (next === undefined) return 'is back';
+      const { leg, kind, to } = next;
       const planned = await this.plan(kind, to, [], leaveSignal);
       const { status, error } = await this.carry(leg, planned, { by, overrides: [], leaveSignal });
       if (status === 'succeeded') return null;

@@ -4,7 +4,9 @@ import { findingsOf } from '../drills/finding.ts';
 import type { DrillReport } from '../drills/report.ts';
 import { isThrowoverError, wallMsOfIso } from '../kernel/kernel.ts';
 import { World } from '../runs/runs.fixture.ts';
+import { storeErrors } from '../store/errors.ts';
 import type { DoorCounts, LatencyPiece } from '../traffic/door.ts';
+import { trafficErrors } from '../traffic/errors.ts';
 import type { CommandContext } from './context.ts';
 import { drillAbort } from './drill-abort.ts';
 import { drillReportCommand } from './drill-report.ts';
@@ -188,10 +190,25 @@ describe('there and back', () => {
     ]);
   });
 
-  test('region-loss: failover, rejoin, failback', async () => {
+  const lose = type(/to begin\./, 'checkout to west, cutting its traffic, and back');
+
+  test('region-loss: cut off, failover, rejoin, failback', async () => {
     await set(drills('  kinds: [region-loss]'));
+    const modes: string[] = [];
+    const { east } = world.doors;
+    const { set: command } = east;
+    east.set = async (mode, token) => {
+      modes.push(`${mode.mode} ${mode.epoch}`);
+      // Users lose the region a while before anybody does something about it.
+      if (mode.mode === 'cut') await world.clock.sleep(4_000);
+      return command(mode, token);
+    };
     const rejoin = type(/to begin\./, 'checkout to east');
-    const { code } = await drill([...whole.slice(0, 4), rejoin, home]);
+    const { code } = await drill([name, look, lose, verify, rejoin, home]);
+    expect(modes.slice(0, 2)).toEqual(['cut 1', 'forward 2']);
+    const { objectives } = await report();
+    const rto = objectives.find(({ name: what, leg }) => what === 'rto' && leg === 'there');
+    expect(rto?.value).toBeGreaterThan(4_000);
     const [only] = await held();
     const kinds = await Promise.all(
       (only?.runs ?? []).map(async ({ leg, runId }) => [leg, (await world.store.run(runId)).kind]),
@@ -202,6 +219,31 @@ describe('there and back', () => {
       ['back', 'failback'],
     ]);
     expect({ code, active: await active() }).toEqual({ code: 0, active: 'east' });
+  });
+
+  test('region-loss: a door that cannot be cut off ends the drill, and nothing was moved', async () => {
+    await set(drills('  kinds: [region-loss]'));
+    const { east } = world.doors;
+    east.set = async () => {
+      throw trafficErrors.make('door-unreachable', 'no answer from the door');
+    };
+    const { code, text } = await drill([name, look, lose]);
+    expect({ code, active: await active() }).toEqual({ code: 4, active: 'east' });
+    expect(text).toContain('door-unreachable');
+    expect((await held())[0]?.runs).toEqual([]);
+  });
+
+  test('region-loss: a failover that does not come about gives the region back to its users', async () => {
+    await set(drills('  kinds: [region-loss]'));
+    const cutOff = {
+      ...lose,
+      also: () => {
+        world.west.away = true;
+      },
+    };
+    const { code } = await drill([name, look, cutOff]);
+    expect({ code, active: await active() }).toEqual({ code: 4, active: 'east' });
+    expect(world.doors.east.current).toEqual({ mode: 'serve', epoch: 1 });
   });
 });
 
@@ -318,6 +360,48 @@ describe('ended early, it comes back', () => {
     const stop = type(/west serves for/, '', { also: () => interrupt() });
     expect((await drill([name, look, approve, verify, stop])).code).toBe(4);
     expect(await aborted()).toMatchObject({ source: 'person', reason: 'Ctrl-C', active: 'east' });
+  });
+
+  test('by a store that is away for a while in the soak', async () => {
+    const { parts } = session;
+    const { records, store } = parts;
+    const away = () => Promise.reject(storeErrors.make('store-away', 'no answer from the store'));
+    const outage = type(/Which region is active now\?/, 'west', {
+      also: () => {
+        Object.assign(session.parts, {
+          records: { append: away, list: away },
+          store: { ...store, service: away },
+        });
+        void world.clock.sleep(640_000).then(() => {
+          Object.assign(session.parts, { records, store });
+        });
+      },
+    });
+    const { code, text } = await drill([name, look, approve, outage]);
+    expect({ code, active: await active() }).toEqual({ code: 4, active: 'east' });
+    expect(text).toContain('store-away');
+  });
+
+  test('a drill that cannot be kept to its end is looked at no more', async () => {
+    const { records } = session.parts;
+    const away = () => Promise.reject(storeErrors.make('store-away', 'no answer from the store'));
+    const gone = type(/Which region is active\?/, null, {
+      also: () => {
+        Object.assign(session.parts, { records: { append: away, list: away } });
+      },
+    });
+    expect((await drill([name, gone])).code).toBe('store-away');
+    Object.assign(session.parts, { records });
+    let looks = 0;
+    for (const door of session.parts.doorCounts) {
+      const { latency } = door;
+      door.latency = (span) => {
+        looks += 1;
+        return latency(span);
+      };
+    }
+    await world.clock.advance(60_000);
+    expect(looks).toBe(0);
   });
 
   test('by the end of its terminal', async () => {

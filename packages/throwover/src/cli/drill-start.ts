@@ -12,6 +12,7 @@ import { dayMs } from '../evidence/metrics.ts';
 import { formatMs, isThrowoverError } from '../kernel/kernel.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { DrillKind } from '../service/service.ts';
+import { longestHoldMs } from '../traffic/door-wire.ts';
 import { type Stops, withStops } from './carry-out.ts';
 import { checkCommand } from './check.ts';
 import { wantedText } from './confirm.ts';
@@ -162,8 +163,8 @@ async function forecastRefusals(
   const [newest] = await parts.evidence.list('resolver', { limit: 1 });
   const ageMs = newest === undefined ? null : nowWallMs - newest.atWallMs;
   if (ageMs !== null && ageMs <= forecastFreshMs) return [];
-  const age = ageMs === null ? 'never' : `${formatMs(ageMs)} ago`;
-  return [{ guard: 'forecast', says: `resolvers were surveyed ${age}: throwover dns survey` }];
+  const when = ageMs === null ? 'were never surveyed' : `were surveyed ${formatMs(ageMs)} ago`;
+  return [{ guard: 'forecast', says: `resolvers ${when}: throwover dns survey` }];
 }
 
 /** From the driver's name to the report. */
@@ -324,6 +325,7 @@ class Driver {
       return await this.#legs();
     } finally {
       stops.signal.removeEventListener('abort', stopped);
+      await run.unwatch();
       await this.#keeping.settled();
     }
   }
@@ -334,12 +336,15 @@ class Driver {
     if (!(await this.#region('look', 'Which region is active? Type its name.', from))) {
       return this.#close('not-begun');
     }
-    const there = await this.#there();
+    const there = await this.#there().catch((error: unknown) => this.#failed(error));
     if (there === 'not-begun') return this.#close('not-begun');
     if (there === 'undone') return this.#close('aborted');
     if (there === 'open') return this.#close('not-back');
     if (!run.aborted.aborted) await this.#soak(to);
-    if (!run.aborted.aborted) await this.#return();
+    if (!run.aborted.aborted) {
+      // `back` plans what is left again, and waits where that helps.
+      await this.#return().catch((error: unknown) => this.#failed(error));
+    }
     const { leaveSignal } = this.#driving.stops;
     const back = await run.back(this.#driver.name, leaveSignal);
     if (!back) return this.#close('not-back');
@@ -352,8 +357,16 @@ class Driver {
     const run = this.#run;
     const { to, kind } = run.drill;
     const planned = await run.plan(thereBy[kind], to, forRun, stops.leaveSignal);
-    const approved = await this.#approved('approve', planned, ', and back');
+    const lost = kind === 'region-loss';
+    if (lost) {
+      this.#asked.say(
+        `From your words on ${run.drill.from}'s door drops every request, until ${to} has them, and for ${formatMs(longestHoldMs)} at most.`,
+      );
+    }
+    const more = `${lost ? ', cutting its traffic' : ''}, and back`;
+    const approved = await this.#approved('approve', planned, more);
     if (approved === null) return 'not-begun';
+    const restore = lost ? await run.cut(this.#driver.name) : null;
     const { status, error } = await run.carry('there', planned, {
       by: `${this.#driver.name} (drill ${run.drill.id})`,
       ...(approved.second === null ? {} : { second: approved.second }),
@@ -361,6 +374,7 @@ class Driver {
       signal: run.aborted,
       leaveSignal: stops.leaveSignal,
     });
+    if (status !== 'succeeded') await restore?.();
     for (const name of forRun) {
       run.raise('guard-overridden', `the plan's refusal was overridden: ${name}`, null);
     }
@@ -378,7 +392,7 @@ class Driver {
     const soakMs = facts.policy.soakMs / session.loaded.service.timeScale;
     const beganMs = session.clock.monotonicMs();
     const event = { event: 'soaking', drill: run.drill.id, soakMs } as const;
-    await run.append(event, this.#driver.name);
+    await run.tell(event, this.#driver.name);
     await this.#region('verify', 'Which region is active now? Type its name.', to);
     const restMs = soakMs - (session.clock.monotonicMs() - beganMs);
     if (restMs <= 0 || run.aborted.aborted) return;
@@ -395,22 +409,23 @@ class Driver {
     for (let tries = 0; tries < 3 && !run.aborted.aborted; tries++) {
       const [next] = await run.legsBack();
       if (next === undefined) return;
-      try {
-        const planned = await run.plan(next.kind, next.to, [], stops.leaveSignal);
-        const approved = await this.#approved('return', planned, '');
-        if (approved === null) return;
-        await run.carry(next.leg, planned, {
-          by: `${this.#driver.name} (drill ${run.drill.id})`,
-          overrides: [],
-          leaveSignal: stops.leaveSignal,
-        });
-      } catch (error) {
-        if (!isThrowoverError(error)) throw error;
-        // `back` plans it again, and waits where that helps.
-        this.#asked.say(`${error.code}: ${error.message}`);
-        return;
-      }
+      const planned = await run.plan(next.kind, next.to, [], stops.leaveSignal);
+      const approved = await this.#approved('return', planned, '');
+      if (approved === null) return;
+      await run.carry(next.leg, planned, {
+        by: `${this.#driver.name} (drill ${run.drill.id})`,
+        overrides: [],
+        leaveSignal: stops.leaveSignal,
+      });
     }
+  }
+
+  /** What was expected to work and did not: said, and the way back begins, wherever the service stands. */
+  async #failed(error: unknown): Promise<'there'> {
+    if (!isThrowoverError(error)) throw error;
+    this.#asked.say(`${error.code}: ${error.message}`);
+    await this.#run.end('criterion', `${error.code}: ${error.message}`, 'throwover');
+    return 'there';
   }
 
   /** Shows the plan and asks for its words; null: nobody typed them. */
@@ -438,7 +453,7 @@ class Driver {
     const wanted = `${wantedText(plan, this.#driving.forRun)}${more}${read}`;
     const answer = await this.#ask({
       step,
-      text: `Type "${wanted}" to begin.`,
+      text: `Type these words to begin.\n  "${wanted}"`,
       right: (line) => line === wanted,
       help: 'Read the plan above: its steps, what it may lose, what speaks against it. The words in quotes begin it, typed as they stand.',
     });

@@ -41,6 +41,13 @@ export const drillEvent = z.discriminatedUnion('event', [
     leg: z.enum(legs),
     runId: z.string(),
   }),
+  /** The door of this region drops every request from now on, at most so long: the region is lost, for its users. */
+  z.object({
+    event: z.literal('cut'),
+    drill: z.string(),
+    region: z.string(),
+    maxMs: z.number(),
+  }),
   z.object({ event: z.literal('handed-over'), drill: z.string(), to: z.string() }),
   z.object({ event: z.literal('soaking'), drill: z.string(), soakMs: z.number() }),
   z.object({
@@ -68,6 +75,8 @@ export interface Drill extends Omit<Extract<DrillEvent, { event: 'started' }>, '
   readonly by: string;
   readonly startedWallMs: number;
   readonly runs: readonly { readonly leg: Leg; readonly runId: string }[];
+  /** Since when users could not reach the region that was left; null: its traffic was not cut. */
+  readonly cutWallMs: number | null;
   readonly handedOver: readonly { readonly from: string; readonly to: string }[];
   readonly soakMs: number | null;
   readonly abort: {
@@ -100,7 +109,7 @@ export function drillsOf(records: readonly LoggedRecord[]): readonly Drill[] {
         id: drillId(seq),
         by,
         startedWallMs: atWallMs,
-        ...{ runs: [], handedOver: [], soakMs: null, abort: null, ended: null },
+        ...{ runs: [], cutWallMs: null, handedOver: [], soakMs: null, abort: null, ended: null },
       });
       continue;
     }
@@ -124,9 +133,14 @@ function follow(
       const { leg, runId } = event;
       return { ...drill, runs: [...drill.runs, { leg, runId }] };
     }
+    case 'cut':
+      return { ...drill, cutWallMs: drill.cutWallMs ?? atWallMs };
     case 'handed-over': {
       const step = { from: drill.driver, to: event.to };
-      return { ...drill, driver: event.to, handedOver: [...drill.handedOver, step] };
+      const handedOver = [...drill.handedOver, step];
+      // Who was watching drives now, and the other one watches.
+      const shadow = drill.shadow === event.to ? drill.driver : drill.shadow;
+      return { ...drill, driver: event.to, shadow, handedOver };
     }
     case 'soaking':
       return { ...drill, soakMs: event.soakMs };

@@ -14,11 +14,11 @@ const verdicts = {
 
 export function reportText(report: DrillReport, zone: string): string {
   const { service, drill, verdict, objectives, legs, people, findings } = report;
-  const { id, kind, from, to, driver, shadow, startedWallMs, ended, abort, soakMs } = drill;
+  const { id, kind, from, to, shadow, startedWallMs, ended, abort, soakMs } = drill;
   return [
     ...wrap(`Drill ${id} of ${service}: ${kind}, ${from} to ${to}`, 2),
     ...wrap(
-      `${localText(startedWallMs, zone)} (${zone}); drove: ${driver}; shadow: ${shadow ?? 'nobody'}`,
+      `${localText(startedWallMs, zone)} (${zone}); drove: ${drivers(drill)}; shadow: ${shadow ?? 'nobody'}`,
       2,
     ),
     '',
@@ -40,6 +40,11 @@ export function reportText(report: DrillReport, zone: string): string {
     ),
     ...(verdict === 'not-met' ? ['', ...lesson(report)] : []),
   ].join('\n');
+}
+
+/** In the order in which they had it. */
+function drivers({ driver, handedOver }: DrillReport['drill']): string {
+  return [...handedOver.map(({ from }) => from), driver].join(', then ');
 }
 
 function backText({ drill }: DrillReport): readonly string[] {

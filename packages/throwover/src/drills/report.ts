@@ -96,7 +96,12 @@ function objectivesOf(facts: ReportFacts): readonly Objective[] {
     const run = runs.get(runId);
     if (leg === 'rejoin' || run === undefined) return [];
     return [
-      judged('rto', leg, writerGapMs(run), objectives.rtoMs),
+      judged(
+        'rto',
+        leg,
+        writerGapMs(run, leg === 'there' ? drill.cutWallMs : null),
+        objectives.rtoMs,
+      ),
       judged('rpo', leg, lossMsOf(run), objectives.rpoMs),
     ];
   });
@@ -130,12 +135,16 @@ function judgedBy(
   return { name, leg: null, value, bound, met: broke ? false : value === null ? null : true };
 }
 
-/** Nobody could write: from the beginning of the fence until the door lets writes through; null: unknown. */
-export function writerGapMs(run: RunState): number | null {
+/**
+ * Nobody could write: from the beginning of the fence, or from when the traffic was cut, until the door lets
+ * writes through; null: unknown.
+ */
+export function writerGapMs(run: RunState, cutWallMs: number | null): number | null {
   const { steps } = stepsOf(run);
   const fence = steps.find(({ name }) => name === 'fence');
   const open = steps.find(({ name, result }) => name === 'forward' && result !== 'failed');
-  return fence === undefined || open === undefined ? null : open.endMs - fence.startMs;
+  if (fence === undefined || open === undefined) return null;
+  return open.endMs - Math.min(fence.startMs, cutWallMs ?? fence.startMs);
 }
 
 /** Longest time whose writes a run may have lost, ms: a catch-up that ended well lost none; null: unknown, or it never opened the new side. */

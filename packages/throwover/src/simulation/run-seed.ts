@@ -127,6 +127,8 @@ async function settle(
   const untilMs = queue.nowMs() + scenario.nobodyTypesMs;
   while (queue.nowMs() < untilMs && !isRight(world)) await pause(1_000);
   history.note({ type: 'answer', what: 'writer', detail: String(writers(world).length) });
+  const accepted = world.sites.filter(({ memory }) => memory.accepted !== null).length;
+  history.note({ type: 'answer', what: 'accepted', detail: String(accepted) });
   const followers = world.sites.filter(({ peer, server }) => peer && server.follows(peer.server));
   history.note({ type: 'answer', what: 'standby', detail: String(followers.length) });
   for (let round = 0; ; round++) {

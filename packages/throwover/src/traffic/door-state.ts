@@ -8,7 +8,7 @@ import { endsByItself, type TimedMode } from './share.ts';
 
 /**
  * What a door remembers across a crash: its last durable mode, and the newest right to command it.
- * A hold or a share is never written down as a mode: a door that starts again must not be closed.
+ * A hold, a cut or a share is never written down as a mode: a door that starts again must not be closed.
  */
 export interface DoorState {
   readonly mode: Exclude<DoorMode, TimedMode>;

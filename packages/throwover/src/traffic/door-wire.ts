@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { DoorMode, DoorStatus, LatencySpan } from './door.ts';
 import type { LatencyPiece } from './latency-minutes.ts';
 
-/** Longest hold that a door accepts, ms: clients and balancers give up after 30 to 60 s. */
-const longestHoldMs = 30_000;
+/** Longest hold or cut that a door accepts, ms: clients and balancers give up after 30 to 60 s. */
+export const longestHoldMs = 30_000;
 
 const epoch = z.int().min(0);
 const name = z.string().min(1).max(100);
@@ -13,6 +13,11 @@ export const doorModeSchema: z.ZodType<DoorMode> = z.discriminatedUnion('mode', 
   z.strictObject({ mode: z.literal('serve'), epoch }),
   z.strictObject({
     mode: z.literal('hold'),
+    epoch,
+    maxMs: z.number().positive().max(longestHoldMs),
+  }),
+  z.strictObject({
+    mode: z.literal('cut'),
     epoch,
     maxMs: z.number().positive().max(longestHoldMs),
   }),

@@ -42,6 +42,11 @@ export type DoorMode =
   /** New requests wait for the next mode, at most `maxMs`; then 503 with Retry-After, and the door serves again. */
   | { readonly mode: 'hold'; readonly epoch: number; readonly maxMs: number }
   /**
+   * Whoever comes loses the connection without an answer, as from a region that is gone: a drill's loss of
+   * a region. At most `maxMs`, then the door is as it was before.
+   */
+  | { readonly mode: 'cut'; readonly epoch: number; readonly maxMs: number }
+  /**
    * A share of the requests goes to another region's door at this base URL, the rest to the region's own
    * application: both can serve. At most `maxMs`, then the door is as it was before.
    */

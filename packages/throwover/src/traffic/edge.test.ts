@@ -86,6 +86,35 @@ describe('share', () => {
   });
 });
 
+describe('cut', () => {
+  test('nobody gets an answer, and they count as failed; then it serves again by itself', async () => {
+    const { edge, url } = await world.door({ region: 'east', serve: hello });
+    const sinceWallMs = systemClock.wallMs();
+    await edge.set({ mode: 'cut', epoch: 1, maxMs: 30_000 }, 1);
+    await expect(ask(url)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    await expect(ask(url)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    const [piece] = edge.latency({
+      sinceWallMs,
+      untilWallMs: sinceWallMs + 60_000,
+      widthMs: 60_000,
+    });
+    expect(piece).toMatchObject({ requests: 2, failed: 2 });
+    await edge.set({ mode: 'cut', epoch: 1, maxMs: 50 }, 1);
+    await until(() => edge.status().current.mode === 'serve');
+    expect(await ask(url)).toMatchObject({ status: 200 });
+  });
+
+  test('a crash ends it, and the next epoch does', async () => {
+    const { edge, url, stateFile } = await world.door({ region: 'east', serve: hello });
+    await edge.set({ mode: 'cut', epoch: 1, maxMs: 30_000 }, 1);
+    const again = await world.door({ region: 'east', serve: hello, stateFile });
+    expect(await ask(again.url)).toMatchObject({ status: 200 });
+    const west = await world.door({ region: 'west', serve: (_, res) => void res.end('west') });
+    await edge.set({ mode: 'forward', epoch: 2, region: 'west', url: west.url }, 2);
+    expect(await ask(url)).toMatchObject({ status: 200, body: 'west' });
+  });
+});
+
 test('the peak is of a typical second: one that is busier does not set it', () => {
   let nowMs = 0;
   const concurrency = new Concurrency({ ...systemClock, monotonicMs: () => nowMs });

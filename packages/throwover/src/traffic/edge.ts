@@ -156,6 +156,11 @@ class Door implements Edge {
         this.#meter.straggler(this.#originOf(req), openedMs);
         this.#forward(req, res, mode);
         break;
+      case 'cut':
+        this.#refused += 1;
+        this.#latency.turnedAway();
+        req.destroy();
+        break;
       case 'share':
         if (req.headers[headers.forwarded] === undefined && this.#split.goes(mode.share)) {
           this.#forward(req, res, { ...mode, mode: 'forward' });
@@ -217,7 +222,7 @@ class Door implements Edge {
   async #command(mode: DoorMode, token: number): Promise<DoorStatus> {
     this.#refuseOlder(mode, token);
     const rights = { epoch: mode.epoch, token };
-    if (mode.mode === 'hold' || mode.mode === 'share') {
+    if (endsByItself(mode)) {
       // In force before it is durable: what is lost in a crash is the hold, which a crash ends anyway.
       const before = this.#current;
       this.#enter(mode);

@@ -42,7 +42,7 @@ export function holdDoor(options: {
         const { current, inFlight } = await options.from.status();
         const { mode } = current;
         const evidence = { mode, inFlight };
-        if (mode === 'serve' || mode === 'share') return pending(evidence);
+        if (mode !== 'hold' && mode !== 'forward') return pending(evidence);
         // A hold that another controller began counts from when it was first seen.
         heldSinceMs ??= clock.monotonicMs();
         const drained = inFlight === 0 || clock.monotonicMs() - heldSinceMs >= options.drainMs;

@@ -31,6 +31,7 @@ export class ModelDoor implements Door {
       case 'share':
         return this.region;
       case 'hold':
+      case 'cut':
         return null;
       case 'forward':
         return mode.region;

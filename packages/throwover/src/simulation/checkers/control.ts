@@ -80,8 +80,9 @@ export function nobodyNeedsToType(facts: Facts): readonly Violation[] {
   const kinds = kindsBefore(facts, answer.atMs);
   // A failover's fence stands until its run is carried on: it was asked for because the region is sick.
   if (kinds.some((kind) => kind !== 'switchover')) return [];
-  const accepted = facts.world.sites.some(({ memory }) => memory.accepted !== null);
-  if (accepted && !scenario.serveTakesOver) return [];
+  // As it was then: afterwards people carry the run on.
+  const accepted = facts.all('answer').find(({ what }) => what === 'accepted');
+  if (accepted?.detail !== '0' && !scenario.serveTakesOver) return [];
   return [{ rule: 'fence-ends', text: 'no writer after all had healed and nobody typed anything' }];
 }
 

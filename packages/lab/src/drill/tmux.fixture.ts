@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { until } from '../world/json.ts';
+
+const run = promisify(execFile);
+
+/** A terminal as a person has one, in tmux: 80 columns, lines read as they stand there. */
+export class TmuxTerminal {
+  readonly #socket: string;
+
+  private constructor(socket: string) {
+    this.#socket = socket;
+  }
+
+  /** Starts a command in it. The terminal stays when the command has ended, so that its last words can be read. */
+  static async open(options: {
+    name: string;
+    cwd: string;
+    env: Readonly<Record<string, string>>;
+    command: readonly string[];
+  }): Promise<TmuxTerminal> {
+    const terminal = new TmuxTerminal(options.name);
+    const env = Object.entries(options.env).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
+    await terminal.#tmux(
+      ...['-f', '/dev/null', 'new-session', '-d', '-s', 'person', '-x', '80', '-y', '50'],
+      ...['-c', options.cwd, ...env],
+      ...[`${options.command.map(quoted).join(' ')}; echo "exit code $?"; exec sleep infinity`],
+    );
+    await terminal.#tmux('set-option', '-g', 'history-limit', '5000');
+    return terminal;
+  }
+
+  /** Everything that it has shown; lines that were broken at its edge are whole again. */
+  async text(): Promise<string> {
+    const { stdout } = await this.#tmux('capture-pane', '-p', '-J', '-S', '-', '-t', 'person');
+    return stdout.trimEnd();
+  }
+
+  /** Waits until something new stands there, and gives what it is; `since`: characters that were read before. */
+  async sees(wanted: RegExp, since: number, timeoutMs: number): Promise<RegExpExecArray> {
+    let found: RegExpExecArray | null = null;
+    let text = '';
+    await until(
+      `the terminal shows ${wanted}`,
+      async () => {
+        text = await this.text();
+        found = wanted.exec(text.slice(since));
+        return found !== null;
+      },
+      { timeoutMs },
+    ).catch((error) => {
+      throw new Error(`${String(error)}; it shows:\n${text}`);
+    });
+    // `until` has ended well.
+    return found as unknown as RegExpExecArray;
+  }
+
+  async types(line: string): Promise<void> {
+    await this.#tmux('send-keys', '-t', 'person', '-l', line);
+    await this.#tmux('send-keys', '-t', 'person', 'Enter');
+  }
+
+  async close(): Promise<void> {
+    await this.#tmux('kill-server').catch(() => {});
+  }
+
+  #tmux(...args: string[]) {
+    return run('tmux', ['-L', this.#socket, ...args]);
+  }
+}
+
+const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
