@@ -55,7 +55,7 @@ function nextDrill(
   if (missing !== null) {
     return [
       {
-        ...{ key: `drill ${due} plan`, byWord: false, done: false, dueWallMs: null },
+        ...{ key: `drill ${due} planning`, byWord: false, done: false, dueWallMs: null },
         person: ownerOf(practised, facts),
         ...missing,
         ...{ how: 'throwover drill plan', command: true, minutes: 30 },
