@@ -165,6 +165,15 @@ describe('as issues', () => {
     expect(titled(weekly)).toHaveLength(1);
   });
 
+  test('what was made although its answer was lost is found again, not made twice', async () => {
+    github.failures = [null, { status: 502, late: true }];
+    expect((await send()).code).toBe('tracker-away');
+    expect(github.issues).toHaveLength(1);
+    expect((await send()).code).toBe(0);
+    const titles = github.issues.map(({ body }) => body?.split('\n')[0]);
+    expect(new Set(titles).size).toBe(titles.length);
+  });
+
   test('without its token nothing is sent', async () => {
     delete team.session.env['GITHUB_TOKEN'];
     expect((await send()).code).toBe('secret-missing');

@@ -19,6 +19,8 @@ export interface Failure {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** It does what it was asked for, and its answer is lost. */
+  readonly late?: boolean;
 }
 
 /**
@@ -75,15 +77,20 @@ export class FakeGitHub {
   async #answer(request: IncomingMessage): Promise<Failure> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const { method = '', url: path = '', headers } = request;
+    const { method = '', url: path = '' } = request;
     this.calls.push(`${method} ${decodeURIComponent(path)}`);
     const failure = this.failures.shift();
-    if (failure != null) return failure;
+    const body = chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString());
+    if (failure?.late === true) this.#done(request, body);
+    return failure ?? this.#done(request, body);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: a body as whoever posted it says it is
+  #done({ method = '', url: path = '', headers }: IncomingMessage, body: any): Failure {
     if (headers.authorization !== `token ${this.#token}`) {
       return said(401, { message: 'Bad credentials' });
     }
     const url = new URL(path, `http://${headers.host}`);
-    const body = chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString());
     const found = /^\/repos\/acme\/checkout\/issues(?:\/(\d+))?$/.exec(url.pathname);
     if (found === null) return said(404, { message: 'Not Found' });
     if (method === 'GET') return this.#list(url);
