@@ -82,6 +82,12 @@ export default {
       'compose.ts alone names adapters',
     ),
     mayNot(
+      'drills-below-the-operating-test',
+      at('drills'),
+      '^packages/throwover/src/evidence/(audit|facts|practice|week)[^/]*\\.ts$',
+      'the operating test stands on drills, not the other way round',
+    ),
+    mayNot(
       'client-depends-on-nothing',
       '^packages/client/src',
       '^(packages/(throwover|lab)|node_modules)',

@@ -17,11 +17,13 @@ import { resolverFacts } from './compose/resolvers.ts';
 import type { DrillSources } from './drills/facts.ts';
 import type { RecordLog } from './evidence/record-log.ts';
 import type { EvidenceLog } from './evidence/samples.ts';
+import type { IssueTracker } from './evidence/week-issues.ts';
 import { defaultRamp } from './functions/functions.ts';
 import { type Clock, type Random, systemRandom } from './kernel/kernel.ts';
 import { type Notifier, Notifiers } from './notify/notify.ts';
 import { cloudWatchMetrics } from './providers/aws/cloudwatch.ts';
 import { lambdaRegion } from './providers/aws/lambda.ts';
+import { githubIssues } from './providers/github/github-issues.ts';
 import { httpDoor } from './providers/http/door.ts';
 import { drillSources } from './providers/http/drill-sources.ts';
 import { httpEvidence } from './providers/http/evidence.ts';
@@ -284,6 +286,18 @@ export function notifiersOf(
     clock,
     onFailure: (name, notice, error) => onFailure(name, notice.subject, error),
   });
+}
+
+/** Where tasks of a week are issues; null: nowhere. Nothing is called until it is used. */
+export function issueTrackerOf(
+  { service, directory }: LoadedService,
+  { env, clock }: { env: NodeJS.ProcessEnv; clock: Clock },
+): IssueTracker | null {
+  const { github } = service.week;
+  if (github === undefined) return null;
+  const { token, repository, label, api } = github;
+  const read = () => resolveSecret(token, { env, directory });
+  return githubIssues({ repository, label, api, token: read, clock });
 }
 
 function doorOf(service: Service, region: string, dispatcher: Dispatcher) {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Audit } from '../evidence/audit.ts';
 import { truthNames } from '../service/service.ts';
 import { auditCommand } from './audit.ts';
+import { addFinding, closeFinding, taskFinding, waiveFinding } from './finding.ts';
 import { Team } from './team.fixture.ts';
 import { taskDone, weekCommand } from './week.ts';
 
@@ -31,6 +32,18 @@ const truth = (panel: string, step: string) => ({
   step,
   owner: ana,
   task: { name: 'look', title: 'Look at the panel', how: `open ${panel}`, minutes: 10 },
+});
+
+/** At any time of day, so that a drill can be driven when a test wants it. */
+const drills = (more: Record<string, unknown> = {}, rota: Record<string, unknown> = {}) => ({
+  every: 'FREQ=MONTHLY;INTERVAL=3',
+  from: '2026-01-01',
+  zone: 'UTC',
+  windows: [{ days: ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'], from: '00:00', until: '23:59' }],
+  soak: '1m',
+  printed: ['by-hand.md'],
+  rota,
+  ...more,
 });
 
 let team: Team;
@@ -71,11 +84,19 @@ const tasksBy = async (as: string) => {
     await team.ask((context) => taskDone(context, { task: `truth ${name}`, as }));
   }
 };
+const print = () => team.print('by-hand.md');
+/** A finding of today; its name. */
+const raise = async (text: string): Promise<string> => {
+  const { result } = await team.ask((context) => addFinding(context, { text, as: bo }));
+  return (result as { finding: string }).finding;
+};
 const everythingDone = async () => {
-  await team.switchOver();
   survey();
   warmed();
-  team.declare(real());
+  team.declare(real(), [ana, bo], drills());
+  await print();
+  await team.driveWell('ana');
+  await print();
   await tasksBy(ana);
 };
 
@@ -88,7 +109,8 @@ describe('throwover audit', () => {
     const { code, slides, missing, text } = await auditNow();
     expect(code).toBe(1);
     expect(slides).toEqual(truthNames.map((name) => `truth ${name}`));
-    expect(missing).toHaveLength(5 * 4);
+    expect(missing).toHaveLength(5 * 4 + 1);
+    expect(missing.at(-1)).toBe('people drill');
     expect(text).toMatchSnapshot();
   });
 
@@ -103,13 +125,21 @@ describe('throwover audit', () => {
     };
     // Named, and still a slide: nothing is fresh, nothing ran, nobody did anything.
     await after('declared', () => team.declare(real()));
-    await after('a switchover', () => team.switchOver());
+    // No drill, no drivers, nothing printed: three lines where there was one.
+    await after('drills declared', () => team.declare(real(), [ana, bo], drills()));
+    await after('a runbook printed', print);
+    await after('a drill', () => team.driveWell('ana'));
+    await after('printed again', print);
     await after('a survey', survey);
     await after('a warm-up', warmed);
     await after('the tasks', () => tasksBy(ana));
     expect(gone).toEqual([
       'declared: 5',
-      'a switchover: 8',
+      'drills declared: -2',
+      'a runbook printed: 1',
+      // Its two runs opened two epochs, so that what was printed is an old one.
+      'a drill: 9',
+      'printed again: 1',
       'a survey: 1',
       'a warm-up: 1',
       'the tasks: 5',
@@ -163,20 +193,147 @@ describe('throwover audit', () => {
     );
     await team.days(86);
     const { missing, text } = await auditNow();
-    expect(missing).toHaveLength(5 * 3);
+    expect(missing).toHaveLength(5 * 3 + 1);
+    expect(missing).toContain('people drill');
     expect(text).toContain('fence ran 93 d ago');
-    await team.switchOver();
+    expect(text).toContain('went there and back 93 d ago');
+    await team.driveWell('bo');
+    await print();
     survey();
     warmed();
     await tasksBy(ana);
     expect((await auditNow()).code).toBe(0);
   });
 
+  describe('people', () => {
+    const missing = async () => (await auditNow()).missing;
+    const declared = (more: Record<string, unknown>, rota: Record<string, unknown> = {}) =>
+      team.declare(real(), [ana, bo], drills(more, rota));
+
+    beforeEach(everythingDone);
+
+    test('without `drills:` it is a slide, by name', async () => {
+      team.declare(real(), [ana, bo], null);
+      const { slides, text } = await auditNow();
+      expect(slides).toEqual(['truth people']);
+      expect(text).toContain('no drills are declared: nobody practises');
+      declared({});
+      expect(await missing()).toEqual([]);
+    });
+
+    test('a drill that was aborted is none', async () => {
+      await team.days(91);
+      await team.drive([
+        { when: /Type your name/, type: 'bo' },
+        { when: /Which region is active\?/, type: 'east' },
+        { when: /to begin\./, type: 'checkout to west, and back' },
+        { when: /Which region is active now\?/, type: 'abort an incident elsewhere' },
+      ]);
+      await team.days(2);
+      const { text } = await auditNow();
+      expect(text).toContain('NO  drill    D');
+      expect(text).toContain('went there and back 93 d ago; at most 92 d');
+      // Tried again in another window, by who did not drive the last one.
+      await team.driveWell('ana');
+      expect(await missing()).not.toContain('people drill');
+    });
+
+    test('who drove counts: a share that is declared, else what the policy gives', async () => {
+      declared({}, { droveShare: 1 });
+      const { missing: less, text } = await auditNow();
+      expect(less).toEqual(['people drivers']);
+      expect(text).toContain('1 of 2 drove in 180 d; at least 2');
+      await team.days(90);
+      await team.driveWell('bo');
+      expect(await missing()).not.toContain('people drivers');
+      await team.days(91);
+      expect(await missing()).toContain('people drivers');
+    });
+
+    test('a rota that cannot be read is not known', async () => {
+      declared({}, { calendar: 'rota.ics' });
+      const { missing: less, text } = await auditNow();
+      expect(less).toEqual(['people drivers']);
+      expect(text).toContain('the rota is not known: rota.ics does not answer');
+    });
+
+    test('a finding without an owner for 14 days, or past its date, until it is settled', async () => {
+      const first = await raise('The TTL was 300');
+      await team.days(13.9);
+      expect(await missing()).not.toContain('people findings');
+      await team.days(0.2);
+      expect((await auditNow()).text).toContain(`${first} has no owner for 14 d`);
+      const given = { id: first, owner: 'bo', as: ana };
+      await team.ask((context) => taskFinding(context, { ...given, due: '2026-01-20' }));
+      expect(await missing()).not.toContain('people findings');
+      await team.days(7);
+      expect((await auditNow()).text).toContain(`${first} is 26 h past its date`);
+      // Who leaves the rota owns nothing.
+      await team.ask((context) => taskFinding(context, { ...given, due: '2026-12-01' }));
+      expect(await missing()).not.toContain('people findings');
+      team.declare(real(), [ana]);
+      expect((await auditNow()).text).toContain(`${first} has no owner for 21 d`);
+      team.declare(real(), [ana, bo]);
+      const closing = { id: first, note: 'it is 60 now', as: bo };
+      await team.ask((context) => closeFinding(context, closing));
+      expect(await missing()).not.toContain('people findings');
+      declared({ findingOwnerWithin: '1d' });
+      const second = await raise('Slow');
+      await team.days(1.1);
+      expect(await missing()).toContain('people findings');
+      await team.ask((c) => waiveFinding(c, { id: second, reason: 'old disk', as: ana }));
+      expect(await missing()).not.toContain('people findings');
+    });
+
+    test('a printed runbook that is no longer that of today, or not there', async () => {
+      await team.switchOver();
+      const { missing: less, text } = await auditNow();
+      expect(less).toEqual(['people runbook']);
+      expect(text.replace(/\s+/g, ' ')).toContain('this is the way that was gone already');
+      await print();
+      expect(await missing()).toEqual([]);
+      team.printed.set('by-hand.md', `${team.printed.get('by-hand.md')}scribbled over`);
+      expect((await auditNow()).text).toContain('was changed after it was printed');
+      expect(await missing()).toEqual(['people runbook']);
+      team.printed.clear();
+      expect((await auditNow()).text).toContain('by-hand.md does not answer');
+      declared({ printed: [] });
+      expect((await auditNow()).text).toContain('none is named');
+      await print();
+      declared({});
+      expect(await missing()).toEqual([]);
+    });
+
+    test('SARIF and JUnit carry its lines', async () => {
+      await raise('The TTL was 300');
+      await team.days(15);
+      const { text: sarif } = await team.ask((c) => auditCommand(c, { format: 'sarif' }));
+      const { results, tool } = JSON.parse(sarif).runs[0];
+      const ids = results.map(({ ruleId }: { ruleId: string }) => ruleId);
+      expect(ids).toContain('findings');
+      const known = tool.driver.rules.map(({ id }: { id: string }) => id);
+      expect(known).toEqual(expect.arrayContaining(ids));
+      const { text: junit } = await team.ask((c) => auditCommand(c, { format: 'junit' }));
+      const parsed = new XMLParser({ ignoreAttributes: false }).parse(junit);
+      const suite = parsed.testsuites.testsuite.at(-1);
+      const named = (name: string) =>
+        suite.testcase.find((each: Record<string, unknown>) => each['@_name'] === name);
+      const late = named('no finding past its date, or too long without an owner');
+      expect(late.failure['@_message']).toContain('has no owner for 15 d');
+      expect(named('printed runbooks that are those of today').failure).toBeUndefined();
+    });
+  });
+
   test('an owner who leaves the rota makes slides of what that person owned', async () => {
     await everythingDone();
     team.declare(real(), [bo]);
     const { missing } = await auditNow();
-    expect(missing).toEqual(truthNames.map((name) => `${name} owner`));
+    // Who is left has not driven, and what was printed names who has gone.
+    expect(missing).toEqual([
+      ...truthNames.map((name) => `${name} owner`),
+      'people drivers',
+      'people runbook',
+    ]);
   });
 
   test('as SARIF: a result for each line that is missing, each with a known rule', async () => {
@@ -184,7 +341,7 @@ describe('throwover audit', () => {
     expect(code).toBe(1);
     const [run] = JSON.parse(text).runs;
     const rules = run.tool.driver.rules.map(({ id }: { id: string }) => id);
-    expect(run.results).toHaveLength(20);
+    expect(run.results).toHaveLength(21);
     for (const { ruleId, message } of run.results) {
       expect(rules).toContain(ruleId);
       expect(message.text).toMatch(/^truth [a-z]+ is a slide: /);
@@ -197,7 +354,7 @@ describe('throwover audit', () => {
     expect(XMLValidator.validate(text)).toBe(true);
     const parsed = new XMLParser({ ignoreAttributes: false }).parse(text);
     expect(parsed.testsuites.testsuite).toHaveLength(5);
-    expect(parsed.testsuites['@_failures']).toBe('20');
+    expect(parsed.testsuites['@_failures']).toBe('21');
     expect(text).toContain('a&lt;b&gt;&amp;&quot;c&quot; is not on call');
   });
 });

@@ -1,8 +1,8 @@
 import { type Audit, audit } from '../evidence/audit.ts';
 import { auditJunit, auditSarif, auditText } from '../evidence/audit-formats.ts';
-import { auditFacts } from '../evidence/facts.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { operatingFacts } from './operating-test.ts';
 import { version } from './version.ts';
 
 export const auditFormats = ['text', 'sarif', 'junit'] as const;
@@ -13,9 +13,8 @@ export async function auditCommand(
   { output, session }: CommandContext,
   { format }: { format: AuditFormat },
 ): Promise<ExitCode> {
-  const { loaded, parts, clock } = session;
-  const found = audit(await auditFacts(loaded.service, parts, clock));
-  output.result(found, textOf(found, format, loaded.path));
+  const found = audit(await operatingFacts(session));
+  output.result(found, textOf(found, format, session.loaded.path));
   return found.slides.length === 0 ? exitCodes.ok : exitCodes.failed;
 }
 

@@ -13,6 +13,7 @@ import { drillReportCommand } from './drill-report.ts';
 import { drillStart } from './drill-start.ts';
 import { type Hand, handsOn } from './hands.fixture.ts';
 import type { Session } from './session.ts';
+import { Team } from './team.fixture.ts';
 import { outputOf } from './terminal.ts';
 import { worldSession } from './world-session.fixture.ts';
 
@@ -244,6 +245,44 @@ describe('there and back', () => {
     expect({ code, active: await active() }).toEqual({ code: 4, active: 'east' });
     expect(world.doors.east.current).toEqual({ mode: 'serve', epoch: 1 });
   });
+});
+
+test('a printed runbook that is not that of today is a finding, once until it is settled', async () => {
+  const team = await Team.of(['ana@example.com', 'bo@example.com']);
+  const windows = [
+    { days: ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'], from: '00:00', until: '23:59' },
+  ];
+  const printed = ['old.md', 'good.md', 'gone.md'];
+  const policy = {
+    every: 'FREQ=DAILY',
+    from: '2026-01-01',
+    zone: 'UTC',
+    windows,
+    soak: '1m',
+    printed,
+  };
+  team.declare({}, undefined, policy);
+  await team.print('old.md');
+  await team.switchOver();
+  await team.switchOver();
+  await team.print('good.md');
+  await team.driveWell('ana');
+  const raised = async () => {
+    const all = findingsOf(await team.session.parts.records.list('finding'));
+    return all.filter(({ source }) => source === 'runbook-drift').map(({ text }) => text);
+  };
+  const first = [
+    'old.md is not the runbook of today: epoch: 1 printed, 3 now',
+    'gone.md cannot be compared: gone.md does not answer',
+  ];
+  expect(await raised()).toEqual(first);
+  await team.print('good.md');
+  await team.days(1);
+  await team.driveWell('bo');
+  expect(await raised()).toEqual([
+    ...first,
+    'old.md is not the runbook of today: epoch: 1 printed, 5 now',
+  ]);
 });
 
 describe('ended early, it comes back', () => {

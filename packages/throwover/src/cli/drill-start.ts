@@ -2,6 +2,7 @@ import { AbortWatch } from '../drills/abort.ts';
 import { type Drill, type DrillEvent, drillId, drillsOf, openDrill } from '../drills/drill.ts';
 import { drillErrors } from '../drills/errors.ts';
 import type { DrillFacts } from '../drills/facts.ts';
+import { unsettled } from '../drills/finding.ts';
 import { alarmRefusals, type DrillRefusal, drillGuards, planRefusals } from '../drills/guards.ts';
 import { plannedLines } from '../drills/plan-text.ts';
 import { type PlannedDrill, planDrills } from '../drills/planner.ts';
@@ -23,6 +24,7 @@ import { DrillRun, Keeping } from './drill-run.ts';
 import { cliErrors } from './errors.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { Lines } from './lines.ts';
+import { printedNow } from './operating-test.ts';
 import { planText } from './plan-text.ts';
 import { owner, type PlannedRun, planRun, serviceState } from './session.ts';
 
@@ -214,6 +216,7 @@ async function drive(driving: Driving): Promise<ExitCode> {
   for (const { guard, says } of accepted) {
     run.raise('guard-overridden', `${guard} was overridden: ${says}`, null);
   }
+  for (const text of await driftTexts(session, facts)) run.raise('runbook-drift', text, null);
   const outcome = await new Driver(
     driving,
     run,
@@ -227,6 +230,22 @@ async function drive(driving: Driving): Promise<ExitCode> {
     driver,
   ).drive();
   return showReport(context, id, outcome);
+}
+
+/** What is wrong with the runbooks that people hold, now that they may need them; what is told already is not told again. */
+async function driftTexts(
+  session: CommandContext['session'],
+  { findings }: DrillFacts,
+): Promise<readonly string[]> {
+  const open = new Set(unsettled(findings).map(({ text }) => text));
+  return (await printedNow(session)).flatMap((printed) => {
+    if (printed.state === 'holds') return [];
+    const text =
+      printed.state === 'drifted'
+        ? `${printed.file} is not the runbook of today: ${printed.drift.join('; ')}`
+        : `${printed.file} cannot be compared: ${printed.why}`;
+    return open.has(text) ? [] : [text];
+  });
 }
 
 /** The person that is meant, of those who may drive. */

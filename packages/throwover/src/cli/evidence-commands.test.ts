@@ -1,6 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EvidenceSample } from '../evidence/samples.ts';
 import { systemClock } from '../kernel/kernel.ts';
@@ -123,4 +126,54 @@ test('what there is, and what is not', async () => {
   );
   expect(eve.stderr).toContain('owner-not-on-call');
   expect((await ana('change', 'ship', 'none')).stderr).toContain('no-such-change');
+});
+
+test('a week is posted to a signed webhook, in which Slack and the like find their text', async () => {
+  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+  await writeFile(join(directory, 'hook'), secret);
+  const got: { headers: IncomingHttpHeaders; body: string }[] = [];
+  const receiver = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    got.push({ headers: request.headers, body: Buffer.concat(chunks).toString() });
+    response.writeHead(got.length === 1 ? 204 : 500).end();
+  });
+  await new Promise<void>((done) => receiver.listen(0, '127.0.0.1', done));
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
+  const hooks = [{ url, secret: 'file:hook', events: ['week'] }];
+  const told = join(directory, 'told.yaml');
+  const notify = `notify: ${JSON.stringify({ webhooks: hooks })}\n`;
+  await writeFile(told, `${await readFile(config, 'utf8')}${notify}`);
+  try {
+    expect(await run('week', '--send', '--config', told)).toMatchObject({
+      code: 0,
+      stdout: 'Told: 1 of 1.\n',
+    });
+    const [{ headers, body } = { headers: {}, body: '' }] = got;
+    const posted = new Webhook(secret).verify(body, headers as Record<string, string>);
+    expect(posted).toMatchObject({
+      type: 'throwover.week',
+      text: expect.stringMatching(/^The week of checkout[\s\S]*nobody is named/),
+      data: { service: 'checkout', kind: 'week' },
+    });
+    // One that refuses it is told, and ends with 1.
+    const refused = await run('week', '--send', '--config', told);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('answered 500');
+  } finally {
+    receiver.close();
+  }
+});
+
+test('a week as iCalendar, to a file; sent nowhere it says so', async () => {
+  const out = join(directory, 'week.ics');
+  const asked = ['week', '--format', 'ical', '--out', out, '--config', config] as const;
+  expect(await run(...asked)).toMatchObject({ code: 0, stdout: `${out}\n` });
+  expect(await readFile(out, 'utf8')).toMatch(/^BEGIN:VCALENDAR\r\n[\s\S]*END:VCALENDAR\r\n$/);
+  const nowhere = await run('week', '--send', '--config', config);
+  expect(nowhere.code).toBe(2);
+  expect(nowhere.stderr).toContain('week-sent-nowhere');
+  const one = await run('week', 'ana', '--send', '--config', config);
+  expect(one.code).toBe(2);
+  expect(one.stderr).toContain("--send sends everybody's week");
 });

@@ -12,9 +12,11 @@ import {
   showChange,
 } from './change.ts';
 import type { CommandContext } from './context.ts';
+import { cliErrors } from './errors.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { dashboardCommand, listFamilies, rulesCommand } from './metrics.ts';
 import { taskDone, weekCommand, weekFormats } from './week.ts';
+import { sendWeek } from './week-send.ts';
 
 /** baseline, metrics, change, audit, week: their commands and options. `common` adds what every command of a service has. */
 export function evidenceCommands(
@@ -112,10 +114,22 @@ export function evidenceCommands(
   const week = add(program, 'week', "an engineer's tasks of this week; everybody's without a name")
     .addArgument(new Argument('[person]', 'of onCall'))
     .addOption(new Option('--format <format>', 'as what').choices(weekFormats).default('text'))
-    .action((person, options) =>
-      inSession(options, (context) => weekCommand(context, { ...options, person })),
+    .option('--out <file>', 'where to write it; stdout when it is left out')
+    .option('--send', "everybody's tasks as issues (week.github), and to webhooks and e-mail")
+    .action((person, { send, ...options }) =>
+      inSession(options, (context) => {
+        if (send !== true) return weekCommand(context, { ...options, person });
+        if (person === undefined && options.out === undefined) return sendWeek(context);
+        throw cliErrors.make('usage-wrong', "--send sends everybody's week: no PERSON, no --out");
+      }),
     );
-  given(add(week, 'done <task>', 'your word that the weekly task of a truth or a change is done'))
+  given(
+    add(
+      week,
+      'done <task>',
+      'your word that a task is done: truth NAME, change NAME, drill DATE plan',
+    ),
+  )
     .option('--note <text>', 'what was seen')
     .action((task, _, command) => {
       const options = command.optsWithGlobals();

@@ -30,6 +30,8 @@
  *   baseline.ts change.ts audit.ts week.ts  what they do; change-text.ts shows a change
  *   drill-commands.ts  drill, finding: their commands and options
  *   drill.ts drill-abort.ts drill-report.ts finding.ts  what they do
+ *   drill-serve.ts    in `serve`: reminders of drills, forecasts that were missed
+ *   operating-test.ts what audit and week are made of; week-send.ts: week --send
  *   drill-start.ts    drill start: drill-prompt.ts asks, drill-run.ts runs, drill-look.ts watches; lines.ts reads
  *   sim.ts            simulation on virtual time
  *   processes.ts      serve, guard, gateway, edge

@@ -36,7 +36,7 @@ function document(): string {
 
 \`throwover serve --service throwover.yaml\` answers \`GET /metrics\` in the text format of Prometheus. What cannot be
 known is absent, never 0: \`throwover_part_up\` says which part was silent. A part has 2 s to answer; what is read
-from records is read every 30 s at most. This file is written by a test: \`npx vitest run metrics-doc --update\`.
+from records is read every 30 s at most, people and the operating test every 5 min. This file is written by a test: \`npx vitest run metrics-doc --update\`.
 
 \`\`\`yaml
 scrape_configs:

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import { exposition } from '../dashboard/exposition.ts';
 import { ServiceReadings } from '../dashboard/readings.ts';
+import { operatingFacts } from './operating-test.ts';
 import type { Session } from './session.ts';
 import { version } from './version.ts';
 
@@ -10,9 +11,11 @@ export class MetricsRoute {
 
   /** `sessions`: with the parts that this process itself keeps. */
   watch(sessions: readonly Session[]): void {
-    this.#services = sessions.map(
-      ({ loaded, parts, clock }) => new ServiceReadings(loaded.service, parts, clock),
-    );
+    this.#services = sessions.map((session) => {
+      const { loaded, parts, clock } = session;
+      const ports = { ...parts, auditFacts: () => operatingFacts(session) };
+      return new ServiceReadings(loaded.service, ports, clock);
+    });
   }
 
   routes(app: Hono): void {

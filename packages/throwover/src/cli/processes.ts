@@ -96,6 +96,7 @@ function careOf(
   const look = async (session: Session) => {
     const [
       { caretake },
+      { keepDrills },
       { keepDoors },
       { keepStanding },
       { watchLag },
@@ -103,6 +104,7 @@ function careOf(
       { watchFunctions },
     ] = await Promise.all([
       import('./caretaker.ts'),
+      import('./drill-serve.ts'),
       import('./doorkeeper.ts'),
       import('./standing.ts'),
       import('../server/lag-watch.ts'),
@@ -115,6 +117,7 @@ function careOf(
     await Promise.all([
       watchLag({ service, sides, log: server.lag, clock, signal }),
       caretake({ session, signal, log }),
+      keepDrills({ session, signal, log }),
       keepDoors({ session, signal, log }),
       keepStanding({ session, signal, log }),
       watchStragglers({

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { type HandKind, handDocument } from '../compose/by-hand.ts';
+import type { HandKind } from '../compose/by-hand.ts';
 import { noSuchRegion } from '../compose.ts';
 import { documentDigest, type HandDocument, stepDigest } from '../runbook/by-hand/document.ts';
 import { markdownOf } from '../runbook/by-hand/markdown.ts';
@@ -34,13 +34,8 @@ export async function checkRunbook(
   { output, session }: CommandContext,
   { file }: { readonly file: string },
 ): Promise<ExitCode> {
-  const printed = readPrinted(file, await readText(file));
+  const { printed, drift } = await compared(session, file, await readText(file));
   const { kind, to, from, digest } = printed.header;
-  const { active } = await serviceState(session);
-  const drift =
-    active === to
-      ? [`${to} is active now: this is the way that was gone already`]
-      : driftOf(printed, await currentDocument(session, { kind: kindOf(kind, file), to }));
   if (drift.length > 0) {
     throw runbookErrors.make('runbook-drifted', `${file}: ${drift.join('; ')}`, { file, drift });
   }
@@ -48,13 +43,29 @@ export async function checkRunbook(
   return exitCodes.ok;
 }
 
+/** What is different now from a printed runbook of the service, a sentence each. */
+export async function printedDrift(session: Session, file: string): Promise<readonly string[]> {
+  const text = await session.parts.drills.printed(file);
+  return (await compared(session, file, text)).drift;
+}
+
+async function compared(session: Session, file: string, text: string) {
+  const printed = readPrinted(file, text);
+  const { kind, to } = printed.header;
+  const { active } = await serviceState(session);
+  const drift =
+    active === to
+      ? [`${to} is active now: this is the way that was gone already`]
+      : driftOf(printed, await currentDocument(session, { kind: kindOf(kind, file), to }));
+  return { printed, drift };
+}
+
 /** As it would be printed now. */
 export async function currentDocument(
   session: Session,
   { kind, to: asked }: { readonly kind: HandKind; readonly to: string | undefined },
 ): Promise<HandDocument> {
-  const { loaded, parts, env, clock } = session;
-  const { service } = loaded;
+  const { service } = session.loaded;
   const { active: from, epoch } = await serviceState(session);
   const others = Object.keys(service.regions).filter((region) => region !== from);
   const to = asked ?? (others.length === 1 ? others[0] : undefined);
@@ -62,7 +73,7 @@ export async function currentDocument(
     throw cliErrors.make('usage-wrong', `runbook needs --to REGION: one of ${others.join(', ')}`);
   }
   if (!others.includes(to)) throw noSuchRegion(service, to);
-  return handDocument(kind, loaded, { parts, direction: { from, to, epoch }, env, clock });
+  return session.byHand(kind, { from, to, epoch });
 }
 
 async function printedText(

@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import type { DatabaseStatus } from '../authority/database-side.ts';
+import { type HandKind, handDocument } from '../compose/by-hand.ts';
 import {
   checkTimingOf,
   compose,
@@ -13,6 +14,7 @@ import { type Clock, isThrowoverError, type Random } from '../kernel/kernel.ts';
 import type { Notifiers } from '../notify/notify.ts';
 import type { LagReport } from '../replication/lag-history.ts';
 import type { Consent } from '../replication/replication.ts';
+import type { HandDocument } from '../runbook/by-hand/document.ts';
 import { checkGuards, makePlan, type Plan, planDigest } from '../runbook/runbook.ts';
 import type { RunDefinition, RunKind } from '../runs/runs.ts';
 import {
@@ -31,6 +33,8 @@ export interface Session {
   readonly notifiers: Notifiers;
   readonly clock: Clock;
   readonly env: NodeJS.ProcessEnv;
+  /** A run as people do it, with what guards and DNS provider say now; throws what they throw. */
+  readonly byHand: (kind: HandKind, direction: Direction) => Promise<HandDocument>;
 }
 
 /** A plan, and the run that it was made of. */
@@ -76,7 +80,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       say(`Not told through ${name} (${reason}): ${subject}`);
     },
   });
-  return { loaded, parts: compose(loaded, { clock, env }), notifiers, clock, env };
+  const parts = compose(loaded, { clock, env });
+  const byHand = (kind: HandKind, direction: Direction) =>
+    handDocument(kind, loaded, { parts, direction, env, clock });
+  return { loaded, parts, notifiers, clock, env, byHand };
 }
 
 /** Names this controller to others. */

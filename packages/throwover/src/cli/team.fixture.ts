@@ -1,3 +1,4 @@
+import { drillErrors } from '../drills/errors.ts';
 import {
   type EvidenceKind,
   type EvidenceLog,
@@ -6,12 +7,18 @@ import {
   wallMsOf,
 } from '../evidence/samples.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
+import type { Notifier } from '../notify/notify.ts';
 import { World } from '../runs/runs.fixture.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { parseService } from '../service/service.ts';
+import type { DoorCounts, LatencyPiece } from '../traffic/door.ts';
 import type { CommandContext } from './context.ts';
+import { drillStart } from './drill-start.ts';
 import type { ExitCode } from './exit-codes.ts';
+import { type Hand, handsOn } from './hands.fixture.ts';
+import { runbookCommand } from './runbook.ts';
 import type { Session } from './session.ts';
+import { outputOf } from './terminal.ts';
 import { worldSession } from './world-session.fixture.ts';
 
 /** A team on virtual time: its throwover.yaml, its runs, its samples and its records, all in memory. */
@@ -19,32 +26,65 @@ export class Team {
   readonly world: World;
   readonly kept: { readonly kind: EvidenceKind; readonly sample: EvidenceSample<EvidenceKind> }[] =
     [];
-  readonly #session: Session;
+  readonly session: Session;
+  /** What every door counts in a look of 10 s; 100 requests, none failed, when nothing is said. */
+  health: Partial<LatencyPiece> = {};
+  /** Calendars and printed runbooks by their name, values of PromQL queries; absent: they cannot be read. */
+  readonly calendars = new Map<string, string>();
+  readonly printed = new Map<string, string>();
+  readonly series = new Map<string, readonly number[]>();
   #active = 'east';
 
-  private constructor(world: World) {
+  private constructor(world: World, notifiers: readonly Notifier[]) {
     this.world = world;
-    const base = worldSession(world);
-    this.#session = { ...base, parts: { ...base.parts, evidence: this.#evidence() } };
+    const base = worldSession(world, '', notifiers);
+    // An alias tells no TTL, so that no surveyed resolver is asked: that would be a real network on virtual time.
+    base.loaded.service.traffic.type = 'CNAME';
+    this.session = {
+      ...base,
+      parts: {
+        ...base.parts,
+        evidence: this.#evidence(),
+        doorCounts: [this.#door()],
+        drills: {
+          calendar: async (name) => known(this.calendars, name),
+          series: async (_, query) => known(this.series, query),
+          printed: async (file) => known(this.printed, file),
+        },
+      },
+    };
   }
 
-  static async of(onCall: string[]): Promise<Team> {
-    const team = new Team(await new World().begin());
+  static async of(
+    onCall: string[],
+    { notifiers = [] }: { notifiers?: readonly Notifier[] } = {},
+  ): Promise<Team> {
+    const team = new Team(await new World().begin(), notifiers);
     team.declare({}, onCall);
     return team;
   }
 
-  /** What throwover.yaml says of the operating test, and who is on call. */
+  /** What throwover.yaml says of where a week is sent; and the environment with its secrets. */
+  sendTo(week: unknown, env: Readonly<Record<string, string>>): void {
+    const text = `${minimal}\nweek: ${JSON.stringify(week)}\n`;
+    this.session.loaded.service.week = parseService(text, 'throwover.yaml').week;
+    Object.assign(this.session.env, env);
+  }
+
+  /** What throwover.yaml says of the operating test, who is on call, and its drills; left out: as before. */
   declare(
     evidence: unknown,
-    onCall: readonly string[] = this.#session.loaded.service.onCall,
+    onCall: readonly string[] = this.session.loaded.service.onCall,
+    drills?: unknown,
   ): void {
-    const { service } = this.#session.loaded;
+    const { service } = this.session.loaded;
+    const blocks = Object.entries({ evidence, ...(drills == null ? {} : { drills }) });
+    const more = blocks.map(([name, block]) => `${name}: ${JSON.stringify(block)}`).join('\n');
+    const read = parseService(`${minimal}\n${more}\n`, 'throwover.yaml');
     service.onCall = [...onCall];
-    service.evidence = parseService(
-      `${minimal}\nevidence: ${JSON.stringify(evidence)}\n`,
-      'throwover.yaml',
-    ).evidence;
+    service.evidence = read.evidence;
+    if (drills === null) delete service.drills;
+    else if (drills !== undefined) service.drills = read.drills;
   }
 
   add<K extends EvidenceKind>(kind: K, ...samples: readonly EvidenceSample<K>[]): void {
@@ -66,27 +106,77 @@ export class Team {
     this.#active = this.#active === 'east' ? 'west' : 'east';
   }
 
+  /** The way from where the service is now, as `throwover runbook` prints it. */
+  async print(file: string): Promise<void> {
+    const { text } = await this.ask((context) =>
+      runbookCommand(context, { kind: 'switchover', to: undefined, format: 'markdown' }),
+    );
+    this.printed.set(file, text);
+  }
+
+  /** A whole drill: there and back, driven without a mistake. */
+  async driveWell(who: string): Promise<void> {
+    const other = this.#active === 'east' ? 'west' : 'east';
+    const { code, text } = await this.drive([
+      { when: /Type your name/, type: who },
+      { when: /Which region is active\?/, type: this.#active },
+      { when: /to begin\./, type: `checkout to ${other}, and back` },
+      { when: /Which region is active now\?/, type: other },
+      { when: /to begin\./, type: `checkout to ${this.#active}` },
+    ]);
+    if (code !== 0) throw new Error(`the drill ended with ${code}:\n${text}`);
+  }
+
+  /** A drill by the real `drill start`, typed by hands; `left`: what was never asked. */
+  async drive(
+    script: readonly Hand[],
+    options: { override?: readonly string[] } = {},
+  ): Promise<{ code: ExitCode | string; text: string; left: readonly string[] }> {
+    const { clock } = this.world;
+    const hands = handsOn(clock, script);
+    const { terminal } = hands;
+    const context = { session: this.session, terminal, output: outputOf(terminal, false) };
+    const given = { override: options.override ?? [], to: undefined };
+    const running = drillStart(context, given).catch((error: unknown) => {
+      if (isThrowoverError(error)) return error.code;
+      throw error;
+    });
+    const code = await clock.until(running, 86_400_000);
+    return { code, text: hands.text(), left: hands.left() };
+  }
+
+  #door(): DoorCounts {
+    const quiet = { requests: 100, failed: 0, coldStarts: null, meanMs: 20, p50Ms: 18, p99Ms: 90 };
+    const latency: DoorCounts['latency'] = async ({ sinceWallMs }) => [
+      { fromWallMs: sinceWallMs, ...quiet, ...this.health },
+    ];
+    return { latency } as Partial<DoorCounts> as DoorCounts;
+  }
+
   /** What a command answers: exit code and text; a refusal is its code. */
   async ask(
     command: (context: CommandContext) => Promise<ExitCode>,
   ): Promise<{ code: ExitCode | string; text: string; result: unknown }> {
     let text = '';
     let result: unknown = null;
+    let said = '';
     const output = {
       json: false,
-      say: () => {},
+      say: (line: string) => {
+        said += `${line}\n`;
+      },
       event: () => {},
       result: (value: unknown, told: string) => {
         text = told;
         result = value;
       },
     };
-    const context = { session: this.#session, output, terminal: {} as never };
+    const context = { session: this.session, output, terminal: {} as never };
     try {
       return { code: await command(context), text, result };
     } catch (error) {
       if (!isThrowoverError(error)) throw error;
-      return { code: error.code, text: error.message, result: error.evidence };
+      return { code: error.code, text: said + error.message, result: error.evidence };
     }
   }
 
@@ -115,3 +205,10 @@ export class Team {
 }
 
 const minimal = wholeFile.replace(/^steps:[\s\S]*$/m, '');
+
+/** Throws what a real source throws when it does not answer. */
+function known<T>(answers: ReadonlyMap<string, T>, name: string): T {
+  const answer = answers.get(name);
+  if (answer !== undefined) return answer;
+  throw drillErrors.make('calendar-away', `${name} does not answer`, { name });
+}

@@ -1,28 +1,53 @@
-import { auditFacts, taskKeys } from '../evidence/facts.ts';
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { AuditFacts } from '../evidence/audit.ts';
+import { taskKeys } from '../evidence/facts.ts';
 import type { TaskBody } from '../evidence/tasks.ts';
-import { weekMarkdown, weekOf, weekText } from '../evidence/week.ts';
+import { weekOf } from '../evidence/week.ts';
+import type { WeekTask } from '../evidence/week-task.ts';
+import { weekMarkdown, weekText } from '../evidence/week-text.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { operatingFacts } from './operating-test.ts';
 import { onCallPerson, whoGives } from './who.ts';
 
-export const weekFormats = ['text', 'markdown'] as const;
+export const weekFormats = ['text', 'markdown', 'ical'] as const;
 export type WeekFormat = (typeof weekFormats)[number];
 
 /** `throwover week [PERSON]`: that person's tasks; everybody's, and those that nobody has, without one. */
 export async function weekCommand(
   { output, session }: CommandContext,
-  { person, format }: { person: string | undefined; format: WeekFormat },
+  options: { person: string | undefined; format: WeekFormat; out?: string | undefined },
 ): Promise<ExitCode> {
-  const { loaded, parts, clock } = session;
-  const { service } = loaded;
-  const facts = await auditFacts(service, parts, clock);
+  const { person, format, out } = options;
+  const { service } = session.loaded;
+  const facts = await operatingFacts(session);
   const all = weekOf(facts);
   const named = person === undefined ? null : onCallPerson(service.onCall, person);
   const tasks = named === null ? all : all.filter((task) => task.person === named);
-  const text = format === 'markdown' ? weekMarkdown : weekText;
-  output.result({ tasks }, text(tasks, facts.nowWallMs));
+  const text = await formatted(tasks, format, facts, service.name);
+  if (out === undefined) {
+    output.result({ tasks }, text.trimEnd());
+    return exitCodes.ok;
+  }
+  const path = resolve(out);
+  await writeFile(path, `${text.trimEnd()}${format === 'ical' ? '\r\n' : '\n'}`);
+  output.result({ tasks, path }, path);
   return exitCodes.ok;
+}
+
+async function formatted(
+  tasks: readonly WeekTask[],
+  format: WeekFormat,
+  { nowWallMs, practice }: AuditFacts,
+  service: string,
+): Promise<string> {
+  if (format === 'text') return weekText(tasks, nowWallMs);
+  if (format === 'markdown') return weekMarkdown(tasks, nowWallMs);
+  const { weekCalendar } = await import('../evidence/week-calendar.ts');
+  const zone = practice.drills?.policy.zone ?? 'UTC';
+  return weekCalendar(tasks, { service, zone, nowWallMs });
 }
 
 /** `throwover week done TASK`: a person's word that the weekly task of a subject is done. */
@@ -32,8 +57,10 @@ export async function taskDone(
 ): Promise<ExitCode> {
   const { output, session } = context;
   const by = whoGives(context, options.as);
-  const { loaded, parts, clock } = session;
-  const keys = taskKeys(await auditFacts(loaded.service, parts, clock));
+  const { parts } = session;
+  const facts = await operatingFacts(session);
+  const byWord = weekOf(facts).filter((task) => task.byWord);
+  const keys = [...new Set([...taskKeys(facts), ...byWord.map(({ key }) => key)])];
   if (!keys.includes(options.task)) {
     throw cliErrors.make(
       'usage-wrong',

@@ -1,3 +1,4 @@
+import { defineRun, type Parts } from '../compose.ts';
 import { memoryRecordLog } from '../evidence/record-log.ts';
 import { type Notifier, Notifiers } from '../notify/notify.ts';
 import type { World } from '../runs/runs.fixture.ts';
@@ -14,23 +15,37 @@ export function worldSession(
   const { clock, store } = world;
   const text = wholeFile.replace(/^functions:.*$/m, '').replace(/^steps:[\s\S]*$/m, '');
   const service = parseService(`${text}${more}`, 'throwover.yaml');
+  const loaded = { service, path: 'throwover.yaml', directory: '/' };
+  const parts: Parts = {
+    store,
+    dns: { ...world.dns, adopt: () => world.dns.read() },
+    regions: world.regions,
+    doorCounts: [],
+    gateways: world.gateways,
+    lag: { sightings: async () => world.sightings, reports: async () => [] },
+    evidence: { add: async () => {}, list: async () => [] },
+    records: memoryRecordLog(service.name, clock),
+    drills: { calendar: async () => '', series: async () => [], printed: async () => '' },
+    close: async () => {},
+  };
   return {
-    loaded: { service, path: 'throwover.yaml', directory: '/' },
-    parts: {
-      store,
-      dns: { ...world.dns, adopt: () => world.dns.read() },
-      regions: world.regions,
-      doorCounts: [],
-      gateways: world.gateways,
-      lag: { sightings: async () => world.sightings, reports: async () => [] },
-      evidence: { add: async () => {}, list: async () => [] },
-      records: memoryRecordLog(service.name, clock),
-      drills: { calendar: async () => '', series: async () => [] },
-      close: async () => {},
-    },
+    loaded,
+    parts,
     notifiers: new Notifiers({ notifiers, clock, onFailure: () => {} }),
     clock,
     env: {},
+    // The steps of the real run; what is typed in each, only real providers know.
+    byHand: async (kind, direction) => ({
+      version: 1,
+      service: service.name,
+      ...{ kind, ...direction, onCall: service.onCall, machines: {}, before: [], after: [] },
+      steps: defineRun(kind, loaded, { parts, direction, env: {}, clock }).steps.map(
+        ({ name, title, noReturn }) => ({
+          ...{ name, title, noReturn: noReturn === true },
+          byHand: { none: 'In memory.' },
+        }),
+      ),
+    }),
   };
 }
 

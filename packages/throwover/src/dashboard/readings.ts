@@ -4,9 +4,9 @@ import { heldOf } from '../drills/drill.ts';
 import { type DrillPorts, drillFacts } from '../drills/facts.ts';
 import { coverage } from '../drills/moves.ts';
 import { planDrills } from '../drills/planner.ts';
-import { audit } from '../evidence/audit.ts';
+import { type AuditFacts, audit } from '../evidence/audit.ts';
 import { inUse, reviewOpen } from '../evidence/change.ts';
-import { auditFacts, type EvidencePorts, metricSources } from '../evidence/facts.ts';
+import { type EvidencePorts, metricSources } from '../evidence/facts.ts';
 import { shares } from '../evidence/forecast/forecast.ts';
 import { calibrationOf } from '../evidence/forecast/score.ts';
 import { metrics } from '../evidence/metrics.ts';
@@ -23,7 +23,10 @@ import { type Family, families, familyOf } from './families.ts';
 const deadlineMs = 2_000;
 
 /** What is read from what was kept moves slowly, and reading it costs: not more often than this, ms. */
-const slowEveryMs = 30_000;
+const keptEveryMs = 30_000;
+
+/** The same of people and the operating test: calendars, guards and DNS servers are asked for that. */
+const testEveryMs = 300_000;
 
 /** What the doors' figures look back on, ms. */
 const doorSpanMs = 60_000;
@@ -37,11 +40,13 @@ export interface Reading {
   readonly value: number;
 }
 
-export interface ReadingPorts extends EvidencePorts, DrillPorts {
+export interface ReadingPorts extends Pick<EvidencePorts, 'store' | 'evidence'>, DrillPorts {
   readonly regions: readonly Pick<RegionPorts, 'name' | 'database'>[];
   readonly doorCounts: readonly Pick<DoorCounts, 'region' | 'latency'>[];
   readonly gateways: readonly Pick<GatewayControl, 'region' | 'status'>[];
   readonly lag: { reports(): Promise<readonly LagReport[]> };
+  /** What the operating test asks for. */
+  readonly auditFacts: () => Promise<AuditFacts>;
 }
 
 const seconds = (ms: number) => ms / 1_000;
@@ -52,7 +57,10 @@ export class ServiceReadings {
   readonly #service: Service;
   readonly #ports: ReadingPorts;
   readonly #clock: Clock;
-  #slow: { readonly atMs: number; readonly readings: Promise<readonly Reading[]> } | null = null;
+  readonly #kept = new Map<
+    string,
+    { readonly atMs: number; readonly readings: Promise<readonly Reading[]> }
+  >();
 
   constructor(service: Service, ports: ReadingPorts, clock: Clock) {
     this.#service = service;
@@ -67,7 +75,10 @@ export class ServiceReadings {
     const found = await Promise.all([
       this.#part('store', () => this.#ofStore()),
       this.#part('lag', () => this.#ofLag()),
-      this.#part('evidence', () => this.#slowly()),
+      this.#slowly('evidence', keptEveryMs, () =>
+        Promise.all([this.#ofMetrics(), this.#ofForecasts()]),
+      ),
+      this.#slowly('people', testEveryMs, () => Promise.all([this.#ofPeople(), this.#ofTest()])),
       ...regions.map(({ name, database }) =>
         this.#part(`guard ${name}`, async () => ofDatabase(await database.status())),
       ),
@@ -155,26 +166,20 @@ export class ServiceReadings {
   }
 
   /** What one scrape has begun to read, the next one waits for too. */
-  #slowly(): Promise<readonly Reading[]> {
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#slow === null || nowMs - this.#slow.atMs >= slowEveryMs) {
-      const readings = this.#ofWhatIsKept();
-      this.#slow = { atMs: nowMs, readings };
-      readings.catch(() => {
-        this.#slow = null;
-      });
-    }
-    return this.#slow.readings;
-  }
-
-  async #ofWhatIsKept(): Promise<readonly Reading[]> {
-    const found = await Promise.all([
-      this.#ofMetrics(),
-      this.#ofForecasts(),
-      this.#ofPeople(),
-      this.#ofTest(),
-    ]);
-    return found.flat();
+  #slowly(
+    part: string,
+    everyMs: number,
+    read: () => Promise<readonly (readonly Reading[])[]>,
+  ): Promise<readonly Reading[]> {
+    return this.#part(part, () => {
+      const nowMs = this.#clock.monotonicMs();
+      const known = this.#kept.get(part);
+      if (known !== undefined && nowMs - known.atMs < everyMs) return known.readings;
+      const readings = read().then((found) => found.flat());
+      this.#kept.set(part, { atMs: nowMs, readings });
+      readings.catch(() => this.#kept.delete(part));
+      return readings;
+    });
   }
 
   async #ofMetrics(): Promise<readonly Reading[]> {
@@ -244,7 +249,7 @@ export class ServiceReadings {
   }
 
   async #ofTest(): Promise<readonly Reading[]> {
-    const facts = await auditFacts(this.#service, this.#ports, this.#clock);
+    const facts = await this.#ports.auditFacts();
     const open = facts.changes.filter(
       (change) => inUse(change) && reviewOpen(change, facts.nowWallMs),
     );

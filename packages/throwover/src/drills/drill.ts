@@ -33,6 +33,8 @@ export const drillEvent = z.discriminatedUnion('event', [
     /** Guards that were overridden, by name. */
     overrides: z.array(z.string()),
   }),
+  /** People were told that it comes; no drill yet. */
+  z.object({ event: z.literal('reminded'), due: z.string() }),
   z.object({
     event: z.literal('run'),
     drill: z.string(),
@@ -111,6 +113,7 @@ export function drillsOf(records: readonly LoggedRecord[]): readonly Drill[] {
       });
       continue;
     }
+    if (event.event === 'reminded') continue;
     const drill = found.get(event.drill);
     if (drill === undefined || drill.ended !== null) continue;
     found.set(drill.id, follow(drill, event, record));
@@ -122,7 +125,7 @@ export const drillId = (seq: number) => `D${seq}`;
 
 function follow(
   drill: Drill,
-  event: Exclude<DrillEvent, { event: 'started' }>,
+  event: Exclude<DrillEvent, { event: 'started' | 'reminded' }>,
   { by, atWallMs }: LoggedRecord,
 ): Drill {
   switch (event.event) {

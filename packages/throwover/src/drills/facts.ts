@@ -16,6 +16,8 @@ export interface DrillSources {
   calendar(source: string): Promise<string>;
   /** Values of a PromQL query now, one a series. Deadline 5 s; throws `alarm-away`. */
   series(prometheus: string, query: string): Promise<readonly number[]>;
+  /** Text of a printed runbook, from the directory of throwover.yaml. Throws `runbook-not-printed`. */
+  printed(file: string): Promise<string>;
 }
 
 export interface DrillPorts {

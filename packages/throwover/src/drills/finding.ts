@@ -10,6 +10,8 @@ export const machineRules = {
   aborted: 'a drill was ended early',
   'not-back': 'a drill could not take the service back',
   'handed-over': 'the driver handed over or needed an expert',
+  'forecast-missed': 'what the doors measured lies outside of what was forecast before the run',
+  'runbook-drift': 'a printed runbook was not that of today when a drill began',
 } as const;
 export type MachineRule = keyof typeof machineRules;
 

@@ -13,8 +13,10 @@ export function auditText({ lines, slides }: Audit): string {
   return [...parts, slides.length === 0 ? `All ${subjects.length} are real.` : count].join('\n\n');
 }
 
+const ruleWidth = Math.max(...Object.keys(auditRules).map((rule) => rule.length));
+
 function lineText({ ok, rule, says, todo }: AuditLine): string[] {
-  const head = `  ${ok ? 'yes' : 'NO '} ${rule.padEnd(6)} `;
+  const head = `  ${ok ? 'yes' : 'NO '} ${rule.padEnd(ruleWidth)} `;
   return [
     ...wrap(`${head}${says}`, head.length),
     ...(todo === null ? [] : wrap(`${' '.repeat(head.length)}-> ${todo}`, head.length + 3)),

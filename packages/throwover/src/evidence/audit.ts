@@ -4,25 +4,26 @@
  * Pure rules over facts: each line is made true by doing what it says, and comes back when that is undone.
  */
 import { isoTime } from '../kernel/kernel.ts';
+import {
+  type AuditLine,
+  keyOf,
+  line,
+  no,
+  type Said,
+  type Subject,
+  since,
+  yes,
+} from './audit-line.ts';
 import { type Change, inUse, reviewOpen } from './change.ts';
 import { dayMs, metricOf, quarterMs, rehearsal } from './metrics.ts';
+import { type Practice, practiceLines } from './practice.ts';
+
+export { type AuditLine, type AuditRule, auditRules, keyOf, type Subject } from './audit-line.ts';
 
 const weekMs = 7 * dayMs;
 
 /** How long an open review may wait for its owner, ms. */
-const reviewPatienceMs = weekMs;
-
-/** What must stand the test. */
-export interface Subject {
-  readonly kind: 'truth' | 'change';
-  readonly name: string;
-  /** The claim in a few words. */
-  readonly title: string;
-  readonly panel: string | null;
-  readonly step: string | null;
-  readonly owner: string | null;
-  readonly task: { readonly title: string; readonly how: string; readonly minutes: number } | null;
-}
+export const reviewPatienceMs = weekMs;
 
 export interface AuditFacts {
   readonly nowWallMs: number;
@@ -43,36 +44,18 @@ export interface AuditFacts {
     string,
     readonly { readonly by: string; readonly atWallMs: number }[]
   >;
+  /** What people have practised: of the truth `people`. */
+  readonly practice: Practice;
 }
 
-export const auditRules = {
-  panel: 'a dashboard panel whose metric has fresh data',
-  step: 'a runbook step that ran in the last quarter',
-  owner: 'a named engineer who is on call',
-  task: 'a weekly task that its owner did in the last 7 days',
-  review: 'a review that its owner has answered',
-} as const;
-export type AuditRule = keyof typeof auditRules;
-
-export interface AuditLine {
-  /** `truth dns`, `change warm-standby`. */
-  readonly subject: string;
-  readonly rule: AuditRule;
-  readonly ok: boolean;
-  /** What is there, or what is missing. */
-  readonly says: string;
-  /** What makes it true; null: it is. */
-  readonly todo: string | null;
-  readonly owner: string | null;
-}
+/** The truth that is made true by practice. */
+export const practised = 'people';
 
 export interface Audit {
   readonly lines: readonly AuditLine[];
   /** Subjects with a line that is not true, by name. */
   readonly slides: readonly string[];
 }
-
-export const keyOf = ({ kind, name }: Pick<Subject, 'kind' | 'name'>) => `${kind} ${name}`;
 
 /** A change that is in use, as something that must stand the test. */
 export function subjectOf(change: Change): Subject {
@@ -98,20 +81,14 @@ export function audit(facts: AuditFacts): Audit {
     stepLine(subject, facts),
     ownerLine(subject, facts),
     taskLine(subject, facts),
+    ...(subject.kind === 'truth' && subject.name === practised
+      ? practiceLines(subject, facts)
+      : []),
   ]);
   const reviews = changes.filter((change) => reviewOpen(change, facts.nowWallMs));
   lines.push(...reviews.map((change) => reviewLine(change, facts)));
   const slides = new Set(lines.flatMap(({ ok, subject }) => (ok ? [] : [subject])));
   return { lines, slides: [...slides] };
-}
-
-type Said = { readonly ok: boolean; readonly says: string; readonly todo: string | null };
-
-const yes = (says: string): Said => ({ ok: true, says, todo: null });
-const no = (says: string, todo: string): Said => ({ ok: false, says, todo });
-
-function line(subject: Subject, rule: AuditRule, said: Said): AuditLine {
-  return { subject: keyOf(subject), rule, ...said, owner: subject.owner };
 }
 
 function panelLine(subject: Subject, { panels, newestSample, nowWallMs }: AuditFacts): AuditLine {
@@ -185,11 +162,4 @@ function whereOf({ kind, name }: Subject, key: string): string {
   return kind === 'truth'
     ? `evidence.truths.${name}.${key}`
     : `throwover change amend ${name} --${key}`;
-}
-
-/** In days from two on, in hours before. */
-function since(ms: number): string {
-  if (ms >= 2 * dayMs) return `${Math.floor(ms / dayMs)} d`;
-  const hours = Math.floor(ms / 3_600_000);
-  return hours === 0 ? 'under 1 h' : `${hours} h`;
 }

@@ -88,4 +88,26 @@ export const evidenceErrors = defineErrors({
     remedy:
       'Extend it (`--verdict extended`), take it back (`--verdict reverted`), or keep it with --reason; it is then shown as kept without evidence.',
   },
+  'week-sent-nowhere': {
+    disposition: 'stop',
+    notLost: 'Nothing was sent.',
+    remedy:
+      'Declare week.github in throwover.yaml, or a webhook or e-mail under notify with the event "week".',
+  },
+  'tracker-refused': {
+    disposition: 'stop',
+    notLost: 'What was written to the tracker stands; nothing else was changed.',
+    remedy:
+      'See that week.github.repository is right and that its token may read and write issues there, then send again: it goes on where it stopped.',
+  },
+  'tracker-limited': {
+    disposition: 'wait',
+    notLost: 'What was written to the tracker stands; nothing else was changed.',
+    remedy: 'Send again at the time that is named: it goes on where it stopped.',
+  },
+  'tracker-away': {
+    disposition: 'retry',
+    notLost: 'What was written to the tracker stands; nothing else was changed.',
+    remedy: 'Send again later: it goes on where it stopped.',
+  },
 });

@@ -1,11 +1,14 @@
 /** What the audit and the week are made of, read from where it is kept. */
-import type { Clock } from '../kernel/kernel.ts';
+import { type DrillSources, drillFacts } from '../drills/facts.ts';
+import { findingsOf } from '../drills/finding.ts';
+import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
 import { type Service, truthNames } from '../service/service.ts';
 import type { RunState, Store } from '../store/store.ts';
 import { type AuditFacts, keyOf, type Subject } from './audit.ts';
 import { changesOf, inUse } from './change.ts';
 import { stepsOf } from './journal-steps.ts';
 import { type MetricSources, metricOf, quarterMs, type Window } from './metrics.ts';
+import type { Practice, PrintedState } from './practice.ts';
 import type { RecordLog } from './record-log.ts';
 import type { EvidenceLog } from './samples.ts';
 import { taskBody } from './tasks.ts';
@@ -17,10 +20,19 @@ export interface EvidencePorts {
   readonly store: Store;
   readonly evidence: EvidenceLog;
   readonly records: RecordLog;
+  readonly drills: DrillSources;
+  /**
+   * What is different now from a printed runbook, a sentence each; throws an error with a code when it cannot
+   * be compared. The path is relative to the directory of throwover.yaml.
+   */
+  readonly printedDrift: (file: string) => Promise<readonly string[]>;
 }
 
 /** Where metrics read from; a journal is read once. */
-export function metricSources({ store, evidence }: EvidencePorts, service: string): MetricSources {
+export function metricSources(
+  { store, evidence }: Pick<EvidencePorts, 'store' | 'evidence'>,
+  service: string,
+): MetricSources {
   const journals = new Map<string, Promise<RunState>>();
   const journalOf = (runId: string) => {
     const known = journals.get(runId) ?? store.run(runId);
@@ -67,7 +79,35 @@ export async function auditFacts(
     newestSample: await newestSamples([...panels.values()], sources, nowWallMs),
     stepRan: await stepsThatRan(sources, nowWallMs),
     taskDone,
+    practice: await practiceOf(service, ports, clock),
   };
+}
+
+async function practiceOf(service: Service, ports: EvidencePorts, clock: Clock): Promise<Practice> {
+  const [drills, printed] = await Promise.all([
+    drillFacts(service, ports, clock),
+    printedStates(service, ports),
+  ]);
+  const findings = drills?.findings ?? findingsOf(await ports.records.list('finding'));
+  return { drills, findings, printed };
+}
+
+/** Those that the service names, beside what would be printed now. */
+export function printedStates(
+  { drills }: Pick<Service, 'drills'>,
+  { printedDrift }: Pick<EvidencePorts, 'printedDrift'>,
+): Promise<readonly PrintedState[]> {
+  return Promise.all(
+    (drills?.printed ?? []).map(async (file): Promise<PrintedState> => {
+      try {
+        const drift = await printedDrift(file);
+        return drift.length === 0 ? { file, state: 'holds' } : { file, state: 'drifted', drift };
+      } catch (error) {
+        if (!isThrowoverError(error)) throw error;
+        return { file, state: 'unknown', why: error.message };
+      }
+    }),
+  );
 }
 
 /** Every subject that a task can be of, by its key. */

@@ -36,6 +36,7 @@ const facts = (nowWallMs: number, changes: readonly Change[]): AuditFacts => ({
   newestSample: new Map([['warm-up', nowWallMs]]),
   stepRan: new Map([['flip', nowWallMs]]),
   taskDone: new Map([['change c', [{ by: 'ana', atWallMs: nowWallMs }]]]),
+  practice: { drills: null, findings: [], printed: [] },
 });
 const open = (given: AuditFacts) => weekOf(given).filter(({ done }) => !done);
 const due = start + reviewAfterMs;
@@ -44,7 +45,7 @@ test('a review stands in the week before it opens and until it is answered; then
   const at = (nowWallMs: number) => facts(nowWallMs, [change({})]);
   expect(open(at(due - 8 * dayMs))).toEqual([]);
   expect(open(at(due - 6 * dayMs))).toMatchObject([
-    { person: 'ana', what: 'Review the change c', dueWallMs: due },
+    { person: 'ana', what: 'Review the change c', dueWallMs: due + 7 * dayMs },
   ]);
   expect(open(at(due + dayMs))[0]?.why).toBe('shipped 2026-01-05; its review opened 2026-02-04');
   expect(audit(at(due + 7 * dayMs)).slides).toEqual([]);

@@ -1,40 +1,45 @@
-/** One engineer's week: what is stale or due, each with why, how and how long. Pure. */
-import { isoTime, wrap } from '../kernel/kernel.ts';
-import { type AuditFacts, audit, keyOf, type Subject, subjectOf } from './audit.ts';
+/** One engineer's week: what is stale, due or found, each with why, how and how long. Pure. */
+import {
+  type AuditFacts,
+  type AuditRule,
+  audit,
+  keyOf,
+  reviewPatienceMs,
+  type Subject,
+  subjectOf,
+} from './audit.ts';
 import { inUse, reviewOpen } from './change.ts';
 import { dayMs, rehearsal } from './metrics.ts';
+import { isDrillAhead, practiceTasks } from './week-practice.ts';
+import { day, onCallOr, type WeekTask } from './week-task.ts';
 
 const weekMs = 7 * dayMs;
 
 /** How long a draft may lie before somebody decides, ms. */
 const draftPatienceMs = 14 * dayMs;
 
-export interface WeekTask {
-  /** Null: nobody is named, which is the first thing to mend. */
-  readonly person: string | null;
-  readonly what: string;
-  readonly why: string;
-  readonly how: string;
-  /** `how` is a command; else it is a sentence. */
-  readonly command: boolean;
-  readonly minutes: number;
-  readonly dueWallMs: number | null;
-  /** Its evidence, or its owner's word, is there. */
-  readonly done: boolean;
-}
-
 /** Minutes that a task takes for which nobody has said it. */
 const usualMinutes = {
   panel: 15,
   step: 120,
+  drill: 60,
+  drivers: 15,
+  runbook: 30,
   review: 45,
   draft: 30,
-  name: 15,
+  owner: 15,
 } as const;
 
 /** Of everybody; those that are done last. */
 export function weekOf(facts: AuditFacts): readonly WeekTask[] {
-  const tasks = [...weekly(facts), ...stale(facts), ...reviews(facts), ...drafts(facts)];
+  const practice = practiceTasks(facts);
+  const tasks = [
+    ...weekly(facts),
+    ...practice,
+    ...stale(facts, practice.some(isDrillAhead)),
+    ...reviews(facts),
+    ...drafts(facts),
+  ];
   const due = ({ dueWallMs }: WeekTask) => dueWallMs ?? facts.nowWallMs;
   return tasks.sort((a, b) => Number(a.done) - Number(b.done) || due(a) - due(b));
 }
@@ -52,6 +57,8 @@ function weekly(facts: AuditFacts): readonly WeekTask[] {
     const { title, how, minutes } = subject.task;
     return [
       {
+        key: keyOf(subject),
+        byWord: true,
         person: onCallOr(subject.owner, facts),
         what: title,
         why: `${keyOf(subject)}: ${line.says}`,
@@ -65,24 +72,30 @@ function weekly(facts: AuditFacts): readonly WeekTask[] {
   });
 }
 
-/** What the operating test misses besides those. Steps that wait for the same rehearsal are one task a person. */
-function stale(facts: AuditFacts): readonly WeekTask[] {
+/**
+ * What the operating test misses besides those. Steps that wait for the same rehearsal are one task a person;
+ * none at all where a drill is about to run them.
+ */
+function stale(facts: AuditFacts, drillAhead: boolean): readonly WeekTask[] {
   const lines = audit(facts).lines.filter(({ ok }) => !ok);
   const tasks = new Map<string, WeekTask>();
   for (const { rule, subject, says, todo, owner } of lines) {
-    if (rule === 'review' || rule === 'task') continue;
+    if (!isStale(rule) || (rule === 'drill' && facts.practice.drills !== null)) continue;
     const person = onCallOr(owner, facts);
     const how = todo ?? '';
-    const key = `${person} ${how}`;
+    if (drillAhead && (how === rehearsal || rule === 'drivers')) continue;
+    const key = `stale ${person} ${how}`;
     const before = tasks.get(key);
     const why = `${subject}: ${says}`;
     tasks.set(key, {
+      key,
+      byWord: false,
       person,
       what: whatOf(rule, how),
       why: before === undefined ? why : `${before.why}; ${why}`,
       how,
       command: how.startsWith('throwover'),
-      minutes: rule === 'owner' ? usualMinutes.name : usualMinutes[rule],
+      minutes: usualMinutes[rule],
       dueWallMs: null,
       done: false,
     });
@@ -90,10 +103,28 @@ function stale(facts: AuditFacts): readonly WeekTask[] {
   return [...tasks.values()];
 }
 
-function whatOf(rule: 'panel' | 'step' | 'owner', how: string): string {
+/** Rules whose lines are a task here; the others have tasks of their own. */
+type StaleRule = 'panel' | 'step' | 'owner' | 'drill' | 'drivers' | 'runbook';
+
+function isStale(rule: AuditRule): rule is StaleRule {
+  return rule !== 'review' && rule !== 'task' && rule !== 'findings';
+}
+
+function whatOf(rule: StaleRule, how: string): string {
   if (how === rehearsal) return 'Rehearse a switch';
   if (how.startsWith('throwover')) return 'Measure again';
-  return rule === 'owner' ? 'Name an owner' : `Name a ${rule}`;
+  switch (rule) {
+    case 'drill':
+      return 'Declare drills';
+    case 'drivers':
+      return 'Let more people drive';
+    case 'runbook':
+      return 'Print the runbook';
+    case 'owner':
+      return 'Name an owner';
+    default:
+      return `Name a ${rule}`;
+  }
 }
 
 function reviews({ changes, nowWallMs, ...facts }: AuditFacts): readonly WeekTask[] {
@@ -103,13 +134,15 @@ function reviews({ changes, nowWallMs, ...facts }: AuditFacts): readonly WeekTas
     const open = reviewOpen(change, nowWallMs);
     return [
       {
+        key: `review ${change.name}`,
+        byWord: false,
         person: onCallOr(change.owner, facts),
         what: `Review the change ${change.name}`,
         why: `shipped ${day(change.shippedWallMs ?? due)}; ${open ? 'its review opened' : 'its review opens'} ${day(due)}`,
         how: `throwover change review ${change.name}`,
         command: true,
         minutes: usualMinutes.review,
-        dueWallMs: due,
+        dueWallMs: due + reviewPatienceMs,
         done: false,
       },
     ];
@@ -121,6 +154,8 @@ function drafts({ changes, nowWallMs, ...facts }: AuditFacts): readonly WeekTask
     status === 'draft' && nowWallMs - createdWallMs > draftPatienceMs
       ? [
           {
+            key: `draft ${name}`,
+            byWord: false,
             person: onCallOr(owner, facts),
             what: `Ship the change ${name}, or retire it`,
             why: `a draft since ${day(createdWallMs)}`,
@@ -133,53 +168,4 @@ function drafts({ changes, nowWallMs, ...facts }: AuditFacts): readonly WeekTask
         ]
       : [],
   );
-}
-
-/** Somebody who is no longer on call owns nothing this week. */
-function onCallOr(owner: string | null, { onCall }: Pick<AuditFacts, 'onCall'>): string | null {
-  return owner !== null && onCall.includes(owner) ? owner : null;
-}
-
-const day = (wallMs: number) => isoTime(wallMs).slice(0, 10);
-
-/** Hours and minutes of what is not done. */
-function load(tasks: readonly WeekTask[]): string {
-  const minutes = tasks.reduce((sum, task) => sum + (task.done ? 0 : task.minutes), 0);
-  return minutes < 60 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
-}
-
-function byPerson(tasks: readonly WeekTask[]) {
-  const people = [...new Set(tasks.map(({ person }) => person))].sort((a, b) =>
-    (a ?? '').localeCompare(b ?? ''),
-  );
-  return people.map((person) => ({
-    name: person ?? 'nobody is named',
-    own: tasks.filter((task) => task.person === person),
-  }));
-}
-
-/** For a terminal of 80 columns. */
-export function weekText(tasks: readonly WeekTask[], nowWallMs: number): string {
-  if (tasks.length === 0) return `The week of ${day(nowWallMs)}: nothing to do.`;
-  const parts = byPerson(tasks).map(({ name, own }) => {
-    const lines = own.flatMap(({ what, why, how, command, minutes, done }) => [
-      ...wrap(`  [${done ? 'x' : ' '}] ${what} (${minutes} min)`, 6),
-      ...wrap(`      ${why}`, 6),
-      ...(done ? [] : wrap(`      ${command ? '$ ' : ''}${how}`, 8)),
-    ]);
-    return [`${name}: ${load(own)}`, ...lines].join('\n');
-  });
-  return [`The week of ${day(nowWallMs)}`, ...parts].join('\n\n');
-}
-
-export function weekMarkdown(tasks: readonly WeekTask[], nowWallMs: number): string {
-  const parts = byPerson(tasks).map(({ name, own }) => {
-    const lines = own.map(
-      ({ what, why, how, command, minutes, done }) =>
-        `- [${done ? 'x' : ' '}] **${what}** (${minutes} min): ${why}${done ? '' : `\n  ${command ? `\`${how}\`` : how}`}`,
-    );
-    return `## ${name}, ${load(own)}\n\n${lines.join('\n')}`;
-  });
-  const body = parts.length === 0 ? ['Nothing to do.'] : parts;
-  return [`# The week of ${day(nowWallMs)}`, ...body].join('\n\n');
 }

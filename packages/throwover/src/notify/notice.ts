@@ -11,6 +11,8 @@ export const noticeKinds = [
   'failed',
   'adopted',
   'capacity-held',
+  'drill',
+  'week',
 ] as const;
 
 export type NoticeKind = (typeof noticeKinds)[number];

@@ -22,6 +22,7 @@ export interface Notifier {
 export class Notifiers {
   readonly #clock: Clock;
   readonly #onFailure: (name: string, notice: Notice, error: unknown) => void;
+  #failures = 0;
   readonly #queues: readonly {
     readonly notifier: Notifier;
     waiting: number;
@@ -42,6 +43,13 @@ export class Notifiers {
     }));
   }
 
+  /** Those that want notices of this kind, by name. */
+  wanting(kind: NoticeKind): readonly string[] {
+    return this.#queues
+      .filter(({ notifier }) => notifier.kinds.includes(kind))
+      .map(({ notifier }) => notifier.name);
+  }
+
   tell(notice: Notice): void {
     for (const queue of this.#queues) {
       if (!queue.notifier.kinds.includes(notice.kind)) continue;
@@ -60,6 +68,11 @@ export class Notifiers {
   /** Resolves when nothing waits any more; a notice takes at most 10 s. */
   async settled(): Promise<void> {
     await Promise.all(this.#queues.map(({ tail }) => tail));
+  }
+
+  /** How many notices did not get through so far. */
+  get failures(): number {
+    return this.#failures;
   }
 
   async #send(notifier: Notifier, notice: Notice): Promise<void> {
@@ -85,6 +98,7 @@ export class Notifiers {
   }
 
   #failed({ name }: Notifier, notice: Notice, error: unknown): void {
+    this.#failures += 1;
     try {
       this.#onFailure(name, notice, error);
     } catch {

@@ -132,6 +132,14 @@ const rota = z
       .max(40)
       .default(8)
       .describe('Quarters in which everybody drives once'),
+    droveShare: z
+      .number()
+      .gt(0)
+      .lte(1)
+      .optional()
+      .describe(
+        'Share of those who drive that must have driven in 180 days, for the operating test; two quarters of everyoneWithin, rounded down, when it is left out',
+      ),
   })
   .prefault({});
 
@@ -164,9 +172,18 @@ export const drillsSchema = z
       .describe('How long the other region serves, before the way back'),
     abort,
     rota,
+    findingOwnerWithin: duration
+      .default(14 * 86_400_000)
+      .describe('How long a finding may be without an owner, for the operating test'),
+    printed: z
+      .array(text('a file that `throwover runbook` has printed'))
+      .max(maxItems)
+      .default([])
+      .describe('Printed runbooks that people keep; the operating test compares them with today'),
   })
-  .transform(({ soak, remind, surpriseWithin, ...rest }) => ({
+  .transform(({ soak, remind, surpriseWithin, findingOwnerWithin, ...rest }) => ({
     ...rest,
+    findingOwnerWithinMs: findingOwnerWithin,
     soakMs: soak,
     remindMs: remind,
     surpriseWithinMs: surpriseWithin,

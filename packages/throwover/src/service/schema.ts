@@ -16,6 +16,7 @@ import {
 } from './fields.ts';
 import { functionsSchema } from './functions-schema.ts';
 import { trafficSchema } from './traffic-schema.ts';
+import { weekSchema } from './week-schema.ts';
 
 /**
  * What a team declares, as a schema. Every `error` text completes the sentence "expected ...".
@@ -256,6 +257,8 @@ export const noticeKindNames = [
   'failed',
   'adopted',
   'capacity-held',
+  'drill',
+  'week',
 ] as const;
 
 const events = z
@@ -379,6 +382,7 @@ export const serviceSchema = z
     notify,
     evidence: evidenceSchema,
     drills: drillsSchema.optional(),
+    week: weekSchema,
     steps: z.array(step).max(maxItems).default([]),
     checks: z.array(check).max(maxItems).default([]),
   })

@@ -7,6 +7,7 @@
  *   by-hand-schema.ts  its block `byHand` of a region: what people type
  *   evidence-schema.ts  its block `evidence`: the operating test
  *   drills-schema.ts  its block `drills`: rehearsals in production
+ *   week-schema.ts  its block `week`: where tasks are sent
  *   load.ts         file -> Service, or every mistake with its line
  *   mistakes.ts     issues of the schema -> "expected ..., found ..."
  *   references.ts   names that point at nothing, blocks that need each other

@@ -4,11 +4,12 @@ import { request } from 'undici';
 import { z } from 'zod';
 import { drillErrors } from '../../drills/errors.ts';
 import type { DrillSources } from '../../drills/facts.ts';
+import { runbookErrors } from '../../runbook/errors.ts';
 
 /** Deadline of one call, ms: calendars come from services of others. */
 const deadlineMs = 5_000;
 
-/** Largest calendar, bytes: years of a rota are below 1 MB. */
+/** Largest file or answer, bytes: years of a rota, and a printed runbook, are below 1 MB. */
 const maxBytes = 8_388_608;
 
 /** Answer of Prometheus's instant query (https://prometheus.io/docs/prometheus/latest/querying/api/). */
@@ -21,16 +22,13 @@ const answerSchema = z.object({
   ]),
 });
 
-/** Calendars as files and by HTTP, alarms by Prometheus. */
+/** Calendars as files and by HTTP, alarms by Prometheus, printed runbooks as files. */
 export function drillSources(directory: string): DrillSources {
   return {
     calendar: async (source) => {
       try {
         if (/^https?:/.test(source)) return await got(new URL(source));
-        const path = resolve(directory, source);
-        const { size } = await stat(path);
-        if (size > maxBytes) throw new RangeError(`larger than ${maxBytes} bytes`);
-        return await readFile(path, 'utf8');
+        return await textOf(resolve(directory, source));
       } catch (error) {
         // The secret address of a feed is no text for a terminal.
         const name = source.replace(/\?.*$/, '');
@@ -50,7 +48,21 @@ export function drillSources(directory: string): DrillSources {
         throw drillErrors.make('alarm-away', message, { prometheus, query }, error);
       }
     },
+    printed: async (file) => {
+      try {
+        return await textOf(resolve(directory, file));
+      } catch (error) {
+        const message = `cannot read ${file}: ${said(error)}`;
+        throw runbookErrors.make('runbook-not-printed', message, { file }, error);
+      }
+    },
   };
+}
+
+async function textOf(path: string): Promise<string> {
+  const { size } = await stat(path);
+  if (size > maxBytes) throw new RangeError(`larger than ${maxBytes} bytes`);
+  return readFile(path, 'utf8');
 }
 
 async function got(url: URL): Promise<string> {

@@ -1,0 +1,20 @@
+import type { AuditFacts } from '../evidence/audit.ts';
+import { auditFacts, printedStates } from '../evidence/facts.ts';
+import type { PrintedState } from '../evidence/practice.ts';
+import { printedDrift } from './runbook.ts';
+import type { Session } from './session.ts';
+
+/** What audit and week are made of, of this session's service. Throws `store-away`. */
+export function operatingFacts(session: Session): Promise<AuditFacts> {
+  const { loaded, parts, clock } = session;
+  return auditFacts(loaded.service, { ...parts, ...comparing(session) }, clock);
+}
+
+/** Printed runbooks of the service beside what would be printed now. */
+export function printedNow(session: Session): Promise<readonly PrintedState[]> {
+  return printedStates(session.loaded.service, comparing(session));
+}
+
+const comparing = (session: Session) => ({
+  printedDrift: (file: string) => printedDrift(session, file),
+});

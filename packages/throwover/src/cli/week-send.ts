@@ -1,0 +1,94 @@
+import { issueTrackerOf } from '../compose.ts';
+import type { AuditFacts } from '../evidence/audit.ts';
+import { evidenceErrors } from '../evidence/errors.ts';
+import { weekOf } from '../evidence/week.ts';
+import { carryOutIssueActs, type IssueAct, issueActs } from '../evidence/week-issues.ts';
+import { day, type WeekTask } from '../evidence/week-task.ts';
+import { weekText } from '../evidence/week-text.ts';
+import { isThrowoverError } from '../kernel/kernel.ts';
+import type { CommandContext } from './context.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { operatingFacts } from './operating-test.ts';
+
+/** `throwover week --send`: everybody's tasks as issues, and to those who are told of weeks. */
+export async function sendWeek({ output, session }: CommandContext): Promise<ExitCode> {
+  const { loaded, notifiers } = session;
+  const { github } = loaded.service.week;
+  const told = notifiers.wanting('week');
+  if (github === undefined && told.length === 0) {
+    throw evidenceErrors.make('week-sent-nowhere', `${loaded.path} says nowhere to send a week to`);
+  }
+  const facts = await operatingFacts(session);
+  const tasks = weekOf(facts);
+  // Told first: an issue tracker that refuses keeps nobody from hearing of the week.
+  const failuresBefore = notifiers.failures;
+  notifiers.tell(noticeOf(tasks, facts, loaded.service.name));
+  await notifiers.settled();
+  const failed = notifiers.failures - failuresBefore;
+  const issues = await toTracker({ output, session }, tasks, facts);
+  const lines = [
+    ...(told.length === 0 ? [] : [`Told: ${told.length - failed} of ${told.length}.`]),
+    ...(issues === null ? [] : [`Issues in ${issues.tracker}: ${countText(issues.wrote)}.`]),
+  ];
+  output.result({ told, failed, issues }, lines.join('\n'));
+  return failed === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+function noticeOf(tasks: readonly WeekTask[], { nowWallMs }: AuditFacts, service: string) {
+  const open = tasks.filter(({ done }) => !done);
+  const people = new Set(open.map(({ person }) => person)).size;
+  return {
+    kind: 'week',
+    service,
+    runId: null,
+    subject: `The week of ${service}, ${day(nowWallMs)}: ${open.length} tasks for ${people}`,
+    text: weekText(open, nowWallMs),
+    wallMs: nowWallMs,
+  } as const;
+}
+
+type Wrote = readonly { readonly act: IssueAct['act']; readonly number: number }[];
+
+/** Null: the service has no tracker. */
+async function toTracker(
+  { output, session }: Pick<CommandContext, 'output' | 'session'>,
+  tasks: readonly WeekTask[],
+  { practice }: AuditFacts,
+): Promise<{ tracker: string; wrote: Wrote } | null> {
+  const { loaded, env, clock } = session;
+  const { github } = loaded.service.week;
+  const tracker = issueTrackerOf(loaded, { env, clock });
+  if (tracker === null || github === undefined) return null;
+  const acts = issueActs(tasks, await tracker.list(), {
+    service: loaded.service.name,
+    logins: github.logins,
+    sure: (practice.drills?.unknown ?? []).length === 0,
+  });
+  const wrote: Wrote[number][] = [];
+  try {
+    await carryOutIssueActs(tracker, acts, (act, number) => wrote.push({ act, number }));
+  } catch (error) {
+    if (isThrowoverError(error)) {
+      output.say(`Until then, in ${tracker.name}: ${countText(wrote)}, of ${acts.length}.`);
+    }
+    throw error;
+  }
+  return { tracker: tracker.name, wrote };
+}
+
+function countText(wrote: Wrote): string {
+  const parts = (['create', 'update', 'reopen', 'close'] as const).flatMap((act) => {
+    const own = wrote.filter((each) => each.act === act);
+    return own.length === 0
+      ? []
+      : [`${words[act]} ${own.map(({ number }) => `#${number}`).join(' ')}`];
+  });
+  return parts.length === 0 ? 'nothing to change' : parts.join(', ');
+}
+
+const words = {
+  create: 'made',
+  update: 'changed',
+  reopen: 'opened again',
+  close: 'closed',
+} as const;
