@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -151,4 +151,19 @@ test('alarms are asked of an API as Prometheus has it; anything else is unknown,
     prometheus.close();
   }
   await expect(series(url, 'two')).rejects.toMatchObject({ code: 'alarm-away' });
+});
+
+test('a printed runbook is read from the directory of the file; what cannot be compared is not met', async () => {
+  const other = join(directory, 'printed.yaml');
+  await writeFile(other, `${await readFile(config, 'utf8')}  printed: [runbooks/by-hand.md]\n`);
+  const audited = async () => {
+    const { stdout } = await run('audit', '--config', other);
+    return stdout.replace(/\s+/g, ' ');
+  };
+  expect(await audited()).toContain('NO runbook cannot read runbooks/by-hand.md: ENOENT');
+  await mkdir(join(directory, 'runbooks'));
+  await writeFile(join(directory, 'runbooks', 'by-hand.md'), '# Ours\n');
+  expect(await audited()).toContain(
+    'NO runbook runbooks/by-hand.md does not begin as a printed runbook',
+  );
 });
