@@ -107,6 +107,31 @@ test.each<{ kind: RunKind; kept: number }>([
   }
 });
 
+test('the forecast of a run that goes on as a failover is kept under its name, and read no earlier than the flip', async () => {
+  const { session, added } = await setUp(measured);
+  let lists = 0;
+  const { list } = session.parts.evidence;
+  const evidence = {
+    ...session.parts.evidence,
+    list: ((...given: Parameters<typeof list>) => {
+      lists += 1;
+      return list(...given);
+    }) as typeof list,
+  };
+  const made = forecastBefore(
+    { ...session, parts: { ...session.parts, evidence } },
+    {
+      ...{ kind: 'failover', from: 'east', runId: 'run_7', approveMs: null, later: true },
+      random: seededRandom(1),
+    },
+  );
+  made.note(stepDone('promote'));
+  expect(lists).toBe(0);
+  made.note(stepDone('flip'));
+  await made.settled();
+  expect(added[0]).toMatchObject(['forecast', { runId: 'run_7', kind: 'failover' }]);
+});
+
 test('a log that fails loses the forecast, not the run', async () => {
   const { session } = await setUp({});
   const evidence = { ...session.parts.evidence, list: () => Promise.reject(new Error('away')) };

@@ -143,27 +143,37 @@ export interface ForecastBefore {
 /** After this step the writer is open again, and what is measured of the traffic is yet to come. */
 const writerIsOpen = 'flip';
 
+export interface ForecastedRun {
+  readonly kind: RunKind;
+  readonly from: string;
+  readonly approveMs: number | null;
+  readonly random: Random;
+  /** A run that has begun already; left out: the one that begins. */
+  readonly runId?: string;
+  /** Nothing is read before the writer is open again: by whom nobody may be kept waiting. */
+  readonly later?: true;
+}
+
 /**
  * The forecast of a run, from what was known at its mandate, so that it can be scored when the doors have
  * measured how traffic moved. Its worlds are drawn when the writer is open again: some 80 ms of this process
  * (36 resolvers, 120 clients), twice a write gap. What fails loses a figure and never a run.
  */
-export function forecastBefore(
-  session: Session,
-  run: { kind: RunKind; from: string; approveMs: number | null; random: Random },
-): ForecastBefore {
-  const { kind, from, approveMs, random } = run;
+export function forecastBefore(session: Session, run: ForecastedRun): ForecastBefore {
+  const { kind, from, approveMs, random, later } = run;
   if (!isForecastKind(kind)) {
     return { read: async () => {}, note: () => {}, settled: async () => {} };
   }
   const { clock, parts } = session;
   const atWallMs = clock.wallMs();
   const seed = random.integer(1_000_000);
-  const gathered = gather(session, kind, from).catch(() => null);
-  let runId: string | null = null;
+  let gathering: Promise<Gathered | null> | null = null;
+  const gathered = () => (gathering ??= gather(session, kind, from).catch(() => null));
+  if (!later) void gathered();
+  let runId = run.runId ?? null;
   let keeping: Promise<void> | null = null;
   const keep = async () => {
-    const known = await gathered;
+    const known = await gathered();
     if (known === null || runId === null) return;
     const made = forecast(known.facts, seededRandom(seed));
     const { holdover, rto, residualShare, weights } = made;
@@ -174,7 +184,7 @@ export function forecastBefore(
     await parts.evidence.add('forecast', [sample]).catch(() => {});
   };
   return {
-    read: () => gathered,
+    read: gathered,
     note: (event) => {
       if (event.type === 'run-started' && !event.resumed) runId = event.run.runId;
       if (event.type === 'step-done' && event.step === writerIsOpen) keeping ??= keep();

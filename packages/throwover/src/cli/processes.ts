@@ -84,7 +84,7 @@ async function openSessions(
 
 /** Looks after the services until it is stopped; asks the store in this process, not over the network. */
 function careOf(
-  { clock, stdout }: Terminal,
+  { clock, random, stdout }: Terminal,
   opened: readonly Session[],
   server: RunningServer,
   dns: DnsParts,
@@ -119,7 +119,7 @@ function careOf(
       caretake({ session, signal, log }),
       keepDrills({ session, signal, log }),
       keepDoors({ session, signal, log }),
-      keepStanding({ session, signal, log }),
+      keepStanding({ session, signal, random, log }),
       watchStragglers({
         service,
         doors: session.parts.doorCounts,

@@ -98,7 +98,12 @@ export function replanCommand(
     const { steps: earlierSteps } = define(session, earlierKind(run), direction, consent);
     const replanOf = { runId, plan: planned.plan, mandate };
     const expected = await expectations(session, kind);
-    return carryOut(context, { steps, earlierSteps, claim, expected, replanOf, ...stops });
+    const before = forecastBefore(session, {
+      ...{ kind, from, runId, approveMs: null, later: true },
+      random: terminal.random,
+    });
+    const what = { steps, earlierSteps, claim, expected, replanOf, ...stops };
+    return carryOut(context, what, before);
   });
 }
 

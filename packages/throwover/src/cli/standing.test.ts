@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
+import { seededRandom } from '../kernel/kernel.ts';
 import { type Notice, noticeKinds } from '../notify/notice.ts';
 import type { Notifier } from '../notify/notify.ts';
 import { World } from '../runs/runs.fixture.ts';
@@ -35,6 +36,7 @@ const standFor = (ms: number, text = policy) =>
     keepStanding({
       session: worldSession(world, text, [people]),
       signal,
+      random: seededRandom(1),
       log: (event) => log.push(event),
     }),
   );
@@ -52,6 +54,31 @@ it('fails over when guard and standby both say for long enough that the region i
   expect(records.find(({ type }) => type === 'mandate')).toMatchObject({
     by: 'standing policy of payments-team, 2026-11-01',
   });
+});
+
+it('keeps a forecast of the run that it begins, read when the writer is open again', async () => {
+  const kept: unknown[] = [];
+  const session = worldSession(world, policy);
+  const roles: string[] = [];
+  const evidence = {
+    add: async (kind: string, samples: readonly unknown[]) => void kept.push([kind, ...samples]),
+    list: async () => {
+      roles.push(world.west.role);
+      return [];
+    },
+  };
+  world.lose(world.east);
+  await served(world, 60_000, (signal) =>
+    keepStanding({
+      session: { ...session, parts: { ...session.parts, evidence } },
+      signal,
+      random: seededRandom(1),
+      log: (event) => log.push(event),
+    }),
+  );
+  const { runId } = await world.newestRun();
+  expect(kept).toMatchObject([['forecast', { runId, kind: 'failover', approveMs: null }]]);
+  expect(new Set(roles)).toEqual(new Set(['primary']));
 });
 
 it('leaves a region alone that the standby still receives from: the witness alone is blind', async () => {
@@ -129,6 +156,7 @@ it('killed half-way it is carried on by the next serve, with what was approved',
   const standing = keepStanding({
     session: worldSession(world, policy),
     signal: dead.signal,
+    random: seededRandom(1),
     log: (event) => log.push(event),
   });
   await world.clock.advance(60_000);

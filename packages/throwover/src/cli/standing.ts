@@ -1,7 +1,8 @@
 import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
-import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import { type Clock, isThrowoverError, type Random } from '../kernel/kernel.ts';
 import { lostPatienceMs } from '../replication/replication.ts';
 import { approve, type Plan, type RunResult } from '../runbook/runbook.ts';
+import { forecastBefore } from './forecast.ts';
 import { expectations } from './run-commands.ts';
 import { planFor, type Session } from './session.ts';
 import { unattended } from './unattended.ts';
@@ -35,13 +36,15 @@ export type StandingEvent =
 export async function keepStanding(options: {
   session: Session;
   signal: AbortSignal;
+  /** Dice of the forecast that each run is scored by. */
+  random: Random;
   log: (event: StandingEvent) => void;
 }): Promise<void> {
-  const { session, signal, log } = options;
+  const { session, signal, random, log } = options;
   const policy = session.loaded.service.approval.standing;
   if (policy === undefined) return;
   const { clock } = session;
-  const standing = new Standing(session, policy, log);
+  const standing = new Standing(session, policy, { random, log });
   while (!signal.aborted) {
     const begunMs = clock.monotonicMs();
     try {
@@ -61,6 +64,7 @@ type Policy = NonNullable<Session['loaded']['service']['approval']['standing']>;
 class Standing {
   readonly #session: Session;
   readonly #policy: Policy;
+  readonly #random: Random;
   readonly #log: (event: StandingEvent) => void;
   /** Since when every look has said that this region is lost; null: the last one has not. */
   #silent: { readonly region: string; readonly sinceMs: number } | null = null;
@@ -68,9 +72,14 @@ class Standing {
   #told: string | null = null;
   #undone: { readonly pauseMs: number; readonly untilMs: number } | null = null;
 
-  constructor(session: Session, policy: Policy, log: (event: StandingEvent) => void) {
+  constructor(
+    session: Session,
+    policy: Policy,
+    { random, log }: Pick<Parameters<typeof keepStanding>[0], 'random' | 'log'>,
+  ) {
     this.#session = session;
     this.#policy = policy;
+    this.#random = random;
     this.#log = log;
   }
 
@@ -183,9 +192,13 @@ class Standing {
     const { steps, claim } = definition;
     const expected = await expectations(session, 'failover');
     const what = { steps, claim, expected, plan, mandate, leaveSignal: signal };
-    const { runId, status } = await unattended(session, what, (begun) =>
-      this.#log({ event: 'standing-failover', runId: begun, from: direction.from }),
-    );
+    const { from } = direction;
+    const before = forecastBefore(session, {
+      ...{ kind: 'failover', from, approveMs: null, later: true },
+      random: this.#random,
+    });
+    const told = (begun: string) => this.#log({ event: 'standing-failover', runId: begun, from });
+    const { runId, status } = await unattended(session, what, told, before);
     this.#log({ event: 'standing-ended', runId, status });
     this.#silent = null;
     if (status !== 'undone') return;
