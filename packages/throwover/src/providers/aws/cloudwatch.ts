@@ -56,7 +56,8 @@ export function cloudWatchMetrics(options: {
       const untilMs = clock.wallMs();
       const input = {
         MetricDataQueries: queries,
-        StartTime: dateAt(untilMs - windowMs),
+        // On a whole minute, as AWS itself rounds it: buckets begin there.
+        StartTime: dateAt(wholeMinute(untilMs - windowMs)),
         EndTime: dateAt(untilMs),
         ScanBy: 'TimestampAscending' as const,
       };
@@ -122,6 +123,8 @@ function note(
   const known = minutes.get(at) ?? empty(at);
   if (value !== undefined) minutes.set(at, { ...known, [name]: value });
 }
+
+const wholeMinute = (ms: number) => Math.floor(ms / 60_000) * 60_000;
 
 const empty = (fromWallMs: number): MetricMinute => ({
   fromWallMs,

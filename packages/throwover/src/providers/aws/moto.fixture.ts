@@ -1,5 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { freePort } from '../../../../lab/src/fixtures/ports.ts';
@@ -29,6 +32,30 @@ export async function startMoto(): Promise<{ endpoint: string; stop: () => Promi
   }
   await stop();
   throw new Error('moto_server did not start');
+}
+
+/** Hands calls of CloudWatch on, without the percentiles that they ask for: moto has none. */
+export async function withoutPercentiles(
+  endpoint: string,
+): Promise<{ readonly url: string; close: () => void }> {
+  const server = createServer(async (req, res) => {
+    const asked = JSON.parse(await text(req));
+    const { MetricDataQueries, ...rest } = asked as {
+      MetricDataQueries: readonly { MetricStat: { Stat: string } }[];
+    };
+    const queries = MetricDataQueries.filter(({ MetricStat }) => !/^p\d/.test(MetricStat.Stat));
+    const { host, 'content-length': _length, ...headers } = req.headers;
+    const answer = await request(endpoint, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ ...rest, MetricDataQueries: queries }),
+    });
+    res.writeHead(answer.statusCode, { 'content-type': 'application/x-amz-json-1.0' });
+    res.end(await answer.body.text());
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, close: () => server.close() };
 }
 
 /** Lambda of moto wants a role that IAM of moto knows. */
