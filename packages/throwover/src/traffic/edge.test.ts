@@ -160,6 +160,54 @@ describe('hold', () => {
     expect(edge.status()).toMatchObject({ held: 0, served: 200, refused: 0 });
   });
 
+  test('held requests go on as many at once as are usual, in their order', async () => {
+    const inService: ServerResponse[] = [];
+    let most = 0;
+    const order: string[] = [];
+    const serve: Serve = (req, res) => {
+      order.push(req.url ?? '');
+      inService.push(res);
+      most = Math.max(most, inService.length);
+      setImmediate(() => {
+        inService.splice(inService.indexOf(res), 1);
+        res.end();
+      });
+    };
+    const { edge, url } = await world.door({ region: 'east', serve });
+    await edge.set({ mode: 'hold', epoch: 1, maxMs: 30_000 }, 1);
+    const answers: ReturnType<typeof ask>[] = [];
+    for (let i = 0; i < 20; i++) {
+      answers.push(ask(`${url}/${i}`));
+      await until(() => edge.status().held === i + 1);
+    }
+    await edge.set({ mode: 'serve', epoch: 1 }, 1);
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(20).fill(200));
+    expect(order).toEqual(Array.from({ length: 20 }, (_, i) => `/${i}`));
+    expect(most).toBe(4);
+  });
+
+  test('those that hang do not hold up the rest; a new hold keeps what has not gone on', async () => {
+    const stuck: ServerResponse[] = [];
+    const serve: Serve = (_, res) => void stuck.push(res);
+    const { edge, url } = await world.door({ region: 'east', serve });
+    await edge.set({ mode: 'hold', epoch: 1, maxMs: 30_000 }, 1);
+    const answers = Array.from({ length: 10 }, (_, i) => ask(`${url}/${i}`));
+    await until(() => edge.status().held === 10);
+    await edge.set({ mode: 'serve', epoch: 1 }, 1);
+    // Four at once, and after a while four more, though none of them was answered.
+    await until(() => stuck.length >= 8);
+    await edge.set({ mode: 'hold', epoch: 1, maxMs: 30_000 }, 1);
+    const held = 10 - stuck.length;
+    expect(edge.status().held).toBe(held);
+    for (const res of stuck.splice(0)) res.end();
+    await until(() => edge.status().inFlight === 0);
+    expect(edge.status().held).toBe(held);
+    await edge.set({ mode: 'serve', epoch: 1 }, 1);
+    await until(() => stuck.length === held);
+    for (const res of stuck) res.end();
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(10).fill(200));
+  });
+
   test('200 held requests go to the other region when the door begins to forward, and none fails', async () => {
     const west = await world.door({ region: 'west', serve: hello });
     const east = await world.door({ region: 'east', serve: hello });

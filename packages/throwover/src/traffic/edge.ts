@@ -56,6 +56,12 @@ export interface EdgeOptions {
   readonly maxForwarding?: number;
 }
 
+/** Held requests that are let go at once where hardly any were in service before. */
+const leastReleased = 4;
+
+/** One that takes longer gives its place to the next, ms: what hangs must not hold up the rest. */
+const slowReleaseMs = 250;
+
 const defaults = { bucketMs: 1_000, maxForwarding: 2_000, maxServing: Number.POSITIVE_INFINITY };
 
 /** One door. `handle` goes into `http.createServer`. */
@@ -100,6 +106,8 @@ class Door implements Edge {
   #commands: Promise<unknown> = Promise.resolve();
   #closed = false;
   #forwarding = 0;
+  /** Held requests that were let go and have not ended. */
+  #releasing = 0;
   #served = 0;
   #forwarded = 0;
   #refused = 0;
@@ -252,7 +260,7 @@ class Door implements Edge {
     this.#durable = state;
   }
 
-  /** Puts a mode in force. Held requests go into it in the order in which they came. */
+  /** Puts a mode in force. Held requests go into it. */
   #enter(mode: DoorMode): void {
     if (this.#closed) return;
     this.#holdTimer.abort();
@@ -260,12 +268,33 @@ class Door implements Edge {
     if (endsByItself(mode)) {
       this.#holdTimer = new AbortController();
       this.#endAfter(mode, this.#holdTimer.signal);
-      if (mode.mode === 'hold') return;
-      for (const held of this.#held.takeAll()) this.#enterMode(held);
-      return;
+    } else {
+      this.#meter.begin(mode.epoch, mode.mode, this.#durable.sinceWallMs);
     }
-    this.#meter.begin(mode.epoch, mode.mode, this.#durable.sinceWallMs);
-    for (const held of this.#held.takeAll()) this.#enterMode(held);
+    // From before the release: what it lets go is not what is usual.
+    this.#releaseHeld(Math.max(leastReleased, this.#serving.peak()));
+  }
+
+  /**
+   * Held requests go on in the order in which they came, as many at once as are usual here and one more for
+   * each that is answered: all at once they would be the one moment for which no capacity was warmed.
+   */
+  #releaseHeld(width: number): void {
+    while (this.#releasing < width && this.#current.mode !== 'hold') {
+      const next = this.#held.take();
+      if (next === undefined) return;
+      this.#releasing += 1;
+      const patience = new AbortController();
+      const leave = () => {
+        if (patience.signal.aborted) return;
+        patience.abort();
+        this.#releasing -= 1;
+        this.#releaseHeld(width);
+      };
+      next.res.once('close', leave);
+      this.#clock.sleep(slowReleaseMs, patience.signal).then(leave, () => {});
+      this.#enterMode(next);
+    }
   }
 
   /** A controller that died must not leave a door closed: those who waited are told to come again. */

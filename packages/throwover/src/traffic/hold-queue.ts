@@ -20,6 +20,15 @@ export class HoldQueue<Held extends { readonly res: ServerResponse }> {
     return true;
   }
 
+  /** The one that has waited longest; undefined: none waits. */
+  take(): Held | undefined {
+    const [first] = this.#held.values();
+    if (first === undefined) return undefined;
+    this.#held.delete(first.held.res);
+    first.held.res.off('close', first.leave);
+    return first.held;
+  }
+
   takeAll(): readonly Held[] {
     const all = [...this.#held.values()];
     this.#held.clear();
