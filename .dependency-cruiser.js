@@ -2,6 +2,7 @@
  * Directions of imports (docs/architecture.md). They point downward:
  * cli, server -> compose -> providers, store adapters -> runs -> traffic, functions, replication,
  * webhooks -> authority -> runbook -> store port -> service -> kernel, client.
+ * cli -> simulation -> operations -> evidence, notify -> runs.
  */
 const at = (...folders) => `^packages/throwover/src/(${folders.join('|')})(/|\\.ts$)`;
 const domains = ['traffic', 'functions', 'replication', 'webhooks'];
@@ -74,6 +75,52 @@ export default {
       at('runs'),
       at('providers', 'server', 'cli', 'compose', 'evidence', 'store/(sqlite|remote|memory)'),
       'runs know ports, never adapters',
+    ),
+    mayNot(
+      'operations-know-ports',
+      at('operations'),
+      at(
+        'simulation',
+        'providers',
+        'server',
+        'cli',
+        'compose',
+        'dashboard',
+        'drills',
+        'store/(sqlite|remote|memory)',
+      ),
+      'operations run on real regions and in the simulation: they know ports, never adapters',
+    ),
+    mayNot(
+      'nothing-below-acts-alone',
+      at(
+        'kernel',
+        'service',
+        'runbook',
+        'store',
+        'authority',
+        ...domains,
+        'runs',
+        'notify',
+        'evidence',
+        'drills',
+        'dashboard',
+        'providers',
+      ),
+      at('operations', 'simulation'),
+      'operations and the simulation stand above everything that they drive',
+    ),
+    mayNot(
+      'simulation-below-processes',
+      at('simulation'),
+      at('cli', 'server', 'compose', 'providers', 'store/(sqlite|remote)'),
+      'the simulation drives the real operations, engine and guards, on models instead of adapters',
+    ),
+    mayNot(
+      'operations-by-their-entry',
+      at('simulation', 'server', 'cli', 'compose'),
+      '^packages/throwover/src/operations/(?!operations\\.ts$)',
+      'other folders enter operations by operations.ts',
     ),
     mayNot(
       'compose-alone-names-adapters',

@@ -1,50 +1,59 @@
-/** What every contender of a bench does, so that all are measured by the same code. */
+/**
+ * The interface that every contender of a bench implements, so that all are measured by the same
+ * code.
+ */
 
-/** Where a pair of databases stands, by the two regions' names. */
+/** Figures of one planned switch. */
 export interface SwitchRound {
   /** Longest time between two acknowledged writes, ms. */
   readonly writeGapMs: number;
-  /** Acknowledged and absent from the new primary. */
+  /** Number of writes that were acknowledged but are missing on the new primary. */
   readonly writesLost: number;
 }
 
-/** What requests behind `@throwover/client`'s writer see of one planned switch. */
+/** Figures of one planned switch for requests behind `@throwover/client`'s writer. */
 export interface WrappedRound {
   readonly requests: number;
   /** Requests that got an error instead of an answer. */
   readonly failed: number;
-  /** Acknowledged and absent from the new primary. */
+  /** Number of writes that were acknowledged but are missing on the new primary. */
   readonly writesLost: number;
-  /** The longest that one of them waited for its answer, ms. */
+  /** The longest wait of one request for its answer, ms. */
   readonly longestMs: number;
 }
 
-/** A pair of databases, one of them primary, that can be switched on purpose. */
+/** A pair of databases, one of them primary, that supports planned switches. */
 export interface Switchable {
   readonly name: string;
-  /** Between the regions, one way, ms; holds from now on. */
+  /** Sets the latency between the regions, one way, ms, from now on. */
   setLatency(latencyMs: number): Promise<void>;
-  /** One planned switch under load; resolves when the old primary follows the new one. */
+  /** Makes one planned switch under load; resolves when the old primary follows the new one. */
   switchover(round: number): Promise<SwitchRound>;
-  /** The same under requests that use the writer wrapper, which goes by the epochs that throwover records; absent where there are none. */
+  /**
+   * The same for requests that use the writer wrapper, which relies on the epochs that throwover
+   * records; absent where there are none.
+   */
   wrapped?(round: number): Promise<WrappedRound>;
   close(): Promise<void>;
 }
 
 /**
  * How the primary's side is lost. kill: SIGKILL of server and agents at once; its address refuses
- * connections, which flatters detection. freeze: its links are cut, with what is on its way, and all of
- * it stops and answers nothing: the honest case.
+ * connections, which makes detection easy. freeze: its links are cut, also for packets on their
+ * way, and all its processes stop and answer nothing: the realistic case.
  */
 export const losses = ['kill', 'freeze'] as const;
 export type Loss = (typeof losses)[number];
 
 export interface FailoverRound {
-  /** From the loss to the first write acknowledged on the other side, ms; null: none within the patience. */
+  /**
+   * Time from the loss to the first write acknowledged on the other side, ms; null: none in the
+   * allowed time.
+   */
   readonly lossToFirstWriteMs: number | null;
-  /** From the operator's approval to that write, ms; null where nobody is asked. */
+  /** Time from the operator's approval to that write, ms; null where nobody is asked. */
   readonly approvalToFirstWriteMs: number | null;
-  /** Acknowledged by the lost side and absent from the new primary. */
+  /** Number of writes that the lost side acknowledged but that are missing on the new primary. */
   readonly writesLost: number;
 }
 
@@ -52,7 +61,7 @@ export interface FailoverRound {
 export interface FailsOver {
   readonly name: string;
   setLatency(latencyMs: number): Promise<void>;
-  /** Loses the primary's side; resolves when the pair stands again as it was at the start. */
+  /** Loses the primary's side; resolves when the pair is restored to its first state. */
   failover(round: number, loss: Loss): Promise<FailoverRound>;
   close(): Promise<void>;
 }

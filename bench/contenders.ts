@@ -4,19 +4,25 @@ import { join } from 'node:path';
 import { kill } from '../packages/lab/src/faults/process-tree.ts';
 import { missingPrograms } from './peers/process.ts';
 
-/** Where Debian puts PostgreSQL 15's server: the binaries that its packages of the peers are made for. */
+/**
+ * Directory of PostgreSQL 15's server on Debian: the binaries that Debian's packages of the peers
+ * need.
+ */
 const debianPgBin = '/usr/lib/postgresql/15/bin';
 
-/** Debian's PostgreSQL 15 where it is installed, so that figures stand beside the peers'; else npm's. */
+/**
+ * Returns Debian's PostgreSQL 15 where it is installed, so that figures can be compared with the
+ * peers'; otherwise null (npm's).
+ */
 export async function benchPgBin(): Promise<string | null> {
   const missing = await missingPrograms([join(debianPgBin, 'postgres')]);
   return missing.length === 0 ? debianPgBin : null;
 }
 
-/** Each contender has this many ports. */
+/** Number of ports for each contender. */
 const portsEach = 50;
 
-/** First port of the benches: apart from a lab that runs by hand. */
+/** First port of the benches: separate from a lab that runs by hand. */
 const firstPort = 18_600;
 
 export interface Place {
@@ -26,15 +32,16 @@ export interface Place {
 
 export interface Entrant<Contender> {
   readonly name: string;
-  /** Absent programs mean that it cannot take part here. */
+  /** Programs that it needs; without them it cannot take part here. */
   readonly needs: readonly string[];
   readonly packages: readonly string[];
   readonly start: (place: Place) => Promise<Contender>;
 }
 
 /**
- * All contenders, started one after the other, on ports and directories of their own, for as long as
- * `measure` takes. One that is not installed is named, with the way to install it, and left out.
+ * Starts all contenders one after the other, each on its own ports and in its own directory, runs
+ * `measure`, and ends them. A contender that is not installed is left out; `say` reports how to
+ * install it.
  */
 export async function withContenders<Contender extends { close(): Promise<void> }, Result>(
   entrants: readonly Entrant<Contender>[],
@@ -77,7 +84,10 @@ export async function withContenders<Contender extends { close(): Promise<void> 
   }
 }
 
-/** Its ports and files are theirs; what they are is for a person to decide. */
+/**
+ * Refuses to start while processes of another bench run: they use its ports and files, and a person
+ * must decide about them.
+ */
 async function refuseLeftovers(root: string): Promise<void> {
   const pids = await processesOf(root);
   if (pids.length === 0) return;
@@ -86,7 +96,10 @@ async function refuseLeftovers(root: string): Promise<void> {
   );
 }
 
-/** Ctrl-C and SIGTERM end everything that was started, at once: nothing of a bench is worth an orderly end. */
+/**
+ * Ctrl-C and SIGTERM end everything that was started at once: no process of a bench needs an
+ * orderly end.
+ */
 function endAllOnSignal(root: string): { stop(): void } {
   const end = () => {
     void processesOf(root)
@@ -102,7 +115,9 @@ function endAllOnSignal(root: string): { stop(): void } {
   };
 }
 
-/** Processes that were told, in their arguments, to work below `root`: some of them leave our process tree. */
+/**
+ * Returns processes whose arguments name a path below `root`: some of them leave our process tree.
+ */
 async function processesOf(root: string): Promise<readonly number[]> {
   const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(

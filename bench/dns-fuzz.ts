@@ -1,14 +1,15 @@
 /**
  * `npm run dns-fuzz -- [--packets N] [--seed S] [--json]`
  *
- * Malformed packets into the canary zone's responder, in batches with a seed each; ends with exit code 1
- * and the packet when it throws, says no DNS, or sends more than 1.5 times what it got.
+ * Sends malformed packets to the canary zone's responder, in batches with one seed each. Exits with
+ * code 1 and prints the packet when the responder throws, answers something that is not DNS, or
+ * sends more than 1.5 times what it received.
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from 'throwover/kernel';
 import { fuzz } from '../packages/throwover/src/traffic/canary/fuzz.fixture.ts';
 
-/** Packets of one seed: a failure is made again in seconds. */
+/** Packets of one seed: a failure can be reproduced in seconds. */
 const batch = 100_000;
 
 const program = new Command('npm run dns-fuzz --')

@@ -5,10 +5,13 @@ import type { BenchOptions } from './options.ts';
 
 const defaultRounds = { quick: 3, full: 7 } as const;
 
-/** Of one measurement, s. */
+/** Duration of one measurement, s. */
 const seconds = { quick: 1, full: 4 } as const;
 
-/** At which latency is measured, queries/s: what all of them bear on two cores that dnsperf shares. */
+/**
+ * Rate at which latency is measured, queries/s: all servers can handle it on two cores that dnsperf
+ * shares.
+ */
 const calmRate = 2_000;
 
 const ours = 'throwover canary';
@@ -18,7 +21,10 @@ interface Samples {
   readonly calm: CalmRun[];
 }
 
-/** The canary server beside Knot and NSD with a like zone: one thread each, dnsperf on the same machine, in turns. */
+/**
+ * Compares the canary server with Knot and NSD with a similar zone: one thread each, dnsperf on the
+ * same machine, in turns.
+ */
 export async function benchDns({ quick, rounds, only, say }: BenchOptions) {
   const size = quick ? 'quick' : 'full';
   const ground = await startDnsGround(say);
@@ -27,7 +33,7 @@ export async function benchDns({ quick, rounds, only, say }: BenchOptions) {
     const samples = new Map<string, Samples>(
       servers.map(({ name }) => [name, { full: [], calm: [] }]),
     );
-    // The first is thrown away: compilers warm up.
+    // The first round is discarded: compilers warm up.
     for (let round = -1; round < (rounds ?? defaultRounds[size]); round++) {
       for (const { name, port } of servers) {
         const ask = { port, queries: ground.queries, seconds: seconds[size] };
@@ -60,7 +66,7 @@ function figuresOf(samples: ReadonlyMap<string, Samples>) {
     p99Ms: each(({ calm }) => spread(calm.map(({ p99Ms }) => p99Ms))),
     answersAtCalmRate: each(({ calm }) => calm.reduce((sum, { answers }) => sum + answers, 0)),
     lost: each(({ full, calm }) => [...full, ...calm].reduce((sum, { lost }) => sum + lost, 0)),
-    /** Medians of ours as a share of the other's. */
+    /** Our medians divided by the other server's. */
     throughputRatios: Object.fromEntries(
       Object.entries(queriesPerSecond).flatMap(([name, { median }]) =>
         own === undefined || name === ours ? [] : [[name, own / median]],

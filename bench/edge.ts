@@ -4,18 +4,18 @@ import type { BenchOptions } from './options.ts';
 
 const defaultRounds = { quick: 5, full: 11 } as const;
 
-/** Of one measurement, ms. */
+/** Duration of one measurement, ms. */
 const durationMs = { quick: 350, full: 1_000 } as const;
 
-/** Clients at once. */
+/** Number of clients at once. */
 const connections = 32;
 
-/** At which latency is measured, requests/s: what all of them bear on two cores. */
+/** Rate at which latency is measured, requests/s: all proxies can handle it on two cores. */
 const calmRate = 500;
 
 /**
- * kept: clients keep their connections, and so does the proxy to its upstream. closed: the proxy closes
- * each client's connection, as a door does that sends stragglers away.
+ * kept: clients keep their connections, and so does the proxy to its upstream. closed: the proxy
+ * closes each client's connection, like a door that sends stragglers away.
  */
 const modes = ['kept', 'closed'] as const;
 
@@ -25,15 +25,18 @@ interface ModeFigures {
   /** As fast as answers come, 32 clients. */
   readonly requestsPerSecond: Readonly<Record<string, Spread>>;
   readonly saturatedP99Ms: Readonly<Record<string, Spread>>;
-  /** At 500 requests/s, counted from when each was due. */
+  /** At 500 requests/s, counted from the due time of each request. */
   readonly p50Ms: Readonly<Record<string, Spread>>;
   readonly p99Ms: Readonly<Record<string, Spread>>;
   readonly failed: Readonly<Record<string, number>>;
-  /** Medians of `throwover edge` as a share of the other's. */
+  /** Medians of `throwover edge` divided by the other proxy's. */
   readonly throughputRatios: Readonly<Record<string, number>>;
 }
 
-/** The forwarder beside nginx and HAProxy as reverse proxies before the same upstream, one process each, in turns. */
+/**
+ * Compares the forwarder with nginx and HAProxy as reverse proxies in front of the same upstream,
+ * one process each, in turns.
+ */
 export async function benchEdge({ quick, rounds, only, say }: BenchOptions) {
   const size = quick ? 'quick' : 'full';
   const ground = await startGround(say);
@@ -42,7 +45,7 @@ export async function benchEdge({ quick, rounds, only, say }: BenchOptions) {
     const measured: ModeFigures[] = [];
     for (const mode of modes) {
       const samples = new Map(contenders.map(({ name }) => [name, emptySamples()]));
-      // The first is thrown away: compilers and connection pools warm up.
+      // The first round is discarded: compilers and connection pools warm up.
       for (let round = -1; round < (rounds ?? defaultRounds[size]); round++) {
         for (const { name, keepAlivePort, closePort } of contenders) {
           const port = mode === 'kept' ? keepAlivePort : closePort;

@@ -10,7 +10,10 @@ import { readRecorded, record } from './peers/recorded.ts';
 import { repmgrPackages, repmgrPrograms, startRepmgr } from './peers/repmgr.ts';
 import { repmgrTimings } from './peers/repmgr-config.ts';
 
-/** What is lost, how, and over which latency: killed beside each other, and silent between two coasts. */
+/**
+ * How the side is lost, at which latency: killed with the sides close together, and frozen with two
+ * coasts between them.
+ */
 const cases = [
   { latencyMs: 0, loss: 'kill' },
   { latencyMs: 40, loss: 'freeze' },
@@ -22,23 +25,27 @@ interface CaseFigures {
   readonly latencyMs: number;
   readonly loss: Loss;
   readonly rounds: number;
-  /** Nobody is asked in the peers: detection included. For throwover: an operator who answers at once. */
+  /**
+   * The peers ask nobody, so their detection is included. For throwover: an operator who answers at
+   * once.
+   */
   readonly lossToFirstWriteMs: Readonly<Record<string, Spread>>;
-  /** From the approval; throwover alone has one. */
+  /** Time from the approval; only throwover has one. */
   readonly approvalToFirstWriteMs: Readonly<Record<string, Spread>>;
-  /** Acknowledged writes lost in a round, asynchronous replication. */
+  /** Acknowledged writes lost in a round, with asynchronous replication. */
   readonly writesLost: Readonly<Record<string, Spread>>;
-  /** Rounds without a write on the other side in all the time that was given: in no other figure. */
+  /** Rounds without a write on the other side in the allowed time; they are in no other figure. */
   readonly neverWritten: Readonly<Record<string, number>>;
-  /** throwover's median from the approval as a share of the other's from the loss. */
+  /** throwover's median from the approval divided by the other's from the loss. */
   readonly ratios: Readonly<Record<string, number>>;
   /** The same with a standing mandate, both from the loss: nobody is asked on either side. */
   readonly standingRatios: Readonly<Record<string, number>>;
 }
 
 /**
- * Loss of the primary's side: server and agents killed at once, or frozen (silent, the honest case).
- * Time to the first write acknowledged on the other side by the same following writer.
+ * Measures the loss of the primary's side: server and agents killed at once, or frozen (silent, the
+ * realistic case). The figure is the time to the first write acknowledged on the other side by the
+ * same following writer.
  */
 export async function benchFailover(options: BenchOptions) {
   const { quick, peers, say } = options;
@@ -76,10 +83,16 @@ function ownEntrants(pgBin: string | null): readonly Entrant<FailsOver>[] {
   ];
 }
 
-/** repmgr's fast settings wait a second between the look that fails and the one that decides; so does this. */
+/**
+ * repmgr's fast settings wait one second between the look that fails and the one that decides; so
+ * does this.
+ */
 const standing = { every: '500ms', for: '1s' } as const;
 
-/** Each peer as fast as it can be set; with its defaults (a minute a round) when it is named. */
+/**
+ * Each peer with its fastest settings; a peer with its defaults (a minute for each round) runs only
+ * when it is named.
+ */
 const byDefault = [
   'throwover',
   'throwover-standing',
@@ -203,7 +216,10 @@ function tableOf({ latencyMs, loss, rounds, lossToFirstWriteMs, ...shown }: Show
   ]);
 }
 
-/** Share of a peer's median from the loss: it asks nobody, so its detection is in it. */
+/**
+ * Returns our median divided by a peer's median from the loss: the peer asks nobody, so that time
+ * includes its detection.
+ */
 function ratiosOf(
   lossToFirstWriteMs: Readonly<Record<string, Spread>>,
   own: Spread | undefined,

@@ -1,6 +1,6 @@
 import { quantiles } from 'throwover/kernel';
 
-/** No figure without its count. */
+/** A figure with its count: no figure is shown without one. */
 export interface Spread {
   readonly count: number;
   readonly min: number;
@@ -15,17 +15,20 @@ export function spread(samples: readonly number[]): Spread {
   return { count, min: Math.min(...samples), median, max };
 }
 
-/** `31 / 35 / 44`: min / median / max, with as many digits after the point. */
+/** Returns `31 / 35 / 44`: min / median / max, with `digits` digits after the point. */
 export function spreadText({ min, median, max }: Spread, digits = 0): string {
   return [min, median, max].map((value) => value.toFixed(digits)).join(' / ');
 }
 
-/** `2.0 / 2.6 / 3.0` of figures in ms. */
+/** Returns `2.0 / 2.6 / 3.0`: figures in ms, shown in seconds. */
 export function secondsText({ count, min, median, max }: Spread): string {
   return spreadText({ count, min: min / 1000, median: median / 1000, max: max / 1000 }, 1);
 }
 
-/** Rows in columns as wide as their widest cell; the first to the left, figures to the right. */
+/**
+ * Returns rows with columns as wide as their widest cell; the first column is left-aligned, figures
+ * are right-aligned.
+ */
 export function table(rows: readonly (readonly string[])[]): readonly string[] {
   const columns = Math.max(...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>

@@ -1,10 +1,13 @@
 import pg from 'pg';
 import type { Clock } from 'throwover/kernel';
 
-/** Time for one write before its outcome counts as unknown, ms; its connection is dropped then. */
+/**
+ * Longest time for one write, ms; after it the outcome counts as unknown and its connection is
+ * dropped.
+ */
 const writeTimeoutMs = 2_000;
 
-/** One order; its idempotency key is the statement's only value. */
+/** Writes one order; its idempotency key is the statement's only value. */
 export const insertOrder = `INSERT INTO orders (idempotency_key, amount, currency, status, region)
   VALUES ($1, 100, 'eur', 'accepted', 'bench')`;
 
@@ -13,7 +16,7 @@ export interface WriterSide {
   readonly port: number;
 }
 
-/** Time is the writer's own monotonic clock. */
+/** An acknowledged write; times are from the writer's own monotonic clock. */
 export interface Acknowledged {
   readonly key: string;
   readonly side: number;
@@ -26,13 +29,14 @@ export interface FollowingWriter {
 }
 
 /**
- * One application writer that follows the primary: an order each `paceMs`, to the side that took the
- * last one, to the other side after a failure. It keeps a connection to each, as a pool would.
+ * Starts one application writer that follows the primary. It writes an order each `paceMs`, to the
+ * side that took the last one, and to the other side after a failure. It keeps a connection to each
+ * side, as a pool would.
  */
 export function startFollowingWriter(options: {
   readonly sides: readonly [WriterSide, WriterSide];
   readonly paceMs: number;
-  /** Begins every idempotency key, so that runs do not meet. */
+  /** Prefix of every idempotency key, so that keys of different runs do not collide. */
   readonly prefix: string;
   readonly clock: Clock;
 }): FollowingWriter {
@@ -65,7 +69,7 @@ export function startFollowingWriter(options: {
   };
 }
 
-/** The longest time without an acknowledged write, ms. */
+/** Returns the longest time without an acknowledged write, ms. */
 export function writeGapMs(acknowledged: readonly Acknowledged[]): number {
   let gap = 0;
   acknowledged.forEach((write, index) => {
@@ -98,7 +102,7 @@ class KeptConnection {
       await client.query(insertOrder, [key]);
       return true;
     } catch (error) {
-      // A standby says no (25006) and keeps the connection; everything else ends it.
+      // A standby refuses (25006) and keeps the connection; every other error ends it.
       if (!(error instanceof pg.DatabaseError) || error.code !== '25006') this.#drop(client);
       return false;
     }
@@ -110,7 +114,7 @@ class KeptConnection {
     await this.#client?.end().catch(() => {});
   }
 
-  /** In the background: a side that does not let us in must not keep us from the other one. */
+  /** Connects in the background: a side that refuses us must not keep us from the other one. */
   #connect(): void {
     if (this.#closed) return;
     this.#connecting ??= (async () => {

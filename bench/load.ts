@@ -14,16 +14,19 @@ const steadyMs = 500;
 const pollMs = 2;
 
 export interface Load {
-  /** [the primary's, the standby's], where the application of each region reaches its database. */
+  /** [primary, standby]: the address at which each region's application reaches its database. */
   readonly sides: readonly [WriterSide, WriterSide];
-  /** Begins every idempotency key, so that rounds do not meet. */
+  /** Prefix of every idempotency key, so that keys of different rounds do not collide. */
   readonly prefix: string;
   /** Longest wait for the first write on the other side, ms. */
   readonly patienceMs: number;
   readonly clock: Clock;
 }
 
-/** Runs `act` under the load; the longest gap around it, and what the new primary does not have. */
+/**
+ * Runs `act` under the load; returns the longest gap around it, and the writes that the new primary
+ * does not have.
+ */
 export async function switchUnderLoad(load: Load, act: () => Promise<void>): Promise<SwitchRound> {
   const writer = startFollowingWriter({ ...load, paceMs });
   try {
@@ -44,12 +47,12 @@ export async function switchUnderLoad(load: Load, act: () => Promise<void>): Pro
 
 /**
  * Loses the primary's side under the load and waits for the first write on the other one. `answer`
- * is what a person or a standing policy does about it: it gives the time of the approval.
+ * is the reaction of a person or of a standing policy; it returns the time of the approval.
  */
 export async function loseUnderLoad(
   load: Load,
   acts: {
-    /** When in the agents' loops the loss comes, ms after the load is steady. */
+    /** Time of the loss in the agents' loops, ms after the load is steady. */
     readonly afterMs: number;
     readonly lose: () => Promise<void>;
     readonly answer?: () => Promise<{ readonly approvedAtMs: number }>;
@@ -67,7 +70,8 @@ export async function loseUnderLoad(
       return { lossToFirstWriteMs: null, approvalToFirstWriteMs: null, writesLost: 0 };
     }
     await clock.sleep(steadyMs);
-    // What the lost side holds open is closed by force in its own time: not waited for here.
+    // Connections to the lost side are closed by force in their own time; this does not wait for
+    // them.
     const lost = await countMissing(load.sides[1], keysOf(writer.acknowledged));
     return {
       lossToFirstWriteMs: firstAtMs - lostAtMs,
@@ -79,7 +83,10 @@ export async function loseUnderLoad(
   }
 }
 
-/** When the first write was acknowledged by the other side, ms on the writer's clock; null: not in time. */
+/**
+ * Returns when the other side acknowledged its first write, ms on the writer's clock; null: not in
+ * time.
+ */
 async function firstWriteBeyond(
   { clock, patienceMs }: Load,
   acknowledged: readonly { readonly side: number; readonly atMs: number }[],
@@ -96,7 +103,7 @@ async function firstWriteBeyond(
 const keysOf = (acknowledged: readonly { readonly key: string }[]) =>
   acknowledged.map(({ key }) => key);
 
-/** Orders of these keys that this side does not have. */
+/** Returns the number of these keys whose order is missing on this side. */
 export async function countMissing(side: WriterSide, keys: readonly string[]): Promise<number> {
   const client = new pg.Client({ ...side, user: 'postgres', database });
   await client.connect();

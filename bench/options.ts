@@ -1,15 +1,15 @@
-/** What every benchmark is told. */
+/** Options of every benchmark. */
 export interface BenchOptions {
   /** Ends within 50 s. */
   readonly quick: boolean;
-  /** Beside Patroni and repmgr, measured in the same run. */
+  /** Also measures Patroni and repmgr in the same run. */
   readonly peers: boolean;
-  /** Of each contender and latency; null: the bench's own default. */
+  /** Rounds for each contender and latency; null: the bench's own default. */
   readonly rounds: number | null;
-  /** Keep the peers' medians for quick runs to come. */
+  /** Stores the peers' medians for later quick runs. */
   readonly record: boolean;
   /** Names of the contenders to measure; null: all that the mode has. */
   readonly only: readonly string[] | null;
-  /** Progress for people. */
+  /** Shows progress to people. */
   readonly say: (line: string) => void;
 }

@@ -1,8 +1,8 @@
 /**
- * throwover in its lab: controller, store, guards, doors, functions and gateways all run, as a user
- * would have them; the writer goes straight to PostgreSQL, as with the other contenders. The controller
- * is a new process for each command. All that one region asks of the other takes the link's latency;
- * the controller and the store stand in the third place, as the peers' etcd does.
+ * throwover in its lab: controller, store, guards, doors, functions and gateways all run, as with a
+ * user; the writer connects directly to PostgreSQL, as with the other contenders. The controller is
+ * a new process for each command. All calls from one region to the other have the link's latency;
+ * the controller and the store are in the third place, like the peers' etcd.
  */
 import { systemClock } from 'throwover/kernel';
 import { Lab } from '../packages/lab/src/world/lab.ts';
@@ -20,7 +20,7 @@ export async function startThrowover(options: {
   readonly dir: string;
   readonly portBase: number;
   readonly pgBin: string | null;
-  /** A mandate given ahead of time: nobody is asked at a loss. */
+  /** A mandate given ahead of time: nobody is asked after a loss. */
   readonly standing?: LabOptions['standing'];
 }): Promise<Switchable & FailsOver> {
   const { standing = null } = options;
@@ -62,7 +62,10 @@ class Throwover implements Switchable, FailsOver {
     await throwoverJson(['switchover', '--to', to, '--yes', plan.digest], dir);
   }
 
-  /** The operator asks for the plan as soon as the region is lost, and approves it when it is shown; with a standing mandate nobody does. */
+  /**
+   * The operator asks for the plan as soon as the region is lost, and approves it when it is shown;
+   * with a standing mandate there is no approval.
+   */
   async failover(round: number, loss: Loss) {
     const { dir } = this.#lab.options;
     const lost = await this.#lab.active();
@@ -96,13 +99,16 @@ class Throwover implements Switchable, FailsOver {
   }
 }
 
-/** Plans that the operator reads at most: while a region goes silent a second one can say more than the first. */
+/**
+ * Most plans that the operator reads: while a region becomes silent, a second plan can show more
+ * than the first.
+ */
 const maxPlans = 3;
 
 /**
- * The operator approves the plan, with every name that it asks for. What is at risk grows while a region
- * is silent: when that made it another plan, or undid the run, the next one is approved; the time counts
- * from the first approval.
+ * The operator approves the plan, with every override that it asks for. The loss at risk grows
+ * while a region is silent: when that changed the plan, or undid the run, the next plan is
+ * approved. The time counts from the first approval.
  */
 async function approve(to: RegionName, dir: string): Promise<{ readonly approvedAtMs: number }> {
   let firstAtMs: number | null = null;
@@ -128,7 +134,10 @@ interface PlanJson {
   };
 }
 
-/** A plan with refusals that have an override ends with another code than 0, and is a plan all the same. */
+/**
+ * Returns the plan. Refusals that have an override give another exit code than 0, but it is still a
+ * plan.
+ */
 async function planOfFailover(to: RegionName, dir: string) {
   const { stdout, stderr } = await throwover(['plan', 'failover', '--to', to, '--json'], {
     cwd: dir,

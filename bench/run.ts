@@ -1,10 +1,12 @@
 /**
  * `npm run -s bench -- NAME [--quick] [--peers] [--rounds N] [--record] [--only A,B] [--json]`
  *
- * --quick ends within 50 s; with --json the last line is one JSON object of figures, ratios, counts.
- * --peers measures Patroni and repmgr in the same run; it says how to install those that are missing.
+ * --quick ends within 50 s; with --json the last line is one JSON object of figures, ratios,
+ * counts. --peers measures Patroni and repmgr in the same run, and reports how to install those
+ * that are missing.
  */
 import { Command, InvalidArgumentError } from 'commander';
+import { benchControlPlane } from './control-plane.ts';
 import { benchDns } from './dns.ts';
 import { benchEdge } from './edge.ts';
 import { benchFailover } from './failover.ts';
@@ -15,6 +17,7 @@ const benches = {
   failover: benchFailover,
   edge: benchEdge,
   dns: benchDns,
+  'control-plane': benchControlPlane,
 } as const;
 
 const program = new Command('npm run -s bench --');

@@ -28,22 +28,22 @@ import { switchUnderLoad } from './load.ts';
 /** Time between two looks at a position or a role, ms. */
 const pollMs = 2;
 
-/** Longest wait for anything in one round, ms. */
+/** Longest wait for each condition in one round, ms. */
 const patienceMs = 30_000;
 
 export interface FloorOptions {
-  /** Everything that the measurement writes stands below it. */
+  /** Directory of everything that the measurement writes. */
   readonly dir: string;
-  /** A lab with this base must not be running. */
+  /** First port; no lab with this base may be running. */
   readonly portBase: number;
   readonly pgBin: string | null;
   readonly clock: Clock;
 }
 
 /**
- * What the fastest switch by hand costs: hard fence, wait for the position, `pg_promote(false)` and
- * poll, first write; the old side is stopped and attached again afterwards. No plan, no journal, no
- * DNS, no door, no crash safety: nothing that a tool adds.
+ * Starts the floor: the fastest switch by hand. Hard fence, wait for the position,
+ * `pg_promote(false)` and poll, first write; the old side is stopped and attached again afterwards.
+ * No plan, no journal, no DNS, no door, no crash safety: nothing that a tool adds.
  */
 export async function startFloor(options: FloorOptions): Promise<Switchable> {
   const { dir, portBase, clock } = options;
@@ -152,7 +152,10 @@ async function measureRound(
   }
 }
 
-/** Closes the old side to the application, empties it, and gives the position that covers all it acknowledged. */
+/**
+ * Closes the old side to the application, ends its sessions, and returns the position that covers
+ * everything it acknowledged.
+ */
 async function fence(pair: Pair, client: pg.Client, name: RegionName): Promise<string> {
   const file = join(pair.databases.side(name).dataDir, 'pg_hba.conf');
   const open = await readFile(file, 'utf8');
@@ -199,7 +202,10 @@ async function isPrimary(client: pg.Client): Promise<boolean> {
   return rows[0].yes;
 }
 
-/** False when its log went on past the switch. Proved by a row written on the new side and read here. */
+/**
+ * Attaches the old side. Returns false when its log went on past the switch; success is proved by a
+ * row that is written on the new side and read here.
+ */
 async function attach(
   pair: Pair,
   name: RegionName,

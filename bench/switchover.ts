@@ -11,13 +11,13 @@ import { repmgrPackages, repmgrPrograms, startRepmgr } from './peers/repmgr.ts';
 import { repmgrTimings, type ServiceCommands } from './peers/repmgr-config.ts';
 import { startFloor } from './switchover-floor.ts';
 
-/** Between the regions, one way, ms: none, and between two coasts of one continent. */
+/** Latencies between the regions, one way, ms: none, and between two coasts of one continent. */
 const latenciesMs = [0, 40] as const;
 
 /** Rounds of each contender at each latency. */
 const defaultRounds = { quick: 2, full: 10, peers: 7 } as const;
 
-/** Aim: at most this much of the contender's median gap. */
+/** Targets: our median gap divided by the contender's is at most this. */
 const aims: Readonly<Record<string, number>> = {
   floor: 1.5,
   patroni: 0.12,
@@ -29,10 +29,10 @@ interface LatencyFigures {
   readonly latencyMs: number;
   readonly rounds: number;
   readonly writeGapMs: Readonly<Record<string, Spread>>;
-  /** throwover's median as a share of the other's. */
+  /** throwover's median divided by the other's. */
   readonly ratios: Readonly<Record<string, number>>;
   readonly writesLost: Readonly<Record<string, number>>;
-  /** Further switches, under requests behind the writer wrapper; summed over them. */
+  /** Additional switches, under requests behind the writer wrapper; sums over all of them. */
   readonly wrapped: Readonly<Record<string, WrappedFigures>>;
 }
 
@@ -46,10 +46,11 @@ interface WrappedFigures {
 }
 
 /**
- * Write gap of a planned switch: one writer at a 1 ms pace straight to PostgreSQL, which follows the
- * primary; the longest time between two acknowledged writes. All contenders run at once, take turns
- * round by round, and are measured by the same code, so that a noisy minute meets them all. Then, in
- * switches of their own, what requests behind the writer wrapper see.
+ * Measures the write gap of a planned switch: one writer at a 1 ms pace, connected directly to
+ * PostgreSQL, follows the primary; the figure is the longest time between two acknowledged writes.
+ * All contenders run at once, take turns round by round, and are measured by the same code, so that
+ * a noisy minute affects them all. After that, separate switches measure requests behind the writer
+ * wrapper.
  */
 export async function benchSwitchover(options: BenchOptions) {
   const { quick, peers, say } = options;

@@ -6,17 +6,23 @@ import type { WrappedRound } from './contender.ts';
 import { insertOrder, type WriterSide } from './following-writer.ts';
 import { countMissing } from './load.ts';
 
-/** Clients that write at the same time, and how long each takes from one request to the next, ms: 500 writes/s. */
+/**
+ * Number of clients that write at the same time, and the time of each from one request to the next,
+ * ms: 500 writes/s.
+ */
 const clients = 4;
 const paceMs = 8;
 
-/** How long they go on before and after the switch, ms. */
+/** How long they continue before and after the switch, ms. */
 const steadyMs = 500;
 
-/** Time for one statement before its connection counts as broken, ms. */
+/** Longest time for one statement, ms; after it its connection counts as broken. */
 const statementTimeoutMs = 2_000;
 
-/** Requests through the writer wrapper, with its defaults, while `act` moves the primary from the first side to the second. */
+/**
+ * Sends requests through the writer wrapper, with its defaults, while `act` moves the primary from
+ * the first side to the second.
+ */
 export async function requestsThroughSwitch(
   load: { sides: readonly [WriterSide, WriterSide]; prefix: string; clock: Clock },
   act: () => Promise<void>,
@@ -70,7 +76,7 @@ async function connect(side: WriterSide): Promise<pg.Client> {
     connectionTimeoutMillis: statementTimeoutMs,
     query_timeout: statementTimeoutMs,
   });
-  // A broken connection is the writer's matter, which hears of it by its next statement.
+  // The writer handles a broken connection: its next statement fails.
   client.on('error', () => {});
   await client.connect();
   return client;

@@ -2,7 +2,7 @@ import { quantiles } from 'throwover/kernel';
 import { runTool } from '../peers/process.ts';
 import { dnsperf } from './servers.ts';
 
-/** Clients of dnsperf, each with a socket of its own. */
+/** Number of dnsperf clients, each with its own socket. */
 const clients = 8;
 
 /** Queries at once: more than any of the servers needs to be busy. */
@@ -31,7 +31,7 @@ const common = ({ port, queries, seconds }: Ask) => [
   ...['-c', String(clients), '-T', '1', '-q', String(outstanding), '-e', '-t', '2'],
 ];
 
-/** As fast as answers come. */
+/** Asks as fast as answers come. */
 export async function askFull(ask: Ask): Promise<FullRun> {
   const said = await runTool({ file: dnsperf, args: common(ask), runAs: null });
   return {
@@ -40,7 +40,7 @@ export async function askFull(ask: Ask): Promise<FullRun> {
   };
 }
 
-/** At a rate that every server bears: dnsperf tells each query's latency. */
+/** Asks at a rate that every server can handle; dnsperf reports each query's latency. */
 export async function askCalm(ask: Ask & { readonly perSecond: number }): Promise<CalmRun> {
   const args = [...common(ask), '-Q', String(ask.perSecond), '-v'];
   const said = await runTool({ file: dnsperf, args, runAs: null });

@@ -12,10 +12,13 @@ const startPatienceMs = 20_000;
 
 export const zone = 'canary.example.test';
 
-/** Who may answer a million times a second here; `throwover dns canary` takes no more. */
+/** Rate limit that is high enough to have no effect: the maximum of `throwover dns canary`. */
 const noLimit = '1000000';
 
-/** Names that are asked, each once in a round of the file: as fresh names of surveys and beacons are. */
+/**
+ * Number of names, each asked once per pass over the file, like the fresh names of surveys and
+ * beacons.
+ */
 const names = 20_000;
 
 export interface DnsServer {
@@ -25,7 +28,7 @@ export interface DnsServer {
 
 export interface DnsGround {
   readonly servers: readonly DnsServer[];
-  /** Queries as dnsperf reads them: A and AAAA in turns. */
+  /** File of queries for dnsperf: A and AAAA in turns. */
   readonly queries: string;
   close(): Promise<void>;
 }
@@ -33,7 +36,10 @@ export interface DnsGround {
 const programs = { Knot: '/usr/sbin/knotd', NSD: '/usr/sbin/nsd' } as const;
 export const dnsperf = '/usr/bin/dnsperf';
 
-/** The canary server, and each authoritative server that is installed with a like zone; one thread that answers each. */
+/**
+ * Starts the canary server, and each installed authoritative server with a similar zone; each
+ * answers with one thread.
+ */
 export async function startDnsGround(say: (line: string) => void): Promise<DnsGround> {
   const dir = await mkdtemp(join(tmpdir(), 'throwover-bench-dns-'));
   const ends: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })];
@@ -84,7 +90,7 @@ function queryLines(): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Every name below `g` has a record, as in the canary zone; what it says never changes. */
+/** Every name below `g` has a record, as in the canary zone; its answer never changes. */
 const likeZone = `$ORIGIN ${zone}.
 $TTL 60
 @ IN SOA ns1 hostmaster 1 7200 900 1209600 3600

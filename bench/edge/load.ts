@@ -1,6 +1,6 @@
 /**
- * Process: a closed loop of GETs on bare sockets, as cheap as can be, so that the proxy is what is
- * measured. A command is one message, its answer one message.
+ * Process: a closed loop of GETs on bare sockets, as cheap as possible, so that the proxy is the
+ * measured part. A command is one message, and its answer is one message.
  */
 import { connect, type Socket } from 'node:net';
 import { quantiles } from 'throwover/kernel';
@@ -9,9 +9,9 @@ export interface LoadCommand {
   readonly port: number;
   readonly connections: number;
   readonly durationMs: number;
-  /** Requests a second of all connections together; null: as fast as the answers come. */
+  /** Requests per second of all connections together; null: as fast as the answers come. */
   readonly ratePerSecond: number | null;
-  /** A new connection for each request; the proxy closes it. */
+  /** Opens a new connection for each request; the proxy closes it. */
   readonly close: boolean;
 }
 
@@ -24,7 +24,10 @@ export interface LoadFigures {
 
 const request = Buffer.from('GET /orders?limit=5 HTTP/1.1\r\nHost: shop.example.test\r\n\r\n');
 
-/** More than one source address: one has 28,000 ports, each of which rests for a minute. */
+/**
+ * Number of source addresses: one address has only 28,000 ports, each of which rests for a minute
+ * after use.
+ */
 const sources = 50;
 
 async function load(command: LoadCommand): Promise<LoadFigures> {
@@ -42,7 +45,8 @@ async function load(command: LoadCommand): Promise<LoadFigures> {
         const waitMs = dueMs - performance.now();
         if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
       } else dueMs = performance.now();
-      // A timer may come a little early; counted is from when it was sent, or due and not yet sent.
+      // A timer may fire a little early, so the time counts from the due time, or from the sending
+      // if that is earlier.
       const sinceMs = Math.min(dueMs, performance.now());
       try {
         await way.ask();

@@ -1,10 +1,10 @@
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from 'throwover/kernel';
+import { startChild } from '../child.ts';
 import { missingPrograms, startDaemon } from '../peers/process.ts';
 import type { LoadCommand, LoadFigures } from './load.ts';
 
@@ -17,9 +17,9 @@ const startPatienceMs = 15_000;
 /** One reverse proxy in front of the same upstream, one process with one thread. */
 export interface Contender {
   readonly name: string;
-  /** Keeps its clients' connections. */
+  /** Port at which it keeps its clients' connections. */
   readonly keepAlivePort: number;
-  /** Closes a client's connection after each answer, as a door that forwards does. */
+  /** Port at which it closes a client's connection after each answer, like a door that forwards. */
   readonly closePort: number;
 }
 
@@ -31,7 +31,10 @@ export interface Ground {
 
 const programs = { nginx: '/usr/sbin/nginx', HAProxy: '/usr/sbin/haproxy' } as const;
 
-/** Starts upstream, load generator, and every proxy that is installed; `say` tells of those that are not. */
+/**
+ * Starts upstream, load generator, and every installed proxy; `say` reports the proxies that are
+ * missing.
+ */
 export async function startGround(say: (line: string) => void): Promise<Ground> {
   const dir = await mkdtemp(join(tmpdir(), 'throwover-bench-edge-'));
   const ends: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })];
@@ -40,8 +43,12 @@ export async function startGround(say: (line: string) => void): Promise<Ground> 
   };
   try {
     const upstreamPort = base;
-    ends.push(await child('upstream.ts', [String(upstreamPort)]).then(({ end }) => end));
-    const load = await child('load.ts', []);
+    ends.push(
+      await startChild(join(import.meta.dirname, 'upstream.ts'), [String(upstreamPort)]).then(
+        ({ end }) => end,
+      ),
+    );
+    const load = await startChild(join(import.meta.dirname, 'load.ts'), []);
     ends.push(load.end);
     const contenders: Contender[] = [
       { name: 'no proxy', keepAlivePort: upstreamPort, closePort: upstreamPort },
@@ -78,7 +85,7 @@ export async function startGround(say: (line: string) => void): Promise<Ground> 
   }
 }
 
-/** Two doors with the same upstream: one serves, the other forwards. */
+/** Starts two doors with the same upstream: one serves, the other forwards. */
 async function startOurs(options: {
   dir: string;
   ours: Contender;
@@ -157,29 +164,6 @@ frontend closed
 backend application
   server one 127.0.0.1:${upstream}
 `;
-
-/** A process of this bench that is asked by messages, one after another. */
-async function child(script: string, args: readonly string[]) {
-  const file = join(import.meta.dirname, script);
-  const running = fork(file, [...args], { execArgv: ['--conditions=throwover-source'] });
-  const exited = once(running, 'exit');
-  await Promise.race([
-    once(running, 'message'),
-    exited.then(() => Promise.reject(new Error(`${script} did not start`))),
-  ]);
-  return {
-    ask: async <T>(message: object): Promise<T> => {
-      const answer = once(running, 'message');
-      running.send(message);
-      const [figures] = await answer;
-      return figures as T;
-    },
-    end: async () => {
-      running.disconnect();
-      await exited;
-    },
-  };
-}
 
 async function listening(port: number): Promise<void> {
   const deadlineMs = systemClock.monotonicMs() + startPatienceMs;

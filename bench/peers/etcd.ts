@@ -12,14 +12,15 @@ const startTimeoutMs = 20_000;
 
 export interface Etcd {
   readonly address: string;
-  /** Forgets everything below a prefix. */
+  /** Deletes everything below a prefix. */
   forget(prefix: string): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * etcd as Debian ships it, one voter in the third place with its defaults, fsync on. One voter and no
- * latency to it flatter Patroni: its production advice is three or five, and spread.
+ * Starts etcd as Debian ships it: one voter in the third place with its defaults, fsync on. One
+ * voter without latency favours Patroni: for production it advises three or five, in different
+ * places.
  */
 export async function startEtcd(ground: Ground): Promise<Etcd> {
   const { store } = ground;

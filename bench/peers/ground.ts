@@ -20,27 +20,29 @@ import {
 } from '../../packages/lab/src/world/map.ts';
 import { postgresUser, type RunAs } from './process.ts';
 
-/** Where a peer's agent (Patroni's REST API, repmgr's sshd) listens, after the region's first port. */
+/**
+ * Port of a peer's agent (Patroni's REST API, repmgr's sshd), counted from the region's first port.
+ */
 const agentOffset = 9;
 
-/** Where the coordination store stands in the third place, after the first port. */
+/** Port of the coordination store in the third place, counted from the first port. */
 const storeOffset = 11;
 
 export interface Side {
   readonly name: RegionName;
   readonly dataDir: string;
-  /** Where the region itself reaches its database: no latency. */
+  /** Address at which the region itself reaches its database: no latency. */
   readonly postgres: Endpoint;
-  /** Where the other region does: over the link. */
+  /** Address at which the other region reaches it: over the link. */
   readonly postgresFar: Endpoint;
   readonly agent: Endpoint;
   readonly agentFar: Endpoint;
 }
 
 /**
- * What both peers stand on: the same databases as throwover's lab and the floor (settings, tables,
- * roles, binaries given), and a link with the same latency between the two regions for all that one
- * region asks of the other.
+ * The environment of both peers: the same databases as in throwover's lab and in the floor
+ * (settings, tables, roles, given binaries), and a link with the same latency between the two
+ * regions for all calls from one region to the other.
  */
 export interface Ground {
   readonly dir: string;
@@ -48,11 +50,11 @@ export interface Ground {
   readonly runAs: RunAs | null;
   readonly databases: Databases;
   readonly sides: Readonly<Record<RegionName, Side>>;
-  /** client and peer address of a store in the third place, which no latency separates from either region. */
+  /** Client and peer address of a store in the third place, without latency to either region. */
   readonly store: { readonly client: Endpoint; readonly peer: Endpoint };
   readonly clock: Clock;
   setLatency(latencyMs: number): Promise<void>;
-  /** Nothing that was asked of this region passes any more, what is on its way included; null: all passes again. */
+  /** Blocks all requests to this region, also those on their way; null: everything passes again. */
   cut(region: RegionName | null): Promise<void>;
   close(): Promise<void>;
 }
@@ -142,7 +144,7 @@ async function startBorder(
   });
 }
 
-/** A file that the peer's user may read and write. */
+/** Writes a file that the peer's user may read and write. */
 export async function writeOwned(
   ground: Pick<Ground, 'runAs'>,
   path: string,
@@ -152,7 +154,7 @@ export async function writeOwned(
   if (ground.runAs !== null) await chown(path, ground.runAs.uid, ground.runAs.gid);
 }
 
-/** A directory that the peer's user owns, below the peer's own. */
+/** Creates a directory that the peer's user owns, below the peer's own. */
 export async function makeOwned(ground: Ground, name: string): Promise<string> {
   const path = join(ground.dir, name);
   await mkdir(path, { recursive: true, mode: 0o700 });
@@ -160,7 +162,7 @@ export async function makeOwned(ground: Ground, name: string): Promise<string> {
   return path;
 }
 
-/** Lines of the database's own settings file, changed. */
+/** Changes lines of the database's own settings file. */
 export async function changeAutoConf(
   ground: Ground,
   side: Side,
@@ -171,7 +173,9 @@ export async function changeAutoConf(
   await writeOwned(ground, path, `${change(lines).join('\n')}\n`);
 }
 
-/** One question to a database as its superuser; rejects when it does not answer in `timeoutMs`. */
+/**
+ * Runs one query on a database as its superuser; rejects when it does not answer in `timeoutMs`.
+ */
 export async function ask<Row extends pg.QueryResultRow>(
   { postgres }: Side,
   sql: string,
@@ -194,7 +198,7 @@ export async function ask<Row extends pg.QueryResultRow>(
   }
 }
 
-/** True when this side is primary and the other one streams from it. */
+/** Returns true when this side is primary and the other one streams from it. */
 export async function isFollowed(primary: Side): Promise<boolean> {
   const rows = await ask<{ yes: boolean }>(
     primary,

@@ -7,7 +7,7 @@ import type { Ground } from './ground.ts';
 /** Patroni's name for the pair. */
 export const scope = 'bench';
 
-/** What decides how fast a loss is noticed, s. */
+/** The settings that determine how fast a loss is noticed, s. */
 export interface Timings {
   readonly ttl: number;
   readonly loopWait: number;
@@ -17,13 +17,13 @@ export interface Timings {
 export const patroniTimings = {
   /** Patroni's defaults. */
   default: { ttl: 30, loopWait: 10, retryTimeout: 10 },
-  /** The smallest that its documentation allows. */
+  /** The smallest values that its documentation allows. */
   minimum: { ttl: 20, loopWait: 1, retryTimeout: 3 },
-  /** Below its documented minimum; it starts, and warns. */
+  /** Below its documented minimum; it starts, but warns. */
   belowMinimum: { ttl: 5, loopWait: 1, retryTimeout: 2 },
 } as const satisfies Record<string, Timings>;
 
-/** The file that a region's Patroni is started with; JSON is YAML. */
+/** Returns the file with which a region's Patroni is started; JSON is YAML. */
 export function patroniConfig(
   { sides, binaries, dir }: Ground,
   name: RegionName,
@@ -52,14 +52,17 @@ export function patroniConfig(
 
 const at = ({ host, port }: Endpoint) => `${host}:${port}`;
 
-/** pg_hba trusts the loopback, so no password is asked. */
+/** pg_hba trusts the loopback, so no password is needed. */
 const authentication = {
   superuser: { username: 'postgres' },
   replication: { username: replicationRole },
   rewind: { username: 'postgres' },
 };
 
-/** What Patroni keeps in etcd for both; the parameters are those that it takes from nowhere else. */
+/**
+ * Returns the settings that Patroni keeps in etcd for both; it takes these parameters from nowhere
+ * else.
+ */
 function dynamicConfig({ ttl, loopWait, retryTimeout }: Timings) {
   const managed = ['max_connections', 'wal_level', 'wal_log_hints', 'max_wal_senders'];
   return {

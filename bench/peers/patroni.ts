@@ -3,14 +3,15 @@
  *
  * - One Patroni beside each PostgreSQL; etcd's v3 API; etcd in the third place (etcd.ts).
  * - Asynchronous replication, replication slots, pg_rewind on, no watchdog: its template's values.
- * - ttl 30, loop_wait 10, retry_timeout 10 (its defaults) unless the bench says other timings.
- * - Each region's Patroni and PostgreSQL are told to the other region by the address of the link, so
- *   replication and REST calls between regions take the latency. `patronictl` runs beside the leader.
+ * - ttl 30, loop_wait 10, retry_timeout 10 (its defaults) unless the bench sets other timings.
+ * - Each region's Patroni and PostgreSQL are announced to the other region by the address of the
+ *   link, so replication and REST calls between regions have the latency. `patronictl` runs beside
+ *   the leader.
  * - PostgreSQL's settings are those of the other contenders (packages/lab/src/postgres/schema.ts);
  *   those that Patroni insists on managing are given to it with the same values.
  * - The databases exist already: the documented way of converting a pair to Patroni.
- * - The writer reaches both databases directly. Behind HAProxy, Patroni's documented template, clients
- *   see a longer gap (its health check has to fail and rise first): not counted against it.
+ * - The writer reaches both databases directly. Behind HAProxy, Patroni's documented template,
+ *   clients see a longer gap (its health check has to fail and rise first): not counted against it.
  */
 import { join } from 'node:path';
 import { freeze, kill } from '../../packages/lab/src/faults/process-tree.ts';
@@ -38,7 +39,10 @@ export const patroniPackages = ['patroni', 'etcd-server', 'etcd-client', 'postgr
 /** Longest wait for a healthy pair, ms: two rounds of the default loop and a start. */
 const healthyTimeoutMs = 120_000;
 
-/** Longest time from a loss to the first write, ms: the default ttl, a loop, a promotion, and as much again. */
+/**
+ * Longest time from a loss to the first write, ms: the default ttl, a loop and a promotion,
+ * doubled.
+ */
 const patienceMs = 120_000;
 
 export interface PatroniOptions {
@@ -117,7 +121,7 @@ class PatroniPair implements Switchable, FailsOver {
     return measured;
   }
 
-  /** As at the start, whatever stood before: `east` leads, `west` follows. */
+  /** Restores the first state from any state: `east` leads, `west` follows. */
   async startFresh(): Promise<void> {
     await this.#killAll();
     await this.#ground.cut(null);
@@ -126,7 +130,7 @@ class PatroniPair implements Switchable, FailsOver {
     await makeOwned(this.#ground, 'patroni');
     for (const name of regionNames) {
       await changeAutoConf(this.#ground, this.#ground.sides[name], (lines) =>
-        // Where a standby streams from is Patroni's to say.
+        // Patroni decides where a standby streams from.
         lines.filter((line) => !/^(primary_conninfo|recovery_target_timeline)/.test(line)),
       );
       const config = patroniConfig(this.#ground, name, {
@@ -179,7 +183,10 @@ class PatroniPair implements Switchable, FailsOver {
     );
   }
 
-  /** The other side streams from the leader and Patroni knows it: the next switch would be accepted. */
+  /**
+   * Waits until the other side streams from the leader and Patroni knows it: then the next switch
+   * is accepted.
+   */
   async #healthy(): Promise<void> {
     const leader = this.#primary;
     await until(

@@ -6,13 +6,18 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { kill } from '../../packages/lab/src/faults/process-tree.ts';
 
-/** Who runs a peer: the user of Debian's PostgreSQL when we are root, else ourselves. */
+/**
+ * The user that runs a peer: the user of Debian's PostgreSQL when we are root, otherwise the
+ * current user.
+ */
 export interface RunAs {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** The user that Debian's packages of PostgreSQL make; it has a shell, which repmgr's ssh needs. */
+/**
+ * The user that Debian's packages of PostgreSQL create; it has a shell, which repmgr's ssh needs.
+ */
 const debianUser = 'postgres';
 
 export async function postgresUser(): Promise<RunAs | null> {
@@ -27,7 +32,7 @@ export async function postgresUser(): Promise<RunAs | null> {
 export interface Daemon {
   readonly pid: number;
   readonly name: string;
-  /** SIGKILL to it and all that descends from it; resolves when none is left. */
+  /** Sends SIGKILL to it and all its descendants; resolves when none is left. */
   kill(): Promise<void>;
 }
 
@@ -38,7 +43,7 @@ interface Program {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts a process that stays; its words go to `logDir/NAME.log`. */
+/** Starts a process that keeps running; its output goes to `logDir/NAME.log`. */
 export async function startDaemon(
   program: Program & { readonly name: string; readonly logDir: string },
 ): Promise<Daemon> {
@@ -47,7 +52,7 @@ export async function startDaemon(
   const child = spawn(program.file, program.args, {
     ...(program.runAs ?? {}),
     cwd: '/',
-    // Its own group: a Ctrl-C in the terminal reaches only the bench, which ends them in order.
+    // A separate group: Ctrl-C in the terminal reaches only the bench, which ends them in order.
     detached: true,
     stdio: ['ignore', log, log],
     env: environment(program),
@@ -59,7 +64,7 @@ export async function startDaemon(
   return { pid, name: program.name, kill: () => kill([pid]) };
 }
 
-/** Runs a tool to its end and gives what it printed; rejects with all its words when it fails. */
+/** Runs a tool to its end and returns its output; rejects with all its output when it fails. */
 export async function runTool(program: Program): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(program.file, [...program.args], {
@@ -77,7 +82,7 @@ export async function runTool(program: Program): Promise<string> {
   }
 }
 
-/** Those of the files that cannot be run here. */
+/** Returns those of the files that cannot be run here. */
 export async function missingPrograms(files: readonly string[]): Promise<readonly string[]> {
   const looked = await Promise.all(
     files.map((file) =>

@@ -11,13 +11,13 @@ const figures = z.strictObject({
 });
 
 const recordedSwitchover = z.strictObject({
-  /** ISO 8601, a day. */
+  /** A day, ISO 8601. */
   date: z.string(),
   conditions: z.string(),
   latencies: z.array(
     z.strictObject({
       latencyMs: z.number(),
-      /** By contender, ms; all of one run, so that their ratios hold together. */
+      /** By contender, ms; all from one run, so that their ratios are valid. */
       writeGapMs: z.record(z.string(), figures),
     }),
   ),
@@ -31,13 +31,16 @@ const recordedFailover = z.strictObject({
       loss: z.string(),
       rounds: z.number().int().positive(),
       lossToFirstWriteMs: z.record(z.string(), figures),
-      /** Rounds that are in no figure: no write on the other side in all the time that was given. */
+      /** Rounds that are in no figure: no write on the other side in the allowed time. */
       neverWritten: z.record(z.string(), z.number().int().nonnegative()),
     }),
   ),
 });
 
-/** The last full run beside the peers, kept so that a quick one can show what it cannot measure. */
+/**
+ * The last full run with the peers, stored so that a quick run can show figures that it cannot
+ * measure.
+ */
 const recordedFile = z.strictObject({
   switchover: recordedSwitchover.nullable(),
   failover: recordedFailover.nullable(),
@@ -50,7 +53,7 @@ export async function readRecorded(): Promise<Recorded> {
 
 export async function record(change: Partial<Recorded>): Promise<void> {
   const recorded = recordedFile.parse({ ...(await readRecorded()), ...change });
-  // A tenth of a millisecond is already below what a repeated run agrees on.
+  // A tenth of a millisecond is already finer than the agreement between repeated runs.
   const rounded = (_name: string, value: unknown) =>
     typeof value === 'number' ? Math.round(value * 10) / 10 : value;
   await writeFile(file, `${JSON.stringify(recorded, rounded, 2)}\n`);

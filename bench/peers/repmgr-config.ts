@@ -6,10 +6,13 @@ import { sshClientConfig } from './sshd.ts';
 
 const nodeId: Record<RegionName, number> = { east: 1, west: 2 };
 
-/** How PostgreSQL is stopped and started: by service commands as documented, or by repmgr's own pg_ctl. */
+/**
+ * How PostgreSQL is stopped and started: by service commands as documented, or by repmgr's own
+ * pg_ctl.
+ */
 export type ServiceCommands = 'documented' | 'default';
 
-/** What decides how fast a loss is noticed, s. */
+/** The settings that determine how fast a loss is noticed, s. */
 export interface Timings {
   readonly monitorInterval: number;
   readonly reconnectAttempts: number;
@@ -21,7 +24,7 @@ export const repmgrTimings = {
   fast: { monitorInterval: 1, reconnectAttempts: 2, reconnectInterval: 1 },
 } as const satisfies Record<string, Timings>;
 
-/** A node's repmgr.conf; `address` is where its own database is said to be. */
+/** Returns a node's repmgr.conf; `address` is the address that it states for its own database. */
 export function repmgrConfig(
   ground: Ground,
   side: Side,

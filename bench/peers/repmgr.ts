@@ -4,17 +4,18 @@
  * - Asynchronous replication, repmgr's extension loaded, both nodes registered; PostgreSQL's settings
  *   are those of the other contenders (packages/lab/src/postgres/schema.ts).
  * - `repmgr standby switchover` on the standby, with its defaults, over real ssh (an sshd of this user
- *   beside each database) as it requires: keys, no password. All that one region asks of the other,
- *   ssh included, takes the link's latency; a node reaches its own database without it.
+ *   beside each database) as it requires: keys, no password. All calls from one region to the other,
+ *   ssh included, have the link's latency; a node reaches its own database without it.
  * - Losses: repmgrd beside each database, `failover=automatic`, no witness. Its defaults
  *   (monitor 2 s, 6 attempts at 10 s), and fast: monitor 1 s, 2 attempts at 1 s.
- *   repmgrd reaches its own database by the address that others were told, over the link: at 40 ms that
- *   is some tenths of a second against it.
+ *   repmgrd reaches its own database by the address that others were given, over the link: at 40 ms
+ *   this costs it some tenths of a second.
  * - conninfo has connect_timeout=2, as in its documentation's samples.
- * - How repmgr stops the old primary decides a second of the gap, so both ways are measured.
- *   `repmgr`: service commands, which its documentation recommends always to set; here pg_ctl that
- *   waits, as `systemctl stop` does. `repmgr-default`: none set; its own pg_ctl does not wait, and
- *   repmgr looks again a second later. Its `pg_ctl_options` names a log file, or ssh stays open.
+ * - The way in which repmgr stops the old primary changes the gap by one second, so both ways are
+ *   measured. `repmgr`: service commands, which its documentation recommends always to set; here
+ *   pg_ctl that waits, as `systemctl stop` does. `repmgr-default`: none set; its own pg_ctl does not
+ *   wait, and repmgr looks again a second later. Its `pg_ctl_options` names a log file; otherwise ssh
+ *   would stay open.
  */
 import { join } from 'node:path';
 import type { Clock } from 'throwover/kernel';
@@ -44,7 +45,7 @@ import { type Daemon, runTool, startDaemon } from './process.ts';
 import { repmgrConfig, type ServiceCommands, type Timings } from './repmgr-config.ts';
 import { layKeys, type SshKeys, startSshd } from './sshd.ts';
 
-/** Below the directory of PostgreSQL's binaries: that is where Debian puts them. */
+/** Programs in the directory of PostgreSQL's binaries, where Debian puts them, and those of ssh. */
 export const repmgrPrograms = (pgBin: string) => [
   join(pgBin, 'repmgr'),
   join(pgBin, 'repmgrd'),
@@ -59,10 +60,10 @@ export const repmgrPackages = [
   'openssh-client',
 ];
 
-/** Longest wait for a pair that follows, ms. */
+/** Longest wait until the standby follows, ms. */
 const healthyTimeoutMs = 60_000;
 
-/** Longest time from a loss to the first write, ms: its defaults give up after 50 s. */
+/** Longest time from a loss to the first write, ms: with its defaults it gives up after 50 s. */
 const patienceMs = 100_000;
 
 export interface RepmgrOptions {
@@ -120,11 +121,14 @@ class RepmgrPair implements Switchable, FailsOver {
     return measured;
   }
 
-  /** Agents watch only while a loss is measured: `standby switchover` would have to pause them first. */
+  /**
+   * Agents watch only while a loss is measured: `standby switchover` would have to pause them
+   * first.
+   */
   async failover(round: number, loss: Loss) {
     const lost = this.#primary;
     for (const name of regionNames) await this.#startAgent(name);
-    // An agent that has just begun knows nothing of the other side yet.
+    // An agent that has just started knows nothing about the other side yet.
     await this.#ground.clock.sleep(2 * this.#timings.monitorInterval * 1000);
     const roots = await this.#roots(lost);
     const measured = await loseUnderLoad(this.#load(round), {
@@ -139,7 +143,9 @@ class RepmgrPair implements Switchable, FailsOver {
     return measured;
   }
 
-  /** As at the start, whatever stood before: `east` is primary, `west` follows, both registered. */
+  /**
+   * Restores the first state from any state: `east` is primary, `west` follows, both registered.
+   */
   async startFresh(): Promise<void> {
     const { databases, sides } = this.#ground;
     await this.#killAll();
@@ -191,7 +197,10 @@ class RepmgrPair implements Switchable, FailsOver {
     });
   }
 
-  /** The address that others are told is the link's; the node itself goes on with its own. */
+  /**
+   * Registers a node: others are given the address of the link; the node itself continues with its
+   * own.
+   */
   async #register(name: RegionName): Promise<void> {
     const side = this.#ground.sides[name];
     await this.#writeConfig(side, side.postgresFar);

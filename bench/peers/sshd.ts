@@ -12,7 +12,10 @@ export interface SshKeys {
   readonly authorized: string;
 }
 
-/** Keys of this pair alone, made anew for each bench, and the client's way to both regions over the link. */
+/**
+ * Creates keys for this pair alone, new for each bench, and the client's configuration to reach
+ * both regions over the link.
+ */
 export async function layKeys(ground: Ground): Promise<SshKeys> {
   const dir = join(ground.dir, 'repmgr');
   const make = async (name: string) => {
@@ -37,7 +40,10 @@ export async function layKeys(ground: Ground): Promise<SshKeys> {
   return { hostKey, authorized };
 }
 
-/** An sshd of the peer's user, on the region's own address, that lets only that user's key in. */
+/**
+ * Starts an sshd of the peer's user, on the region's own address, which accepts only that user's
+ * key.
+ */
 export async function startSshd(ground: Ground, side: Side, keys: SshKeys): Promise<Daemon> {
   const file = join(ground.dir, 'repmgr', `${side.name}-sshd_config`);
   const lines = [

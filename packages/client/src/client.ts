@@ -1,16 +1,17 @@
 /**
- * What runs inside an application that fails over. Zero dependencies; owns the wire contract.
+ * The library that runs inside an application that fails over. It has no dependencies and owns the
+ * wire contract between the application and throwover.
  *
  *   wire.ts                names of headers
- *   end-to-end.ts          headers that a proxy hands on
+ *   end-to-end.ts          headers that a proxy passes on
  *   position.ts            (timeline, log position), sortable
  *   webhooks.ts            each event once, in the application's own transaction
  *   read-your-writes/      a read sees the writes of its client, or says that it does not
  *   writer/                writes reach the current writer, once
- *   stragglers/            requests that reach a region which is not active go on to the one that is
+ *   stragglers/            forwards requests that reach a standby region to the active region
  *   warm-up/               warm-up invocations, answered without the application
- *   errors.ts              what the last two raise
- *   sql.ts, sqlstate.ts    what is asked of a database client, and what its errors say
+ *   errors.ts              the errors that read-your-writes/ and writer/ raise
+ *   sql.ts, sqlstate.ts    the database client that is needed, and how its errors are read
  *   clock.ts               time, passed in
  */
 export type { Clock } from './clock.ts';

@@ -1,4 +1,4 @@
-/** RFC 9110, 7.6.1, and what proxies of old added. */
+/** Hop-by-hop headers: those of RFC 9110, section 7.6.1, and those that older proxies added. */
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -12,9 +12,9 @@ const hopByHop: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What a proxy hands on of a message's headers: raw pairs (name, value, name, value...) without those
- * that belong to one connection, by RFC 9110 or by this message's `Connection`, without HTTP/2's
- * pseudo-headers, and without `dropped` (lower case).
+ * Returns the headers of a message that a proxy passes on, as raw pairs (name, value, name,
+ * value...). Leaves out the headers that belong to one connection (by RFC 9110 or by this message's
+ * `Connection`), HTTP/2's pseudo-headers, and `dropped` (lower case).
  */
 export function endToEnd(
   raw: readonly string[],
@@ -34,7 +34,10 @@ export function endToEnd(
   return kept;
 }
 
-/** Headers that a `Connection` names besides the two words that nearly all of them are. */
+/**
+ * Returns the headers that `Connection` names; `null` when it is absent or says only `keep-alive`
+ * or `close`, as nearly all do.
+ */
 function namedBy(connection: string | undefined): ReadonlySet<string> | null {
   if (connection === undefined) return null;
   const names = connection.toLowerCase();

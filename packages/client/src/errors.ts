@@ -5,13 +5,13 @@ export type ClientDisposition = 'retry' | 'wait' | 'stop' | 'page';
 
 interface Definition {
   readonly disposition: ClientDisposition;
-  /** What is still safe. */
+  /** Says which data is still safe. */
   readonly notLost: string;
   /** What to do next. */
   readonly remedy: string;
 }
 
-/** Every error of this package; docs/client.md lists them, and a test holds the two together. */
+/** Every error of this package. docs/client.md lists them; a test compares the two. */
 export const clientErrors = {
   'write-lost': {
     disposition: 'page',
@@ -33,7 +33,7 @@ export const clientErrors = {
   'no-writer': {
     disposition: 'retry',
     notLost: 'Nothing was written: the transaction had not committed and cannot any more.',
-    remedy: 'Answer 503 with Retry-After; see `throwover status` if it lasts.',
+    remedy: 'Answer 503 with Retry-After; see `throwover check` if it lasts.',
   },
   'hold-full': {
     disposition: 'retry',
@@ -56,7 +56,10 @@ export const clientErrors = {
 
 export type ClientErrorCode = keyof typeof clientErrors;
 
-/** An error with a stable `code`, what is not lost, and what to do next. */
+/**
+ * An error with a stable `code`, a statement of which data is still safe, and the next step to
+ * take.
+ */
 export class ClientError extends Error {
   readonly code: ClientErrorCode;
   readonly disposition: ClientDisposition;
@@ -74,7 +77,7 @@ export class ClientError extends Error {
   }
 }
 
-/** Your acknowledged write did not survive: proved by its transaction id, never guessed. */
+/** An acknowledged write did not survive. Its transaction id proves this; it is never a guess. */
 export class WriteLost extends ClientError {
   readonly token: Token;
   readonly reason: string;
@@ -86,7 +89,7 @@ export class WriteLost extends ClientError {
   }
 }
 
-/** The deadline passed before this database had the write. */
+/** The database had not replayed the write when the deadline passed. */
 export class NotYet extends ClientError {
   readonly token: Token;
   readonly reason: string;
@@ -98,7 +101,9 @@ export class NotYet extends ClientError {
   }
 }
 
-/** Whether the write survived cannot be said here; `reason` says what is missing. */
+/**
+ * This database cannot say whether the write survived; `reason` says which information is missing.
+ */
 export class Undecided extends ClientError {
   readonly token: Token | null;
   readonly reason: string;
@@ -118,14 +123,17 @@ export class NoWriter extends ClientError {
   }
 }
 
-/** So many transactions wait for a writer that this one was not taken. Nothing was written. */
+/**
+ * The queue of transactions that wait for a writer is full, so this one was refused. Nothing was
+ * written.
+ */
 export class HoldFull extends ClientError {
   constructor(limit: number) {
     super('hold-full', `${limit} transactions wait for a writer already`);
   }
 }
 
-/** The role may not read throwover.promotions, so no epoch is known and nothing is written. */
+/** The role may not read throwover.promotions, so the epoch is unknown and nothing is written. */
 export class EpochHidden extends ClientError {
   constructor() {
     super('epoch-hidden', 'this role may not read throwover.promotions');
@@ -133,10 +141,11 @@ export class EpochHidden extends ClientError {
 }
 
 /**
- * COMMIT was sent, no answer came, and whether it took effect could not be found out in time.
+ * COMMIT was sent, no reply came, and its outcome could not be found out in time.
  *
- * `token` can be waited for later: `satisfied` says that it committed, `lost` that it did not. Not after
- * crash recovery of the same server: an id that had not reached the disk is given out again there.
+ * `token` can be waited for later: `satisfied` says that the transaction committed, `lost` that it
+ * did not. This does not hold after crash recovery of the same server: there an id that had not
+ * reached the disk is given out again.
  */
 export class OutcomeUnknown extends ClientError {
   readonly token: Token;

@@ -10,7 +10,7 @@ export type Position = string & { readonly __brand: 'Position' };
 const hex = (value: bigint, digits: number) =>
   value.toString(16).toUpperCase().padStart(digits, '0');
 
-/** From a timeline number and PostgreSQL's own form of an LSN, `16/B374D848`. */
+/** Builds a position from a timeline number and PostgreSQL's own form of an LSN, `16/B374D848`. */
 export function positionOf(timeline: number, lsn: string): Position {
   return `${hex(BigInt(timeline), 8)}/${hex(lsnToNumber(lsn), 16)}` as Position;
 }

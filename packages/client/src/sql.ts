@@ -1,9 +1,9 @@
-/** What this package needs of a database client; a `pg` Client or PoolClient fits. */
+/** The database client that this package needs; a `pg` Client or PoolClient fits. */
 export interface Queryable {
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
 }
 
-/** The one row of a statement that gives one. */
+/** Returns the first row of a statement; throws when there is none. */
 export async function oneRow<Row>(
   client: Queryable,
   text: string,
@@ -15,7 +15,7 @@ export async function oneRow<Row>(
   return row as Row;
 }
 
-/** The first row of the last of several statements that were sent as one text. */
+/** Returns the first row of the last of several statements that were sent as one text. */
 export async function lastRow<Row>(client: Queryable, text: string): Promise<Row> {
   const answer: unknown = await client.query(text);
   const last: unknown = Array.isArray(answer) ? answer.at(-1) : answer;

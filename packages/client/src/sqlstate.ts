@@ -1,10 +1,12 @@
 /**
- * What an error of a database client says about the connection, and about the transaction.
+ * Reads from a database client's error how the connection and the transaction stand.
  *
  * SQLSTATEs: PostgreSQL documentation, appendix A.
  */
 
-/** SQLSTATEs, or their classes, that say "nobody writes here now": the application did nothing wrong. */
+/**
+ * SQLSTATEs, or their classes, that say "nobody can write here now": the application made no error.
+ */
 const awayStates = [
   '08', // connection exception
   '25006', // read-only transaction: a standby, or a soft fence
@@ -16,7 +18,7 @@ const awayStates = [
   '57P05', // ended for being idle
 ];
 
-/** What Node says when a connection cannot be made or breaks. */
+/** Error codes of Node for a connection that cannot be made or breaks. */
 const brokenSockets = new Set([
   'EAI_AGAIN',
   'ECONNABORTED',
@@ -31,11 +33,11 @@ const brokenSockets = new Set([
   'ETIMEDOUT',
 ]);
 
-/** What `pg` says, without a code, of a connection that broke or could not be made. */
+/** Messages of `pg`, without a code, for a connection that broke or could not be made. */
 const brokenMessages =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired)/;
 
-/** How deep a chain of causes is followed; it stops a chain that bites its tail. */
+/** Longest chain of causes that is followed; the limit ends a chain that is a loop. */
 const maxCauses = 8;
 
 export function sqlState(error: unknown): string | null {
@@ -43,7 +45,10 @@ export function sqlState(error: unknown): string | null {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : null;
 }
 
-/** Nobody can write over this connection any more; whoever wraps the error as its `cause` says the same. */
+/**
+ * Whether this connection can no longer write. Also looks at the errors that the error wraps
+ * (`cause`).
+ */
 export function saysAway(error: unknown): boolean {
   let at: unknown = error;
   for (let depth = 0; at instanceof Error && depth < maxCauses; depth++) {
@@ -58,9 +63,10 @@ export function saysAway(error: unknown): boolean {
 }
 
 /**
- * The server's session lives on and is idle again: an answer of severity ERROR. FATAL and PANIC end the
- * session, and a lost connection has no severity; how the transaction ended is then not said, since a
- * session that is ended while it waits for a synchronous standby has committed.
+ * Whether the server's session is alive and idle again: an error of severity ERROR. FATAL and PANIC
+ * end the session, and a lost connection has no severity. In those cases the error does not say how
+ * the transaction ended: a session that is ended while it waits for a synchronous standby has
+ * committed.
  */
 export function sessionLives(error: unknown): boolean {
   const { severity } = (error ?? {}) as { readonly severity?: unknown };

@@ -2,8 +2,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { processOnce, type SqlClient } from './webhooks.ts';
 
-// The statement is also SQLite's; what only PostgreSQL does (two deliveries at once) is tested with
-// PostgreSQL where checkout uses it.
+// The statement also runs on SQLite. Only PostgreSQL can run two deliveries at once; the tests of
+// the lab's checkout, which use PostgreSQL, cover that.
 let db: DatabaseSync;
 let client: SqlClient;
 

@@ -4,11 +4,16 @@ export const headers = {
   region: 'throwover-region',
   /** Epoch in which the answer was given. */
   epoch: 'throwover-epoch',
-  /** `region@epoch` of the door that forwarded a straggler; a door that reads its own name refuses (loop guard). */
+  /**
+   * `region@epoch` of the door that forwarded a straggler. A door that finds its own name refuses
+   * (loop guard).
+   */
   forwarded: 'throwover-forwarded',
-  /** How long the region that answered a forwarded request took until the head of its answer, ms. */
+  /**
+   * How long the region that answered a forwarded request took to send the head of its answer, ms.
+   */
   duration: 'throwover-duration',
-  /** `cold`: the answer's function instance was started for it; `warm`: it was there. */
+  /** `cold`: the function instance was started for this answer; `warm`: it was already running. */
   start: 'throwover-start',
   /** Position of the write that was acknowledged: an upper bound (see position.ts). */
   position: 'throwover-position',

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { InvalidArgumentError } from 'commander';
 import { isThrowoverError } from 'throwover/kernel';
 
-/** How the lab's commands end, what they take, and what their results name. */
+/** How the lab's commands end, which values they take, and which commit their results name. */
 
-/** Runs a command; what it was refused for is said with its code, what was not lost, and what to do next. */
+/** Runs a command; a refusal is printed with its code, what was not lost, and what to do next. */
 export async function runCommand(command: () => Promise<unknown>): Promise<void> {
   try {
     await command();
@@ -27,7 +27,10 @@ export function anyNumber(text: string): number {
   return value;
 }
 
-/** The commit that results are of, and whether something was changed since; takes no lock of the repository. */
+/**
+ * Returns the commit of the results, marked when files were changed since; takes no lock of the
+ * repository.
+ */
 export function commitHere(): string {
   return execFileSync('git', ['describe', '--always', '--dirty'], {
     encoding: 'utf8',

@@ -4,17 +4,17 @@ import { z } from 'zod';
 import { labErrors } from './errors.ts';
 
 export interface Running {
-  /** Where it listens, by name; printed as the one line on stdout that says it is ready. */
+  /** Its addresses, by name; printed as the single line on stdout that reports it ready. */
   readonly addresses: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
 /**
- * One long-running process of the lab, from its argument to its end.
+ * Runs one long-running process of the lab, from its argument to its end.
  *
- * The only argument is its configuration: JSON, or the path of a file that holds it. It prints one
- * JSON line with its addresses when it listens, ends with 0 on SIGTERM, and with 1 and an error
- * (JSON, code and remedy) on stderr when it cannot start.
+ * Its only argument is its configuration: JSON, or the path of a file that holds it. It prints one
+ * JSON line with its addresses when it listens, and exits with 0 on SIGTERM. When it cannot start,
+ * it exits with 1 and prints an error (JSON, code and remedy) on stderr.
  */
 export async function runProcess<T>(
   name: string,

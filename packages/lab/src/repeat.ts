@@ -1,8 +1,9 @@
 /**
- * `npm run repeat -- --rounds 20`: switchovers in a row, there and back, under live traffic.
+ * `npm run repeat -- --rounds 20`: switchovers in sequence, there and back, under live traffic.
  *
- * One line a round; the last line with `--json` is one object with all figures. Exit code 1 when a round
- * lost a write, had two writers, failed a request after the promotion, or missed a webhook.
+ * Prints one line for each round; with `--json` the last line is one object with all figures. Exit
+ * code 1 when a round lost a write, had two writers, failed a request after the promotion, or
+ * missed a webhook.
  */
 import { Command } from 'commander';
 import { type Figures, measure } from 'throwover';

@@ -1,9 +1,15 @@
 import { systemClock } from 'throwover/kernel';
 
-/** npm passes a Ctrl-C on that the terminal has sent already: within this time it is the same one, ms. */
+/**
+ * npm passes on a Ctrl-C that the terminal has already sent: within this time it counts as the same
+ * one, ms.
+ */
 const sameSignalMs = 500;
 
-/** Resolves `ended` at the first Ctrl-C or SIGTERM, so that what runs can be stopped in order; a second one ends the process. */
+/**
+ * Resolves `ended` at the first Ctrl-C or SIGTERM, so that the work can be stopped in order; a
+ * second one ends the process.
+ */
 export function endOnSignal(): { readonly ended: Promise<void>; readonly end: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   let askedMs: number | null = null;

@@ -1,7 +1,8 @@
 /**
- * `npm start`: two regions with live traffic, the switch thrown twice, what each way costs side by side.
+ * `npm start`: two regions with live traffic, switched in two ways, with the cost of both side by
+ * side.
  *
- * `--json`: the last line is `{flipOnly, switchover}`. `--keep`: the lab is left running.
+ * `--json`: the last line is `{flipOnly, switchover}`. `--keep`: the lab keeps running.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -16,7 +17,7 @@ import { defaultPortBase } from './world/map.ts';
 import { labOptions, timeScale } from './world/options.ts';
 import { type Recorded, recordRun } from './world/record.ts';
 
-/** Live traffic before each switch, ms: some 600 requests for the baseline. */
+/** Live traffic before each switch, ms: about 600 requests for the baseline. */
 const baselineMs = 10_000;
 
 const given = new Command('npm start --')
@@ -52,7 +53,7 @@ const say = (line: string) => {
   (given.json ? process.stderr : process.stdout).write(`${`${seconds} s`.padStart(5)}  ${line}\n`);
 };
 
-/** Runs `work` unless Ctrl-C comes first; then says so by throwing. */
+/** Thrown by `unlessStopped` when Ctrl-C comes before the work has ended. */
 class Stopped extends Error {}
 
 async function main(): Promise<void> {

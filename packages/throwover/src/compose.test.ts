@@ -22,7 +22,7 @@ test('its end ends what a silent region was asked', async () => {
   const asked = Promise.allSettled([door?.door.status(), gateway?.status()]);
   await Promise.all([arrived.door.promise, arrived.gateway.promise]);
   await parts.close();
-  // Not by their deadlines of some seconds.
+  // Ended at once, and not by their deadlines of some seconds.
   expect(await asked).toMatchObject([
     { reason: { code: 'door-unreachable', cause: { code: 'UND_ERR_DESTROYED' } } },
     { reason: { code: 'gateway-unreachable', cause: { code: 'UND_ERR_DESTROYED' } } },

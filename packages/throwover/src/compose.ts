@@ -1,10 +1,10 @@
 /**
- * With compose/, all that names adapters: what a team declared -> the ports that a run works with.
- * Nothing is called and no SDK is loaded until a port is used.
+ * Builds the ports of a run from a team's throwover.yaml. Only this file and compose/ name
+ * adapters. No call is made and no SDK is loaded until a port is used.
  *
  *   compose/dns.ts            the DNS provider of `traffic`
- *   compose/resolvers.ts      resolvers as the evidence log has them
- *   compose/control-plane.ts  what a run needs that stands in the region being left (A6)
+ *   compose/resolvers.ts      resolvers, from the evidence log
+ *   compose/control-plane.ts  parts of the control plane in the region being left (A6)
  */
 
 import { Agent, type Dispatcher } from 'undici';
@@ -40,6 +40,7 @@ import {
 } from './replication/replication.ts';
 import {
   buildRun,
+  type Direction,
   type RegionPorts,
   type RunDefinition,
   type RunKind,
@@ -63,37 +64,33 @@ import type { DoorCounts } from './traffic/door.ts';
 import { beyondTtlMs } from './traffic/ttl/cache-life.ts';
 import type { GatewayControl } from './webhooks/webhooks.ts';
 
-/** Everything that the service stands on. */
+/** All ports of a service. */
 export interface Parts {
   readonly store: Store;
   readonly dns: AdoptableDns;
-  /** In the order of the file. */
+  /** In the order of throwover.yaml. */
   readonly regions: readonly RegionPorts[];
-  /** What the regions' doors have counted. */
+  /** The counters of the regions' doors. */
   readonly doorCounts: readonly DoorCounts[];
   readonly gateways: readonly GatewayControl[];
-  /** What `throwover serve` has sampled of replication. */
+  /** The samples of replication from `throwover serve`. */
   readonly lag: LagReports;
-  /** What was measured for the forecast. */
+  /** The measurements for the forecast. */
   readonly evidence: EvidenceLog;
-  /** What people did and said. */
+  /** The records of what people did and said. */
   readonly records: RecordLog;
-  /** Calendars and alarms of others. */
+  /** Calendars and alarms of other systems. */
   readonly drills: DrillSources;
   close(): Promise<void>;
 }
 
-/** Share of clients whose resolvers have let go of the old TTL before a planned run goes on. */
+/**
+ * Share of clients whose resolvers must have dropped the answer with the old TTL before a planned
+ * run continues.
+ */
 const waitedOutShare = 0.9;
 
-/** A run's own facts: where from, where to, since which epoch. */
-export interface Direction {
-  readonly from: string;
-  readonly to: string;
-  readonly epoch: number;
-}
-
-/** Refuses timing knobs that do not hold together (`timing-wrong`), with the arithmetic. */
+/** Throws `timing-wrong`, with the arithmetic, if the timing settings do not fit together. */
 export function checkTimingOf({ database }: Service): void {
   const { timing, fenceDeadlineMs, drain } = database;
   const { openTransactionsMs } = drain;
@@ -116,7 +113,7 @@ export function compose(
       }),
     ]),
   );
-  // Ended with the session: a command must not stay up for what a silent region was asked.
+  // Closed with the session: a command must not stay up because a silent region has not answered.
   const dispatcher = new Agent();
   const regions = [...databases].map(([region, database]) => {
     const door = doorOf(service, region, dispatcher);
@@ -147,16 +144,16 @@ export function compose(
   };
 }
 
-/** Guards and steps of one kind of run, with the team's own among them. */
+/** Returns the guards and steps of one kind of run, with the team's own among them. */
 export function defineRun(
   kind: RunKind,
   loaded: LoadedService,
   options: {
     parts: Parts;
     direction: Direction;
-    /** What was approved beyond the plan: its overrides, by name. Nothing while a plan is made. */
+    /** The approved overrides. Default: none, as while a plan is made. */
     consent?: Consent;
-    /** How long the region that is left is waited for, ms, where that is known better than usual. */
+    /** How long the run waits for the region that it leaves, ms. Default: as usual. */
     lostPatienceMs?: number;
     env: NodeJS.ProcessEnv;
     clock: Clock;
@@ -199,7 +196,10 @@ function portsOf(service: Service, parts: Parts, { from, to }: Direction, clock:
   };
 }
 
-/** Life time becomes time as it passes here for what the lab scales: holding warm capacity. The zone's TTL stays as it is written. */
+/**
+ * Returns the policy of a run. Life time becomes time of this environment where the lab scales it:
+ * the keeping of warm capacity. The zone's TTL stays as it is written.
+ */
 export function policyOf(
   service: Service,
   { from, to, epoch }: Direction,
@@ -252,14 +252,14 @@ export function policyOf(
   };
 }
 
-/** Who is told of a run. Nothing is sent until something is told. */
+/** Returns the notifiers of a run. They connect to nothing until the first notice. */
 export function notifiersOf(
   { service, directory }: LoadedService,
   options: {
     clock: Clock;
     random: Random;
     env: NodeJS.ProcessEnv;
-    /** A notice that did not get through; it stops nothing. */
+    /** Called for a notice that could not be sent, which stops nothing. */
     onFailure: (name: string, subject: string, error: unknown) => void;
   },
 ): Notifiers {
@@ -288,7 +288,10 @@ export function notifiersOf(
   });
 }
 
-/** Where tasks of a week are issues; null: nowhere. Nothing is called until it is used. */
+/**
+ * Returns the issue tracker for the tasks of a week; `null` if none is declared. No call is made
+ * until it is used.
+ */
 export function issueTrackerOf(
   { service, directory }: LoadedService,
   { env, clock }: { env: NodeJS.ProcessEnv; clock: Clock },
@@ -352,12 +355,15 @@ export function noSuchRegion(service: Service, region: string) {
   );
 }
 
-/** The evidence log of a service, for who has no throwover.yaml. */
+/** Returns the evidence log of a service, for a process without a throwover.yaml. */
 export function evidenceOf(at: { url: string; service: string }): EvidenceLog {
   return httpEvidence(at);
 }
 
-/** The store as a guard asks it; `null` parts of its configuration leave it without one. */
+/**
+ * Returns the store as a guard asks it; `null` if the guard's configuration names no store or no
+ * service.
+ */
 export function guardWitness(clock: Clock) {
   return (
     { store, service }: { store?: { url: string } | undefined; service?: string | undefined },

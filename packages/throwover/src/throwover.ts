@@ -2,7 +2,7 @@
  * throwover as a library: what its command line is made of, for programs that carry out runs
  * themselves, and the evidence of a run.
  */
-export { compose, type Direction, defineRun, type Parts } from './compose.ts';
+export { compose, defineRun, type Parts } from './compose.ts';
 export {
   type Figures,
   type LagRecord,
@@ -25,7 +25,7 @@ export {
   type RunEvent,
   type RunResult,
 } from './runbook/runbook.ts';
-export { isRunKind, type RunKind, runKinds } from './runs/runs.ts';
+export { type Direction, isRunKind, type RunKind, runKinds } from './runs/runs.ts';
 export {
   type LoadedService,
   loadService,

@@ -8,7 +8,10 @@ const token = (timeline: number, lsn: number, xid: string | null = '700'): Token
   position: positionOf(timeline, `0/${lsn.toString(16)}`),
   xid,
 });
-/** Timeline 1 was left at 100 for 2, which had heard of ids below 750; 2 at 300 for 3. */
+/**
+ * Timeline 1 was left at 100 for timeline 2, which had heard of ids below 750; 2 was left at 300
+ * for 3.
+ */
 const switches: Switch[] = [
   { epoch: 3n, timeline: 3, position: positionOf(2, '0/12C'), nextXid: 900n },
   { epoch: 2n, timeline: 2, position: positionOf(1, '0/64'), nextXid: 750n },
@@ -38,7 +41,7 @@ test.each<[string, Token, DatabaseView, Reason]>([
   ['an old id', token(3, 999), primary(3, { xid: 'forgotten' }), 'replayed'],
   ['no id', token(3, 1_000, null), primary(3, { xid: null }), 'replayed'],
   ['behind itself', token(3, 1_001, null), primary(3, { xid: null }), 'history-differs'],
-  // The primary, on another one.
+  // The primary, on another timeline.
   ['an old primary', token(4, 1), primary(3), 'older-timeline'],
   ['before the switch', token(1, 99), primary(3), 'before-switch'],
   ['at the switch', token(1, 100), primary(3, { xid: 'aborted' }), 'before-switch'],
@@ -54,7 +57,7 @@ test.each<[string, Token, DatabaseView, Reason]>([
   ['no row', token(1, 99), primary(3, { switches: [] }), 'switch-not-recorded'],
   ['no table', token(1, 99), primary(3, { switches: 'missing' }), 'switch-not-recorded'],
   ['a closed table', token(1, 99), primary(3, { switches: 'hidden' }), 'promotions-hidden'],
-  // The standby, whose receiver's timeline is seen.
+  // The standby, whose receiver's timeline is visible.
   ['replayed', token(3, 1_000), standby(3, { xid: 'future' }), 'replayed'],
   ['not replayed', token(3, 1_001), standby(3, { xid: 'future' }), 'not-replayed'],
   ['commit replayed, bound not', token(3, 1_001), standby(3), 'committed'],
@@ -115,7 +118,7 @@ test('two rows that disagree on where a timeline was left decide nothing; two th
   expect(decide(token(1, 99), primary(3, { switches: [again, row] }))).toBe('before-switch');
 });
 
-/** All combinations, against what is true by definition and not by the code's own path. */
+/** All combinations, checked against the definition and not against the code's own path. */
 test('lost is said only past a switch that is recorded, or of an id that the primary says is aborted', () => {
   const statuses: (XidStatus | null)[] = [
     'committed',

@@ -17,13 +17,16 @@ export interface ReadYourWritesOptions {
   readonly deadlineMs?: number;
   /** Header of request and answer; default `throwover-token`. */
   readonly header?: string;
-  /** Also a cookie, for browsers that carry nothing else; default none. */
+  /** Also sends the token as a cookie, for browsers that carry no header; default none. */
   readonly cookie?: CookieOptions;
 }
 
 export interface CookieOptions {
   readonly name: string;
-  /** How long the browser keeps it, s; default 3600: longer than any lag, and than most failovers. */
+  /**
+   * How long the browser keeps the cookie, s; default 3600: longer than any lag, and than most
+   * failovers.
+   */
   readonly maxAgeSeconds?: number;
   /** Default true; false only for a server without TLS. */
   readonly secure?: boolean;
@@ -31,21 +34,33 @@ export interface CookieOptions {
 
 const defaultMaxAgeSeconds = 3_600;
 
-/** What one request knows of its own writes. */
+/** The token of one request: read from its headers, updated by its writes. */
 export interface RequestScope {
-  /** The newest write that the client, or this request, knows of; `null`: none, or refused. */
+  /**
+   * The newest write that the client, or this request, knows of; `null`: there is none, or it was
+   * refused.
+   */
   readonly token: Token | null;
-  /** Why the client's token was refused. A read then cannot know what to wait for, and says `unknown`. */
+  /**
+   * Why the client's token was refused. A read then does not know which write to wait for, and says
+   * `unknown`.
+   */
   readonly refusal: TokenRefusal | null;
-  /** Before a read. Without a token there is nothing to wait for: satisfied at once. */
+  /** Call it before a read. Without a token there is nothing to wait for: satisfied at once. */
   waitFor<C extends Queryable>(client: C, options?: WaitOptions<C>): Promise<Waited<C>>;
-  /** After a write, before the answer's head is sent: puts the token into the answer. `null` is a write of nothing. */
+  /**
+   * Call it after a write, before the answer's head is sent: puts the token into the answer.
+   * `null`: nothing was written.
+   */
   issue(token: Token | null): void;
-  /** After the user was told that a write is lost: takes the token from the client, or every later read says so again. */
+  /**
+   * Call it after the user was told that a write is lost: removes the token from the client.
+   * Otherwise every later read reports the loss again.
+   */
   forget(): void;
 }
 
-/** The side of the answer that a scope needs. */
+/** The part of the answer that a scope needs. */
 export interface AnswerHead {
   setHeader(name: string, value: string): void;
   addCookie(value: string): void;
@@ -53,7 +68,10 @@ export interface AnswerHead {
 
 type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** The plain function below both middlewares: reads the request's token, and signs those of its writes. */
+/**
+ * The plain function below both middlewares: reads the request's token, and signs the tokens of its
+ * writes.
+ */
 export function requestScope(
   options: ReadYourWritesOptions,
   requestHeaders: RequestHeaders,
@@ -103,7 +121,7 @@ export function requestScope(
   };
 }
 
-/** A read from the writer shows every write that exists, so only what was lost stays unsaid. */
+/** A read from the writer shows every write that exists; only a lost write stays unreported. */
 async function refused<C>(
   client: C,
   refusal: TokenRefusal,
@@ -146,7 +164,7 @@ function cookieOf(cookie: CookieOptions, text: string): string {
   return [`${name}=${text}`, ...attributes, ...(secure ? ['Secure'] : [])].join('; ');
 }
 
-/** What is read and written of Express's request and answer. */
+/** The parts of Express's request and answer that are used. */
 export interface ExpressRequestLike {
   readonly headers: RequestHeaders;
 }
@@ -155,7 +173,7 @@ export interface ExpressResponseLike {
   appendHeader(name: string, value: string): unknown;
 }
 
-/** `app.use(expressReadYourWrites({ keys }))`: every request has `req.throwover`. */
+/** `app.use(expressReadYourWrites({ keys }))` gives every request `req.throwover`. */
 export function expressReadYourWrites(options: ReadYourWritesOptions) {
   return (request: ExpressRequestLike, response: ExpressResponseLike, next: () => void): void => {
     const scope = requestScope(options, request.headers, {
@@ -167,7 +185,7 @@ export function expressReadYourWrites(options: ReadYourWritesOptions) {
   };
 }
 
-/** What is used of a Fastify instance, its request and its reply. */
+/** The parts of a Fastify instance, its request and its reply that are used. */
 export interface FastifyInstanceLike {
   decorateRequest(name: string, value: null): unknown;
   addHook(name: 'onRequest', hook: FastifyHookLike): unknown;
@@ -178,7 +196,7 @@ export type FastifyHookLike = (
   done: () => void,
 ) => void;
 
-/** `app.register(fastifyReadYourWrites({ keys }))`: every request has `request.throwover`. */
+/** `app.register(fastifyReadYourWrites({ keys }))` gives every request `request.throwover`. */
 export function fastifyReadYourWrites(options: ReadYourWritesOptions) {
   const plugin = (instance: FastifyInstanceLike, _options: unknown, done: () => void): void => {
     instance.decorateRequest('throwover', null);
@@ -193,6 +211,7 @@ export function fastifyReadYourWrites(options: ReadYourWritesOptions) {
     });
     done();
   };
-  // What the package fastify-plugin does: the hook is for all routes, not for this plugin's own.
+  // As the package fastify-plugin does: the hook applies to all routes, not only to this plugin's
+  // own.
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true });
 }

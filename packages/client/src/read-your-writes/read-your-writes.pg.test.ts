@@ -22,7 +22,7 @@ import {
   writeWithToken,
 } from './read-your-writes.ts';
 
-/** So long that only a fault of the test ends it. */
+/** Long enough that only a fault of the test ends it. */
 const patient = { deadlineMs: 30_000 };
 /** Longer than a look takes on a busy machine. */
 const impatient = { deadlineMs: 400 };
@@ -110,7 +110,8 @@ test('a position after a record that ends with its page is reached by an idle st
     );
     return Number(rows[0].at);
   };
-  // Fill the page but for what such a record takes besides its text, and try until nothing came between.
+  // Fills the page except for the fixed part of such a record, and repeats until no other record
+  // came between.
   const emit = (length: number) =>
     east.query(`SELECT pg_logical_emit_message(false, 't', repeat('x', $1))`, [length]);
   const before = await raw();
@@ -134,12 +135,12 @@ test('after a failover lost is said of exactly what is lost, and of nothing befo
   try {
     const east = await connect('east');
     const kept = [await write(east), await write(east)];
-    // Known to west, and never ended there.
+    // West knows the transaction, and it never ended there.
     const unended = await connect('east');
     await unended.query('BEGIN');
     await insert(unended);
     const unendedXid = await transactionId(unended);
-    // Committed before the switch, with a bound taken long after it.
+    // Committed before the switch, with a bound taken long after the commit.
     const late = await write(east);
     const west = await connect('west');
     const north = new pg.Client({ ...address, user: 'checkout', database: 'checkout' });
@@ -196,7 +197,8 @@ test('after a failover lost is said of exactly what is lost, and of nothing befo
     const waited = await waitFor(west, first);
     expect(() => readableFrom(waited)).toThrow(WriteLost);
 
-    // A standby that has not followed knows of nothing; once it has, it says the same as the writer.
+    // A standby that has not followed cannot decide; once it has, it gives the same answer as the
+    // writer.
     expect(await on(north, lost.slice(0, 2))).toEqual(['not-yet: not-replayed']);
     expect(await on(north, after.slice(0, 1))).toEqual(['not-yet: older-timeline']);
     expect(await on(north, kept)).toEqual(['satisfied: committed']);

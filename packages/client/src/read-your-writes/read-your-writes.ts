@@ -3,8 +3,8 @@
  *
  *   token.ts       (position, transaction id), signed
  *   write.ts       the token of a write: id inside the transaction, position after COMMIT
- *   view.ts        how a database stands towards a token, in one statement
- *   decide.ts      is the write here: satisfied, not yet, lost, or not to be said; pure
+ *   view.ts        the state of a database with regard to a token, in one statement
+ *   decide.ts      is the write here: satisfied, not yet, lost, or undecided; pure
  *   wait.ts        looks until there is a verdict or the deadline
  *   middleware.ts  Express, Fastify, and the plain function below both
  */

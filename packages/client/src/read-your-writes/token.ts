@@ -1,24 +1,30 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isPosition, type Position, timelineOf } from '../position.ts';
 
-/** A write that was acknowledged: enough to say later whether a database has it, or will never have it. */
+/** An acknowledged write: enough to say later whether a database has it, or will never have it. */
 export interface Token {
   /** Timeline of the write and an upper bound of its COMMIT record. */
   readonly position: Position;
-  /** Its transaction id, 64 bits, in decimal. `null`: past a switch nobody can say whether it survived. */
+  /**
+   * Transaction id of the write, 64 bits, in decimal. `null`: past a switch nobody can say whether
+   * the write survived.
+   */
   readonly xid: string | null;
 }
 
-/** Secrets of at least 32 bytes. The first one signs, every one is accepted: put a new one in front, drop the old later. */
+/**
+ * Secrets of at least 32 bytes. The first one signs, all are accepted. To rotate, put a new one in
+ * front and drop the old one later.
+ */
 export type SigningKeys = readonly (string | Uint8Array)[];
 
 /** Shortest key, bytes: as long as SHA-256's own output (RFC 2104, section 3). */
 const minKeyBytes = 32;
 
-/** Keys at once: the one in use and those that are being retired. */
+/** Most keys at once: the one in use and those that are being retired. */
 const maxKeys = 8;
 
-/** Longest token read, characters: one is about 95. */
+/** Longest token that is read, characters; a token has about 95. */
 const maxTokenLength = 200;
 
 const version = 't1';
@@ -26,7 +32,7 @@ const version = 't1';
 /** xid8 has 20 digits at most. */
 const xidPattern = /^[1-9][0-9]{0,19}$/;
 
-/** Why a text is no token. `bad-signature`: another key, or somebody's own invention. */
+/** Why a text is not a token. `bad-signature`: signed with another key, or forged. */
 export type TokenRefusal = 'malformed' | 'bad-signature';
 
 export type ReadToken =
@@ -34,10 +40,10 @@ export type ReadToken =
   | { readonly ok: false; readonly refusal: TokenRefusal };
 
 /**
- * The token as text for a header or a cookie: `t1.TIMELINE/POSITION.XID.SIGNATURE`.
+ * Returns the token as text for a header or a cookie: `t1.TIMELINE/POSITION.XID.SIGNATURE`.
  *
- * It is signed since a client could else make every read wait for a position that never comes. It is
- * not secret: it tells how far the log has come.
+ * It is signed because a client could otherwise make every read wait for a position that never
+ * comes. It is not secret: it shows how far the log has come.
  */
 export function signToken(token: Token, keys: SigningKeys): string {
   const [key] = requireKeys(keys);
@@ -63,7 +69,7 @@ export function readToken(text: string, keys: SigningKeys): ReadToken {
   return genuine.length > 0 ? { ok: true, token } : { ok: false, refusal: 'bad-signature' };
 }
 
-/** The one that says more about the future: the later write. An earlier one survives wherever a later one does. */
+/** Returns the token of the later write. Where a later write survives, an earlier one does too. */
 export function laterToken(one: Token, other: Token): Token {
   const [a, b] = [timelineOf(one.position), timelineOf(other.position)];
   if (a !== b) return a > b ? one : other;
@@ -78,7 +84,7 @@ function signature(body: string, key: string | Uint8Array): Buffer {
   return createHmac('sha256', key).update(`throwover-token\n${body}`).digest();
 }
 
-/** In constant time for a signature of the right length, which is no secret. */
+/** Compares in constant time; only the length, which is no secret, is compared first. */
 function sameBytes(expected: Buffer, given: Buffer): boolean {
   return expected.length === given.length && timingSafeEqual(expected, given);
 }

@@ -4,29 +4,36 @@ import { oneRow, type Queryable } from '../sql.ts';
 /** One promotion, as the promoted database recorded it. */
 export interface Switch {
   readonly epoch: bigint;
-  /** Timeline that began with it. */
+  /** The timeline that began with it. */
   readonly timeline: number;
   /** (timeline that was left, position at which it was left). */
   readonly position: Position;
-  /** First transaction id that the new timeline gave out; `null` on rows that do not say. */
+  /**
+   * The first transaction id that the new timeline gave out; `null` on rows that do not record it.
+   */
   readonly nextXid: bigint | null;
 }
 
 /**
- * What a database says of a transaction id. `future`: it has not come to this id, or not to the end of
- * it and of every later one.
- * `forgotten`: so old that its outcome is not kept.
+ * The status of a transaction id in a database. `future`: the database has not reached this id, or
+ * neither this id nor any later one has ended. `forgotten`: the id is so old that its outcome is no
+ * longer kept.
  */
 export type XidStatus = 'committed' | 'aborted' | 'in-progress' | 'future' | 'forgotten';
 
-/** How a database stands, at one moment, towards one token. */
+/** The state of a database, at one moment, with regard to one token. */
 export interface DatabaseView {
   readonly standby: boolean;
-  /** Of a primary, exact. Of a standby, its receiver's: nothing from a later one was replayed; `null`: not shown to this role, or none runs. */
+  /**
+   * On a primary: exact. On a standby: the timeline of its receiver; nothing of a later timeline
+   * was replayed. `null`: this role may not see it, or no receiver runs.
+   */
   readonly timeline: number | null;
-  /** At least this timeline has been replayed, by the control file (which is late). */
+  /**
+   * The lowest timeline that has certainly been replayed, by the control file (which lags behind).
+   */
   readonly timelineAtLeast: number;
-  /** In the log, bytes: replayed on a standby, written on a primary. */
+  /** Bytes in the log: replayed on a standby, written on a primary. */
   readonly bytes: bigint;
   /** `null` when the token has no id. */
   readonly xid: XidStatus | null;
@@ -34,21 +41,25 @@ export interface DatabaseView {
   readonly switches: readonly Switch[] | 'missing' | 'hidden';
 }
 
-/** Rows read of `throwover.promotions`, newest first: one for each change of region there ever was. */
+/**
+ * Most rows read of `throwover.promotions`, newest first. The table has one row for each change of
+ * region.
+ */
 const maxSwitches = 1_000;
 
-// to_jsonb: a table from before the column next_xid has no such column, and the statement must still parse.
+// to_jsonb: an older table has no column next_xid, and the statement must still parse.
 const switchesColumn = `
   (SELECT coalesce(json_agg(json_build_object('epoch', p.epoch::text, 'timeline', p.timeline,
      'position', p.switch_position, 'nextXid', to_jsonb(p) ->> 'next_xid')), '[]')::text
    FROM (SELECT * FROM throwover.promotions ORDER BY epoch DESC LIMIT ${maxSwitches}) p)`;
 
 /**
- * The order of evaluation matters, and OFFSET 0 and LATERAL keep it: position first, the receiver's
- * timeline after it, so that what was replayed up to that position is of that timeline or an earlier
- * one. A primary's timeline is in the name of its log file; the control file is late after a promotion.
- * An id at or past the snapshot's end is not asked for: pg_xact_status would fail, and the snapshot
- * is the one in which the rows of throwover.promotions are seen.
+ * The order of evaluation matters; OFFSET 0 and LATERAL keep it. The position is read first and the
+ * receiver's timeline after it, so that everything replayed up to that position is of that timeline
+ * or an earlier one. A primary's timeline is read from the name of its log file, because the
+ * control file lags behind after a promotion. The query does not ask for an id at or past the
+ * snapshot's end: pg_xact_status would fail. The rows of throwover.promotions are seen in the same
+ * snapshot.
  */
 const viewQuery = (switches: string) => `
   SELECT side.standby, here.lsn::text AS lsn,
@@ -71,7 +82,10 @@ const viewQuery = (switches: string) => `
     SELECT received_tli FROM pg_stat_wal_receiver
     WHERE side.standby AND here.lsn IS NOT NULL) receiver ON true`;
 
-/** Asked through the catalog: to name a table that is missing or closed would end the caller's transaction. */
+/**
+ * Asks the catalog, because naming a missing or unreadable table would abort the caller's
+ * transaction.
+ */
 const readableColumn = `
   (SELECT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))::text
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -87,14 +101,22 @@ interface ViewRow {
   readonly timelineAtLeast: number | null;
   readonly xid: string | null;
   readonly frozen: boolean;
-  /** The rows as JSON; of `viewWithAccess`: whether they may be read, null where there is no table. */
+  /**
+   * The rows as JSON. In `viewWithAccess`: whether they may be read; null where there is no table.
+   */
   readonly switches: string | null;
 }
 
-/** Connections on which the table was seen readable: it stays, so one round trip does from then on. */
+/**
+ * Connections on which the table was seen readable. It stays readable, so one round trip is enough
+ * from then on.
+ */
 const readable = new WeakSet<Queryable>();
 
-/** Reads how this database stands towards the transaction `xid`. One round trip, two the first time on a connection. */
+/**
+ * Reads the state of this database with regard to the transaction `xid`. One round trip, two the
+ * first time on a connection.
+ */
 export async function readView(client: Queryable, xid: string | null): Promise<DatabaseView> {
   if (!readable.has(client)) {
     const row = await oneRow<ViewRow>(client, viewWithAccess, [xid]);

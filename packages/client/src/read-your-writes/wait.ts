@@ -11,20 +11,25 @@ const firstPauseMs = 2;
 const longestPauseMs = 25;
 const pauseGrowth = 1.5;
 
-/** Why a wait ended without a verdict of the database: it did not answer, or there was no token to wait for. */
+/** Why a wait ended without a verdict: the database did not answer, or the token was refused. */
 export type NoAnswer = 'no-answer' | TokenRefusal;
 
 interface Ended<C> {
-  /** Who gave the answer, and whom to read from: the client that was given, or the route's. */
+  /**
+   * The client that gave the answer, and the one to read from: the given client, or the route's.
+   */
   readonly client: C;
   /** Whether `client` is the route's; its owner releases it. */
   readonly routed: boolean;
-  /** What the given client said, also where the route's decided; after `no-answer` it is not usable. */
+  /**
+   * The given client's reason, also where the route's client decided. After `no-answer` the given
+   * client is not usable.
+   */
   readonly given: Reason | NoAnswer | 'no-token';
   readonly waitedMs: number;
 }
 
-/** How a wait ended. `lost` and the others carry their error, for who wants to throw it. */
+/** How a wait ended. Every outcome but `satisfied` carries an error that the caller can throw. */
 export type Waited<C> = Ended<C> &
   (
     | { readonly outcome: 'satisfied'; readonly reason: Reason | 'no-token' }
@@ -34,9 +39,14 @@ export type Waited<C> = Ended<C> &
   );
 
 export interface WaitOptions<C> {
-  /** Longest wait on the client that is given, ms; default 250. The route gets as much again. */
+  /**
+   * Longest wait on the given client, ms; default 250. The route's client gets the same time again.
+   */
   readonly deadlineMs?: number;
-  /** A client of the writer, asked for when this database has not got there in time or cannot say. */
+  /**
+   * Returns a client of the writer; called when this database has no verdict in time or cannot
+   * decide.
+   */
   readonly route?: () => Promise<C>;
   readonly clock?: Clock;
 }
@@ -45,10 +55,11 @@ export interface WaitOptions<C> {
 export const defaultDeadlineMs = 250;
 
 /**
- * Waits until the write of `token` can be read over `client`, or says that it cannot, and why.
+ * Waits until the write of `token` can be read over `client`; otherwise says why it cannot.
  *
  * Call it outside of a transaction, or first in a READ COMMITTED one. Errors of the SQL itself are
- * thrown; a database that does not answer, or goes away, is `unknown`, and its client is not usable.
+ * thrown. A database that does not answer, or goes away, is `unknown`, and its client is not
+ * usable.
  */
 export async function waitFor<C extends Queryable>(
   client: C,
@@ -72,7 +83,9 @@ export async function waitFor<C extends Queryable>(
   return end(writer, true, await waitOn(writer, token, { clock, deadlineMs }));
 }
 
-/** The client to read from; throws `WriteLost`, `NotYet` or `Undecided` where there is none. */
+/**
+ * Returns the client to read from; throws `WriteLost`, `NotYet` or `Undecided` when there is none.
+ */
 export function readableFrom<C>(waited: Waited<C>): C {
   if (waited.outcome === 'satisfied') return waited.client;
   throw waited.error;
@@ -94,7 +107,7 @@ async function waitOn(
   for (;;) {
     const look = lookAt(client, token);
     const newer = await within(clock, deadline - clock.monotonicMs(), look);
-    // A look that the deadline cuts short says nothing against the one before it.
+    // A look that the deadline cuts short does not replace the answer of the look before it.
     if (newer === 'late') return answer;
     answer = newer;
     const left = deadline - clock.monotonicMs();
@@ -113,7 +126,7 @@ async function lookAt(client: Queryable, token: Token): Promise<Answer> {
   }
 }
 
-/** A connection that broke stays broken. */
+/** A broken connection stays broken. */
 function mayChange({ reason }: Answer): boolean {
   return reason !== 'no-answer' && ['wait', 'ask'].includes(verdicts[reason]);
 }

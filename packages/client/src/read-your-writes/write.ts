@@ -3,7 +3,10 @@ import { lastRow, oneRow, type Queryable } from '../sql.ts';
 import { sessionLives } from '../sqlstate.ts';
 import type { Token } from './token.ts';
 
-/** The timeline stands in the log file's name: the control file says the old one for a while after a promotion. */
+/**
+ * The timeline is read from the log file's name: for a while after a promotion the control file
+ * still has the old one.
+ */
 const positionQuery = `SELECT pg_current_wal_insert_lsn()::text AS lsn,
   ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int AS timeline,
   current_setting('wal_block_size')::int AS "blockBytes",
@@ -17,9 +20,10 @@ interface PositionRow {
 }
 
 /**
- * Id of the transaction that is open on `client`, 64 bits in decimal; `null` as long as it wrote nothing.
+ * Returns the id of the transaction that is open on `client`, 64 bits in decimal; `null` as long as
+ * it wrote nothing.
  *
- * Ask inside the transaction, after its last write: afterwards nobody can say which id it had.
+ * Call it inside the transaction, after its last write: afterwards nobody can say which id it had.
  */
 export async function transactionId(client: Queryable): Promise<string | null> {
   const query = 'SELECT pg_current_xact_id_if_assigned()::text AS xid';
@@ -27,10 +31,10 @@ export async function transactionId(client: Queryable): Promise<string | null> {
 }
 
 /**
- * A token for everything that was committed on this writer before the call.
+ * Returns a token for everything that was committed on this writer before the call.
  *
- * `xid` is the write's own id (`transactionId`). Without one the token still waits; but when a
- * failover leaves its timeline before it, nobody can say whether the write survived.
+ * `xid` is the write's own id (`transactionId`). A token without one can be waited for; but when a
+ * failover leaves its timeline before the write, nobody can say whether the write survived.
  */
 export async function tokenAfter(client: Queryable, xid: string | null = null): Promise<Token> {
   return tokenOf(await oneRow<PositionRow>(client, positionQuery), xid);
@@ -43,11 +47,11 @@ export interface Written<T> {
 }
 
 /**
- * Runs `work` between BEGIN and COMMIT and gives the token of what it wrote. Costs one round trip
- * more than a plain transaction: for the id. An error of `work` rolls back and is passed on.
+ * Runs `work` between BEGIN and COMMIT and returns the token of its writes. Costs one round trip
+ * more than a plain transaction, to ask for the id. An error of `work` rolls back and is passed on.
  *
- * When the answer to COMMIT is lost the error of the connection is passed on, and nobody knows;
- * `createWriter` finds out.
+ * When the reply to COMMIT is lost, the error of the connection is passed on and the outcome is
+ * unknown; `createWriter` finds it out.
  */
 export async function writeWithToken<C extends Queryable, T>(
   client: C,
@@ -60,7 +64,7 @@ export async function writeWithToken<C extends Queryable, T>(
     result = await work(client);
     xid = await transactionId(client);
   } catch (error) {
-    // A broken connection has rolled back too.
+    // A broken connection is rolled back by its server.
     await client.query('ROLLBACK').catch(() => {});
     throw error;
   }
@@ -69,13 +73,16 @@ export async function writeWithToken<C extends Queryable, T>(
   throw ended.error;
 }
 
-/** How a COMMIT ended. `unclear`: no answer, or the session was ended; it may have taken effect. */
+/**
+ * How a COMMIT ended. `unclear`: no reply, or the session was ended; the COMMIT may have taken
+ * effect.
+ */
 export type Committed =
   | { readonly how: 'committed'; readonly token: Token | null }
   | { readonly how: 'aborted'; readonly error: unknown }
   | { readonly how: 'unclear'; readonly error: unknown };
 
-/** COMMIT, and the position after it in the same round trip. Never throws. */
+/** Sends COMMIT and reads the position after it in the same round trip. Never throws. */
 export async function commit(client: Queryable, xid: string | null): Promise<Committed> {
   try {
     if (xid !== null) return { how: 'committed', token: await commitAndLook(client, xid) };
@@ -91,7 +98,9 @@ async function commitAndLook(client: Queryable, xid: string): Promise<Token> {
   return tokenOf(await lastRow<PositionRow>(client, `COMMIT; ${positionQuery}`), xid);
 }
 
-/** The session goes on, so the transaction has ended: which of the two statements was it that failed? */
+/**
+ * Finds out which of the two statements failed. The session goes on, so the transaction has ended.
+ */
 async function whichFailed(client: Queryable, xid: string, error: unknown): Promise<Committed> {
   try {
     const query = 'SELECT pg_xact_status($1::text::xid8) AS status';
@@ -108,16 +117,19 @@ function tokenOf(row: PositionRow, xid: string | null): Token {
   return { position: positionOf(row.timeline, endOfRecords(row)), xid };
 }
 
-/** Bytes of the header of a page of the log, and of the first page of a file (PostgreSQL, xlog_internal.h). */
+/**
+ * Bytes of the header of a log page, and of the header of a file's first page (PostgreSQL,
+ * xlog_internal.h).
+ */
 const pageHeaderBytes = 24n;
 const fileHeaderBytes = 40n;
 
 /**
- * The insert position without a page header that nothing follows yet.
+ * Returns the insert position, without a page header that has no record behind it yet.
  *
- * After a record that ends with its page, PostgreSQL gives the place of the next record, past the
- * header of a page that is not there; a standby that has replayed everything stands before it, and
- * an idle writer would be waited for in vain (one commit in about 1000).
+ * After a record that ends with its page, PostgreSQL returns the place of the next record: past the
+ * header of a page that does not exist yet. A standby that has replayed everything is before that
+ * header, and would wait in vain for an idle writer (one commit in about 1000).
  */
 export function endOfRecords(row: Omit<PositionRow, 'timeline'>): string {
   const { lsn, blockBytes, segmentBytes } = row;

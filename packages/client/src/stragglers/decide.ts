@@ -18,14 +18,15 @@ export type Decision =
   | { readonly action: 'refuse'; readonly refusal: Refusal };
 
 /**
- * A request is forwarded a second time only in a higher epoch, and never by the same region: so it
- * cannot go round, and one that was under way during the next switch still arrives.
+ * Decides whether to serve, forward or refuse a request. It is forwarded a second time only in a
+ * higher epoch, and never by the same region: so it cannot loop, and a request that was under way
+ * during the next switch still arrives.
  */
 export function decide(
   standing: Standing,
   request: {
     readonly region: string;
-    /** `region@epoch` of who forwarded it already. */
+    /** `region@epoch` of the door or application that forwarded it already. */
     readonly forwarded: string | undefined;
     readonly upgrade: string | undefined;
   },

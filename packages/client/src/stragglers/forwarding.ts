@@ -7,39 +7,54 @@ import { decide, type Refusal } from './decide.ts';
 import { Passage } from './pass.ts';
 import { type Look, type Standing, Standings } from './standing.ts';
 
-/** Of a request: told anew, or answered by the server before (`expect`). */
+/**
+ * Request headers that are not passed on: replaced by our own, or already answered by the server
+ * (`expect`).
+ */
 const notSent: ReadonlySet<string> = new Set([headers.forwarded, 'expect']);
 const none: ReadonlySet<string> = new Set();
 
 export interface ForwardingOptions {
   /** The region that this application runs in, as throwover.yaml names it. */
   readonly region: string;
-  /** Tells what the region is to do: `fileStanding(...)`, `httpStanding(...)`, or your own. */
+  /**
+   * Tells whether the region serves or forwards: `fileStanding(...)`, `httpStanding(...)`, or your
+   * own.
+   */
   readonly look: Look;
-  /** In force until the first look; default: serve in epoch 0. */
+  /** In force until the first look succeeds; default: serve in epoch 0. */
   readonly initial?: Standing;
-  /** How old a look may be, ms; default 1000. */
+  /** Age at which a look is repeated, ms; default 1000. */
   readonly everyMs?: number;
-  /** How long a request waits for a look when the last one is ten times as old, ms; default 500. */
+  /**
+   * How long a request waits for a new look when the last one is ten times that old, ms; default
+   * 500.
+   */
   readonly patienceMs?: number;
-  /** Requests that are being forwarded at once; default 500. What comes beyond gets 503. */
+  /** Most requests forwarded at once; default 500. Requests beyond that get 503. */
   readonly limit?: number;
-  /** Told of every straggler when it is over, for a log or a metric. */
+  /** Called when a straggler has been handled, for a log or a metric. */
   readonly onStraggler?: (straggler: Straggler) => void;
-  /** Told when a look failed; the last standing stays in force. */
+  /** Called when a look failed; the last standing stays in force. */
   readonly onFailure?: (cause: unknown) => void;
   readonly clock?: Clock;
 }
 
 /** A request that reached a region which is not active. */
 export interface Straggler {
-  /** `unknown`: on a connection that is not from before; resolver and runtime cannot be told apart here. */
+  /**
+   * `unknown`: the connection is not from before the switch; resolver and runtime cannot be told
+   * apart here.
+   */
   readonly cause: 'pinned-connection' | 'unknown';
-  /** Address of the other end: of a client, or of the balancer between. */
+  /** Remote address: of the client, or of a load balancer in between. */
   readonly address: string | null;
   readonly userAgent: string | null;
   readonly outcome: 'forwarded' | Refusal['code'];
-  /** Until the first byte, without what the active region took by its own word, ms; `null`: unknown. */
+  /**
+   * Time until the first byte, minus the time that the active region reports for itself, ms;
+   * `null`: unknown.
+   */
   readonly addedMs: number | null;
 }
 
@@ -55,8 +70,8 @@ export interface Forwarding {
   standing(): Promise<Standing>;
   readonly counts: ForwardingCounts;
   /**
-   * True when the request was answered here: forwarded or refused. False: it is the application's.
-   * `taking` is called before anything of an answer is written.
+   * Resolves to true when the request was answered here (forwarded or refused), to false when the
+   * application is to answer it. `taking` is called before anything of an answer is written.
    */
   handle(req: IncomingMessage, res: ServerResponse, taking?: () => void): Promise<boolean>;
   close(): void;
@@ -72,13 +87,19 @@ export const forwardingDefaults = {
   onFailure: () => {},
 };
 
-/** Forwarding for plain node:http; `expressForwarding` and `fastifyForwarding` put it into theirs. */
+/**
+ * Forwarding for plain node:http; `expressForwarding` and `fastifyForwarding` adapt it to their
+ * framework.
+ */
 export function createForwarding(options: ForwardingOptions): Forwarding {
   const settings = { ...forwardingDefaults, ...options };
   const { region, clock, limit, onStraggler } = settings;
   const standings = new Standings(settings);
   const passage = new Passage();
-  /** Connections over which this region has served: one that then brings a straggler is a pinned one. */
+  /**
+   * Connections over which this region has served; a straggler on one of them is a pinned
+   * connection.
+   */
   const served = new WeakSet<object>();
   const counts = { forwarded: 0, refused: 0, underWay: 0 };
   const byCause = { 'pinned-connection': 0, unknown: 0 };
@@ -146,7 +167,8 @@ async function forward(options: {
   const answer = await passage.send({
     to,
     method: req.method ?? 'GET',
-    // Express strips the path at which a middleware is mounted; what goes on is what came.
+    // Express strips the path at which a middleware is mounted; the request is forwarded with its
+    // original path.
     target: (req as { originalUrl?: string }).originalUrl ?? req.url ?? '/',
     headers: requestHeaders(req, { to, region }),
     body: hasBody(req) ? req : null,
@@ -161,7 +183,7 @@ async function forward(options: {
   const kept = endToEnd(answer.rawHeaders, answer.headers.connection, none);
   if (answer.headers[headers.region] === undefined) kept.push(headers.region, to.region);
   if (answer.headers[headers.epoch] === undefined) kept.push(headers.epoch, String(to.epoch));
-  // A pinned client looks the name up again.
+  // Makes a pinned client look the name up again.
   kept.push('Connection', 'close');
   res.writeHead(answer.statusCode ?? 502, answer.statusMessage, kept);
   await new Promise<void>((resolve) => {

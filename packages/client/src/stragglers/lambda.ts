@@ -5,13 +5,16 @@ import { type ForwardingOptions, forwardingDefaults } from './forwarding.ts';
 import { Passage } from './pass.ts';
 import { Standings } from './standing.ts';
 
-/** Of a request: told anew, or not answered here (`expect`: the body is there already). */
+/**
+ * Request headers that are not passed on: replaced by our own, or of no use here (`expect`: the
+ * body is already complete).
+ */
 const notSent: ReadonlySet<string> = new Set([headers.forwarded, 'content-length', 'expect']);
 
-/** Of an answer: a function's result has a field of its own for them. */
+/** Answer headers that are left out: a function's result has its own field for cookies. */
 const cookies: ReadonlySet<string> = new Set(['set-cookie']);
 
-/** What is read of the event of a function URL or an HTTP API (payload 2.0). */
+/** The fields that are read from the event of a function URL or an HTTP API (payload 2.0). */
 export interface FunctionUrlEvent {
   readonly rawPath?: string | undefined;
   readonly rawQueryString?: string | undefined;
@@ -36,17 +39,20 @@ export interface FunctionUrlResult {
   readonly isBase64Encoded: boolean;
 }
 
-/** Largest answer that is passed on, bytes: in base64 and with headers it still fits Lambda's 6 MB. */
+/**
+ * Largest answer that is passed on, bytes: in base64 and with headers it still fits Lambda's 6 MB.
+ */
 const maxAnswerBytes = 4 * 1024 * 1024;
 
-/** Longest time for an answer, ms: as API Gateway's limit for an integration. */
+/** Longest wait for an answer, ms: the limit of API Gateway for an integration. */
 const answerTimeoutMs = 29_000;
 
 /**
- * `export const handler = lambdaForwarding({ region, look })(applicationHandler)`.
+ * Wraps a function's handler: `export const handler = lambdaForwarding({ region, look
+ * })(applicationHandler)`.
  *
- * Causes are not told apart: a function does not see connections. Other events (warm-up, queues) go to
- * the application, in whatever standing.
+ * The cause of a straggler is always `unknown`, because a function does not see connections. Other
+ * events (warm-up, queues) always go to the application.
  */
 export function lambdaForwarding(options: ForwardingOptions) {
   const settings = { ...forwardingDefaults, ...options };
@@ -105,7 +111,7 @@ async function pass(
   }
   const sent = endToEnd(raw, given.get('connection'), notSent);
   const sourceIp = request.requestContext?.http?.sourceIp;
-  // Lambda puts the client there already; without it nobody has.
+  // Lambda adds the client's address itself; add it here when it is missing.
   if (!given.has('x-forwarded-for') && sourceIp !== undefined) {
     sent.push('x-forwarded-for', sourceIp);
   }
@@ -178,7 +184,7 @@ function lowerCased(given: FunctionUrlEvent['headers']): ReadonlyMap<string, str
   );
 }
 
-/** Payload 2.0 knows one value a name; several are joined as RFC 9110 says. */
+/** Payload 2.0 has one value for each name; several are joined as RFC 9110 says. */
 function joined(raw: readonly string[]): Record<string, string> {
   const out: Record<string, string> = {};
   for (let i = 0; i < raw.length; i += 2) {

@@ -16,7 +16,7 @@ export function expressForwarding(forwarding: Forwarding): ExpressMiddleware {
   };
 }
 
-/** What is used of a Fastify instance, its request and its reply. */
+/** The parts of a Fastify instance, its request and its reply that are used. */
 export interface FastifyRawInstance {
   addHook(name: 'onRequest', hook: FastifyRawHook): unknown;
   addHook(name: 'onClose', hook: () => Promise<void>): unknown;
@@ -26,7 +26,7 @@ export type FastifyRawHook = (
   reply: { readonly raw: ServerResponse; hijack(): unknown },
 ) => Promise<unknown>;
 
-/** `app.register(fastifyForwarding(forwarding))`: before body parsing, for all routes. */
+/** `app.register(fastifyForwarding(forwarding))`: runs before body parsing, for all routes. */
 export function fastifyForwarding(forwarding: Forwarding) {
   const plugin = (instance: FastifyRawInstance, _options: unknown, done: () => void): void => {
     instance.addHook('onRequest', async (request, reply) => {
@@ -38,6 +38,7 @@ export function fastifyForwarding(forwarding: Forwarding) {
     instance.addHook('onClose', async () => forwarding.close());
     done();
   };
-  // What the package fastify-plugin does: the hook is for all routes, not for this plugin's own.
+  // As the package fastify-plugin does: the hook applies to all routes, not only to this plugin's
+  // own.
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true });
 }

@@ -4,30 +4,33 @@ import type { Readable } from 'node:stream';
 import type { Refusal } from './decide.ts';
 import type { Standing } from './standing.ts';
 
-/** Connections to the active region at once; what comes beyond waits for one. */
+/** Most connections to the active region at once; further requests wait for one. */
 const maxSockets = 256;
 
-/** Longest time without a byte, ms: the usual limit of a balancer. */
+/** Longest time without a byte, ms: the usual idle timeout of a load balancer. */
 const idleTimeoutMs = 60_000;
 
 export interface Outgoing {
   readonly to: Extract<Standing, { mode: 'forward' }>;
   readonly method: string;
-  /** Path and query as they came: parsing them would change what was signed. */
+  /** Path and query as they were received: parsing them would change a signed request. */
   readonly target: string;
-  /** Raw pairs, end to end. */
+  /** Raw pairs of end-to-end headers. */
   readonly headers: readonly string[];
-  /** `null`: there is none. Touched when the connection stands, not before. */
+  /** `null`: there is no body. It is read only after the connection is established. */
   readonly body: Readable | Buffer | null;
   readonly signal: AbortSignal;
 }
 
-/** Sends requests to active regions over connections that are kept. */
+/** Sends requests to active regions over keep-alive connections. */
 export class Passage {
   readonly #plain = new Agent({ keepAlive: true, maxSockets, scheduling: 'lifo' });
   readonly #tls = new TlsAgent({ keepAlive: true, maxSockets, scheduling: 'lifo' });
 
-  /** The answer, its body still to be read; or why there is none. Sent once, never again. */
+  /**
+   * Returns the answer, with its body still to be read, or the reason why there is none. The
+   * request is sent once and never repeated.
+   */
   send(outgoing: Outgoing): Promise<IncomingMessage | Refusal> {
     const { to, method, target, headers, body, signal } = outgoing;
     const base = new URL(to.url);

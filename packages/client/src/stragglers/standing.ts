@@ -1,24 +1,32 @@
 import { readFile } from 'node:fs/promises';
 import { type Clock, within } from '../clock.ts';
 
-/** What a region does with requests, as a front door is told it (`GET /v1/door`). */
+/**
+ * Whether a region serves or forwards requests, in the form that a front door gets it (`GET
+ * /v1/door`).
+ */
 export type Standing =
   | { readonly mode: 'serve'; readonly epoch: number }
   | {
       readonly mode: 'forward';
       readonly epoch: number;
-      /** The active region, and the base URL at which it is reached from here. */
+      /** The active region, and the base URL at which this region reaches it. */
       readonly region: string;
       readonly url: string;
     };
 
-/** One look; `null` when there is nothing to see yet. May be slow or fail: the last answer stands. */
+/**
+ * Looks once; `null` when there is nothing to see yet. May be slow or fail: the last answer stays
+ * in force.
+ */
 export type Look = () => Promise<Standing | null>;
 
-/** Longest answer of `httpStanding`, ms. */
+/** Longest wait for the answer of `httpStanding`, ms. */
 const httpDeadlineMs = 1_000;
 
-/** A file that holds a standing: the state file of a door, or what your own deployment writes. */
+/**
+ * Reads the standing from a file: the state file of a door, or one that your own deployment writes.
+ */
 export function fileStanding(path: string): Look {
   return async () => {
     try {
@@ -30,7 +38,7 @@ export function fileStanding(path: string): Look {
   };
 }
 
-/** A URL that answers a standing: `http://door-admin/v1/door`, or your own. */
+/** Reads the standing from a URL: `http://door-admin/v1/door`, or your own. */
 export function httpStanding(url: string): Look {
   return async () => {
     const answer = await fetch(url, { signal: AbortSignal.timeout(httpDeadlineMs) });
@@ -39,7 +47,10 @@ export function httpStanding(url: string): Look {
   };
 }
 
-/** Accepts a standing itself, a door's status (`current`), and a door's state file (`mode`). A hold serves. */
+/**
+ * Accepts a standing itself, a door's status (`current`), and a door's state file (`mode`). A hold
+ * counts as `serve`.
+ */
 function parseStanding(value: unknown): Standing {
   const outer = asRecord(value);
   const inner = asRecord(
@@ -63,9 +74,9 @@ function asRecord(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 /**
- * The newest standing, looked for when requests come: no timer, so that a frozen function and a process
- * that wants to end are left alone. Never an older epoch than was seen. Losing the source changes
- * nothing: the last standing stays in force (A5).
+ * Keeps the newest standing. It looks when a request comes and has no timer, so that it neither
+ * needs a frozen function to run nor keeps a process from ending. It never goes back to an older
+ * epoch than it has seen. Losing the source changes nothing: the last standing stays in force (A5).
  */
 export class Standings {
   readonly #look: Look;
@@ -81,9 +92,12 @@ export class Standings {
     look: Look;
     clock: Clock;
     initial: Standing;
-    /** A look that is older is made again, beside the request. */
+    /** A look that is older than this is repeated, beside the request, ms. */
     everyMs: number;
-    /** After ten times that nothing is known of now: a request waits so long for a look, ms. */
+    /**
+     * After ten times `everyMs` the last look is out of date: a request waits this long for a new
+     * one, ms.
+     */
     patienceMs: number;
     onFailure: (cause: unknown) => void;
   }) {
@@ -112,7 +126,7 @@ export class Standings {
     } catch (cause) {
       this.#onFailure(cause);
     }
-    // A source that is away is asked again as often as one that answers, not for every request.
+    // A source that fails is asked as often as one that answers, not for every request.
     this.#lookedMs = this.#clock.monotonicMs();
   }
 }

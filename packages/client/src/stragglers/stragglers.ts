@@ -1,14 +1,14 @@
 /**
- * In a region that is not active, requests that still arrive go on to the active one.
+ * In a region that is not active, requests that still arrive are forwarded to the active region.
  *
- * For applications without a front door of throwover's: the same rules, inside the application.
+ * For applications without one of throwover's front doors: the same rules, inside the application.
  *
- *   standing.ts    what this region is to do now: from a file, a URL, or a look of your own
+ *   standing.ts    whether this region serves or forwards: by a file, a URL or your own function
  *   decide.ts      serve, forward, or refuse; pure
- *   pass.ts        one request on its way to the active region, streamed
- *   forwarding.ts  the three together, with what was counted
+ *   pass.ts        sends one request to the active region, streamed
+ *   forwarding.ts  the three together, with counts
  *   middleware.ts  Express and Fastify
- *   lambda.ts      the same before the handler of a Lambda function URL
+ *   lambda.ts      the same in front of the handler of a Lambda function URL
  */
 export {
   createForwarding,

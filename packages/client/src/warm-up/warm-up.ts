@@ -1,30 +1,34 @@
 /**
- * A function's handler that answers warm-up invocations by itself, so that the application never sees them.
+ * Wraps a function's handler so that it answers warm-up invocations itself; the application never
+ * sees them.
  *
- * An execution environment takes one request at a time, and one that is free takes the next: pings that
- * come one after another all warm the same one. So `throwover` invokes N times at once, and each answer is
- * held until `holdMs` are over: while it is held its environment is busy, and the next ping needs another.
- * Environments cannot see each other; how many there were is counted by who invokes, from their ids.
+ * An execution environment takes one request at a time, and the next request goes to a free one:
+ * pings sent one after another all warm the same environment. So `throwover` invokes N times at
+ * once, and each answer is held for `holdMs`: meanwhile its environment is busy, and the next ping
+ * needs another one. Environments cannot see each other; the caller counts them by their ids.
  */
 import { type Clock, machineClock } from '../clock.ts';
 import { headers } from '../wire.ts';
 
-/** Longest time for which an invocation is held, ms: far below a function's usual time-out, since each held ms is paid for. */
+/**
+ * Longest time for which an invocation is held, ms: far below a function's usual timeout, because
+ * every held ms is billed.
+ */
 const longestHoldMs = 20_000;
 
-/** Name of the one field of a warm-up event and of its answer. */
+/** Name of the only field of a warm-up event and of its answer. */
 const field = 'throwover-warm-up';
 
-/** What a warm-up invocation answers. */
+/** The answer to a warm-up invocation. */
 export interface WarmUpAnswer {
   readonly [field]: {
-    /** Names the execution environment: the same for each invocation that it takes. */
+    /** Id of the execution environment: the same for each invocation that it takes. */
     readonly instance: string;
-    /** It was started for this invocation, or by it. */
+    /** The environment was started for this invocation. */
     readonly cold: boolean;
-    /** From the start of the process until the handler was loaded, ms. */
+    /** Time from the start of the process until the handler was loaded, ms. */
     readonly loadedMs: number;
-    /** `on-demand`, `provisioned-concurrency`, as AWS_LAMBDA_INITIALIZATION_TYPE says. */
+    /** `on-demand` or `provisioned-concurrency`, from AWS_LAMBDA_INITIALIZATION_TYPE. */
     readonly initialization: string;
     readonly heldMs: number;
   };
@@ -32,13 +36,13 @@ export interface WarmUpAnswer {
 
 export interface WarmUpOptions {
   /**
-   * What the first request would otherwise wait for: a connection that is opened when it is needed, a cache.
-   * Called in each warm-up; one that fails fails the warm-up, and not the application.
+   * Does the work that the first request would otherwise wait for: opens a connection, fills a
+   * cache. Called in each warm-up. An error fails the warm-up, not the application.
    */
   readonly prepare?: () => Promise<unknown>;
   /**
-   * Answers of the application get `throwover-start: cold | warm`, by which a door counts cold starts.
-   * Default true; only answers that are objects with `statusCode` get it.
+   * Adds `throwover-start: cold | warm` to answers of the application, so that a door can count
+   * cold starts. Default true; only answers that are objects with `statusCode` get it.
    */
   readonly tellStart?: boolean;
   readonly clock?: Clock;
@@ -49,17 +53,20 @@ type Handler<Event, Rest extends readonly unknown[], Answer> = (
   ...rest: Rest
 ) => Answer | Promise<Answer>;
 
-/** Wraps a handler of the shape (event, context) => answer. Events that are no warm-ups pass as they are. */
+/**
+ * Wraps a handler of the shape (event, context) => answer. Events that are not warm-ups are passed
+ * through.
+ */
 export function withWarmUp<Event, Rest extends readonly unknown[], Answer>(
   handler: Handler<Event, Rest, Answer>,
   options: WarmUpOptions = {},
 ): (event: Event, ...rest: Rest) => Promise<Answer | WarmUpAnswer> {
   const { prepare, tellStart = true, clock = machineClock } = options;
-  // Named when it is first asked, since environments that start from one snapshot share what was before it.
+  // Set at the first use: environments that start from one snapshot share everything before it.
   let instance: string | null = null;
   const initialization = process.env['AWS_LAMBDA_INITIALIZATION_TYPE'] ?? 'on-demand';
   const loadedMs = Math.round(process.uptime() * 1_000);
-  // An environment that was started ahead of time is not cold for whoever comes first.
+  // An environment that was started ahead of time is not cold for its first request.
   let cold = initialization !== 'provisioned-concurrency';
   return async (event, ...rest) => {
     const wasCold = cold;
@@ -79,7 +86,7 @@ export function withWarmUp<Event, Rest extends readonly unknown[], Answer>(
   };
 }
 
-/** How long a warm-up is held, ms; `null` for every other event. */
+/** Returns how long a warm-up is held, ms; `null` for every other event. */
 function holdOf(event: unknown): number | null {
   if (typeof event !== 'object' || event === null || !Object.hasOwn(event, field)) return null;
   const given = (event as Record<string, unknown>)[field];

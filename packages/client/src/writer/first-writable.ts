@@ -2,23 +2,25 @@ import { type Clock, machineClock, within } from '../clock.ts';
 import { ClientError, NoWriter } from '../errors.ts';
 import type { Accept } from './pool.ts';
 
-/** Head start of a target over the next one, ms: longer than a connection inside a continent takes. */
+/**
+ * Head start of a target over the next one, ms: longer than it takes to connect within a continent.
+ */
 const headStartMs = 150;
 
 export interface FirstWritableOptions<T, C> {
-  /** Where the writer may be: connection options of each region. In order of preference. */
+  /** Connection options of each region where the writer may be, in order of preference. */
   readonly targets: readonly T[];
-  /** Connects; rejects within a time of its own (`connectionTimeoutMillis` of `pg`). */
+  /** Connects; must reject within its own timeout (`connectionTimeoutMillis` of `pg`). */
   readonly connect: (target: T) => Promise<C>;
   readonly discard?: (client: C) => void;
   readonly clock?: Clock;
 }
 
 /**
- * Connects to the first target that is the current writer: what `createWriter` takes as `open`.
+ * Returns an `open` for `createWriter`: it connects to the first target that is the current writer.
  *
- * The one that was it last time is asked first; the next when that one says no, or has not answered
- * for 150 ms. Rejects with `NoWriter` when none is.
+ * It asks the last known writer first, and the next target when that one refuses or has not
+ * answered for 150 ms. Rejects with `NoWriter` when no target is the writer.
  */
 export function firstWritable<T, C extends { end(): Promise<void> }>(
   options: FirstWritableOptions<T, C>,
@@ -70,7 +72,10 @@ interface Found<T, C> {
   readonly target: T;
 }
 
-/** All targets said no. What a person must mend is said as it is; the rest mends with time. */
+/**
+ * All targets refused. An error that a person must fix is thrown as it is; the others pass with
+ * time.
+ */
 function noneOf(all: unknown): never {
   const failures: readonly unknown[] = all instanceof AggregateError ? all.errors : [all];
   for (const failure of failures) {

@@ -4,7 +4,7 @@ import type { Queryable } from '../sql.ts';
 import { saysAway, sqlState } from '../sqlstate.ts';
 import { epochIn, type Known, readStanding, refusalOf } from './standing.ts';
 
-/** What a writer needs of a client; a connected `pg` Client fits. */
+/** The database client that a writer needs; a connected `pg` Client fits. */
 export interface WriterClient extends Queryable {
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'end', listener: () => void): unknown;
@@ -48,10 +48,11 @@ interface Waiter<C> {
 }
 
 /**
- * Connections to the current writer, and the queue of those who wait for one.
+ * Connections to the current writer, and the queue of callers that wait for one.
  *
- * While no writer is found (`away`) one attempt at a time is made for all who wait. An epoch that was
- * seen is never gone back behind: connections of an older one are ended, new ones refused.
+ * While no writer is found (`away`), one attempt at a time is made for all waiting callers. The
+ * pool never returns to an older epoch: connections of an older epoch are ended, new ones are
+ * refused.
  */
 export class Pool<C extends WriterClient> {
   readonly #options: PoolOptions<C>;
@@ -75,7 +76,10 @@ export class Pool<C extends WriterClient> {
     return this.#known?.epoch ?? null;
   }
 
-  /** A connection of the current epoch within `ms`, else `NoWriter`. Urgent ones go first, and are never too many. */
+  /**
+   * Returns a connection of the current epoch within `ms`; throws `NoWriter` otherwise. Urgent
+   * callers go first and never count against the queue limit.
+   */
   async acquire(ms: number, urgent = false): Promise<Connection<C>> {
     if (this.#closed) throw new NoWriter('this writer is closed');
     const { queueLimit, clock } = this.#options;
@@ -90,12 +94,12 @@ export class Pool<C extends WriterClient> {
     const got = await within(clock, ms, connection);
     if (got !== 'late') return got;
     this.#waiters = this.#waiters.filter((other) => other !== waiter);
-    // It may have been served in the same moment.
+    // The connection may have arrived in the same moment.
     connection.then((late) => this.release(late)).catch(() => {});
     throw new NoWriter(`no writer within ${Math.round(ms)} ms`, this.#lastFailure ?? undefined);
   }
 
-  /** It was used without harm; its transaction is over. */
+  /** Gives a healthy connection back after its transaction has ended. */
   release(connection: Connection<C>): void {
     if (!this.#connections.has(connection)) return;
     if (this.#closed || this.#retired.has(connection)) {
@@ -106,7 +110,9 @@ export class Pool<C extends WriterClient> {
     this.#pump();
   }
 
-  /** Ends it at once, whatever it is doing: a server that sees it go rolls back. */
+  /**
+   * Ends the connection at once, even inside a transaction: a server that sees it close rolls back.
+   */
   drop(connection: Connection<C>): void {
     if (!this.#connections.delete(connection)) return;
     const at = this.#idle.indexOf(connection);
@@ -115,7 +121,9 @@ export class Pool<C extends WriterClient> {
     this.#pump();
   }
 
-  /** Whether a newer epoch was seen since it was opened: nothing may be committed over it any more. */
+  /**
+   * Whether a newer epoch was seen since the connection was opened: it may commit nothing any more.
+   */
   isOutdated(connection: Connection<C>): boolean {
     return this.#known !== null && connection.epoch < this.#known.epoch;
   }
@@ -162,7 +170,10 @@ export class Pool<C extends WriterClient> {
     }
   }
 
-  /** A writer that is away is looked for again; what waiting cannot mend is told to everybody who waits. */
+  /**
+   * Pauses before the next search for a writer; an error that waiting cannot cure goes to every
+   * waiting caller.
+   */
   async #failed(error: unknown): Promise<void> {
     this.#lastFailure = error;
     if (!this.#mends(error)) {
@@ -177,7 +188,7 @@ export class Pool<C extends WriterClient> {
 
   #mends(error: unknown): boolean {
     if (!(error instanceof ClientError)) return saysAway(error) || sqlState(error) === null;
-    // A table that was readable before is only being made anew.
+    // The table was readable before, so it is only being created again.
     const made = error.code === 'epoch-hidden' && this.#known !== null;
     return made || error.code === 'no-writer';
   }
@@ -207,7 +218,7 @@ export class Pool<C extends WriterClient> {
   }
 
   async #admit(client: C): Promise<Connection<C> | null> {
-    // Without a listener a connection that breaks would end the process.
+    // Without a listener, a connection that breaks would end the process.
     client.on('error', () => {});
     const standing = await readStanding(client);
     const refusal = refusalOf(this.#known, standing);
@@ -234,7 +245,10 @@ export class Pool<C extends WriterClient> {
     return connection;
   }
 
-  /** Something about the writer changed: each connection is used to its transaction's end, and not again. */
+  /**
+   * Something about the writer changed: each connection may finish its transaction and is not used
+   * again.
+   */
   #retire(): void {
     for (const connection of this.#connections) this.#retired.add(connection);
     for (const connection of [...this.#idle]) this.drop(connection);

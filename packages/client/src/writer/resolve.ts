@@ -12,7 +12,7 @@ import { readLastCheckpoint } from './standing.ts';
 /** Pause between two looks at a transaction that has not ended, ms. */
 const pauseMs = 10;
 
-/** How long a session that nobody listens to may stay in its transaction before it is ended, ms. */
+/** How long an abandoned session may stay in its transaction before it is ended, ms. */
 const abandonedMs = 300;
 
 export type Resolved =
@@ -21,10 +21,11 @@ export type Resolved =
   | { readonly how: 'unknown'; readonly token: Token; readonly reason: SettleReason };
 
 /**
- * Finds out how a transaction ended whose COMMIT got no answer, by its id on the current writer.
+ * Finds out how a transaction ended whose COMMIT got no reply, by its id on the current writer.
  *
- * Its session may still be there and hold the id in progress: the network between is gone, and the
- * server has not noticed. It is ended then, unless it waits for a synchronous standby.
+ * Its session may still be open and keep the id in progress, because the server has not noticed
+ * that the network connection is gone. That session is then ended, unless it waits for a
+ * synchronous standby.
  */
 export async function resolveCommit<C extends WriterClient>(
   claim: Claim,
@@ -46,7 +47,10 @@ export async function resolveCommit<C extends WriterClient>(
   return unknownOf(claim, reason);
 }
 
-/** After a restart the id alone may name another transaction: then not even later may it decide. */
+/**
+ * After a restart the id may belong to another transaction, so the token carries no id: it must not
+ * decide later either.
+ */
 function unknownOf(claim: Claim, reason: SettleReason): Resolved {
   const token = claimToken(claim);
   return {
@@ -61,7 +65,10 @@ type Look =
   | { readonly how: 'not-committed' }
   | { readonly how: 'wait' | 'unknown'; readonly reason: SettleReason };
 
-/** One look over one connection; `null`: no writer, or it went away meanwhile. */
+/**
+ * One look over one connection; `null` when there is no writer, or when it went away during the
+ * look.
+ */
 async function lookAt<C extends WriterClient>(
   claim: Claim,
   options: { pool: Pool<C>; clock: Clock; leftMs: number; abandoned: boolean },
@@ -112,8 +119,9 @@ async function lookOver<C extends WriterClient>(
 }
 
 /**
- * Where commits wait for a standby, this one has: a session that is ended while it waits has committed
- * here alone. A small write after it waits for everything before it.
+ * Waits until the commit is durable on the synchronous standbys, where there are any: a session
+ * that is ended while it waits for a standby has committed on this server only. A small write after
+ * it waits for everything before it.
  */
 async function confirmDurable(client: Queryable): Promise<void> {
   const { names } = await oneRow<{ names: string }>(
@@ -124,7 +132,9 @@ async function confirmDurable(client: Queryable): Promise<void> {
   await client.query(`SELECT pg_logical_emit_message(true, 'throwover', 'confirm')`);
 }
 
-/** The id says exactly which session; a role may end its own. */
+/**
+ * Ends the session that holds the id. The id names exactly one session, and a role may end its own.
+ */
 async function endSessionOf(client: Queryable, xid: string): Promise<void> {
   await client.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -4,22 +4,25 @@ import type { Token } from '../read-your-writes/token.ts';
 import type { DatabaseView } from '../read-your-writes/view.ts';
 import type { LastCheckpoint } from './standing.ts';
 
-/** A transaction whose COMMIT was sent and not answered. */
+/** A transaction whose COMMIT was sent and got no reply. */
 export interface Claim {
   readonly timeline: number;
   readonly xid: string;
-  /** Of the server that was asked to commit. */
+  /** Incarnation of the server that was asked to commit. */
   readonly incarnation: string;
 }
 
-/** What the current writer shows. */
+/** The state of the current writer, with its view of the transaction. */
 export interface Evidence {
   readonly view: DatabaseView;
   readonly incarnation: string;
   readonly checkpoint: LastCheckpoint;
 }
 
-/** `restarted`: the server recovered from a crash and has gone on since; the id may be another transaction's now. */
+/**
+ * `restarted`: the server recovered from a crash and has gone on since; the id may now belong to
+ * another transaction.
+ */
 export type SettleReason = Reason | 'restarted' | 'no-writer';
 
 export type Settled =
@@ -28,20 +31,24 @@ export type Settled =
   | { readonly how: 'wait'; readonly reason: SettleReason }
   | { readonly how: 'unknown'; readonly reason: SettleReason };
 
-/** Past every position: where the COMMIT record stands, or would stand, is not known. */
+/** A log position past every other: where the COMMIT record is, or would be, is not known. */
 const unknownPosition = 'FFFFFFFF/FFFFFFFF';
 
-/** A token for the claim: satisfied if it committed, lost if it did not. Its position alone satisfies nowhere. */
+/**
+ * Returns a token for the claim: satisfied if it committed, lost if it did not. Its position alone
+ * is never satisfied.
+ */
 export function claimToken({ timeline, xid }: Claim): Token {
   return { position: positionOf(timeline, unknownPosition), xid };
 }
 
 /**
- * How the transaction of the claim ended, by what the current writer shows. Pure.
+ * Returns how the claimed transaction ended, according to the current writer. Pure.
  *
- * On the same server and across promotions the rules are those of a token. After crash recovery on the
- * same timeline there is one more: an id that had not reached the disk is given out again. The ids
- * that recovery found are below the next id of the checkpoint at its end, as long as no other ran.
+ * On the same server and across promotions, the rules are those of a token. After crash recovery on
+ * the same timeline there is one more: an id that had not reached the disk is given out again. The
+ * ids that recovery found are below the next id of the checkpoint at the end of recovery, as long
+ * as no other checkpoint ran since.
  */
 export function settle(claim: Claim, evidence: Evidence): Settled {
   const { view, incarnation } = evidence;

@@ -1,39 +1,42 @@
 import { readView } from '../read-your-writes/view.ts';
 import { lastRow, oneRow, type Queryable } from '../sql.ts';
 
-/** Channel on which a database tells of a new epoch. */
+/** Channel on which a database announces a new epoch. */
 const channel = 'throwover_epoch';
 
 /** Epoch of a database in which no promotion was ever recorded. */
 const firstEpoch = 1n;
 
-/** How a database stands that a writer has connected to. */
+/** The state of a database that a writer has connected to. */
 export interface Standing {
-  /** A standby, or `default_transaction_read_only`. */
+  /** True on a standby, and with `default_transaction_read_only`. */
   readonly readOnly: boolean;
   readonly timeline: number;
   readonly epoch: bigint;
-  /** Timeline that began with that epoch, as recorded; `null` when nothing is recorded. */
+  /** The timeline that began with that epoch, as recorded; `null` when nothing is recorded. */
   readonly recordedTimeline: number | null;
   readonly hidden: boolean;
-  /** Changes when the server was restarted, and when it went through crash recovery. */
+  /** Changes when the server is restarted, and when it goes through crash recovery. */
   readonly incarnation: string;
 }
 
-/** The newest writer known: what an older one is told by. */
+/** The newest writer known; an older one is recognised by it. */
 export interface Known {
   readonly epoch: bigint;
-  /** `null`: the epoch was heard of, and its database not seen yet. */
+  /** `null`: the epoch was heard of, but its database was not seen yet. */
   readonly timeline: number | null;
 }
 
 /**
- * Why a connection may not be written to. not-recorded: this primary was promoted, and the row that
- * opens its epoch is not there yet. older-epoch: another region was opened since.
+ * Why a connection may not be written to. not-recorded: this primary was promoted, but the row that
+ * opens its epoch is missing so far. older-epoch: another region was opened since.
  */
 export type Refusal = 'read-only' | 'hidden' | 'older-epoch' | 'not-recorded';
 
-/** `null`: this is the current writer, as far as this process can know. */
+/**
+ * Returns why the connection may not be written to; `null` when it is the current writer, as far as
+ * this process knows.
+ */
 export function refusalOf(known: Known | null, standing: Standing): Refusal | null {
   if (standing.readOnly) return 'read-only';
   if (standing.hidden) return 'hidden';
@@ -44,13 +47,17 @@ export function refusalOf(known: Known | null, standing: Standing): Refusal | nu
   return moved && standing.epoch === known.epoch ? 'not-recorded' : null;
 }
 
-// Cumulative statistics do not survive crash recovery: their reset time tells of one that left the postmaster alive.
+// Crash recovery resets cumulative statistics, so their reset time reveals a recovery that the
+// postmaster survived.
 const sessionQuery = `LISTEN ${channel};
   SELECT current_setting('transaction_read_only') = 'on' AS "readOnly",
     pg_postmaster_start_time()::text || ' ' || coalesce(stats_reset::text, '') AS incarnation
   FROM pg_stat_bgwriter`;
 
-/** Listens first and looks afterwards, so that no epoch falls in between. Two round trips, three where promotions were recorded. */
+/**
+ * Reads the state of a database. It listens first and looks afterwards, so that it misses no epoch.
+ * Two round trips, three where promotions were recorded.
+ */
 export async function readStanding(client: Queryable): Promise<Standing> {
   const session = await lastRow<{ readOnly: boolean; incarnation: string }>(client, sessionQuery);
   const view = await readView(client, null);
@@ -69,7 +76,10 @@ export async function readStanding(client: Queryable): Promise<Standing> {
   };
 }
 
-/** What a notice says: the epoch, or that something changed which only a new look can tell. `null`: not for us. */
+/**
+ * Returns the epoch that a notice announces; `look` when something changed that only a new look can
+ * tell; `null` when the notice is on another channel.
+ */
 export function epochIn(notice: {
   readonly channel: string;
   readonly payload?: string | undefined;
@@ -79,14 +89,17 @@ export function epochIn(notice: {
     const { epoch } = JSON.parse(notice.payload ?? '') as { readonly epoch?: unknown };
     if (typeof epoch === 'number' || typeof epoch === 'string') return BigInt(epoch);
   } catch {
-    // Whatever it is, it came over this channel.
+    // A notice on this channel that cannot be read still means that something changed.
   }
   return 'look';
 }
 
 /** The last checkpoint, as far as it tells which ids a crash recovery found. */
 export interface LastCheckpoint {
-  /** It was written at the end of recovery or at a shutdown: no other has run since. */
+  /**
+   * The checkpoint was written at the end of recovery or at a shutdown: no other checkpoint
+   * followed.
+   */
   readonly afterRecovery: boolean;
   readonly nextXid: bigint;
 }

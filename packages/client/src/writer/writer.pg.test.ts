@@ -14,9 +14,9 @@ let pair: Pair;
 let links: Record<Name, Link>;
 let cleanups: (() => unknown)[] = [];
 let events: WriterEvent[] = [];
-/** Of what was done while a COMMIT was held up. */
+/** Results of the action that was done while a COMMIT was held up. */
 let failures: unknown[] = [];
-/** Whether a test has left servers that the next one cannot use. */
+/** Whether a test has left the servers in a state that the next one cannot use. */
 let changed = true;
 
 beforeAll(async () => {
@@ -53,7 +53,10 @@ const promoteWest = () => {
 /** A TCP link in front of a server, that a test can cut at the moment of COMMIT. */
 interface Link {
   readonly port: number;
-  /** `before`: the next COMMIT is not passed on. `after`: it is, its answer is not. `silent`: nothing is, and nobody is told. */
+  /**
+   * `before`: the next COMMIT is not passed on. `after`: it is passed on, its answer is not.
+   * `silent`: nothing is passed on, and nobody is told.
+   */
   cutAtCommit(when: 'before' | 'after' | 'silent', onCut?: () => Promise<void>): void;
   close(): Promise<void>;
 }
@@ -285,7 +288,7 @@ test('a fence ends open transactions; they and new ones are held until the new e
 });
 
 test('W1: a promotion that is told of ends what is open on the old side, and nothing commits there', async () => {
-  // A discard that takes its time: the old connection works on.
+  // A discard that takes its time: the old connection keeps working.
   const writer = writerOver({
     discard: (client) => {
       cleanups.push(() => client.end().catch(() => {}));

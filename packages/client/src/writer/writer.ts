@@ -1,16 +1,16 @@
 /**
- * Writes reach the current writer, once, or the application is told that they did not.
+ * Writes reach the current writer once; otherwise the application gets an error that says so.
  *
  *   writer.ts          a transaction, from its hold to its outcome
- *   pool.ts            connections of the current epoch, and who waits for one
+ *   pool.ts            connections of the current epoch, and the queue for them
  *   standing.ts        may this connection be written to
- *   first-writable.ts  which of several targets is the writer
- *   resolve.ts         how a transaction ended whose COMMIT got no answer
- *   settle.ts          the same, decided; pure
+ *   first-writable.ts  finds the writer among several targets
+ *   resolve.ts         finds out how a transaction ended whose COMMIT got no reply
+ *   settle.ts          the decision for resolve.ts; pure
  *
  * W1  nothing is written over a connection of an epoch older than the newest one seen
  * W2  a transaction is run again only when it cannot have committed
- * W3  what nobody can know is raised as `outcome-unknown`, with the token to ask again
+ * W3  an outcome that nobody can know is raised as `outcome-unknown`, with a token to ask again
  */
 import { type Clock, machineClock, within } from '../clock.ts';
 import { NoWriter, OutcomeUnknown } from '../errors.ts';
@@ -23,27 +23,36 @@ import { claimToken } from './settle.ts';
 
 export interface WriterOptions<C> {
   /**
-   * A connected client of whoever may write now: `firstWritable(...)`, or your own. Called again for
-   * each connection, so that its answer may change. `accept` tells whether a client will do.
+   * Returns a connected client of the current writer: `firstWritable(...)`, or your own function.
+   * It is called for each new connection, so its answer may change. `accept` tells whether a client
+   * is the current writer.
    */
   readonly open: (accept: Accept<C>) => Promise<C>;
-  /** Ends a client at once, without waiting for its server; default `end()` and the socket destroyed. */
+  /**
+   * Ends a client at once, without waiting for its server. Default: `end()`, then the socket is
+   * destroyed.
+   */
   readonly discard?: (client: C) => void;
   /** Connections at most; default 10, as in `pg`. */
   readonly size?: number;
-  /** Longest time a transaction is held, ms; default 10000: a planned switch has a deadline of 10 s. */
+  /**
+   * Longest time a transaction is held, ms; default 10000: a planned switch has a deadline of 10 s.
+   */
   readonly holdMs?: number;
-  /** Transactions that wait at once; default 1000. */
+  /** Longest queue of waiting transactions; default 1000. */
   readonly queueLimit?: number;
   /** Longest search for the outcome of an interrupted COMMIT, ms; default 10000. */
   readonly resolveMs?: number;
-  /** Longest time for the answer to a COMMIT, ms; default 5000. Longer where commits wait for a slow standby. */
+  /**
+   * Longest wait for the reply to a COMMIT, ms; default 5000. Raise it where commits wait for a
+   * slow standby.
+   */
   readonly commitMs?: number;
   readonly clock?: Clock;
   readonly onEvent?: (event: WriterEvent) => void;
 }
 
-/** What a writer does that a log or a metric wants to know. */
+/** Events of a writer, for a log or a metric. */
 export type WriterEvent =
   | { readonly type: 'away'; readonly cause: unknown }
   | { readonly type: 'writer'; readonly epoch: bigint; readonly timeline: number }
@@ -66,7 +75,7 @@ export interface Transacted<T> {
   readonly result: T;
   /** `null` when nothing was written. */
   readonly token: Token | null;
-  /** Epoch in which it committed, as far as the connection knew. */
+  /** Epoch in which the transaction committed, as far as the connection knew. */
   readonly epoch: bigint;
   /** How often `work` was called. */
   readonly attempts: number;
@@ -74,10 +83,11 @@ export interface Transacted<T> {
 
 export interface Writer<C> {
   /**
-   * Runs `work` in a transaction on the current writer, holding it while there is none.
+   * Runs `work` in a transaction on the current writer. While there is no writer, the transaction
+   * is held.
    *
-   * `work` may be called several times, each time in a transaction that starts from nothing: what it
-   * does outside of the database must bear that, or set `again: false`.
+   * `work` may be called several times, each time in a new transaction: its effects outside the
+   * database must be safe to repeat. If they are not, set `again: false`.
    */
   transaction<T>(
     work: (client: C) => Promise<T>,
@@ -85,9 +95,12 @@ export interface Writer<C> {
   ): Promise<Transacted<T>>;
   /** Newest epoch seen; `null` before the first connection. */
   readonly epoch: bigint | null;
-  /** An epoch heard of elsewhere, for example in the header `throwover-epoch`: older connections are ended. */
+  /**
+   * Reports an epoch heard of elsewhere, for example in the header `throwover-epoch`. Ends older
+   * connections.
+   */
   noticeEpoch(epoch: bigint): void;
-  /** Ends the connections, open transactions after their end; those who wait get `NoWriter`. */
+  /** Ends the connections; those in a transaction end after it. Waiting callers get `NoWriter`. */
   close(): void;
 }
 
@@ -99,10 +112,13 @@ const defaults = {
   commitMs: 5_000,
 };
 
-/** Longest time for a connection with its three questions, ms; the client's own timeout should be shorter. */
+/**
+ * Longest time to open a connection with its three queries, ms; the client's own timeout should be
+ * shorter.
+ */
 const openMs = 5_000;
 
-/** Longest wait for a ROLLBACK, ms; a connection that does not even do that is not kept. */
+/** Longest wait for a ROLLBACK, ms; a connection that does not answer by then is dropped. */
 const rollbackMs = 2_000;
 
 /** First and longest pause before a transaction is run again, ms. */
@@ -172,7 +188,7 @@ async function transact<C extends WriterClient, T>(
 
 type Attempt<T> =
   | { readonly how: 'committed'; readonly result: T; readonly token: Token | null }
-  /** An error of the application or of its SQL: the writer is well. */
+  /** An error of the application or of its SQL; the writer is healthy. */
   | { readonly how: 'failed'; readonly error: unknown }
   | { readonly how: 'not-committed'; readonly cause: unknown }
   | { readonly how: 'unknown'; readonly error: OutcomeUnknown };
@@ -195,8 +211,8 @@ async function attempt<C extends WriterClient, T>(
     return beforeCommit(parts, connection, error);
   }
   if (pool.isOutdated(connection)) {
-    // W1: its server may still take writes, and nobody would ever see them. The pool has dropped the
-    // connection already; whoever discards it may take his time.
+    // W1: this connection's server may still take writes that nobody would ever see. The pool has
+    // dropped the connection already, but `discard` may take its time.
     client.query('ROLLBACK').catch(() => {});
     return { how: 'not-committed', cause: new NoWriter('a newer epoch was opened') };
   }
@@ -213,7 +229,10 @@ async function attempt<C extends WriterClient, T>(
   return afterCommit(parts, { connection, xid, result, cause });
 }
 
-/** W2: COMMIT was not sent. An error that the connection survives is the application's own. */
+/**
+ * W2: COMMIT was not sent. An error after which the connection still works is the application's
+ * own.
+ */
 async function beforeCommit<C extends WriterClient, T>(
   { pool, settings }: Parts<C>,
   connection: Connection<C>,
@@ -233,13 +252,13 @@ async function beforeCommit<C extends WriterClient, T>(
   return { how: 'not-committed', cause: error };
 }
 
-/** COMMIT was sent and not answered: W2 and W3. */
+/** COMMIT was sent and got no reply: W2 and W3. */
 async function afterCommit<C extends WriterClient, T>(
   { pool, settings }: Parts<C>,
   interrupted: { connection: Connection<C>; xid: string | null; result: T; cause: unknown },
 ): Promise<Attempt<T>> {
   const { connection, xid, result, cause } = interrupted;
-  // Nothing was written, so there is nothing that could be there twice.
+  // Nothing was written, so running it again cannot write anything twice.
   if (xid === null) return { how: 'not-committed', cause };
   const { clock, resolveMs, onEvent } = settings;
   const { timeline, incarnation } = connection;
@@ -270,7 +289,10 @@ async function afterCommit<C extends WriterClient, T>(
   }
 }
 
-/** Politely, in case somebody is there to hear it, and then without waiting. */
+/**
+ * Ends the client politely, in case the server still listens, and then destroys the socket without
+ * waiting.
+ */
 function endAtOnce(client: WriterClient): void {
   client.end().catch(() => {});
   const { connection } = client as { connection?: { stream?: { destroy?: () => void } } };

@@ -15,7 +15,7 @@ import { type Box, boxesOf, Follower } from './follow.fixture.ts';
 const portBase = 25_600;
 const timeoutMs = 300_000;
 
-/** What the printed runbook says that one needs, here. */
+/** The tools that the printed runbook needs, here. */
 const needed = ['aws', 'curl', 'psql', ...(process.getuid?.() === 0 ? ['setpriv'] : [])];
 const missing = needed.filter((tool) => spawnSync('which', [tool]).status !== 0);
 
@@ -70,7 +70,7 @@ describe.skipIf(missing.length > 0)(
         );
         await until('check says ready', () => ready(), { timeoutMs: 60_000 });
 
-        // The paper knows that it is spent, and throwover goes home by itself.
+        // The printed runbook is out of date, and throwover can go home without it.
         const checked = await throwover(['runbook', '--check', 'switchover.md'], { cwd: dir });
         expect(checked).toMatchObject({ exitCode: 1 });
         expect(checked.stderr).toContain('west is active now');
@@ -90,7 +90,7 @@ describe.skipIf(missing.length > 0)(
         const person = new Follower();
         const upTo = boxes.findIndex(({ step }) => step === 'fence');
         await person.follow(boxes.slice(0, upTo));
-        // From here on the standby hears nothing, and nobody has noticed.
+        // From here on the standby receives nothing, and nobody has noticed.
         await lab.cutReplication('east', true);
         await orders.acknowledgedBy('that the standby does not hear of');
         const rest = boxes.slice(upTo);
@@ -127,7 +127,8 @@ describe.skipIf(missing.length > 0)(
         }
         await orders.acknowledgedBy('after');
         const keys = await orders.stop();
-        // What was acknowledged in the dead region and never sent may be missing; nothing written since is.
+        // Writes that were acknowledged in the dead region and never sent may be missing; later
+        // writes may not.
         const fresh = keys.slice(-5);
         expect(await missingOrders(lab.map, 'west', fresh)).toEqual([]);
 
@@ -149,7 +150,7 @@ async function ready(): Promise<boolean> {
   return (await throwover(['check', '--json'], { cwd: dir })).exitCode === 0;
 }
 
-/** Prints it as a user does, and finds that it still holds. */
+/** Prints a runbook as a user does, and checks that it still holds. */
 async function print(kind: string, file: string): Promise<string> {
   const printed = await throwover(['runbook', '--kind', kind], { cwd: dir });
   expect(printed.stderr).toBe('');
@@ -164,7 +165,10 @@ const of =
   ({ part }: Box) =>
     parts.includes(part);
 
-/** A client that orders through whatever DNS says, one after another, and remembers what was acknowledged. */
+/**
+ * A client that orders through the address that DNS gives, one order after another, and remembers
+ * the acknowledged ones.
+ */
 function ordersUnderWay(lab: Lab) {
   const stopping = new AbortController();
   const acknowledged: string[] = [];
@@ -183,7 +187,7 @@ function ordersUnderWay(lab: Lab) {
     }
   })();
   return {
-    /** Waits for more writes from now on. */
+    /** Waits for more acknowledged writes from now on. */
     acknowledgedBy: async (when: string) => {
       const had = acknowledged.length;
       await until(`writes ${when}`, async () => acknowledged.length > had + 5, {
@@ -213,7 +217,7 @@ async function webhooksUnderWay(map: LabMap) {
     askJson<readonly { id: string; state: string }[]>(map.sender, '/__lab/records');
   return {
     stop: () => post('/__lab/stop', {}),
-    /** Events whose sender got its 2xx and whose effect is not there. */
+    /** Returns events whose sender got a 2xx but whose effect is missing. */
     withoutEffect: async (region: 'east' | 'west') => {
       const lacking = async () => {
         const { events } = await survivorsOf(map, region);

@@ -2,18 +2,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { labEnv } from '../world/child.ts';
 
-/** One box of a printed runbook, as its first line tells of it. */
+/** One box of a printed runbook, as described by its first line. */
 export interface Box {
   readonly part: string;
   readonly step: string | null;
-  /** Region at whose machine it is typed; `null`: anywhere. */
+  /** Region on whose machine it is typed; `null`: anywhere. */
   readonly on: string | null;
   readonly shows: string | null;
   readonly asks: string | null;
   readonly commands: string;
 }
 
-/** Reads the boxes off the paper, in order. */
+/** Returns the boxes of the printed runbook, in order. */
 export function boxesOf(markdown: string): readonly Box[] {
   return [...markdown.matchAll(/^```sh (.*)\n([\s\S]*?)\n```$/gm)].map(([, words = '', text]) => {
     const given = new Map(words.split(' ').map((word) => word.split('=', 2) as [string, string]));
@@ -35,12 +35,12 @@ export interface Typed {
   readonly output: string;
 }
 
-/** A person with a shell, a notebook, and nothing of throwover. */
+/** A person with a shell and a notebook, without throwover. */
 export class Follower {
   readonly #notes = new Map<string, string>();
   readonly typed: Typed[] = [];
 
-  /** Types the boxes one after another; stops at the first that has not worked. */
+  /** Types the boxes one after another; stops at the first that does not work. */
   async follow(boxes: readonly Box[]): Promise<void> {
     for (const box of boxes) {
       const { exitCode, output } = await this.type(box);

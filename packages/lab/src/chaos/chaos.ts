@@ -2,15 +2,18 @@
  * `npm run chaos -- --kind K --rounds N --out FILE`: rounds of one kind of disaster, done to real
  * processes under load, each judged from outside.
  *
- *   kinds.ts     what is done, by name
- *   operator.ts  what a person types
+ *   kinds.ts     the kinds of disaster, by name
+ *   play.ts      input and result of a kind; a failover with its region's return
+ *   reboot-own-start.ts managed-hba.ts foreign-standby.ts  kinds that need a page
+ *   own-writer.ts  an application that knows the old database's own address
+ *   operator.ts  the commands that a person types
  *   traffic.ts   clients and webhook sender of one round
- *   sides.ts     what stands in the databases
+ *   sides.ts     the contents of the databases
  *   oracle.ts    the judge: pure
- *   settle.ts    everything stands as it must before the next round
+ *   settle.ts    waits until everything is in order for the next round
  *   results.ts   the file of results and its table
  *
- * Ends with exit code 1 when a round violated anything.
+ * Exit code 1 when a round violated anything.
  */
 import { Command, Option } from 'commander';
 import { formatMs, isoTime, seededRandom, systemClock } from 'throwover/kernel';
@@ -63,7 +66,7 @@ async function main(): Promise<void> {
       lagProfile: 'none',
       requestsPerSecond: given.rate,
       webhooksPerSecond: 5,
-      // Honest resolvers: what is measured here is who may write, not how long caches hold.
+      // Honest resolvers: this measures who may write, not how long caches hold.
       resolverShares: { honest: 1, clamped: 0, longHold: 0 },
       keepWarm: '10s',
       warm: 3,
@@ -99,7 +102,9 @@ async function play(
   const from = await lab.active();
   await ledgerKept(lab.map, from);
   const traffic = await RoundTraffic.start(lab, `${given.kind}-${round}`);
-  const played = await kinds[given.kind]({ lab, from, random, fence: given.fence, traffic });
+  const played = await kinds[given.kind]({
+    ...{ lab, from, random, fence: given.fence, traffic, round },
+  });
   await traffic.more(20, 60_000);
   const { requests, webhooks } = await traffic.end();
   await settled(lab, played.active, { switched: played.active !== from });
@@ -108,7 +113,14 @@ async function play(
   const { violations, figures } = judge({ ...played, from, requests, webhooks, survivors });
   const { lossBoundMs } = played;
   const tookMs = Math.round(systemClock.monotonicMs() - startedMs);
-  return { round, from, violations: [...violations], ...figures, lossBoundMs, tookMs };
+  return {
+    round,
+    from,
+    violations: [...violations, ...(played.violations ?? [])],
+    ...figures,
+    lossBoundMs,
+    tookMs,
+  };
 }
 
 function lineOf(result: RoundResult): string {

@@ -7,50 +7,33 @@ import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName } from '../world/map.ts';
 import { throwoverBin } from '../world/specs.ts';
 import { runController, throwover } from '../world/throwover-cli.ts';
+import { foreignStandby } from './foreign-standby.ts';
+import { managedHba } from './managed-hba.ts';
 import { doneMs, ledgerOf, newestRun, type Planned, perform, plan, said } from './operator.ts';
-import type { RoundFacts, Side } from './oracle.ts';
-import { readSideWhenBack } from './sides.ts';
-import type { RoundTraffic } from './traffic.ts';
-
-export interface RoundContext {
-  readonly lab: Lab;
-  readonly from: RegionName;
-  readonly random: Random;
-  readonly fence: 'available' | 'strict';
-  readonly traffic: RoundTraffic;
-}
-
-/** What a kind knows when its faults are over and everything was mended; traffic still runs. */
-export type Played = Pick<
-  RoundFacts,
-  | 'planned'
-  | 'twoWritersAccepted'
-  | 'faultMs'
-  | 'approvedMs'
-  | 'epochOpenedMs'
-  | 'wokeMs'
-  | 'old'
-  | 'ledger'
-  | 'lossBoundMs'
-> & { readonly active: RegionName };
-
-type Play = (context: RoundContext) => Promise<Played>;
+import {
+  type Disaster,
+  failover,
+  lossBoundOf,
+  type Play,
+  type Played,
+  planned,
+  type RoundContext,
+  takeBack,
+} from './play.ts';
+import { rebootOwnStart } from './reboot-own-start.ts';
 
 /** Time that a region stays away beyond the writer's lease (10 s), ms. */
 const pastLeaseMs = 13_000;
 
-/** How long after a step's beginning its controller is killed at most, ms: most steps are shorter. */
+/** Longest time after a step's start until its controller is killed, ms: most steps are shorter. */
 const longestStepMs = 200;
 
-/** How far into a failover the lost region is back at most, ms: from its start to its first write. */
-const longestFailoverMs = 3_000;
-
-/** What is done to real processes, one name a kind. */
+/** The kinds of disaster that are done to real processes, by name. */
 export const kinds = {
   switchover: async ({ lab, from }) => {
     const to = otherRegion(from);
     const { run, approvedMs } = await perform(lab, 'switchover', to);
-    // Nothing is broken here; what counts is how long nobody could write.
+    // Nothing is broken here; the measured figure is how long nobody could write.
     const faultMs = doneMs(run, 'fence') ?? approvedMs;
     return planned({ faultMs, approvedMs, active: to, epochOpenedMs: doneMs(run, 'open-epoch') });
   },
@@ -88,7 +71,7 @@ export const kinds = {
   'controller-gone': async ({ lab, from }) => {
     const to = otherRegion(from);
     const { digest } = await plan(lab, 'switchover', to);
-    // Right after the fence is in the journal: nobody can write, and nobody will type.
+    // Right after the fence is in the journal: nobody can write, and no person will type.
     const result = await runController(
       ['switchover', to, digest, 'after-step:fence'],
       lab.options.dir,
@@ -103,83 +86,21 @@ export const kinds = {
       epochOpenedMs: doneMs(run, 'open-epoch'),
     });
   },
+  'reboot-own-start': rebootOwnStart,
+  'managed-hba': managedHba,
+  'foreign-standby': foreignStandby,
 } as const satisfies Record<string, Play>;
 
 export type Kind = keyof typeof kinds;
-
-interface Disaster {
-  fault(lab: Lab, region: RegionName): Promise<void>;
-  mend(lab: Lab, region: RegionName): Promise<void>;
-  /** How long the region stays away at least, ms; `undefined`: as long as the failover takes. */
-  readonly awayMs?: number;
-  /** It comes back while the failover goes on. */
-  readonly during?: true;
-}
 
 const cutting = (way: 'both' | 'in' | 'out'): Disaster => ({
   fault: (lab, region) => lab.cut(region, way),
   mend: (lab, region) => lab.restore(region),
 });
 
-/** The active region is lost; a person fails over; the old region comes back and is taken in again. */
-async function failover(context: RoundContext, disaster: Disaster): Promise<Played> {
-  const { lab, from, random } = context;
-  const to = otherRegion(from);
-  await disaster.fault(lab, from);
-  const faultMs = systemClock.wallMs();
-  let wokeMs: number | null = null;
-  const mend = async () => {
-    wokeMs = systemClock.wallMs();
-    await disaster.mend(lab, from);
-  };
-  const early = disaster.during
-    ? systemClock.sleep(random.integer(longestFailoverMs)).then(mend)
-    : Promise.resolve();
-  const { run, approvedMs, planned: approved } = await perform(lab, 'failover', to);
-  await early;
-  const awayMs = systemClock.wallMs() - faultMs;
-  if (disaster.awayMs !== undefined) {
-    await systemClock.sleep(Math.max(0, disaster.awayMs - awayMs));
-  }
-  await context.traffic.more(20, 60_000);
-  if (!disaster.during) await mend();
-  const old = await takeBack(lab, from, to);
-  return {
-    planned: false,
-    active: to,
-    twoWritersAccepted: approved.overrides.includes('two-writers'),
-    lossBoundMs: lossBoundOf(approved.plan),
-    faultMs,
-    approvedMs,
-    epochOpenedMs: doneMs(run, 'open-epoch'),
-    wokeMs,
-    old: old.side,
-    ledger: await ledgerOf(lab, old.runId),
-  };
-}
-
-/** Reads what the old side holds, then takes it in again: salvage and attach. */
-async function takeBack(
-  lab: Lab,
-  old: RegionName,
-  active: RegionName,
-): Promise<{ side: Side; runId: string }> {
-  const side = await readSideWhenBack(lab.map, old);
-  const { run } = await perform(lab, 'rejoin', old);
-  if (run.status !== 'succeeded') throw new Error(`rejoin of ${old} to ${active}: ${run.status}`);
-  return { side, runId: run.runId };
-}
-
-/** What the plan said may be lost, life time, ms. */
-function lossBoundOf(plan: { facts: Readonly<Record<string, unknown>> }): number {
-  const bound = plan.facts['lossBoundMs'];
-  if (typeof bound !== 'number') throw new Error('the plan of a failover shows no bound');
-  return bound;
-}
-
 /**
- * A switchover whose controller gets SIGKILL in or shortly after one of its steps, each as likely as the
- * other. Gives the moment of the kill, wall ms.
+ * A switchover whose controller gets SIGKILL in or shortly after one of its steps, all equally
+ * likely. Returns the moment of the kill, wall ms.
  */
 async function killedSwitchover(
   lab: Lab,
@@ -207,7 +128,7 @@ async function killedSwitchover(
   return killedMs;
 }
 
-/** Resolves when the controller tells that it begins this step. */
+/** Resolves when the controller reports that it begins this step. */
 async function begun(child: ChildProcess, step: string): Promise<void> {
   if (child.stderr === null) return;
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -221,17 +142,20 @@ async function begun(child: ChildProcess, step: string): Promise<void> {
 async function resumed(lab: Lab): Promise<Pick<Played, 'active' | 'epochOpenedMs'>> {
   if (await openRun(lab)) {
     const result = await throwover(['resume', '--takeover', '--json'], { cwd: lab.options.dir });
-    // 4: it was undone, which is an end as good as the other. Or `serve` was quicker than the person.
-    const ended =
-      result.exitCode === 0 ||
-      result.exitCode === 4 ||
-      /"no-open-run"|"run-ended"/.test(result.stdout);
-    if (!ended) throw new Error(said(['resume'], result));
+    // Exit code 4: it was undone, which is an equally good end.
+    if (result.exitCode !== 4 && !endedWell(result)) throw new Error(said(['resume'], result));
   }
   return { active: await lab.active(), epochOpenedMs: await epochOpened(lab) };
 }
 
-/** Source and controller are gone half-way: the same run goes on as a failover, or forward, or a new one begins. */
+/** The run was carried to its end, or `serve` was quicker than the person. */
+const endedWell = ({ exitCode, stdout }: Awaited<ReturnType<typeof throwover>>): boolean =>
+  exitCode === 0 || /"no-open-run"|"run-ended"/.test(stdout);
+
+/**
+ * Source and controller are gone in the middle: the same run goes on as a failover, or forward, or
+ * a new one begins.
+ */
 async function goOnAsFailover(context: RoundContext, faultMs: number): Promise<Played> {
   const { lab, from } = context;
   const to = otherRegion(from);
@@ -259,14 +183,14 @@ async function goOnAsFailover(context: RoundContext, faultMs: number): Promise<P
   };
 }
 
-/** A failover: the open run's own, where that can still be, or a new one. */
+/** A failover: the open run becomes one, where that is possible, or a new run begins. */
 async function replanned(
   lab: Lab,
   to: RegionName,
   open: boolean,
 ): Promise<Planned | 'no way back'> {
   if (!open) return (await perform(lab, 'failover', to)).planned;
-  // The new region is the active one already.
+  // The new region is active already.
   if ((await lab.active()) === to) return 'no way back';
   const planned = await plan(lab, 'failover', to);
   const names = planned.overrides.flatMap((name) => ['--override', name]);
@@ -278,7 +202,7 @@ async function replanned(
   throw new Error(said(args, result));
 }
 
-/** Its promotion has happened: the run is carried on, and waits for the old region at its end. */
+/** The promotion has happened: the run is carried on, and waits for the old region at its end. */
 async function goOnForward(
   context: RoundContext,
   times: { faultMs: number; approvedMs: number },
@@ -289,12 +213,12 @@ async function goOnForward(
   await context.traffic.more(20, 60_000);
   await lab.bringBack(from);
   const result = await resuming;
-  if (result.exitCode !== 0) throw new Error(said(args, result));
+  if (!endedWell(result)) throw new Error(said(args, result));
   const epochOpenedMs = await epochOpened(lab);
   return planned({ ...times, epochOpenedMs, active: otherRegion(from) });
 }
 
-/** The run had ended before its region was lost: a standby that comes back. */
+/** The run had ended before its region was lost; the region comes back as a standby. */
 async function takenIn(
   context: RoundContext,
   times: { faultMs: number; approvedMs: number },
@@ -319,7 +243,7 @@ async function epochOpened(lab: Lab): Promise<number | null> {
   return run === null ? null : doneMs(run, 'open-epoch');
 }
 
-/** The run's own end, with nobody typing anything. */
+/** Waits until the run ends by itself, without a person. */
 async function endedRun(lab: Lab) {
   const deadline = systemClock.monotonicMs() + 120_000;
   for (;;) {
@@ -328,18 +252,4 @@ async function endedRun(lab: Lab) {
     if (systemClock.monotonicMs() > deadline) throw new Error(`run ${run.runId} has not ended`);
     await systemClock.sleep(200);
   }
-}
-
-function planned(
-  seen: Pick<Played, 'active' | 'faultMs' | 'approvedMs' | 'epochOpenedMs'>,
-): Played {
-  return {
-    planned: true,
-    twoWritersAccepted: false,
-    lossBoundMs: 0,
-    wokeMs: null,
-    old: null,
-    ledger: null,
-    ...seen,
-  };
 }

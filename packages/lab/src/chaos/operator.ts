@@ -5,16 +5,16 @@ import type { RegionName } from '../world/map.ts';
 import { type CliResult, throwover, throwoverJson } from '../world/throwover-cli.ts';
 import type { LedgerRow } from './oracle.ts';
 
-/** What a person does in a round, with the commands that a person has. */
+/** The commands of a person in a round. */
 
 export interface Planned {
   readonly digest: string;
   readonly plan: Plan;
-  /** Everything that the plan was refused for and that a person may accept by name. */
+  /** Every refusal of the plan that a person may accept by name. */
   readonly overrides: readonly string[];
 }
 
-/** Reads the plan; a refused one is still a plan. */
+/** Returns the plan; a refused one is still a plan. */
 export async function plan(lab: Lab, kind: string, to: RegionName | null): Promise<Planned> {
   const args = ['plan', kind, ...(to === null ? [] : ['--to', to]), '--json'];
   const result = await throwover(args, { cwd: lab.options.dir });
@@ -23,18 +23,20 @@ export async function plan(lab: Lab, kind: string, to: RegionName | null): Promi
   const { digest, plan: made } = JSON.parse(last) as { digest: string; plan: Plan };
   const asked = made.guards.flatMap(({ refusals, mayAsk = [] }) => [
     ...refusals.flatMap(({ override }) => override ?? []),
-    ...mayAsk,
+    // Two writers are accepted only when the plan asks for that: otherwise the judge would have to
+    // excuse what no round needs.
+    ...mayAsk.filter((name) => name !== 'two-writers'),
   ]);
   return { digest, plan: made, overrides: [...new Set(asked)] };
 }
 
 export interface Carried {
   readonly result: CliResult;
-  /** When it was asked for, wall ms. */
+  /** When the run was asked for, wall ms. */
   readonly approvedMs: number;
 }
 
-/** Approves this plan with everything that it asks for, and waits for the command's end. */
+/** Approves this plan with all the overrides that it asks for, and waits for the command's end. */
 export async function carryOut(
   lab: Lab,
   kind: string,
@@ -47,10 +49,16 @@ export async function carryOut(
   return { approvedMs, result: await throwover(args, { cwd: lab.options.dir }) };
 }
 
-/** Plans that the operator reads at most: while a region goes silent a second one can say more than the first. */
+/**
+ * Most plans that the operator reads: while a region becomes silent, a second plan can show more
+ * than the first.
+ */
 const maxPlans = 3;
 
-/** A run that must succeed; the newest of the store afterwards. A plan that is not today's any more is read again. */
+/**
+ * Performs a run that must succeed, and returns the newest run of the store. A plan that is out of
+ * date is read again.
+ */
 export async function perform(
   lab: Lab,
   kind: string,
@@ -60,7 +68,7 @@ export async function perform(
   for (let plans = 1; ; plans++) {
     const planned = await plan(lab, kind, to);
     const { result, approvedMs } = await carryOut(lab, kind, to, planned);
-    // Counted from the first approval: that a second one was needed is time without a writer too.
+    // Counted from the first approval: a second one also costs time without a writer.
     firstMs ??= approvedMs;
     if (result.exitCode === 0) {
       return { run: await newestRun(lab), approvedMs: firstMs, planned };
@@ -71,6 +79,16 @@ export async function perform(
   }
 }
 
+/**
+ * Returns the kind for a planned switch: only `failback` goes home after a failover; it is as
+ * planned as a switchover.
+ */
+export async function plannedKind(lab: Lab, to: RegionName): Promise<'switchover' | 'failback'> {
+  const { guards } = (await plan(lab, 'switchover', to)).plan;
+  const refusals = guards.flatMap((guard) => guard.refusals.map(({ error }) => error.code));
+  return refusals.includes('failback-locked') ? 'failback' : 'switchover';
+}
+
 export async function newestRun(lab: Lab): Promise<RunState> {
   const { dir } = lab.options;
   const { runs } = await throwoverJson<{ runs: readonly { runId: string }[] }>(['runs'], dir);
@@ -79,7 +97,7 @@ export async function newestRun(lab: Lab): Promise<RunState> {
   return throwoverJson<RunState>(['show', runId], dir);
 }
 
-/** The rows of the ledger of lost writes that one run filled. */
+/** Returns the ledger rows of lost writes of one run. */
 export async function ledgerOf(lab: Lab, runId: string): Promise<readonly LedgerRow[]> {
   const args = ['losses', '--run', runId, '--json'];
   const { losses } = await throwoverJson<{ losses: readonly LedgerRow[] }>(
@@ -89,7 +107,14 @@ export async function ledgerOf(lab: Lab, runId: string): Promise<readonly Ledger
   return losses;
 }
 
-/** When the run's step was seen done, wall ms. */
+/** Returns every row of the ledger, of all runs. */
+export async function wholeLedger(lab: Lab): Promise<readonly LedgerRow[]> {
+  const { dir } = lab.options;
+  const { losses } = await throwoverJson<{ losses: readonly LedgerRow[] }>(['losses'], dir);
+  return losses;
+}
+
+/** Returns when the run's step was seen done, wall ms. */
 export function doneMs(run: RunState, step: string): number | null {
   const record = run.records.find((one) => one.type === 'outcome' && one.step === step);
   return record?.wallMs ?? null;

@@ -33,7 +33,7 @@ const insert = (key: string) => ({
   key: { idempotency_key: key },
 });
 
-/** A failover that lost one acknowledged write and one that nobody was told of, and says so. */
+/** A failover that lost one acknowledged write and one unacknowledged write, and reports both. */
 const failover: RoundFacts = {
   planned: false,
   from: 'east',

@@ -1,18 +1,19 @@
 import type { RequestRecord, WebhookRecord } from 'throwover';
 
 /**
- * Judges one round from outside: by what clients and sender saw, by what stands in both databases, and
- * by the ledger; never by what throwover says of itself, apart from when it opened the new epoch.
+ * Judges one round from outside: by the records of clients and sender, by the contents of both
+ * databases, and by the ledger. It uses nothing that throwover reports about itself, except when it
+ * opened the new epoch.
  */
 
-/** What a superuser reads in one region's database. */
+/** The rows that a superuser reads in one region's database. */
 export interface Side {
   readonly orders: readonly { readonly key: string; readonly id: string; readonly atMs: number }[];
   /** Ids of webhook events that had their effect. */
   readonly payments: readonly string[];
 }
 
-/** One row of `throwover losses`, as far as the oracle needs it. */
+/** One row of `throwover losses`, with the fields that the oracle needs. */
 export interface LedgerRow {
   readonly table: string;
   readonly operation: string;
@@ -23,24 +24,27 @@ export interface RoundFacts {
   /** Nothing may be lost: the run was a switchover, or it was undone. */
   readonly planned: boolean;
   readonly from: string;
-  /** Active when the round ended. */
+  /** The region that is active when the round ends. */
   readonly active: string;
   /** A person accepted by name that both sides may write for a while. */
   readonly twoWritersAccepted: boolean;
   readonly lossBoundMs: number;
   readonly faultMs: number;
-  /** The run was asked for, wall ms; `null`: nobody asked. */
+  /** When the run was asked for, wall ms; `null`: no person asked. */
   readonly approvedMs: number | null;
-  /** The new epoch was open, wall ms; `null`: none was opened. */
+  /** When the new epoch was opened, wall ms; `null`: none was opened. */
   readonly epochOpenedMs: number | null;
-  /** The old region could run again, wall ms; `null`: it never stopped. */
+  /** When the old region could run again, wall ms; `null`: it never stopped. */
   readonly wokeMs: number | null;
   readonly requests: readonly RequestRecord[];
   readonly webhooks: readonly WebhookRecord[];
-  /** The old side as it came back, before anything was taken away from it; `null`: nothing was left behind. */
+  /**
+   * The old side as it came back, before anything was removed from it; `null`: nothing was left
+   * behind.
+   */
   readonly old: Side | null;
   readonly survivors: Side;
-  /** `null`: the run lost nothing that would have to be told. */
+  /** `null`: the run lost nothing that must be reported. */
   readonly ledger: readonly LedgerRow[] | null;
 }
 
@@ -53,17 +57,19 @@ export interface RoundFigures {
   readonly acknowledged: number;
   readonly lostAcknowledged: number;
   readonly lostUnacknowledged: number;
-  /** From the oldest acknowledged write that was lost to the fault, ms; `null`: none was. */
+  /**
+   * Time from the oldest acknowledged write that was lost to the fault, ms; `null`: none was lost.
+   */
   readonly lossMs: number | null;
-  /** From the fault to the first write that the active side acknowledged after it, ms. */
+  /** Time from the fault to the first write that the active side acknowledged after it, ms. */
   readonly faultToWriteMs: number | null;
   readonly approvalToWriteMs: number | null;
   /** Longest time between two acknowledged writes, ms. */
   readonly writeGapMs: number | null;
   readonly failed: number;
-  /** Rows that the old side committed after it woke: from its own clock. */
+  /** Rows that the old side committed after it woke, by its own clock. */
   readonly lateCommits: number;
-  /** From waking to the last of those, ms. */
+  /** Time from waking to the last of those rows, ms. */
   readonly lateWindowMs: number | null;
   readonly webhooks: number;
 }
@@ -137,7 +143,7 @@ function lossViolations(facts: RoundFacts, figures: RoundFigures): readonly stri
   return found;
 }
 
-/** An id that stands for two orders, in one database or over both. */
+/** Returns the ids that belong to two orders, in one database or across both. */
 function idViolations({ old, survivors }: RoundFacts): readonly string[] {
   const keyOf = new Map<string, string>();
   const twice = new Set<string>();
@@ -168,7 +174,7 @@ function twoWriterViolations(facts: RoundFacts, figures: RoundFigures): readonly
   ];
 }
 
-/** The ledger is what the old side has and the new one does not: nothing missing, nothing else. */
+/** The ledger must hold exactly the rows that the old side has and the new one does not. */
 function ledgerViolations(facts: RoundFacts): readonly string[] {
   const { ledger, old } = facts;
   if (ledger === null || old === null) return [];
@@ -200,7 +206,9 @@ function difference(what: string, expected: readonly string[], told: readonly st
   ];
 }
 
-/** Every event that a gateway accepted has its effect in the surviving database once all is settled. */
+/**
+ * Every event that a gateway accepted must have its effect in the surviving database in the end.
+ */
 function webhookViolations({ webhooks, survivors }: RoundFacts): readonly string[] {
   const effects = new Set(survivors.payments);
   const missing = webhooks.filter(({ id, state }) => state === 'delivered' && !effects.has(id));
@@ -222,8 +230,9 @@ function acknowledgedWrites({ requests }: RoundFacts) {
 const keysOf = ({ orders }: Side) => new Set(orders.map(({ key }) => key));
 
 /**
- * Rows of the old side that did not come over. A request that was written there and then passed on is a
- * row of the same key in both databases, with another id: the old one is lost all the same.
+ * Returns the rows of the old side that the new side does not have. A request that was written
+ * there and then forwarded is a row of the same key in both databases, with different ids: the old
+ * row still counts as lost.
  */
 function leftBehind({ old, survivors }: RoundFacts): readonly Side['orders'][number][] {
   const rows = new Set(survivors.orders.map(rowOf));
@@ -232,7 +241,10 @@ function leftBehind({ old, survivors }: RoundFacts): readonly Side['orders'][num
 
 const rowOf = ({ key, id }: { key: string; id: string }) => `${id} ${key}`;
 
-/** An event that was delivered again has its effect on both sides; then its row is lost and its effect is not. */
+/**
+ * Returns the lost payment rows. An event that was delivered again has its effect on both sides:
+ * then its row is lost but its effect is not.
+ */
 function paymentsLeftBehind({ old, ledger, survivors }: RoundFacts): readonly string[] {
   const kept = new Set(survivors.payments);
   const told = new Set(ledger?.map(({ key }) => key?.['event_id'] ?? ''));

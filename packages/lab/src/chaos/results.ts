@@ -2,7 +2,7 @@ import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
 import type { SeriesKind } from '../results/series.ts';
 
-/** One round, as the committed results keep it. */
+/** One round in the committed results. */
 const roundSchema = z.object({
   round: z.number(),
   from: z.string(),
@@ -23,7 +23,7 @@ const roundSchema = z.object({
 });
 export type RoundResult = z.infer<typeof roundSchema>;
 
-/** One invocation: so many rounds of one kind. */
+/** One invocation: a number of rounds of one kind. */
 const seriesSchema = z.object({
   kind: z.string(),
   fence: z.enum(['available', 'strict']),
@@ -31,7 +31,7 @@ const seriesSchema = z.object({
   commit: z.string(),
   at: z.string(),
   latencyMs: z.number(),
-  /** Series without it were played at 40. */
+  /** Older series, without this field, were played at 40. */
   requestsPerSecond: z.number().default(40),
   rounds: z.array(roundSchema),
 });
@@ -43,7 +43,7 @@ export const chaosSeries: SeriesKind<Series> = {
   render: tableOf,
 };
 
-/** Per kind and fence: what was done to real processes so far, and what was seen. */
+/** Returns the table: for each kind and fence, the rounds so far and their figures. */
 function tableOf(all: readonly Series[]): string {
   const groups = new Map<string, RoundResult[]>();
   for (const { kind, fence, rounds } of all) {

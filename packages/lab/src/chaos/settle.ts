@@ -3,10 +3,10 @@ import { askJson, until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { type RegionName, regionNames } from '../world/map.ts';
 
-/** Longest wait for both regions to stand as a finished switch leaves them, ms. */
+/** Longest wait until both regions are as a finished switch leaves them, ms. */
 const settleTimeoutMs = 60_000;
 
-/** Every event that a gateway accepted was delivered, or is a dead letter. */
+/** Waits until every event that a gateway accepted was delivered, or is a dead letter. */
 export async function delivered(lab: Lab): Promise<void> {
   await until(
     'the gateways have delivered what they accepted',
@@ -22,14 +22,14 @@ export async function delivered(lab: Lab): Promise<void> {
   );
 }
 
-/** Both databases, doors, gateways and DNS stand as they must with this region active. */
+/** Waits until databases, doors, gateways and DNS are as they must be with this region active. */
 export async function settled(
   lab: Lab,
   active: RegionName,
   options: { readonly switched: boolean },
 ): Promise<void> {
   const expected = { ...expectedEndState(lab.map, active) };
-  // A run that was undone leaves the other side's door as it was before: of a first round, serving.
+  // An undone run leaves the other side's door as it was before: in a first round, serving.
   if (!options.switched) delete (expected as Record<string, string>)['door of the standby region'];
   let differences: readonly string[] = [];
   await until(

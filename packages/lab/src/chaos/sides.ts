@@ -3,10 +3,10 @@ import { until } from '../world/json.ts';
 import type { LabMap, RegionName } from '../world/map.ts';
 import type { Side } from './oracle.ts';
 
-/** Longest wait for a database that comes back: its recovery is part of it, ms. */
+/** Longest wait for a database that comes back, with its recovery, ms. */
 const backTimeoutMs = 60_000;
 
-/** Reads what is in a region's database, as a superuser, whom no fence keeps out. */
+/** Reads the contents of a region's database as a superuser, whom no fence keeps out. */
 export async function readSide(map: LabMap, region: RegionName): Promise<Side> {
   return withSuperuser(map, region, async (client) => {
     const orders = await client.query<{ key: string; id: string; atMs: number }>(
@@ -18,7 +18,7 @@ export async function readSide(map: LabMap, region: RegionName): Promise<Side> {
   });
 }
 
-/** Reads it as soon as it takes connections again. */
+/** Reads the contents as soon as the database takes connections again. */
 export async function readSideWhenBack(map: LabMap, region: RegionName): Promise<Side> {
   let side: Side | null = null;
   await until(
@@ -33,7 +33,10 @@ export async function readSideWhenBack(map: LabMap, region: RegionName): Promise
   return side;
 }
 
-/** The active region keeps the slot that lost writes are read from: made anew after each promotion. */
+/**
+ * Waits until the active region has the slot from which lost writes are read; each promotion
+ * creates a new one.
+ */
 export async function ledgerKept(map: LabMap, active: RegionName): Promise<void> {
   await until(
     `${active}'s database keeps the slot of the ledger`,

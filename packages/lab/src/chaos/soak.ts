@@ -1,10 +1,11 @@
 /**
  * `npm run soak -- --minutes 10 --fence available`: the service goes on without its control plane.
  *
- * Twice the same traffic for the same time: once as it is, once with `throwover serve` killed and, where
- * the fence is `available`, every guard stopped as well. Half-way front door and gateway of the active
- * region get SIGKILL and are started again by their supervisor, in both. Exit code 1 when a request
- * failed without the control plane, outside of those restarts.
+ * Runs the same traffic twice for the same time: once undisturbed, once with `throwover serve`
+ * killed and, where the fence is `available`, every guard stopped as well. Half-way through both,
+ * the front door and the gateway of the active region get SIGKILL and are restarted by their
+ * supervisor. Exit code 1 when a request failed without the control plane, outside of those
+ * restarts.
  */
 
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -16,7 +17,9 @@ import { regionNames } from '../world/map.ts';
 import { labOptions } from '../world/options.ts';
 import { RoundTraffic } from './traffic.ts';
 
-/** How long after a SIGKILL to the door its requests may fail, ms: it is started again within a second. */
+/**
+ * How long after a SIGKILL to the door its requests may fail, ms: it is restarted within a second.
+ */
 const restartMs = 5_000;
 
 const positive = (text: string) => {
@@ -64,7 +67,10 @@ async function main(): Promise<void> {
   }
 }
 
-/** Ends what decides and records; what carries requests goes on. Gives the way back. */
+/**
+ * Stops the processes that decide and record; those that carry requests go on. Returns a function
+ * that starts them again.
+ */
 async function stopControlPlane(lab: Lab): Promise<() => Promise<void>> {
   const guards =
     given.fence === 'available'

@@ -6,10 +6,10 @@ import { readLines } from '../world/lines.ts';
 import { urlOf } from '../world/map.ts';
 import { clientResolvers } from '../world/resolver-list.ts';
 
-/** Acknowledged requests before anything is done to the service: enough to have a gap to compare with. */
+/** Acknowledged requests before the service is disturbed: enough for a gap to compare with. */
 const warmRequests = 40;
 
-/** Longest wait for them, and for the sender's last retries, ms. */
+/** Longest wait for these requests, and for the sender's last retries, ms. */
 const warmTimeoutMs = 30_000;
 const senderPatienceMs = 20_000;
 
@@ -23,7 +23,7 @@ export class RoundTraffic {
     this.#output = output;
   }
 
-  /** Resolves when the service is seen to answer. */
+  /** Resolves when the service answers. */
   static async start(lab: Lab, name: string): Promise<RoundTraffic> {
     const { map, options } = lab;
     const output = join(options.dir, 'chaos', `${name}.jsonl`);
@@ -46,7 +46,7 @@ export class RoundTraffic {
     return traffic;
   }
 
-  /** Requests that were answered well so far. */
+  /** Returns the number of successful requests so far. */
   async answered(): Promise<number> {
     const { counts } = await askJson<{ counts: { ok: number } | null }>(
       this.#lab.map.clients,
@@ -55,7 +55,7 @@ export class RoundTraffic {
     return counts?.ok ?? 0;
   }
 
-  /** Waits until this many more requests were answered well. */
+  /** Waits until this many more requests were successful. */
   async more(count: number, timeoutMs: number): Promise<void> {
     const wanted = (await this.answered()) + count;
     await until(`${count} more answers`, async () => (await this.answered()) >= wanted, {
@@ -63,10 +63,10 @@ export class RoundTraffic {
     });
   }
 
-  /** Ends it, and gives everything that was seen. */
+  /** Ends the traffic and returns all records. */
   async end(): Promise<{ requests: RequestRecord[]; webhooks: readonly WebhookRecord[] }> {
     const { map } = this.#lab;
-    await askJson(map.clients, '/__lab/stop', { method: 'POST', body: {} });
+    await this.#lab.stopClients();
     await askJson(map.sender, '/__lab/stop', { method: 'POST', body: {} });
     const records = () => askJson<readonly WebhookRecord[]>(map.sender, '/__lab/records');
     await until(
@@ -74,7 +74,7 @@ export class RoundTraffic {
       async () => (await records()).every(({ state }) => state !== 'retrying'),
       { timeoutMs: senderPatienceMs, pollMs: 200 },
     ).catch(() => {
-      // What the sender still retries is no accepted webhook, and is judged as such.
+      // An event that the sender still retries is not an accepted webhook, and is judged as such.
     });
     const webhooks = await records();
     await askJson(map.sender, '/__lab/end', { method: 'POST', body: {} });

@@ -1,14 +1,15 @@
 /**
- * The sample application: orders and their payments, one database connection an instance.
+ * The sample application: orders and their payments, with one database connection for each
+ * instance.
  *
- *   handler.ts     what the function pool loads: settings from the environment, connection at init
+ *   handler.ts     loaded by the function pool: settings from the environment, connection at init
  *   reader.ts      process: the read service beside a region's database
- *   checkout.ts    routes, and what a failure is answered with
+ *   checkout.ts    routes, and the answers to failures
  *   orders.ts      create once, read, list
  *   own-writes.ts  the client's own writes: their tokens, and reads that wait for them
- *   read-seen.ts   how a read came about, in a header
+ *   read-seen.ts   the way of a read, in a header
  *   payments.ts    webhooks, once per event id
- *   database.ts    the connection, and when the database counts as away
+ *   database.ts    the connection, and when the database counts as unreachable
  *   http.ts        event and result in the shape of API Gateway
  */
 import type { SigningKeys } from '@throwover/client';
@@ -23,21 +24,24 @@ export interface CheckoutOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly region: string;
-  /** Time of the call to the payment provider that stands in POST /orders, ms. */
+  /** Duration of the call to the payment provider that POST /orders imitates, ms. */
   readonly paymentMs: number;
   readonly verify: Verify;
-  /** Keys that sign the tokens of writes; `null`: no tokens are given, and none are waited for. */
+  /** Keys that sign the tokens of writes; `null`: no tokens are given, and reads wait for none. */
   readonly keys: SigningKeys | null;
 }
 
 export type Checkout = (event: HttpEvent) => Promise<HttpResult>;
 
-/** The handler. Answers 503 with Retry-After, never 500, when the database is away. */
+/** The handler. Answers 503 with Retry-After, never 500, when the database is unreachable. */
 export function createCheckout(options: CheckoutOptions): Checkout {
   return answering(options, (event, own) => route(event, options, own));
 }
 
-/** The read path alone: orders by key, from this region's database or another one that is the writer. */
+/**
+ * Returns only the read path: orders by key, from this region's database or from the writer in
+ * another region.
+ */
 export function createReads(options: {
   readonly region: string;
   readonly keys: SigningKeys;

@@ -4,12 +4,14 @@ import pg from 'pg';
 /** Longest wait for a connection, ms; the database is in the same region. */
 const connectTimeoutMs = 2_000;
 
-/** Longest wait for one answer, ms; past it the outcome is unknown and the connection is dropped. */
+/**
+ * Longest wait for one answer, ms; after it the outcome is unknown and the connection is dropped.
+ */
 const queryTimeoutMs = 5_000;
 
 /**
- * The database cannot take this request now, or what became of it is unknown: the client tries again
- * with the same idempotency key. Never a fault of the request.
+ * The database cannot take this request now, or the outcome is unknown: the client tries again with
+ * the same idempotency key. Never a fault of the request.
  */
 export class DatabaseAway extends Error {
   override name = 'DatabaseAway';
@@ -17,13 +19,16 @@ export class DatabaseAway extends Error {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** A connection that one request has for itself, until it gives it back. */
+/** A connection that one request has exclusively until it gives it back. */
 export interface Lease {
   readonly client: pg.ClientBase;
   release(broken: boolean): void;
 }
 
-/** Does `work` over a connection and gives it back, ended where the error says that the database is away. */
+/**
+ * Does `work` over a connection and gives the connection back; ends it when an error shows that the
+ * database is unreachable.
+ */
 export async function leased<T>(
   lease: () => Promise<Lease>,
   work: (client: pg.ClientBase) => Promise<T>,
@@ -41,17 +46,17 @@ export async function leased<T>(
 }
 
 /**
- * The one connection of an instance, opened at the first use and again after each loss.
+ * The single connection of an instance, opened at the first use and again after each loss.
  *
- * A connection over which an error says that the database is away (fenced, read-only, stopping,
- * unreachable, silent) is dropped, so that the next request meets the database as it is then.
- * An instance handles one request at a time, so nothing waits for the connection.
+ * A connection is dropped when an error shows that the database is unreachable (fenced, read-only,
+ * stopping, silent), so that the next request meets the database in its current state. An instance
+ * handles one request at a time, so nothing waits for the connection.
  */
 export class Database {
   readonly #options: pg.ClientConfig;
   #client: pg.Client | null = null;
 
-  /** Without options the connection is what `PGHOST`, `PGPORT`, `PGUSER`, `PGDATABASE` say. */
+  /** Without options the connection uses `PGHOST`, `PGPORT`, `PGUSER`, `PGDATABASE`. */
   constructor(options: pg.ClientConfig = {}) {
     this.#options = options;
   }
@@ -70,20 +75,26 @@ export class Database {
     }
   }
 
-  /** The connection itself, for what a library does over it. `release(true)`: what was seen over it ends it. */
+  /**
+   * Returns the connection itself, for a library. `release(true)` ends it, after an error that
+   * shows it is broken.
+   */
   async lease(): Promise<Lease> {
     const client = await this.#connected();
     return { client, release: (broken) => broken && this.#drop(client) };
   }
 
-  /** BEGIN, `work`, COMMIT. A COMMIT without an answer is `DatabaseAway`: it may have happened. */
+  /**
+   * Runs BEGIN, `work`, COMMIT. A COMMIT without an answer is `DatabaseAway`: it may have taken
+   * effect.
+   */
   async transaction<T>(work: () => Promise<T>): Promise<T> {
     await this.query('BEGIN');
     let result: T;
     try {
       result = await work();
     } catch (error) {
-      // A dropped connection has rolled back by itself.
+      // The server has already rolled back a dropped connection.
       if (this.#client) await this.query('ROLLBACK');
       throw error;
     }
@@ -92,8 +103,9 @@ export class Database {
   }
 
   /**
-   * An upper bound of everything committed so far: where the log is written now. The timeline comes
-   * from the WAL file's name, since `pg_control_checkpoint()` is late after a promotion.
+   * Returns an upper bound of everything committed so far: the current write position of the log.
+   * The timeline comes from the WAL file's name, since `pg_control_checkpoint()` lags behind after
+   * a promotion.
    */
   async position(): Promise<Position> {
     const { rows } = await this.query(
@@ -117,7 +129,7 @@ export class Database {
       application_name: 'checkout',
       ...this.#options,
     });
-    // Ended by the server between two requests: the next one opens another.
+    // The server ended it between two requests: the next one opens another.
     client.on('error', () => this.#drop(client));
     try {
       await client.connect();
@@ -137,12 +149,14 @@ export class Database {
   #drop(client: pg.Client): void {
     if (this.#client === client) this.#client = null;
     client.end().catch(() => {
-      // It is gone already.
+      // The connection is gone already.
     });
   }
 }
 
-/** SQLSTATEs, or their classes, that say "not here, not now". PostgreSQL documentation, appendix A. */
+/**
+ * SQLSTATEs, or their classes, that say "not here, not now". PostgreSQL documentation, appendix A.
+ */
 const awayStates = [
   '08', // connection exception
   '25006', // read-only transaction: a standby, or a soft fence
@@ -153,7 +167,10 @@ const awayStates = [
   '57', // shut down, starting, session ended, query cancelled
 ];
 
-/** No answer at all (socket closed, refused, timed out) counts as away; an answer counts by its SQLSTATE. */
+/**
+ * No answer (socket closed, refused, timed out) counts as unreachable; an answer counts by its
+ * SQLSTATE.
+ */
 export function databaseAway(error: unknown): DatabaseAway | null {
   if (!(error instanceof Error)) return null;
   if (error instanceof pg.DatabaseError) {

@@ -1,10 +1,11 @@
 /**
- * What the function pool loads. Its top-level code is the function's init: it reads the environment
- * and connects, so that a provisioned instance is READY only with a database connection.
+ * The function that the pool loads. Its top-level code is the function's init: it reads the
+ * environment and connects, so that a provisioned instance is READY only with a database
+ * connection.
  *
  * Environment: `PG*` for the connection, `THROWOVER_REGION`, `CHECKOUT_PAYMENT_MS` (default 25),
- * `STRIPE_WEBHOOK_SECRET` where senders post without the gateway, `CHECKOUT_TOKEN_KEY` where writes are
- * answered with a token and reads wait for it.
+ * `STRIPE_WEBHOOK_SECRET` where senders post without the gateway, `CHECKOUT_TOKEN_KEY` where writes
+ * are answered with a token and reads wait for it.
  */
 import { withWarmUp } from '@throwover/client';
 import { systemClock } from 'throwover/kernel';
@@ -16,7 +17,10 @@ import type { Verify } from './payments.ts';
 const environment = z
   .object({
     THROWOVER_REGION: z.string().min(1),
-    /** 25 ms: a payment API in the same region, and a concurrency that a small pool shows. */
+    /**
+     * 25 ms: like a payment API in the same region, and enough concurrency to be seen in a small
+     * pool.
+     */
     CHECKOUT_PAYMENT_MS: z.coerce.number().nonnegative().default(25),
     STRIPE_WEBHOOK_SECRET: z.string().optional(),
     CHECKOUT_TOKEN_KEY: z.string().optional(),
@@ -28,7 +32,7 @@ const database = new Database();
 try {
   await database.connect();
 } catch (error) {
-  // An instance that a request waits for answers 503 then, and tries again with each request.
+  // An on-demand instance then answers 503, and tries again with each request.
   if (environment.AWS_LAMBDA_INITIALIZATION_TYPE === 'provisioned-concurrency') throw error;
 }
 
@@ -41,10 +45,10 @@ const checkout = createCheckout({
   verify: await stripeVerify(environment.STRIPE_WEBHOOK_SECRET),
 });
 
-/** Warm-up invocations end here, with a connection that stands; the application never sees them. */
+/** Warm-up invocations end here, with an open connection; the application never sees them. */
 export const handler = withWarmUp(checkout, { prepare: () => database.connect() });
 
-/** Loaded only where it is used: the package costs about 100 ms of a cold start. */
+/** Loaded only when needed: the package adds about 100 ms to a cold start. */
 async function stripeVerify(secret: string | undefined): Promise<Verify> {
   if (secret === undefined) return null;
   const { default: Stripe } = await import('stripe');

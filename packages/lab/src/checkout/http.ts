@@ -1,6 +1,9 @@
 import { headers } from '@throwover/client';
 
-/** What API Gateway (HTTP API, payload 2.0) and function URLs give a function; only what checkout reads. */
+/**
+ * The event of API Gateway (HTTP API, payload 2.0) and function URLs; only the fields that checkout
+ * reads.
+ */
 export interface HttpEvent {
   readonly rawPath: string;
   readonly rawQueryString?: string;
@@ -17,10 +20,10 @@ export interface HttpResult {
   readonly body: string;
 }
 
-/** Seconds after which a client may try again: a switch of the writer takes about one. */
+/** Seconds after which a client may try again: a switch of the writer takes about one second. */
 const retryAfterSeconds = 1;
 
-/** An answer other than success; thrown, and turned into a result at the top. */
+/** An answer other than success; it is thrown, and turned into a result at the top level. */
 export class HttpProblem extends Error {
   readonly statusCode: number;
   readonly code: string;
@@ -53,12 +56,12 @@ export function problem(statusCode: number, code: string, message: string): Http
   );
 }
 
-/** Every answer says which region gave it. */
+/** Every answer names the region that gave it. */
 export function fromRegion(result: HttpResult, region: string): HttpResult {
   return { ...result, headers: { ...result.headers, [headers.region]: region } };
 }
 
-/** The body's bytes as they came, which a signature covers. */
+/** Returns the bytes of the body as received, which a signature covers. */
 export function rawBody(event: HttpEvent): string {
   const body = event.body ?? '';
   return event.isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body;

@@ -5,13 +5,13 @@ import type { Database, Row } from './database.ts';
 import { type HttpEvent, HttpProblem, type HttpResult, json, jsonBody, problem } from './http.ts';
 import { type OwnWrites, type ReadFrom, readOwn, writeOwn } from './own-writes.ts';
 
-/** Orders in one list at most, and without `limit`. */
+/** Most orders in one list, and the number without `limit`. */
 const maxListed = 100;
 const listedByDefault = 20;
 
 const idempotencyKey = z.string().min(1).max(255);
 const newOrder = z.object({
-  /** In the currency's smallest unit. */
+  /** In the smallest unit of the currency. */
   amount: z.int().positive().max(1_000_000_000),
   currency: z.string().regex(/^[A-Za-z]{3}$/),
 });
@@ -20,9 +20,9 @@ const columns = 'idempotency_key, id, amount, currency, status, region, created_
 
 /**
  * POST /orders: an order exists once for each idempotency key, whatever happens between client and
- * database. 201 when this request made it, 200 when it was there. The position in the answer is an
- * upper bound of the write's; without one there is no answer of success. With `own` the write's token
- * is in the answer too.
+ * database. Answers 201 when this request made it, 200 when it existed. The position in the answer
+ * is an upper bound of the write's position; without one there is no successful answer. With `own`,
+ * the answer also has the write's token.
  */
 export async function createOrder(
   event: HttpEvent,
@@ -32,7 +32,7 @@ export async function createOrder(
   const { database, clock, region, paymentMs } = context;
   const key = parse(idempotencyKey, event.headers['idempotency-key'], 'header idempotency-key');
   const { amount, currency } = parse(newOrder, jsonBody(event), 'order');
-  // The call to the payment provider: most of a checkout's time, spent waiting.
+  // The call to the payment provider: waiting, which is most of a checkout's time.
   await clock.sleep(paymentMs);
   const insert = {
     text: `INSERT INTO orders (idempotency_key, amount, currency, status, region)
@@ -47,7 +47,7 @@ export async function createOrder(
   const order = made ?? (await find(database, key));
   if (!order) throw new HttpProblem(503, 'order-vanished', 'the order was deleted meanwhile');
   const status = made ? 201 : 200;
-  // The token's position is in the headers already.
+  // The headers already have the token's position.
   if (own !== null) return json(status, toJson(order));
   return json(status, toJson(order), { [headers.position]: await database.position() });
 }
@@ -59,7 +59,7 @@ export async function readOrder(database: Queryable, key: string): Promise<HttpR
   return json(200, toJson(order));
 }
 
-/** GET /orders/:key, by a client that may say what it has written. */
+/** GET /orders/:key, for a client that may show the token of its write. */
 export async function readOwnOrder(
   from: ReadFrom,
   key: string,

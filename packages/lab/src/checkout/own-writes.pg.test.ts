@@ -48,7 +48,10 @@ const tokenOf = (text: string | undefined): Token => {
   return seen.token;
 };
 
-/** A write that this very database has rolled back: lost as surely as one that a failover left behind. */
+/**
+ * A write that this very database has rolled back: as surely lost as one that a failover left
+ * behind.
+ */
 async function lostToken(): Promise<string> {
   await postgres.admin.query('BEGIN');
   const { rows } = await postgres.admin.query(
@@ -128,7 +131,7 @@ test('the read service asks the other database when its own is not reached, and 
   expect([near.statusCode, near.seen?.routed]).toEqual([200, false]);
   expect((await read('key-1', token, reads(gone, gone))).statusCode).toBe(503);
   expect((await read('key-1', token, reads(gone, null))).statusCode).toBe(503);
-  // A loss is told by whichever says it; writes are not the read service's.
+  // Either database can report a loss; the read service takes no writes.
   expect((await read('key-1', await lostToken(), reads(gone, here))).statusCode).toBe(410);
   expect((await ask(reads(here, null), 'POST', '/orders')).statusCode).toBe(404);
 });

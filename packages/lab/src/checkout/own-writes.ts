@@ -19,16 +19,16 @@ import {
 import { type HttpEvent, type HttpResult, problem } from './http.ts';
 import { readSeenHeader, readSeenText } from './read-seen.ts';
 
-/** Where reads go: a database in this region, and another one for when that cannot say. */
+/** The databases for reads: one in this region, and another for when that one cannot answer. */
 export interface ReadFrom {
   near(): Promise<Lease>;
   readonly elsewhere: (() => Promise<Lease>) | null;
 }
 
-/** What a request knows of its client's own writes, and what its answer says of them. */
+/** The client's own writes as one request knows them, and the headers for its answer. */
 export interface OwnWrites {
   readonly scope: RequestScope;
-  /** Filled while the request is answered. */
+  /** Filled while the request is being answered. */
   readonly headers: Record<string, string>;
 }
 
@@ -37,14 +37,15 @@ export function ownWritesOf(event: HttpEvent, keys: SigningKeys): OwnWrites {
   const setHeader = (name: string, value: string) => {
     answered[name] = value;
   };
-  // Clients of the lab carry headers, no cookies.
+  // Clients of the lab use headers, not cookies.
   const scope = requestScope({ keys }, event.headers, { setHeader, addCookie: () => {} });
   return { scope, headers: answered };
 }
 
 /**
- * One statement that writes, its token in the answer. A statement that wrote nothing found what another
- * request had written: the token then says what was read, and no id by which a loss could be told.
+ * Runs one statement that writes, and puts its token into the answer. A statement that wrote
+ * nothing found the write of another request: the token then covers the row that was read, but has
+ * no id by which a loss could be proved.
  */
 export async function writeOwn(
   database: Database,
@@ -65,7 +66,9 @@ export async function writeOwn(
   );
 }
 
-/** Reads what the client's token asks for, or says why not: 410 lost, 503 not here yet or not to be said. */
+/**
+ * Reads with the client's token, or says why it cannot: 410 lost, 503 not here yet or undecided.
+ */
 export async function readOwn(
   from: ReadFrom,
   own: OwnWrites,
@@ -75,7 +78,8 @@ export async function readOwn(
   try {
     return await readNear(await from.near(), elsewhere, { own, read });
   } catch (error) {
-    // Not reached, or gone in the middle: then the other one is asked as if it were the near one.
+    // The near database was not reached, or broke in the middle: the other one is asked in its
+    // place.
     if (elsewhere === null || !(error instanceof DatabaseAway)) throw error;
     return readNear(await elsewhere(), null, { own, read, routed: true });
   }
@@ -99,7 +103,7 @@ async function readNear(
     others.push(other);
     return other.client;
   };
-  // Which of them an error is of is not known, so after one neither is used again.
+  // It is unknown which connection an error belongs to, so neither is used again after one.
   let broken = { near: true, other: true };
   try {
     const waited = await own.scope.waitFor<Queryable>(

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Database } from './database.ts';
 import { type HttpEvent, HttpProblem, type HttpResult, json, jsonBody, rawBody } from './http.ts';
 
-/** What checkout reads of an event of Stripe: which order was paid. */
+/** The fields of a Stripe event that checkout reads: the paid order. */
 const paymentEvent = z.object({
   id: z.string().min(1).max(255),
   data: z.object({
@@ -15,13 +15,16 @@ const paymentEvent = z.object({
 });
 type PaymentEvent = z.infer<typeof paymentEvent>;
 
-/** Checks a signature and gives the event, or throws. `null` without a secret: then nothing unsigned gets in. */
+/**
+ * Checks a signature and returns the event, or throws. `null` when there is no secret: then
+ * unsigned events are refused.
+ */
 export type Verify = ((body: string, signature: string) => Promise<unknown>) | null;
 
 /**
  * POST /webhooks/:source: a payment takes effect once for each event id (A3), in one transaction
- * with the record of the id. `throwover-event-id` says that the gateway has verified the event; what
- * comes straight from the sender must be signed.
+ * with the record of the id. `throwover-event-id` says that the gateway has verified the event; an
+ * event that comes directly from the sender must be signed.
  */
 export async function receivePayment(
   event: HttpEvent,
@@ -73,7 +76,10 @@ function parse(value: unknown): PaymentEvent {
   throw new HttpProblem(400, 'bad-request', z.prettifyError(parsed.error));
 }
 
-/** The sender names the order in the metadata, as one does with Stripe; else the payment's own id stands for it. */
+/**
+ * Returns the order that the sender names in the metadata, as with Stripe; otherwise the payment's
+ * own id.
+ */
 function orderKey({ data: { object } }: PaymentEvent): string {
   const key = object.metadata?.['order_key'] ?? object.id;
   if (key !== undefined) return key;

@@ -1,16 +1,16 @@
 import type { Waited } from '@throwover/client';
 import { z } from 'zod';
 
-/** How a read came about, as its answer says it in one header. */
+/** The header in which an answer describes the way of a read. */
 export const readSeenHeader = 'checkout-read';
 
 const readSeen = z.object({
   outcome: z.enum(['satisfied', 'not-yet', 'lost', 'unknown']),
-  /** Why, in the words of `@throwover/client`; `no-token`: there was nothing to wait for. */
+  /** The reason, in the terms of `@throwover/client`; `no-token`: there was nothing to wait for. */
   reason: z.string().min(1),
-  /** Answered by the other region's database, since the near one could not. */
+  /** Whether the other region's database answered, since the near one could not. */
   routed: z.boolean(),
-  /** Waited for the token, the look itself included, ms. */
+  /** Time spent waiting for the token, with the looks, ms. */
   waitedMs: z.number().nonnegative(),
 });
 export type ReadSeen = z.infer<typeof readSeen>;
@@ -19,7 +19,10 @@ export function readSeenText({ outcome, reason, waitedMs }: Waited<unknown>, rou
   return JSON.stringify({ outcome, reason, routed, waitedMs } satisfies ReadSeen);
 }
 
-/** `null`: the answer came from something that does not read orders, a door for example. */
+/**
+ * Parses the header; `null` when the answer came from a part that does not read orders, for example
+ * a door.
+ */
 export function readSeenOf(text: string | undefined): ReadSeen | null {
   return text === undefined ? null : readSeen.parse(JSON.parse(text));
 }

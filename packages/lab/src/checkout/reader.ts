@@ -1,9 +1,10 @@
 /**
- * Process: the read service beside a region's database, as teams with users in both regions run one.
+ * Process: the read service beside a region's database, for teams with users in both regions.
  *
- * It reads from the database of its own region, whichever role that has, and asks the other region's when
- * that cannot say in time whether it has the client's own writes. Its argument is its configuration, or the
- * path of a file of it; the key of the tokens is in `CHECKOUT_TOKEN_KEY`.
+ * It reads from the database of its own region, whatever its role, and asks the other region's
+ * database when its own cannot say in time whether it has the client's own writes. Its argument is
+ * its configuration as JSON, or the path of a file; the key of the tokens is in
+ * `CHECKOUT_TOKEN_KEY`.
  */
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
@@ -14,10 +15,13 @@ import { applicationRole, database } from '../postgres/schema.ts';
 import { createReads } from './checkout.ts';
 import { databaseAway, type Lease } from './database.ts';
 
-/** Connections to each of the two databases at most; those to the other region's are for the few reads that are routed. */
+/**
+ * Most connections to each of the two databases; those to the other region are for the few routed
+ * reads.
+ */
 const connections = 8;
 
-/** Longest wait for a connection and for an answer, ms: a client waits 5 s for all of it. */
+/** Longest wait for a connection and for an answer, ms: a client waits 5 s in all. */
 const connectTimeoutMs = 1_000;
 const queryTimeoutMs = 2_000;
 
@@ -29,7 +33,7 @@ const readerConfig = z.strictObject({
   port: z.int().min(0).max(65_535),
   /** The database of this region. */
   near: endpoint,
-  /** That of the other one. */
+  /** The database of the other region. */
   elsewhere: endpoint,
 });
 
@@ -76,12 +80,12 @@ function poolOf({ host, port }: z.infer<typeof endpoint>): pg.Pool {
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: queryTimeoutMs,
     application_name: 'checkout-reads',
-    // A pool that lets go of them would pay for new ones while requests wait.
+    // A pool that closed idle connections would have to open new ones while requests wait.
     idleTimeoutMillis: 0,
   });
-  // An idle connection that broke: the pool has dropped it already.
+  // An idle connection broke: the pool has dropped it already.
   pool.on('error', () => {});
-  // One that breaks while it is used says so to who uses it.
+  // A connection that breaks during use reports the error to its user.
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }

@@ -1,7 +1,7 @@
 import { type Clock, newId, type Random } from 'throwover/kernel';
 import type { Client } from './client.ts';
 
-/** Clients in turn, so many a second, until the signal is aborted. */
+/** Sends beacons of the clients in turn, `perSecond` each second, until the signal is aborted. */
 export async function sendBeacons(options: {
   clients: readonly Client[];
   zone: string;
@@ -15,7 +15,7 @@ export async function sendBeacons(options: {
   for (let turn = 0; !signal.aborted; turn++) {
     const client = clients[turn % clients.length];
     if (client === undefined) return;
-    // A label of DNS: an id without its underscore.
+    // A DNS label: an id without its underscore.
     const nonce = newId('b', clock, random).replace(/[^a-z0-9-]/g, '');
     const sent = client.beacon(nonce, zone).finally(() => underWay.delete(sent));
     underWay.add(sent);

@@ -17,10 +17,10 @@ import {
 import { PooledAgent } from './pooled-agent.ts';
 import { RuntimeCache } from './runtime-cache.ts';
 
-/** Bound on one request, from the lookup to the last byte, ms: impatient, as checkouts are. */
-const requestTimeoutMs = 5_000;
-
-/** Bound on one question to the resolver, ms, and how often it is asked: a stub resolver's usual pair, shorter. */
+/**
+ * Longest wait for one query to the resolver, ms, and number of tries: as a stub resolver, but
+ * shorter.
+ */
 const lookupTimeoutMs = 1_000;
 const lookupTries = 2;
 
@@ -32,16 +32,18 @@ export interface ClientOptions {
   readonly addresses: Readonly<Record<string, string>>;
   /** Keeps connections open for at most this long, ms; `null`: a new connection for each request. */
   readonly keepAliveMs: number | null;
-  /** Its runtime keeps an address by itself for this long, ms; `null`: it asks for every connection. */
+  /** How long its runtime caches an address, ms; `null`: it asks for every connection. */
   readonly runtimeCacheMs: number | null;
-  /** Address that it says it has, since all connections of a lab come from one machine. */
+  /** Address that it claims to have, since all connections of a lab come from one machine. */
   readonly from: string;
   /** `null`: checkout gives no tokens. */
   readonly own: OwnWrites | null;
+  /** Longest time for one request, from the lookup to the last byte, ms. */
+  readonly patienceMs: number;
   readonly clock: Clock;
 }
 
-/** A write that was acknowledged, and when, by the monotonic clock. */
+/** An acknowledged write, with its time by the monotonic clock. */
 interface Acknowledged {
   readonly key: string;
   readonly token: string | null;
@@ -53,7 +55,7 @@ interface Answer {
   readonly region: string | null;
   readonly forwarded: boolean;
   readonly body: string;
-  /** Empty: the client is told to forget the one that it has. `null`: nothing is said of tokens. */
+  /** Empty: the client is told to forget its token. `null`: the answer does not mention tokens. */
   readonly token: string | null;
   readonly seen: ReadSeen | null;
 }
@@ -61,7 +63,7 @@ interface Answer {
 interface Message {
   readonly headers?: Record<string, string>;
   readonly body?: string;
-  /** Instead of the service's own name. */
+  /** Target in place of the service's own name. */
   readonly to?: { readonly host: string; readonly port: number };
 }
 
@@ -76,17 +78,17 @@ interface Attempt {
 }
 
 /**
- * One client: writes orders, reads its own writes, and says what it saw.
+ * One client: writes orders, reads its own writes, and records what it saw.
  *
- * A lookup of its own resolver for every connection, nothing cached unless its runtime does. One attempt
- * a request, never a hidden second one.
+ * It asks its resolver for every connection and caches nothing, unless its runtime does. It makes
+ * one attempt for each request, and never a hidden second one.
  */
 export class Client {
   readonly #options: ClientOptions;
   readonly #resolver = new Resolver({ timeout: lookupTimeoutMs, tries: lookupTries });
   readonly #agent: Agent;
   readonly #cache: RuntimeCache | null;
-  /** The last write that was acknowledged. */
+  /** The last acknowledged write. */
   #acknowledged: Acknowledged | null = null;
 
   constructor(options: ClientOptions) {
@@ -100,7 +102,7 @@ export class Client {
         : new PooledAgent(options.keepAliveMs, options.clock);
   }
 
-  /** An order with a key of its own. */
+  /** Writes an order with its own key. */
   async write(key: string): Promise<ClientRecord> {
     const attempt = await this.#send('POST', '/orders', {
       headers: { 'idempotency-key': key, 'content-type': 'application/json' },
@@ -113,13 +115,15 @@ export class Client {
     return token === null ? record : { ...record, token };
   }
 
-  /** The last write that this client holds an acknowledgement of; a list when there is none yet. */
+  /** Reads the last acknowledged write of this client; a list when there is none yet. */
   async read(): Promise<ClientRecord> {
     const write = this.#acknowledged;
     return write === null ? this.list() : this.#readOwn(write, 'door');
   }
 
-  /** The same at the read service of its own region; `null` when there is none, or nothing to read. */
+  /**
+   * Reads it at the read service of its own region; `null` when there is none, or nothing to read.
+   */
   async readAtHome(): Promise<ClientRecord | null> {
     const write = this.#acknowledged;
     return write === null || this.#options.own === null ? null : this.#readOwn(write, 'home');
@@ -134,7 +138,7 @@ export class Client {
       ...(carried ? { headers: { [headers.token]: token } } : {}),
       ...(own !== null && path === 'home' ? { to: own.home } : {}),
     });
-    // Told that it is lost, and to forget it; unless it has written again meanwhile.
+    // It was told that the write is lost and forgets it, unless it has written again meanwhile.
     if (tokenIn(attempt) === '' && this.#acknowledged === write) this.#acknowledged = null;
     const status = statusOf(attempt);
     const answer = 'body' in attempt.outcome ? attempt.outcome : null;
@@ -150,7 +154,7 @@ export class Client {
     return this.#get('/orders?limit=5');
   }
 
-  /** What the door answers by itself; it counts as a list, of nothing. */
+  /** Asks for a file that the door itself answers; it is recorded as a list. */
   asset(): Promise<RequestRecord> {
     return this.#get(`${assetPath}checkout.css`);
   }
@@ -162,22 +166,22 @@ export class Client {
   }
 
   /**
-   * Tells the door which resolver this client stands behind: it resolves a name that nobody has asked for,
-   * and then asks the door for the same. What fails says nothing, and is no request of the recording.
+   * Tells the door which resolver this client uses: it resolves a new name, then asks the door for
+   * the same name. A failure is ignored, and this is not a request of the recording.
    */
   async beacon(nonce: string, zone: string): Promise<void> {
-    const { hostname, port, from } = this.#options;
+    const { hostname, port, from, patienceMs } = this.#options;
     try {
       await this.#resolver.resolve4(`${nonce}.b.${zone}`);
       const [host] = await this.#resolver.resolve4(hostname);
       const path = `/.well-known/throwover-beacon/${nonce}`;
       const headers = { host: hostname, 'x-forwarded-for': from };
-      const signal = AbortSignal.timeout(requestTimeoutMs);
+      const signal = AbortSignal.timeout(patienceMs);
       const out = request({ host, port, path, agent: false, headers, signal }).end();
       const [answer] = await once(out, 'response');
       answer.resume();
     } catch {
-      // A name server that is away, a region that is lost.
+      // The name server is unreachable, or the region is lost.
     }
   }
 
@@ -187,7 +191,7 @@ export class Client {
   }
 
   #send(method: string, path: string, message: Message = {}): Promise<Attempt> {
-    const { hostname, clock, from } = this.#options;
+    const { hostname, clock, from, patienceMs } = this.#options;
     const { host, port } = message.to ?? { host: hostname, port: this.#options.port };
     const sentMs = clock.wallMs();
     let lookedUp: string | null = null;
@@ -204,7 +208,7 @@ export class Client {
           lookedUp = address;
           cached = kept;
         }),
-        signal: AbortSignal.timeout(requestTimeoutMs),
+        signal: AbortSignal.timeout(patienceMs),
         headers: {
           ...message.headers,
           'x-forwarded-for': from,
@@ -272,7 +276,7 @@ export class Client {
       sentMs,
       endMs,
       status: answer?.status ?? 0,
-      error: 'error' in outcome ? outcome.error : null,
+      error: 'error' in outcome ? outcome.error : codeIn(outcome),
       region,
       entry,
       forwarded: elsewhere || answer?.forwarded === true,
@@ -283,7 +287,7 @@ export class Client {
   }
 }
 
-/** Where the connection of a request led, kept for the time after its socket is gone. */
+/** The address that a request was connected to, kept after its socket is gone. */
 const peers = new WeakMap<object, string>();
 
 async function readAnswer(response: IncomingMessage): Promise<Answer> {
@@ -303,6 +307,11 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
 
 const tokenIn = ({ outcome }: Attempt) => ('error' in outcome ? null : outcome.token);
 const statusOf = ({ outcome }: Attempt) => ('error' in outcome ? 0 : outcome.status);
+
+/** Returns the code in an answer's `{ error: { code } }`; `null` where there is none. */
+function codeIn({ status, body }: Answer): string | null {
+  return status < 400 ? null : (/"code":"([a-z-]+)"/.exec(body)?.[1] ?? null);
+}
 
 function codeOf(error: unknown): string {
   const { name, code, message } = error as NodeJS.ErrnoException;

@@ -19,14 +19,16 @@ import type { ClientRecord } from './own-reads.ts';
 const program = fileURLToPath(new URL('./clients.ts', import.meta.url));
 const addresses = { '127.0.1.1': 'east', '127.0.2.1': 'west' };
 
-/** Answers as checkout does, each region from orders of its own. */
+/** Answers as checkout does, each region from its own orders. */
 class Region {
   readonly orders = new Set<string>();
   status: number | null = null;
   hang = false;
   /** Acknowledges orders and loses them. */
   forgets = false;
-  /** Gives each order's token with it, and notes which are shown; says of orders that it has not that they are lost. */
+  /**
+   * Gives each order's token with it, and records which are shown; reports missing orders as lost.
+   */
   tokens = false;
   readonly shown: { key: string; token: string }[] = [];
   connections = 0;
@@ -212,7 +214,8 @@ test('writes, reads its own writes, looks up for every connection, and records a
   expect(all.every(({ reused, endMs, sentMs }) => !reused && endMs > sentMs)).toBe(true);
   expect(all.every(({ entry, region, forwarded }) => entry === region && !forwarded)).toBe(true);
 
-  // Those behind the resolver that holds on never left; the others did, and missed writes of their own.
+  // Clients behind the resolver that holds on never left; the others did, and missed writes of
+  // their own.
   const held = all.filter(({ resolver }) => resolver === 'long-hold');
   expect(new Set(held.map(({ entry }) => entry))).toEqual(new Set(['east']));
   expect(new Set(all.map(({ client }) => client)).size).toBe(10);
@@ -266,7 +269,7 @@ test('half of the clients show the token of their last write; each write is read
   expect(outcomes(false, 'home')).toEqual(new Set(['stale']));
   expect(outcomes(false, 'door')).toEqual(new Set(['fresh']));
   expect(reads.filter(({ path }) => path === 'home').length).toBeGreaterThan(writes.length / 2);
-  // Told of a loss, a client does not ask for the same write again.
+  // A client that was told of a loss does not ask for the same write again.
   const lost = all.filter(({ own }) => own?.outcome === 'lost');
   const again = lost.flatMap(({ client, key, endMs }) =>
     all.filter((one) => one.own && one.client === client && one.key === key && one.sentMs > endMs),
@@ -279,7 +282,7 @@ test('a pool stays on its connections past the flip, until the server closes the
   await start({ keepAliveShare: 1, keepAliveMaxLifeMinutes: 60, clients: 4, resolvers: honest });
   await until(async () => (await done()) > 60);
   await flip('127.0.2.1');
-  // 60 s of life: from here on every lookup gives the new address.
+  // 60 s of life time: from here on every lookup gives the new address.
   await systemClock.sleep(1_500);
   const expiredMs = systemClock.wallMs();
   const before = await done();
@@ -293,7 +296,7 @@ test('a pool stays on its connections past the flip, until the server closes the
   });
   await ask('stop');
   const late = (await records()).filter(({ sentMs }) => sentMs > expiredMs);
-  // A pool that needs one more connection looks up for it; those that are open are not left.
+  // A pool that needs one more connection looks up the name for it; open connections stay.
   expect(late.filter(({ reused, entry }) => reused && entry === 'east').length).toBeGreaterThan(0);
   expect(late.filter(({ reused, entry }) => !reused && entry !== 'west')).toEqual([]);
   expect(late.filter(({ ok, stale }) => !ok && !stale)).toEqual([]);
@@ -327,7 +330,7 @@ test('refusals, refused connections and answers that never come are failures, ea
     all.filter(({ ok }) => !ok).map(({ status, error }) => `${status} ${error}`),
   );
   expect(reasons).toEqual(new Set(['503 null', '0 ECONNRESET', '0 ECONNREFUSED']));
-  // Where a connection was tried is known although it was refused.
+  // The address that a connection tried is known, although it was refused.
   expect(all.every(({ entry }) => entry === 'east')).toBe(true);
 });
 
@@ -337,7 +340,7 @@ test('an answer that does not come in 5 s is a failure, and does not slow the ot
   await systemClock.sleep(1_000);
   await ask('stop');
   const all = await records();
-  // A second at 100 a second, none of which waited for another.
+  // One second at 100 requests a second, none of which waited for another.
   expect(all.length).toBeGreaterThan(50);
   expect(new Set(all.map(({ error }) => error))).toEqual(new Set(['timeout']));
   expect(Math.min(...all.map(({ sentMs, endMs }) => endMs - sentMs))).toBeGreaterThan(4_900);

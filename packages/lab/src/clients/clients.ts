@@ -1,15 +1,15 @@
 /**
- * Process: the clients of one recording, as many as there are browsers and services that call checkout.
+ * Process: the clients of one recording, like the browsers and services that call checkout.
  *
  *   clients.ts       the process and its commands: start, stop, live
- *   config.ts        what it is told
- *   pace.ts          who sends what, and when
+ *   config.ts        its configuration
+ *   pace.ts          which client sends which request, and when
  *   traffic.ts       all clients of a recording
- *   client.ts        one client: its lookups, its requests, what it saw
- *   own-reads.ts     tokens of own writes, and what became of reading them
+ *   client.ts        one client: its lookups, its requests, its records
+ *   own-reads.ts     tokens of own writes, and the outcomes of reading them
  *   pooled-agent.ts  a connection pool with a maximum age
- *   runtime-cache.ts a runtime that keeps an address by itself
- *   beacons.ts       now and then a client tells which resolver it stands behind
+ *   runtime-cache.ts a runtime that caches an address itself
+ *   beacons.ts       now and then a client reports which resolver it uses
  *   recorder.ts      every request as a line of a file
  *   live.ts          the last second, for a display
  */

@@ -10,7 +10,7 @@ export interface LiveFigures {
   readonly failed: number;
   readonly stale: number;
   readonly p99Ms: number | null;
-  /** By the region that answered; requests that nobody answered are in none. */
+  /** Figures by the region that answered; requests without an answer are not included. */
   readonly regions: Readonly<Record<string, RegionFigures>>;
 }
 
@@ -23,7 +23,7 @@ interface RegionFigures {
   readonly entryShare: number;
 }
 
-/** What clients saw in the last second. */
+/** The figures that clients saw in the last second. */
 export class Live {
   readonly #clock: Clock;
   readonly #regions: readonly string[];

@@ -4,28 +4,34 @@ import { type ReadSeen, readSeenOf } from '../checkout/read-seen.ts';
 import type { ClientsConfig } from './config.ts';
 import { deal } from './pace.ts';
 
-/** What became of a read of an own acknowledged write. */
+/** The possible outcomes of reading an own acknowledged write. */
 export const ownOutcomes = ['fresh', 'stale', 'not-yet', 'undecided', 'lost', 'failed'] as const;
 export type OwnOutcome = (typeof ownOutcomes)[number];
 
 export interface OwnRead {
-  /** The client showed the token of its write. */
+  /** Whether the client showed the token of its write. */
   readonly carried: boolean;
-  /** By the service's name and the door, or at the read service of the client's own region. */
+  /**
+   * Whether it read through the service's name and the door, or at the read service of its own
+   * region.
+   */
   readonly path: 'door' | 'home';
-  /** stale: it was not there, and nothing was said. not-yet, undecided: refused. failed: no answer, or none of checkout. */
+  /**
+   * stale: the write was not there, without an explanation. not-yet, undecided: refused. failed: no
+   * answer, or none of checkout.
+   */
   readonly outcome: OwnOutcome;
-  /** As the answer says it; `null` without one. */
+  /** As the answer reports it; `null` when it does not. */
   readonly seen: ReadSeen | null;
-  /** Since the write's acknowledgement, ms. */
+  /** Time since the write's acknowledgement, ms. */
   readonly sinceMs: number;
 }
 
-/** A request, and where checkout gives tokens what they did. */
+/** The record of a request, with tokens where checkout gives them. */
 export interface ClientRecord extends RequestRecord {
-  /** Of a write: the token in its answer. */
+  /** For a write: the token in its answer. */
   readonly token?: string;
-  /** Of a read of an own write. */
+  /** For a read of an own write. */
   readonly own?: OwnRead;
 }
 
@@ -40,15 +46,18 @@ export function ownOutcome(status: number, found: boolean, seen: ReadSeen | null
 export const readSeenIn = (header: string | string[] | undefined) =>
   readSeenOf(Array.isArray(header) ? header[0] : header);
 
-/** What one client does about its own writes. */
+/** How one client treats its own writes. */
 export interface OwnWrites {
-  /** It shows the token of its last write when it reads. */
+  /** Whether it shows the token of its last write when it reads. */
   readonly carries: boolean;
   /** The read service of its own region. */
   readonly home: { readonly host: string; readonly port: number };
 }
 
-/** Every home has clients that carry tokens and clients that do not, dealt by the seed. */
+/**
+ * Returns settings by which every home has clients with tokens and clients without, distributed by
+ * the seed.
+ */
 export function dealOwnWrites(config: ClientsConfig): readonly OwnWrites[] | null {
   if (config.readYourWrites === null) return null;
   const { tokenShare, homes } = config.readYourWrites;
@@ -59,7 +68,7 @@ export function dealOwnWrites(config: ClientsConfig): readonly OwnWrites[] | nul
   return deal(groups, config.clients, seededRandom(config.seed)).map(({ own }) => own);
 }
 
-/** Waits as long as a browser takes that follows a redirect to the near read service. */
+/** Waits as long as a browser takes to follow a redirect to the near read service. */
 export async function think(
   config: ClientsConfig,
   { clock, random, signal }: { clock: Clock; random: Random; signal: AbortSignal },

@@ -19,7 +19,7 @@ test('60 a second, half of them writes, in the order of time, the same for the s
   expect(take(300, 8)).not.toEqual({ writes, reads });
   for (const slots of [writes, reads]) {
     expect([...slots].sort((a, b) => a.dueMs - b.dueMs)).toEqual(slots);
-    // 300 slots of one half: 10 s.
+    // 300 slots of one half of the rate: 10 s.
     expect(Math.floor((slots.at(-1)?.dueMs ?? 0) / 1_000)).toBeGreaterThanOrEqual(9);
     expect(slots.filter(({ dueMs }) => dueMs >= 3_000 && dueMs < 4_000).length).toBeCloseTo(30, -1);
     expect(new Set(slots.map(({ client }) => client)).size).toBe(40);
@@ -59,7 +59,8 @@ test('assets are asked for at their own rate, clients in turn, in the order of t
   const first = Array.from({ length: 100 }, () => slots.next().value);
   expect(first.map(({ client }) => client).slice(0, 6)).toEqual([0, 1, 2, 3, 0, 1]);
   expect([...first].sort((a, b) => a.dueMs - b.dueMs)).toEqual(first);
-  // 100 of 50 a second: the last is due before the end of the second second, and within its own slot.
+  // 100 at 50 a second: the last is due before the end of the second second, and within its own
+  // slot.
   expect(first.at(-1)?.dueMs).toBeGreaterThanOrEqual(1_980);
   expect(first.at(-1)?.dueMs).toBeLessThan(2_000);
 });

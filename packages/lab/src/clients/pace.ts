@@ -1,31 +1,34 @@
 import type { Random } from 'throwover/kernel';
 
-/** What is done at one moment of the schedule. */
+/** One request of the schedule. */
 export interface Slot {
-  /** Since the start, ms. */
+  /** Time since the start, ms. */
   readonly dueMs: number;
   readonly client: number;
   readonly kind: 'write' | 'read' | 'list' | 'asset';
 }
 
-/** A client reads its own write about this long after it was sent, ms: a browser that follows a redirect. */
+/**
+ * A client reads its own write this long after it was sent, ms: like a browser that follows a
+ * redirect.
+ */
 const readAfterMs = 200;
 
-/** Each slot is up to this share of the interval late, so that requests do not march in step. */
+/** Each slot is late by up to this share of the interval, so that requests are not in step. */
 const jitterShare = 0.8;
 
-/** Of the slots that read, one in so many lists instead. */
+/** One in this number of reading slots lists instead. */
 const listEvery = 10;
 
 /**
- * A steady rate, half of it writes: clients take turns, and each write is followed by a read of the
- * same client. Open loop: when a slot is due does not depend on how long answers take.
- * Two endless streams in the order of time; the same seed gives the same slots.
+ * Returns a steady rate, half of it writes: clients take turns, and each write is followed by a
+ * read of the same client. Open loop: the due time of a slot does not depend on how long answers
+ * take. The two endless streams are in order of time; the same seed gives the same slots.
  */
 export function schedule(options: {
   clients: number;
   ratePerSecond: number;
-  /** One for each stream: they are drawn from independently. */
+  /** One generator for each stream, so that they are independent. */
   random: readonly [Random, Random];
 }): { writes: Generator<Slot, never>; reads: Generator<Slot, never> } {
   const everyMs = 2_000 / options.ratePerSecond;
@@ -49,7 +52,9 @@ export function schedule(options: {
   };
 }
 
-/** Requests for assets at a steady rate, clients in turn; the same seed gives the same slots. */
+/**
+ * Yields requests for assets at a steady rate, clients in turn; the same seed gives the same slots.
+ */
 export function* assetSchedule(options: {
   clients: number;
   ratePerSecond: number;
@@ -62,7 +67,10 @@ export function* assetSchedule(options: {
   }
 }
 
-/** Deals the shares out to `count` places, each as near to its share as whole numbers allow, in a seeded order. */
+/**
+ * Distributes the shares over `count` places, each as close to its share as whole numbers allow, in
+ * a seeded order.
+ */
 export function deal<T extends { readonly share: number }>(
   shares: readonly T[],
   count: number,

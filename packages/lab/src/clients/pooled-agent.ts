@@ -3,8 +3,9 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from 'throwover/kernel';
 
 /**
- * A pool as applications keep it: connections stay open between requests, until the server closes them
- * or they reach a maximum age, counted from the first answer. While one lives, no name is looked up.
+ * A connection pool like those of applications: connections stay open between requests, until the
+ * server closes them or they reach a maximum age, counted from the first answer. While one is open,
+ * no name is looked up.
  */
 export class PooledAgent extends Agent {
   readonly #maxLifeMs: number;
@@ -21,7 +22,7 @@ export class PooledAgent extends Agent {
     const now = this.#clock.monotonicMs();
     const since = this.#openSinceMs.get(socket) ?? now;
     this.#openSinceMs.set(socket, since);
-    // Agent's own declaration says void; it tells whether the socket may stay.
+    // Agent's own declaration says void, but it returns whether the socket may stay.
     return now - since < this.#maxLifeMs && (super.keepSocketAlive(socket) as unknown as boolean);
   }
 }

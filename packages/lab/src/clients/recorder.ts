@@ -3,7 +3,10 @@ import { dirname } from 'node:path';
 import type { RequestRecord } from 'throwover';
 import { labErrors } from '../errors.ts';
 
-/** Records that are written at once; at 60 a second a crash of the clients loses a second. */
+/**
+ * Number of records that are written at once; at 60 a second, a crash of the clients loses about
+ * one second.
+ */
 const batchLines = 64;
 
 export interface Counts {
@@ -13,7 +16,7 @@ export interface Counts {
   readonly failed: number;
 }
 
-/** Writes every record to a file, one JSON object a line. */
+/** Writes every record to a file, one JSON object per line. */
 export class Recorder {
   readonly #file: WriteStream;
   readonly #path: string;
@@ -34,7 +37,7 @@ export class Recorder {
     return { ...this.#counts };
   }
 
-  /** What else a record holds is written as it is. */
+  /** Adds a record; additional fields are written unchanged. */
   add(record: RequestRecord): void {
     this.#counts.requests += 1;
     this.#counts[record.stale ? 'stale' : record.ok ? 'ok' : 'failed'] += 1;
@@ -42,7 +45,7 @@ export class Recorder {
     if (this.#lines.length >= batchLines) this.#write();
   }
 
-  /** Resolves when every record is with the file system; rejects when one is not. */
+  /** Resolves when every record is with the file system; rejects when a write failed. */
   async close(): Promise<void> {
     this.#write();
     await new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 import type { Clock } from 'throwover/kernel';
 
-/** A runtime that keeps an address by itself and takes no notice of its TTL, as a JVM or a gethostbyname of old. */
+/** A runtime that caches an address and ignores its TTL, like a JVM or an old gethostbyname. */
 export class RuntimeCache {
   readonly #keepMs: number;
   readonly #clock: Clock;
@@ -11,7 +11,7 @@ export class RuntimeCache {
     this.#clock = clock;
   }
 
-  /** `null`: it must ask. */
+  /** Returns the cached address; `null` when it must ask. */
   address(): string | null {
     if (this.#kept === null) return null;
     const { address, sinceMs } = this.#kept;

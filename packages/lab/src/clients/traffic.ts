@@ -11,8 +11,8 @@ import { type Counts, Recorder } from './recorder.ts';
 /**
  * All clients of one recording, from the first request to the last record on disk.
  *
- * Requests under way at once are bounded by the rate and the time-out of each: a slow service is asked
- * as often as a fast one.
+ * The rate and the timeout limit the requests that are under way at once; a slow service gets
+ * requests at the same rate as a fast one.
  */
 export class Traffic {
   readonly #config: ClientsConfig;
@@ -67,7 +67,7 @@ export class Traffic {
     return this.#live.figures();
   }
 
-  /** Sends nothing more, waits for what is under way, and puts every record on disk. */
+  /** Stops sending, waits for requests under way, and puts every record on disk. */
   async stop(): Promise<Counts> {
     this.#stopping.abort();
     await Promise.all(this.#loops);
@@ -99,7 +99,7 @@ export class Traffic {
     this.#underWay.add(request);
   }
 
-  /** Nothing, where checkout gives no tokens. */
+  /** Does nothing where checkout gives no tokens. */
   #readAtHome(client: Client): void {
     if (this.#config.readYourWrites === null) return;
     const context = { clock: this.#clock, random: this.#thinking, signal: this.#stopping.signal };
@@ -124,7 +124,7 @@ export class Traffic {
   }
 }
 
-/** Drawn apart, so that everything else is as it is without them. */
+/** Drawn separately, so that assets change nothing else. */
 function assetsOf({ clients, assetsPerSecond, seed }: ClientsConfig): Generator<Slot, never> {
   return assetSchedule({ clients, ratePerSecond: assetsPerSecond, random: seededRandom(seed) });
 }
@@ -140,7 +140,7 @@ function makeClients(config: ClientsConfig, random: Random, clock: Clock): Clien
     clients,
     random,
   );
-  // Drawn apart, so that a share of 0 leaves everything else as it was.
+  // Drawn separately, so that a share of 0 changes nothing else.
   const caches = deal(
     [
       { share: config.runtimeCacheShare, cache: true },
@@ -164,12 +164,16 @@ function makeClients(config: ClientsConfig, random: Random, clock: Clock): Clien
         runtimeCacheMs: caches[index]?.cache && !pools[index]?.pool ? cacheMs : null,
         from: addressOf(config.firstNetwork + index),
         own: own?.[index] ?? null,
+        patienceMs: config.patienceMs,
         clock,
       }),
   );
 }
 
-/** Each client in a network of its own: 10.0.0.0/8 is no network that a connection of the lab comes from. */
+/**
+ * Returns an address in a separate network for each client: no connection of the lab comes from
+ * 10.0.0.0/8.
+ */
 export function addressOf(network: number): string {
   return `10.${Math.floor(network / 256)}.${network % 256}.7`;
 }

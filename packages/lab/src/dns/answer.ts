@@ -13,7 +13,7 @@ import { assertNever } from 'throwover/kernel';
 import { parseTxt } from './txt.ts';
 import { canonicalName, type RecordSet, type RecordType, recordTypes, type Zone } from './zone.ts';
 
-/** What is sent over UDP without EDNS0 (RFC 1035), and at most with it (DNS Flag Day 2020). */
+/** Largest UDP reply without EDNS0 (RFC 1035), and with it (DNS Flag Day 2020). */
 const plainUdpBytes = 512;
 const ednsUdpBytes = 1232;
 
@@ -37,7 +37,7 @@ export interface Reply {
   readonly authoritative: boolean;
   readonly answers: readonly Answer[];
   readonly authorities: readonly Answer[];
-  /** Addresses of the name servers in a referral; left out: none. */
+  /** Addresses of the name servers in a referral; left out when there are none. */
   readonly additionals?: readonly Answer[];
 }
 
@@ -48,7 +48,10 @@ export interface Query {
   readonly edns: OptAnswer | null;
 }
 
-/** A query that can be answered, the code with which it is turned away, or `drop` when it is none. */
+/**
+ * Returns a query that can be answered, the code with which it is refused, or `drop` when the
+ * message is not a query.
+ */
 export function parseQuery(
   message: Buffer,
 ): { readonly query: Query } | { readonly turnedAway: Rcode; readonly packet: Packet } | 'drop' {
@@ -70,7 +73,10 @@ export function parseQuery(
   return { query: { packet, question, edns } };
 }
 
-/** The reply on the wire; over UDP one that does not fit is cut to its header with TC, so that the client comes by TCP. */
+/**
+ * Encodes the reply. A UDP reply that does not fit is cut to its header with TC, so that the client
+ * retries over TCP.
+ */
 export function encodeReply(
   packet: Packet,
   reply: Reply,
@@ -114,7 +120,10 @@ export function errorReply(rcode: Rcode): Reply {
   return { rcode, authoritative: false, answers: [], authorities: [] };
 }
 
-/** What the zones say, or who else is to be asked. TTLs are divided by `timeScale`, and are at least 1 s. */
+/**
+ * Answers from the zones, or refers to other name servers. TTLs are divided by `timeScale`, and are
+ * at least 1 s.
+ */
 export function answerFrom(zones: Iterable<Zone>, question: Question, timeScale: number): Reply {
   const name = canonicalName(question.name);
   const zone = zoneOf(zones, name);
@@ -145,12 +154,14 @@ export function answerFrom(zones: Iterable<Zone>, question: Question, timeScale:
   };
 }
 
-/** A TTL in the lab: life seconds divided by the time scale, at least 1 s. */
+/** Returns a TTL in the lab: life seconds divided by the time scale, at least 1 s. */
 function labTtl(lifeSeconds: number, timeScale: number): number {
   return Math.max(1, Math.ceil(lifeSeconds / timeScale));
 }
 
-/** The part of the zone that this name is in and that others answer for (RFC 1034, 4.2.1). */
+/**
+ * Returns the delegation that contains this name, for which other servers answer (RFC 1034, 4.2.1).
+ */
 function delegationOf(zone: Zone, name: string): RecordSet | undefined {
   for (let at = name; at !== zone.name; at = at.slice(at.indexOf('.') + 1)) {
     const cut = zone.get(at, 'NS');

@@ -1,12 +1,13 @@
 /**
- * How a caching resolver treats time, by name. Each stands for something that is met in the world.
+ * How a caching resolver treats time, by name. Each name stands for a behaviour that exists in
+ * production.
  *
  *   honest               keeps an answer as long as its TTL says
  *   clamped              keeps every answer at least `hold`: unbound `cache-min-ttl`, dnsmasq `min-cache-ttl`
  *   long-hold            the same, longer: corporate networks and some ISPs, 5 to 15 min at TTL 60 s
- *   serve-stale          RFC 8767: an answer that has ended is given while the server is away
- *   serve-stale-refresh  gives an answer that has ended once more at once, and asks behind: unbound `serve-expired`
- *   prefetch             asks behind, before the end, when a tenth of the TTL is left: unbound `prefetch`
+ *   serve-stale          RFC 8767: an expired answer is given while the server is unreachable
+ *   serve-stale-refresh  gives an expired answer once more, asks in the background: unbound `serve-expired`
+ *   prefetch             asks in the background when a tenth of the TTL is left: unbound `prefetch`
  */
 export type Behaviour =
   | 'honest'
@@ -16,21 +17,24 @@ export type Behaviour =
   | 'serve-stale-refresh'
   | 'prefetch';
 
-/** What a name stands for, in lab milliseconds. */
+/** The settings behind a behaviour, in lab milliseconds. */
 export interface CachePolicy {
   /** Shortest time that a positive answer is kept, ms. */
   readonly minimumMs: number;
-  /** How long after its end an answer may still be given, ms. */
+  /** How long after its expiry an answer may still be given, ms. */
   readonly staleMs: number;
-  /** Gives what has ended at once and asks behind, instead of asking first. */
+  /** Gives an expired answer at once and asks in the background, instead of asking first. */
   readonly staleAtOnce: boolean;
-  /** Asks behind when less than this share of the kept time is left. */
+  /** Asks in the background when less than this share of the kept time is left. */
   readonly prefetchShare: number;
-  /** How old the first answer is taken to be, as a share of the time it is kept. */
+  /** Assumed age of the first answer, as a share of the time for which it is kept. */
   readonly firstAgeShare: number;
 }
 
-/** Life seconds: defaults of `holdSeconds`, by what was observed in production; RFC 8767 says one to three days. */
+/**
+ * Defaults of `holdSeconds`, life seconds, as observed in production; RFC 8767 says one to three
+ * days.
+ */
 const defaultHoldSeconds = { clamped: 300, 'long-hold': 900 } as const;
 const staleSeconds = 86_400;
 
@@ -41,7 +45,10 @@ export function cachePolicy(options: {
   behaviour: Behaviour;
   /** Life seconds; only for `clamped` and `long-hold`. */
   holdSeconds?: number | undefined;
-  /** Without it a resolver's first answer is fresh, and all caches of a lab end at the same moments. */
+  /**
+   * Without it a resolver's first answer is fresh, and all caches of a lab expire at the same
+   * moments.
+   */
   firstAgeShare?: number | undefined;
   timeScale: number;
 }): CachePolicy {

@@ -6,7 +6,7 @@ import { type Behaviour, cachePolicy } from './behaviour.ts';
 import { ResolverCache } from './cache.ts';
 import { Zone } from './zone.ts';
 
-/** A minute of life is a second here, as in the lab; all on virtual time. */
+/** A minute of life time is a second here, as in the lab; all on virtual time. */
 const timeScale = 60;
 const question = { name: 'checkout.example.test', type: 'A' as const };
 
@@ -19,7 +19,7 @@ beforeEach(() => {
   nowMs = 1_000_000;
   up = true;
   looks = 0;
-  // TTL 120 in life: 2 s here.
+  // A TTL of 120 s of life time: 2 s here.
   const record = {
     name: 'checkout.example.test',
     type: 'A' as const,
@@ -60,7 +60,7 @@ function flip() {
   zone.change([{ action: 'UPSERT', set: { ...old, values: ['127.0.2.1'] } }]);
 }
 
-/** Work behind an answer takes a few turns of the event loop. */
+/** Waits a turn of the event loop, for background work after an answer. */
 const behind = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a flip right after caching is seen when the behaviour says, and not before', () => {

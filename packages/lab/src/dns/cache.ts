@@ -5,13 +5,19 @@ import type { CachePolicy } from './behaviour.ts';
 import type { Upstream } from './upstream.ts';
 import { canonicalName } from './zone.ts';
 
-/** TTL on an answer that has ended, s: RFC 8767 says 30 in life; in the lab it is the shortest there is. */
+/**
+ * TTL of an expired answer, s: RFC 8767 says 30 in production; in the lab it is the shortest
+ * possible.
+ */
 const staleTtl = 1;
 
-/** After a failed look upstream a stale answer is given without another for this long, ms: RFC 8767's 30 s in life, scaled by 60. */
+/**
+ * After a failed query upstream, a stale answer is given for this long without another query, ms:
+ * RFC 8767's 30 s of life time, scaled by 60.
+ */
 const retryAfterFailureMs = 500;
 
-/** Answers kept at once; the oldest leaves. */
+/** Most answers at once; the oldest is removed. */
 const maxEntries = 10_000;
 
 interface Entry {
@@ -22,16 +28,16 @@ interface Entry {
   readonly ttl: number;
 }
 
-/** A caching resolver for one policy, without sockets: runs on any clock and any upstream. */
+/** A caching resolver for one policy, without sockets: it works with any clock and any upstream. */
 export class ResolverCache {
   readonly #policy: CachePolicy;
   readonly #clock: Clock;
   readonly #upstream: Upstream;
   readonly #entries = new Map<string, Entry>();
-  /** One look upstream for a question at a time; the others wait for it. */
+  /** One query upstream for each question at a time; others wait for it. */
   readonly #looking = new Map<string, Promise<Entry>>();
   readonly #failedAtMs = new Map<string, number>();
-  /** Questions that were answered before: the first answer may count as older than it is. */
+  /** Questions that were answered before: a first answer may count as older than it is. */
   readonly #known = new Set<string>();
 
   constructor(options: { policy: CachePolicy; clock: Clock; upstream: Upstream }) {
@@ -91,7 +97,7 @@ export class ResolverCache {
   async #ask(question: Question, key: string): Promise<Entry> {
     try {
       const packet = await this.#upstream({ ...question, name: canonicalName(question.name) });
-      // In a delegated zone names are made up to be measured: nobody has asked for them before.
+      // Names in a delegated zone are created for a measurement: nobody has asked for them before.
       const young = packet.referred === true || this.#known.has(key);
       const entry = this.#entryOf(packet, young ? 0 : this.#policy.firstAgeShare);
       this.#known.add(key);
@@ -130,14 +136,17 @@ export class ResolverCache {
   }
 }
 
-/** The entry as it is now: TTLs counted down by whole seconds, as resolvers with a clock of seconds do. */
+/**
+ * Returns the entry in its present state: TTLs are counted down by whole seconds, as in resolvers
+ * with a clock of seconds.
+ */
 function aged(entry: Entry, nowMs: number, question: Question): Reply {
   const left = entry.ttl - Math.floor((nowMs - entry.storedAtMs) / 1000);
   const ttl = nowMs >= entry.endsAtMs ? staleTtl : Math.max(1, left);
   const age = (records: readonly Answer[]) =>
     records.map((record): Answer => {
       if (record.type === 'OPT') return record;
-      // The name goes back in the letters in which it was asked (0x20).
+      // The name is returned in the letter case of the question (0x20).
       const same = canonicalName(record.name) === canonicalName(question.name);
       return { ...record, ttl, name: same ? question.name : record.name } as Answer;
     });
@@ -153,7 +162,7 @@ function shortestTtl(answers: readonly Answer[]): number {
   return Math.min(...answers.map((record) => ('ttl' in record ? (record.ttl ?? 0) : 0)));
 }
 
-/** RFC 2308: the lower of the SOA's TTL and its minimum; nothing is kept without a SOA. */
+/** RFC 2308: the lower of the SOA's TTL and its minimum; without a SOA nothing is cached. */
 function negativeTtl(authorities: readonly Answer[]): number {
   const soa = authorities.find((record) => record.type === 'SOA');
   return soa === undefined ? 0 : Math.min(soa.ttl ?? 0, soa.data.minimum ?? 0);

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 
-/** Answers one DNS message, or `null` to say nothing. */
+/** Answers one DNS message; `null` sends nothing. */
 export type Respond = (
   message: Buffer,
   transport: 'udp' | 'tcp',
@@ -16,10 +16,10 @@ export interface DnsListener {
 /** A TCP connection without a query for this long is closed, ms (RFC 7766 says a few seconds). */
 const tcpIdleMs = 10_000;
 
-/** TCP connections at once; a lab has a few. */
+/** Most TCP connections at once; a lab has a few. */
 const maxTcpConnections = 200;
 
-/** UDP and TCP on the same port. Port 0 takes a free one. */
+/** Listens on UDP and TCP on the same port. Port 0 takes a free one. */
 export async function listenDns(options: {
   host: string;
   port: number;
@@ -61,7 +61,10 @@ export async function listenDns(options: {
   };
 }
 
-/** Messages with a length of two bytes before each (RFC 1035, 4.2.2); answered in the order asked. */
+/**
+ * Serves messages, each with its length in two bytes in front (RFC 1035, 4.2.2); answers in the
+ * order of the queries.
+ */
 function serveTcp(socket: Socket, respond: Respond): void {
   let buffered = Buffer.alloc(0);
   let answering = Promise.resolve();
@@ -81,7 +84,7 @@ function serveTcp(socket: Socket, respond: Respond): void {
   });
 }
 
-/** A message as TCP carries it. */
+/** Returns a message in the form that TCP carries. */
 export function framed(message: Buffer): Buffer {
   const length = Buffer.alloc(2);
   length.writeUInt16BE(message.length);

@@ -8,10 +8,10 @@ import { dnsUpstream } from './upstream.ts';
 
 const port = z.int().min(0).max(65_535);
 
-/** How old a resolver's first answer is taken to be, as a share of the time it keeps answers. */
+/** Assumed age of a resolver's first answer, as a share of the time for which it keeps answers. */
 const firstAgeShare = z.number().min(0).max(0.99).optional();
 
-/** Address that it asks name servers from, so that they can tell resolvers apart. */
+/** Source address of its queries, so that name servers can distinguish resolvers. */
 const from = z.ipv4().optional();
 
 export const resolversConfig = z.strictObject({
@@ -26,7 +26,7 @@ export const resolversConfig = z.strictObject({
         z.strictObject({
           port,
           behaviour: z.enum(['clamped', 'long-hold']),
-          /** Life seconds; 300 and 900 when left out. */
+          /** Life seconds; default 300 for clamped and 900 for long-hold. */
           holdSeconds: z.number().positive().optional(),
           firstAgeShare,
           from,
@@ -49,7 +49,7 @@ export interface Resolvers {
   close(): Promise<void>;
 }
 
-/** Caching resolvers side by side, each with a cache of its own, all asking one authoritative server. */
+/** Starts caching resolvers, each with its own cache, all asking one authoritative server. */
 export async function startResolvers(
   config: ResolversConfig,
   options: { clock: Clock; random: Random },

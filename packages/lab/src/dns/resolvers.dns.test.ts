@@ -56,7 +56,7 @@ async function flip(api: DnsServer, values: string[]) {
   expect(response.status).toBe(200);
 }
 
-/** Milliseconds from the flip until this client is answered with the new address. */
+/** Returns the milliseconds from the flip until this client gets the new address. */
 async function heldMs(client: Resolver, flippedMs: number): Promise<number> {
   for (;;) {
     const [address] = await client.resolve4('checkout.example.test');
@@ -185,7 +185,7 @@ test('a delegated zone is asked at its own server, from the address of each reso
   expect(await ask(two, 'nonce.b.canary.example.test')).toEqual([
     { address: '127.0.11.1', ttl: 3 },
   ]);
-  // What the lab's own zone gave counts as kept for nine tenths of its life.
+  // An answer of the lab's own zone counts as kept for nine tenths of its life.
   expect(await ask(one, 'checkout.example.test')).toEqual([{ address: '127.0.1.1', ttl: 1 }]);
   await expect(ask(one, 'a.lost.example.test')).rejects.toMatchObject({ code: 'ESERVFAIL' });
 });

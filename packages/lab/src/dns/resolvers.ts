@@ -1,8 +1,9 @@
 /**
- * The lab's caching resolvers; one process, started with its configuration (resolver-server.ts) as JSON.
+ * The lab's caching resolvers; one process, started with its configuration (resolver-server.ts) as
+ * JSON.
  *
- *   behaviour.ts  what the names of behaviours stand for
- *   cache.ts      a cache that keeps, ends, prefetches and serves stale
+ *   behaviour.ts  the settings behind each behaviour
+ *   cache.ts      a cache that keeps, expires, prefetches and serves stale answers
  *   upstream.ts   asks the authoritative server
  */
 import { systemClock, systemRandom } from 'throwover/kernel';

@@ -13,23 +13,25 @@ import {
 } from './route53-xml.ts';
 import { canonicalName, compareSets, Zone } from './zone.ts';
 
-/** Items on a page at most: Route 53's. */
+/** Most items on a page: the limit of Route 53. */
 const maxPage = 300;
 const maxZonePage = 100;
 
-/** Route 53 takes 1,000 changes of 32,000 characters in all; with XML around them this is ample. */
+/**
+ * Route 53 takes 1,000 changes of 32,000 characters in all; with XML around them this is enough.
+ */
 const maxBodyBytes = 2 * 1024 * 1024;
 
-/** Changes that GetChange remembers. */
+/** Number of changes that GetChange remembers. */
 const rememberedChanges = 1_000;
 
 /**
- * The Route 53 HTTP API (2013-04-01), as far as a failover needs it. Signatures (SigV4) are accepted
- * without a look: everything here listens on loopback.
+ * The part of the Route 53 HTTP API (2013-04-01) that a failover needs. Signatures (SigV4) are
+ * accepted without a check: everything here listens on loopback.
  *
- * A batch is parsed, judged and made in one synchronous stretch: two that race are one after another.
- * A change is served over DNS when it is answered; the answer says PENDING, as AWS's always does, and
- * GetChange says INSYNC.
+ * A batch is parsed, checked and applied synchronously, so two concurrent batches are applied one
+ * after the other. A change is served over DNS when it is answered; the answer says PENDING, as
+ * AWS's always does, and GetChange says INSYNC.
  */
 export function route53Api(options: {
   zones: Map<string, Zone>;
@@ -70,7 +72,7 @@ export function route53Api(options: {
     c.header('x-amzn-requestid', newId('R'));
   });
 
-  // The SDKs send `/rrset/` and `/rrset` for the same operation.
+  // The SDKs use `/rrset/` and `/rrset` for the same operation.
   for (const path of ['/hostedzone/:id/rrset', '/hostedzone/:id/rrset/'] as const) {
     app.post(path, async (c) => {
       const zone = zoneBy(c.req.param('id'));
@@ -180,7 +182,10 @@ export function route53Api(options: {
   return app;
 }
 
-/** Grows across restarts, since zones live in memory: the seconds since 1970. */
+/**
+ * Returns the seconds since 1970, so that serials grow across restarts although zones are in
+ * memory.
+ */
 export function firstSerial(clock: Clock): number {
   return Math.floor(clock.wallMs() / 1000);
 }

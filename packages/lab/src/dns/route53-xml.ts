@@ -15,8 +15,8 @@ const parser = new XMLParser({
 const builder = new XMLBuilder({ ignoreAttributes: false, suppressEmptyNode: false });
 
 /**
- * An answer of Route 53 that is an error: its code, in words, with an HTTP status. The messages of
- * InvalidChangeBatch come as one, in brackets, as AWS sends them.
+ * An error answer of Route 53: its code and message, with an HTTP status. The messages of
+ * InvalidChangeBatch are joined, in brackets, as AWS sends them.
  */
 export class Route53Error extends Error {
   readonly status: 400 | 404 | 409;
@@ -49,7 +49,7 @@ export function errorDocument(error: Route53Error, requestId: string): string {
   });
 }
 
-/** Longest TTL that Route 53 takes, s. */
+/** Longest TTL that Route 53 accepts, s. */
 const maxTtl = 2_147_483_647;
 
 const changeSchema = z.object({
@@ -159,7 +159,7 @@ export function recordSetXml({ name, type, ttl, values, policy }: RecordSet): ob
   };
 }
 
-/** Route 53 writes every character but a-z, 0-9, `-`, `_`, `.` in octal: `\052` is `*`. */
+/** Route 53 writes every character except a-z, 0-9, `-`, `_`, `.` in octal: `\052` is `*`. */
 function escapeName(name: string): string {
   return name.replace(
     /[^a-z0-9._-]/g,

@@ -1,6 +1,7 @@
 /**
- * Routing policies of Route 53, as far as a failover uses them: several sets of one name and type, told
- * apart by an identifier, of which each answer takes one. The lab has no health checks: every set is well.
+ * The routing policies of Route 53 that a failover uses: several sets of one name and type,
+ * distinguished by an identifier, of which each answer takes one. The lab has no health checks:
+ * every set counts as healthy.
  */
 export type Policy =
   | { readonly identifier: string; readonly weight: number }
@@ -10,10 +11,16 @@ interface Routed {
   readonly policy?: Policy;
 }
 
-/** The share of a turn that is added for each answer; any sequence of answers comes close to the weights. */
+/**
+ * Share of a turn that is added for each answer; any sequence of answers comes close to the
+ * weights.
+ */
 const goldenRatio = 0.618_033_988_749_895;
 
-/** The set that answers the query of this number. Weights of zero all around mean equal shares. */
+/**
+ * Returns the set that answers the query with this number. If all weights are zero, the shares are
+ * equal.
+ */
 export function choose<T extends Routed>(sets: readonly T[], turn: number): T | undefined {
   if (sets.length <= 1) return sets[0];
   const primary = sets.find(({ policy }) => policy && 'failover' in policy && isPrimary(policy));
@@ -29,7 +36,7 @@ export function choose<T extends Routed>(sets: readonly T[], turn: number): T | 
   return sets.findLast((_, index) => (weights[index] ?? 0) > 0);
 }
 
-/** What keeps sets of one name and type from standing beside each other, in words. */
+/** Returns why the sets of one name and type cannot exist together; null when they can. */
 export function conflictOf(sets: readonly Routed[]): string | null {
   const kinds = new Set(sets.map(({ policy }) => kindOf(policy)));
   if (kinds.size > 1) return 'sets of one name and type have one routing policy';

@@ -9,7 +9,10 @@ import { type DnsServer, type DnsServerConfig, startDnsServer } from './server.t
 export const zoneId = 'Z0TEST';
 export const host = '127.0.0.1';
 
-/** A server on free ports with one zone; `checkout` answers 127.0.1.1 with a TTL of 60 life seconds. */
+/**
+ * Starts a server on free ports with one zone; `checkout` answers 127.0.1.1 with a TTL of 60 life
+ * seconds.
+ */
 export function startTestServer(config: Partial<DnsServerConfig> = {}): Promise<DnsServer> {
   const records = [
     { name: 'checkout.example.test', type: 'A' as const, ttl: 60, values: ['127.0.1.1'] },
@@ -60,7 +63,7 @@ export async function askUdp(port: number, question: Question, edns = true): Pro
   return decode(await sendUdp(port, encode(query)));
 }
 
-/** Sends the messages in order from one socket; gives the first answer to any of them. */
+/** Sends the messages in order from one socket; returns the first answer to any of them. */
 export async function sendUdp(port: number, ...messages: Buffer[]): Promise<Buffer> {
   const socket = createSocket('udp4');
   try {
@@ -72,7 +75,7 @@ export async function sendUdp(port: number, ...messages: Buffer[]): Promise<Buff
   }
 }
 
-/** Sends several messages in one write and gives the answers in the order in which they came. */
+/** Sends several messages in one write and returns the answers in the order in which they came. */
 export async function askTcp(port: number, messages: readonly Buffer[]): Promise<Packet[]> {
   const socket = connect(port, host);
   try {

@@ -9,7 +9,7 @@ import { recordTypes, Zone } from './zone.ts';
 
 const port = z.int().min(0).max(65_535);
 
-/** `timeScale` divides TTLs on their way out over DNS; the API shows life seconds. */
+/** `timeScale` divides TTLs in DNS answers; the API shows life seconds. */
 export const dnsServerConfig = z.strictObject({
   host: z.string(),
   dnsPort: port,
@@ -39,7 +39,10 @@ export interface DnsServer {
   close(): Promise<void>;
 }
 
-/** The authoritative server and its Route 53 API over the same zones, which live in memory. */
+/**
+ * Starts the authoritative server and its Route 53 API over the same zones, which are kept in
+ * memory.
+ */
 export async function startDnsServer(
   config: DnsServerConfig,
   options: { clock: Clock; random: Random; log: (event: object) => void },

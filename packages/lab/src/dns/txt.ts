@@ -1,10 +1,10 @@
 /**
- * Character strings as Route 53 writes them: `"one" "two"`, each at most 255 bytes, with `\"`, `\\`
+ * Character strings in the form of Route 53: `"one" "two"`, each at most 255 bytes, with `\"`, `\\`
  * and `\101` (octal) as escapes.
  */
 const maxStringBytes = 255;
 
-/** The strings of a TXT value, or a sentence in Route 53's words when it is not one. */
+/** Returns the strings of a TXT value, or Route 53's message when it is not one. */
 export function parseTxt(value: string): { strings: Buffer[] } | { problem: string } {
   const strings: Buffer[] = [];
   const pattern = /\s*"((?:[^"\\]|\\.)*)"(?=\s|$)/gsy;

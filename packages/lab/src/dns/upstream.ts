@@ -5,19 +5,25 @@ import { decode, encode, type Packet, type Question } from 'dns-packet';
 import type { Clock, Random } from 'throwover/kernel';
 import { framed } from './listen.ts';
 
-/** Longest wait for one answer of the authoritative server, ms, and how often it is asked: about what unbound does on a fast path. */
+/**
+ * Longest wait for one answer of the authoritative server, ms, and number of attempts: about as
+ * unbound on a fast path.
+ */
 const attemptTimeoutMs = 1_000;
 const attempts = 2;
 
-/** Asks the authoritative server; rejects when it does not answer. `referred`: another one answered. */
+/**
+ * Asks the authoritative server; rejects when it does not answer. `referred`: another server
+ * answered.
+ */
 export type Upstream = (question: Question) => Promise<Packet & { readonly referred?: boolean }>;
 
 export interface UpstreamOptions {
   readonly host: string;
   readonly port: number;
-  /** Address that questions come from; left out: the system's choice. */
+  /** Source address of the queries; left out: the system's choice. */
   readonly from?: string | undefined;
-  /** Ports of other name servers, by address: 53 in the world, which only root may open here. */
+  /** Ports of other name servers, by address: in production 53, which only root may open here. */
   readonly nameserverPorts?: Readonly<Record<string, number>> | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -25,7 +31,7 @@ export interface UpstreamOptions {
 
 type Answered = Packet & { readonly flag_tc: boolean };
 
-/** Follows one referral: the lab's zone delegates, what it delegates to does not. */
+/** Follows one referral: the lab's zone delegates, but the delegated zones do not. */
 export function dnsUpstream(options: UpstreamOptions): Upstream {
   return async (question) => {
     const answer = await askServer(question, options, options);
@@ -60,7 +66,7 @@ async function askServer(
   throw last;
 }
 
-/** `null`: the answer is the zone's own. */
+/** Returns the name server of a referral; `null` when the answer is the zone's own. */
 function referredTo(
   { answers = [], authorities = [], additionals = [] }: Packet,
   ports: Readonly<Record<string, number>>,
@@ -99,7 +105,7 @@ function queryFor(question: Question, random: Random): Query {
   return { id, question, bytes };
 }
 
-/** A socket of its own for each query, so that its port is as hard to guess as its id. */
+/** Uses a separate socket for each query, so that its port is as hard to guess as its id. */
 async function askUdp(query: Query, to: To, signal: AbortSignal): Promise<Answered> {
   const socket = createSocket('udp4');
   try {
@@ -140,7 +146,10 @@ async function askTcp(query: Query, to: To, signal: AbortSignal): Promise<Answer
   }
 }
 
-/** `null` for what is no answer to this query: garbage, another id, another question. */
+/**
+ * Returns `null` for a message that does not answer this query: garbage, another id, another
+ * question.
+ */
 function answerTo({ id, question }: Query, message: Buffer): Answered | null {
   try {
     const packet = decode(message);

@@ -4,8 +4,8 @@ import { choose, conflictOf, type Policy } from './routing.ts';
 import { parseTxt } from './txt.ts';
 
 /**
- * One hosted zone: record sets, changed in batches that are made as a whole or not at all, in the
- * words of Route 53. Names are lower case without the dot at the end; TTLs are life seconds.
+ * One hosted zone: record sets, changed in batches that are applied completely or not at all, with
+ * Route 53's messages. Names are lower case without the final dot; TTLs are life seconds.
  */
 export const recordTypes = ['A', 'AAAA', 'CNAME', 'NS', 'SOA', 'TXT'] as const;
 export type RecordType = (typeof recordTypes)[number];
@@ -14,9 +14,9 @@ export interface RecordSet {
   readonly name: string;
   readonly type: RecordType;
   readonly ttl: number;
-  /** In presentation form, as the API gives them. */
+  /** In presentation form, as the API shows them. */
   readonly values: readonly string[];
-  /** Left out: the only set of its name and type. */
+  /** Left out for the only set of its name and type. */
   readonly policy?: Policy;
 }
 
@@ -25,10 +25,13 @@ export interface Change {
   readonly set: RecordSet;
 }
 
-/** TTLs of the sets that every zone has, s: Route 53's. */
+/** TTLs of the sets that every zone has, s, as in Route 53. */
 const nsTtl = 172_800;
 const soaTtl = 900;
-/** Refresh, retry, expire, and the time that "no such name" may be kept, s: Route 53's, but for the last (86,400 there, and a trap). */
+/**
+ * Refresh, retry, expire, and the time for which "no such name" may be cached, s: as in Route 53,
+ * except for the last (86,400 there, and a trap).
+ */
 const soaTimers = '7200 900 1209600 60';
 
 export class Zone {
@@ -44,7 +47,7 @@ export class Zone {
     name: string;
     callerReference: string;
     records: readonly RecordSet[];
-    /** First serial; a server that starts again must begin above the last one. */
+    /** First serial; a restarted server must begin above its last one. */
     serial: number;
   }) {
     this.id = options.id;
@@ -66,12 +69,14 @@ export class Zone {
     if (problems.length > 0) throw new RangeError(`zone ${this.name}: ${problems.join('; ')}`);
   }
 
-  /** Grows with every change, and is what DNS answers; the API shows 1, as Route 53's does. */
+  /**
+   * The serial in DNS answers, which grows with every change; the API shows 1, as Route 53's does.
+   */
   get serial(): number {
     return this.#serial;
   }
 
-  /** The set that answers now: the only one, or the one whose turn it is by its routing policy. */
+  /** Returns the set that answers now: the only one, or the one chosen by its routing policy. */
   get(name: string, type: RecordType): RecordSet | undefined {
     const plain = this.#sets.get(keyOf({ name, type }));
     if (plain !== undefined) return plain;
@@ -80,7 +85,7 @@ export class Zone {
     return choose(sets, this.#turn);
   }
 
-  /** True for a name with records and for one with only names below it. */
+  /** Returns true for a name with records, and for a name that only has names below it. */
   has(name: string): boolean {
     for (const set of this.#sets.values()) {
       if (set.name === name || set.name.endsWith(`.${name}`)) return true;
@@ -92,12 +97,12 @@ export class Zone {
     return name === this.name || name.endsWith(`.${this.name}`);
   }
 
-  /** In Route 53's order: labels from the right, then type. */
+  /** Returns the sets in Route 53's order: labels from the right, then type. */
   list(): readonly RecordSet[] {
     return [...this.#sets.values()].sort(compareSets);
   }
 
-  /** Makes all changes and answers an empty list, or makes none and says what is wrong. */
+  /** Applies all changes and returns an empty list, or applies none and returns the problems. */
   change(changes: readonly Change[]): readonly string[] {
     const draft = new Map(this.#sets);
     const problems = changes.flatMap((change) => this.#apply(draft, change));
@@ -166,12 +171,15 @@ export class Zone {
   }
 }
 
-/** Lower case, without the dot at the end. */
+/** Returns the name in lower case, without the final dot. */
 export function canonicalName(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
 }
 
-/** Route 53's order: `example.test` before `a.example.test` before `b.example.test`, then by type, then by identifier. */
+/**
+ * Compares in Route 53's order: `example.test` before `a.example.test` before `b.example.test`,
+ * then by type, then by identifier.
+ */
 export function compareSets(
   a: Pick<RecordSet, 'name' | 'policy'> & { type: string },
   b: Pick<RecordSet, 'name' | 'policy'> & { type: string },
@@ -191,7 +199,7 @@ function keyOf({ name, type, policy }: Pick<RecordSet, 'name' | 'type' | 'policy
   return policy === undefined ? `${name} ${type}` : `${name} ${type} ${policy.identifier}`;
 }
 
-/** Sets of one name and type that cannot stand beside each other once a batch is made. */
+/** Returns problems of sets of one name and type that could not exist together after the batch. */
 function policyProblems(draft: ReadonlyMap<string, RecordSet>): string[] {
   const routed = [...draft.values()].filter(({ policy }) => policy !== undefined);
   const places = new Map(routed.map((set) => [`${set.name} ${set.type}`, set]));

@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { headers } from '@throwover/client';
 
-/** Where pictures and style sheets stand: a door answers for them by itself, as a CDN's origin does. */
+/**
+ * Path of pictures and style sheets: a door answers these requests itself, as a CDN's origin does.
+ */
 export const assetPath = '/assets/';
 
 const body = Buffer.from('.checkout { display: grid }\n');
 
-/** Answers a request for an asset; `false`: it is for the application. */
+/** Answers a request for an asset; returns `false` when the request is for the application. */
 export function serveAsset(req: IncomingMessage, res: ServerResponse, region: string): boolean {
   if (req.method !== 'GET' || !req.url?.startsWith(assetPath)) return false;
   res.writeHead(200, {

@@ -1,6 +1,6 @@
 /**
  * Process: a region's front door. The edge decides (serve, hold, forward); serve.ts invokes the
- * region's function, assets.ts answers without one.
+ * region's function, and assets.ts answers without one.
  */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,25 +14,28 @@ import { functionServe } from './serve.ts';
 export const doorConfig = z.strictObject({
   region: z.string().min(1),
   host: z.string().min(1),
-  /** 0 takes a free port; the ready line tells which. */
+  /** 0 takes a free port; the ready line names it. */
   port: z.int().min(0).max(65_535),
   adminHost: z.string().min(1),
   adminPort: z.int().min(0).max(65_535),
   functionEndpoint: z.url(),
   functionName: z.string().min(1),
   alias: z.string().min(1),
-  /** Where the door keeps its mode. */
+  /** File in which the door stores its mode. */
   stateFile: z.string().min(1),
   /** Epoch in which a door without a state file serves. */
   epoch: z.int().positive().default(1),
-  /** Networks whose `X-Forwarded-For` is believed. */
+  /** Networks whose `X-Forwarded-For` is trusted. */
   trustedProxies: z.array(z.string()).default([]),
   /** Width of a bucket of the straggler curve, ms. */
   bucketMs: z.number().positive().default(1_000),
 });
 export type DoorConfig = z.infer<typeof doorConfig>;
 
-/** Longer than clients and the other door keep an idle connection, so that the closing side is never this one mid-request, ms. */
+/**
+ * Longer than clients and the other door keep an idle connection, so that this side never closes
+ * one in the middle of a request, ms.
+ */
 const keepAliveMs = 75_000;
 
 export async function startFrontDoor(config: DoorConfig, clock: Clock): Promise<Running> {

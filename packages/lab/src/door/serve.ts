@@ -2,18 +2,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Pool } from 'undici';
 import { z } from 'zod';
 
-/** Body of a request at most, bytes: in base64 and with headers it still fits Lambda's 6 MB. */
+/** Largest request body, bytes: in base64 and with headers it still fits Lambda's 6 MB. */
 const maxBodyBytes = 4 * 1024 * 1024;
 
-/** Connections to the function pool at most: above the account limit, so that Lambda's 429 is met, not a queue here. */
+/**
+ * Most connections to the function pool: above the account limit, so that a flood meets Lambda's
+ * 429 and not a queue here.
+ */
 const maxConnections = 256;
 
-/** Longest wait for an answer of the function, ms: as API Gateway's limit for an integration. */
+/** Longest wait for an answer of the function, ms: the limit of API Gateway for an integration. */
 const answerTimeoutMs = 29_000;
 
 const retryAfter = { 'retry-after': '1' } as const;
 
-/** What a function behind an HTTP API answers (payload 2.0). */
+/** The answer of a function behind an HTTP API (payload 2.0). */
 const functionResult = z.object({
   statusCode: z.int().min(200).max(599),
   headers: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
@@ -36,8 +39,9 @@ export interface FunctionServe {
 
 /**
  * Serves HTTP requests by invoking the function, as API Gateway does: event in payload 2.0, answer
- * mapped back. No capacity and no Lambda are 503 with Retry-After (nothing was done, or the client's
- * idempotency key makes a repeat safe); a function that failed or answered nonsense is 502.
+ * mapped back. Missing capacity and an unreachable Lambda are 503 with Retry-After (nothing was
+ * done, or the client's idempotency key makes a retry safe); a function that failed or gave an
+ * invalid answer is 502.
  */
 export function functionServe(target: FunctionTarget): FunctionServe {
   const lambda = new Pool(target.endpoint, {
@@ -86,7 +90,7 @@ interface Answer {
 }
 
 function send(res: ServerResponse, answer: Answer): void {
-  // The client may have gone meanwhile; the function's work stands.
+  // The client may have disconnected meanwhile; the function's work stays done.
   if (res.destroyed) return;
   res.writeHead(answer.statusCode, {
     ...answer.headers,
@@ -95,7 +99,7 @@ function send(res: ServerResponse, answer: Answer): void {
   res.end(answer.body);
 }
 
-/** The whole body, or null when it is larger than allowed. */
+/** Returns the whole body, or null when it is larger than allowed. */
 async function readBody(req: IncomingMessage): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let bytes = 0;

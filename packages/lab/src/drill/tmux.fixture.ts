@@ -4,7 +4,7 @@ import { until } from '../world/json.ts';
 
 const run = promisify(execFile);
 
-/** A terminal as a person has one, in tmux: 80 columns, lines read as they stand there. */
+/** A person's terminal, in tmux: 80 columns, lines read as they are shown. */
 export class TmuxTerminal {
   readonly #socket: string;
 
@@ -12,7 +12,10 @@ export class TmuxTerminal {
     this.#socket = socket;
   }
 
-  /** Starts a command in it. The terminal stays when the command has ended, so that its last words can be read. */
+  /**
+   * Starts a command in it. The terminal stays after the command has ended, so that its last output
+   * can be read.
+   */
   static async open(options: {
     name: string;
     cwd: string;
@@ -30,13 +33,16 @@ export class TmuxTerminal {
     return terminal;
   }
 
-  /** Everything that it has shown; lines that were broken at its edge are whole again. */
+  /** Returns everything that it has shown; lines that were broken at its edge are joined again. */
   async text(): Promise<string> {
     const { stdout } = await this.#tmux('capture-pane', '-p', '-J', '-S', '-', '-t', 'person');
     return stdout.trimEnd();
   }
 
-  /** Waits until something new stands there, and gives what it is; `since`: characters that were read before. */
+  /**
+   * Waits until new text matches, and returns the match; `since`: number of characters that were
+   * read before.
+   */
   async sees(wanted: RegExp, since: number, timeoutMs: number): Promise<RegExpExecArray> {
     let found: RegExpExecArray | null = null;
     let text = '';
@@ -51,7 +57,7 @@ export class TmuxTerminal {
     ).catch((error) => {
       throw new Error(`${String(error)}; it shows:\n${text}`);
     });
-    // `until` has ended well.
+    // `until` has returned, so it was found.
     return found as unknown as RegExpExecArray;
   }
 
@@ -60,7 +66,10 @@ export class TmuxTerminal {
     await this.#tmux('send-keys', '-t', 'person', 'Enter');
   }
 
+  /** Ends it with its command: one that only lost its terminal would go on, as a drill does to take its service back. */
   async close(): Promise<void> {
+    const { stdout } = await this.#tmux('list-panes', '-F', '#{pane_pid}');
+    process.kill(-Number.parseInt(stdout, 10), 'SIGKILL');
     await this.#tmux('kill-server').catch(() => {});
   }
 

@@ -5,7 +5,7 @@ import { systemClock } from 'throwover/kernel';
 import { afterEach, expect, it } from 'vitest';
 import { freeze, kill, processTree, thaw } from './process-tree.ts';
 
-/** A shell with two children, one of which has a child of its own, in a session of its own. */
+/** A shell with two children, one of which has a child in a separate session. */
 const family = `sh -c 'sleep 600 & echo deep; wait' & sleep 600 & echo ready; wait`;
 
 let root: ChildProcess | null = null;

@@ -3,36 +3,43 @@ import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { type Clock, systemClock } from 'throwover/kernel';
 
-/** Looks at the process table in a row, at most, until all are stopped: a fork bomb is not ours to chase. */
+/**
+ * Most consecutive looks at the process table until all processes are stopped: this does not chase
+ * a fork bomb.
+ */
 const maxLooks = 1_000;
 
-/** Time between two looks, ms; a signal takes effect in less, when its process is next on a processor. */
+/**
+ * Time between two looks, ms; a signal takes effect sooner, when its process is next on a
+ * processor.
+ */
 const lookMs = 2;
 
 interface Process {
   readonly pid: number;
   readonly parent: number;
-  /** T: stopped. Z: dead, not waited for. */
+  /** T: stopped. Z: dead, but its parent has not waited for it. */
   readonly state: string;
 }
 
-/** What a fault stops, wakes or ends: these processes and everything that descends from them. */
+/** The roots of a fault: it stops, wakes or ends these processes and all their descendants. */
 export type Roots = readonly number[];
 
-/** Live processes among the roots and their descendants, parents before children. */
+/** Returns the live processes among the roots and their descendants, parents before children. */
 export async function processTree(roots: Roots): Promise<readonly number[]> {
   return treeOf(roots, await processTable()).map(({ pid }) => pid);
 }
 
 /**
- * Stops all of it, as a region that no longer answers and is not dead. Resolves when every one has
- * been seen stopped, since until then it can begin others.
+ * Stops all of them, like a region that no longer answers but is not dead. Resolves when each one
+ * has been seen stopped, since until then it can start others.
  */
 export async function freeze(roots: Roots, clock: Clock = systemClock): Promise<readonly number[]> {
   const told = new Set<number>();
   for (let look = 0; look < maxLooks; look++) {
     const tree = treeOf(roots, await processTable());
-    // One that waits in the kernel (D: a disk, a child after vfork) stops before it runs again.
+    // A process that waits in the kernel (D: for a disk, or a child after vfork) stops before it
+    // runs again.
     const moving = tree.filter(
       ({ pid, state }) => state !== 'T' && !(state === 'D' && told.has(pid)),
     );
@@ -46,12 +53,15 @@ export async function freeze(roots: Roots, clock: Clock = systemClock): Promise<
   throw new Error(`processes below ${roots.join(', ')} kept moving`);
 }
 
-/** Wakes all of it, children before parents, so that nobody misses a child that seems late. */
+/** Wakes all of them, children before parents, so that no parent finds its child late. */
 export async function thaw(roots: Roots): Promise<void> {
   for (const pid of [...(await processTree(roots))].reverse()) signal(pid, 'SIGCONT');
 }
 
-/** Ends all of it at once and resolves when none is left: frozen first, so that nobody starts another again. */
+/**
+ * Ends all of them at once and resolves when none is left: they are frozen first, so that none
+ * restarts another.
+ */
 export async function kill(roots: Roots, clock: Clock = systemClock): Promise<void> {
   const pids = await freeze(roots, clock);
   for (const pid of pids) signal(pid, 'SIGKILL');
@@ -78,7 +88,7 @@ async function processTable(): Promise<readonly Process[]> {
   const rows = await Promise.all(
     pids.map(async (pid) => {
       const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-      // The name, in parentheses, may hold anything, parentheses too.
+      // The name, in parentheses, may contain any character, also parentheses.
       const [state, parent] = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
       return state === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), state }];
     }),
@@ -97,7 +107,7 @@ async function tableFromPs(): Promise<readonly Process[]> {
     });
 }
 
-/** A process that has ended meanwhile is what was wanted, or does not matter. */
+/** A process that has ended meanwhile is no problem. */
 function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);

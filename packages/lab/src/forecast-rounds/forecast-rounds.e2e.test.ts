@@ -8,13 +8,13 @@ import { labMap } from '../world/map.ts';
 import { type LabResolver, placeOf } from '../world/resolver-list.ts';
 import { forecastLab, playForecastRounds } from './forecast-rounds.ts';
 
-/** Apart from all other labs (7600, 8600, 9100, 12100, 12300, 13000, 13100). */
+/** Separate from all other labs (7600, 8600, 9100, 12100, 12300, 13000, 13100). */
 const portBase = 12_400;
 
-/** A survey of some 10 s, a switchover and its stragglers; a loaded machine takes its time. */
+/** A survey of about 10 s, a switchover and its stragglers; slower on a loaded machine. */
 const timeoutMs = 400_000;
 
-/** Holds as short as they can be told apart from a TTL of 60 s. */
+/** The shortest hold times that can be distinguished from a TTL of 60 s. */
 const resolvers = (map: LabMap): readonly LabResolver[] =>
   [
     { behaviour: 'honest' as const },
@@ -60,7 +60,7 @@ test.skipIf(process.platform === 'darwin')(
           for (const { from = '', holdSeconds = null } of resolvers(map)) {
             const one = found.get(from);
             expect(one?.clampLifeSeconds === null).toBe(holdSeconds === null);
-            // A second of the survey is a minute of life.
+            // A second of the survey is a minute of life time.
             expect(Math.abs((one?.clampLifeSeconds ?? 0) - (holdSeconds ?? 0))).toBeLessThan(61);
           }
           expect(found.get('127.0.11.1')?.behaviour).toBe('serves-stale');

@@ -1,15 +1,17 @@
 /**
- * `npm run forecast-rounds -- --rounds 30 --out docs/results/forecast.jsonl`: is a forecast of how traffic
- * moves true? Switchovers with a mix of resolvers, pools and runtimes of its own each.
+ * `npm run forecast-rounds -- --rounds 30 --out docs/results/forecast.jsonl`: measures whether
+ * forecasts of how traffic moves are true, in switchovers that each have their own mix of
+ * resolvers, pools and runtimes.
  *
- *   mix.ts      resolvers of a lab, and who stands behind which in a round
+ *   mix.ts      resolvers of a lab, and which clients use which in a round
  *   round.ts    one switchover: the forecast that throwover made before it, and what its clients saw
  *   truth.ts    when the clients had moved, by their own records
  *   results.ts  scores, the file of results and its table
  *
- * The survey is `throwover dns survey`, once a lab; weights are from beacons; the first three rounds are
- * played to have earlier runs (fewer than three are *unknown*) and are not scored. With `--out` each round
- * is kept when it ends, and the same command goes on after the last one. Exit code 1: held to less.
+ * The survey is `throwover dns survey`, once for each lab; weights come from beacons; the first
+ * three rounds only provide earlier runs (fewer than three are *unknown*) and are not scored. With
+ * `--out` each round is stored when it ends, and the same command continues after the last one.
+ * Exit code 1 when the forecasts miss their targets.
  */
 import { Command } from 'commander';
 import { isoTime, seededRandom, systemClock } from 'throwover/kernel';
@@ -30,26 +32,32 @@ import {
 } from './results.ts';
 import { playForecastRound } from './round.ts';
 
-/** Runs below which throwover calls what they tell unknown. */
+/** With fewer runs than this, throwover reports their figures as unknown. */
 const learningRounds = 3;
 
-/** Of the requests, what functions answer: they are what a busy machine runs short of. */
+/** Share of the requests that functions answer: functions are what a busy machine runs short of. */
 const functionShare = 0.1;
 
-/** The lab of these rounds: many resolvers, clients that tell which one they ask, nothing that delays a switch. */
+/**
+ * Returns the lab of these rounds: many resolvers, clients that report which one they use, nothing
+ * that delays a switch.
+ */
 export function forecastLab(given: Partial<LabOptions> & { readonly seed: number }): LabOptions {
   return labOptions({
     ...{ clients: 40, requestsPerSecond: 15, assetsPerSecond: 135 },
     ...{ webhooksPerSecond: 1, beaconsPerSecond: 25 },
     ...{ lagProfile: 'none', latencyMs: 20 },
-    // Instances that start are what varies most before a flip: seconds here, which are minutes of life.
+    // Starting instances vary most before a flip: seconds here, which are minutes of life time.
     ...{ warmStrategy: 'nothing', warm: 6 },
     resolvers: resolversOf(given.seed),
     ...given,
   });
 }
 
-/** Plays rounds `first` to `last` in one lab, after those to learn from; ends early once `stop` is aborted. */
+/**
+ * Plays rounds `first` to `last` in one lab, after the learning rounds; ends early once `stop` is
+ * aborted.
+ */
 export async function playForecastRounds(asked: {
   readonly lab: LabOptions;
   readonly first: number;
@@ -74,7 +82,7 @@ export async function playForecastRounds(asked: {
     for (const [index, number] of numbers.entries()) {
       if (stop?.aborted === true) return;
       const isLearning = number < first;
-      // Those to learn from are drawn apart: after an interruption they are others.
+      // Learning rounds are drawn separately: after an interruption they are different ones.
       const stream = isLearning ? 500_000 + 10 * first + index : number;
       const played = await playForecastRound(lab, {
         firstNetwork: index * lab.options.clients,
@@ -143,7 +151,7 @@ async function main(): Promise<void> {
   const { seed, out, portBase, rps } = given;
   const say = given.json ? console.error : console.log;
   const commit = commitHere();
-  // Ctrl-C: the round goes on to its end, and what was seen is kept.
+  // Ctrl-C: the round continues to its end, and its result is stored.
   const stopping = new AbortController();
   void endOnSignal().ended.then(() => stopping.abort());
   const rounds =

@@ -12,7 +12,7 @@ test('a lab has the same resolvers each time it is asked, each with a port and a
   if (process.platform !== 'darwin') {
     expect(new Set(resolvers.map(({ from }) => from)).size).toBe(resolvers.length);
   }
-  // Others in another lab, and what holds long holds longer than what clamps.
+  // Another lab has other hold times, and a long hold is longer than a clamp.
   const holds = (seed: number) =>
     resolversOf(seed)(map).map(({ holdSeconds }) => holdSeconds ?? 60);
   expect(holds(2)).not.toEqual(holds(1));

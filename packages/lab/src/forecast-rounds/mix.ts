@@ -2,14 +2,17 @@ import { type Random, seededRandom } from 'throwover/kernel';
 import type { LabMap } from '../world/map.ts';
 import { type LabResolver, placeOf } from '../world/resolver-list.ts';
 
-/** Resolvers of each kind; the first, an honest one, is the sender's too. */
+/** Number of resolvers of each kind; the first, an honest one, is also the sender's. */
 const counts = { honest: 10, 'serve-stale': 3, clamped: 6, 'long-hold': 5 } as const;
 type Kind = keyof typeof counts;
 
-/** What was seen in production past a TTL of 60 s: 5 to 15 min, and clamps below it. Whole minutes of life. */
+/**
+ * Hold times seen in production for a TTL of 60 s: 5 to 15 min, and clamps below that. Whole
+ * minutes of life time.
+ */
 const holdMinutes = { clamped: [3, 9], 'long-hold': [10, 15] } as const;
 
-/** Between which shares of the clients a round draws; honest is what is left. */
+/** Range from which a round draws each share of the clients; the rest is honest. */
 const shareOf = {
   'long-hold': [0.05, 0.25],
   clamped: [0.15, 0.45],
@@ -18,7 +21,10 @@ const shareOf = {
 const pools = [0.1, 0.3] as const;
 const caches = [0.05, 0.1] as const;
 
-/** The resolvers of a lab, the same ones for each map; their holds are drawn from the seed. */
+/**
+ * Returns the resolvers of a lab, always the same for a map; their hold times are drawn from the
+ * seed.
+ */
 export function resolversOf(seed: number): (map: LabMap) => readonly LabResolver[] {
   return (map) => {
     const random = seededRandom(seed);
@@ -39,7 +45,7 @@ export function resolversOf(seed: number): (map: LabMap) => readonly LabResolver
   };
 }
 
-/** Who asks whom in one round, and what keeps addresses beside resolvers. */
+/** Which clients use which resolvers in one round, and which clients cache addresses themselves. */
 export interface Mix {
   readonly resolvers: readonly {
     readonly port: number;
@@ -51,7 +57,7 @@ export interface Mix {
   readonly runtimeCacheShare: number;
 }
 
-/** Shares of the kinds, and of the resolvers within a kind, at random. */
+/** Draws the shares of the kinds, and of the resolvers within a kind. */
 export function mixOf(resolvers: readonly LabResolver[], random: Random): Mix {
   const long = between(shareOf['long-hold'], random);
   const clamped = between(shareOf.clamped, random);

@@ -8,7 +8,7 @@ import { type ForecastRound, forecastSeries, scored, verdictOf, verdictText } fr
 
 const row = { 'resolver-tail': 0, 'pinned-connection': 0, 'runtime-cache': 0, unknown: 0 };
 
-/** Forecast of 100 to 200 s with 150 in the middle, and a truth. */
+/** A forecast of 100 to 200 s with a median of 150, and a truth. */
 function round(number: number, truthSeconds: number | null, learning = false): ForecastRound {
   const share = { p5LifeMs: 100_000, p50LifeMs: 150_000, p95LifeMs: 200_000 };
   const truthMs = truthSeconds === null ? null : truthSeconds * 1_000;
@@ -52,7 +52,7 @@ test('held: the median errors of t90 and t99, and four of five inside; rounds to
     rounds: 30,
     good: true,
   });
-  // Inside, and yet too far off.
+  // Inside the interval, but too far off.
   expect(verdictOf(of(30, 120)).good).toBe(false);
 });
 

@@ -3,11 +3,13 @@ import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
 import type { SeriesKind } from '../results/series.ts';
 
-/** What a forecast is held to: median of |error|, and rounds of 30 inside its 90 % interval. */
+/**
+ * The targets of a forecast: median of |error|, and share of the rounds inside its 90 % interval.
+ */
 const goodError = { t90: 0.1, t99: 0.2 } as const;
 const goodInside = 0.8;
 
-/** Rounds below which nothing is decided. */
+/** With fewer rounds than this, no verdict is given. */
 const enoughRounds = 30;
 
 const ms = z.number().nullable();
@@ -20,7 +22,7 @@ const roundSchema = z.object({
   commit: z.string(),
   at: z.string(),
   round: z.number(),
-  /** Played so that there are earlier runs; not scored. */
+  /** Played to provide earlier runs; not scored. */
   learning: z.boolean(),
   runId: z.string(),
   from: z.string(),
@@ -42,7 +44,7 @@ const roundSchema = z.object({
     requests: z.number(),
     stragglers: z.number(),
   }),
-  /** Stragglers by what they were (rows) and by what the doors said. */
+  /** Stragglers by true cause (rows) and by the cause that the doors reported. */
   matrix: z.object({
     'resolver-tail': row,
     'pinned-connection': row,
@@ -50,7 +52,7 @@ const roundSchema = z.object({
   }),
   compared: z.number(),
   unmatched: z.number(),
-  /** Requests of clients in the whole round. */
+  /** Failed requests of clients in the whole round. */
   failed: z.number(),
   busyShare: z.number().nullable(),
 });
@@ -84,14 +86,14 @@ export function scored({ forecast, truth }: ForecastRound, share: ShareName): Sc
 export interface Verdict {
   readonly rounds: number;
   readonly medianError: Readonly<Record<ShareName, number | null>>;
-  /** Middle of the errors with their signs: above 0 the forecast is late. */
+  /** Median of the signed errors: above 0 the forecast is too late. */
   readonly medianBias: Readonly<Record<ShareName, number | null>>;
   readonly inside: Readonly<Record<ShareName, number>>;
-  /** `null`: too few rounds to say. */
+  /** `null`: too few rounds for a verdict. */
   readonly good: boolean | null;
 }
 
-/** Of one seed's rounds; those for learning are left out. */
+/** Returns the verdict on one seed's rounds, without the learning rounds. */
 export function verdictOf(all: readonly ForecastRound[]): Verdict {
   const rounds = all.filter(({ learning }) => !learning);
   const of = (share: ShareName) => rounds.map((round) => scored(round, share));
@@ -122,7 +124,7 @@ export function verdictText({ rounds, good }: Pick<Verdict, 'rounds' | 'good'>):
   return good ? 'held' : 'NOT HELD';
 }
 
-/** Sums of the rounds' matrices. */
+/** Returns the sum of the rounds' matrices. */
 export function confusionSum(rounds: readonly ForecastRound[]): ForecastRound['matrix'] {
   const rowOf = (cause: keyof ForecastRound['matrix']) =>
     Object.fromEntries(

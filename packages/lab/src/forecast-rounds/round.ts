@@ -11,22 +11,28 @@ import { mixOf } from './mix.ts';
 import type { ForecastRound } from './results.ts';
 import { movedTruth } from './truth.ts';
 
-/** Live traffic before each switch, ms: long enough for some 200 beacons, and never twice the same phase of caches. */
+/**
+ * Live traffic before each switch, ms: long enough for about 200 beacons, and never twice the same
+ * phase of caches.
+ */
 const baselineMs = 10_000;
 const baselineSpreadMs = 3_000;
 
-/** What a runtime keeps (clients/config.ts), and what is looked on beyond the last hold, ms. */
+/**
+ * How long a runtime caches an address (clients/config.ts), and how long clients are watched after
+ * the last hold, ms.
+ */
 const runtimeCacheMs = (5 * 60_000) / timeScale;
 const observeMarginMs = 1_500;
 
-/** Longest wait for what `serve` writes of the run before it, ms. */
+/** Longest wait for the data that `serve` writes about the run, ms. */
 const evidenceTimeoutMs = 20_000;
 
 const bounded = z.object({ lifeMs: z.number().nullable() });
 const predicted = z.object({ p5: bounded, p50: bounded, p95: bounded });
 const shares = z.object({ t50: predicted, t90: predicted, t99: predicted });
 
-/** What `throwover` kept of its forecasts, surveys and beacons, as far as it is read here. */
+/** The fields that are read of throwover's forecasts, surveys and beacons. */
 const forecasts = z.array(
   z.object({
     runId: z.string(),
@@ -47,7 +53,7 @@ const beacons = z.array(
 /** TTL of the record in life time, s (service-file.ts). */
 const ttlSeconds = 60;
 
-/** One switchover with clients that no round had before; the forecast is the one that the run made by itself. */
+/** Plays one switchover with clients that no round had before; the run itself made the forecast. */
 export async function playForecastRound(
   lab: Lab,
   asked: { readonly firstNetwork: number; readonly random: Random },

@@ -2,7 +2,10 @@ import type { RequestRecord } from 'throwover';
 import { expect, test } from 'vitest';
 import { movedTruth } from './truth.ts';
 
-/** Requests of one client, a second apart from second 0; `old` of them in the region that is left. */
+/**
+ * Returns requests of one client, a second apart from second 0; `old` of them go to the region that
+ * is left.
+ */
 function client(name: string, old: number, all = 10): RequestRecord[] {
   return Array.from({ length: all }, (_, n) => ({
     ...({ type: 'request', client: name, kind: 'list', key: null } as const),
@@ -14,7 +17,7 @@ function client(name: string, old: number, all = 10): RequestRecord[] {
   }));
 }
 
-/** At second 2, where a minute is a second. */
+/** The flip is at second 2; a minute is a second. */
 const run = { from: 'east', flippedWallMs: 2_000, timeScale: 60 };
 
 test('a client has moved in the middle between its last old request and the next; a share, when its clients have', () => {

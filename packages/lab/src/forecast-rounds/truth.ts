@@ -6,25 +6,28 @@ export interface MovedTruth {
   readonly t50LifeMs: number | null;
   readonly t90LifeMs: number | null;
   readonly t99LifeMs: number | null;
-  /** Half of the time between a client's last request to the old region and its next one, in the middle. */
+  /**
+   * Median over clients of half the time between the last request to the old region and the next
+   * request, life ms.
+   */
   readonly resolutionLifeMs: number | null;
-  /** After the flip; `stragglers` went to the region that was left. */
+  /** Requests after the flip; `stragglers` went to the region that was left. */
   readonly requests: number;
   readonly stragglers: number;
 }
 
-/** A client's requests after the flip, and when it let go of the old region. */
+/** A client's requests after the flip, and when it left the old region. */
 interface Mover {
   readonly requests: number;
-  /** `null`: it never did while it was watched. */
+  /** `null`: it did not while it was watched. */
   readonly movedLifeMs: number | null;
   readonly gapLifeMs: number | null;
 }
 
 /**
- * By the clients' own records alone. A client has moved between its last request to the old region and the
- * next one after that: in the middle of it, for want of a better word. A share of the traffic has moved when
- * the clients that send it have.
+ * Returns when the clients moved, from their own records alone. A client has moved at some time
+ * between its last request to the old region and its next request; the middle of that time is
+ * taken. A share of the traffic has moved when the clients that send it have.
  */
 export function movedTruth(
   records: readonly RequestRecord[],
@@ -46,7 +49,7 @@ export function movedTruth(
   };
 }
 
-/** Of one client's requests, in order. */
+/** Returns how one client moved, from its requests in order. */
 function moverOf(
   own: readonly RequestRecord[],
   { from, flippedWallMs, timeScale }: Parameters<typeof movedTruth>[1],
@@ -72,7 +75,7 @@ function movedAt(movers: readonly Mover[], share: number): number | null {
   let moved = 0;
   for (const { requests, movedLifeMs } of sorted) {
     moved += requests;
-    // A share that is just reached counts as reached, whatever the rounding.
+    // A share that is just reached counts as reached, despite rounding.
     if (moved >= share * sum * (1 - 1e-9)) return movedLifeMs;
   }
   return null;

@@ -7,12 +7,12 @@ import { LambdaError } from './lambda-error.ts';
 import type { Invocation, Pool } from './pool.ts';
 import type { ProvisionedConfig } from './provisioned.ts';
 
-/** Payload of a synchronous invocation, bytes; AWS allows 6 MB. */
+/** Largest payload of a synchronous invocation, bytes: the limit of AWS is 6 MB. */
 const maxPayloadBytes = 6 * 1024 * 1024;
 
 /**
  * The Lambda HTTP API of one region for its one function, and `GET /__lab/stats`. Paths, shapes and
- * errors are those of the service model that the official SDK carries.
+ * errors are those of the service model in the official SDK.
  */
 export function lambdaApi(config: PoolConfig, pool: Pool, code: FunctionCode): Hono {
   const app = new Hono();
@@ -136,7 +136,9 @@ export function lambdaApi(config: PoolConfig, pool: Pool, code: FunctionCode): H
 
   app.get('/__lab/stats', (c) => c.json(pool.stats()));
 
-  /** Checks the function's name (also as ARN, with or without qualifier) and gives the qualifier. */
+  /**
+   * Checks the function's name (also as ARN, with or without qualifier) and returns the qualifier.
+   */
   function target(c: Context): string | undefined {
     const asked = c.req.param('name') ?? '';
     const [name, inName] = asked.startsWith('arn:') ? asked.split(':').slice(6) : asked.split(':');
@@ -192,7 +194,8 @@ function invocationResponse(invocation: Invocation, wantsLog: boolean, memoryMb:
       'x-amz-executed-version': version,
       ...(outcome.kind === 'error' ? { 'x-amz-function-error': 'Unhandled' } : {}),
       ...(wantsLog ? { 'x-amz-log-result': Buffer.from(report).toString('base64') } : {}),
-      // Not of AWS, which says this only in the log: how long this request's own cold start took.
+      // Not part of AWS, which reports this only in the log: how long this request's own cold start
+      // took.
       ...(initMs === null ? {} : { 'x-lab-init-ms': initMs.toFixed(2) }),
     },
   });

@@ -3,13 +3,16 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 export interface FunctionCode {
-  /** As Lambda gives it: SHA-256 in base64. */
+  /** In Lambda's form: SHA-256 in base64. */
   readonly sha256: string;
   readonly bytes: number;
   readonly modifiedMs: number;
 }
 
-/** What is deployed: the files beside the handler, in order of name, without tests. */
+/**
+ * Returns the hash of the deployed code: the files beside the handler, in order of name, without
+ * tests.
+ */
 export async function functionCode(codeDir: string, handler: string): Promise<FunctionCode> {
   const folder = dirname(join(codeDir, handler));
   const names = (await readdir(folder)).filter((name) => /(?<!\.test)\.ts$/.test(name)).sort();

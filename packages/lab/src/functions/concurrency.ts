@@ -2,9 +2,9 @@ import type { PoolConfig } from './config.ts';
 import { LambdaError } from './lambda-error.ts';
 
 /**
- * How many executions may run at once: the account's limit, or what is reserved for the function.
- * Provisioned instances count in full against it whether they work or not, as in Lambda; what is
- * left is for on-demand executions. The pool has one function, so nobody else reserves anything.
+ * Number of executions that may run at once: the account's limit, or the function's reservation.
+ * Provisioned instances count fully against it whether they work or not, as in Lambda; the rest is
+ * for on-demand executions. The pool has one function, so no other function reserves anything.
  */
 export class Concurrency {
   readonly #limits: PoolConfig['limits'];
@@ -35,7 +35,7 @@ export class Concurrency {
     return this.#peak;
   }
 
-  /** A reservation of 0 stops the function altogether: AWS's way to throttle it. */
+  /** Whether a reservation of 0 stops the function completely: AWS's way to throttle it. */
   get closed(): boolean {
     return this.#reserved === 0;
   }

@@ -1,22 +1,29 @@
 import { z } from 'zod';
 
-/** Scale-up window of Lambda: 1,000 new environments in each 10 s for one function (AWS Lambda docs, "Lambda scaling behavior"). */
+/**
+ * Scale-up window of Lambda: 1,000 new environments in each 10 s for one function (AWS Lambda docs,
+ * "Lambda scaling behavior").
+ */
 export const scaleUpWindowMs = 10_000;
 
 /**
- * What a function pool is told when it starts. Limits are those of AWS divided by ten, so that two
- * cores can reach them: account 1,000 -> 100, scale-up 1,000 -> 100 in 10 s. Both are machine limits,
- * so `timeScale` does not touch them; it scales only the idle time, which lasts minutes in life.
+ * Configuration of a function pool. Limits are those of AWS divided by ten, so that two cores can
+ * reach them: account 1,000 -> 100, scale-up 1,000 -> 100 in 10 s. Both are machine limits, so
+ * `timeScale` does not affect them; it scales only the idle time, which lasts minutes in
+ * production.
  */
 export const poolConfig = z.strictObject({
   /** The lab's name of the region; an instance sees it as `THROWOVER_REGION`. */
   region: z.string().min(1),
-  /** AWS's name of it, in ARNs and as `AWS_REGION` of an instance; the same as `region` when left out. */
+  /**
+   * AWS's name of the region, in ARNs and as `AWS_REGION` of an instance; the same as `region` when
+   * left out.
+   */
   awsRegion: z.string().min(1).optional(),
   host: z.string().min(1),
-  /** 0 takes a free port; the ready line tells which. */
+  /** 0 takes a free port; the ready line names it. */
   port: z.number().int().min(0).max(65_535),
-  /** 60: a minute of life is a second here. */
+  /** 60: a minute of life time is a second here. */
   timeScale: z.number().positive().default(60),
   function: z.strictObject({
     name: z.string().regex(/^[A-Za-z0-9-_]{1,64}$/),
@@ -24,7 +31,7 @@ export const poolConfig = z.strictObject({
     /** Published versions; the alias starts at the last. All run the same code here. */
     versions: z.array(z.string().regex(/^\d+$/)).min(1).default(['1']),
     memoryMb: z.number().int().min(128).max(10_240).default(512),
-    /** `folder/file.export` below `codeDir`, as Lambda writes it. */
+    /** `folder/file.export` below `codeDir`, in Lambda's form. */
     handler: z
       .string()
       .regex(/^[\w./-]+\.\w+$/)
@@ -34,25 +41,31 @@ export const poolConfig = z.strictObject({
     env: z.record(z.string(), z.string()).default({}),
     /** An invocation that takes longer ends its instance, as in Lambda. */
     timeoutMs: z.number().int().positive().default(15_000),
-    /** AWS gives 10 s; longer here, since cold starts of two regions share two cores. */
+    /** AWS allows 10 s; longer here, since cold starts of two regions share two cores. */
     initTimeoutMs: z.number().int().positive().default(30_000),
   }),
   limits: z
     .strictObject({
       /** Concurrent executions in this account and region. */
       account: z.number().int().positive().default(100),
-      /** What no function may take from the others by reserving or provisioning (100 in AWS). */
+      /**
+       * Concurrency that reservations and provisioning must leave for other functions (100 in AWS).
+       */
       unreservedMinimum: z.number().int().nonnegative().default(10),
-      /** New environments in each `scaleUpWindowMs`, apart from provisioned ones. */
+      /** Number of new environments in each `scaleUpWindowMs`, without provisioned ones. */
       scaleUp: z.number().int().positive().default(100),
       /**
-       * Starts that run together, of provisioned instances and of others each. AWS has no such limit;
-       * here more would only share the same cores (about 0.2 s of one for each start) and all be late.
+       * Number of simultaneous starts, separately for provisioned and other instances. AWS has no
+       * such limit. Here more starts would only share the same cores (each needs about 0.2 s of
+       * one) and all be late.
        */
       startsAtOnce: z.number().int().positive().default(2),
     })
     .prefault({}),
-  /** Minutes of life after which an idle instance is ended. AWS does not say; 5 to 15 are seen. */
+  /**
+   * Minutes of life time after which an idle instance is ended. AWS publishes no value; 5 to 15 are
+   * observed.
+   */
   idleMinutes: z.number().positive().default(10),
 });
 

@@ -1,18 +1,18 @@
 /**
  * Process: one region's functions behind the Lambda HTTP API.
  *
- *   function-pool.ts  the process: configuration in, API up, instances gone at the end
- *   config.ts         what it is told, with the limits and where they come from
+ *   function-pool.ts  the process: reads its configuration, serves the API, ends its instances
+ *   config.ts         its configuration, with the limits and their sources
  *   api.ts            paths and shapes of the Lambda API
  *   lambda-error.ts   errors in its shape
  *   pool.ts           one function: versions, aliases, which instance takes a request, reaping
  *   provisioned.ts    warm capacity of one alias
  *   on-demand.ts      instances that requests start
- *   concurrency.ts    how many at once; scale-up.ts how fast more
- *   instance.ts       one child process; runtime.ts its program; messages.ts what they say
- *   code-hash.ts      what is deployed
+ *   concurrency.ts    how many at once; scale-up.ts how fast more are added
+ *   instance.ts       one child process; runtime.ts its program; messages.ts their messages
+ *   code-hash.ts      hash of the deployed code
  *
- * What it does not imitate: Lambda freezes an instance between two requests, this one lets it run.
+ * One difference to Lambda: Lambda freezes an instance between two requests, this pool lets it run.
  */
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';

@@ -5,7 +5,10 @@ import type { FromInstance, FunctionError, ToInstance } from './messages.ts';
 
 const runtimeFile = fileURLToPath(new URL('./runtime.ts', import.meta.url));
 
-/** What an invocation comes to. `error`: the function failed or its environment died; `initMs` when it was cold. */
+/**
+ * The outcome of an invocation. `error`: the function failed or its environment died; `initMs` when
+ * it was cold.
+ */
 export type Outcome =
   | { readonly kind: 'answer'; readonly payload: string }
   | { readonly kind: 'error'; readonly error: FunctionError };
@@ -23,7 +26,7 @@ type State =
 
 export interface InstanceOptions {
   readonly version: string;
-  /** Qualifier that it was provisioned for; `null` when a request started it. */
+  /** Qualifier for which it was provisioned; `null` when a request started it. */
   readonly provisionedFor: string | null;
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
@@ -33,10 +36,11 @@ export interface InstanceOptions {
 }
 
 /**
- * One execution environment: a child process that handles one request at a time.
- * starting -> idle -> claimed -> busy -> idle; any -> dead, which nothing leaves. One that a request
- * started is claimed by it from the beginning; `claim` keeps an idle one from two requests. It dies when its process ends, when its
- * start fails or takes too long, and when an invocation passes the function's timeout.
+ * One execution environment: a child process that handles one request at a time. starting -> idle
+ * -> claimed -> busy -> idle; any -> dead, which is final. An instance that a request started is
+ * claimed by it from the beginning; `claim` keeps two requests from taking the same idle instance.
+ * It dies when its process ends, when its start fails or takes too long, and when an invocation
+ * exceeds the function's timeout.
  */
 export class Instance {
   readonly version: string;
@@ -58,7 +62,7 @@ export class Instance {
     const beganMs = options.clock.monotonicMs();
     this.#child = spawn(process.execPath, ['--conditions=throwover-source', runtimeFile], {
       env: { ...options.env },
-      // What the function prints belongs to the log (stderr of the pool), never to its stdout.
+      // The function's output goes to the log (stderr of the pool), never to its stdout.
       stdio: ['ignore', 2, 2, 'ipc'],
     });
     this.started = new Promise((resolve) => {
@@ -109,7 +113,10 @@ export class Instance {
     return this.#child.pid;
   }
 
-  /** How long its start took: spawn, module load, the handler's own top-level code. `null` while it starts. */
+  /**
+   * Duration of its start: spawn, module load, the handler's own top-level code. `null` while it
+   * starts.
+   */
   get initMs(): number | null {
     return this.#initMs;
   }
@@ -153,12 +160,12 @@ export class Instance {
     return outcome;
   }
 
-  /** True when it was ended on purpose. */
+  /** Whether it was ended on purpose. */
   get told(): boolean {
     return this.#told;
   }
 
-  /** Ends the process, whatever it is doing. */
+  /** Ends the process at once, even during a request. */
   end(): void {
     this.#told = true;
     this.#child.kill('SIGKILL');
@@ -185,7 +192,7 @@ export class Instance {
 
   #after(ms: number, signal: AbortSignal, act: () => void): void {
     this.#options.clock.sleep(ms, signal).then(act, () => {
-      // Aborted: what it was waiting for came first.
+      // Aborted: the awaited event came first.
     });
   }
 }

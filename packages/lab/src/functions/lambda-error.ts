@@ -1,4 +1,7 @@
-/** An error in the shape of the Lambda API: name, HTTP status, and the key that its model has for the text. */
+/**
+ * An error in the shape of the Lambda API: name, HTTP status, and the key of its message in the
+ * model.
+ */
 export class LambdaError extends Error {
   readonly code: Code;
   readonly reason: ThrottleReason | undefined;

@@ -1,8 +1,8 @@
-/** What the pool and an instance say to each other over the IPC channel. One request at a time. */
+/** Messages between the pool and an instance over the IPC channel. One request at a time. */
 export type ToInstance = {
   readonly type: 'invoke';
   readonly requestId: string;
-  /** JSON text of the event. */
+  /** The event as JSON text. */
   readonly payload: string;
 };
 
@@ -13,7 +13,7 @@ export type FromInstance =
   | { readonly type: 'answer'; readonly requestId: string; readonly payload: string }
   | { readonly type: 'failed'; readonly requestId: string; readonly error: FunctionError };
 
-/** The body of an answer that carries `X-Amz-Function-Error`, as Lambda writes it. */
+/** The body of an answer with `X-Amz-Function-Error`, in Lambda's form. */
 export interface FunctionError {
   readonly errorType: string;
   readonly errorMessage: string;

@@ -3,13 +3,13 @@ import type { Instance } from './instance.ts';
 import { LambdaError } from './lambda-error.ts';
 import { ScaleUp } from './scale-up.ts';
 
-/** What a request asked for: the version behind its qualifier. */
+/** The target of a request: the version behind its qualifier. */
 export interface Target {
   readonly qualifier: string | undefined;
   readonly version: string;
 }
 
-/** An instance that is claimed for one request; `cold` when it was started for it. */
+/** An instance that is claimed for one request; `cold` when it was started for this request. */
 export interface Placement {
   readonly instance: Instance;
   readonly cold: boolean;
@@ -22,16 +22,16 @@ interface Waiting {
 }
 
 /**
- * Instances that requests started, and which of them takes the next request.
+ * Instances that requests started, and the choice of the one that takes the next request.
  *
- * A request takes an idle instance of its version (the one used last, so that the others age and are
- * reaped). Without one it starts its own and waits for that, even when another becomes free first.
- * Unlike at AWS, starts share the cores of one machine: at most `startsAtOnce` run together, so that
- * each takes as long as a start takes. A request whose start has not begun stands in line, and goes
- * to whichever comes first: a free instance, a provisioned one too, or a start.
+ * A request takes an idle instance of its version: the one used last, so that the others age and
+ * are reaped. Without one it starts its own and waits for that, even when another becomes free
+ * first. Unlike at AWS, starts share the cores of one machine: at most `startsAtOnce` run at the
+ * same time, so that each takes its normal time. A request whose start has not begun waits in line,
+ * and takes whichever comes first: a free instance, also a provisioned one, or a start.
  */
 export class OnDemand {
-  /** Those that have served; the one used last stands at the end. */
+  /** Instances that have served; the one used last is at the end. */
   readonly #served = new Set<Instance>();
   readonly #line: Waiting[] = [];
   readonly #startsAtOnce: number;
@@ -50,7 +50,7 @@ export class OnDemand {
     this.#start = options.start;
   }
 
-  /** Requests whose start has not begun. */
+  /** Number of requests whose start has not begun. */
   get inLine(): number {
     return this.#line.length;
   }
@@ -92,7 +92,7 @@ export class OnDemand {
     this.#served.delete(instance);
   }
 
-  /** Takes out and returns those that have been idle for `ms`. */
+  /** Removes and returns the instances that have been idle for `ms`. */
   takeIdleFor(ms: number): Instance[] {
     const aged = [...this.#served].filter((i) => i.state === 'idle' && i.idleMs() >= ms);
     for (const instance of aged) this.#served.delete(instance);

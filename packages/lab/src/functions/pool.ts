@@ -6,10 +6,10 @@ import { LambdaError } from './lambda-error.ts';
 import { OnDemand, type Placement, type Target } from './on-demand.ts';
 import { Provisioned, type ProvisionedConfig } from './provisioned.ts';
 
-/** Cold starts whose durations are kept for the statistics; older ones are dropped. */
+/** Number of cold starts whose durations are kept for the statistics; older ones are dropped. */
 const keptColdStarts = 1_000;
 
-/** Part of the idle time between two looks for instances to reap. */
+/** Number of checks for instances to reap in one idle time. */
 const reapsPerIdleTime = 10;
 
 export interface Invocation {
@@ -17,7 +17,9 @@ export interface Invocation {
   readonly version: string;
   readonly outcome: Outcome;
   readonly durationMs: number;
-  /** How long the request waited for the start of its own instance; `null` when it found one. */
+  /**
+   * How long the request waited for the start of its own instance, ms; `null` when it found one.
+   */
   readonly initMs: number | null;
 }
 
@@ -25,7 +27,7 @@ export interface PoolStats {
   readonly region: string;
   readonly instances: number;
   readonly starting: number;
-  /** Requests whose instance has not begun to start. */
+  /** Number of requests whose instance has not begun to start. */
   readonly inLine: number;
   readonly idle: number;
   readonly busy: number;
@@ -36,16 +38,16 @@ export interface PoolStats {
   readonly throttles: number;
   readonly functionErrors: number;
   readonly reaped: number;
-  /** Instances that ended without being told to. */
+  /** Number of instances that ended without being told to. */
   readonly died: number;
   readonly peakConcurrency: number;
-  /** Durations of cold starts, from spawn to ready; `null` when there was none. */
+  /** Durations of cold starts, from spawn to ready, ms; `null` when there was none. */
   readonly initMs: Quantiles | null;
 }
 
 /**
- * The instances of one function in one region. A request goes to an idle provisioned instance of its
- * qualifier, else to the on-demand ones; limits are checked before anything starts.
+ * The instances of one function in one region. A request goes to an idle provisioned instance of
+ * its qualifier, otherwise to the on-demand ones; limits are checked before anything starts.
  */
 export class Pool {
   readonly concurrency: Concurrency;
@@ -56,7 +58,7 @@ export class Pool {
   readonly #aliases: Map<string, string>;
   readonly #onDemand: OnDemand;
   readonly #provisioned = new Map<string, Provisioned>();
-  /** All of them, those that start and those of released configurations too. */
+  /** All instances, also those that are starting and those of released configurations. */
   readonly #all = new Set<Instance>();
   readonly #closing = new AbortController();
   #initDurations: number[] = [];
@@ -90,7 +92,7 @@ export class Pool {
     });
   }
 
-  /** Version behind an alias, a version or nothing (`$LATEST`). */
+  /** Returns the version behind an alias, a version or nothing (`$LATEST`). */
   resolve(qualifier: string | undefined): string {
     if (qualifier === undefined || qualifier === '$LATEST') return '$LATEST';
     const version = this.#aliases.get(qualifier);
@@ -326,7 +328,7 @@ export class Pool {
   }
 }
 
-/** What Lambda sets for the function, and what the function's own configuration adds. */
+/** Returns the environment that Lambda sets for the function, with the function's own additions. */
 function instanceEnv(config: PoolConfig, codeDir: string): Readonly<Record<string, string>> {
   const { name, memoryMb, handler, env } = config.function;
   const compileCache = process.env['NODE_COMPILE_CACHE'];

@@ -1,7 +1,10 @@
 import { type Clock, isoTime } from 'throwover/kernel';
 import type { Instance } from './instance.ts';
 
-/** Starts that may fail in a row before the configuration is FAILED: one bad start can be an accident of the machine. */
+/**
+ * Number of failed starts in a row after which the configuration is FAILED: a single failure can be
+ * an accident of the machine.
+ */
 const startsBeforeFailed = 3;
 
 export interface ProvisionedConfig {
@@ -14,9 +17,10 @@ export interface ProvisionedConfig {
 }
 
 /**
- * Warm capacity of one alias or version: keeps `requested` instances up until it is closed, at most
- * `atOnce` starting together. IN_PROGRESS until all are really up (handler loaded and its top-level
- * code run), FAILED after `startsBeforeFailed` failed starts in a row; a dead instance is replaced.
+ * Warm capacity of one alias or version: keeps `requested` instances running until it is closed,
+ * with at most `atOnce` starting at the same time. IN_PROGRESS until all are really ready (handler
+ * loaded and its top-level code run), FAILED after `startsBeforeFailed` failed starts in a row; a
+ * dead instance is replaced.
  */
 export class Provisioned {
   readonly qualifier: string;
@@ -66,20 +70,24 @@ export class Provisioned {
     };
   }
 
-  /** A new number, or the same one again after a failure. */
+  /** Sets a new number, or the same one again after a failure. */
   resize(requested: number): void {
     this.#requested = requested;
     this.#modifiedMs = this.#clock.wallMs();
     this.#failedStarts = 0;
     this.#reason = null;
     const surplus = this.instances.size - requested;
-    // Those that are still starting or idle go; a busy one finishes and goes at `keeps`.
+    // Surplus instances that are starting or idle end now; a busy one finishes first and ends in
+    // `keeps`.
     const spare = [...this.instances].filter((instance) => !inUse(instance));
     for (const instance of spare.slice(0, Math.max(0, surplus))) instance.end();
     this.#fill();
   }
 
-  /** Called when one of its instances is idle; ends it and says false when it is not wanted any longer. */
+  /**
+   * Called when one of its instances is idle; ends it and returns false when it is no longer
+   * needed.
+   */
   keeps(instance: Instance): boolean {
     const wanted =
       !this.#closed && this.instances.has(instance) && this.instances.size <= this.#requested;

@@ -1,7 +1,7 @@
 /**
- * The program of one instance: loads the handler (`_HANDLER` below `LAMBDA_TASK_ROOT`, as in Lambda),
- * then answers one request at a time. Lives exactly as long as its pool: the IPC channel closes
- * when the pool dies, however it dies, and the instance ends with it.
+ * The program of one instance: loads the handler (`_HANDLER` below `LAMBDA_TASK_ROOT`, as in
+ * Lambda), then answers one request at a time. It lives exactly as long as its pool: the IPC
+ * channel closes when the pool dies for any reason, and the instance ends with it.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -10,7 +10,7 @@ import type { FromInstance, FunctionError, ToInstance } from './messages.ts';
 type Handler = (event: unknown, context: { readonly awsRequestId: string }) => Promise<unknown>;
 
 process.on('disconnect', () => process.exit(0));
-/** A terminal sends Ctrl-C to the whole group: the pool decides when its instances end. */
+/** A terminal sends Ctrl-C to the whole group, but the pool decides when its instances end. */
 process.on('SIGINT', () => {});
 
 function say(message: FromInstance): Promise<void> {

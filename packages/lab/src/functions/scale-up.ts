@@ -3,7 +3,7 @@ import { scaleUpWindowMs } from './config.ts';
 
 /**
  * How fast on-demand environments may be added: a bucket of `limit` starts that refills evenly over
- * `scaleUpWindowMs`. Lambda's own rule for one function, with a smaller number.
+ * `scaleUpWindowMs`. This is Lambda's own rule for one function, with a smaller number.
  */
 export class ScaleUp {
   readonly #limit: number;
@@ -18,7 +18,7 @@ export class ScaleUp {
     this.#atMs = clock.monotonicMs();
   }
 
-  /** True when one more environment may start now. */
+  /** Returns true when one more environment may start now. */
   take(): boolean {
     const now = this.#clock.monotonicMs();
     const refill = ((now - this.#atMs) / scaleUpWindowMs) * this.#limit;

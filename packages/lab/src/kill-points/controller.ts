@@ -1,9 +1,10 @@
 /**
  * A controller that kills itself with SIGKILL at one point of its run's journal.
  *
- * argv: KIND TO DIGEST POINT, in the directory of throwover.yaml. POINT is `after:N` (record N is in the
- * journal), `before:N` (record N is about to be appended, so what it tells of has happened and is not
- * recorded), or `after-step:NAME` (the outcome of that step is in the journal). It is the real engine with a store that pulls the plug: the product has no switch for it.
+ * argv: KIND TO DIGEST POINT, in the directory of throwover.yaml. POINT is `after:N` (record N is
+ * in the journal), `before:N` (record N is about to be appended, so its event has happened but is
+ * not recorded), or `after-step:NAME` (the outcome of that step is in the journal). It is the real
+ * engine with a store that kills the process: the product has no switch for it.
  */
 import {
   approve,
@@ -34,7 +35,7 @@ function pullPlug(): Promise<never> {
 
 function killing(store: Store): Store {
   const append: Store['append'] = async (input) => {
-    // One by one, so that the plug can be pulled between any two.
+    // One by one, so that the process can be killed between any two.
     for (const record of input.records) {
       const here = isHere(record);
       if (here && when === 'before') await pullPlug();

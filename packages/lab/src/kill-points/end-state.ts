@@ -2,7 +2,7 @@ import { askJson } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { type LabMap, otherRegion, type RegionName, urlOf } from '../world/map.ts';
 
-/** What a finished switchover leaves, by name: compared as text. */
+/** The state after a finished switchover, by name; compared as text. */
 export type EndState = Readonly<Record<string, string>>;
 
 export function expectedEndState(map: LabMap, active: RegionName): EndState {

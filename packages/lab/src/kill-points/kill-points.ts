@@ -1,7 +1,7 @@
 /**
  * `npm run kill-points [-- --every 3]`: a controller is killed with SIGKILL after each record of a
- * switchover's journal, and after each act's effect before its record, one point a round; another
- * controller resumes the run, and the end state must be the same.
+ * switchover's journal, and after each act's effect before its record, one point in each round;
+ * another controller resumes the run, and the end state must be the same.
  *
  * Rounds go there and back under live traffic in one lab. Ends with `N passed, N failed`.
  */
@@ -10,7 +10,6 @@ import { Command } from 'commander';
 import type { RequestRecord, RunState } from 'throwover';
 import { formatMs, systemClock } from 'throwover/kernel';
 import { runCommand, wholeNumber } from '../command-line.ts';
-import { askJson } from '../world/json.ts';
 import { Lab } from '../world/lab.ts';
 import { readLines } from '../world/lines.ts';
 import { defaultPortBase, otherRegion, type RegionName } from '../world/map.ts';
@@ -33,7 +32,7 @@ const given = new Command('npm run kill-points --')
   .parse()
   .opts<{ every: number; seed: number; portBase: number }>();
 
-/** The warm capacity is kept for half a second here: each round waits for its end. */
+/** In the lab the warm capacity is kept for half a second: each round waits for its end. */
 const keepWarm = '30s';
 
 interface Round {
@@ -72,7 +71,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** A switchover that nobody disturbs: its journal tells where one can be killed. */
+/** Returns the journal of an undisturbed switchover, which shows where one can be killed. */
 async function wholeRun(lab: Lab): Promise<RunState> {
   const { dir } = lab.options;
   const to = otherRegion(await lab.active());
@@ -129,9 +128,12 @@ async function newestRun(lab: Lab): Promise<RunState> {
   return throwoverJson<RunState>(['show', runId], dir);
 }
 
-/** Keys of writes that a client had acknowledged and that the surviving database does not have. */
+/**
+ * Returns the keys of writes that a client had acknowledged and that the surviving database does
+ * not have.
+ */
 async function lostWrites(lab: Lab, output: string): Promise<readonly string[]> {
-  await askJson(lab.map.clients, '/__lab/stop', { method: 'POST', body: {} });
+  await lab.stopClients();
   const requests = await readLines<RequestRecord>(output);
   const acknowledged = requests.flatMap(({ kind, ok, key }) =>
     kind === 'write' && ok && key !== null ? [key] : [],

@@ -1,6 +1,9 @@
 import type { RunState } from 'throwover';
 
-/** Where a controller is killed: after record `seq` is in the journal, or when it is about to be appended. */
+/**
+ * Where a controller is killed: after record `seq` is in the journal, or when it is about to be
+ * appended.
+ */
 export interface KillPoint {
   readonly when: 'before' | 'after';
   readonly seq: number;
@@ -8,8 +11,8 @@ export interface KillPoint {
 }
 
 /**
- * After each record; and before the record of each act that had an effect, which is the moment when
- * the world has changed and the journal does not say so.
+ * Returns a point after each record, and one before the record of each act that had an effect: then
+ * the world has changed but the journal does not say so.
  */
 export function killPointsOf({ records }: Pick<RunState, 'records'>): readonly KillPoint[] {
   return records.flatMap((record): KillPoint[] => {

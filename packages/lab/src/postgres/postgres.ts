@@ -1,14 +1,14 @@
 /**
  * Real PostgreSQL for two regions.
  *
- *   binaries.ts     where the server's binaries are, and who runs them
+ *   binaries.ts     where the server's binaries are, and which user runs them
  *   server.ts       starts and stops one server
- *   databases.ts    makes a primary and its standby, saves both, puts them back
+ *   databases.ts    creates a primary and its standby, saves both, restores them
  *   schema.ts       roles, tables, settings
  *   lag-profile.ts  replay delay in episodes, as seen in production
  */
 export { type Binaries, findBinaries } from './binaries.ts';
-export { createDatabases, type Databases } from './databases.ts';
+export { createDatabases, type Databases, type Server } from './databases.ts';
 export { type LagProfile, type LagProfileName, startLagProfile } from './lag-profile.ts';
 export { applicationRole, database, replicationRole } from './schema.ts';
 export { postmasterPid, startServer, stopServer } from './server.ts';

@@ -7,12 +7,13 @@ export const replicationRole = 'replicator';
 export const rolesSql = [
   `CREATE ROLE ${applicationRole} LOGIN`,
   `CREATE ROLE ${replicationRole} LOGIN REPLICATION`,
-  // What pg_rewind needs of its source, from PostgreSQL's own documentation.
+  // Rights that pg_rewind needs on its source, from PostgreSQL's own documentation.
   `GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text, boolean, boolean) TO ${replicationRole}`,
   `GRANT EXECUTE ON FUNCTION pg_catalog.pg_stat_file(text, boolean) TO ${replicationRole}`,
   `GRANT EXECUTE ON FUNCTION pg_catalog.pg_read_binary_file(text) TO ${replicationRole}`,
   `GRANT EXECUTE ON FUNCTION pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean) TO ${replicationRole}`,
-  // So does the checkpoint before it, which 15 asks for; 14 has no such role, 16 needs none.
+  // The checkpoint before it needs a right too: version 15 requires this role, 14 does not have it,
+  // 16 does not need it.
   `DO $$ BEGIN
      IF current_setting('server_version_num')::int >= 150000 THEN
        GRANT pg_checkpoint TO ${replicationRole};
@@ -42,8 +43,8 @@ export const tablesSql = `
 `;
 
 /**
- * Settings of both sides. Durable (fsync stays on); generous enough for two regions' pools on one
- * machine; a side that was away for minutes finds its log again (wal_keep_size).
+ * Settings of both sides. Durable (fsync stays on); large enough for two regions' pools on one
+ * machine; a side that was away for minutes still finds the log that it needs (wal_keep_size).
  */
 export const settings: Readonly<Record<string, string>> = {
   max_connections: '150',
@@ -52,21 +53,22 @@ export const settings: Readonly<Record<string, string>> = {
   wal_level: 'logical',
   wal_log_hints: 'on',
   max_wal_senders: '8',
-  // The slot of the ledger never fills the disk: past this it is given up.
+  // The ledger's slot never fills the disk: beyond this size it is dropped.
   max_slot_wal_keep_size: '256MB',
   wal_keep_size: '256MB',
   min_wal_size: '64MB',
   max_wal_size: '512MB',
-  // A switch should not meet a checkpoint that was due anyway; the runbook writes one before.
+  // A switch should not meet a scheduled checkpoint; the runbook writes one before.
   checkpoint_timeout: '15min',
   hot_standby_feedback: 'on',
-  // A replayed conflict waits rather than cancels a reader.
+  // A replay conflict waits and does not cancel a reader.
   max_standby_streaming_delay: '-1',
-  // Default 5 s: an upstream that is just being promoted would cost a whole one.
+  // Default 5 s: an upstream that is being promoted would cost one whole interval.
   wal_retrieve_retry_interval: '100ms',
-  // Smallest: an idle primary learns within a second that its standby has replayed all.
+  // The smallest value: an idle primary learns within a second that its standby has replayed
+  // everything.
   wal_receiver_status_interval: '1s',
-  // A silent link is noticed in 10 s, not 60.
+  // A silent link is noticed in 10 s, not 60 s.
   wal_receiver_timeout: '10s',
   wal_sender_timeout: '10s',
   timezone: 'UTC',

@@ -9,7 +9,9 @@ import type { Binaries } from './binaries.ts';
 /** Time between two looks at postmaster.pid, ms. */
 const pollMs = 5;
 
-/** Longest start or stop, ms; a start takes 57 ms (measured), much more on a loaded machine. */
+/**
+ * Longest start or stop, ms; a start takes 57 ms (measured), and much longer on a loaded machine.
+ */
 const patienceMs = 60_000;
 
 /** Lines of PostgreSQL's log that an error shows. */
@@ -66,7 +68,10 @@ export async function startServer(options: {
   }
 }
 
-/** Ends it if it runs: `fast` with a checkpoint, `immediate` without. Works whoever started it. */
+/**
+ * Stops PostgreSQL if it runs: `fast` with a checkpoint, `immediate` without. It does not matter
+ * who started it.
+ */
 export async function stopServer(
   dataDir: string,
   mode: 'fast' | 'immediate',
@@ -92,7 +97,7 @@ export async function stopServer(
   }
 }
 
-/** Process id of the postmaster that lives on this data directory, or null. */
+/** Returns the process id of the live postmaster of this data directory, or null. */
 export async function postmasterPid(dataDir: string): Promise<number | null> {
   const file = await pidFile(dataDir);
   if (file === null) return null;
@@ -102,7 +107,7 @@ export async function postmasterPid(dataDir: string): Promise<number | null> {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return null;
   }
   if (process.platform !== 'linux') return file.pid;
-  // A dead one that nobody has waited for has no working directory; another process has another one.
+  // A zombie has no working directory, and another process has a different one.
   const cwd = await readlink(`/proc/${file.pid}/cwd`).catch(() => null);
   return cwd === (await realpath(dataDir).catch(() => '')) ? file.pid : null;
 }

@@ -1,44 +1,47 @@
 import { type ClientRecord, type OwnRead, ownOutcomes } from '../clients/own-reads.ts';
 
-/** What checkout said when a token was shown to it after the round. `not-there`: 404, without a word. */
+/**
+ * Answers of checkout when a token was shown to it after the round. `not-there`: 404, without an
+ * explanation.
+ */
 export type Said = 'survived' | 'lost' | 'not-there' | 'undecided';
 
-/** One acknowledged write, and what was said of it at one place. */
+/** One acknowledged write, and the answer about it at one place. */
 export interface Shown {
   readonly key: string;
   readonly at: 'door' | 'home';
   readonly said: Said;
 }
 
-/** What became of the reads of one half of the clients. */
+/** Outcomes of the reads of one half of the clients. */
 export interface ReadCounts extends Record<OwnRead['outcome'], number> {
-  /** Of the stale ones: the write had not survived, and nothing said so. */
+  /** Stale reads whose write had not survived, without a report of the loss. */
   readonly silentLoss: number;
-  /** Answered by the other region's database. */
+  /** Reads that the other region's database answered. */
   readonly routed: number;
 }
 
 export interface RoundFigures {
   readonly writes: number;
-  /** Acknowledged, and not in the database that survived. */
+  /** Acknowledged writes that are not in the surviving database. */
   readonly lost: number;
-  /** Of them, said `lost` wherever their token was shown. */
+  /** Lost writes that were reported as `lost` everywhere their token was shown. */
   readonly lostSaid: number;
   /** Answers `lost` about writes that survived. */
   readonly lostWrongly: number;
-  /** Tokens shown after the round, those of earlier rounds included. */
+  /** Number of tokens shown after the round, including those of earlier rounds. */
   readonly shown: number;
   readonly withToken: ReadCounts;
   readonly withoutToken: ReadCounts;
 }
 
 /**
- * What one round came to, from the clients' records, the tokens shown after it, and what is in the database
- * that survived. Pure.
+ * Judges one round, from the clients' records, the tokens shown after it, and the contents of the
+ * surviving database. Pure.
  *
- * Violated when a read that carried a token missed its write without a word; when `lost` was said of a
- * write that survived, or was not said of one that did not; when a planned switch lost a write; when an
- * acknowledgement came without a token.
+ * A violation is: a read with a token that missed its write without an explanation; `lost` for a
+ * write that survived, or no `lost` for one that did not; a planned switch that lost a write; an
+ * acknowledgement without a token.
  */
 export function judge(round: {
   readonly planned: boolean;

@@ -2,20 +2,23 @@ import { type Quantiles, quantiles } from 'throwover/kernel';
 import type { ClientRecord, OwnRead } from '../clients/own-reads.ts';
 import type { RegionName } from '../world/map.ts';
 
-/** Where a read is answered. `writer`: at the read service of the active region; `replica`: at that of the standby. */
+/**
+ * Places where a read is answered. `writer`: the read service of the active region; `replica`: that
+ * of the standby.
+ */
 const places = ['door', 'writer', 'replica'] as const;
 type Place = (typeof places)[number];
 
 interface Latency {
   readonly withToken: Quantiles | null;
   readonly withoutToken: Quantiles | null;
-  /** The part of `withToken` that the wait took, its looks included. */
+  /** The part of `withToken` that was waiting, with the looks. */
   readonly waitedMs: Quantiles | null;
 }
 
 export type ReadLatency = Readonly<Record<Place, Latency>>;
 
-/** How long reads took that were answered well, by where they were answered, ms as the clients saw it. */
+/** Returns how long successful reads took, by the place that answered, ms as the clients saw it. */
 export function readLatency(records: readonly ClientRecord[], active: RegionName): ReadLatency {
   const reads = records.flatMap((record) => {
     const { own, entry, endMs, sentMs } = record;
@@ -35,7 +38,7 @@ export function readLatency(records: readonly ClientRecord[], active: RegionName
   return { door: latency('door'), writer: latency('writer'), replica: latency('replica') };
 }
 
-/** What reads with a token waited, ms; those that were refused included. */
+/** Returns how long reads with a token waited, ms, including refused ones. */
 export function waitedMs(reads: readonly (OwnRead | undefined)[]): Quantiles | null {
   return quantiles(
     reads.flatMap((own) => (own?.carried === true ? (own.seen?.waitedMs ?? []) : [])),

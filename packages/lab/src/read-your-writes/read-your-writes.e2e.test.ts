@@ -10,10 +10,13 @@ import {
   readYourWritesLab,
 } from './read-your-writes.ts';
 
-/** Apart from a lab by hand (7600), from that of the command (12000) and from the other tests' (9100, 13100). */
+/**
+ * Separate from a lab by hand (7600), from that of the command (12000) and from the other tests'
+ * (9100, 13100).
+ */
 const portBase = 12_100;
 
-/** A loaded machine takes its time; nothing here is asserted about how long. */
+/** Long enough for a loaded machine; this file asserts nothing about durations. */
 const timeoutMs = 400_000;
 
 let lab: Lab;
@@ -45,10 +48,10 @@ test(
     const sum = (of: (round: Measured['rounds'][number]) => number) =>
       rounds.reduce((all, round) => all + of(round), 0);
     expect(sum(({ withToken }) => withToken.stale)).toBe(0);
-    // Otherwise nothing was shown: the same reads without it did miss their writes,
+    // Otherwise this proves nothing: the same reads without a token did miss their writes,
     expect(sum(({ withoutToken }) => withoutToken.stale)).toBeGreaterThan(0);
     expect(sum(({ withToken }) => withToken.fresh)).toBeGreaterThan(50);
-    // and something was lost, of which it was said.
+    // and something was lost and was reported.
     expect(sum(({ lost }) => lost)).toBeGreaterThan(0);
     expect(sum(({ lostSaid }) => lostSaid)).toBe(sum(({ lost }) => lost));
     expect(waitedMs?.count).toBeGreaterThan(50);

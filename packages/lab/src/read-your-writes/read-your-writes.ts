@@ -1,14 +1,14 @@
 /**
- * `npm run read-your-writes -- --switchovers 50 --failovers 20`: clients read what they have just written,
- * half of them with the token of their write, through switches of both kinds.
+ * `npm run read-your-writes -- --switchovers 50 --failovers 20`: clients read what they have just
+ * written, half of them with the token of their write, through switches of both kinds.
  *
  *   round.ts    one switchover or failover under traffic
  *   tokens.ts   every token is shown after the round, those of lost writes in all later ones too
- *   judge.ts    stale reads, and whether `lost` was said exactly of what is lost: pure
- *   latency.ts  what the token costs
+ *   judge.ts    stale reads, and whether exactly the lost writes were reported as `lost`: pure
+ *   latency.ts  the cost of the token
  *   results.ts  the file of results and its table
  *
- * Ends with exit code 1 when a read with a token was stale, or a `lost` was wrong or missing.
+ * Exit code 1 when a read with a token was stale, or a `lost` was wrong or missing.
  */
 import { Command } from 'commander';
 import { formatMs, isoTime, type Quantiles, seededRandom, systemClock } from 'throwover/kernel';
@@ -24,16 +24,19 @@ import { type RoundResult, readYourWritesSeries } from './results.ts';
 import { drawn, playRound } from './round.ts';
 import { Tokens } from './tokens.ts';
 
-/** So many answers come before the quiet phase, as a share of those in it. */
+/** Number of answers before the quiet phase, as a share of those in it. */
 const warmShare = 0.25;
 
-/** The lab of these rounds: one half of the clients with the token, lag on both sides of what a read waits for. */
+/**
+ * Returns the lab of these rounds: half of the clients with the token, and a lag around the time
+ * that a read waits.
+ */
 export function readYourWritesLab(given: Partial<LabOptions>): LabOptions {
   return labOptions({
     lagProfile: 'short',
     requestsPerSecond: 40,
     webhooksPerSecond: 1,
-    // What is measured is who reads what, not how long caches hold.
+    // This measures who reads what, not how long caches hold.
     resolverShares: { honest: 1, clamped: 0, longHold: 0 },
     keepWarm: '10s',
     warm: 3,
@@ -48,18 +51,21 @@ export interface Measured {
   readonly waitedMs: Quantiles | null;
 }
 
-/** A quiet phase, then the rounds. `each` hears of every one; what it has heard stands when a later one fails. */
+/**
+ * Runs a quiet phase, then the rounds. `each` is called after every round; its results stay valid
+ * when a later round fails.
+ */
 export async function measureReadYourWrites(
   lab: Lab,
   asked: {
     readonly switchovers: number;
     readonly failovers: number;
     readonly seed: number;
-    /** Answers of the quiet phase. */
+    /** Number of answers in the quiet phase. */
     readonly quietAnswers: number;
   },
   each: (sofar: Measured) => void,
-  /** Once aborted no further round begins. */
+  /** Once it is aborted, no further round begins. */
   stop: AbortSignal = new AbortController().signal,
 ): Promise<void> {
   const random = seededRandom(asked.seed);
@@ -84,7 +90,7 @@ export async function measureReadYourWrites(
 
 async function quietPhase(lab: Lab, answers: number): Promise<ReadLatency> {
   const traffic = await RoundTraffic.start(lab, 'read-your-writes-quiet');
-  // The first ones meet cold functions and new connections.
+  // The first answers meet cold functions and new connections.
   await traffic.more(Math.ceil(answers * warmShare), answers * 1_000);
   const fromMs = systemClock.wallMs();
   await traffic.more(answers, answers * 1_000);
@@ -133,7 +139,7 @@ async function main(): Promise<void> {
   const { seed, portBase, latency: latencyMs } = given;
   const commit = commitHere();
   let measured: Measured | null = null;
-  // Ctrl-C: the round goes on to its end, and what was seen is kept.
+  // Ctrl-C: the round continues to its end, and its result is stored.
   const stopping = new AbortController();
   void endOnSignal().ended.then(() => stopping.abort());
   const lab = await Lab.up(readYourWritesLab({ seed, portBase, latencyMs }));

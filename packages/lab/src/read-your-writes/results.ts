@@ -50,9 +50,9 @@ const seriesSchema = z.object({
   commit: z.string(),
   at: z.string(),
   latencyMs: z.number(),
-  /** Of all reads with a token in all rounds. */
+  /** For all reads with a token in all rounds. */
   waitedMs: quantilesSchema,
-  /** Without any fault, ms as clients saw it. */
+  /** Without any fault, ms as the clients saw it. */
   quiet: z.object({ door: latencySchema, writer: latencySchema, replica: latencySchema }),
   rounds: z.array(roundSchema),
 });

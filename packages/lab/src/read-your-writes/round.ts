@@ -1,19 +1,23 @@
 import { type Random, seededRandom, systemClock } from 'throwover/kernel';
-import { kinds, type RoundContext } from '../chaos/kinds.ts';
-import { perform, plan } from '../chaos/operator.ts';
+import { kinds } from '../chaos/kinds.ts';
+import { perform, plannedKind } from '../chaos/operator.ts';
+import type { RoundContext } from '../chaos/play.ts';
 import { delivered, settled } from '../chaos/settle.ts';
 import { ledgerKept, readSide } from '../chaos/sides.ts';
 import { RoundTraffic } from '../chaos/traffic.ts';
 import type { ClientRecord } from '../clients/own-reads.ts';
 import type { Lab } from '../world/lab.ts';
-import { otherRegion, type RegionName } from '../world/map.ts';
+import { otherRegion } from '../world/map.ts';
 import { judge, type RoundFigures } from './judge.ts';
 import type { Tokens } from './tokens.ts';
 
-/** Requests that are answered while the standby hears nothing, before its region is killed: some seconds' worth at most. */
+/**
+ * Number of requests that are answered while the standby receives nothing, before its primary's
+ * region is killed: at most some seconds' worth.
+ */
 const unheard = { least: 10, more: 60 };
 
-/** Answers that are awaited after each part of a round, and for how long, ms. */
+/** Number of answers to wait for after each part of a round, and the longest wait, ms. */
 const answers = 20;
 const answersTimeoutMs = 60_000;
 
@@ -27,7 +31,10 @@ export interface Round {
   readonly tookMs: number;
 }
 
-/** So many of each, in an order drawn from the seed: each starts from the region where the last one ended. */
+/**
+ * Returns this number of rounds of each kind, in an order drawn from the seed; each starts from the
+ * region where the last one ended.
+ */
 export function drawn(
   rounds: { readonly switchovers: number; readonly failovers: number },
   seed: number,
@@ -47,7 +54,9 @@ export function drawn(
   return order;
 }
 
-/** One round: traffic, the switch, everything as it must stand, every token shown, the verdict. */
+/**
+ * Plays one round: traffic, the switch, everything in order again, every token shown, the verdict.
+ */
 export async function playRound(
   lab: Lab,
   round: { readonly kind: RoundKind; readonly name: string },
@@ -59,7 +68,10 @@ export async function playRound(
   const traffic = await RoundTraffic.start(lab, round.name);
   const active = otherRegion(from);
   if (round.kind === 'switchover') await perform(lab, await plannedKind(lab, active), active);
-  else await lossyFailover({ lab, from, random: context.random, fence: 'available', traffic });
+  else {
+    const { random } = context;
+    await lossyFailover({ lab, from, random, fence: 'available', traffic, round: 1 });
+  }
   await traffic.more(answers, answersTimeoutMs);
   const records: readonly ClientRecord[] = (await traffic.end()).requests;
   await settled(lab, active, { switched: true });
@@ -75,14 +87,7 @@ export async function playRound(
   return { kind: round.kind, figures, violations, records, tookMs };
 }
 
-/** Home, after a failover has left it, is reached by `failback` alone: as planned as a switchover. */
-async function plannedKind(lab: Lab, to: RegionName): Promise<'switchover' | 'failback'> {
-  const { guards } = (await plan(lab, 'switchover', to)).plan;
-  const refusals = guards.flatMap((guard) => guard.refusals.map(({ error }) => error.code));
-  return refusals.includes('failback-locked') ? 'failback' : 'switchover';
-}
-
-/** The active region is killed, and some of what it had acknowledged had not left it. */
+/** Kills the active region while some of its acknowledged writes have not left it. */
 async function lossyFailover(asked: RoundContext): Promise<void> {
   const { lab, from, random, traffic } = asked;
   await lab.cutReplication(from, true);

@@ -9,12 +9,15 @@ import type { Said, Shown } from './judge.ts';
 /** Requests under way at once: as many as the active region has warm instances. */
 const atOnce = 3;
 
-/** Longest wait for an answer that is for good, ms: a standby that has just been attached follows within seconds. */
+/** Longest wait for a final answer, ms; a standby that was just attached follows within seconds. */
 const patienceMs = 20_000;
 const pauseMs = 200;
 const answerTimeoutMs = 10_000;
 
-/** Tokens of writes that survived which are shown at the active region's door too, and as many kept for later rounds. */
+/**
+ * Number of tokens of surviving writes that are also shown at the active region's door, and that
+ * are kept for later rounds.
+ */
 const sample = 60;
 
 interface Kept {
@@ -22,7 +25,10 @@ interface Kept {
   readonly token: string;
 }
 
-/** The tokens of a whole series: a loss is said in every later round too, over as many switches as there were. */
+/**
+ * The tokens of a whole series: a loss is reported in every later round too, after any number of
+ * switches.
+ */
 export class Tokens {
   readonly #random: Random;
   readonly #lost: Kept[] = [];
@@ -32,7 +38,10 @@ export class Tokens {
     this.#random = random;
   }
 
-  /** Shows those of this round, and those kept from earlier ones, when the regions stand still again. */
+  /**
+   * Shows the tokens of this round, and those kept from earlier ones, when the regions are in order
+   * again.
+   */
   async show(
     { map, active }: { readonly map: LabMap; readonly active: RegionName },
     records: readonly ClientRecord[],
@@ -80,11 +89,11 @@ async function showAll(to: Endpoint, at: Shown['at'], all: readonly Kept[]): Pro
   return shown;
 }
 
-/** Asks until the answer is for good. */
+/** Asks until the answer is final. */
 async function saidOf(to: Endpoint, { key, token }: Kept): Promise<Said> {
   const started = systemClock.monotonicMs();
   for (;;) {
-    // No answer is none for good: a door that is busy, a function that starts.
+    // No answer is not final: a door may be busy, a function may be starting.
     const said = await ask(to, { key, token }).catch(() => 'undecided' as const);
     if (said !== 'undecided' || systemClock.monotonicMs() - started > patienceMs) return said;
     await systemClock.sleep(pauseMs);

@@ -2,16 +2,22 @@ import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { z } from 'zod';
 
-/** One kind of committed results: a file of series, one JSON object a line, and its part of the README beside it. */
+/**
+ * One kind of committed results: a file of series, one JSON object per line, and its part of the
+ * README beside it.
+ */
 export interface SeriesKind<S> {
-  /** Names its part of the README. */
+  /** Name of its part of the README. */
   readonly name: string;
   readonly schema: z.ZodType<S>;
-  /** Its part of the README, in Markdown. */
+  /** Returns its part of the README, in Markdown. */
   render(all: readonly S[]): string;
 }
 
-/** Adds a series to the file, and writes its part of the README beside it anew; other parts stay as they are. */
+/**
+ * Adds a series to the file, and rewrites its part of the README beside it; other parts do not
+ * change.
+ */
 export async function keepSeries<S>(file: string, kind: SeriesKind<S>, series: S): Promise<void> {
   const readme = join(dirname(file), 'README.md');
   await mkdir(dirname(file), { recursive: true });
@@ -21,7 +27,7 @@ export async function keepSeries<S>(file: string, kind: SeriesKind<S>, series: S
   await writeFile(readme, withPart(before, kind.name, part));
 }
 
-/** What is in the file, in its order; nothing where there is none yet. */
+/** Returns the series in the file, in order; none when there is no file yet. */
 export async function readSeries<S>(
   file: string,
   { schema }: SeriesKind<S>,
@@ -36,7 +42,7 @@ export async function readSeries<S>(
     .map((line) => schema.parse(JSON.parse(line)));
 }
 
-/** The text with this part in the place of its older self, or at the end. */
+/** Returns the text with this part in place of its older version, or at the end. */
 function withPart(text: string, name: string, part: string): string {
   const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
   const whole = `${begin}\n\n${part.trim()}\n\n${end}`;

@@ -5,7 +5,7 @@ import { waitAfterMs } from './schedule.ts';
 import { paymentSucceeded, type StripeEvent } from './stripe-event.ts';
 import { type Route, routeTo } from './target.ts';
 
-/** Events that one campaign keeps in memory, about 1 KB each. It makes no more than that. */
+/** Most events of one campaign, kept in memory, about 1 KB each. */
 const MAX_EVENTS = 200_000;
 
 export interface Sent {
@@ -16,10 +16,10 @@ export interface Sent {
 }
 
 /**
- * One steady stream of events to one target, and the list of what became of each.
+ * One steady stream of events to one target, and the list of their outcomes.
  *
- * sending -> stopped (no new events; retries go on) -> ended (nothing goes on; the list stays).
- * No order is kept: each event has its own clock, as at Stripe.
+ * sending -> stopped (no new events; retries go on) -> ended (nothing goes on; the list stays). No
+ * order is kept: each event has its own clock, as at Stripe.
  */
 export class Campaign {
   readonly sent: Sent[] = [];
@@ -51,7 +51,7 @@ export class Campaign {
     this.#stopped.abort();
   }
 
-  /** What has no 2xx yet stays `retrying`: the sender would go on, this one is told not to. */
+  /** Ends everything. An event without a 2xx stays `retrying`: a real sender would continue. */
   async end(): Promise<void> {
     this.#stopped.abort();
     this.#ended.abort();
@@ -68,7 +68,7 @@ export class Campaign {
     }));
   }
 
-  /** The k-th event is due at k / rate after the start, whatever the ones before it took. */
+  /** Event k is due at k / rate after the start, however long earlier ones took. */
   async #produce({ ratePerSecond, target }: StartCommand): Promise<void> {
     const startMs = this.#clock.monotonicMs();
     for (let made = 0; made < MAX_EVENTS; made++) {
@@ -108,7 +108,7 @@ export class Campaign {
     }
   }
 
-  /** Each attempt is signed anew, with its own time. */
+  /** Signs each attempt separately, with its own time. */
   #sign(payload: string, atMs: number): Record<string, string> {
     return {
       'content-type': 'application/json; charset=utf-8',
@@ -131,6 +131,6 @@ async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<voi
   try {
     await clock.sleep(ms, signal);
   } catch {
-    // Told to end: the caller looks at the signal.
+    // It was told to end: the caller checks the signal.
   }
 }

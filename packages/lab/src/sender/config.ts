@@ -2,12 +2,14 @@ import { z } from 'zod';
 
 export const senderConfig = z.strictObject({
   host: z.string().min(1),
-  /** 0 takes a free port; the ready line tells which. */
+  /** 0 takes a free port; the ready line names it. */
   port: z.int().min(0).max(65_535),
-  /** 60: a minute of life is a second here. Applies to the waits between attempts, to nothing else. */
+  /** 60: a minute of life time is a second here. Applies only to the waits between attempts. */
   timeScale: z.number().positive(),
   seed: z.int(),
-  /** Signing secret of the endpoint, `whsec_...`, as the gateway and the application know it. */
+  /**
+   * Signing secret of the endpoint, `whsec_...`, the same as in the gateway and the application.
+   */
   secret: z.string().min(1),
 });
 export type SenderConfig = z.infer<typeof senderConfig>;
@@ -32,18 +34,18 @@ export const targetSchema = z.discriminatedUnion('kind', [
 ]);
 export type TargetConfig = z.infer<typeof targetSchema>;
 
-/** Above this the two cores of a small machine would measure the sender. */
+/** Above this rate the two cores of a small machine would limit the sender. */
 const MAX_RATE = 1_000;
 
 export const startSchema = z.strictObject({
   ratePerSecond: z.number().positive().max(MAX_RATE),
-  /** Of what is in the events and of the waits' jitter; the configuration's when it is left out. */
+  /** Seed of the events' contents and of the waits' jitter; default: that of the configuration. */
   seed: z.int().optional(),
   target: targetSchema,
 });
 export type StartCommand = z.infer<typeof startSchema>;
 
-/** One event and what became of it: the shape of a line in a run's evidence. */
+/** One event and its outcome: the form of a line in a run's evidence. */
 export const webhookRecord = z.object({
   type: z.literal('webhook'),
   id: z.string(),

@@ -6,7 +6,7 @@ import type { StripeEvent } from './stripe-event.ts';
 
 const seconds = z.coerce.number().int().min(0).optional();
 
-/** What of Stripe's `GET /v1/events` is understood; anything else is refused, as Stripe does. */
+/** The supported parameters of Stripe's `GET /v1/events`; others are refused, as Stripe does. */
 const listQuery = z
   .strictObject({
     limit: z.coerce.number().int().min(1).max(100).default(10),
@@ -25,8 +25,8 @@ const listQuery = z
 type ListQuery = z.infer<typeof listQuery>;
 
 /**
- * Stripe's events API, newest first: what a backfill lists from. `delivery_success=false` gives those
- * without a 2xx, still retried or given up.
+ * Stripe's events API, newest first, from which a backfill lists. `delivery_success=false` returns
+ * the events without a 2xx, still being retried or given up.
  */
 export function eventsApi(sent: () => readonly Sent[]): Hono {
   const app = new Hono();
@@ -51,7 +51,7 @@ export function eventsApi(sent: () => readonly Sent[]): Hono {
   return app;
 }
 
-/** `null` when the cursor names an event that is not there. */
+/** Returns a page; `null` when the cursor names an unknown event. */
 function pageOf(
   sent: readonly Sent[],
   query: ListQuery,

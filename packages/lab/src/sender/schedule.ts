@@ -6,8 +6,8 @@ const HOUR = 60 * MINUTE;
 /**
  * When Stripe tries again, ms of life time after the first attempt.
  *
- * Stripe says: in live mode up to three days, exponentially, and gives no times. These are the times
- * that others have seen (second-hand): 5 min, 30 min, 2, 4, 8, 16 hours, then daily to 72 hours.
+ * Stripe says: in live mode up to three days, exponentially, and publishes no times. These times
+ * are second-hand observations: 5 min, 30 min, 2, 4, 8, 16 hours, then daily up to 72 hours.
  */
 export const retryOffsetsMs: readonly number[] = [
   5 * MINUTE,
@@ -21,12 +21,15 @@ export const retryOffsetsMs: readonly number[] = [
   72 * HOUR,
 ];
 
-/** Each wait is up to a tenth longer or shorter, so that events that failed together do not return together. */
+/**
+ * Each wait is up to a tenth longer or shorter, so that events that failed together do not return
+ * together.
+ */
 const JITTER = 0.1;
 
 /**
- * Wait after the attempt with this number (1 is the first), in ms as they pass here; `null` when the
- * sender gives up.
+ * Returns the wait after the attempt with this number (1 is the first), ms of local time; `null`
+ * when the sender gives up.
  */
 export function waitAfterMs(attempt: number, timeScale: number, random: Random): number | null {
   const next = retryOffsetsMs[attempt - 1];

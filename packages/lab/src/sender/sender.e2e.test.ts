@@ -44,7 +44,7 @@ describe('the sender', () => {
     for (const step of cleanUp.reverse()) await step();
   });
 
-  /** Verifies each attempt with Stripe's own library; answers by `status`. */
+  /** Verifies each attempt with Stripe's own library; answers with `status`. */
   async function endpoint(
     status: (id: string, attempt: number) => number,
     host = '127.0.0.1',

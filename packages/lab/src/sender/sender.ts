@@ -2,14 +2,14 @@
  * Process: a webhook sender that behaves as Stripe does.
  *
  *   sender.ts        the process: events API and the lab's commands on one port
- *   config.ts        what it is told, and the records it gives back
+ *   config.ts        its configuration, and the records that it returns
  *   campaign.ts      a steady stream of events, each with its retries
  *   schedule.ts      when it tries again
  *   target.ts        one attempt: to a gateway, or by name through a resolver
- *   stripe-event.ts  what is in an event
+ *   stripe-event.ts  the contents of an event
  *   events-api.ts    Stripe's list of events
  *
- * What it does not imitate: Stripe sends from many machines, sends duplicates now and then, and
+ * Differences to Stripe: Stripe sends from many machines, sends duplicates now and then, and
  * disables an endpoint that fails for days.
  */
 import type { AddressInfo } from 'node:net';

@@ -1,6 +1,8 @@
 import { type Clock, newId, type Random } from 'throwover/kernel';
 
-/** An event as Stripe's API gives it, with the parts that its library and the application read. */
+/**
+ * An event in the form of Stripe's API, with the fields that its library and the application read.
+ */
 export interface StripeEvent {
   readonly id: string;
   readonly object: 'event';
@@ -23,7 +25,10 @@ export interface StripeEvent {
   readonly type: 'payment_intent.succeeded';
 }
 
-/** A payment of an invented order. Ids hold the time, so that two runs with one seed do not share them. */
+/**
+ * Returns a payment of an invented order. Ids contain the time, so that two runs with one seed have
+ * different ids.
+ */
 export function paymentSucceeded(apiVersion: string, clock: Clock, random: Random): StripeEvent {
   return {
     id: newId('evt', clock, random),

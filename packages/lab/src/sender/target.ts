@@ -3,19 +3,25 @@ import { request } from 'node:http';
 import type { Clock } from 'throwover/kernel';
 import type { TargetConfig } from './config.ts';
 
-/** Stripe does not state its bound; ten seconds is GitHub's, and lies between those of the other providers. */
+/**
+ * Stripe does not publish its timeout; ten seconds is GitHub's, and lies between those of the other
+ * providers.
+ */
 const ATTEMPT_TIMEOUT_MS = 10_000;
 
-/** Bound on one question to the resolver, ms. */
+/** Longest wait for one query to the resolver, ms. */
 const LOOKUP_TIMEOUT_MS = 2_000;
 
-/** Where the attempts of one event go. */
+/** The destination of the attempts of one event. */
 export interface Route {
-  /** Status of the answer, 0 when there was none. */
+  /** Sends an attempt; returns the status of the answer, 0 when there was none. */
   attempt(message: { body: string; headers: Readonly<Record<string, string>> }): Promise<number>;
 }
 
-/** A new connection for every attempt: what the sender pins is measured nowhere else. */
+/**
+ * Returns a route that opens a new connection for every attempt: no other measurement shows
+ * connections that a sender pins.
+ */
 export function routeTo(target: TargetConfig, clock: Clock, ended: AbortSignal): Route {
   if (target.kind === 'dns') {
     const resolver = new Resolver({ timeout: LOOKUP_TIMEOUT_MS, tries: 1 });
@@ -58,7 +64,8 @@ async function bounded(
   try {
     return await act(AbortSignal.any([late.signal, ended]));
   } catch {
-    // No name, no connection, no answer in time: all that the sender keeps of it is that nobody answered.
+    // No name, no connection or no answer in time: the sender only records that there was no
+    // answer.
     return 0;
   } finally {
     done.abort();

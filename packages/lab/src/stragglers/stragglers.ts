@@ -1,12 +1,18 @@
 /**
- * `npm run stragglers`: one switchover with forwarding while the old region lives, and what became of the
- * requests that still went there: failed, by cause, at which added latency; the doors' conclusions beside
- * what the clients themselves know.
+ * `npm run stragglers`: one switchover with forwarding while the old region is alive. Reports the
+ * outcome of the requests that still went there: failures, causes, added latency; and compares the
+ * doors' conclusions with what the clients themselves know.
  *
  *   truth.ts  the doors' conclusions against the clients' records; pure
  */
 import { Command } from 'commander';
-import { type EpochReport, type Figures, measure, type SurveyedResolver } from 'throwover';
+import {
+  type EpochReport,
+  type Figures,
+  measure,
+  type RequestRecord,
+  type SurveyedResolver,
+} from 'throwover';
 import { askJson } from '../world/json.ts';
 import { Lab } from '../world/lab.ts';
 import { defaultPortBase } from '../world/map.ts';
@@ -18,34 +24,42 @@ import { beaconsOf, type Confusion, confusionOf, rightShare } from './truth.ts';
 /** Live traffic before the switch, ms. */
 const baselineMs = 3_000;
 
+/** Number of requests without a straggler after which a curve has drained, and some more. */
+const drainedRequests = 350;
+
 /** TTL of the record in life time, s (service-file.ts). */
 const ttlSeconds = 60;
 
 export interface StragglerFigures {
   readonly figures: Figures;
+  /** Number of failed requests by status (0: no answer), error and region. */
+  readonly failures: Readonly<Record<string, number>>;
   readonly stragglers: number;
   readonly addedMs: EpochReport['addedMs'];
   readonly matrix: Confusion;
   readonly compared: number;
   readonly unmatched: number;
-  /** Share of stragglers whose cause was named rightly. */
+  /** Share of stragglers whose cause the door named correctly. */
   readonly rightShare: number | null;
 }
 
-/** Resolvers as the survey names them: what it finds is its own test's matter. */
+/** Resolvers as the survey would report them; the survey has a test of its own. */
 const surveyed: readonly SurveyedResolver[] = [
   { identity: 'honest', behaviour: 'honest', clampLifeSeconds: null },
   { identity: 'clamped', behaviour: 'clamps-minimum', clampLifeSeconds: clampMinutes * 60 },
   { identity: 'long-hold', behaviour: 'clamps-minimum', clampLifeSeconds: longHoldMinutes * 60 },
 ].map((resolver) => ({ ...resolver, holdoversLifeMs: [] }));
 
-/** One switchover in a lab that stands, and everything that is asked of it. */
+/** Runs one switchover in a running lab, and returns all its figures. */
 export async function measureStragglers(lab: Lab, show = false): Promise<StragglerFigures> {
   const from = await lab.active();
   const { evidence, journal } = await recordRun(lab, {
     kind: 'switchover',
     baselineMs,
-    observeMs: null,
+    // No client is late any more after the longest hold.
+    observeMs:
+      (longHoldMinutes * 60_000) / timeScale +
+      (drainedRequests * 1_000) / lab.options.requestsPerSecond,
     show,
   });
   const reports = await askJson<readonly EpochReport[]>(
@@ -66,6 +80,7 @@ export async function measureStragglers(lab: Lab, show = false): Promise<Straggl
   });
   return {
     figures: measure(evidence),
+    failures: failuresOf(evidence.requests),
     stragglers: report.cells.reduce((sum, [, , pinned, fresh]) => sum + pinned + fresh, 0),
     addedMs: report.addedMs,
     ...judged,
@@ -73,12 +88,23 @@ export async function measureStragglers(lab: Lab, show = false): Promise<Straggl
   };
 }
 
+function failuresOf(requests: readonly RequestRecord[]): Readonly<Record<string, number>> {
+  const failed = requests.filter(({ ok, stale }) => !ok && !stale);
+  const reasons = Map.groupBy(
+    failed,
+    ({ entry, region, status, error }) =>
+      `${status} ${error ?? 'without a code'} from ${region ?? entry ?? 'nowhere'}`,
+  );
+  return Object.fromEntries([...reasons].map(([reason, of]) => [reason, of.length]));
+}
+
 export function linesOf(measured: StragglerFigures): readonly string[] {
-  const { figures, stragglers, addedMs, matrix, compared, unmatched } = measured;
+  const { figures, failures, stragglers, addedMs, matrix, compared, unmatched } = measured;
   const columns = Object.keys(matrix['resolver-tail']);
   const cell = (text: string) => text.padStart(18);
   return [
     `requests ${figures.requests}, failed ${figures.requestsFailed}; stragglers ${stragglers}`,
+    ...Object.entries(failures).map(([reason, count]) => `  failed: ${count} x ${reason}`),
     addedMs === null
       ? 'latency added by forwarding: unknown'
       : `latency added by forwarding: p50 ${addedMs.p50.toFixed(0)} ms, p99 ${addedMs.p99.toFixed(0)} ms, of ${addedMs.count}`,

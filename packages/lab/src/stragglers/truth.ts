@@ -8,10 +8,12 @@ import {
 } from 'throwover';
 import { addressOf } from '../clients/traffic.ts';
 
-/** What a client itself knows of why it went to the old region. */
+/** Why a client went to the old region, as the client itself knows. */
 export type TrueCause = Exclude<Cause, 'unknown'>;
 
-/** Stragglers by what their clients know (rows) and by what the door concluded (columns). */
+/**
+ * Stragglers by the cause that their clients know (rows) and by the door's conclusion (columns).
+ */
 export type Confusion = Readonly<Record<TrueCause, Readonly<Record<Cause, number>>>>;
 
 interface Straggler {
@@ -20,9 +22,9 @@ interface Straggler {
 }
 
 /**
- * Judges a door's conclusions against its clients' own records. A network is one client here, so its
- * stragglers are the same on both sides, in the same order; what one side alone has, at the edge of the
- * flip, is left out.
+ * Compares a door's conclusions with its clients' own records. A network is one client here, so its
+ * stragglers are the same on both sides, in the same order. Stragglers that only one side has,
+ * around the moment of the flip, are left out.
  */
 export function confusionOf(options: {
   records: readonly RequestRecord[];
@@ -70,7 +72,7 @@ export function confusionOf(options: {
   for (const [network, truth] of Map.groupBy(known, (one) => one.network)) {
     const said = (byNetwork.get(network) ?? []).sort((a, b) => a.atMs - b.atMs);
     truth.sort((a, b) => a.atMs - b.atMs);
-    // From the end: the first of them may stand on either side of the flip.
+    // From the end: the first ones may be on either side of the flip.
     for (let n = 1; n <= Math.min(said.length, truth.length); n++) {
       const [conclusion, fact] = [said.at(-n), truth.at(-n)];
       if (conclusion === undefined || fact === undefined) continue;
@@ -81,7 +83,7 @@ export function confusionOf(options: {
   return { matrix, compared, unmatched: known.length + concluded.length - 2 * compared };
 }
 
-/** Which resolver each client is behind, as the canary zone and the doors would tell. */
+/** Returns which resolver each client uses, as the canary zone and the doors would report it. */
 export function beaconsOf(records: readonly RequestRecord[]) {
   const resolvers = new Map(records.map(({ client, resolver }) => [client, resolver]));
   return [...resolvers].map(([client, resolver]) => ({
@@ -90,7 +92,7 @@ export function beaconsOf(records: readonly RequestRecord[]) {
   }));
 }
 
-/** The share of stragglers whose cause the door named rightly. */
+/** Returns the share of stragglers whose cause the door named correctly. */
 export function rightShare(matrix: Confusion): number | null {
   const rows = Object.entries(matrix);
   const all = rows.flatMap(([, row]) => Object.values(row)).reduce((sum, n) => sum + n, 0);
@@ -98,7 +100,7 @@ export function rightShare(matrix: Confusion): number | null {
   return all === 0 ? null : right / all;
 }
 
-/** Clients are called `client-1` and so on (traffic.ts). */
+/** Clients are named `client-1` and so on (traffic.ts). */
 function networkOfClient(name: string, firstNetwork: number): string {
   const address = addressOf(firstNetwork + Number(name.replace('client-', '')) - 1);
   return `${address.split('.').slice(0, 3).join('.')}.0/24`;

@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
 
-/** What all processors together have done since the machine started, in ticks. */
+/** The work of all processors together since the machine started, in ticks. */
 export interface Ticks {
   readonly busy: number;
   readonly all: number;
 }
 
-/** From /proc/stat: waiting for a disk is idle, and so is what a hypervisor has taken busy. */
+/**
+ * Reads /proc/stat: waiting for a disk counts as idle, and time taken by a hypervisor counts as
+ * busy.
+ */
 export async function machineTicks(): Promise<Ticks> {
   return ticksIn(await readFile('/proc/stat', 'utf8'));
 }
@@ -20,7 +23,7 @@ export function ticksIn(stat: string): Ticks {
   return { busy: all - idle, all };
 }
 
-/** 0 to 1; `null` when no time has passed. */
+/** Returns the busy share, 0 to 1; `null` when no time has passed. */
 export function busyShare(before: Ticks, after: Ticks): number | null {
   const all = after.all - before.all;
   return all <= 0 ? null : Math.min(1, Math.max(0, (after.busy - before.busy) / all));

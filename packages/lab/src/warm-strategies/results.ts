@@ -3,13 +3,16 @@ import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
 import type { SeriesKind } from '../results/series.ts';
 
-/** What is good enough: p99 of the first five minutes over the baseline's, at the median. */
+/** Bound for "good": p99 of the first five minutes over the baseline's, at the median. */
 const goodRatio = 1.2;
 
-/** What is cheap: share of the price of provisioned instances all year. */
+/** Bound for "cheap": share of the price of provisioned instances all year. */
 const cheapShare = 0.02;
 
-/** Rounds on a machine that is busier than this are shown and not counted: its own queue would be measured. */
+/**
+ * Rounds on a machine that is busier than this are shown but not counted: they would measure the
+ * machine's own queue.
+ */
 export const busyBound = 0.6;
 
 export const measuredStrategies = [
@@ -27,13 +30,13 @@ const roundSchema = z.object({
   round: z.number(),
   runId: z.string(),
   to: z.string(),
-  /** As the journal says: what the run really did. */
+  /** The strategy that the run really used, from the journal. */
   acted: z.string(),
   whole: figures,
   baseline: figures,
   coldStarts: z.number().nullable(),
   busyShare: z.number().nullable(),
-  /** Of all requests of clients in the round. */
+  /** Failed requests of all clients in the round. */
   failed: z.number(),
 });
 export type WarmRound = z.infer<typeof roundSchema>;
@@ -53,7 +56,7 @@ const seriesSchema = z.object({
   at: z.string(),
   requestsPerSecond: z.number(),
   timeScale: z.number(),
-  /** Instances that the prices are for, and whose. */
+  /** Number of instances that the prices are for, and the source of the prices. */
   instances: z.number().nullable(),
   memoryMb: z.number(),
   pricesOf: z.string(),
@@ -68,7 +71,7 @@ export const ratioOf = ({ whole, baseline }: WarmRound): number | null =>
 
 export interface Verdict {
   readonly strategy: string;
-  /** Over the rounds on a machine that was not too busy; `null`: there was none. */
+  /** Over the rounds on a machine that was not too busy; `null`: there were none. */
   readonly medianRatio: number | null;
   readonly counted: number;
   readonly shareOfAlwaysOn: number | null;
@@ -92,7 +95,7 @@ export function verdicts(series: WarmSeries): readonly Verdict[] {
   });
 }
 
-/** The cheapest that is good; `null`: none is. */
+/** Returns the cheapest good strategy; `null` when none is good. */
 export function recommended(series: WarmSeries): Verdict | null {
   const good = verdicts(series).filter((verdict) => verdict.good);
   return good.sort((a, b) => (a.shareOfAlwaysOn ?? 1) - (b.shareOfAlwaysOn ?? 1))[0] ?? null;

@@ -7,23 +7,32 @@ import { recordRun } from '../world/record.ts';
 import { busyShare, machineTicks } from './busy.ts';
 import type { WarmRound } from './results.ts';
 
-/** Live traffic before each switch, ms: the baseline is its last 5 s, and the first ones warm who serves now. */
+/**
+ * Live traffic before each switch, ms: the baseline is its last 5 s; the first seconds warm the
+ * region that serves now.
+ */
 const baselineMs = 9_000;
 
-/** Looked on after the flip, ms: the five minutes, and the looks of `serve`. */
+/**
+ * How long clients are watched after the flip, ms: the five minutes (scaled), and the looks of
+ * `serve`.
+ */
 const observeMs = 6_500;
 
-/** Longest wait for idle instances to be ended, ms: 10 s of idleness, looked for every second. */
+/** Longest wait for idle instances to be ended, ms: 10 s of idleness, checked every second. */
 const coldTimeoutMs = 40_000;
 
-/** Longest wait for the record that `serve` writes, ms: five minutes and the end of the run. */
+/**
+ * Longest wait for the record that `serve` writes, ms: the five minutes (scaled) and the end of the
+ * run.
+ */
 const recordTimeoutMs = 40_000;
 
 const figures = z
   .object({ requests: z.number(), p50Ms: z.number(), p99Ms: z.number(), errorRate: z.number() })
   .nullable();
 
-/** What `serve` has recorded, as far as it is read here. */
+/** The fields that are read of the records of `serve`. */
 const samples = z.array(
   z.object({
     runId: z.string(),
@@ -34,7 +43,9 @@ const samples = z.array(
   }),
 );
 
-/** One switchover into a region whose functions are cold, but for what the strategy does about it. */
+/**
+ * Plays one switchover into a region whose functions are cold, except for what the strategy warms.
+ */
 export async function playWarmRound(
   lab: Lab,
   round: number,
@@ -67,7 +78,7 @@ interface PoolSeen {
   readonly provisioned: readonly { readonly requested: number; readonly available: number }[];
 }
 
-/** Only what is provisioned is up there. */
+/** Waits until only provisioned instances are running there. */
 async function cold(lab: Lab, to: RegionName, strategy: StrategyName): Promise<void> {
   const { functions } = lab.map.regions[to].public;
   await until(
@@ -96,7 +107,7 @@ async function recorded(lab: Lab, runId: string) {
   return found;
 }
 
-/** Provisioned instances in both regions, as a team would have put them there by itself. */
+/** Provisions instances in both regions, as a team would have done itself. */
 export async function provisionEverywhere(lab: Lab, instances: number): Promise<void> {
   const path = '/2019-09-30/functions/checkout/provisioned-concurrency?Qualifier=live';
   await Promise.all(

@@ -1,12 +1,13 @@
 /**
- * `npm run warm-strategies -- --rounds 10`: each way to have functions that are not cold, in switchovers
- * under load: p99 of the first five minutes over the baseline, and what it costs at list price.
+ * `npm run warm-strategies -- --rounds 10`: measures each strategy for warm functions, in
+ * switchovers under load: p99 of the first five minutes over the baseline, and the cost at list
+ * price.
  *
  *   round.ts    one switchover into a region that is cold
  *   busy.ts     how busy the machine is meanwhile
- *   results.ts  the file of results, its table, and what is recommended
+ *   results.ts  the file of results, its table, and the recommendation
  *
- * Ends with exit code 1 when no strategy is within 1.2 times the baseline at 2 % of the price of always-on.
+ * Exit code 1 when no strategy is within 1.2 times the baseline at 2 % of the price of always-on.
  */
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -30,7 +31,7 @@ import {
 } from './results.ts';
 import { playWarmRound, provisionEverywhere } from './round.ts';
 
-/** The lab of these rounds: nothing that delays the switch, and nobody who comes late. */
+/** Returns the lab of these rounds: nothing delays the switch, and there are no late clients. */
 export function warmStrategiesLab(given: Partial<LabOptions>): LabOptions {
   return labOptions({
     lagProfile: 'none',
@@ -40,7 +41,7 @@ export function warmStrategiesLab(given: Partial<LabOptions>): LabOptions {
   });
 }
 
-/** What `throwover functions` says, as far as it is read here. */
+/** The fields that are read of the output of `throwover functions`. */
 interface FunctionsSaid {
   readonly pricedInstances: number;
   readonly facts: { readonly memoryMb: number };
@@ -51,7 +52,7 @@ interface FunctionsSaid {
   }[];
 }
 
-/** Live traffic before the size is asked for, ms: the first requests of new clients come together. */
+/** Live traffic before the size is read, ms: the first requests of new clients come together. */
 const calmMs = 8_000;
 
 type Priced = Pick<WarmSeries, 'memoryMb' | 'pricesOf'> & {
@@ -59,13 +60,16 @@ type Priced = Pick<WarmSeries, 'memoryMb' | 'pricesOf'> & {
   readonly of: FunctionsSaid['strategies'];
 };
 
-/** Plays all rounds of each strategy, each in a lab of its own. `each` hears of every round. */
+/**
+ * Plays all rounds of each strategy, each strategy in a separate lab. `each` is called after every
+ * round.
+ */
 export async function measureWarmStrategies(asked: {
   readonly lab: LabOptions;
   readonly rounds: number;
   readonly strategies: readonly MeasuredStrategy['strategy'][];
   readonly each: (strategy: string, round: WarmRound) => void;
-  /** Once aborted no further round begins. */
+  /** Once it is aborted, no further round begins. */
   readonly stop?: AbortSignal;
 }): Promise<Omit<WarmSeries, 'commit' | 'at'>> {
   let priced: Priced | null = null;
@@ -75,7 +79,7 @@ export async function measureWarmStrategies(asked: {
     played.push({ strategy, rounds });
     const lab = await Lab.up({ ...asked.lab, warmStrategy: strategy });
     try {
-      // One size for all: what the load needs while nothing happens to it.
+      // One size for all: the need of the load while nothing is disturbed.
       priced ??= await pricesIn(lab);
       if (strategy === 'always-on') await provisionEverywhere(lab, priced.instances);
       for (let round = 1; round <= asked.rounds && asked.stop?.aborted !== true; round++) {
@@ -150,7 +154,7 @@ async function main(): Promise<void> {
     }>();
   const say = given.json ? console.error : console.log;
   const commit = commitHere();
-  // Ctrl-C: the round goes on to its end, and what was seen is kept.
+  // Ctrl-C: the round continues to its end, and its result is stored.
   const stopping = new AbortController();
   void endOnSignal().ended.then(() => stopping.abort());
   const { seed, portBase, rps: requestsPerSecond } = given;

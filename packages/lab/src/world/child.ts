@@ -7,37 +7,46 @@ import { createInterface } from 'node:readline';
 import { systemClock } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
 
-/** Longest time that a process of the lab takes to say `ready`, ms; a start on a loaded machine takes a few seconds. */
+/**
+ * Longest time until a process of the lab reports `ready`, ms; a start on a loaded machine takes a
+ * few seconds.
+ */
 const readyTimeoutMs = 60_000;
 
-/** After this long without an answer to SIGTERM a process of the lab is killed, ms. */
+/** Time after SIGTERM after which a process of the lab is killed, ms. */
 const stopTimeoutMs = 8_000;
 
 /** Lines of a process's log that an error shows. */
 const shownLogLines = 12;
 
 export interface ChildSpec {
-  /** Names the log file and errors: `east-door`. */
+  /** Name of the log file and in errors: `east-door`. */
   readonly name: string;
   /** Script and its arguments. */
   readonly argv: readonly string[];
   readonly logDir: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** A process group of its own, so that Ctrl-C in the terminal reaches only the process that stops the others in order. */
+  /**
+   * Uses a separate process group, so that Ctrl-C in the terminal reaches only the process that
+   * stops the others in order.
+   */
   readonly ownGroup?: true;
 }
 
-/** A Node process of the lab that has said `ready`. */
+/** A Node process of the lab that has reported `ready`. */
 export interface Child {
   readonly name: string;
   readonly pid: number;
   /** Resolves when the process has ended, with a sentence that says how. */
   readonly ended: Promise<string>;
-  /** SIGTERM, then SIGKILL; resolves when it has ended. */
+  /** Sends SIGTERM, then SIGKILL; resolves when the process has ended. */
   stop(): Promise<void>;
 }
 
-/** Starts a process and resolves when it listens; rejects with its own words when it ends before that. */
+/**
+ * Starts a process and resolves when it listens; rejects with the process's own output when it ends
+ * before that.
+ */
 export async function startChild(spec: ChildSpec): Promise<Child> {
   mkdirSync(spec.logDir, { recursive: true });
   const logFile = join(spec.logDir, `${spec.name}.log`);
@@ -79,12 +88,15 @@ export async function startChild(spec: ChildSpec): Promise<Child> {
   return { name: spec.name, pid: child.pid ?? 0, ended, stop: () => stop(child, ended) };
 }
 
-/** Compiled modules are kept between starts, as bin/throwover.js keeps them: a lab is some forty processes of the same sources. */
+/**
+ * Keeps compiled modules between starts, as bin/throwover.js does: a lab is about forty processes
+ * of the same sources.
+ */
 const compileCache = existsSync(homedir())
   ? { NODE_COMPILE_CACHE: join(homedir(), '.cache', 'throwover') }
   : {};
 
-/** The lab checks no keys; the AWS SDK wants some. */
+/** The lab checks no keys, but the AWS SDK needs some. */
 export const labEnv = {
   AWS_ACCESS_KEY_ID: 'lab',
   AWS_SECRET_ACCESS_KEY: 'lab',

@@ -6,13 +6,13 @@ import { kill } from '../faults/process-tree.ts';
 import type { Endpoint } from './map.ts';
 
 /**
- * One lab at a time has a directory and its ports.
+ * The claim of one lab on its directory and its ports; only one lab at a time has it.
  *
- * The control port is held while the lab lives, so a second one is refused; the pids that it started
- * stand in a file, so that what a killed lab left running is ended by the next one.
+ * The control port is held while the lab runs, so a second lab is refused. The pids that it started
+ * are in a file, so that the next lab ends the processes that a killed lab left running.
  */
 export interface Claim {
-  /** Answers on the control port; until then every request gets 503. */
+  /** Handles requests on the control port; until it is called, every request gets 503. */
   answer(handler: RequestListener): void;
   record(pid: number): Promise<void>;
   release(): Promise<void>;
@@ -55,7 +55,10 @@ export async function claimDirectory(dir: string, control: Endpoint): Promise<Cl
   };
 }
 
-/** Ends processes of an earlier lab in this directory; a pid that means something else by now is left alone. */
+/**
+ * Ends processes of an earlier lab in this directory; a pid that now belongs to another program is
+ * left alone.
+ */
 async function endLeftovers(file: string, dir: string): Promise<void> {
   const text = await readFile(file, 'utf8').catch(() => '');
   const ours: number[] = [];

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Lab } from './lab.ts';
 import { defaultPortBase, otherRegion, regionNames } from './map.ts';
 
-/** What can be done to one region while everything runs. */
+/** The faults that can be done to one region while everything runs. */
 export const faults = {
   kill: (lab: Lab, region) => lab.kill(region),
   freeze: (lab: Lab, region) => lab.freeze(region),
@@ -30,7 +30,7 @@ const faultRequest = z.strictObject({
 
 const latencyRequest = z.strictObject({ latencyMs: z.number().nonnegative().max(60_000) });
 
-/** The lab's control port: faults, latency, reset and the end, one at a time. */
+/** Serves the lab's control port: faults, latency, reset and the end, one at a time. */
 export function control(lab: Lab, onDown: () => void): void {
   const app = new Hono();
   let last: Promise<unknown> = Promise.resolve();
@@ -66,7 +66,9 @@ export function control(lab: Lab, onDown: () => void): void {
   lab.answer(getRequestListener(app.fetch));
 }
 
-/** What a person can do with a lab that is left running: commands that work as they stand, from the clone. */
+/**
+ * Returns commands that a person can use with a running lab; they work as written, from the clone.
+ */
 export async function nextSteps(lab: Lab): Promise<string> {
   const { options } = lab;
   const standby = otherRegion(await lab.active());

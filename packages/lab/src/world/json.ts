@@ -1,18 +1,18 @@
 import { systemClock } from 'throwover/kernel';
 import type { Endpoint } from './map.ts';
 
-/** Longest wait for an answer of a process of the lab, ms. */
-const answerTimeoutMs = 10_000;
+/** Longest wait for an answer of a process of the lab, ms, unless the caller sets another. */
+const answerTimeoutMs = 30_000;
 
 /** Asks a process of the lab; any answer but 2xx is a bug of the lab. */
 export async function askJson<T>(
   { host, port }: Endpoint,
   path: string,
-  options: { method?: string; body?: unknown } = {},
+  options: { method?: string; body?: unknown; timeoutMs?: number } = {},
 ): Promise<T> {
   const response = await fetch(`http://${host}:${port}${path}`, {
     method: options.method ?? 'GET',
-    signal: AbortSignal.timeout(answerTimeoutMs),
+    signal: AbortSignal.timeout(options.timeoutMs ?? answerTimeoutMs),
     ...(options.body === undefined
       ? {}
       : { body: JSON.stringify(options.body), headers: { 'content-type': 'application/json' } }),
@@ -22,7 +22,7 @@ export async function askJson<T>(
   return (text === '' ? {} : JSON.parse(text)) as T;
 }
 
-/** Asks until the condition holds; rejects, naming what was waited for, after `timeoutMs`. */
+/** Asks until the condition holds; rejects after `timeoutMs`, and names what it waited for. */
 export async function until(
   what: string,
   holds: () => Promise<boolean>,

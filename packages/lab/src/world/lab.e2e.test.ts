@@ -17,10 +17,10 @@ import { labOptions } from './options.ts';
 import { throwoverBin } from './specs.ts';
 import { runController, throwover } from './throwover-cli.ts';
 
-/** Apart from a lab by hand (7600) and from benchmarks (8600). */
+/** Separate from a lab by hand (7600) and from benchmarks (8600). */
 const portBase = 9_100;
 
-/** A loaded machine takes its time; nothing here is asserted about how long. */
+/** Long enough for a loaded machine; this file asserts nothing about durations. */
 const timeoutMs = 120_000;
 
 const exit = { ok: 0, refused: 3, undone: 4, otherRun: 6, away: 7 };
@@ -49,7 +49,7 @@ async function digestTo(region: string): Promise<string> {
   return (await json('plan', 'switchover', '--to', region)).answer.digest;
 }
 
-/** What a run that was taken back must leave as it was. */
+/** Checks the state that an undone run must leave unchanged. */
 async function untouched(active: 'east' | 'west') {
   const { guard, doorAdmin } = lab.map.regions[active].public;
   const database = await askJson<{ role: string; closed: object | null }>(guard, '/v1/status');
@@ -83,7 +83,7 @@ describe('a switchover meets', () => {
       const digest = await digestTo('west');
       const killed = await runController(['switchover', 'west', digest, 'after:1'], dir);
       expect(killed.signal).toBe('SIGKILL');
-      // At once: 15 s after its controller's last word `serve` carries the run on by itself.
+      // At once: 15 s after the last sign of its controller, `serve` carries the run on by itself.
       const second = await json('switchover', '--to', 'west', '--yes', digest);
       expect(second).toMatchObject({
         exitCode: exit.otherRun,
@@ -119,7 +119,7 @@ describe('a switchover meets', () => {
           async () => /"step-started","step":"wait-for-lag"/.test(events),
           { timeoutMs },
         );
-        // A look has said that the lag is too high, so that it really waits.
+        // A look has reported that the lag is too high, so the run really waits.
         await until('it has looked', async () => /lagMs/.test(events), { timeoutMs });
         run.kill('SIGINT');
       });
@@ -172,7 +172,7 @@ describe('a switchover meets', () => {
     'a TTL that is lowered first: the old one is waited out, and the flip writes it back',
     async () => {
       const { route53, zoneId, hostname } = lab.map;
-      // As it stands in the zone: what the lab's DNS gives out is scaled.
+      // The TTL in the zone: the lab's DNS answers are scaled.
       const ttl = async () => {
         const sets = `http://${route53.host}:${route53.port}/2013-04-01/hostedzone/${zoneId}/rrset`;
         const xml = await (await fetch(sets)).text();
@@ -201,7 +201,7 @@ describe('a switchover meets', () => {
         (record: { type: string; step?: string }) =>
           record.type === 'outcome' && record.step === 'lower-ttl',
       );
-      // 60 s of life are 1 s here.
+      // 60 s of life time are 1 s here.
       expect(lowered.evidence).toMatchObject({ ttlSeconds: 5, formerSeconds: 60 });
       expect(lowered.evidence.waitedMs).toBeGreaterThanOrEqual(1_000);
       const home = await json('switchover', '--to', 'east', '--yes', await digestTo('east'));
@@ -320,7 +320,7 @@ test(
   timeoutMs,
 );
 
-/** Some writes go on while `work` does, so that there is something to lag behind. */
+/** Keeps writing while `work` runs, so that the standby has something to lag behind. */
 async function writes(work: () => Promise<void>): Promise<void> {
   const stopping = new AbortController();
   const door = lab.map.regions[await lab.active()].public.door;

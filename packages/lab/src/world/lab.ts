@@ -11,6 +11,7 @@ import {
   findBinaries,
   type LagProfile,
   postmasterPid,
+  type Server,
   startLagProfile,
 } from '../postgres/postgres.ts';
 import { type Child, type ChildSpec, startChild } from './child.ts';
@@ -25,17 +26,40 @@ import { throwoverJson } from './throwover-cli.ts';
 /** Longest wait for the standby to stream after a start, ms. */
 const streamingTimeoutMs = 30_000;
 
-/** What a cut keeps from passing: everything, what comes in, or what goes out. Answers go the other way than questions. */
+/** Longest wait for a check of the whole service to succeed after a start, ms. */
+const readyTimeoutMs = 60_000;
+
+/**
+ * The direction that a cut blocks: both, incoming, or outgoing. Answers go the opposite way of
+ * requests.
+ */
 export type CutWay = 'both' | 'in' | 'out';
 
-/** Instances that are warm in the active region when traffic begins; 60 requests/s use 3 to 6 at once. */
+export interface Machine extends Server {
+  /** Configuration of the guard beside it. */
+  readonly guardConfig: string;
+}
+
+/** The fields of a guard's status that the lab reads. */
+interface GuardStatus {
+  readonly streaming: boolean;
+  readonly closed: object | null;
+  readonly standby: object | null;
+  /** `null`: the service is not strict. */
+  readonly leaseLeftMs: number | null;
+}
+
+/**
+ * Number of instances that are warm in the active region when traffic begins; 60 requests/s use 3
+ * to 6 at once.
+ */
 const warmInstances = 6;
 
 /**
  * Two regions, a witness and the internet on one machine, as processes.
  *
- * `up` starts them, `reset` puts them back as they were at the start, `down` ends them all; the faults
- * are done to one region by name while everything else runs.
+ * `up` starts them, `reset` restores their first state, `down` ends them all; faults are done to
+ * one region by name while everything else runs.
  */
 export class Lab {
   readonly options: LabOptions;
@@ -62,7 +86,7 @@ export class Lab {
 
   static async up(options: LabOptions): Promise<Lab> {
     const map = labMap(options.portBase);
-    // Traversable for the user that PostgreSQL runs as.
+    // The user that PostgreSQL runs as must be able to pass through it.
     await mkdir(options.dir, { recursive: true });
     await chmod(options.dir, 0o755);
     const claim = await claimDirectory(options.dir, map.control);
@@ -99,7 +123,7 @@ export class Lab {
     }
   }
 
-  /** Everything as it was at the start: databases, epoch 1, DNS, caches, journals. */
+  /** Restores everything to the first state: databases, epoch 1, DNS, caches, journals. */
   async reset(): Promise<void> {
     await this.#stop();
     await this.#databases.reset();
@@ -111,7 +135,7 @@ export class Lab {
     await this.#claim.release();
   }
 
-  /** Hears `npm run lab -- kill east` and the like. */
+  /** Handles `npm run lab -- kill east` and similar commands. */
   answer(handler: RequestListener): void {
     this.#claim.answer(handler);
   }
@@ -124,20 +148,29 @@ export class Lab {
     return active;
   }
 
-  /** As the team declared them, life time, ms. */
+  /** Returns the objectives that the team declared, life time, ms. */
   async objectives(): Promise<{ rtoMs: number; rpoMs: number }> {
     const { service } = await loadService(join(this.options.dir, 'throwover.yaml'));
     return service.objectives;
   }
 
-  /** Starts the clients anew; they write what they see to `output`. */
+  /** Restarts the clients; they write their records to `output`. */
   async startClients(config: ClientsAsked): Promise<void> {
     if (this.#clients) await this.#clients.stop();
     this.#clients = await this.#startChild(clientsSpec(this.map, this.options, config));
     await askJson(this.map.clients, '/__lab/start', { method: 'POST', body: {} });
   }
 
-  /** What the authoritative server answers for the service's name. */
+  /**
+   * Stops the clients' requests: each one under way gets its patience. Their records are then on
+   * disk.
+   */
+  async stopClients(): Promise<void> {
+    const timeoutMs = this.options.patienceMs + 10_000;
+    await askJson(this.map.clients, '/__lab/stop', { method: 'POST', body: {}, timeoutMs });
+  }
+
+  /** Returns the authoritative server's answer for the service's name. */
   async resolve(): Promise<readonly string[]> {
     const { dns, hostname } = this.map;
     const resolver = new Resolver({ timeout: 1_000 });
@@ -145,7 +178,7 @@ export class Lab {
     return resolver.resolve4(hostname);
   }
 
-  /** SIGKILL to every process of the region, its database included. */
+  /** Sends SIGKILL to every process of the region, its database included. */
   async kill(name: RegionName): Promise<void> {
     const roots = await this.#roots(name);
     const supervisor = this.#regions.get(name);
@@ -162,7 +195,7 @@ export class Lab {
     await thaw(await this.#roots(name));
   }
 
-  /** Nothing passes the region's border, in neither direction or only not in one; its processes go on. */
+  /** Blocks the region's border, in both directions or in one; its processes go on. */
   async cut(name: RegionName, way: CutWay = 'both'): Promise<void> {
     await this.#border(name, way);
   }
@@ -171,18 +204,21 @@ export class Lab {
     await this.#border(name, null);
   }
 
-  /** The standby hears nothing more of this region's database, while everything else passes. */
+  /**
+   * Cuts replication: the standby receives nothing more of this region's database, while everything
+   * else passes.
+   */
   async cutReplication(name: RegionName, cut: boolean): Promise<void> {
     await this.#changeLinks([`${name}-interPostgres`], { cut: cut ? 'both' : 'none' });
   }
 
-  /** Starts a killed region again on the disks that it left. */
+  /** Starts a killed region again with the disks that it left. */
   async bringBack(name: RegionName): Promise<void> {
     if (this.#regions.has(name)) return;
     this.#regions.set(name, await this.#startChild(this.#specs.region(name)));
   }
 
-  /** `throwover serve` is gone, as after a power cut at the witness. */
+  /** Kills `throwover serve`, as a power cut at the witness would. */
   async killStore(): Promise<void> {
     const serve = this.#others.find(({ name }) => name === 'serve');
     if (serve === undefined) return;
@@ -196,7 +232,34 @@ export class Lab {
     this.#others.push(await this.#startChild(this.#specs.serve));
   }
 
-  /** One process of a region, by what it is told: `guard`, `door`, `gateway`, `functions`. */
+  /** Returns the machine of a region's database, for actions on its own console. */
+  machine(name: RegionName): Machine {
+    const { dataDir } = this.#databases.side(name);
+    const address = this.map.regions[name].private.postgres;
+    return {
+      ...{ dataDir, address },
+      guardConfig: join(this.options.dir, 'config', `${name}-guard.json`),
+      start: () => this.#databases.start(name, address),
+      postmaster: () => postmasterPid(dataDir),
+      becomeForeign: () =>
+        this.#databases.becomeForeign(name, {
+          address,
+          upstream: this.map.regions[otherRegion(name)].public.interPostgres,
+        }),
+      becomeOwn: () => this.#databases.becomeOwn(name),
+    };
+  }
+
+  /** Returns every live process of the lab, and of commands that this process has started. */
+  async pids(): Promise<readonly number[]> {
+    const postmasters = await Promise.all(
+      regionNames.map((name) => this.machine(name).postmaster()),
+    );
+    const roots = [process.pid, ...postmasters.filter((pid) => pid !== null)];
+    return (await processTree(roots)).filter((pid) => pid !== process.pid);
+  }
+
+  /** Returns the pid of one process of a region: `guard`, `door`, `gateway`, `functions`. */
   async part(name: RegionName, part: 'guard' | 'door' | 'gateway' | 'functions'): Promise<number> {
     const supervisor = this.#regions.get(name)?.pid;
     const pids = supervisor === undefined ? [] : await processTree([supervisor]);
@@ -214,8 +277,18 @@ export class Lab {
     this.#others = await this.#startChildren([border, dns, resolvers, sender, serve]);
     await Promise.all(regionNames.map((name) => this.bringBack(name)));
     await this.#databasesReady();
+    // The first check tells the store about the service. It is repeated: on a busy machine a door
+    // that has just started does not answer within a check's deadline.
+    await until(
+      'check says ready',
+      async () => {
+        await throwoverJson(['check'], this.options.dir);
+        return true;
+      },
+      { timeoutMs: readyTimeoutMs },
+    );
+    await this.#writerHoldsLease();
     await this.#warmActive();
-    await throwoverJson(['check'], this.options.dir);
     this.#lagProfile = startLagProfile({
       profile: this.options.lagProfile,
       sides: regionNames.map((name) => this.map.regions[name].private.postgres),
@@ -237,7 +310,7 @@ export class Lab {
     await this.#databases.stop();
   }
 
-  /** What a run leaves behind, apart from the databases: store, doors, gateways. */
+  /** Removes the state that a run leaves outside the databases: store, doors, gateways. */
   async #clearState(): Promise<void> {
     const { dir } = this.options;
     await Promise.all(
@@ -248,21 +321,43 @@ export class Lab {
     );
   }
 
-  /** Guards start their databases closed, and open them when somebody vouches for them. */
-  async #databasesReady(): Promise<void> {
-    const status = (name: RegionName) =>
-      askJson<{ streaming: boolean; closed: object | null }>(
-        this.map.regions[name].public.guard,
-        '/v1/status',
-      );
+  #guardStatus(name: RegionName): Promise<GuardStatus> {
+    return askJson(this.map.regions[name].public.guard, '/v1/status');
+  }
+
+  /**
+   * Waits until the writer of a strict service holds its lease. Its guard asks for it once it has
+   * heard that its region is active; application sessions that begin earlier are ended.
+   */
+  async #writerHoldsLease(): Promise<void> {
     await until(
-      'the writer is open and the standby streams',
-      async () => (await status('east')).closed === null && (await status('west')).streaming,
+      'the writer holds its lease',
+      async () => (await this.#guardStatus('east')).leaseLeftMs !== 0,
+      { timeoutMs: readyTimeoutMs },
+    );
+  }
+
+  /**
+   * Waits until both databases are ready. Guards start them closed, and open them once the store or
+   * the other guard has answered that they may.
+   */
+  async #databasesReady(): Promise<void> {
+    await until(
+      'the writer is open and knows its standby, and the standby streams',
+      async () => {
+        const [east, west] = await Promise.all([
+          this.#guardStatus('east'),
+          this.#guardStatus('west'),
+        ]);
+        return east.closed === null && east.standby !== null && west.streaming;
+      },
       { timeoutMs: streamingTimeoutMs },
     );
   }
 
-  /** A service that is in production has warm functions: as many requests at once as it needs instances. */
+  /**
+   * Warms the active region as in production: with as many requests at once as it needs instances.
+   */
   async #warmActive(): Promise<void> {
     const { door } = this.map.regions.east.public;
     const requests = Array.from({ length: warmInstances }, () => askJson(door, '/orders?limit=1'));
@@ -274,7 +369,7 @@ export class Lab {
       this.map.border,
       '/links',
     );
-    // What the region itself calls, in the other one and at the witness.
+    // The links over which the region itself calls the other region and the witness.
     const outward = [
       ...['interDoor', 'interPostgres', 'interGuard', 'interReads'].map(
         (service) => `${otherRegion(name)}-${service}`,
@@ -300,14 +395,14 @@ export class Lab {
     await askJson(this.map.border, '/links', { method: 'POST', body: { names, change } });
   }
 
-  /** The region's supervisor, and its database, which outlives its guard. */
+  /** Returns the region's supervisor, and its database, which outlives its guard. */
   async #roots(name: RegionName): Promise<Roots> {
     const supervisor = this.#regions.get(name)?.pid;
     const postmaster = await postmasterPid(this.#databases.side(name).dataDir);
     return [supervisor, postmaster].filter((pid) => typeof pid === 'number');
   }
 
-  /** Latency between the regions, one way, ms; takes effect at once. */
+  /** Sets the latency between the regions, one way, ms; takes effect at once. */
   async setLatency(latencyMs: number): Promise<void> {
     const between = ['interDoor', 'interPostgres', 'interGuard', 'interReads', 'toStore'];
     const names = regionNames.flatMap((name) => between.map((service) => `${name}-${service}`));
@@ -323,7 +418,7 @@ export class Lab {
     return child;
   }
 
-  /** All or none: when one fails, those that started are stopped again. */
+  /** Starts all or none: when one fails, those that started are stopped again. */
   async #startChildren(specs: readonly ChildSpec[]): Promise<Child[]> {
     const results = await Promise.allSettled(specs.map((spec) => this.#startChild(spec)));
     const started = results.flatMap((result) =>

@@ -17,7 +17,9 @@ export interface LagSampler {
   stop(): Promise<void>;
 }
 
-/** Samples the lag that the primary sees, from whichever of the guards stands beside a primary with a standby. */
+/**
+ * Samples the lag that the primary sees, from the guard that is beside a primary with a standby.
+ */
 export function sampleLag(guards: readonly Endpoint[]): LagSampler {
   const samples: LagSample[] = [];
   const stopping = new AbortController();

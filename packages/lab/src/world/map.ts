@@ -1,9 +1,10 @@
 /**
- * Where everything stands: one loopback network a place, one port a service.
+ * The addresses of all parts: one loopback network for each place, one port for each service.
  *
  * A region has a public address, where the border listens (its links can be slowed and cut), and a
- * private one, where its processes listen. Linux answers on all of 127.0.0.0/8; macOS needs an alias
- * for each (`sudo ifconfig lo0 alias 127.0.1.1`). Resolvers ask from 127.0.10.1 and on, a network each.
+ * private one, where its processes listen. Linux answers on all of 127.0.0.0/8; macOS needs an
+ * alias for each (`sudo ifconfig lo0 alias 127.0.1.1`). Resolvers ask from 127.0.10.1 upwards, each
+ * from its own network.
  */
 export const regionNames = ['east', 'west'] as const;
 export type RegionName = (typeof regionNames)[number];
@@ -27,16 +28,22 @@ export interface RegionMap {
   readonly privateHost: string;
   /** AWS's name for the region that this one stands for. */
   readonly awsRegion: string;
-  /** As the rest of the world reaches it, over the border. */
+  /** Addresses for the rest of the world, over the border. */
   readonly public: RegionEndpoints & {
-    /** As the other region reaches it: over the border, with the latency between the regions. */
+    /** Addresses for the other region: over the border, with the latency between the regions. */
     readonly interDoor: Endpoint;
     readonly interPostgres: Endpoint;
     readonly interGuard: Endpoint;
-    /** As the other region's read service reaches the database: apart from replication, which can be cut alone. */
+    /**
+     * Address at which the other region's read service reaches the database: separate from
+     * replication, which can be cut alone.
+     */
     readonly interReads: Endpoint;
   };
-  /** Where the region's own processes reach `throwover serve`: over the border, so that a cut cuts it. */
+  /**
+   * Address at which the region's own processes reach `throwover serve`: over the border, so that a
+   * cut affects it.
+   */
   readonly toStore: Endpoint;
   readonly private: RegionEndpoints;
 }
@@ -49,7 +56,10 @@ export interface RegionEndpoints {
   readonly gateway: Endpoint;
   readonly gatewayAdmin: Endpoint;
   readonly postgres: Endpoint;
-  /** The read service beside the region's database; nobody listens unless the lab is asked for it. */
+  /**
+   * The read service beside the region's database; nothing listens there unless the lab is asked
+   * for it.
+   */
   readonly reads: Endpoint;
 }
 
@@ -59,14 +69,14 @@ export interface LabMap {
   readonly zoneId: string;
   readonly regions: Readonly<Record<RegionName, RegionMap>>;
   readonly store: Endpoint;
-  /** The canary zone, and where `throwover serve` answers for it. */
+  /** The canary zone, and the address at which `throwover serve` answers for it. */
   readonly canary: Endpoint & { readonly zone: string };
   readonly route53: Endpoint;
   readonly dns: Endpoint;
   readonly sender: Endpoint;
   readonly clients: Endpoint;
   readonly border: Endpoint;
-  /** Where `npm run lab -- kill east` and the like are heard. */
+  /** Address for `npm run lab -- kill east` and similar commands. */
   readonly control: Endpoint;
   readonly resolver: (index: number) => Endpoint;
 }

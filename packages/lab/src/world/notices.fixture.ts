@@ -8,7 +8,7 @@ export interface Posted {
   readonly body: string;
 }
 
-/** Takes every notice that is posted, or answers 500 to each. */
+/** Starts a receiver that takes every posted notice, or answers 500 to each. */
 export async function startReceiver(status: 200 | 500) {
   const posted: Posted[] = [];
   const server = createServer(async (req, res) => {
@@ -20,7 +20,10 @@ export async function startReceiver(status: 200 | 500) {
   return { posted, url: `http://127.0.0.1:${await portOf(server)}`, close: () => server.close() };
 }
 
-/** A mail server that speaks just enough of RFC 5321 to take messages, or to refuse their recipients. */
+/**
+ * Starts a mail server with just enough of RFC 5321 to take messages, or to refuse their
+ * recipients.
+ */
 export async function startMailServer({ refuse = false } = {}) {
   const lines: string[] = [];
   const server = createTcpServer((socket) => {

@@ -19,10 +19,10 @@ import type { ClientsAsked } from './specs.ts';
 import { survivorsOf } from './survivors.ts';
 import { throwover, throwoverJson } from './throwover-cli.ts';
 
-/** What the objective's window asks for: 5 s of traffic answered by the new region, ms. */
+/** The window of the objective: 5 s of traffic answered by the new region, ms. */
 const objectiveWindowMs = 5_000;
 
-/** Looked on beyond the longest hold and the objective's window, ms. */
+/** How long clients are watched beyond the longest hold and the objective's window, ms. */
 const observeMarginMs = 2_000;
 
 /** Longest wait for the sender's last retries when the recording ends, ms. */
@@ -32,11 +32,11 @@ export interface Recording {
   readonly kind: 'flip-only' | 'switchover';
   /** Live traffic before the run, ms: the baseline. */
   readonly baselineMs: number;
-  /** How long to look on after the run's flip, ms; `null`: until the longest hold must be over. */
+  /** How long to watch after the run's flip, ms; `null`: until the longest hold must be over. */
   readonly observeMs: number | null;
-  /** Who asks what; left out: as the lab's options say. */
+  /** Which clients to start; left out: as in the lab's options. */
   readonly clients?: Omit<ClientsAsked, 'output'>;
-  /** The run's progress goes to this terminal. */
+  /** Whether to show the run's progress on this terminal. */
   readonly show: boolean;
 }
 
@@ -45,7 +45,7 @@ export interface Recorded {
   readonly journal: RunState;
 }
 
-/** Runs one switch under live traffic and returns everything that was seen. */
+/** Runs one switch under live traffic and returns all records. */
 export async function recordRun(lab: Lab, recording: Recording): Promise<Recorded> {
   const from = await lab.active();
   const to = otherRegion(from);
@@ -71,7 +71,7 @@ export async function recordRun(lab: Lab, recording: Recording): Promise<Recorde
   const lookUntilMs = (flippedMs ?? systemClock.wallMs()) + observeMs;
   await systemClock.sleep(Math.max(0, lookUntilMs - systemClock.wallMs()));
 
-  await askJson(lab.map.clients, '/__lab/stop', { method: 'POST', body: {} });
+  await lab.stopClients();
   await askJson(lab.map.sender, '/__lab/stop', { method: 'POST', body: {} });
   const toMs = systemClock.wallMs();
   const webhooks = await settledWebhooks(lab);
@@ -123,22 +123,28 @@ async function startTraffic(lab: Lab, { kind, clients }: Recording, output: stri
   });
 }
 
-/** `throwover plan`, then the run with the plan's digest, as a user who has read it. */
+/** Most plans that are read: on a busy machine the facts can change before the plan is approved. */
+const maxPlans = 3;
+
+/** Runs `throwover plan`, then the run with the plan's digest, like a user who has read it. */
 async function performRun(lab: Lab, recording: Recording, to: RegionName): Promise<string> {
   const { dir } = lab.options;
-  const { digest } = await throwoverJson<{ digest: string }>(
-    ['plan', recording.kind, '--to', to],
-    dir,
-  );
-  const args = [recording.kind, '--to', to, '--yes', digest];
-  const result = await throwover(recording.show ? args : [...args, '--json'], {
-    cwd: dir,
-    show: recording.show,
-  });
-  if (result.exitCode !== 0) {
-    throw new Error(
-      `throwover ${args.join(' ')}: exit code ${result.exitCode}\n${result.stdout}${result.stderr}`,
+  for (let plans = 1; ; plans++) {
+    const { digest } = await throwoverJson<{ digest: string }>(
+      ['plan', recording.kind, '--to', to],
+      dir,
     );
+    const args = [recording.kind, '--to', to, '--yes', digest];
+    const result = await throwover(recording.show ? args : [...args, '--json'], {
+      cwd: dir,
+      show: recording.show,
+    });
+    if (result.exitCode === 0) break;
+    if (plans === maxPlans || !result.stdout.includes('"digest-mismatch"')) {
+      throw new Error(
+        `throwover ${args.join(' ')}: exit code ${result.exitCode}\n${result.stdout}${result.stderr}`,
+      );
+    }
   }
   const runs = await throwoverJson<{ runs: readonly { runId: string }[] }>(['runs'], dir);
   const newest = runs.runs[0];
@@ -153,7 +159,8 @@ async function settledWebhooks(lab: Lab): Promise<readonly WebhookRecord[]> {
     async () => (await read()).every(({ state }) => state !== 'retrying'),
     { timeoutMs: senderPatienceMs, pollMs: 200 },
   ).catch(() => {
-    // What the sender still retries is counted as it stands: not missed, since it has not stopped.
+    // An event that the sender still retries does not count as missed, since the sender has not
+    // stopped.
   });
   return read();
 }

@@ -1,15 +1,15 @@
 /**
- * A region: one process group that starts the region's processes and stops them in reverse.
+ * A region: one process group that starts the region's processes and stops them in reverse order.
  *
- * argv[2] is the path of a JSON file: {children: [{name, argv, env}], logDir}. Says `ready` when all
- * of them are. A process that dies is started again, as a service manager would.
+ * argv[2] is the path of a JSON file: {children: [{name, argv, env}], logDir}. Reports `ready` when
+ * all of them are. A process that dies is restarted, as a service manager would.
  */
 import { readFile } from 'node:fs/promises';
 import { isThrowoverError, systemClock } from 'throwover/kernel';
 import { z } from 'zod';
 import { type Child, startChild } from './child.ts';
 
-/** Pause before a process that died is started again, ms: systemd's default RestartSec is 100 ms. */
+/** Pause before a process that died is restarted, ms: systemd's default RestartSec is 100 ms. */
 const restartPauseMs = 100;
 
 const configSchema = z.strictObject({

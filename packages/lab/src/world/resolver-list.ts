@@ -1,9 +1,15 @@
 import type { LabMap } from './map.ts';
 
-/** What a clamping resolver keeps at least, minutes of life: the lower end of what was seen in production (5 to 15 min). */
+/**
+ * Shortest time for which a clamping resolver keeps an answer, minutes of life time: the lower end
+ * of production values (5 to 15 min).
+ */
 export const clampMinutes = 5;
 
-/** What a long-holding one keeps, minutes of life: the upper end of the same. */
+/**
+ * Time for which a long-holding resolver keeps an answer, minutes of life time: the upper end of
+ * these values.
+ */
 export const longHoldMinutes = 15;
 
 /** Share of clients whose resolver is honest, clamps the minimum TTL, or holds long. */
@@ -16,23 +22,23 @@ export interface ResolverShares {
 export interface LabResolver {
   readonly port: number;
   readonly behaviour: 'honest' | 'clamped' | 'long-hold' | 'serve-stale' | 'prefetch';
-  /** Seconds of life. */
+  /** Seconds of life time. */
   readonly holdSeconds?: number;
-  /** Address that it asks from; left out: the system's choice, the same for all. */
+  /** Source address of its queries; left out: the system's choice, the same for all. */
   readonly from?: string;
-  /** How old its first answer counts, as a share of the time it keeps answers. */
+  /** Assumed age of its first answer, as a share of the time for which it keeps answers. */
   readonly firstAgeShare: number;
-  /** Which share of the clients is behind resolvers of this kind; `null`: none of them. */
+  /** The share setting for the clients behind resolvers of this kind; `null`: no clients. */
   readonly share: keyof ResolverShares | null;
 }
 
 /**
- * How many of each kind, like networks that clients are in: their caches end at different moments, so
- * that a flip meets them as it would in the world and not all at once.
+ * Number of resolvers of each kind, like the networks that clients are in: their caches expire at
+ * different moments, so that a flip meets them as in production and not all at once.
  */
 const counts = { honest: 3, clamped: 3, longHold: 2 } as const;
 
-/** The resolvers of the lab, each with a port of its own; the first is the sender's. */
+/** Returns the resolvers of the lab, each with its own port; the first is the sender's. */
 export function resolverList(map: LabMap): readonly LabResolver[] {
   const kinds = [
     ...spread(counts.honest, { behaviour: 'honest', share: 'honest' }),
@@ -52,7 +58,7 @@ export function resolverList(map: LabMap): readonly LabResolver[] {
   return kinds.map((kind, index) => ({ ...kind, ...placeOf(map, index) }));
 }
 
-/** The resolvers that clients use, with the share of clients behind each. */
+/** Returns the resolvers that clients use, with the share of clients behind each. */
 export function clientResolvers(
   map: LabMap,
   { resolverShares }: { readonly resolverShares: ResolverShares },
@@ -63,8 +69,9 @@ export function clientResolvers(
 }
 
 /**
- * Port, and the address that it asks from, so that the canary zone's server can tell it from the others.
- * macOS has only those of 127.0.0.0/8 that were added: there all of them look the same.
+ * Returns the port and the source address of a resolver, so that the canary zone's server can
+ * distinguish it. macOS has only the addresses of 127.0.0.0/8 that were added: there all resolvers
+ * look the same.
  */
 export function placeOf(map: LabMap, index: number): Pick<LabResolver, 'port' | 'from'> {
   const { port } = map.resolver(index);

@@ -2,13 +2,16 @@ import { stringify } from 'yaml';
 import { type LabMap, regionNames, urlOf } from './map.ts';
 import { type LabOptions, timeScale } from './options.ts';
 
-/** Life-time TTL of the record, as most teams that plan to fail over choose it. */
+/** Life-time TTL of the record, as most teams that plan for failovers choose it. */
 const ttl = '60s';
 
-/** What a team that replicates asynchronously accepts without asking by name: a sample of lag a second, and a person's decision. */
+/**
+ * Loss bound of a team that replicates asynchronously: covers a lag sample each second, and a
+ * person's decision.
+ */
 const lossBound = '10s';
 
-/** The throwover.yaml of the lab's service, as a team would write it. */
+/** Returns the throwover.yaml of the lab's service, as a team would write it. */
 export function serviceFile(map: LabMap, options: LabOptions): string {
   return stringify({
     version: 1,
@@ -34,7 +37,8 @@ export function serviceFile(map: LabMap, options: LabOptions): string {
       listen: `${map.canary.host}:${map.canary.port}`,
       nameservers: [{ name: `ns1.${map.canary.zone}`, addresses: [map.canary.host] }],
     },
-    // By hand (`throwover dns survey`): in the background it would ask while something else is measured.
+    // Only by hand (`throwover dns survey`): in the background it would ask while another
+    // measurement runs.
     survey: {
       resolvers: options.resolvers(map).map(({ port }) => `${map.dns.host}:${port}`),
       every: '0s',
@@ -52,7 +56,7 @@ export function serviceFile(map: LabMap, options: LabOptions): string {
       provider: 'postgres',
       lagBound: '200ms',
       armTimeout: '2m',
-      drain: { hold: '2s', openTransactions: '500ms' },
+      drain: options.drain,
       attachTimeout: '5m',
       writerFence: options.writerFence,
       lossBound,
@@ -77,7 +81,8 @@ function standing(looks: NonNullable<LabOptions['standing']>) {
 
 function regionBlock(map: LabMap, { dir }: LabOptions, name: (typeof regionNames)[number]) {
   const region = map.regions[name];
-  // A region starts again what ends, so its guard is not ended but frozen; the brackets keep pgrep from finding itself.
+  // A region restarts processes that end, so its guard is frozen and not ended; the brackets keep
+  // pgrep from finding itself.
   const signalGuard = (signal: string) =>
     `kill -${signal} $(pgrep -f '${dir}/config/[${name[0]}]${name.slice(1)}-guard[.]json')`;
   return {

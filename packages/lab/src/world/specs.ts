@@ -6,13 +6,16 @@ import type { ChildSpec } from './child.ts';
 import { type LabMap, otherRegion, type RegionName, regionNames, urlOf } from './map.ts';
 import { type LabOptions, timeScale } from './options.ts';
 
-/** The lab's webhook secret: it protects nothing, and is given to processes as a real one is, by environment. */
+/**
+ * The lab's webhook secret: it protects nothing, and is passed to processes in the environment,
+ * like a real one.
+ */
 export const webhookSecret = 'whsec_lab_0123456789abcdef0123456789abcdef';
 
 /** Signs the tokens of the lab's writes, the same in both regions; it protects nothing either. */
 const tokenKey = 'lab-token-key-0123456789abcdef0123456789abcdef';
 
-/** What PostgreSQL is like in this lab: found once, told to the guards. */
+/** The PostgreSQL installation of this lab: found once, passed to the guards. */
 export interface PostgresSetup {
   readonly pgBin: string;
   readonly runAs: { readonly uid: number; readonly gid: number } | null;
@@ -23,7 +26,10 @@ export interface PostgresSetup {
 const script = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 export const throwoverBin = fileURLToPath(import.meta.resolve('throwover/bin'));
 
-/** Every process of the lab as argv, environment and a configuration file below the lab's directory. */
+/**
+ * Returns every process of the lab: argv, environment and a configuration file below the lab's
+ * directory.
+ */
 export function labSpecs(map: LabMap, options: LabOptions, postgres: PostgresSetup) {
   const logDir = join(options.dir, 'logs');
   const configDir = join(options.dir, 'config');
@@ -156,7 +162,8 @@ function regionChildren(
     functionName: 'checkout',
     alias: 'live',
     stateFile: join(options.dir, name, 'door.json'),
-    // The border stands where a balancer would: all connections come from it, and clients say who they are.
+    // The border takes the place of a load balancer: all connections come from it, and clients name
+    // their own address.
     trustedProxies: ['127.0.0.0/8'],
     // A minute of waiting is a second here.
     bucketMs: 100,
@@ -252,7 +259,7 @@ function zoneOf(map: LabMap) {
   };
 }
 
-/** What is told to the clients of one recording; the lab's options stand where nothing is said. */
+/** Settings for the clients of one recording; the lab's options apply where they are left out. */
 export interface ClientsAsked
   extends Partial<
     Pick<ClientsConfig, 'seed' | 'keepAliveShare' | 'runtimeCacheShare' | 'firstNetwork'>
@@ -261,7 +268,7 @@ export interface ClientsAsked
   readonly resolvers: readonly Readonly<ClientsConfig['resolvers'][number]>[];
 }
 
-/** The clients of one recording. */
+/** Returns the clients of one recording. */
 export function clientsSpec(map: LabMap, options: LabOptions, config: ClientsAsked): ChildSpec {
   return {
     name: 'clients',
@@ -278,6 +285,7 @@ export function clientsSpec(map: LabMap, options: LabOptions, config: ClientsAsk
         ),
         clients: options.clients,
         ratePerSecond: options.requestsPerSecond,
+        patienceMs: options.patienceMs,
         assetsPerSecond: options.assetsPerSecond,
         seed: options.seed,
         beacons:

@@ -2,7 +2,10 @@ import pg from 'pg';
 import type { Survivors } from 'throwover';
 import type { LabMap, RegionName } from './map.ts';
 
-/** Reads what is in a region's database: orders by idempotency key, webhook events with their effect. */
+/**
+ * Returns the contents of a region's database: orders by idempotency key, webhook events with their
+ * effect.
+ */
 export async function survivorsOf(map: LabMap, region: RegionName): Promise<Survivors> {
   const { host, port } = map.regions[region].private.postgres;
   const client = new pg.Client({ host, port, user: 'postgres', database: 'checkout' });
@@ -18,7 +21,7 @@ export async function survivorsOf(map: LabMap, region: RegionName): Promise<Surv
   }
 }
 
-/** Which of these keys have no order in the region's database. */
+/** Returns which of these keys have no order in the region's database. */
 export async function missingOrders(
   map: LabMap,
   region: RegionName,

@@ -12,8 +12,8 @@ export interface CliResult {
 }
 
 /**
- * Runs `throwover ARGS` as a user would: as a process of its own.
- * `show`: its output goes to this terminal, live, and is not returned.
+ * Runs `throwover ARGS` as a user would: as a separate process. `show`: its output goes live to
+ * this terminal, and is not returned.
  */
 export function throwover(
   args: readonly string[],
@@ -50,7 +50,10 @@ async function runNode(
   return { exitCode, signal, stdout, stderr };
 }
 
-/** The JSON object on the last line of `throwover ARGS --json`; rejects with its words on any other end. */
+/**
+ * Returns the JSON object on the last line of `throwover ARGS --json`; rejects with the output on
+ * any other end.
+ */
 export async function throwoverJson<T>(args: readonly string[], cwd: string): Promise<T> {
   const { exitCode, signal, stdout, stderr } = await throwover([...args, '--json'], { cwd });
   const last = stdout.trim().split('\n').at(-1);

@@ -2,8 +2,8 @@ import { driftBound, maxWriterLeaseMs } from '../store/limits.ts';
 import { authorityErrors } from './errors.ts';
 
 /**
- * How long who waits for whom, ms. All are tied by the lines that `checkTiming` checks; the defaults are
- * justified in docs/adr/0007-timing.md.
+ * Waiting times between guards, store and controllers, ms. `checkTiming` checks how they depend on
+ * each other; docs/adr/0007-timing.md justifies the defaults.
  */
 export interface Timing {
   /** Strict: how long the right to write lasts without another renewal. */
@@ -11,20 +11,29 @@ export interface Timing {
   readonly renewEveryMs: number;
   /** Time between two rounds of a guard's watching. */
   readonly tickMs: number;
-  /** A pause between two ticks that is longer than this closes a strict writer before anybody is asked. */
+  /**
+   * A pause between two ticks that is longer than this closes a strict writer before the guard asks
+   * for a renewal.
+   */
   readonly gapMs: number;
-  /** How much slower one machine's clock may run than another's: 0.01 is 1 %. */
+  /** Upper bound on how much slower one machine's clock may run than another's: 0.01 is 1 %. */
   readonly driftBound: number;
-  /** Longest wait of a guard for the store, and for the other guard. */
+  /** Longest time that a guard waits for the store, and for the other guard. */
   readonly witnessDeadlineMs: number;
   readonly peerDeadlineMs: number;
-  /** A switchover's fence opens again when nobody promoted within this. */
+  /** A switchover's fence opens again if no side is promoted within this time. */
   readonly fenceDeadlineMs: number;
-  /** What a fence gives open transactions, a standby to take in the rest, and a command its way. */
+  /**
+   * Time that a fence gives to open transactions, to a standby that takes in the rest, and to a
+   * command on its way.
+   */
   readonly openTransactionsMs: number;
   readonly catchUpAllowanceMs: number;
   readonly commandAllowanceMs: number;
-  /** A standby that has not answered for this long is given up on in synchronous mode. */
+  /**
+   * In synchronous mode the primary stops waiting for a standby that has not answered for this
+   * long.
+   */
   readonly syncPatienceMs: number;
 }
 
@@ -43,7 +52,7 @@ export const defaultTiming: Timing = {
   syncPatienceMs: 3_000,
 };
 
-/** Lines that do not hold, with their arithmetic; empty: the timing is sound. */
+/** Returns the conditions that do not hold, with their arithmetic; empty if the timing is sound. */
 export function brokenLines(timing: Timing): readonly string[] {
   const t = timing;
   const asked = t.renewEveryMs + t.gapMs + t.witnessDeadlineMs + t.peerDeadlineMs;
@@ -77,7 +86,7 @@ export function brokenLines(timing: Timing): readonly string[] {
   return lines.flatMap(([holds, line]) => (holds ? [] : [line]));
 }
 
-/** Refuses a combination that breaks a line; nothing is adjusted. */
+/** Returns the timing, or throws `timing-wrong` when a condition does not hold; adjusts nothing. */
 export function checkTiming(timing: Timing): Timing {
   const broken = brokenLines(timing);
   if (broken.length === 0) return timing;
@@ -90,7 +99,10 @@ export function checkTiming(timing: Timing): Timing {
   );
 }
 
-/** How long after it granted a lease a grantor must wait before it may call it ended, ms. */
+/**
+ * Time that a grantor must wait after it granted a lease before it may treat the lease as ended,
+ * ms.
+ */
 export function expiryOf(leaseMs: number, drift: number): number {
   return leaseMs * (1 + drift);
 }

@@ -6,14 +6,14 @@ import type { Witness } from './guard/ports.ts';
 import { defaultTiming } from './timing.ts';
 
 /**
- * The store, as a guard asks it: whatever the adapter repeats or waits for, a question is over after
- * `deadlineMs`, since a strict writer's lease counts with that (timing.ts).
+ * The store, as a guard asks it. Each question ends after `deadlineMs`, even if the adapter still
+ * retries or waits, because the arithmetic of a strict writer's lease depends on that (timing.ts).
  */
 export function storeWitness(options: {
   readonly store: Store;
   readonly service: string;
   readonly clock: Clock;
-  /** `timing.witnessDeadlineMs`; default that of `defaultTiming`. */
+  /** `timing.witnessDeadlineMs`; default: that of `defaultTiming`. */
   readonly deadlineMs?: number;
 }): Witness {
   const { store, service, clock, deadlineMs = defaultTiming.witnessDeadlineMs } = options;
@@ -30,8 +30,18 @@ export function storeWitness(options: {
         try {
           return known(await store.service(service));
         } catch (error) {
-          // A store that has never heard of the service knows of no epoch: that is an answer.
+          // A store that does not know the service knows of no epoch. That is an answer, not an
+          // error.
           if (isThrowoverError(error, 'no-such-service')) return { epoch: 0, active: null };
+          throw error;
+        }
+      }),
+    openRun: () =>
+      inTime(async () => {
+        try {
+          return (await store.service(service)).openRun;
+        } catch (error) {
+          if (isThrowoverError(error, 'no-such-service')) return null;
           throw error;
         }
       }),

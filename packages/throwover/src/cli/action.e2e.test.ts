@@ -11,12 +11,15 @@ import { systemClock } from '../kernel/kernel.ts';
 import { type RunningServer, startServe } from '../server/serve.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 
-/** The action's own steps in a shell, as the runner starts them, against a real `throwover serve`. */
+/**
+ * Runs the action's own steps in a shell, as the runner starts them, against a real `throwover
+ * serve`.
+ */
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const command = `${process.execPath} ${join(root, 'packages/throwover/bin/throwover.js')}`;
 
-/** What the runner takes of a composite action; what is not known here fails. */
+/** The fields of a composite action that the runner reads; an unknown field fails. */
 const step = z.strictObject({
   id: z.string(),
   name: z.string(),
@@ -52,14 +55,17 @@ afterAll(async () => {
 let project = '';
 beforeEach(async () => {
   project = await mkdtemp(join(directory, 'project with a blank-'));
-  // Regions where nobody listens, whatever else runs on this machine.
+  // Regions in which nothing listens, whatever else runs on this machine.
   const file = wholeFile
     .replace('http://127.0.3.1:7610', server.url)
     .replaceAll(/127\.0\.[12]\.1:76/g, '127.0.99.1:56');
   await writeFile(join(project, 'throwover.yaml'), `${file}active: east\n`);
 });
 
-/** Runs it with these inputs: the code of the step that ended it, the outputs, and what it said. */
+/**
+ * Runs the action with these inputs. Returns the exit code of the step that ended it, the outputs,
+ * and its text.
+ */
 async function act(given: Readonly<Record<string, string>>) {
   const inputs = new Map(Object.entries(action.inputs).map(([name, one]) => [name, one.default]));
   for (const [name, value] of Object.entries({ command, ...given })) {
@@ -114,13 +120,13 @@ function unknown(name: string): never {
   throw new Error(`no value ${name}`);
 }
 
-/** `inputs.check == 'true'`, and nothing else. */
+/** Evaluates a condition of the form `inputs.check == 'true'`, and no other. */
 function holds(condition: string, value: (name: string) => string): boolean {
   const [, name = '', wanted] = /^([\w.-]+) == '(\w+)'$/.exec(condition) ?? [];
   return value(name) === wanted;
 }
 
-/** As the runner starts `shell: bash`. */
+/** Runs a script as the runner starts `shell: bash`. */
 function shell(script: string, { cwd, env }: { cwd: string; env: Record<string, string> }) {
   const file = join(directory, 'step.sh');
   return new Promise<{ code: number; said: string }>((settle, fail) => {
@@ -192,7 +198,10 @@ test('check comes first, the audit is made all the same', async () => {
   expect(said).toContain('5 of 5 are slides.');
 });
 
-/** Stands in for the command where a real one needs regions of its own: its codes, by what it is asked. */
+/**
+ * Stands in for the command where a real one needs its own regions: exits with a code for each
+ * subcommand.
+ */
 async function standIn(codes: { check: number; audit: number }): Promise<string> {
   const own = join(project, 'own.sh');
   const script = `#!/bin/sh\necho "{}"\n[ "$1" = check ] && exit ${codes.check}\nexit ${codes.audit}\n`;

@@ -10,7 +10,9 @@ import { taskDone, weekCommand } from './week.ts';
 const ana = 'ana@example.com';
 const bo = 'bo@example.com';
 
-/** What each truth of this team changes: the panel's metric comes from runs, or from a survey. */
+/**
+ * The changes for each truth of this team: the panel's metric comes from runs, or from a survey.
+ */
 const real = () => ({
   panels: {
     caches: { metric: 'resolver-holdover' },
@@ -34,7 +36,7 @@ const truth = (panel: string, step: string) => ({
   task: { name: 'look', title: 'Look at the panel', how: `open ${panel}`, minutes: 10 },
 });
 
-/** At any time of day, so that a drill can be driven when a test wants it. */
+/** Drills that may be driven at any time of day. */
 const drills = (more: Record<string, unknown> = {}, rota: Record<string, unknown> = {}) => ({
   every: 'FREQ=MONTHLY;INTERVAL=3',
   from: '2026-01-01',
@@ -85,7 +87,7 @@ const tasksBy = async (as: string) => {
   }
 };
 const print = () => team.print('by-hand.md');
-/** A finding of today; its name. */
+/** Raises a finding today and returns its id. */
 const raise = async (text: string): Promise<string> => {
   const { result } = await team.ask((context) => addFinding(context, { text, as: bo }));
   return (result as { finding: string }).finding;
@@ -123,9 +125,9 @@ describe('throwover audit', () => {
       gone.push(`${what}: ${before - missing.length}`);
       before = missing.length;
     };
-    // Named, and still a slide: nothing is fresh, nothing ran, nobody did anything.
+    // Named but still a slide: no data is fresh, no step ran, nobody did a task.
     await after('declared', () => team.declare(real()));
-    // No drill, no drivers, nothing printed: three lines where there was one.
+    // No drill, no drivers, nothing printed: three lines instead of one.
     await after('drills declared', () => team.declare(real(), [ana, bo], drills()));
     await after('a runbook printed', print);
     await after('a drill', () => team.driveWell('ana'));
@@ -137,7 +139,7 @@ describe('throwover audit', () => {
       'declared: 5',
       'drills declared: -2',
       'a runbook printed: 1',
-      // Its two runs opened two epochs, so that what was printed is an old one.
+      // Its two runs opened two epochs, so that the printed runbook is out of date.
       'a drill: 9',
       'printed again: 1',
       'a survey: 1',
@@ -166,7 +168,7 @@ describe('throwover audit', () => {
     expect(await undo(without('panel'))).toEqual([`${name} panel`]);
     expect(await undo(without('step'))).toEqual([`${name} step`]);
     expect(await undo(without('task'))).toEqual([`${name} task`]);
-    // Without an owner nobody's task counts either.
+    // Without an owner, no task counts either.
     expect(await undo(without('owner'))).toEqual([`${name} owner`, `${name} task`]);
     const { panel } = real().truths[name];
     expect(await undo(({ panels }) => delete panels[panel])).toEqual([`${name} panel`]);
@@ -175,7 +177,7 @@ describe('throwover audit', () => {
         declared.truths[name].step = 'salvage';
       }),
     ).toEqual([`${name} step`]);
-    // Somebody else's word is not the owner's.
+    // A statement of another person does not count as the owner's.
     expect(
       await undo((declared) => {
         declared.truths[name].owner = bo;
@@ -233,7 +235,7 @@ describe('throwover audit', () => {
       const { text } = await auditNow();
       expect(text).toContain('NO  drill    D');
       expect(text).toContain('went there and back 93 d ago; at most 92 d');
-      // Tried again in another window, by who did not drive the last one.
+      // Tried again in another window, by a person who did not drive the last one.
       await team.driveWell('ana');
       expect(await missing()).not.toContain('people drill');
     });
@@ -268,7 +270,7 @@ describe('throwover audit', () => {
       expect(await missing()).not.toContain('people findings');
       await team.days(7);
       expect((await auditNow()).text).toContain(`${first} is 26 h past its date`);
-      // Who leaves the rota owns nothing.
+      // A person who leaves the rota owns nothing.
       await team.ask((context) => taskFinding(context, { ...given, due: '2026-12-01' }));
       expect(await missing()).not.toContain('people findings');
       team.declare(real(), [ana]);
@@ -328,7 +330,7 @@ describe('throwover audit', () => {
     await everythingDone();
     team.declare(real(), [bo]);
     const { missing } = await auditNow();
-    // Who is left has not driven, and what was printed names who has gone.
+    // The remaining people have not driven, and the printed runbook names the person who left.
     expect(missing).toEqual([
       ...truthNames.map((name) => `${name} owner`),
       'people drivers',

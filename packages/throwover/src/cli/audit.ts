@@ -8,7 +8,7 @@ import { version } from './version.ts';
 export const auditFormats = ['text', 'sarif', 'junit'] as const;
 export type AuditFormat = (typeof auditFormats)[number];
 
-/** `throwover audit`: the operating test; 1 when something is a slide. */
+/** `throwover audit`: runs the operating test. Exit code 1 when something fails it (a slide). */
 export async function auditCommand(
   { output, session }: CommandContext,
   { format }: { format: AuditFormat },

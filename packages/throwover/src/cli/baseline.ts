@@ -17,7 +17,10 @@ export function knownMetric(name: string): Metric {
   );
 }
 
-/** `throwover baseline capture NAME`: the whole weeks before last midnight (UTC), kept as they are. */
+/**
+ * `throwover baseline capture NAME`: captures the whole weeks before last midnight (UTC); they are
+ * never changed afterwards.
+ */
 export async function captureBaseline(
   context: CommandContext,
   options: { name: string; metric: string; weeks: number; quantile?: number; as?: string },
@@ -56,7 +59,7 @@ export async function listBaselines({ output, session }: CommandContext): Promis
   return exitCodes.ok;
 }
 
-/** `throwover baseline metrics`: what can be captured. */
+/** `throwover baseline metrics`: lists the metrics that can be captured. */
 export async function listMetrics({ output }: CommandContext): Promise<ExitCode> {
   const told = metrics.map(({ name, title, unit, cadence, leading }) => ({
     name,
@@ -75,7 +78,7 @@ export async function listMetrics({ output }: CommandContext): Promise<ExitCode>
   return exitCodes.ok;
 }
 
-/** A value as people read it. */
+/** Returns a value with its unit, for people. */
 export function valueText({ unit }: Metric, value: number): string {
   return unit === 'ms' ? formatMs(value) : `${(value * 100).toPrecision(3)} %`;
 }

@@ -1,5 +1,6 @@
 import type { ThrowoverError } from '../kernel/kernel.ts';
 import { RunNotices } from '../notify/notify.ts';
+import type { ForecastBefore, WhatToDo } from '../operations/operations.ts';
 import {
   type ExecuteOptions,
   executeRun,
@@ -10,17 +11,11 @@ import { ClosedWriter, closedText } from './closed-writer.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodeOfRun } from './exit-codes.ts';
-import type { ForecastBefore } from './forecast.ts';
 import { type Live, live } from './live.ts';
 import { owner } from './session.ts';
 import { errorText, type Terminal } from './terminal.ts';
 
-/** What is not the same for every run that is carried out from a command line. */
-type Omitted = 'store' | 'clock' | 'owner' | 'onEvent';
-type Without<T> = T extends unknown ? Omit<T, Omitted> : never;
-export type WhatToDo = Without<ExecuteOptions>;
-
-/** Carries a run out, or on; shows it, tells people, and says how it ended. */
+/** Carries out or resumes a run, shows it, notifies people, and reports how it ended. */
 export async function carryOut(
   { terminal, output, session }: CommandContext,
   what: WhatToDo,
@@ -48,7 +43,7 @@ export async function carryOut(
     } as ExecuteOptions);
   } finally {
     shown.end();
-    // It uses the session's parts, which are closed after this.
+    // It uses the session's parts, which are closed after this function.
     await before?.settled();
   }
   const { runId, status, error } = result;
@@ -64,9 +59,9 @@ export async function carryOut(
 }
 
 export interface Stops {
-  /** First Ctrl-C: stop where it is safe. */
+  /** Aborted by the first Ctrl-C: stop at the next safe point. */
   readonly signal: AbortSignal;
-  /** Second: leave the run to `resume`. */
+  /** Aborted by the second Ctrl-C: leave the run to `resume`. */
   readonly leaveSignal: AbortSignal;
 }
 

@@ -1,4 +1,4 @@
-/** A change as it is shown in 80 columns. Pure. */
+/** Text of a change, at most 80 columns wide. Pure. */
 import { type Change, type Measured, reviewOpen, type TradeOff } from '../evidence/change.ts';
 import { percent } from '../evidence/change-rules.ts';
 import { metricOf } from '../evidence/metrics.ts';
@@ -7,14 +7,14 @@ import { isoTime, maxColumns, wrap } from '../kernel/kernel.ts';
 import { valueText } from './baseline.ts';
 import { clip } from './progress-view.ts';
 
-/** One line in a list. */
+/** Returns one line for a list of changes. */
 export function changeLine(change: Change, nowWallMs: number): string {
   const { name, metric, expect, owner } = change;
   const state = stateText(change, nowWallMs);
   return clip(`${name.padEnd(24)} ${state}; ${metric} ${percent(expect)}, ${owner}`, maxColumns);
 }
 
-/** `seen`: what is measured so far, where it was looked at. */
+/** Returns the full text of a change. `seen`: the effect measured so far, when it was looked up. */
 export function changeText(
   change: Change,
   { seen, nowWallMs }: { seen: Comparison | null; nowWallMs: number },
@@ -59,7 +59,7 @@ function stateText(change: Change, nowWallMs: number): string {
   return unproven ? 'kept without evidence' : status;
 }
 
-/** What the samples say, and how sure that is. */
+/** Returns the measured effect with its uncertainty. */
 function measuredText({ expect, metric: name }: Change, seen: Comparison): string {
   const { verdict, before, after, change, interval, samples, reason } = seen;
   const metric = metricOf(name);
@@ -73,7 +73,7 @@ function measuredText({ expect, metric: name }: Change, seen: Comparison): strin
   return `${verdict}: ${percent(change)} (between ${percent(interval[0])} and ${percent(interval[1])}); ${figures}; ${hoped}`;
 }
 
-/** The effect as it stood when the verdict was given. */
+/** Returns the effect as it was measured when the verdict was given. */
 function effectText({ verdict, change, samplesBefore, samplesAfter }: Measured): string {
   const size = change === null ? '' : ` ${percent(change)}`;
   return `${verdict}${size} (n=${samplesBefore} and ${samplesAfter})`;

@@ -25,7 +25,7 @@ import { knownMetric } from './baseline.ts';
 import { changeLine, changeText } from './change-text.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
-import { define, type Session } from './session.ts';
+import { operated, type Session } from './session.ts';
 import { onCallPerson, whoGives } from './who.ts';
 
 export interface NewChangeOptions {
@@ -43,7 +43,10 @@ export interface NewChangeOptions {
   readonly as?: string;
 }
 
-/** `throwover change new NAME`: a draft, refused without a baseline, a trade-off with a number, and samples to come. */
+/**
+ * `throwover change new NAME`: creates a draft. Refused without a baseline, a trade-off with a
+ * number, and enough samples to come.
+ */
 export async function newChange(
   context: CommandContext,
   options: NewChangeOptions,
@@ -79,7 +82,7 @@ export async function newChange(
   });
 }
 
-/** `throwover change amend NAME`: owner, panel, step, task. */
+/** `throwover change amend NAME`: sets owner, panel, step or task. */
 export async function amendChange(
   context: CommandContext,
   options: { name: string; as?: string } & Amendment,
@@ -92,7 +95,10 @@ export async function amendChange(
   return await recorded(context, by, { event: 'amended', name, ...amendment });
 }
 
-/** `throwover change ship NAME`: it is in production from now on; refused while something is missing. */
+/**
+ * `throwover change ship NAME`: records that the change is in production from now on. Refused while
+ * something is missing.
+ */
 export async function shipChange(
   context: CommandContext,
   options: { name: string; as?: string },
@@ -118,7 +124,10 @@ export async function shipChange(
   return await recorded(context, by, { event: 'shipped', name: change.name });
 }
 
-/** `throwover change review NAME`: the effect so far; with a verdict, the owner's word on it. */
+/**
+ * `throwover change review NAME`: shows the effect so far; with a verdict, records the owner's
+ * verdict.
+ */
 export async function reviewChange(
   context: CommandContext,
   options: {
@@ -154,7 +163,7 @@ export async function reviewChange(
   return await recorded(context, by, event);
 }
 
-/** `throwover change retire NAME`: it is taken back, or came to nothing. */
+/** `throwover change retire NAME`: records that the change was taken back or had no effect. */
 export async function retireChange(
   context: CommandContext,
   options: { name: string; reason: string; as?: string },
@@ -184,7 +193,7 @@ export async function showChange(
   return exitCodes.ok;
 }
 
-/** Appends, and shows how the change stands now. */
+/** Appends the event and shows the state of the change. */
 async function recorded(
   { session, output }: CommandContext,
   by: string,
@@ -214,7 +223,7 @@ async function baselineIn({ parts }: Session, name: string): Promise<Baseline> {
   throw evidenceErrors.make('no-such-baseline', `no baseline "${name}"`);
 }
 
-/** What is measured since it shipped; nothing before. */
+/** Returns the effect measured since the change shipped; no samples before it shipped. */
 async function effectOf(session: Session, change: Change): Promise<Comparison> {
   const metric = knownMetric(change.metric);
   const baseline = await baselineIn(session, change.baseline);
@@ -254,11 +263,11 @@ function stateWrong(name: string, status: string) {
   return evidenceErrors.make('change-state-wrong', `${name} is ${status}`);
 }
 
-/** Every step of every kind of run, the team's own among them. */
+/** Returns every step of every kind of run, including the team's own steps. */
 function stepNames(session: Session): readonly string[] {
   const [from = '', to = ''] = Object.keys(session.loaded.service.regions);
   const steps = runKinds.flatMap(
-    (kind) => define(session, kind, { from, to, epoch: 1 }, noConsent).steps,
+    (kind) => operated(session).define(kind, { from, to, epoch: 1 }, noConsent).steps,
   );
   return [...new Set(steps.map(({ name }) => name))];
 }

@@ -1,17 +1,13 @@
-import type { Closed } from '../authority/database-side.ts';
+import { clusterText } from '../authority/cluster.ts';
 import type { DatabaseSurvey } from '../authority/survey.ts';
 import { controlPlaneIn } from '../compose/control-plane.ts';
 import { ttlSecondsOf } from '../compose/dns.ts';
 import { resolverFacts } from '../compose/resolvers.ts';
-import {
-  assertNever,
-  formatMs,
-  isThrowoverError,
-  type ThrowoverError,
-  wrap,
-} from '../kernel/kernel.ts';
-import { writerText } from '../replication/replication.ts';
+import { formatMs, isThrowoverError, type ThrowoverError, wrap } from '../kernel/kernel.ts';
+import { clusterError, verdictOfBoth, writerText } from '../replication/replication.ts';
 import { ttlNote } from '../traffic/ttl/lower-ttl.ts';
+import { closedText, databaseFaults, strangeGuard } from './check-database.ts';
+import { doorFaults, doorText } from './check-door.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
@@ -20,13 +16,14 @@ import { calibrationText } from './forecast-view.ts';
 import { durabilityText, lagText } from './lag-text.ts';
 import { lagReports, type Session, serviceState } from './session.ts';
 
-/** What the board is made of, in its order. */
+/** The sections of the board, in its order. */
 const sections = ['database', 'traffic', 'functions', 'webhooks', 'people', 'forecast'] as const;
 type Section = (typeof sections)[number];
 
 /**
- * One part of the service, as it was seen. Unreachable is not dead; unhealthy answered, and said what is
- * wrong; unknown was never measured, which is told and fails nothing.
+ * The state of one part of the service, as it was seen. `unreachable` does not mean dead.
+ * `unhealthy` means that the part answered and said what is wrong. `unknown` means that it was
+ * never measured, which is shown but fails nothing.
  */
 interface Seen {
   readonly section: Section;
@@ -37,8 +34,9 @@ interface Seen {
 }
 
 /**
- * `throwover check`: the file is right, and every part answers. Registers a service that the store has
- * not met; with `adopt`, puts the first generation beside a DNS record that has none.
+ * `throwover check`: succeeds when the file is correct, every part answers, and no answer shows a
+ * fault that would keep a switch from working. Registers a service that the store does not know
+ * yet. With `adopt`, adds the first generation to a DNS record that has none.
  */
 export async function checkCommand(
   { output, session }: CommandContext,
@@ -78,7 +76,7 @@ export async function checkCommand(
   );
 }
 
-/** `throwover check --offline`: the file alone. */
+/** `throwover check --offline`: checks the file alone. */
 export function fileIsRight(
   { output }: Pick<CommandContext, 'output'>,
   { path, service }: { path: string; service: { name: string; owner: string } },
@@ -95,15 +93,30 @@ const marks = { healthy: '✓', unhealthy: '✗', unreachable: '?', unknown: '-'
 async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> {
   const { parts, loaded } = session;
   const { traffic } = loaded.service;
+  let active: string | null = null;
   const store = await seen('database', 'store', async () => {
-    const { active, epoch, openRun, openedBy } = await serviceState(session);
+    const state = await serviceState(session);
+    active = state.active;
+    const { epoch, openRun, openedBy } = state;
     const halt = await parts.store.halt();
-    const notes = [
-      openedBy === 'failover' ? 'opened by a failover' : '',
-      openRun === null ? '' : `open: ${openRun}`,
-      halt === null ? '' : `HALTED by ${halt.by}: ${halt.reason}`,
-    ].filter(Boolean);
-    return [`${active} is active in epoch ${epoch}`, ...notes].join('; ');
+    return {
+      said: [
+        `${active} is active in epoch ${epoch}`,
+        ...(openedBy === 'failover' ? ['opened by a failover'] : []),
+      ].join('; '),
+      faults: [
+        ...(openRun === null
+          ? []
+          : [
+              `RUN OPEN: ${openRun}, so no other run can begin; carry it on with \`throwover resume ${openRun}\` or take it back with \`throwover abort ${openRun} --reason TEXT\``,
+            ]),
+        ...(halt === null
+          ? []
+          : [
+              `HALTED by ${halt.by}: ${halt.reason}, so no run can begin; \`throwover halt --off\` ends that`,
+            ]),
+      ],
+    };
   });
   const dns = seen('traffic', `dns ${traffic.name}`, async () => {
     const found = await record(session, adopt);
@@ -113,14 +126,24 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
   });
   const regions = parts.regions.flatMap(({ name, database, door, functions }) => [
     seen('database', `${name} database`, async () => {
-      const { role, closed, streaming, version } = await database.status();
+      const status = await database.status();
+      const { role, closed, streaming, version } = status;
       const survey = role === 'primary' ? await database.survey?.() : undefined;
       const notes = [
         closedText(closed),
+        doorText(status),
         streaming ? 'streaming' : '',
         ...(survey === undefined ? [] : surveyTexts(survey)),
       ].filter(Boolean);
-      return [role, version ?? '', ...notes].filter(Boolean).join(', ');
+      const said = [role, version ?? '', ...notes].filter(Boolean).join(', ');
+      const peer = Object.keys(loaded.service.regions).find((other) => other !== name) ?? '';
+      const strange = strangeGuard({ service: loaded.service.name, region: name, peer }, status);
+      // A guard of another pair reports on another database, so its faults are left out.
+      const lacks = (survey?.guardLacks ?? []).flatMap(({ says, mayStopRun }) =>
+        mayStopRun ? [`THE GUARD LACKS ${says}`] : [],
+      );
+      const own = [...databaseFaults(status, active), ...doorFaults(status), ...lacks];
+      return { said, faults: strange.length > 0 ? strange : own };
     }),
     seen('traffic', `${name} door`, async () => {
       const { current, inFlight } = await door.status();
@@ -141,7 +164,7 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
       return `${current.mode}, backlog ${backlog}, dead letters ${deadLetters}`;
     }),
   );
-  const lines = await Promise.all([dns, ...regions, ...gateways]);
+  const lines = await Promise.all([dns, ...regions, ...cluster(session), ...gateways]);
   return [
     store,
     ...lines,
@@ -152,7 +175,31 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
   ];
 }
 
-/** Failovers that would need a part of the control plane in the region that they leave (A6). */
+/**
+ * Checks that both databases are of one cluster. Fails while that is unknown: a failover would ask
+ * for an override.
+ */
+function cluster({ parts }: Session): readonly Promise<Seen>[] {
+  if (parts.regions.length < 2) return [];
+  const look = async () => {
+    const asked = await Promise.allSettled(parts.regions.map(({ database }) => database.status()));
+    const answers = asked.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+    const [first] = answers;
+    // Each database that does not answer has its own line.
+    if (first === undefined) return 'no database answers';
+    const next = answers.find(({ role }) => role === 'standby') ?? first;
+    const old = answers.find((one) => one !== next) ?? null;
+    const verdict = verdictOfBoth(old, next);
+    if (verdict.is !== 'same') throw clusterError(verdict, next.region);
+    return clusterText(next.region, verdict);
+  };
+  return [seen('database', 'cluster', look)];
+}
+
+/**
+ * Returns the failovers that would need a part of the control plane in the region that they leave
+ * (A6).
+ */
 function standing({ loaded: { service } }: Session): readonly Seen[] {
   return Object.keys(service.regions).flatMap((region) => {
     const parts = controlPlaneIn(service, region);
@@ -163,7 +210,7 @@ function standing({ loaded: { service } }: Session): readonly Seen[] {
   });
 }
 
-/** Who is told, and whether a failover needs two. */
+/** Shows who receives notices, and whether a failover needs two people. */
 function people({ loaded: { service } }: Session): Seen {
   const { notify, approval, onCall } = service;
   const told = notify.webhooks.length + (notify.email?.to.length ?? 0);
@@ -175,7 +222,7 @@ function people({ loaded: { service } }: Session): Seen {
   return { section: 'people', part: 'on call', state: 'healthy', said, error: null };
 }
 
-/** What a forecast stands on; what was never measured is unknown. */
+/** Shows the measurements that a forecast uses; those that were never made are unknown. */
 async function measured(session: Session): Promise<readonly Seen[]> {
   const section = 'forecast';
   const known = (part: string, said: string, isKnown: boolean): Seen => ({
@@ -217,7 +264,7 @@ async function measured(session: Session): Promise<readonly Seen[]> {
   }
 }
 
-/** What was sampled of replication, and what the declared durability costs or would cost. */
+/** Shows the sampled replication lag, and what the declared durability costs or would cost. */
 async function replication(session: Session): Promise<readonly Seen[]> {
   const { database, regions } = session.loaded.service;
   const active = await session.parts.store.service(session.loaded.service.name).then(
@@ -249,9 +296,20 @@ async function replication(session: Session): Promise<readonly Seen[]> {
   ];
 }
 
-/** What a fence would not stop, and what a ledger of losses could not read; empty when there is nothing. */
+/**
+ * Returns what a fence would not stop and what a ledger of losses could not read; empty when there
+ * is nothing.
+ */
 function surveyTexts(survey: DatabaseSurvey): readonly string[] {
-  const { writers, writersInAll, blindTables, blindTablesInAll, doorCannot } = survey;
+  const {
+    writers,
+    writersInAll,
+    blindTables,
+    blindTablesInAll,
+    doorCannot,
+    guardLacks,
+    leaseLeavesOut,
+  } = survey;
   const list = (names: readonly string[], inAll: number) =>
     inAll > names.length
       ? `${names.join('; ')} and ${inAll - names.length} more`
@@ -262,27 +320,19 @@ function surveyTexts(survey: DatabaseSurvey): readonly string[] {
       ? ''
       : `without a replica identity, so lost updates and deletes cannot be listed: ${list(blindTables, blindTablesInAll)}`,
     doorCannot.length === 0 ? '' : `its door cannot do all: ${doorCannot.join('; ')}`,
+    ...guardLacks.flatMap(({ says, mayStopRun }) =>
+      mayStopRun ? [] : [`its guard lacks ${says}`],
+    ),
+    leaseLeavesOut.length === 0
+      ? ''
+      : `the lease does not stop at once: ${leaseLeavesOut.join('; ')}`,
   ];
 }
 
-/** Why nobody can write there, in a word or two; empty when it is open. */
-function closedText(closed: Closed | null): string {
-  if (closed === null) return '';
-  switch (closed.by) {
-    case 'fence':
-      return 'CLOSED by a fence';
-    case 'start':
-      return 'CLOSED since its start';
-    case 'newer-epoch':
-      return `closed: ${closed.active} is active in epoch ${closed.epoch}`;
-    case 'promotion':
-      return 'CLOSED while it is promoted';
-    default:
-      return assertNever(closed);
-  }
-}
-
-/** The record with its generation. Adopting writes it for the region that the store says is active. */
+/**
+ * Reads the record with its generation. Adopting writes the generation for the region that the
+ * store says is active.
+ */
 async function record(session: Session, adopt: boolean) {
   const { dns } = session.parts;
   try {
@@ -294,10 +344,19 @@ async function record(session: Session, adopt: boolean) {
   }
 }
 
-/** "No answer" is unreachable; an error that answers is unhealthy. */
-async function seen(section: Section, part: string, read: () => Promise<string>): Promise<Seen> {
+/** The answer of a part. `faults`: what would keep a switch from working, each with its remedy. */
+type Said = string | { readonly said: string; readonly faults: readonly string[] };
+
+/**
+ * Turns an answer into a state: no answer is `unreachable`; a reported error or a fault is
+ * `unhealthy`.
+ */
+async function seen(section: Section, part: string, read: () => Promise<Said>): Promise<Seen> {
   try {
-    return { section, part, state: 'healthy', said: await read(), error: null };
+    const answer = await read();
+    const { said, faults } = typeof answer === 'string' ? { said: answer, faults: [] } : answer;
+    const state = faults.length === 0 ? 'healthy' : 'unhealthy';
+    return { section, part, state, said: [said, ...faults].join('; '), error: null };
   } catch (error) {
     if (!isThrowoverError(error)) throw error;
     const state =

@@ -1,6 +1,6 @@
 import type { RunEvent } from '../runbook/runbook.ts';
 
-/** Which region a run has begun to fence and not moved away from. */
+/** Tracks the region that a run has begun to fence and has not moved away from. */
 export class ClosedWriter {
   #from = '';
   #closed = false;

@@ -1,4 +1,7 @@
-/** Rows as columns, two spaces apart; each is as wide as its longest cell. */
+/**
+ * Returns the rows with aligned columns, two spaces apart; each column is as wide as its longest
+ * cell.
+ */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? '').length)),

@@ -4,15 +4,16 @@ import { cliErrors } from './errors.ts';
 import { expectedLoss, losesWrites, planText } from './plan-text.ts';
 import type { Output, Terminal } from './terminal.ts';
 
-/** What a person typed: the digest that they approved, and who approved it besides. */
+/** The typed confirmation: the digest that was approved, and the second person who approved it. */
 export interface Confirmation {
   readonly digest: string;
   readonly second: string | null;
 }
 
 /**
- * The digest that a person approved: shows the plan and asks to type service, region and what is
- * accepted in full, since a `y` is typed before it is read. Scripts give --yes with the digest instead.
+ * Returns the digest that a person approved. Shows the plan and asks the person to type service,
+ * region and accepted losses in full, because a `y` is typed without reading. Scripts give --yes
+ * with the digest instead.
  */
 export async function confirmed(
   terminal: Terminal,
@@ -21,7 +22,7 @@ export async function confirmed(
     plan: Plan;
     digest: string;
     overrides: readonly string[];
-    /** A second person has to give a name. */
+    /** True when a second person must give a name. */
     twoPeople: boolean;
     signal: AbortSignal;
   },
@@ -43,7 +44,10 @@ export async function confirmed(
   return { digest, second };
 }
 
-/** What is accepted is typed: a loss and a second writer are in the words. */
+/**
+ * Returns the text to be typed. It names everything that is accepted, including a loss and a second
+ * writer.
+ */
 export function wantedText(plan: Plan, overrides: readonly string[]): string {
   const { service, to } = plan;
   return [
@@ -53,7 +57,7 @@ export function wantedText(plan: Plan, overrides: readonly string[]): string {
   ].join(', ');
 }
 
-/** One line, or null when the input ends or is interrupted first. */
+/** Returns one line, or null when the input ends or is interrupted first. */
 async function ask(
   terminal: Terminal,
   question: string,

@@ -1,7 +1,7 @@
 import type { Session } from './session.ts';
 import type { Output, Terminal } from './terminal.ts';
 
-/** What a command works with. */
+/** The parts that every command works with. */
 export interface CommandContext {
   readonly terminal: Terminal;
   readonly output: Output;

@@ -82,7 +82,7 @@ function duration(text: string): number {
   throw new InvalidArgumentError('expected a duration from 1s to 1d.');
 }
 
-/** The same rules as in throwover.yaml. */
+/** Applies the same rules as throwover.yaml. */
 function zone(text: string): string {
   if (canarySchema.safeParse({ zone: text }).success) return text;
   throw new InvalidArgumentError('expected a zone in lower case such as canary.example.com.');

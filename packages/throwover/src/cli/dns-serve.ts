@@ -6,17 +6,25 @@ import { surveyPlanOf } from './dns.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What `throwover serve` does about DNS: canary zones and surveys of the services it looks after. */
+/**
+ * The DNS work of `throwover serve`: canary zones and surveys of the services that it looks after.
+ */
 export interface DnsParts {
   routes(app: Hono): void;
-  /** Which resolver asked for each beacon; `null`: no canary zone is served here. */
+  /** Finds which resolver asked for each beacon; `null` when no canary zone is served here. */
   readonly resolverOf: ((nonces: readonly string[]) => Promise<ReadonlyMap<string, string>>) | null;
-  /** Surveys the service's resolvers until the signal is aborted; at once over where none is declared. */
+  /**
+   * Surveys the service's resolvers until the signal is aborted; returns at once when none is
+   * declared.
+   */
   watch(session: Session, evidence: EvidenceLog, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Errors: `canary-listen-failed`; `survey-no-zone`, `survey-no-resolver` for a survey that cannot be made. Then nothing is left running. */
+/**
+ * Starts the DNS parts. Errors: `canary-listen-failed`; `survey-no-zone` and `survey-no-resolver`
+ * for a survey that cannot be made. After an error nothing is left running.
+ */
 export async function startDnsParts(
   { clock, random }: Terminal,
   sessions: readonly Session[],
@@ -69,7 +77,7 @@ export async function startDnsParts(
   };
 }
 
-/** One for each address: services may share a zone. */
+/** Starts one canary server for each address, because services may share a zone. */
 async function startCanaries(
   { clock }: Pick<Terminal, 'clock'>,
   sessions: readonly Session[],

@@ -13,7 +13,7 @@ async function ask(kept: Kept) {
     add: async () => {},
     list: async <K extends EvidenceKind>(kind: K) => (kept[kind] ?? []) as EvidenceSample<K>[],
   };
-  // Nobody listens at the name server of this file, so the time of a resolution is unknown.
+  // Nothing listens at this name server, so the resolution time is unknown.
   session.loaded.service.traffic.nameservers = ['127.0.0.1:9'];
   let told: { result: unknown; text: string } = { result: null, text: '' };
   const output = {

@@ -7,12 +7,13 @@ import { columns } from './columns.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
-/** TTLs that are compared beside today's, s. */
+/** TTLs that are compared with today's, s. */
 const comparedSeconds = [5, 20, 60, 300];
 
 /**
- * `throwover dns ttl`: what today's TTL buys and costs beside others, at the behaviour of resolvers that
- * was measured. Changes nothing. What is not measured is unknown, and says how to measure it.
+ * `throwover dns ttl`: compares the benefit and cost of today's TTL with others, using the measured
+ * behaviour of resolvers. Changes nothing. A figure that was not measured is `unknown`, with the
+ * way to measure it.
  */
 export async function dnsTtlCommand({ output, session }: CommandContext): Promise<ExitCode> {
   const { parts, loaded, clock } = session;

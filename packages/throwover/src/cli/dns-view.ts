@@ -12,7 +12,7 @@ const says: Readonly<Record<ResolverReport['findings']['behaviour'], string>> = 
   unknown: 'unknown',
 };
 
-/** Longest address that is shown whole: `[2001:db8:1234::53]:53`. */
+/** Length of the longest address that is shown in full: `[2001:db8:1234::53]:53`. */
 const longestName = 28;
 
 interface Row {
@@ -25,8 +25,9 @@ interface Row {
 }
 
 /**
- * A survey as it stands, at most 80 columns wide. Pure. `timeScale` makes life time of what passed here.
- * `+`: more than one behaviour is true; `...`: still asked; `>`: the answer is still given.
+ * Returns the current state of a survey as lines of at most 80 columns. Pure. `timeScale` converts
+ * the time measured here to life time. `+`: more than one behaviour was found; `...`: the resolver
+ * is still being asked; `>`: the answer is still given.
  */
 export function surveyLines(
   reports: readonly ResolverReport[],

@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-/** A process of the command line that listens; ended after the test. */
+/** Starts a listening process of the command line; it is ended after the test. */
 async function listening(...argv: readonly string[]): Promise<Record<string, string>> {
   const running = start(argv);
   let ended = false;
@@ -108,7 +108,7 @@ test('serve answers for the canary zone, surveys in the background, and shows wh
   const { ports } = await caches(canaryPort);
   const file = join(data, 'throwover.yaml');
   const resolver = `127.0.0.1:${ports[1]}`;
-  // A minute of life is a second here; nothing else of the service is there.
+  // A minute of life time is one second here; no other part of the service exists.
   const more = [
     'timeScale: 60',
     `canary: { zone: ${zone}, listen: "127.0.0.1:${canaryPort}" }`,

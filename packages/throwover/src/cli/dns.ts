@@ -18,7 +18,7 @@ import { surveyLines } from './dns-view.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import type { Output, Terminal } from './terminal.ts';
 
-/** What a survey asks for where throwover.yaml says nothing, life ms. */
+/** Defaults of a survey where throwover.yaml sets nothing, life ms. */
 const defaultTtlsMs = [5_000, 60_000];
 const defaultLongestMs = 3_600_000;
 
@@ -30,7 +30,10 @@ interface Given {
   readonly vantage?: string | undefined;
 }
 
-/** `throwover dns survey`: how the service's resolvers keep answers, shown while it is found out, and kept for the forecast. */
+/**
+ * `throwover dns survey`: measures how long the service's resolvers keep answers, shows the
+ * progress, and stores the result for the forecast.
+ */
 export async function dnsSurveyCommand(
   { terminal, output, session }: CommandContext,
   given: Given,
@@ -45,7 +48,9 @@ export async function dnsSurveyCommand(
   });
 }
 
-/** `throwover dns probe`: this machine's own resolvers, from anywhere, without a throwover.yaml. */
+/**
+ * `throwover dns probe`: surveys this machine's own resolvers, anywhere, without a throwover.yaml.
+ */
 export async function dnsProbeCommand(
   terminal: Terminal,
   output: Output,
@@ -67,7 +72,10 @@ export async function dnsProbeCommand(
   });
 }
 
-/** What a service's survey asks, as it passes here. Errors: `survey-no-zone`, `survey-no-resolver`. */
+/**
+ * Returns the plan of a service's survey, in local time (scaled). Errors: `survey-no-zone`,
+ * `survey-no-resolver`.
+ */
 export function surveyPlanOf(
   service: Service,
   given: Given = { resolver: [], ttl: [] },
@@ -85,7 +93,10 @@ export function surveyPlanOf(
   };
 }
 
-/** `system` becomes the addresses that this machine asks; a port is written to each. */
+/**
+ * Replaces `system` with the resolver addresses of this machine, and adds the port where it is
+ * missing.
+ */
 function resolversOf(named: readonly string[]): readonly string[] {
   const addresses = named.flatMap((one) => (one === 'system' ? getServers() : [one]));
   const withPort = addresses.map((address) => {
@@ -107,13 +118,13 @@ async function survey(
     timeScale: number;
     ttlSeconds: number | null;
     vantage: string;
-    /** Where the samples go; `null`: nowhere. */
+    /** Where the samples are stored; `null`: nowhere. */
     evidence: EvidenceLog | null;
   },
 ): Promise<ExitCode> {
   const { clock, random } = terminal;
   const stop = new AbortController();
-  // Ctrl-C ends the asking; what is known is kept and shown.
+  // Ctrl-C ends the survey; the results so far are stored and shown.
   const listening = terminal.onSignal(() => stop.abort());
   const view = liveView(terminal, output, asked.timeScale);
   try {
@@ -139,7 +150,7 @@ async function survey(
   }
 }
 
-/** On a terminal the table in place; elsewhere nothing until the end. */
+/** Updates the table in place on a terminal; elsewhere shows nothing until the end. */
 function liveView(terminal: Terminal, output: Output, timeScale: number) {
   const { isTTY, rows } = terminal.stdout;
   if (output.json || !isTTY || rows === 0) return { show: () => {}, end: () => {} };
@@ -147,7 +158,7 @@ function liveView(terminal: Terminal, output: Output, timeScale: number) {
   return {
     show: (reports: readonly ResolverReport[]) =>
       update(surveyLines(reports, { timeScale, nowWallMs: terminal.clock.wallMs() }).join('\n')),
-    // The result is the last picture.
+    // The result shows the final table.
     end: () => update.clear(),
   };
 }
@@ -156,7 +167,10 @@ function noZone() {
   return surveyErrors.make('survey-no-zone', 'no canary zone is named');
 }
 
-/** `--ttl 60s`, `--longest 1h` in ms; `undefined`: no duration. */
+/**
+ * Returns `--ttl 60s`, `--longest 1h` in ms; `undefined` when it is not a duration from 1 s to 24
+ * h.
+ */
 export function durationGiven(text: string): number | undefined {
   const ms = parseDuration(text);
   return ms === undefined || ms < 1_000 || ms > 86_400_000 ? undefined : ms;

@@ -10,8 +10,8 @@ import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { whoGives } from './who.ts';
 
 /**
- * `throwover drill abort`: the open drill ends early. Its terminal hears it within seconds and takes the
- * service back; with `takeover`, because that terminal is gone, this one does.
+ * `throwover drill abort`: ends the open drill early. Its terminal notices within seconds and takes
+ * the service back. With `takeover`, for a terminal that is gone, this process takes it back.
  */
 export async function drillAbort(
   context: CommandContext,

@@ -10,7 +10,10 @@ import { type RunningServer, startServe } from '../server/serve.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { run, runJson } from './terminal.fixture.ts';
 
-/** As a person types them, against a real `throwover serve`; calendars and alarms by real files and HTTP. */
+/**
+ * The commands as a person types them, against a real `throwover serve`; calendars and alarms are
+ * real files and HTTP.
+ */
 
 const policy = `
 drills:

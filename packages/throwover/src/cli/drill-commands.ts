@@ -7,7 +7,10 @@ import { drillStart } from './drill-start.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { addFinding, closeFinding, listFindings, taskFinding, waiveFinding } from './finding.ts';
 
-/** drill and finding: their commands and options. `common` adds what every command of a service has. */
+/**
+ * Defines the commands and options of drill and finding. `common` adds the options that every
+ * command of a service has.
+ */
 export function drillCommands(
   program: Command,
   common: (command: Command) => Command,

@@ -2,16 +2,22 @@ import type { Look } from '../drills/abort.ts';
 import { isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
 import type { Session } from './session.ts';
 
-/** What one look at the doors counts, ms: shorter says little, longer says it late. */
+/**
+ * Period that one look at the doors covers, ms: a shorter one has too few requests, a longer one
+ * reports late.
+ */
 const lookedAtMs = 10_000;
 
-/** Fewer requests in that time give no figure. */
+/** Below this number of requests in that period there is no figure. */
 const leastRequests = 20;
 
-/** How long one of them is waited for, ms. */
+/** Longest wait for the answer of one door or database, ms. */
 const deadlineMs = 2_000;
 
-/** How the service does now: requests at all doors in the last 10 s, and how far the standby is behind. */
+/**
+ * Returns the current health of the service: requests at all doors in the last 10 s, and how far
+ * the standby is behind.
+ */
 export async function lookAt({ parts, clock }: Session): Promise<Look> {
   const untilWallMs = clock.wallMs();
   const span = { sinceWallMs: untilWallMs - lookedAtMs, untilWallMs, widthMs: lookedAtMs };
@@ -34,7 +40,7 @@ export async function lookAt({ parts, clock }: Session): Promise<Look> {
     lagMs: lags.length === 1 ? (lags[0] ?? null) : null,
   };
 
-  /** Null: it does not answer, or not in time. */
+  /** Returns null when there is no answer, or none in time. */
   async function orNull<T>(ask: () => Promise<T>): Promise<T | null> {
     try {
       const answer = await within(clock, deadlineMs, ask());

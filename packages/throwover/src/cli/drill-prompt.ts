@@ -2,13 +2,13 @@ import type { Move, MoveStep } from '../drills/moves.ts';
 import { type Clock, wrap } from '../kernel/kernel.ts';
 import type { Lines } from './lines.ts';
 
-/** What a person is asked in a drill. */
+/** A question to the driver of a drill. */
 export interface Question {
   readonly step: MoveStep;
   readonly text: string;
-  /** Whether these words answer it. */
+  /** Whether this line answers the question. */
   readonly right: (line: string) => boolean;
-  /** What is said to who asks for help. */
+  /** Shown to a person who asks for help. */
   readonly help: string;
 }
 
@@ -22,11 +22,11 @@ export interface PromptOptions {
   readonly lines: Lines;
   readonly clock: Clock;
   readonly say: (text: string) => void;
-  /** Kept for the team's memory; what cannot be kept stops no drill. */
+  /** Stores a move in the team's memory; a failure to store it stops no drill. */
   readonly note: (move: Move) => void;
-  /** `f TEXT`. */
+  /** Records the finding given with `f TEXT`. */
   readonly finding: (text: string) => void;
-  /** Who may take over, by what is typed; null: nobody of that name. */
+  /** Finds the person who may take over by the typed name; null when there is none. */
   readonly personOf: (name: string) => string | null;
   readonly onHandOver: (to: string) => void;
   readonly signal: AbortSignal;
@@ -35,8 +35,8 @@ export interface PromptOptions {
 const words = 'help, hand NAME, expert, f TEXT (a finding), abort';
 
 /**
- * Asks until the answer is right: help, typos, an expert's word and a handover are part of the drill and are
- * remembered. `driver` is who is asked; a handover makes it somebody else.
+ * Asks until the answer is right. Requests for help, typos, help from an expert and handovers are
+ * part of the drill and are recorded. `driver` is the person who is asked; a handover changes it.
  */
 export async function prompt(
   { step, text, right, help }: Question,
@@ -44,7 +44,7 @@ export async function prompt(
   options: PromptOptions,
 ): Promise<Answer> {
   const { lines, clock, note, finding, personOf, onHandOver, signal } = options;
-  // Line by line: words that are to be typed stand on a line of their own, whole.
+  // Wraps line by line: words that must be typed have a line of their own and stay whole.
   const say = (paragraph: string) =>
     options.say(
       paragraph

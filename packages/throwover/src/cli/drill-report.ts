@@ -7,7 +7,10 @@ import { factsOf } from './drill.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import type { Session } from './session.ts';
 
-/** `throwover drill report [DRILL]`: the newest one without a name. Made anew each time, from what is kept. */
+/**
+ * `throwover drill report [DRILL]`: shows a drill's report, by default the newest. It is built from
+ * the records each time.
+ */
 export async function drillReportCommand(
   { output, session }: CommandContext,
   { drill }: { drill: string | undefined },
@@ -17,7 +20,7 @@ export async function drillReportCommand(
   return exitCodes.ok;
 }
 
-/** At a drill's end: what the machine finds in it becomes findings, then the report. */
+/** At the end of a drill: stores the findings that the machine makes, then shows the report. */
 export async function showReport(
   { output, session }: CommandContext,
   id: string,
@@ -40,7 +43,9 @@ const exitOf = {
   'not-begun': exitCodes.refused,
 } as const;
 
-/** Objectives of the service that a leg missed; a broken criterion is a finding already. */
+/**
+ * Returns the service objectives that a leg missed; a broken abort criterion is a finding already.
+ */
 function missedOf({ objectives }: DrillReport): readonly string[] {
   return objectives
     .filter(({ met, leg }) => met === false && leg !== null)
@@ -77,7 +82,7 @@ async function reportOf(
   return { report, zone: policy.zone };
 }
 
-/** The first that moved anything. */
+/** Whether this is the first drill that carried out a run. */
 function isFirst(drill: Drill, drills: readonly Drill[]): boolean {
   return drills.find(({ runs }) => runs.length > 0)?.id === drill.id;
 }

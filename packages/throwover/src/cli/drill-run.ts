@@ -6,6 +6,12 @@ import type { FindingEvent, MachineRule } from '../drills/finding.ts';
 import { lossMsOf } from '../drills/report.ts';
 import type { LoggedRecord } from '../evidence/record-log.ts';
 import { isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import {
+  expectations,
+  type ForecastBefore,
+  forecastBefore,
+  type PlannedRun,
+} from '../operations/operations.ts';
 import { approve, type RunEvent } from '../runbook/runbook.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { Store } from '../store/store.ts';
@@ -13,26 +19,30 @@ import { longestHoldMs } from '../traffic/door-wire.ts';
 import { carryOut } from './carry-out.ts';
 import type { CommandContext } from './context.ts';
 import { lookAt } from './drill-look.ts';
-import { type ForecastBefore, forecastBefore } from './forecast.ts';
 import { plainLines } from './live.ts';
-import { expectations } from './run-commands.ts';
-import { owner, type PlannedRun, planRun } from './session.ts';
+import { operated, owner, planRun } from './session.ts';
 
-/** Time between two looks at the service, and at what other terminals say of the drill, ms. */
+/** Time between two looks at the service and at the records of other terminals, ms. */
 const lookEveryMs = 1_000;
 
-/** How often, and how far apart, the way back is planned again when a guard refuses it, ms: a standby that has just been attached needs a moment. */
+/**
+ * How often, and with which pause (ms), the way back is planned again when a guard refuses it: a
+ * standby that was just attached needs a moment.
+ */
 const backTries = 24;
 const backPauseMs = 5_000;
 
-/** Of one run of a drill, when it is over. */
+/** The end of one run of a drill. */
 export interface LegEnd {
   readonly runId: string | null;
   readonly status: 'succeeded' | 'undone' | 'open' | 'not-begun';
   readonly error: ThrowoverError | null;
 }
 
-/** Findings and moves that are on their way to the store: what cannot be kept is said, and stops no drill. */
+/**
+ * Findings and moves on their way to the store. A failure to store them is reported and stops no
+ * drill.
+ */
 export class Keeping {
   readonly #context: CommandContext;
   #last: Promise<unknown> = Promise.resolve();
@@ -58,7 +68,10 @@ export class Keeping {
   }
 }
 
-/** One drill at work: its runs by the same engine as any other, watched from its first act to its end. */
+/**
+ * A drill in progress: its runs use the same engine as any other run, and it is watched from its
+ * first act to its end.
+ */
 export class DrillRun {
   readonly #context: CommandContext;
   readonly #keeping: Keeping;
@@ -82,12 +95,12 @@ export class DrillRun {
     this.#records = [...given.records];
   }
 
-  /** Aborted when the drill is to end early; `drill.abort` says why. */
+  /** Aborted when the drill is to end early; `why` gives the reason. */
   get aborted(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** Ends the looks, however the drill ended: a process whose drill is over must not go on looking. */
+  /** Ends the looks, however the drill ended, so that the process can end too. */
   async unwatch(): Promise<void> {
     this.#ended.abort();
     await this.#watching;
@@ -109,7 +122,10 @@ export class DrillRun {
     this.#follow([record]);
   }
 
-  /** What cannot be kept is said: a drill in the middle goes on, and above all comes back. */
+  /**
+   * Appends an event. A failure to store it is only reported: a drill in progress must go on, and
+   * above all come back.
+   */
   async tell(event: DrillEvent, by: string): Promise<void> {
     try {
       await this.append(event, by);
@@ -119,12 +135,12 @@ export class DrillRun {
     }
   }
 
-  /** Why it ends early; null: it does not. */
+  /** Why the drill ends early; null when it does not. */
   get why(): { readonly source: string; readonly reason: string; readonly by: string } | null {
     return this.#why ?? this.drill.abort;
   }
 
-  /** Ends the drill early, once; whoever says it first is remembered. */
+  /** Ends the drill early, once; the first reason is kept. */
   async end(
     source: 'criterion' | 'person' | 'terminal',
     reason: string,
@@ -137,16 +153,17 @@ export class DrillRun {
     await this.tell({ event: 'abort-requested', drill, reason, source }, by);
   }
 
-  /** Plans a leg as any run is planned. */
+  /** Plans a leg in the same way as any run. */
   plan(kind: RunKind, to: string, overrides: readonly string[], signal: AbortSignal) {
     const consent = { by: owner(), overrides };
     return planRun(this.#context.session, { kind, to, consent, signal });
   }
 
   /**
-   * The region that is left is lost to its users: its door drops every request until the run forwards them, or
-   * its longest time is over, whatever becomes of this process. Gives the way back, for a run that did not come to
-   * that. Throws `door-unreachable`.
+   * Makes the active region look lost to its users: its door drops every request until the run
+   * makes it forward them, or until the longest time is over, whatever happens to this process.
+   * Returns a function that takes the cut back, for a run that did not get that far. Throws
+   * `door-unreachable`.
    */
   async cut(by: string): Promise<() => Promise<void>> {
     const { parts, loaded } = this.#context.session;
@@ -164,7 +181,7 @@ export class DrillRun {
     return async () => {
       try {
         const [newest] = await parts.store.runs({ service, limit: 1 });
-        // Refused when an epoch was opened since, and not needed then.
+        // The door refuses this when a newer epoch was opened; then it is not needed.
         await region.door.set({ mode: 'serve', epoch }, newest?.token ?? 0);
       } catch (error) {
         if (!isThrowoverError(error)) throw error;
@@ -172,7 +189,7 @@ export class DrillRun {
     };
   }
 
-  /** Carries a leg out by the engine, with the mandate of a person for exactly this plan. */
+  /** Carries out a leg with the engine, with a person's mandate for exactly this plan. */
   async carry(
     leg: Leg,
     planned: PlannedRun,
@@ -193,11 +210,11 @@ export class DrillRun {
     });
     const { steps, claim } = definition;
     const kind = plan.kind as RunKind;
-    const before = forecastBefore(session, {
+    const before = forecastBefore(operated(session), {
       ...{ kind, from: plan.from, random: terminal.random },
       approveMs: null,
     });
-    const expected = await expectations(session, plan.kind);
+    const expected = await expectations(operated(session), plan.kind);
     if (kind !== 'failover') await before.read();
     const seen = this.#seen(leg, before);
     const stops = { ...(signal === undefined ? {} : { signal }), leaveSignal };
@@ -209,8 +226,8 @@ export class DrillRun {
   }
 
   /**
-   * The way back, without a question: for a drill that is ended early, and for `drill abort --takeover`.
-   * False: it is not back.
+   * Takes the service back without asking: for a drill that is ended early, and for `drill abort
+   * --takeover`. Returns false when the service is not back.
    */
   async back(by: string, leaveSignal: AbortSignal): Promise<boolean> {
     const { session, output } = this.#context;
@@ -236,7 +253,7 @@ export class DrillRun {
     return legsBack(this.drill, { active, home: loaded.service.home, store });
   }
 
-  /** Its last record. */
+  /** Appends the last record of the drill. */
   async close(outcome: Outcome, reason: string | null, by: string): Promise<void> {
     await this.unwatch();
     await this.#keeping.settled();
@@ -244,7 +261,10 @@ export class DrillRun {
     await this.append({ event: 'ended', drill: this.drill.id, outcome, reason, worst }, by);
   }
 
-  /** Null: a leg was carried out. Else why it was not, or `is back`: none is left. */
+  /**
+   * Returns null when a leg was carried out, `is back` when no leg is left, otherwise the reason
+   * why it failed.
+   */
   async #tryBack(by: string, leaveSignal: AbortSignal): Promise<string | null> {
     try {
       const [next] = await this.legsBack();
@@ -273,7 +293,9 @@ export class DrillRun {
     await this.end('criterion', breach.says, 'throwover');
   }
 
-  /** What the events of a leg say: its run's name, how it ended, and steps that were stuck. */
+  /**
+   * Collects from the events of a leg: its run's name, how it ended, and the steps that were stuck.
+   */
   #seen(leg: Leg, before: ForecastBefore) {
     let end: LegEnd = { runId: null, status: 'not-begun', error: null };
     let kept: Promise<unknown> = Promise.resolve();
@@ -312,7 +334,7 @@ export class DrillRun {
         this.#follow(await parts.records.list('drill', { sinceSeq }));
         if (this.drill.abort !== null) this.#abort.abort();
       } catch (error) {
-        // What other terminals say is heard later; criteria are watched meanwhile.
+        // Records of other terminals will be read later; the criteria are watched meanwhile.
         if (!isThrowoverError(error)) throw error;
       }
       await clock.sleep(lookEveryMs, signal).catch(() => {});
@@ -327,7 +349,7 @@ export class DrillRun {
   }
 }
 
-/** What is still to be done to be where the drill began; nothing: it is there. */
+/** Returns the legs that lead back to where the drill began; none when it is there already. */
 export async function legsBack(
   drill: Drill,
   { active, home, store }: { active: string; home: string | null; store: Pick<Store, 'run'> },

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { wholeFile } from '../service/service.fixture.ts';
 import { start } from './terminal.fixture.ts';
 
-/** Every day from 00:00 on: one is always due, and its reminder has come. */
+/** A drill every day from 00:00 on: one is always due, and its reminder date has passed. */
 const drills = {
   every: 'FREQ=DAILY',
   from: '2026-01-01',
@@ -39,7 +39,7 @@ test('throwover serve posts the reminder of a drill to a signed webhook', async 
   const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
   const webhooks = [{ url, secret: 'file:hook', events: ['drill'] }];
   const config = join(directory, 'throwover.yaml');
-  // Regions where nobody listens, whatever else runs on this machine.
+  // Regions in which nothing listens, whatever else runs on this machine.
   const file = wholeFile
     .replace(/^steps:[\s\S]*$/m, '')
     .replaceAll(/127\.0\.[12]\.1:76/g, '127.0.99.1:56');

@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { findingsOf } from '../drills/finding.ts';
 import type { EvidenceSample } from '../evidence/samples.ts';
 import type { Notice } from '../notify/notify.ts';
+import { served } from '../operations/operated.fixture.ts';
 import { type DrillServeEvent, keepDrills } from './drill-serve.ts';
 import { Team } from './team.fixture.ts';
-import { served } from './world-session.fixture.ts';
 
 const people = ['ana@example.com', 'bo@example.com'];
 const dayMs = 86_400_000;
@@ -35,7 +35,7 @@ beforeEach(async () => {
   team.declare({}, people, drills());
 });
 
-/** A `serve` that runs for so long. */
+/** Runs `serve` for this long. */
 const serve = (ms: number) =>
   served(team.world, ms, (signal) =>
     keepDrills({ session: team.session, signal, log: (event) => logged.push(event) }),

@@ -10,19 +10,19 @@ import type { Session } from './session.ts';
 /** Time between two looks, life ms. */
 const everyLifeMs = 600_000;
 
-/** Whose word the records are. */
+/** The author of the records. */
 const machine = 'throwover';
 
-/** What was done, as a line of the log of `throwover serve`. */
+/** A line in the log of `throwover serve`. */
 export type DrillServeEvent =
   | { readonly event: 'drill-reminded'; readonly service: string; readonly due: string }
   | { readonly event: 'forecast-missed'; readonly service: string; readonly runId: string | null }
   | { readonly event: 'drills-failed'; readonly service: string; readonly error: string };
 
 /**
- * What `throwover serve` does for drills: people are told of each once, from its reminder on, and a forecast
- * that was missed becomes a finding when the doors have measured how traffic moved. Ends when the signal is
- * aborted.
+ * The drill work of `throwover serve`. It notifies people of each drill once, from its reminder
+ * date on, and it raises a finding for a missed forecast once the doors have measured how traffic
+ * moved. Ends when the signal is aborted.
  */
 export async function keepDrills(options: {
   session: Session;
@@ -58,7 +58,10 @@ async function lookAfterDrills(session: Session, log: (event: DrillServeEvent) =
   }
 }
 
-/** The due date of the drill that was told of; null: none, or it was before. */
+/**
+ * Returns the due date of the drill that people were notified of; null when there was nothing to
+ * send.
+ */
 async function remind(session: Session, facts: DrillFacts): Promise<string | null> {
   const { parts, notifiers, loaded } = session;
   const { policy, plan } = facts;
@@ -67,7 +70,8 @@ async function remind(session: Session, facts: DrillFacts): Promise<string | nul
     return null;
   const { due } = next;
   if ((await remindedOf(session)).has(due)) return null;
-  // Kept first: nobody is told twice, and the week and the calendar say it too.
+  // Recorded before it is sent: nobody is notified twice, and the week and the calendar show the
+  // drill too.
   const event: DrillEvent = { event: 'reminded', due };
   await parts.records.append('drill', machine, event);
   notifiers.tell(noticeOf(next, facts, loaded.service.name));

@@ -17,7 +17,7 @@ import { Team } from './team.fixture.ts';
 import { outputOf } from './terminal.ts';
 import { worldSession } from './world-session.fixture.ts';
 
-/** The real engine, guards and records on virtual time; hands that type. */
+/** The real engine, guards and records on virtual time; scripted hands type. */
 
 const drills = (more = '') => `
 drills:
@@ -46,7 +46,7 @@ beforeEach(async () => {
   await world.clock.advance(window - world.clock.wallMs());
 });
 
-/** Another throwover.yaml; what was kept stays. */
+/** Replaces throwover.yaml; the records stay. */
 async function set(more: string, records = session.parts.records): Promise<void> {
   const base = worldSession(world, more);
   const { service } = base.loaded;
@@ -199,7 +199,7 @@ describe('there and back', () => {
     const { set: command } = east;
     east.set = async (mode, token) => {
       modes.push(`${mode.mode} ${mode.epoch}`);
-      // Users lose the region a while before anybody does something about it.
+      // Users lose the region for a while before anybody reacts.
       if (mode.mode === 'cut') await world.clock.sleep(4_000);
       return command(mode, token);
     };
@@ -417,7 +417,7 @@ describe('ended early, it comes back', () => {
 
   test('before the point of no return the way there is undone, and nothing was moved', async () => {
     let typed = () => {};
-    // A step waits for what is typed, so that the run is where it can still be undone.
+    // A step waits for typed input, so that the run stops where it can still be undone.
     const fenced = new Promise<void>((resolve) => {
       typed = resolve;
     });
@@ -459,7 +459,7 @@ describe('ended early, it comes back', () => {
 });
 
 describe('a drill whose terminal is gone', () => {
-  /** Its records, as a terminal that died in the soak left them. */
+  /** The records of a drill whose terminal died in the soak. */
   const abandoned = async () => {
     const { status, runId } = await world.run('switchover');
     expect(status).toBe('succeeded');

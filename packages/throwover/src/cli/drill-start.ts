@@ -10,6 +10,7 @@ import { driversOf } from '../drills/rotation.ts';
 import { metricSources } from '../evidence/facts.ts';
 import { dayMs } from '../evidence/metrics.ts';
 import { formatMs, isThrowoverError } from '../kernel/kernel.ts';
+import type { PlannedRun } from '../operations/operations.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { DrillKind } from '../service/service.ts';
 import { longestHoldMs } from '../traffic/door-wire.ts';
@@ -26,12 +27,12 @@ import type { ExitCode } from './exit-codes.ts';
 import { Lines } from './lines.ts';
 import { printedNow } from './operating-test.ts';
 import { planText } from './plan-text.ts';
-import { owner, type PlannedRun, planRun, serviceState } from './session.ts';
+import { owner, planRun, serviceState } from './session.ts';
 
-/** What the forecast stands on must be younger, ms. */
+/** Greatest age of the survey that a forecast uses, ms. */
 const forecastFreshMs = 7 * dayMs;
 
-/** What a leg does, by the kind of drill: the first run, by the engine's name. */
+/** The first run of each kind of drill, by the engine's name. */
 const thereBy = {
   'switchover-and-back': 'switchover',
   surprise: 'switchover',
@@ -39,8 +40,9 @@ const thereBy = {
 } as const satisfies Record<DrillKind, string>;
 
 /**
- * `throwover drill start`: guards, the driver by name, there, soak, back; its report. By a person at a
- * terminal: what is typed, and how it went, is what a drill is for.
+ * `throwover drill start`: runs a drill from its guards to its report. The driver gives a name,
+ * then the service goes there, soaks, and comes back. A person must run it at a terminal: a drill
+ * measures how the person does.
  */
 export async function drillStart(
   context: CommandContext,
@@ -77,13 +79,13 @@ interface Driving {
   readonly lines: Lines;
   readonly stops: Stops;
   readonly direction: { readonly from: string; readonly to: string };
-  /** Guards of the drill that were overridden, each with what it said. */
+  /** Guards of the drill that were overridden, each with its reason. */
   readonly accepted: readonly DrillRefusal[];
   /** Overrides for the plan of the run. */
   readonly forRun: readonly string[];
 }
 
-/** Throws `drill-refused` with every reason at once. */
+/** Checks the guards of the drill. Throws `drill-refused` with every reason at once. */
 async function mayBegin(
   { output, session }: CommandContext,
   facts: DrillFacts,
@@ -120,10 +122,12 @@ async function mayBegin(
   return { accepted: refusals, forRun };
 }
 
-/** Where nothing is due, what is rehearsed. */
+/** The kind that is rehearsed when no drill is due. */
 const usualKind = 'switchover-and-back';
 
-/** What guards of the engine say against the way there, beyond what is overridden by their names. */
+/**
+ * Returns the refusals of the engine's guards for the way there that are not overridden by name.
+ */
 async function planned(
   session: CommandContext['session'],
   kind: RunKind,
@@ -142,7 +146,7 @@ async function planned(
     }));
 }
 
-/** The whole of `throwover check`, now: no age of an earlier one is as good. */
+/** Runs the whole of `throwover check` now: an earlier one may be out of date. */
 async function checkRefusals(session: CommandContext['session']): Promise<readonly DrillRefusal[]> {
   const output = { json: false, say: () => {}, result: () => {}, event: () => {} };
   try {
@@ -154,7 +158,7 @@ async function checkRefusals(session: CommandContext['session']): Promise<readon
   }
 }
 
-/** Where the team surveys resolvers, what was measured is fresh. */
+/** Refuses when the team surveys resolvers and the newest survey is too old. */
 async function forecastRefusals(
   { loaded, parts }: CommandContext['session'],
   nowWallMs: number,
@@ -167,7 +171,7 @@ async function forecastRefusals(
   return [{ guard: 'forecast', says: `resolvers ${when}: throwover dns survey` }];
 }
 
-/** From the driver's name to the report. */
+/** Runs the drill from the driver's name to the report. */
 async function drive(driving: Driving): Promise<ExitCode> {
   const { context, facts, next, lines, stops, accepted, direction } = driving;
   const { output, session } = context;
@@ -186,7 +190,7 @@ async function drive(driving: Driving): Promise<ExitCode> {
     signal: stops.signal,
   };
   if (next !== null) output.say(plannedLines(next, facts.policy.zone).join('\n'));
-  // Kept once it is known of which drill they are.
+  // Stored once it is known to which drill they belong.
   const early: Parameters<PromptOptions['note']>[0][] = [];
   const taken = await prompt(
     {
@@ -232,7 +236,10 @@ async function drive(driving: Driving): Promise<ExitCode> {
   return showReport(context, id, outcome);
 }
 
-/** What is wrong with the runbooks that people hold, now that they may need them; what is told already is not told again. */
+/**
+ * Returns what is out of date in the printed runbooks, because people may need them now. Findings
+ * that are still open are not repeated.
+ */
 async function driftTexts(
   session: CommandContext['session'],
   { findings }: DrillFacts,
@@ -248,7 +255,7 @@ async function driftTexts(
   });
 }
 
-/** The person that is meant, of those who may drive. */
+/** Returns the driver that a name stands for; null unless exactly one fits. */
 function personOf(drivers: readonly string[], name: string): string | null {
   const named = drivers.filter((one) => one === name || one.split('@')[0] === name);
   return named.length === 1 ? (named[0] ?? null) : null;
@@ -271,7 +278,10 @@ async function directionOf(
   throw cliErrors.make('usage-wrong', `a drill of ${name} needs --to REGION: ${others.join(', ')}`);
 }
 
-/** Its first record. Of two that began at once the first goes on; the other says so and ends. */
+/**
+ * Appends the first record of the drill. When two drills began at once, the first goes on; the
+ * other reports it and ends.
+ */
 async function begun(
   { parts }: CommandContext['session'],
   event: Extract<DrillEvent, { event: 'started' }>,
@@ -291,7 +301,7 @@ async function begun(
   });
 }
 
-/** What a driver does, question by question. */
+/** Leads the driver through the drill, question by question. */
 class Driver {
   readonly #driving: Driving;
   readonly #run: DrillRun;
@@ -317,7 +327,7 @@ class Driver {
     const { stops, lines } = this.#driving;
     const run = this.#run;
     lines.whileIdle((line) => this.#idle(line));
-    // Ctrl-C: the way back, as any other reason to end early.
+    // Ctrl-C starts the way back, like any other reason to end early.
     const stopped = () => void run.end('person', 'Ctrl-C', this.#driver.name);
     stops.signal.addEventListener('abort', stopped, { once: true });
     run.watch();
@@ -342,7 +352,7 @@ class Driver {
     if (there === 'open') return this.#close('not-back');
     if (!run.aborted.aborted) await this.#soak(to);
     if (!run.aborted.aborted) {
-      // `back` plans what is left again, and waits where that helps.
+      // `back` plans the remaining legs again, and waits where that helps.
       await this.#return().catch((error: unknown) => this.#failed(error));
     }
     const { leaveSignal } = this.#driving.stops;
@@ -351,7 +361,9 @@ class Driver {
     return this.#close(run.why === null ? 'whole' : 'aborted');
   }
 
-  /** The way there, approved by name; the way back is approved with it, for a drill that ends early. */
+  /**
+   * Goes there, approved by name. That approval includes the way back of a drill that ends early.
+   */
   async #there(): Promise<'there' | 'not-begun' | 'undone' | 'open'> {
     const { forRun, stops } = this.#driving;
     const run = this.#run;
@@ -384,7 +396,7 @@ class Driver {
     return 'undone';
   }
 
-  /** The other region serves, watched; the driver says what is so. */
+  /** Soaks: the other region serves and is watched, and the driver reports the state. */
   async #soak(to: string): Promise<void> {
     const { facts, context } = this.#driving;
     const { session, output } = context;
@@ -402,7 +414,10 @@ class Driver {
     await session.clock.sleep(restMs, run.aborted).catch(() => {});
   }
 
-  /** The way back, leg by leg, each approved; what fails ends the drill early, which takes it back too. */
+  /**
+   * Goes back leg by leg, each approved. A failure ends the drill early, which takes the service
+   * back too.
+   */
   async #return(): Promise<void> {
     const { stops } = this.#driving;
     const run = this.#run;
@@ -420,7 +435,7 @@ class Driver {
     }
   }
 
-  /** What was expected to work and did not: said, and the way back begins, wherever the service stands. */
+  /** Reports an unexpected failure and begins the way back, whichever region is active. */
   async #failed(error: unknown): Promise<'there'> {
     if (!isThrowoverError(error)) throw error;
     this.#asked.say(`${error.code}: ${error.message}`);
@@ -428,7 +443,7 @@ class Driver {
     return 'there';
   }
 
-  /** Shows the plan and asks for its words; null: nobody typed them. */
+  /** Shows the plan and asks for its words; null when nobody typed them. */
   async #approved(
     step: 'approve' | 'return',
     { plan, digest }: PlannedRun,
@@ -469,7 +484,7 @@ class Driver {
     });
   }
 
-  /** False: the drill ends early instead. */
+  /** Returns false when the drill ends early instead. */
   async #ask(question: Question): Promise<boolean> {
     const run = this.#run;
     const answer = await prompt(question, this.#driver, this.#asked);

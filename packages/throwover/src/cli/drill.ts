@@ -8,14 +8,14 @@ import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import type { Session } from './session.ts';
 
-/** Throws `no-drills` for a service that has declared none. */
+/** Returns the facts for drills. Throws `no-drills` for a service that has declared none. */
 export async function factsOf({ loaded, parts, clock }: Session): Promise<DrillFacts> {
   const facts = await drillFacts(loaded.service, parts, clock);
   if (facts !== null) return facts;
   throw drillErrors.make('no-drills', `${loaded.service.name} has no drills in ${loaded.path}`);
 }
 
-/** `throwover drill plan`: the next ones, who drives, what moved them. */
+/** `throwover drill plan`: shows the next drills, who drives each, and why dates were moved. */
 export async function drillPlan(
   { output, session }: CommandContext,
   { count }: { count: number },
@@ -27,7 +27,7 @@ export async function drillPlan(
   return exitCodes.ok;
 }
 
-/** `throwover drill next`: the one that comes, or is due. */
+/** `throwover drill next`: shows the next drill, or the one that is due. */
 export async function drillNext({ output, session }: CommandContext): Promise<ExitCode> {
   const facts = await factsOf(session);
   const [next = null] = planDrills(facts.plan, 1).next;
@@ -43,21 +43,21 @@ export async function drillNext({ output, session }: CommandContext): Promise<Ex
   return exitCodes.ok;
 }
 
-/** `throwover drill history`: newest first. */
+/** `throwover drill history`: shows the drills so far, newest first. */
 export async function drillHistory({ output, session }: CommandContext): Promise<ExitCode> {
   const { drills, policy } = await factsOf(session);
   output.result({ drills }, historyText(drills, policy.zone));
   return exitCodes.ok;
 }
 
-/** `throwover drill people`: what each remembers; no ranking. */
+/** `throwover drill people`: shows what each person has practised; no ranking. */
 export async function drillPeople({ output, session }: CommandContext): Promise<ExitCode> {
   const { memory } = await factsOf(session);
   output.result({ people: memory }, peopleText(memory));
   return exitCodes.ok;
 }
 
-/** `throwover drill calendar`: the next ones as iCalendar, to a file or to stdout. */
+/** `throwover drill calendar`: writes the next drills as iCalendar, to a file or to stdout. */
 export async function drillCalendar(
   { output, session }: CommandContext,
   { out, count }: { out: string | undefined; count: number },

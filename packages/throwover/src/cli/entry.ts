@@ -1,10 +1,13 @@
 import { systemClock, systemRandom } from '../kernel/kernel.ts';
 import { main } from './main.ts';
 
-/** npx and npm pass a Ctrl-C on that the terminal has sent already: within this time it is the same one, ms. */
+/**
+ * npx and npm pass on a Ctrl-C that the terminal has already sent: within this time it counts as
+ * the same one, ms.
+ */
 const sameSignalMs = 500;
 
-/** The command line as a process: bin/throwover.js calls this, and nothing else does. */
+/** Runs the command line as a process; only bin/throwover.js calls this. */
 export async function run(): Promise<void> {
   // A closed terminal or pipe must not end a controller between a fence and a promotion.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
@@ -27,7 +30,7 @@ export async function run(): Promise<void> {
       const terminate = () => listener('terminate');
       process.on('SIGINT', interrupt);
       process.on('SIGTERM', terminate);
-      // The terminal is gone: stop where it is safe, as after Ctrl-C.
+      // The terminal is gone: stop at the next safe point, as after Ctrl-C.
       process.on('SIGHUP', terminate);
       return () => {
         process.off('SIGHUP', terminate);

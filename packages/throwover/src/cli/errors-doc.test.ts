@@ -58,7 +58,7 @@ it('every code is kebab-case, and its texts are sentences', () => {
   }
 });
 
-/** As the formatter of the repository leaves it, so that the two never undo each other. */
+/** Formats as the repository's formatter does, so that the two never undo each other. */
 function formatted(markdown: string): string {
   const biome = createRequire(import.meta.url).resolve('@biomejs/biome/bin/biome');
   const args = [biome, 'format', '--stdin-file-path=docs/errors.md'];

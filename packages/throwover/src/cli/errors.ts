@@ -37,11 +37,6 @@ export const cliErrors = defineErrors({
     notLost: 'Nothing was changed; the journal is in the store.',
     remedy: 'Give --evidence the JSON file that was recorded for this run, or leave it out.',
   },
-  'no-such-kind': {
-    disposition: 'stop',
-    notLost: 'Nothing was changed by this controller; the run stays open.',
-    remedy: 'Resume with the throwover version that the run began with.',
-  },
   'second-needed': {
     disposition: 'stop',
     notLost: 'Nothing was changed.',

@@ -11,7 +11,7 @@ import { type RunningServer, startServe } from '../server/serve.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { run, runJson } from './terminal.fixture.ts';
 
-/** As a person types them, against a real `throwover serve`. */
+/** The commands as a person types them, against a real `throwover serve`. */
 
 const dayMs = 86_400_000;
 let directory = '';
@@ -156,7 +156,7 @@ test('a week is posted to a signed webhook, in which Slack and the like find the
       text: expect.stringMatching(/^The week of checkout[\s\S]*nobody is named/),
       data: { service: 'checkout', kind: 'week' },
     });
-    // One that refuses it is told, and ends with 1.
+    // A recipient that refuses the notice is reported, and the exit code is 1.
     const refused = await run('week', '--send', '--config', told);
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('answered 500');

@@ -18,7 +18,10 @@ import { dashboardCommand, listFamilies, rulesCommand } from './metrics.ts';
 import { taskDone, weekCommand, weekFormats } from './week.ts';
 import { sendWeek } from './week-send.ts';
 
-/** baseline, metrics, change, audit, week: their commands and options. `common` adds what every command of a service has. */
+/**
+ * Defines the commands and options of baseline, metrics, change, audit and week. `common` adds the
+ * options that every command of a service has.
+ */
 export function evidenceCommands(
   program: Command,
   common: (command: Command) => Command,
@@ -137,7 +140,7 @@ export function evidenceCommands(
     });
 }
 
-/** What may still be missing in a draft. */
+/** Adds the options for values that may still be missing in a draft. */
 function fillable(command: Command): Command {
   return command
     .option('--owner <person>', 'who answers for it; who gives the command when it is left out')

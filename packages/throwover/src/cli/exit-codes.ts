@@ -1,10 +1,10 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
 import type { RunResult } from '../runbook/runbook.ts';
 
-/** What a script can tell from the exit code; docs/cli.md lists the same. */
+/** Exit codes for scripts; docs/cli.md lists the same. */
 export const exitCodes = {
   ok: 0,
-  /** It was tried and did not succeed. */
+  /** The command ran and did not succeed. */
   failed: 1,
   /** The command line or a file is wrong. */
   usage: 2,
@@ -12,11 +12,11 @@ export const exitCodes = {
   refused: 3,
   /** The run ended before its point of no return and took back what it had changed. */
   undone: 4,
-  /** The run stands still in the middle: `throwover resume`. */
+  /** The run stopped in the middle: `throwover resume`. */
   interrupted: 5,
   /** Another run is in progress, or another controller has taken this one over. */
   otherRun: 6,
-  /** Something that is needed does not answer; nothing was begun. */
+  /** A part that the command needs does not answer; nothing was begun. */
   away: 7,
 } as const;
 
@@ -110,10 +110,10 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   'survey-unanswered': exitCodes.away,
 };
 
-/** Codes that end a command with more than "failed". */
+/** Error codes that end a command with another exit code than `failed`. */
 export const codesWithExit: readonly string[] = Object.keys(byCode);
 
-/** How a run ended, from where this controller stands. */
+/** Returns the exit code for how a run ended, as seen by this controller. */
 export function exitCodeOfRun(result: RunResult): ExitCode {
   if (result.status === 'succeeded') return exitCodes.ok;
   if (result.status === 'undone') return exitCodes.undone;

@@ -12,7 +12,7 @@ interface Given {
   readonly as?: string;
 }
 
-/** `throwover finding add TEXT`: of the drill that goes on, if one does. */
+/** `throwover finding add TEXT`: adds a finding, for the open drill if there is one. */
 export async function addFinding(
   context: CommandContext,
   options: Given & { text: string; run?: string },
@@ -36,7 +36,7 @@ export async function addFinding(
   return exitCodes.ok;
 }
 
-/** `throwover finding task`: somebody owns it, until a date. May be given again. */
+/** `throwover finding task`: assigns a finding to an owner, with a due date. May be repeated. */
 export async function taskFinding(
   context: CommandContext,
   options: Given & { id: string; owner: string; due: string },
@@ -47,7 +47,7 @@ export async function taskFinding(
   return settle(context, options, { event: 'task', finding: options.id, owner, dueWallMs });
 }
 
-/** `throwover finding waive`: nothing is done about it, by name and with a reason. */
+/** `throwover finding waive`: accepts a finding without a fix, by name and with a reason. */
 export function waiveFinding(
   context: CommandContext,
   options: Given & { id: string; reason: string },
@@ -56,7 +56,7 @@ export function waiveFinding(
   return settle(context, options, { event: 'waived', finding, reason });
 }
 
-/** `throwover finding close`: it is mended; what was done. */
+/** `throwover finding close`: closes a fixed finding, with a note about the fix. */
 export function closeFinding(
   context: CommandContext,
   options: Given & { id: string; note: string },
@@ -65,7 +65,7 @@ export function closeFinding(
   return settle(context, options, { event: 'closed', finding, note });
 }
 
-/** `throwover finding list`: those that wait for somebody; with `all`, every one. */
+/** `throwover finding list`: lists the findings that wait for somebody; with `all`, every one. */
 export async function listFindings(
   { output, session }: CommandContext,
   { all }: { all: boolean },
@@ -132,7 +132,7 @@ function find(findings: readonly Finding[], id: string): Finding {
   throw drillErrors.make('no-finding', `expected one of ${known}; found "${id}"`, { id });
 }
 
-/** The end of that day. */
+/** Returns the end of that day. */
 function dueOf(text: string, zone: string): number {
   try {
     return daySpan(text, zone).untilWallMs;

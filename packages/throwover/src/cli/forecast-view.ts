@@ -4,11 +4,13 @@ import type { Calibration } from '../evidence/forecast/score.ts';
 import { formatMs, maxColumns, wrap } from '../kernel/kernel.ts';
 import { clip } from './progress-view.ts';
 
-/** One way of doing it, beside the others. */
+/** One alternative, for comparison with the others. */
 export interface WhatIf {
   readonly name: string;
   readonly rto: Predicted;
-  /** A year of it, USD; `null`: unknown. */
+  /**
+   * The cost, as short text (`none`, `queries`, `$0.5/run`); `unknown` when it was not measured.
+   */
   readonly cost: string;
   readonly latency: string;
   readonly complexity: string;
@@ -22,7 +24,7 @@ export interface ForecastShown {
   readonly share: ShareName;
   readonly forecast: Forecast;
   readonly forwarding: boolean;
-  /** Resolvers that told what is left of their answer, of those that are known. */
+  /** Number of known resolvers that reported the remaining TTL of their answer. */
   readonly asked: number;
   readonly resolvers: number;
   readonly calibration: Readonly<Record<ShareName, Calibration>>;
@@ -31,7 +33,7 @@ export interface ForecastShown {
 
 const shareNames: readonly ShareName[] = ['t50', 't90', 't99'];
 
-/** A forecast as text, at most 80 columns wide. Pure. `>=`: at least. */
+/** Returns a forecast as text, at most 80 columns wide. Pure. `>=` means at least. */
 export function forecastLines(shown: ForecastShown): readonly string[] {
   const { forecast, share, kind, from, service, seed, forwarding } = shown;
   const percent = (name: ShareName) => `${name.slice(1)} %`;

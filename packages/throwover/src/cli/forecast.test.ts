@@ -7,10 +7,12 @@ import {
   evidenceSamples,
 } from '../evidence/samples.ts';
 import { seededRandom } from '../kernel/kernel.ts';
+import { forecastBefore } from '../operations/operations.ts';
 import type { RunEvent } from '../runbook/runbook.ts';
 import { World } from '../runs/runs.fixture.ts';
 import type { RunKind } from '../runs/runs.ts';
-import { forecastBefore, forecastCommand } from './forecast.ts';
+import { forecastCommand } from './forecast.ts';
+import { operated } from './session.ts';
 import { worldSession } from './world-session.fixture.ts';
 
 type Kept = { readonly [K in EvidenceKind]?: readonly EvidenceSample<K>[] };
@@ -18,7 +20,7 @@ type Kept = { readonly [K in EvidenceKind]?: readonly EvidenceSample<K>[] };
 async function setUp(kept: Kept) {
   const world = await new World().begin();
   const session = worldSession(world);
-  // Nothing is asked over DNS in this file: an alias tells no TTL.
+  // Nothing is asked over DNS in this file: an alias shows no TTL.
   session.loaded.service.traffic.type = 'CNAME';
   const added: [string, unknown][] = [];
   const evidence: EvidenceLog = {
@@ -64,7 +66,8 @@ test('fits 80 columns, with what is known, what is missing and what could be don
   expect(text).toMatch(/^Forecast of a switchover of \S+ from \S+ \(seed 7\)$/m);
   expect(text).toMatch(/^> 90 % of traffic/m);
   expect(text).toContain('weights known');
-  // No run was made yet, so its stages are unknown; what caches hold is known all the same.
+  // No run was made yet, so its stages are unknown; the time that caches hold answers is still
+  // known.
   expect(text).toMatch(/^fence +unknown +unknown +unknown +0 +-$/m);
   expect(text).toMatch(/stages with fewer than three samples: prepare \(n=0\)/);
   expect(text).toMatch(/^TTL 20 s, no forwarding +>= /m);
@@ -90,13 +93,13 @@ test.each<{ kind: RunKind; kept: number }>([
   { kind: 'rejoin', kept: 0 },
 ])('the forecast before a $kind is kept under the name of its run', async ({ kind, kept }) => {
   const { session, added } = await setUp(measured);
-  const made = forecastBefore(session, {
+  const made = forecastBefore(operated(session), {
     ...{ kind, from: 'east', approveMs: 1_200, random: seededRandom(1) },
   });
   const run = { runId: 'run_1', service: 's', kind, from: 'east', to: 'west', epoch: 1, token: 1 };
   made.note({ type: 'run-started', wallMs: 1, resumed: false, steps: [], alreadyDone: [], run });
   await made.read();
-  // Nothing is drawn or kept while nobody can write.
+  // Nothing is drawn or stored while nobody can write.
   made.note(stepDone('promote'));
   expect(added).toEqual([]);
   made.note(stepDone('flip'));
@@ -118,13 +121,10 @@ test('the forecast of a run that goes on as a failover is kept under its name, a
       return list(...given);
     }) as typeof list,
   };
-  const made = forecastBefore(
-    { ...session, parts: { ...session.parts, evidence } },
-    {
-      ...{ kind: 'failover', from: 'east', runId: 'run_7', approveMs: null, later: true },
-      random: seededRandom(1),
-    },
-  );
+  const made = forecastBefore(operated({ ...session, parts: { ...session.parts, evidence } }), {
+    ...{ kind: 'failover', from: 'east', runId: 'run_7', approveMs: null, later: true },
+    random: seededRandom(1),
+  });
   made.note(stepDone('promote'));
   expect(lists).toBe(0);
   made.note(stepDone('flip'));
@@ -135,10 +135,12 @@ test('the forecast of a run that goes on as a failover is kept under its name, a
 test('a log that fails loses the forecast, not the run', async () => {
   const { session } = await setUp({});
   const evidence = { ...session.parts.evidence, list: () => Promise.reject(new Error('away')) };
-  const made = forecastBefore(
-    { ...session, parts: { ...session.parts, evidence } },
-    { kind: 'switchover', from: 'east', approveMs: null, random: seededRandom(1) },
-  );
+  const made = forecastBefore(operated({ ...session, parts: { ...session.parts, evidence } }), {
+    kind: 'switchover',
+    from: 'east',
+    approveMs: null,
+    random: seededRandom(1),
+  });
   await expect(made.read()).resolves.toBeNull();
   await expect(made.settled()).resolves.toBeUndefined();
 });

@@ -1,43 +1,40 @@
 import { ttlSecondsOf } from '../compose/dns.ts';
-import {
-  type ForecastKind,
-  forwards,
-  type Gathered,
-  gatherForecast,
-  isForecastKind,
-} from '../compose/forecast.ts';
+import { type Gathered, gatherForecast } from '../compose/forecast.ts';
 import { firstMinutesRatios } from '../evidence/first-minutes.ts';
 import { type ForecastFacts, forecast, type ShareName } from '../evidence/forecast/forecast.ts';
+import { type ForecastKind, forwards } from '../evidence/forecast/kinds.ts';
 import { calibrationOf } from '../evidence/forecast/score.ts';
 import { type EvidenceSample, maxSamplesACall } from '../evidence/samples.ts';
-import { quantiles, type Random, seededRandom } from '../kernel/kernel.ts';
-import type { RunEvent } from '../runbook/runbook.ts';
-import type { RunKind } from '../runs/runs.ts';
+import { quantiles, seededRandom } from '../kernel/kernel.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { forecastLines, type WhatIf } from './forecast-view.ts';
 import { type Session, serviceState } from './session.ts';
 
-/** TTLs that are tried, s, where they are below today's. */
+/** TTLs to try, s, where they are below today's. */
 const triedTtls = [20, 5];
 
 interface Given {
   readonly kind: ForecastKind;
   readonly share: ShareName;
   readonly whatIf: boolean;
-  /** Left out: drawn, and told. */
+  /** Drawn at random and shown when it is left out. */
   readonly seed?: number | undefined;
 }
 
-/** `throwover forecast`: how long traffic would take to move, from what was measured. Changes nothing. */
+/**
+ * `throwover forecast`: predicts from measurements how long traffic would take to move. Changes
+ * nothing.
+ */
 export async function forecastCommand(
   { terminal, output, session }: CommandContext,
   { kind, share, whatIf, seed: given }: Given,
 ): Promise<ExitCode> {
   const { service } = session.loaded;
+  const { store, evidence } = session.parts;
   const { active: from } = await serviceState(session);
   const [gathered, calibration] = await Promise.all([
-    gather(session, kind, from),
+    gatherForecast({ service, store, evidence, kind, from, clock: session.clock }),
     calibrations(session),
   ]);
   const seed = given ?? terminal.random.integer(1_000_000);
@@ -53,12 +50,7 @@ export async function forecastCommand(
   return exitCodes.ok;
 }
 
-function gather({ loaded: { service }, parts, clock }: Session, kind: ForecastKind, from: string) {
-  const { store, evidence } = parts;
-  return gatherForecast({ service, store, evidence, kind, from, clock });
-}
-
-/** How well the forecasts made before earlier runs have held. */
+/** Returns how accurate the forecasts before earlier runs were. */
 export async function calibrations({ parts: { evidence } }: Session) {
   const scores = await evidence.list('forecast-score', { limit: maxSamplesACall });
   const of = (name: ShareName) => calibrationOf(scores, name);
@@ -114,7 +106,10 @@ async function whatIfs(
   ];
 }
 
-/** What earlier runs with this strategy cost in the first minutes; the time itself does not depend on it. */
+/**
+ * Returns the cost of earlier runs with this strategy in their first minutes; the RTO does not
+ * depend on it.
+ */
 function warmRow(
   strategy: string,
   samples: readonly EvidenceSample<'five-minutes'>[],
@@ -128,67 +123,5 @@ function warmRow(
     cost: costs === null ? 'unknown' : `$${costs.p50.toPrecision(2)}/run`,
     latency: ratios === null ? 'unknown' : `p99 x${ratios.p50.toFixed(1)}`,
     complexity: `n=${samples.length}`,
-  };
-}
-
-/** A forecast by what was known before the run. It keeps nobody waiting who cannot write. */
-export interface ForecastBefore {
-  /** What it stands on is read: a planned run begins afterwards, one that cannot wait does not. */
-  read(): Promise<unknown>;
-  note(event: RunEvent): void;
-  /** Until it is kept, or known not to be. */
-  settled(): Promise<unknown>;
-}
-
-/** After this step the writer is open again, and what is measured of the traffic is yet to come. */
-const writerIsOpen = 'flip';
-
-export interface ForecastedRun {
-  readonly kind: RunKind;
-  readonly from: string;
-  readonly approveMs: number | null;
-  readonly random: Random;
-  /** A run that has begun already; left out: the one that begins. */
-  readonly runId?: string;
-  /** Nothing is read before the writer is open again: by whom nobody may be kept waiting. */
-  readonly later?: true;
-}
-
-/**
- * The forecast of a run, from what was known at its mandate, so that it can be scored when the doors have
- * measured how traffic moved. Its worlds are drawn when the writer is open again: some 80 ms of this process
- * (36 resolvers, 120 clients), twice a write gap. What fails loses a figure and never a run.
- */
-export function forecastBefore(session: Session, run: ForecastedRun): ForecastBefore {
-  const { kind, from, approveMs, random, later } = run;
-  if (!isForecastKind(kind)) {
-    return { read: async () => {}, note: () => {}, settled: async () => {} };
-  }
-  const { clock, parts } = session;
-  const atWallMs = clock.wallMs();
-  const seed = random.integer(1_000_000);
-  let gathering: Promise<Gathered | null> | null = null;
-  const gathered = () => (gathering ??= gather(session, kind, from).catch(() => null));
-  if (!later) void gathered();
-  let runId = run.runId ?? null;
-  let keeping: Promise<void> | null = null;
-  const keep = async () => {
-    const known = await gathered();
-    if (known === null || runId === null) return;
-    const made = forecast(known.facts, seededRandom(seed));
-    const { holdover, rto, residualShare, weights } = made;
-    const sample = {
-      ...{ runId, atWallMs, kind, seed, approveMs },
-      ...{ holdover, rto, residualShare, weights },
-    };
-    await parts.evidence.add('forecast', [sample]).catch(() => {});
-  };
-  return {
-    read: gathered,
-    note: (event) => {
-      if (event.type === 'run-started' && !event.resumed) runId = event.run.runId;
-      if (event.type === 'step-done' && event.step === writerIsOpen) keeping ??= keep();
-    },
-    settled: () => (keeping ??= keep()),
   };
 }

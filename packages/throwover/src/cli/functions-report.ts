@@ -21,13 +21,13 @@ import { type StrategyName, strategyNames } from '../service/service.ts';
 import { cliErrors } from './errors.ts';
 import { type Session, serviceState } from './session.ts';
 
-/** How far back the active region's use is looked at, life ms: what a door keeps for sure. */
+/** How far back the active region's use is read, life ms: a door always keeps this much. */
 const useLifeMs = 5 * 60_000;
 
-/** Newest runs whose first five minutes, and starts, are compared. */
+/** Number of newest runs whose first five minutes, and starts, are compared. */
 const runsLookedAt = 100;
 
-/** One way to be warm: its price, and what the runs that used it were like. */
+/** One warm-up strategy: its price, and the results of the runs that used it. */
 export interface StrategyReport {
   readonly strategy: StrategyName;
   readonly says: string;
@@ -42,24 +42,27 @@ export interface FunctionsReport {
   readonly to: string;
   readonly use: readonly FunctionUse[];
   readonly facts: FunctionFacts;
-  /** `null`: more than the limits allow; `refusal` says it. */
+  /** `null` when the need exceeds the limits; `refusal` gives the reason. */
   readonly needed: number | null;
   readonly refusal: string | null;
   readonly room: { readonly limit: number; readonly name: string };
-  /** Settings that are not alike in both regions. */
+  /** Settings that differ between the two regions. */
   readonly differing: readonly string[];
-  /** Until as many instances are up when nothing is warmed, ms; without a measured start "at least". */
+  /**
+   * Time until as many instances run when nothing is warmed, ms; without a measured start it is a
+   * lower bound ("at least").
+   */
   readonly onDemandMs: number | null;
   readonly initMs: number | null;
   readonly configured: StrategyName;
-  /** What the prices are for, also where the limits refuse it. */
+  /** Number of instances that the prices are for, also when the limits refuse it. */
   readonly pricedInstances: number;
   readonly strategies: readonly StrategyReport[];
   readonly recommended: ReturnType<typeof recommend>;
   readonly prices: { readonly asOf: string; readonly source: string; readonly holdsFor: string };
 }
 
-/** What `throwover functions` says. Throws `functions-prices-old`. */
+/** Returns the report of `throwover functions`. Throws `functions-prices-old`. */
 export async function functionsReport(
   session: Session,
   asked: string | null,
@@ -133,7 +136,10 @@ function sidesOf({ parts, loaded }: Session, active: string, asked: string | nul
   throw noSuchRegion(loaded.service, asked ?? '');
 }
 
-/** What the limits refuse is said, and priced all the same. */
+/**
+ * Returns the needed instances. When the limits refuse them, returns the refusal and the number to
+ * price.
+ */
 async function neededOrRefusal(from: RegionPorts, sized: Parameters<typeof neededOf>[1]) {
   try {
     const needed = await neededOf({ from }, sized);
@@ -195,7 +201,10 @@ async function providerUse(metrics: FunctionMetrics, atWallMs: number): Promise<
   return useOf(await metrics.minutes(windowMs), { atWallMs, windowMs });
 }
 
-/** The slowest start that a run of warm-up invocations has met, ms. */
+/**
+ * Returns the slowest start that a run of warm-up invocations has met, ms; null when none was
+ * measured.
+ */
 async function slowestStartMs({ parts, loaded }: Session): Promise<number | null> {
   const runs = await parts.store.runs({ service: loaded.service.name, limit: 20 });
   for (const { runId } of runs) {

@@ -7,7 +7,10 @@ import { watchFiveMinutes } from '../server/five-minutes.ts';
 import type { Service } from '../service/service.ts';
 import type { Session } from './session.ts';
 
-/** What `serve` does about functions: the five-minute record of runs, and capacity that nobody released. */
+/**
+ * The functions work of `serve`: records the first five minutes of runs, and finds capacity that
+ * nobody released.
+ */
 export async function watchFunctions(options: {
   session: Session;
   evidence: EvidenceLog;
@@ -35,7 +38,10 @@ export async function watchFunctions(options: {
   ]);
 }
 
-/** Prices that are too old keep no process from starting: `throwover functions` says it. */
+/**
+ * Returns null for prices that are too old: they must not keep a process from starting. `throwover
+ * functions` reports it.
+ */
 function knownPrices(service: Service, wallMs: number): Prices | null {
   try {
     return pricesOf(service, wallMs);

@@ -10,7 +10,7 @@ const whys = {
     'nothing has been measured often enough yet; it waits until the provider says ready',
 } as const;
 
-/** The report for people. */
+/** Returns the report as text for people. */
 export function functionsText(report: FunctionsReport): string {
   const { from, to, use, facts, needed, refusal, room, differing, prices } = report;
   const { provisioned } = facts;
@@ -59,7 +59,7 @@ export function functionsText(report: FunctionsReport): string {
 /** Wider than the longest name of a strategy. */
 const strategyColumns = 21;
 
-/** What is said of a name, behind it. */
+/** Returns a name with its text beside it, wrapped. */
 function named(name: string, text: string, width = 11): readonly string[] {
   return wrap(`${name.padEnd(width)}${text}`, width);
 }

@@ -4,8 +4,9 @@ import { functionsReport } from './functions-report.ts';
 import { functionsText } from './functions-view.ts';
 
 /**
- * `throwover functions`: how much the active region uses, how much the other one must have warm and may
- * have, and what each strategy costs and has brought. Changes nothing. Throws `functions-prices-old`.
+ * `throwover functions`: shows how much the active region uses, how many instances the other region
+ * must have warm and may have, and the cost and results of each strategy. Changes nothing. Throws
+ * `functions-prices-old`.
  */
 export async function functionsCommand(
   { output, session }: CommandContext,

@@ -5,9 +5,9 @@ import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { owner } from './session.ts';
 
 /**
- * `throwover halt --reason TEXT`, `throwover halt --off`, `throwover halt`: the kill switch of every
- * service of this store. Runs stop at their next safe point, and none begins; a person may still resume
- * and abort. Without an option it tells how it stands.
+ * `throwover halt --reason TEXT`, `throwover halt --off`, `throwover halt`: the kill switch for
+ * every service of this store. Open runs stop at their next safe point and no run begins; a person
+ * may still resume and abort. Without an option it shows the state.
  */
 export async function haltCommand(
   { output, session, terminal }: CommandContext,

@@ -2,7 +2,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { type Clock, seededRandom } from '../kernel/kernel.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What hands do: when this is on the screen, they type this, after a while. */
+/** One scripted action: when this text is on the screen, type that, after a delay. */
 export interface Hand {
   readonly when: RegExp;
   /** Null: the input ends. */
@@ -11,7 +11,7 @@ export interface Hand {
   readonly also?: () => void | Promise<void>;
 }
 
-/** A terminal on some clock with somebody before it, who follows the script and looks only at what is new. */
+/** A terminal on a given clock, with a script that types; it reacts only to new text. */
 export function handsOn(clock: Clock, script: readonly Hand[]) {
   const stdin = new PassThrough();
   const rest = [...script];
@@ -50,7 +50,7 @@ export function handsOn(clock: Clock, script: readonly Hand[]) {
   return {
     terminal,
     text: () => all,
-    /** What was never on the screen. */
+    /** Texts that never appeared on the screen. */
     left: () => rest.map(({ when }) => String(when)),
     interrupt: () => {
       for (const listener of interrupts) listener('interrupt');

@@ -6,12 +6,14 @@ import {
 } from '../evidence/record-log.ts';
 import type { EvidenceLog } from '../evidence/samples.ts';
 import type { Clock } from '../kernel/kernel.ts';
-import { lagOf } from '../server/lag-watch.ts';
 import type { RecordStore } from '../server/record-log.ts';
 import type { RunningServer } from '../server/serve.ts';
 import type { Session } from './session.ts';
 
-/** What this process keeps itself is asked here, not over the network. */
+/**
+ * Returns the session with the parts that this process holds itself, so that it need not ask over
+ * the network.
+ */
 export function inThisProcess(session: Session, server: RunningServer, clock: Clock): Session {
   const { name } = session.loaded.service;
   const { store, lag, evidence, records } = server;
@@ -20,7 +22,7 @@ export function inThisProcess(session: Session, server: RunningServer, clock: Cl
     store,
     lag: {
       sightings: async (region: string) => lag.sightings(name, region),
-      reports: async () => lagOf(lag, name, clock),
+      reports: () => lag.reports(name),
     },
     evidence: {
       add: async (kind, samples) => evidence.add(name, kind, samples, clock.wallMs()),
@@ -34,7 +36,7 @@ export function inThisProcess(session: Session, server: RunningServer, clock: Cl
   return { ...session, parts };
 }
 
-/** Page by page, as it is over the network. */
+/** Reads page by page, as over the network. */
 function allRecords(
   records: RecordStore,
   service: string,

@@ -1,16 +1,19 @@
 import { formatMs, isoTime } from '../kernel/kernel.ts';
 import type { LagReport } from '../replication/lag-history.ts';
 
-/** The lag of one direction, as it was sampled: worst, usual, how many, how old (A7). */
-export function lagText({ position, heartbeat }: LagReport): string {
-  const seen = position ?? heartbeat;
-  if (seen === null) return 'lag unknown: nothing was sampled';
-  const { max, worstWallMs, p99, count, spanMs, ageMs } = seen;
+/** Returns the sampled lag of one direction: worst, p99, number of samples, age (A7). */
+export function lagText({ lag }: LagReport): string {
+  // The plan of a run made by an older version has it in another form.
+  if (lag == null) return 'lag unknown: nothing was sampled';
+  const { max, worstWallMs, p99, count, spanMs, ageMs } = lag;
   const when = isoTime(worstWallMs).slice(0, 16).replace('T', ' ');
   return `worst ${formatMs(max)} at ${when}, p99 ${formatMs(p99)}, ${count} samples in ${days(spanMs)}, newest ${formatMs(ageMs)} ago`;
 }
 
-/** What waiting for the standby costs, from the standby's own answers: the trade-off of `durability`. */
+/**
+ * Returns the cost of waiting for the standby, measured by the standby's own answers: the trade-off
+ * of `durability`.
+ */
 export function durabilityText(
   durability: 'asynchronous' | 'synchronous',
   report: LagReport | undefined,

@@ -2,8 +2,9 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
 /**
- * What is typed during a whole drill, line by line. A prompt takes the next line; a line that nobody waits
- * for goes to `idle`. Lines that were typed ahead of a prompt are not its answer: it was not read yet.
+ * The typed lines of a whole drill. A prompt takes the next line; a line typed while no prompt
+ * waits goes to `idle`. A line typed before a prompt appears is not its answer, because the person
+ * has not read the prompt yet.
  */
 export class Lines {
   readonly #reader: ReturnType<typeof createInterface>;
@@ -26,12 +27,12 @@ export class Lines {
     });
   }
 
-  /** What happens with lines while no prompt waits. */
+  /** Sets the listener for lines that are typed while no prompt waits. */
   whileIdle(listener: (line: string) => void): void {
     this.#idle = listener;
   }
 
-  /** The next line; null when the input has ended, or the signal is aborted first. */
+  /** Returns the next line; null when the input has ended, or the signal is aborted first. */
   next(signal: AbortSignal): Promise<string | null> {
     if (this.#ended || signal.aborted) return Promise.resolve(null);
     return new Promise((resolve) => {

@@ -13,20 +13,24 @@ import {
 } from './progress-view.ts';
 import type { Output, Terminal } from './terminal.ts';
 
-/** How often the durations on a terminal are brought up to date, ms. */
+/** Time between two updates of the durations on a terminal, ms. */
 const refreshMs = 200;
 
-/** Shows a run while it goes on. */
+/** Shows a run while it is in progress. */
 export interface Live {
   onEvent(event: RunEvent): void;
-  /** Leaves the last picture standing. */
+  /** Ends the updates; the last picture stays on the screen. */
   end(): void;
 }
 
-/** On a terminal one line a step, updated in place; plain lines elsewhere; with --json each event as a line on stderr. */
+/**
+ * Shows one line per step on a terminal, updated in place; plain lines elsewhere; with --json each
+ * event as a line on stderr.
+ */
 export function live(terminal: Terminal, output: Output): Live {
   if (output.json) return { onEvent: (event) => output.event(jsonEvent(event)), end: () => {} };
-  // Some pseudo-terminals (docker exec -t, CI) have no height: nothing could be updated in place there.
+  // Some pseudo-terminals (docker exec -t, CI) have no height: an update in place is not possible
+  // there.
   const { isTTY, rows } = terminal.stdout;
   return isTTY && rows !== 0 ? inPlace(terminal) : plainLines(terminal, output);
 }
@@ -43,7 +47,7 @@ function inPlace(terminal: Terminal): Live {
       draw();
     }
   };
-  // Ends when `end` aborts it, which is no failure.
+  // `end` aborts it, which is not a failure.
   tick().catch(() => {});
   return {
     onEvent: (event) => {
@@ -66,7 +70,7 @@ const stepEnds = new Set([
   'undo-failed',
 ]);
 
-/** A line when something has ended: also for a terminal on which people type meanwhile. */
+/** Shows a line when something has ended; also for a terminal on which people type meanwhile. */
 export function plainLines({ clock }: Pick<Terminal, 'clock'>, output: Output): Live {
   let view = emptyView;
   return {

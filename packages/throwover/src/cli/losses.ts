@@ -7,7 +7,9 @@ import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { clip } from './progress-view.ts';
 import { owner, serviceState } from './session.ts';
 
-/** `throwover losses [--run RUN]`: the ledger of lost writes, in the order of their commits. */
+/**
+ * `throwover losses [--run RUN]`: shows the ledger of lost writes, in the order of their commits.
+ */
 export async function lossesCommand(
   { output, session }: CommandContext,
   options: { run: string | undefined; sql: boolean },
@@ -19,7 +21,7 @@ export async function lossesCommand(
   return exitCodes.ok;
 }
 
-/** `throwover losses resolve ID --note TEXT`: a person says what became of it. */
+/** `throwover losses resolve ID --note TEXT`: records how a person resolved a lost write. */
 export async function resolveLossCommand(
   { output, session }: CommandContext,
   options: { id: string; note: string },
@@ -31,7 +33,7 @@ export async function resolveLossCommand(
   return exitCodes.ok;
 }
 
-/** Every entry, page by page. */
+/** Yields every entry, page by page. */
 export async function* lossesOf(
   { parts, loaded }: CommandContext['session'],
   runId: string | undefined,

@@ -8,7 +8,7 @@ import { wholeFile } from '../service/service.fixture.ts';
 import { createRemoteStore } from '../store/remote/remote-store.ts';
 import { run, runJson, start } from './terminal.fixture.ts';
 
-/** Nothing listens on port 9 of these addresses: every part but the store is away. */
+/** Nothing listens on port 9 of these addresses: every part but the store is unreachable. */
 const away = 'http://127.0.0.1:9';
 
 let directory = '';
@@ -30,7 +30,10 @@ afterAll(async () => {
   vi.unstubAllEnvs();
 });
 
-/** A service of its own for each test, whose parts are away, and which has neither own steps nor checks. */
+/**
+ * A separate service for each test. Its parts are unreachable, and it has neither its own steps nor
+ * checks.
+ */
 beforeEach(async () => {
   service = `checkout-${++count}`;
   config = join(directory, `${service}.yaml`);
@@ -263,7 +266,7 @@ describe('the mandate', () => {
 describe('a run that waits for DNS', () => {
   const flip = () => ['flip-only', '--to', 'west', '--config', config];
 
-  /** Begun by typing, and looking at a Route 53 that does not answer. */
+  /** Starts a run by typing; it waits for a Route 53 that does not answer. */
   async function begun() {
     const running = start(flip());
     running.type(`${service} to west`);

@@ -2,44 +2,40 @@
  * The command line: a function of arguments, environment and streams.
  *
  *   entry.ts          the process around it
- *   session.ts        a service at work: what was declared, its parts, its plans
- *   terminal.ts       what it reads and writes, and how errors are said
- *   exit-codes.ts     what a script can tell
+ *   session.ts        an open service: its declaration, its parts, its plans
+ *   terminal.ts       input and output, and the text of errors
+ *   exit-codes.ts     exit codes for scripts
  *   run-commands.ts   plan, the kinds of run, resume, abort
- *   carry-out.ts      a run from a command line: shown, told, ended
- *   caretaker.ts      carries on, in `serve`, what nobody carries on
- *   doorkeeper.ts     tells doors, in `serve`, of an epoch that they missed
- *   standing.ts       fails over, in `serve`, by a mandate given ahead of time
- *   unattended.ts     a run in `serve`: people are told by notices
+ *   carry-out.ts      carries out a run from a command line, shows it, notifies people
  *   halt.ts losses.ts the kill switch; the ledger of lost writes
  *   confirm.ts        typed confirmation
- *   plan-text.ts      a plan for people
+ *   plan-text.ts      a plan as text for people
  *   progress-view.ts  a run as it is shown: pure
- *   live.ts           shows it while it goes on
+ *   live.ts           shows a run while it is in progress
  *   run-list.ts       runs, show
- *   runbook.ts        runbook: a run for people without throwover
+ *   runbook.ts        runbook: manual steps for people without throwover
  *   report.ts         report
  *   check.ts          check
  *   dns-commands.ts   dns: its commands and options
  *   dns-ttl.ts        dns ttl
  *   dns.ts            dns survey, dns probe; dns-view.ts shows them
- *   dns-serve.ts      canary zones and surveys in `serve`
+ *   dns-serve.ts      in `serve`: canary zones and surveys
  *   functions.ts      functions: functions-report.ts asks, functions-view.ts shows; functions-serve.ts in `serve`
- *   forecast.ts       forecast; what is forecast before a run; forecast-view.ts shows it
+ *   forecast.ts       forecast; forecast-view.ts shows it
  *   evidence-commands.ts  baseline, change, audit, week: their commands and options
  *   baseline.ts change.ts audit.ts week.ts  what they do; change-text.ts shows a change
  *   drill-commands.ts  drill, finding: their commands and options
  *   drill.ts drill-abort.ts drill-report.ts finding.ts  what they do
- *   drill-serve.ts    in `serve`: reminders of drills, forecasts that were missed
- *   operating-test.ts what audit and week are made of; week-send.ts: week --send
+ *   drill-serve.ts    in `serve`: reminders of drills, missed forecasts
+ *   operating-test.ts facts for audit and week; week-send.ts: week --send
  *   drill-start.ts    drill start: drill-prompt.ts asks, drill-run.ts runs, drill-look.ts watches; lines.ts reads
  *   sim.ts            simulation on virtual time
- *   processes.ts      serve, guard, gateway, edge
+ *   processes.ts      serve, guard, gateway, edge; `serve` runs operations/ for each service
  */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { handKinds } from '../compose/by-hand.ts';
-import { forecastKinds } from '../compose/forecast.ts';
 import { checkTimingOf } from '../compose.ts';
+import { forecastKinds } from '../evidence/forecast/kinds.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
 import { type RunKind, runKinds } from '../runs/runs.ts';
 import { loadService } from '../service/service.ts';
@@ -54,7 +50,7 @@ import { forecastCommand } from './forecast.ts';
 import { functionsCommand } from './functions.ts';
 import { haltCommand } from './halt.ts';
 import { lossesCommand, resolveLossCommand } from './losses.ts';
-import { edge, gateway, guard, guardPreStart, serve } from './processes.ts';
+import { edge, gateway, guard, guardAcceptCluster, guardPreStart, serve } from './processes.ts';
 import { reportCommand } from './report.ts';
 import {
   abortCommand,
@@ -69,9 +65,10 @@ import { withSession } from './session.ts';
 import { errorJson, errorText, outputOf, type Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
-/** Runs one command and gives its exit code; never throws for what a user can meet. */
+/** Runs one command and returns its exit code; never throws an error that a user can cause. */
 export async function main(terminal: Terminal): Promise<ExitCode> {
-  // Seen before the arguments are parsed, so that a wrong argument is told in the form asked for.
+  // Read before the arguments are parsed, so that an error in them is reported in the requested
+  // form.
   const json = terminal.argv.includes('--json');
   let code: ExitCode = exitCodes.ok;
   try {
@@ -86,7 +83,7 @@ export async function main(terminal: Terminal): Promise<ExitCode> {
 }
 
 function failed(terminal: Terminal, json: boolean, error: unknown): ExitCode {
-  // Help and version were asked for and printed.
+  // The user asked for help or the version, and it was printed.
   if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok;
   const known =
     error instanceof CommanderError
@@ -96,7 +93,7 @@ function failed(terminal: Terminal, json: boolean, error: unknown): ExitCode {
   if (isThrowoverError(known)) {
     if (!json) terminal.stderr.write(errorText(known));
   } else {
-    // A bug: its stack is what is needed to mend it.
+    // A bug: its stack is needed to fix it.
     terminal.stderr.write(`${known instanceof Error ? known.stack : String(known)}\n`);
   }
   return exitCodeOf(known);
@@ -109,7 +106,7 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
-      // Told once, with code and remedy, by `failed`.
+      // `failed` reports the error once, with code and remedy.
       writeErr: () => {},
     });
   const common = (command: Command) =>
@@ -203,8 +200,9 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
     .description('take a run back, where that can still be done')
     .argument('[run]', "the service's open run when it is left out")
     .requiredOption('--reason <text>', 'why; it stands in the journal')
-    .action((runId, { reason, ...options }) =>
-      inSession(options, (context) => abortCommand(context, { runId, reason })),
+    .option('--leave <step...>', 'end the run although this step cannot be taken back', [])
+    .action((runId, { reason, leave, ...options }) =>
+      inSession(options, (context) => abortCommand(context, { runId, reason, leave })),
     );
   common(program.command('halt'))
     .description('the kill switch: no run begins, open ones stop at their next safe point')
@@ -281,7 +279,7 @@ function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command 
   return program;
 }
 
-/** Its modules are loaded when it is asked for. */
+/** Adds the command `sim`; its modules are loaded only when it runs. */
 function simulation(program: Command, terminal: Terminal, ended: (code: ExitCode) => void): void {
   program
     .command('sim')
@@ -300,6 +298,7 @@ function simulation(program: Command, terminal: Terminal, ended: (code: ExitCode
         'absent',
         'hand',
         'mixed',
+        'unattended',
       ]),
     )
     .option('--json', 'answer with one JSON object on the last line of stdout')
@@ -309,7 +308,7 @@ function simulation(program: Command, terminal: Terminal, ended: (code: ExitCode
     });
 }
 
-/** What listens until it is told to end. */
+/** Adds the commands that listen until they are told to end. */
 function processes(program: Command, terminal: Terminal): void {
   const json = ['--json', 'tell errors as one JSON object'] as const;
   program
@@ -326,7 +325,7 @@ function processes(program: Command, terminal: Terminal): void {
     )
     .option(...json)
     .action((options) => serve(terminal, options));
-  program
+  const guardCommand = program
     .command('guard')
     .description('the small process beside a database')
     .requiredOption('--config <file>', 'its configuration, JSON')
@@ -337,6 +336,17 @@ function processes(program: Command, terminal: Terminal): void {
     .option(...json)
     .action(({ config, preStart }) =>
       preStart ? guardPreStart(terminal, config) : guard(terminal, config),
+    );
+  guardCommand
+    .command('accept-cluster')
+    .argument('<identifier>', 'system identifier that the database has now (`throwover check`)')
+    .description(
+      'Accept the cluster of the database on this host, while the other region cannot confirm it',
+    )
+    .requiredOption('--by <name>', 'your name; the guard keeps it with the time')
+    .option(...json)
+    .action((identifier: string, _options: object, command: Command) =>
+      guardAcceptCluster(terminal, { ...command.optsWithGlobals(), identifier }),
     );
   program
     .command('gateway')
@@ -354,7 +364,7 @@ function processes(program: Command, terminal: Terminal): void {
 
 const shareOf = { '50': 't50', '90': 't90', '99': 't99' } as const;
 
-/** Permission, typed or given. */
+/** Adds the options that approve a plan. */
 function approving(command: Command): Command {
   return command
     .option('--yes <digest>', 'go on without asking, if the plan still has this digest')

@@ -11,7 +11,7 @@ it('docs/metrics.md has every metric and every alert (npx vitest run metrics-doc
   await expect(formatted(document())).toMatchFileSnapshot(`${root}docs/metrics.md`);
 });
 
-/** As the formatter of the repository leaves it, so that the two never undo each other. */
+/** Formats as the repository's formatter does, so that the two never undo each other. */
 function formatted(markdown: string): string {
   const biome = createRequire(import.meta.url).resolve('@biomejs/biome/bin/biome');
   const args = [biome, 'format', '--stdin-file-path=docs/metrics.md'];

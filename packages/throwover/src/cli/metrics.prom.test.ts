@@ -13,7 +13,7 @@ test.skipIf(missing)(
     const world = await new World().begin();
     await world.run('switchover');
     const app = new Hono();
-    const metrics = new MetricsRoute();
+    const metrics = new MetricsRoute(world.clock);
     metrics.routes(app);
     metrics.watch([worldSession(world)]);
     const answer = await world.clock.until(Promise.resolve(app.request('/metrics')), 60_000);

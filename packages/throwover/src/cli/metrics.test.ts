@@ -1,7 +1,9 @@
 import { Hono } from 'hono';
 import { beforeEach, expect, test } from 'vitest';
-import { wallMsOfIso } from '../kernel/kernel.ts';
+import { formatMs, wallMsOfIso } from '../kernel/kernel.ts';
+import { type LagReport, LagSpan } from '../replication/lag-history.ts';
 import { World } from '../runs/runs.fixture.ts';
+import { lagText } from './lag-text.ts';
 import { MetricsRoute } from './metrics-serve.ts';
 import type { Session } from './session.ts';
 import { worldSession } from './world-session.fixture.ts';
@@ -21,12 +23,12 @@ beforeEach(async () => {
   world = await new World().begin();
   session = worldSession(world, drills);
   app = new Hono();
-  const metrics = new MetricsRoute();
+  const metrics = new MetricsRoute(world.clock);
   metrics.routes(app);
   metrics.watch([session]);
 });
 
-/** A scrape, by family and labels. */
+/** Scrapes the metrics, by family and labels. */
 async function scraped(): Promise<ReadonlyMap<string, number>> {
   const answer = await world.clock.until(Promise.resolve(app.request('/metrics')), 60_000);
   expect(answer.status).toBe(200);
@@ -89,4 +91,38 @@ test('what is kept is read again after a while, and a drill that passes its wind
   const found = await scraped();
   expect(found.get('throwover_drill_overdue{}')).toBe(1);
   expect(found.has('throwover_drill_last_timestamp_seconds{}')).toBe(false);
+});
+
+test('a scrape of 50 services is the sum of their own scrapes, each with its lag as `check` tells it', async () => {
+  const linesOf = async (sessions: readonly Session[]) => {
+    const one = new Hono();
+    const metrics = new MetricsRoute(world.clock);
+    metrics.routes(one);
+    metrics.watch(sessions);
+    const answer = await world.clock.until(Promise.resolve(one.request('/metrics')), 60_000);
+    return (await answer.text()).split('\n').filter((line) => line.includes('service='));
+  };
+  const reports: LagReport[] = [];
+  const sessions = Array.from({ length: 50 }, (_, index) => {
+    const own = worldSession(world);
+    const span = new LagSpan();
+    const [wallMs, ms] = [world.clock.wallMs(), index + 1];
+    span.add({ wallMs, lagMs: ms, heartbeatMs: null, bytes: 0 });
+    const report = span.report('east', 'west', wallMs);
+    reports.push(report);
+    const service = { ...own.loaded.service, name: `service-${index}` };
+    const lag = { ...own.parts.lag, reports: async () => [report] };
+    return { ...own, loaded: { ...own.loaded, service }, parts: { ...own.parts, lag } };
+  });
+  await world.clock.advance(1_000);
+  const together = await linesOf(sessions);
+  const apart: string[] = [];
+  for (const each of sessions) apart.push(...(await linesOf([each])));
+  expect(together.toSorted()).toEqual(apart.toSorted());
+  for (const [index, report] of reports.entries()) {
+    const labels = `service="service-${index}",from="east",to="west",quantile="1"`;
+    const line = together.find((one) => one.includes(`lag_30d_seconds{${labels}}`));
+    const worstMs = Number(line?.split(' ').at(-1)) * 1_000;
+    expect(lagText(report)).toContain(`worst ${formatMs(worstMs)} at`);
+  }
 });

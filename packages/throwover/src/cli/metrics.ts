@@ -7,7 +7,7 @@ import { wrap } from '../kernel/kernel.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
-/** `throwover metrics list`: what `GET /metrics` of serve tells. */
+/** `throwover metrics list`: lists the metrics that `GET /metrics` of serve exposes. */
 export async function listFamilies({ output }: CommandContext): Promise<ExitCode> {
   const told = allFamilies.map(({ name, help, unit, labels }) => ({ name, help, unit, labels }));
   const text = told.flatMap(({ name, help, unit, labels }) => [
@@ -18,14 +18,17 @@ export async function listFamilies({ output }: CommandContext): Promise<ExitCode
   return exitCodes.ok;
 }
 
-/** `throwover metrics dashboard`: for Grafana, with the panels that the team has declared. */
+/**
+ * `throwover metrics dashboard`: writes a Grafana dashboard with the panels that the team has
+ * declared.
+ */
 export function dashboardCommand(context: CommandContext, out: string | undefined) {
   const { panels } = context.session.loaded.service.evidence;
   const declared = Object.entries(panels).map(([name, { metric }]) => ({ name, metric }));
   return written(context, dashboardJson(declared), out);
 }
 
-/** `throwover metrics rules`: alert rules for Prometheus. */
+/** `throwover metrics rules`: writes alert rules for Prometheus. */
 export function rulesCommand(context: CommandContext, out: string | undefined): Promise<ExitCode> {
   return written(context, rulesText(), out);
 }

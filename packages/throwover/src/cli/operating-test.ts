@@ -4,13 +4,13 @@ import type { PrintedState } from '../evidence/practice.ts';
 import { printedDrift } from './runbook.ts';
 import type { Session } from './session.ts';
 
-/** What audit and week are made of, of this session's service. Throws `store-away`. */
+/** Returns the facts for audit and week, for this session's service. Throws `store-away`. */
 export function operatingFacts(session: Session): Promise<AuditFacts> {
   const { loaded, parts, clock } = session;
   return auditFacts(loaded.service, { ...parts, ...comparing(session) }, clock);
 }
 
-/** Printed runbooks of the service beside what would be printed now. */
+/** Compares the service's printed runbooks with those that would be printed now. */
 export function printedNow(session: Session): Promise<readonly PrintedState[]> {
   return printedStates(session.loaded.service, comparing(session));
 }

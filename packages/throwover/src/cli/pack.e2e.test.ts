@@ -19,7 +19,10 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** A command in the project, as a user has it: without our conditions and without the clone's binaries, but with this Node. */
+/**
+ * Runs a command in the project as a user does: without our conditions and without the clone's
+ * binaries, but with this Node.
+ */
 function command(program: string, ...args: readonly string[]): Promise<Ended> {
   const { NODE_OPTIONS: _none, ...env } = process.env;
   const options = {
@@ -46,7 +49,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'throwover-pack-'));
   await writeFile(join(directory, 'package.json'), '{ "private": true }');
   const tarballs: string[] = [];
-  // One after the other: throwover's types are built against the client's.
+  // One after the other: throwover's types are built against those of the client.
   for (const name of ['client', 'throwover']) {
     const path = join(root, 'packages', name);
     const packed = await mustRun('npm', 'pack', path, '--pack-destination', directory);

@@ -6,7 +6,7 @@ import type { Plan } from '../runbook/runbook.ts';
 import { lagText } from './lag-text.ts';
 import { clip } from './progress-view.ts';
 
-/** A plan for people, at most 80 columns: what may be lost, what will be done, what stands against it, its digest. */
+/** Returns a plan as text of at most 80 columns: possible loss, steps, refusals, digest. */
 export function planText(plan: Plan, digest: string): string {
   const lines = [
     headline(plan),
@@ -29,7 +29,7 @@ export function planText(plan: Plan, digest: string): string {
     ),
     ...overrideText(plan),
   ];
-  // The digest is copied as it is: never clipped.
+  // The digest will be copied as it is, so it is never clipped.
   return `${lines.join('\n')}\nDigest: ${digest}\n`;
 }
 
@@ -39,7 +39,7 @@ function headline({ kind, service, from, to, epoch }: Plan): string {
     : `${kind} of ${service}, ${from} to ${to}, epoch ${epoch} to ${epoch + 1}`;
 }
 
-/** A step a line; those that run at once stand behind a bar. */
+/** Returns one line per step; a bar marks steps that run at the same time. */
 function stepTexts({ steps }: Plan): readonly string[] {
   const width = Math.min(26, Math.max(...steps.map(({ name }) => name.length)));
   return steps.flatMap((step, index) => {
@@ -52,7 +52,7 @@ function stepTexts({ steps }: Plan): readonly string[] {
   });
 }
 
-/** What a failover would lose, before anything else is read. */
+/** Returns the possible loss of a failover, so that it is read first. */
 function lossText({ kind, from, to, facts }: Plan): readonly string[] {
   if (kind !== 'failover') return [];
   const exposure = exposureIn(facts);
@@ -82,7 +82,10 @@ function lossText({ kind, from, to, facts }: Plan): readonly string[] {
   ];
 }
 
-/** Rows by name, where the region can still be asked: a person sees at once whether it matters. */
+/**
+ * Returns the rows by name, where the region can still be asked, so that a person sees at once
+ * whether they matter.
+ */
 function unsentTexts(facts: unknown, from: string): readonly string[] {
   const unsent = facts as Unsent | null | undefined;
   if (unsent === null || unsent === undefined) {
@@ -103,7 +106,7 @@ function unsentTexts(facts: unknown, from: string): readonly string[] {
   ];
 }
 
-/** How far the standby was behind in the last 30 days, where that was sampled. */
+/** Returns how far the standby was behind in the last 30 days, where that was sampled. */
 function lagHistoryTexts({ facts, from, to }: Plan): readonly string[] {
   const reports = facts['lagHistory'];
   if (!Array.isArray(reports)) return [];
@@ -124,7 +127,10 @@ function gatewayTexts(webhooks: unknown): readonly string[] {
   );
 }
 
-/** What the overrides that this plan asks for would mean, in capitals: nobody takes two writers by mistake. */
+/**
+ * Returns in capitals what the overrides of this plan would mean, so that nobody accepts two
+ * writers by mistake.
+ */
 function overrideText({ guards, from, to }: Plan): readonly string[] {
   const asked = new Set(
     guards.flatMap(({ refusals }) => refusals.map(({ override }) => override ?? '')),
@@ -135,6 +141,15 @@ function overrideText({ guards, from, to }: Plan): readonly string[] {
           '',
           ...wrap(
             `--override two-writers: TWO REGIONS MAY TAKE WRITES AT ONCE. ${from} does not answer, which is not the same as dead. Clients that still reach it get their writes acknowledged there; ${to} will not have them, ids may be given out twice, and a person has to merge them by hand. Take it only if you know that ${from} is down or that nobody reaches it.`,
+            2,
+          ),
+        ]
+      : []),
+    ...(asked.has('cluster-identity-unknown')
+      ? [
+          '',
+          ...wrap(
+            `--override cluster-identity-unknown: NOBODY KNOWS WHETHER ${to} HAS THE DATA OF THIS SERVICE. Its database may be the standby of another cluster, or one that was restored from a backup. Take it only if you have looked at the data.`,
             2,
           ),
         ]
@@ -151,12 +166,12 @@ function overrideText({ guards, from, to }: Plan): readonly string[] {
   ];
 }
 
-/** Whether this plan gives up acknowledged writes, or may. */
+/** Whether this plan loses, or may lose, acknowledged writes. */
 export function losesWrites({ kind, facts }: Plan): boolean {
   return kind === 'failover' && exposureIn(facts).kind !== 'none';
 }
 
-/** What the run may lose, by its kind and as things stand. The mandate names it. */
+/** Returns what the run may lose, by its kind and the current facts. The mandate names it. */
 export function expectedLoss({ kind, facts, from, to }: Plan): string {
   if (kind === 'failover') return exposureText(exposureIn(facts), from);
   if (kind !== 'flip-only') return 'no acknowledged write';

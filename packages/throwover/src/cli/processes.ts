@@ -9,19 +9,22 @@ import { cliErrors } from './errors.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
+/** Period of the watchers that run about every second, ms. */
+const secondMs = 1_000;
+
 /** A process that listens until it is told to end. */
 interface Listening {
-  /** Printed as one JSON line on stdout: it is ready, and where. */
+  /** Printed as one JSON line on stdout when the process is ready. */
   readonly addresses: Readonly<Record<string, string>>;
-  /** What it does by itself; begun when it has said that it is ready. */
+  /** Starts the background work, after the process has reported that it is ready. */
   begin?(): void;
   close(): Promise<void>;
 }
 
 /**
- * `throwover serve`: the store, in the third place. For each `--service` it samples replication, and
- * carries on runs whose controller is gone, and fails over where a standing policy says so; what it did
- * is a JSON line on stdout each.
+ * `throwover serve`: the store, in the third place. For each `--service` it samples replication,
+ * carries on runs whose controller is gone, and fails over where a standing policy says so. It
+ * reports each action as a JSON line on stdout.
  */
 export function serve(
   terminal: Terminal,
@@ -37,7 +40,7 @@ export function serve(
       import('./metrics-serve.ts'),
       import('./in-this-process.ts'),
     ]);
-    const metrics = new MetricsRoute();
+    const metrics = new MetricsRoute(clock);
     const routes = (app: Hono) => {
       dns.routes(app);
       metrics.routes(app);
@@ -63,7 +66,7 @@ export function serve(
   });
 }
 
-/** A wrong file is refused before anything listens. */
+/** Opens every session first, so that a wrong file is refused before anything listens. */
 async function openSessions(
   { clock, random, env, stdout }: Terminal,
   files: readonly string[],
@@ -82,7 +85,10 @@ async function openSessions(
   return sessions;
 }
 
-/** Looks after the services until it is stopped; asks the store in this process, not over the network. */
+/**
+ * Looks after the services until it is stopped; asks the store in this process, not over the
+ * network.
+ */
 function careOf(
   { clock, random, stdout }: Terminal,
   opened: readonly Session[],
@@ -93,45 +99,58 @@ function careOf(
   const { signal } = stop;
   const log = (event: object) =>
     stdout.write(`${JSON.stringify({ at: isoTime(clock.wallMs()), ...event })}\n`);
-  const look = async (session: Session) => {
+  const look = async (session: Session, index: number) => {
     const [
-      { caretake },
+      { caretake, keepDoors, keepStanding, watchClosures },
+      { operated },
       { keepDrills },
-      { keepDoors },
-      { keepStanding },
       { watchLag },
       { watchStragglers },
       { watchFunctions },
+      { inTurn },
     ] = await Promise.all([
-      import('./caretaker.ts'),
+      import('../operations/operations.ts'),
+      import('./session.ts'),
       import('./drill-serve.ts'),
-      import('./doorkeeper.ts'),
-      import('./standing.ts'),
       import('../server/lag-watch.ts'),
       import('../server/straggler-watch.ts'),
       import('./functions-serve.ts'),
+      import('../server/in-turn.ts'),
     ]);
-    const service = session.loaded.service.name;
+    const { service: declared } = session.loaded;
+    const { name: service, approval, timeScale, traffic } = declared;
+    const policy = approval.standing;
     const sides = session.parts.regions.map(({ database }) => database);
     const { store, evidence } = session.parts;
+    const turn = { index, count: opened.length, clock, signal };
+    const minuteMs = 60_000 / timeScale;
     await Promise.all([
-      watchLag({ service, sides, log: server.lag, clock, signal }),
-      caretake({ session, signal, log }),
-      keepDrills({ session, signal, log }),
-      keepDoors({ session, signal, log }),
-      keepStanding({ session, signal, random, log }),
-      watchStragglers({
-        service,
-        doors: session.parts.doorCounts,
-        ttlMs: session.loaded.service.traffic.ttlMs,
-        timeScale: session.loaded.service.timeScale,
-        store,
-        evidence,
-        resolverOf: dns.resolverOf,
-        clock,
-        signal,
-      }),
-      watchFunctions({ session, evidence, signal }),
+      inTurn(turn, secondMs, () => watchLag({ service, sides, log: server.lag, clock, signal })),
+      inTurn(turn, secondMs, () => caretake({ service: operated(session), signal, log })),
+      inTurn(turn, minuteMs, () => keepDrills({ session, signal, log })),
+      inTurn(turn, secondMs, () => keepDoors({ service: operated(session), signal, log })),
+      inTurn(turn, secondMs, () => watchClosures({ service: operated(session), signal, log })),
+      ...(policy === undefined
+        ? []
+        : [
+            inTurn(turn, secondMs, () =>
+              keepStanding({ service: operated(session), policy, signal, random, log }),
+            ),
+          ]),
+      inTurn(turn, minuteMs, () =>
+        watchStragglers({
+          service,
+          doors: session.parts.doorCounts,
+          ttlMs: traffic.ttlMs,
+          timeScale,
+          store,
+          evidence,
+          resolverOf: dns.resolverOf,
+          clock,
+          signal,
+        }),
+      ),
+      inTurn(turn, minuteMs, () => watchFunctions({ session, evidence, signal })),
       dns.watch(session, evidence, signal),
     ]);
   };
@@ -162,10 +181,23 @@ export function guard(terminal: Terminal, config: string): Promise<void> {
   });
 }
 
-/** `throwover guard --pre-start`: the door is closed when the unit that calls this starts PostgreSQL. */
+/** `throwover guard --pre-start`: closes the door before the calling unit starts PostgreSQL. */
 export async function guardPreStart({ clock }: Terminal, config: string): Promise<void> {
   const { closeBeforeStart } = await import('../providers/postgres/guard/pre-start.ts');
   await closeBeforeStart(await readJson(config), { clock });
+}
+
+/**
+ * `throwover guard accept-cluster`: accepts a database cluster, on the guard's host and by name.
+ */
+export async function guardAcceptCluster(
+  { stdout }: Terminal,
+  options: { config: string; identifier: string; by: string },
+): Promise<void> {
+  const { acceptCluster } = await import('../providers/postgres/guard/local.ts');
+  const { config, identifier, by } = options;
+  await acceptCluster(await readJson(config), { identifier, by });
+  stdout.write(`${JSON.stringify({ accepted: identifier, by })}\n`);
 }
 
 /** `throwover gateway`: the webhook gateway of a region. */
@@ -179,7 +211,10 @@ export function gateway(terminal: Terminal, config: string): Promise<void> {
   });
 }
 
-/** `throwover edge`: the front door of a region, before an application that is reached over HTTP. */
+/**
+ * `throwover edge`: the front door of a region, in front of an application that is reached over
+ * HTTP.
+ */
 export function edge(terminal: Terminal, config: string): Promise<void> {
   return listen(terminal, 'edge', async () => {
     const { startEdge } = await import('../traffic/edge-process.ts');
@@ -188,7 +223,7 @@ export function edge(terminal: Terminal, config: string): Promise<void> {
   });
 }
 
-/** `throwover dns canary`: the authoritative server of the canary zone, by itself. */
+/** `throwover dns canary`: runs only the authoritative server of the canary zone. */
 export function dnsCanary(
   terminal: Terminal,
   options: {
@@ -235,7 +270,7 @@ export function dnsCanary(
   });
 }
 
-/** `192.0.2.1:53`, `[::]:53`; port 0 takes a free one. */
+/** Checks an address such as `192.0.2.1:53` or `[::]:53`; port 0 takes a free one. */
 function socketGiven(
   text: string,
   parse: (text: string) => { readonly host: string; readonly port: number },
@@ -251,7 +286,7 @@ async function listen(
   name: string,
   start: () => Promise<Listening>,
 ): Promise<void> {
-  // Listened for from the beginning: a signal during the start still ends it cleanly.
+  // Registered before the start, so that a signal during the start still ends it cleanly.
   const told = Promise.withResolvers<void>();
   const stopListening = terminal.onSignal(() => told.resolve());
   try {

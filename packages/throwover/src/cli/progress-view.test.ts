@@ -43,7 +43,7 @@ const done = (
 });
 const failure = serviceErrors.make('own-step-failed', `${'very '.repeat(40)}wrong\nand more`);
 
-/** What is shown after these events, one a second, and one second later. */
+/** Returns the view after these events, one a second, drawn one second later. */
 function shown(...events: readonly RunEventBody[]): readonly string[] {
   const view = events.reduce(
     (before, event, index) => fold(before, { wallMs: index * 1_000, ...event } as RunEvent),

@@ -2,11 +2,11 @@ import { stripVTControlCharacters } from 'node:util';
 import { assertNever, formatMs, maxColumns, type ThrowoverError } from '../kernel/kernel.ts';
 import type { RunEvent } from '../runbook/runbook.ts';
 
-/** A run as it is shown: pure, made of its events. */
+/** A run as it is shown: pure, built from its events. */
 export interface RunView {
   readonly headline: string;
   readonly steps: readonly StepView[];
-  /** Said once, below the steps: stopping, the end. */
+  /** Messages below the steps, each shown once: stopping, the end. */
   readonly messages: readonly string[];
 }
 
@@ -19,14 +19,15 @@ type StepState =
   | 'stopped'
   | 'undoing'
   | 'undone'
+  | 'left'
   | 'undo failed';
 
 export interface StepView {
   readonly name: string;
   readonly state: StepState;
-  /** `wallMs` of its first event; null before it. */
+  /** `wallMs` of its first event; null before that. */
   readonly startedMs: number | null;
-  /** Null while it goes on. */
+  /** Null while the step is in progress. */
   readonly durationMs: number | null;
   readonly note: string;
 }
@@ -42,6 +43,7 @@ const marks: Readonly<Record<StepState, string>> = {
   stopped: '■',
   undoing: '<',
   undone: '↩',
+  left: '!',
   'undo failed': '✗',
 };
 
@@ -115,12 +117,13 @@ export function fold(view: RunView, event: RunEvent): RunView {
     case 'undo-done': {
       const startedMs = stepOf(view, event.step)?.startedMs ?? event.wallMs;
       const durationMs = event.wallMs - startedMs;
-      return change(view, event.step, { state: 'undone', durationMs, note: event.note });
+      const state = event.result === 'left' ? 'left' : 'undone';
+      return change(view, event.step, { state, durationMs, note: event.note });
     }
     case 'undo-failed':
       return change(view, event.step, { state: 'undo failed', note: brief(event.error) });
     case 'run-ended':
-      return say(view, ending(event));
+      return say(view, ending(view, event));
     default:
       return assertNever(event);
   }
@@ -147,7 +150,11 @@ const stuck = {
   'no-progress': 'nothing that it waits for changes',
 } as const;
 
-function ending(event: Extract<RunEvent, { type: 'run-ended' }>): string {
+function ending(view: RunView, event: Extract<RunEvent, { type: 'run-ended' }>): string {
+  const left = view.steps.filter(({ state }) => state === 'left').map(({ name }) => name);
+  if (event.status === 'undone' && left.length > 0) {
+    return `Ended. NOT TAKEN BACK: ${left.join(', ')}. See \`throwover check\`.`;
+  }
   const words = {
     succeeded: 'Succeeded',
     undone: 'Undone: the active region is the same as before',
@@ -156,7 +163,7 @@ function ending(event: Extract<RunEvent, { type: 'run-ended' }>): string {
   return `${words[event.status]}, after ${formatMs(event.durationMs)}.`;
 }
 
-/** The whole view as lines of at most 80 columns. */
+/** Returns the whole view as lines of at most 80 columns. */
 export function render(view: RunView, nowMs: number): readonly string[] {
   const width = nameWidth(view);
   return [
@@ -166,7 +173,7 @@ export function render(view: RunView, nowMs: number): readonly string[] {
   ];
 }
 
-/** One step of a view: mark, name, state, duration, note. */
+/** Returns one step as a line: mark, name, state, duration, note. */
 export function stepLine(step: StepView, width: number, nowMs: number): string {
   const duration =
     step.durationMs ??
@@ -178,7 +185,7 @@ export function stepLine(step: StepView, width: number, nowMs: number): string {
   return clip(`${head}  ${step.note}`.trimEnd(), maxColumns);
 }
 
-/** Wide enough for the longest name, narrow enough to leave room for notes. */
+/** Returns a width for the longest name, but at most 26, to leave room for notes. */
 export function nameWidth(view: RunView): number {
   return Math.min(26, Math.max(0, ...view.steps.map(({ name }) => name.length)));
 }
@@ -202,7 +209,10 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** At most so many letters. Colours, control characters and line breaks of foreign output would move the cursor. */
+/**
+ * Shortens a line to `columns` letters. Removes colours, control characters and line breaks, which
+ * could move the cursor.
+ */
 export function clip(line: string, columns: number): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   const clean = stripVTControlCharacters(line).replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');

@@ -9,7 +9,10 @@ import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
-/** `throwover report RUN`: one HTML file and the same as JSON. Without `evidence`, what needs clients' records has a count of 0. */
+/**
+ * `throwover report RUN`: writes one HTML file and the same content as JSON. Without `evidence`,
+ * figures that need clients' records have a count of 0.
+ */
 export async function reportCommand(
   { output, session, terminal }: CommandContext,
   options: { runId: string; out: string; evidence?: string },
@@ -56,7 +59,7 @@ function fromJournal(run: RunState, service: Service, nowMs: number): RunEvidenc
   };
 }
 
-/** Enough to know that it is evidence, and of this run; its records were written by a program. */
+/** Checks only that this is evidence, and of this run; a program wrote its records. */
 const evidenceSchema = z.looseObject({
   runId: z.string(),
   timeScale: z.number().positive(),

@@ -5,10 +5,10 @@ import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { clip } from './progress-view.ts';
 
-/** Runs that are shown without --limit: a screen. */
+/** Number of runs shown without --limit: one screen. */
 export const shownRuns = 20;
 
-/** `throwover runs`: newest first. */
+/** `throwover runs`: lists runs, newest first. */
 export async function runsCommand(
   { output, session }: CommandContext,
   options: { limit: number },
@@ -20,7 +20,7 @@ export async function runsCommand(
   return exitCodes.ok;
 }
 
-/** `throwover show RUN`: the run and its journal. */
+/** `throwover show RUN`: shows the run and its journal. */
 export async function showCommand(
   { output, session, terminal }: CommandContext,
   options: { runId: string },
@@ -35,7 +35,7 @@ function runLine({ runId, kind, from, to, status, startedWallMs }: RunSummary): 
   return clip(`${runId}  ${status.padEnd(9)}  ${when}  ${kind} ${from} to ${to}`, maxColumns);
 }
 
-/** The journal as lines of at most 80 columns: seconds since the start, what happened, to which step. */
+/** Returns the journal as lines of at most 80 columns: seconds since the start, event, step. */
 function showText(run: RunState, clock: Clock): string {
   const { runId, kind, service, from, to, epoch, status, owner, startedWallMs, endedWallMs } = run;
   const titles = new Map(storedPlan(run).steps.map(({ name, title }) => [name, title]));
@@ -63,8 +63,11 @@ function recordText(record: JournalRecord, titles: ReadonlyMap<string, string>):
     }
     case 'taken-over':
       return `taken over by ${record.by}, token ${record.token}`;
-    case 'abort-requested':
-      return `abort asked for by ${record.by}: ${record.reason}`;
+    case 'abort-requested': {
+      const { by, reason, leave = [] } = record;
+      const left = leave.length === 0 ? '' : `; may be left as it is: ${leave.join(', ')}`;
+      return `abort asked for by ${by}: ${reason}${left}`;
+    }
     case 'replanned': {
       const { kind, by, digest, overrides } = record;
       const accepted = overrides.length === 0 ? '' : `, overriding ${overrides.join(', ')}`;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { HandKind } from '../compose/by-hand.ts';
 import { noSuchRegion } from '../compose.ts';
+import { expectations } from '../operations/operations.ts';
 import { documentDigest, type HandDocument, stepDigest } from '../runbook/by-hand/document.ts';
 import { markdownOf } from '../runbook/by-hand/markdown.ts';
 import { pageOf } from '../runbook/by-hand/page.ts';
@@ -9,12 +10,13 @@ import { runbookErrors } from '../runbook/errors.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
-import { expectations } from './run-commands.ts';
-import { type Session, serviceState } from './session.ts';
+import { operated, type Session, serviceState } from './session.ts';
 
 export const runbookFormats = ['markdown', 'html'] as const;
 
-/** `throwover runbook`: the run as a document that people follow with no throwover at hand. */
+/**
+ * `throwover runbook`: prints the runbook: manual steps to follow when throwover is not available.
+ */
 export async function runbookCommand(
   { output, session }: CommandContext,
   options: {
@@ -29,7 +31,10 @@ export async function runbookCommand(
   return exitCodes.ok;
 }
 
-/** `throwover runbook --check FILE`: throws `runbook-drifted` when what is printed is not what would be printed now. */
+/**
+ * `throwover runbook --check FILE`: throws `runbook-drifted` when the printed runbook differs from
+ * one printed now.
+ */
 export async function checkRunbook(
   { output, session }: CommandContext,
   { file }: { readonly file: string },
@@ -43,7 +48,10 @@ export async function checkRunbook(
   return exitCodes.ok;
 }
 
-/** What is different now from a printed runbook of the service, a sentence each. */
+/**
+ * Returns how a printed runbook of the service differs from one printed now, one sentence for each
+ * difference.
+ */
 export async function printedDrift(session: Session, file: string): Promise<readonly string[]> {
   const text = await session.parts.drills.printed(file);
   return (await compared(session, file, text)).drift;
@@ -60,7 +68,7 @@ async function compared(session: Session, file: string, text: string) {
   return { printed, drift };
 }
 
-/** As it would be printed now. */
+/** Returns the document as it would be printed now. */
 export async function currentDocument(
   session: Session,
   { kind, to: asked }: { readonly kind: HandKind; readonly to: string | undefined },
@@ -81,7 +89,7 @@ async function printedText(
   document: HandDocument,
   { kind, format }: { readonly kind: HandKind; readonly format: 'markdown' | 'html' },
 ): Promise<string> {
-  const expected = await expectations(session, kind);
+  const expected = await expectations(operated(session), kind);
   const blocks = pageOf(document, { atWallMs: session.clock.wallMs(), expected });
   const digests = new Map(document.steps.map((step) => [step.name, stepDigest(step)]));
   const digestOf = (step: string) => digests.get(step) ?? '';

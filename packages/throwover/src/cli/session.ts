@@ -1,10 +1,10 @@
 import { hostname, userInfo } from 'node:os';
 import type { DatabaseStatus } from '../authority/database-side.ts';
 import { type HandKind, handDocument } from '../compose/by-hand.ts';
+import { gatherForecast } from '../compose/forecast.ts';
 import {
   checkTimingOf,
   compose,
-  type Direction,
   defineRun,
   noSuchRegion,
   notifiersOf,
@@ -12,11 +12,11 @@ import {
 } from '../compose.ts';
 import { type Clock, isThrowoverError, type Random } from '../kernel/kernel.ts';
 import type { Notifiers } from '../notify/notify.ts';
+import { type Operated, type PlannedRun, planFor } from '../operations/operations.ts';
 import type { LagReport } from '../replication/lag-history.ts';
 import type { Consent } from '../replication/replication.ts';
 import type { HandDocument } from '../runbook/by-hand/document.ts';
-import { checkGuards, makePlan, type Plan, planDigest } from '../runbook/runbook.ts';
-import type { RunDefinition, RunKind } from '../runs/runs.ts';
+import type { Direction, RunKind } from '../runs/runs.ts';
 import {
   type LoadedService,
   loadService,
@@ -26,22 +26,18 @@ import {
 import type { ServiceState } from '../store/store.ts';
 import { cliErrors } from './errors.ts';
 
-/** One service at work: what was declared, and what it stands on. */
+/** An open service: its declaration and its parts. */
 export interface Session {
   readonly loaded: LoadedService;
   readonly parts: Parts;
   readonly notifiers: Notifiers;
   readonly clock: Clock;
   readonly env: NodeJS.ProcessEnv;
-  /** A run as people do it, with what guards and DNS provider say now; throws what they throw. */
+  /**
+   * Returns the manual runbook of a run, with the current answers of guards and DNS provider;
+   * throws their errors.
+   */
   readonly byHand: (kind: HandKind, direction: Direction) => Promise<HandDocument>;
-}
-
-/** A plan, and the run that it was made of. */
-export interface PlannedRun {
-  readonly plan: Plan;
-  readonly digest: string;
-  readonly definition: RunDefinition;
 }
 
 export interface SessionOptions {
@@ -49,11 +45,11 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly env: NodeJS.ProcessEnv;
-  /** Where it is said that a notice did not get through. */
+  /** Reports a notice that was not delivered. */
   readonly say: (text: string) => void;
 }
 
-/** Reads the service's file and gives `work` its parts; they are closed when it ends. */
+/** Reads the service's file and passes its parts to `work`; they are closed when `work` ends. */
 export async function withSession<T>(
   options: SessionOptions,
   work: (session: Session) => Promise<T>,
@@ -66,7 +62,7 @@ export async function withSession<T>(
   }
 }
 
-/** The caller closes its parts. */
+/** Opens a session. The caller must close its parts. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { configPath, clock, random, env, say } = options;
   const loaded = await loadService(configPath);
@@ -91,12 +87,14 @@ export function owner(): string {
   return `${person()}@${hostname()} pid ${process.pid}`;
 }
 
-/** Whom the machine takes the operator for. */
+/** Returns the operator's login name on this machine. */
 export function person(): string {
   return userInfo().username;
 }
 
-/** What the store knows about the service; a service that it meets for the first time is registered. */
+/**
+ * Returns the store's state of the service; registers a service that the store does not know yet.
+ */
 export async function serviceState(session: Session): Promise<ServiceState> {
   const { store } = session.parts;
   const { name, regions } = session.loaded.service;
@@ -124,7 +122,10 @@ async function looks({ parts }: Session): Promise<readonly Look[]> {
   }));
 }
 
-/** The region whose database takes writes. What is declared must not say otherwise, unless the guards know of a newer epoch. */
+/**
+ * Returns the region whose database takes writes. The declaration must not contradict it, unless
+ * the guards know of a newer epoch.
+ */
 function activeOf(service: Service, seen: readonly Look[]): string {
   const declared = service.active;
   const known = seen
@@ -151,7 +152,10 @@ function activeOf(service: Service, seen: readonly Look[]): string {
   );
 }
 
-/** A store that was lost or restored goes on above what the guards have seen. */
+/**
+ * Returns the highest epoch and token that the guards have seen, so that a lost or restored store
+ * continues above them.
+ */
 function highestOf(seen: readonly Look[]): { epoch: number; token: number } {
   const statuses = seen.flatMap(({ status }) => (status === null ? [] : [status]));
   return {
@@ -160,7 +164,10 @@ function highestOf(seen: readonly Look[]): { epoch: number; token: number } {
   };
 }
 
-/** Today's plan: guards asked, nothing changed. Without `to`, the region that the kind of run goes to. */
+/**
+ * Returns today's plan: asks the guards and changes nothing. Without `to`, the usual target of the
+ * kind of run.
+ */
 export async function planRun(
   session: Session,
   options: { kind: RunKind; to: string | undefined; consent: Consent; signal: AbortSignal },
@@ -175,45 +182,13 @@ export async function planRun(
       to,
     });
   }
-  return planFor(session, { kind, direction: { from, to, epoch }, consent, signal });
+  return planFor(operated(session), { kind, direction: { from, to, epoch }, consent, signal });
 }
 
-/** A plan for this direction, which an open run may have set. */
-export async function planFor(
-  session: Session,
-  options: {
-    kind: RunKind;
-    direction: Direction;
-    consent: Consent;
-    signal: AbortSignal;
-    /** How long the region that is left is waited for, ms; left out: as usual. */
-    lostPatienceMs?: number;
-  },
-): Promise<PlannedRun> {
-  const { kind, direction, consent, signal } = options;
-  const { lostPatienceMs } = options;
-  const { loaded, parts, env, clock } = session;
-  const waits = lostPatienceMs === undefined ? {} : { lostPatienceMs };
-  const definition = defineRun(kind, loaded, { parts, direction, consent, env, clock, ...waits });
-  const { guards, steps } = definition;
-  const [results, facts, lagHistory] = await Promise.all([
-    checkGuards({ guards, clock: session.clock, signal }),
-    definition.facts(),
-    lagReports(session),
-  ]);
-  const service = session.loaded.service.name;
-  const plan = makePlan({
-    service,
-    kind,
-    ...direction,
-    steps,
-    guards: results,
-    facts: { ...facts, lagHistory },
-  });
-  return { plan, digest: planDigest(plan), definition };
-}
-
-/** What was sampled of replication; `null`: nobody answers. It keeps no plan from being made. */
+/**
+ * Returns the sampled replication lag; `null` when the store does not answer, so that a plan can
+ * still be made.
+ */
 export async function lagReports({ parts }: Session): Promise<readonly LagReport[] | null> {
   try {
     return await parts.lag.reports();
@@ -223,7 +198,10 @@ export async function lagReports({ parts }: Session): Promise<readonly LagReport
   }
 }
 
-/** `failback` goes home, `rejoin` takes in the region that is not active, where there is one such. */
+/**
+ * Returns the default target: `failback` goes home, `rejoin` takes the other region, where there is
+ * only one.
+ */
 function usualTarget(service: Service, kind: RunKind, active: string): string {
   const others = Object.keys(service.regions).filter((region) => region !== active);
   const target = kind === 'failback' ? service.home : kind === 'rejoin' ? others[0] : null;
@@ -233,12 +211,28 @@ function usualTarget(service: Service, kind: RunKind, active: string): string {
   throw cliErrors.make('usage-wrong', `${kind} needs --to REGION: one of ${others.join(', ')}`);
 }
 
-export function define(
-  session: Session,
-  kind: RunKind,
-  direction: Direction,
-  consent: Consent,
-): RunDefinition {
-  const { loaded, parts, env, clock } = session;
-  return defineRun(kind, loaded, { parts, direction, consent, env, clock });
+/** Returns the service in the form that operations/ uses. */
+export function operated({ loaded, parts, notifiers, clock, env }: Session): Operated {
+  const { service } = loaded;
+  const { store, evidence } = parts;
+  return {
+    name: service.name,
+    owner: owner(),
+    store,
+    regions: parts.regions.map(({ name, database, door }) => {
+      const declared = service.regions[name];
+      if (declared === undefined) throw noSuchRegion(service, name);
+      return { name, database, door, forwardUrl: declared.door.forward };
+    }),
+    clock,
+    notifiers,
+    define: (kind, direction, consent, waits) =>
+      defineRun(kind, loaded, { parts, direction, consent, env, clock, ...waits }),
+    lagReports: () => parts.lag.reports(),
+    forecastFacts: async (kind, from) => {
+      const { facts } = await gatherForecast({ service, store, evidence, kind, from, clock });
+      return facts;
+    },
+    evidence,
+  };
 }

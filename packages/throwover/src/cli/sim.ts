@@ -8,7 +8,7 @@ import {
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { outputOf, type Terminal } from './terminal.ts';
 
-/** Failing seeds that are told one by one; all of them are counted. */
+/** Number of failing seeds that are listed; all of them are counted. */
 const toldFailures = 20;
 
 /** Time between two lines of progress, ms. */
@@ -26,7 +26,10 @@ export interface SimOptions {
   readonly json?: boolean;
 }
 
-/** `throwover sim`: seeds on virtual time; 1 when one of them breaks an invariant. */
+/**
+ * `throwover sim`: simulates seeds on virtual time. Exit code 1 when one of them breaks an
+ * invariant.
+ */
 export async function simCommand(terminal: Terminal, options: SimOptions): Promise<ExitCode> {
   const scenario = scenarioOptions(options);
   if (options.seed !== undefined) return oneSeed(terminal, options, scenario);

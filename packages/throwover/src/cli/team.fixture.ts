@@ -27,9 +27,12 @@ export class Team {
   readonly kept: { readonly kind: EvidenceKind; readonly sample: EvidenceSample<EvidenceKind> }[] =
     [];
   readonly session: Session;
-  /** What every door counts in a look of 10 s; 100 requests, none failed, when nothing is said. */
+  /** Counts of every door in a look of 10 s; by default 100 requests, none failed. */
   health: Partial<LatencyPiece> = {};
-  /** Calendars and printed runbooks by their name, values of PromQL queries; absent: they cannot be read. */
+  /**
+   * Calendars and printed runbooks by name, and values of PromQL queries; one that is absent cannot
+   * be read.
+   */
   readonly calendars = new Map<string, string>();
   readonly printed = new Map<string, string>();
   readonly series = new Map<string, readonly number[]>();
@@ -38,7 +41,8 @@ export class Team {
   private constructor(world: World, notifiers: readonly Notifier[]) {
     this.world = world;
     const base = worldSession(world, '', notifiers);
-    // An alias tells no TTL, so that no surveyed resolver is asked: that would be a real network on virtual time.
+    // An alias shows no TTL, so no surveyed resolver is asked: that would use a real network on
+    // virtual time.
     base.loaded.service.traffic.type = 'CNAME';
     this.session = {
       ...base,
@@ -64,14 +68,17 @@ export class Team {
     return team;
   }
 
-  /** What throwover.yaml says of where a week is sent; and the environment with its secrets. */
+  /** Sets in throwover.yaml where a week is sent, and the environment with its secrets. */
   sendTo(week: unknown, env: Readonly<Record<string, string>>): void {
     const text = `${minimal}\nweek: ${JSON.stringify(week)}\n`;
     this.session.loaded.service.week = parseService(text, 'throwover.yaml').week;
     Object.assign(this.session.env, env);
   }
 
-  /** What throwover.yaml says of the operating test, who is on call, and its drills; left out: as before. */
+  /**
+   * Sets in throwover.yaml the operating test, the people on call, and the drills; left out:
+   * unchanged.
+   */
   declare(
     evidence: unknown,
     onCall: readonly string[] = this.session.loaded.service.onCall,
@@ -99,14 +106,14 @@ export class Team {
     await this.world.clock.advance(count * 86_400_000);
   }
 
-  /** A switchover to the other region, by the real engine. */
+  /** Makes a switchover to the other region with the real engine. */
   async switchOver(): Promise<void> {
     const { status } = await this.world.run('switchover', { from: this.#active });
     if (status !== 'succeeded') throw new Error(`the switchover ${status}`);
     this.#active = this.#active === 'east' ? 'west' : 'east';
   }
 
-  /** The way from where the service is now, as `throwover runbook` prints it. */
+  /** Prints the runbook for the way from the active region, as `throwover runbook` does. */
   async print(file: string): Promise<void> {
     const { text } = await this.ask((context) =>
       runbookCommand(context, { kind: 'switchover', to: undefined, format: 'markdown' }),
@@ -114,7 +121,7 @@ export class Team {
     this.printed.set(file, text);
   }
 
-  /** A whole drill: there and back, driven without a mistake. */
+  /** Drives a whole drill, there and back, without a mistake. */
   async driveWell(who: string): Promise<void> {
     const other = this.#active === 'east' ? 'west' : 'east';
     const { code, text } = await this.drive([
@@ -127,7 +134,10 @@ export class Team {
     if (code !== 0) throw new Error(`the drill ended with ${code}:\n${text}`);
   }
 
-  /** A drill by the real `drill start`, typed by hands; `left`: what was never asked. */
+  /**
+   * Drives a drill with the real `drill start`, typed by scripted hands; `left`: questions that
+   * were never asked.
+   */
   async drive(
     script: readonly Hand[],
     options: { override?: readonly string[] } = {},
@@ -153,7 +163,7 @@ export class Team {
     return { latency } as Partial<DoorCounts> as DoorCounts;
   }
 
-  /** What a command answers: exit code and text; a refusal is its code. */
+  /** Returns the answer of a command: exit code and text; for a refusal its error code. */
   async ask(
     command: (context: CommandContext) => Promise<ExitCode>,
   ): Promise<{ code: ExitCode | string; text: string; result: unknown }> {
@@ -206,7 +216,7 @@ export class Team {
 
 const minimal = wholeFile.replace(/^steps:[\s\S]*$/m, '');
 
-/** Throws what a real source throws when it does not answer. */
+/** Throws the error of a real source that does not answer. */
 function known<T>(answers: ReadonlyMap<string, T>, name: string): T {
   const answer = answers.get(name);
   if (answer !== undefined) return answer;

@@ -4,7 +4,7 @@ import type { ExitCode } from './exit-codes.ts';
 import { main } from './main.ts';
 import type { TextStream } from './terminal.ts';
 
-/** A command line in this process: what it says, and hands that type and press Ctrl-C. */
+/** A command line in this process: its output, and scripted hands that type and press Ctrl-C. */
 export interface Running {
   readonly code: Promise<ExitCode>;
   stdout(): string;
@@ -44,7 +44,7 @@ export function start(argv: readonly string[], options: { isTTY?: boolean } = {}
   };
 }
 
-/** Runs to its end. */
+/** Runs a command to its end. */
 export async function run(...argv: readonly string[]) {
   const running = start(argv);
   running.endInput();
@@ -52,7 +52,7 @@ export async function run(...argv: readonly string[]) {
   return { code, stdout: running.stdout(), stderr: running.stderr() };
 }
 
-/** Runs with --json: the object on the last line. */
+/** Runs a command with --json and returns the object on the last line. */
 export async function runJson(...argv: readonly string[]) {
   const { code, stdout, stderr } = await run(...argv, '--json');
   const lines = stdout.trimEnd().split('\n');

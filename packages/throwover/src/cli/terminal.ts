@@ -6,7 +6,10 @@ import {
   type ThrowoverError,
 } from '../kernel/kernel.ts';
 
-/** Everything that the command line reads and writes: a function of these, so that tests can give their own. */
+/**
+ * Everything that the command line reads and writes. It is passed in, so that tests can use their
+ * own.
+ */
 export interface Terminal {
   /** Without the program's name: `['plan', 'switchover', '--to', 'west']`. */
   readonly argv: readonly string[];
@@ -16,7 +19,10 @@ export interface Terminal {
   readonly stderr: TextStream;
   readonly clock: Clock;
   readonly random: Random;
-  /** Calls `listener` on Ctrl-C (`interrupt`) and on SIGTERM (`terminate`); gives back what ends that. */
+  /**
+   * Calls `listener` on Ctrl-C (`interrupt`) and on SIGTERM (`terminate`); returns a function that
+   * stops listening.
+   */
   onSignal(listener: (signal: 'interrupt' | 'terminate') => void): () => void;
 }
 
@@ -30,11 +36,11 @@ export type TextStream = Writable & {
 /** How a command answers: text for people, or one JSON object on the last line of stdout. */
 export interface Output {
   readonly json: boolean;
-  /** For people only; nothing with --json. */
+  /** Shown to people only; nothing with --json. */
   say(text: string): void;
-  /** The answer: the object with --json, else the text. */
+  /** The answer: the object with --json, otherwise the text. */
   result(value: unknown, text: string): void;
-  /** Something that happens now: a line of JSON on stderr with --json, else nothing. */
+  /** An event as it happens: a line of JSON on stderr with --json, otherwise nothing. */
   event(value: unknown): void;
 }
 
@@ -54,12 +60,12 @@ export function outputOf({ stdout, stderr }: Terminal, json: boolean): Output {
   };
 }
 
-/** Code, what happened, what was not lost, what to do next. */
+/** Returns the error as text: code, what happened, what was not lost, what to do next. */
 export function errorText(error: ThrowoverError): string {
   return [`${error.code}: ${error.message}`, error.notLost, `Next: ${error.remedy}`, ''].join('\n');
 }
 
-/** A bug or a failure of the machine still is told as one object. */
+/** Returns the error as one object, also for a bug or a failure of the machine. */
 export function errorJson(error: unknown): unknown {
   if (isThrowoverError(error)) return { error: error.toJSON() };
   const message = error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-/** Of this package. */
+/** Returns the version of this package. */
 export function version(): string {
   const read = createRequire(import.meta.url);
   return (read('../../package.json') as { version: string }).version;

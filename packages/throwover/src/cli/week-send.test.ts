@@ -145,7 +145,7 @@ describe('as issues', () => {
     ];
     const before = structuredClone(others);
     await send();
-    // Somebody copies one: of two with a marker the older is meant.
+    // Somebody copies an issue: of two with the same marker, the older one counts.
     const made = only(weekly);
     const copy = github.byHand({ title: 'A copy', labels, body: made.body });
     await ask(ana);

@@ -10,7 +10,7 @@ import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { operatingFacts } from './operating-test.ts';
 
-/** `throwover week --send`: everybody's tasks as issues, and to those who are told of weeks. */
+/** `throwover week --send`: files everybody's tasks as issues and sends the notice of the week. */
 export async function sendWeek({ output, session }: CommandContext): Promise<ExitCode> {
   const { loaded, notifiers } = session;
   const { github } = loaded.service.week;
@@ -20,7 +20,7 @@ export async function sendWeek({ output, session }: CommandContext): Promise<Exi
   }
   const facts = await operatingFacts(session);
   const tasks = weekOf(facts);
-  // Told first: an issue tracker that refuses keeps nobody from hearing of the week.
+  // Notices go first, so that they are sent even when the issue tracker refuses.
   const failuresBefore = notifiers.failures;
   notifiers.tell(noticeOf(tasks, facts, loaded.service.name));
   await notifiers.settled();
@@ -49,7 +49,7 @@ function noticeOf(tasks: readonly WeekTask[], { nowWallMs }: AuditFacts, service
 
 type Wrote = readonly { readonly act: IssueAct['act']; readonly number: number }[];
 
-/** Null: the service has no tracker. */
+/** Writes the issues; null when the service has no tracker. */
 async function toTracker(
   { output, session }: Pick<CommandContext, 'output' | 'session'>,
   tasks: readonly WeekTask[],

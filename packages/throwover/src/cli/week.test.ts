@@ -4,7 +4,7 @@ import { addFinding, closeFinding, taskFinding } from './finding.ts';
 import { Team } from './team.fixture.ts';
 import { taskDone, weekCommand } from './week.ts';
 
-/** Tasks that drills and findings give, by the real commands on virtual time. */
+/** Tasks from drills and findings, by the real commands on virtual time. */
 
 const people = ['ana@example.com', 'bo@example.com', 'cy@example.com'];
 const [ana = '', bo = '', cy = ''] = people;
@@ -32,7 +32,7 @@ const tasks = async (): Promise<readonly WeekTask[]> => {
   for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   return (result as { tasks: WeekTask[] }).tasks;
 };
-/** Those whose key begins so, each with what a person sees first. */
+/** Returns the tasks whose key begins with `start`, each with the text that a person sees first. */
 const of = async (start: string) =>
   (await tasks())
     .filter(({ key }) => key.startsWith(start))
@@ -62,7 +62,7 @@ describe('a drill that comes', () => {
     await says(key, ana);
     expect(await done()).toEqual([true]);
     expect((await says('drill 2026-02-01', ana)).code).toBe('usage-wrong');
-    // Somebody else drives now, who has read nothing.
+    // Another person drives now, who has read nothing.
     const leave = [{ who: ana, from: '2026-02-01', until: '2026-02-01' }];
     team.declare(owned, people, drills({ rota: { people, leave } }));
     expect((await of(key)).map(({ person, done: is }) => [person, is])).toEqual([[bo, false]]);
@@ -125,7 +125,7 @@ describe('findings', () => {
     expect(await of('finding')).toMatchObject([{ key: `finding ${id}`, person: cy, what }]);
     team.declare({});
     expect(await of('finding')).toMatchObject([{ person: null, what }]);
-    // Also of a service that has no drills.
+    // Also for a service that has no drills.
     team.declare(owned, people, null);
     expect(await of('finding')).toMatchObject([{ person: cy, what }]);
   });
@@ -172,7 +172,7 @@ test('who has never driven learns it, once a quarter by word, until driving it s
   expect(await who()).toEqual([cy]);
   await team.days(93 - 31.5);
   expect(await who()).toEqual([bo, cy]);
-  // Half a year later it has faded.
+  // Half a year later the practice has faded.
   await team.days(120);
   expect((await of('practice')).map(({ what }) => what)).toEqual([
     'Read again how to drive',

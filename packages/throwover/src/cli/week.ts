@@ -15,7 +15,10 @@ import { onCallPerson, whoGives } from './who.ts';
 export const weekFormats = ['text', 'markdown', 'ical'] as const;
 export type WeekFormat = (typeof weekFormats)[number];
 
-/** `throwover week [PERSON]`: that person's tasks; everybody's, and those that nobody has, without one. */
+/**
+ * `throwover week [PERSON]`: shows that person's tasks; without a person, everybody's tasks and
+ * those without an owner.
+ */
 export async function weekCommand(
   { output, session }: CommandContext,
   options: { person: string | undefined; format: WeekFormat; out?: string | undefined },
@@ -50,7 +53,10 @@ async function formatted(
   return weekCalendar(tasks, { service, zone, nowWallMs });
 }
 
-/** `throwover week done TASK`: a person's word that the weekly task of a subject is done. */
+/**
+ * `throwover week done TASK`: records a person's statement that the weekly task of a subject is
+ * done.
+ */
 export async function taskDone(
   context: CommandContext,
   options: { task: string; note?: string; as?: string },

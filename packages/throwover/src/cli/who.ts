@@ -2,12 +2,18 @@ import { evidenceErrors } from '../evidence/errors.ts';
 import type { CommandContext } from './context.ts';
 import { person } from './session.ts';
 
-/** The person of `onCall` who gives this command: `--as`, else whom the machine takes the operator for. Throws `owner-not-on-call`. */
+/**
+ * Returns the person of `onCall` who gives this command: `--as`, otherwise the login name. Throws
+ * `owner-not-on-call`.
+ */
 export function whoGives({ session }: CommandContext, as: string | undefined): string {
   return onCallPerson(session.loaded.service.onCall, as ?? person());
 }
 
-/** `ana` is `ana@example.com`, where that is one person. Throws `owner-not-on-call`. */
+/**
+ * Returns the person of `onCall` that a name stands for: `ana` is `ana@example.com` if only one
+ * fits. Throws `owner-not-on-call`.
+ */
 export function onCallPerson(onCall: readonly string[], given: string): string {
   const named = onCall.filter((one) => one === given || one.split('@')[0] === given);
   const [only] = named;

@@ -6,7 +6,10 @@ import { wholeFile } from '../service/service.fixture.ts';
 import { parseService } from '../service/service.ts';
 import type { Session } from './session.ts';
 
-/** The session of `throwover serve` over the world in memory; `more` is added to its throwover.yaml. */
+/**
+ * Returns the session of `throwover serve` over the world in memory; `more` is added to its
+ * throwover.yaml.
+ */
 export function worldSession(
   world: World,
   more = '',
@@ -34,7 +37,7 @@ export function worldSession(
     notifiers: new Notifiers({ notifiers, clock, onFailure: () => {} }),
     clock,
     env: {},
-    // The steps of the real run; what is typed in each, only real providers know.
+    // The steps of the real run; only real providers know the commands to type in each.
     byHand: async (kind, direction) => ({
       version: 1,
       service: service.name,
@@ -47,17 +50,4 @@ export function worldSession(
       ),
     }),
   };
-}
-
-/** Lets something that `throwover serve` does run for so long, ms of the world's clock, and ends it. */
-export async function served(
-  world: World,
-  ms: number,
-  loop: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const stop = new AbortController();
-  const running = loop(stop.signal);
-  await world.clock.advance(ms);
-  stop.abort();
-  await world.clock.until(running);
 }

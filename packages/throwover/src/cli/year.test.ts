@@ -20,7 +20,7 @@ import type { Hand } from './hands.fixture.ts';
 import { Team } from './team.fixture.ts';
 import { taskDone, weekCommand } from './week.ts';
 
-/** A year of a team, day by day: the real engine, rules and commands on virtual time. */
+/** A year of a team, day by day, with the real engine, rules and commands on virtual time. */
 
 const people = ['ana', 'bo', 'cy', 'di', 'ed', 'fay'].map((name) => `${name}@example.com`);
 const truth = (panel: string, step: string, owner: string, title: string) => ({
@@ -53,7 +53,7 @@ const drills = {
   from: '2026-01-01',
   zone: 'Europe/Berlin',
   windows: [{ days: ['TU', 'WE', 'TH'], from: '10:00', until: '15:00' }],
-  // Over the window of the second quarter, in which it is bo's turn.
+  // Blocks the window of the second quarter, in which it is bo's turn.
   blocked: [{ from: '2026-04-13', until: '2026-04-17', why: 'release freeze' }],
   alarms: [{ name: 'firing', prometheus: 'http://prometheus:9090', query: 'ALERTS', above: 0 }],
   soak: '10m',
@@ -62,7 +62,7 @@ const drills = {
   rota: { people, leave: [{ who: 'bo@example.com', from: '2026-04-01', until: '2026-04-30' }] },
 };
 
-/** Days of the year, from 0, on which something is driven. */
+/** Days of the year, from 0, on which a drill is driven. */
 const drillDays = [12, 110, 195, 285, 286];
 const anaAway = (day: number) => day >= 200 && day < 215;
 
@@ -150,10 +150,10 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
       await drill(well('ed'));
     },
   };
-  /** Mondays: what the week asks for is done by those whose week it is; not all of it at once. */
+  /** On Mondays the people on duty do the tasks of the week; not all of them at once. */
   const monday = async (day: number) => {
     for (const finding of await findings()) await follow(finding, day);
-    // The first one after a drill; in April it was forgotten.
+    // The runbook is printed on the first Monday after a drill; in April it was forgotten.
     const stale = drillDays.some((drove) => day > drove && day - drove <= 14);
     if (day === 4 || (stale && day !== 116 && day !== 109)) await team.print('by-hand.md');
     const { result } = await team.ask((c) => weekCommand(c, { person: undefined, format: 'text' }));
@@ -173,7 +173,10 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
     }
   };
   const shownWeeks = [4, 109, 291];
-  /** Each finding has an owner after a week (the first one after three), until the Friday, and is late by ten days. */
+  /**
+   * Assigns each finding an owner after a week (the first one after three), due on the Friday, and
+   * closes it late, when it is older than 26 days.
+   */
   const follow = async ({ id, settled, status, raisedWallMs }: Finding, day: number) => {
     const ageDays = (team.nowMs() - raisedWallMs) / 86_400_000;
     if (settled !== null) return;
@@ -377,7 +380,7 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
       for (const name of ['short-lived', 'ttl-5', 'snap-start']) {
         const as = { 'short-lived': 'ana', 'ttl-5': 'bo', 'snap-start': 'cy' }[name] ?? '';
         if (as === 'ana' && anaAway(day)) continue;
-        // Refused while it is not in use.
+        // Refused while the change is not in use.
         await team.ask((c) => taskDone(c, { task: `change ${name}`, as }));
       }
     }
@@ -398,7 +401,7 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
   await shows('HISTORY', drillHistory);
   await shows('PEOPLE', drillPeople);
   expect(`\n${told.join('\n')}\n`).toMatchSnapshot();
-  // What must hold whatever the words are.
+  // These statements must hold whatever the wording is.
   const all = told.join('\n');
   expect(all).toMatch(/^short-lived +kept;/m);
   expect(all).toMatch(/^ttl-5 +reverted;/m);

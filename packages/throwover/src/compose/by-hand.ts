@@ -1,4 +1,4 @@
-import { type Direction, defineRun, type Parts, policyOf } from '../compose.ts';
+import { defineRun, type Parts, policyOf } from '../compose.ts';
 import { assertNever, type Clock } from '../kernel/kernel.ts';
 import { arcHands } from '../providers/aws/arc-by-hand.ts';
 import { lambdaHands } from '../providers/aws/lambda-by-hand.ts';
@@ -12,7 +12,7 @@ import type { HandDocument } from '../runbook/by-hand/document.ts';
 import { type ByHand, quoted } from '../runbook/by-hand/work.ts';
 import { afterByHand, beforeByHand, byHand, type HandFacts, isStepName } from '../runs/by-hand.ts';
 import type { DnsHands, FunctionHands, Hands } from '../runs/hands.ts';
-import type { RunKind } from '../runs/runs.ts';
+import type { Direction, RunKind } from '../runs/runs.ts';
 import type { LoadedService, OwnAction, OwnStep, SecretRef, Service } from '../service/service.ts';
 import { ttlSecondsOf } from './dns.ts';
 
@@ -21,8 +21,8 @@ export const handKinds = ['switchover', 'failover'] as const satisfies readonly 
 export type HandKind = (typeof handKinds)[number];
 
 /**
- * The run as a document for people, with what guards and DNS provider say today. Throws what they throw
- * when they do not answer: it is printed ahead of time.
+ * Returns the run as a document for people, with the present answers of guards and DNS provider.
+ * Throws their errors when they do not answer, because the document is printed ahead of time.
  */
 export async function handDocument(
   kind: HandKind,
@@ -85,7 +85,7 @@ async function handsOf(service: Service, { from, to }: Direction, clock: Clock):
   };
 }
 
-/** Asked of the guard beside it: only that knows where the database is. */
+/** Asks the guard beside the database, because only that guard knows where the database is. */
 async function databaseHands(service: Service, region: string, clock: Clock) {
   const { database, byHand: commands } = declared(service, region);
   const side = postgresSide({ region, guardUrl: database.guard, attachTimeoutMs: 0, clock });
@@ -138,7 +138,7 @@ function functionHands(
   });
 }
 
-/** A step of the team's own: what throwover would run, people run. */
+/** A step of the team's own: people run the commands that throwover would run. */
 function ownByHand(own: OwnStep | undefined): ByHand {
   if (own === undefined) return { none: 'Nobody has said how.' };
   const work = (says: string, action: OwnAction) => [
@@ -163,7 +163,7 @@ function commandOf(action: OwnAction): string {
   ].join(' ');
 }
 
-/** Where a secret stands, for people. */
+/** The place of a secret, for people. */
 function told(secret: SecretRef): string {
   return secret.from === 'env' ? `env:${secret.name}` : `file:${secret.path}`;
 }

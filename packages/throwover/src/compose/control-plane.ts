@@ -1,18 +1,18 @@
 import type { Service, Traffic } from '../service/service.ts';
 import { type DnsProviderKind, dnsCapabilities } from '../traffic/capabilities.ts';
 
-/** A part of what a run needs to be carried out, and where it is known to stand. */
+/** A part of the control plane that a run needs, and its place as far as known. */
 interface Part {
   readonly name: string;
   readonly urls: readonly string[];
-  /** A region of the file or a cloud region; `null`: its address is all that is known. */
+  /** A region of the file or a cloud region; `null`: only its address is known. */
   readonly standsIn: string | null;
 }
 
 /**
- * Parts of the control plane that stand in `region` (A6): by an address that is one of the region's
- * own, or by the region or cloud region that they are said to stand in. One of several addresses
- * elsewhere is enough.
+ * Returns the parts of the control plane that are in `region` (A6): because their address is one of
+ * the region's own, or because they are declared to be in that region or its cloud region. A part
+ * with several addresses is not in the region if one of them is elsewhere.
  */
 export function controlPlaneIn(service: Service, region: string): readonly string[] {
   const declared = service.regions[region];
@@ -60,7 +60,10 @@ function partsOf({ store, notify, traffic }: Service): readonly Part[] {
   ];
 }
 
-/** What a flip calls. An endpoint that the file names is where it says; AWS's own is where AWS says. */
+/**
+ * The API that a flip calls. An endpoint in the file is where its address says; AWS's own endpoint
+ * is where AWS documents it.
+ */
 function dnsPart(traffic: Traffic): Part {
   const { standsIn } = dnsCapabilities[kindOf(traffic)];
   switch (traffic.provider) {

@@ -8,7 +8,10 @@ import type { SecretRef, Service } from '../service/service.ts';
 import type { Store } from '../store/store.ts';
 import type { AdoptableDns } from '../traffic/dns.ts';
 
-/** The provider of the record, as `traffic.provider` names it. Nothing is called before it is used. */
+/**
+ * Returns the DNS provider of the record, as `traffic.provider` names it. No call is made until it
+ * is used.
+ */
 export function dnsOf(
   service: Service,
   options: {
@@ -65,17 +68,17 @@ export function dnsOf(
   }
 }
 
-/** Of the record as it is declared, as a zone has it. */
+/** Returns the declared TTL of the record in whole seconds, as a zone has it. */
 export function ttlSecondsOf({ traffic }: Service): number {
   return Math.max(1, Math.round(traffic.ttlMs / 1_000));
 }
 
-/** Questions to the authoritative servers that are timed. */
+/** Number of questions to the authoritative servers that are timed. */
 const timedQuestions = 20;
 
 /**
- * What one question to the authoritative servers takes from here, ms, one by one; `null`: throwover.yaml
- * names no servers. Errors: `dns-unreachable`.
+ * Returns how long each question to the authoritative servers takes from here, ms, asked one by
+ * one; `null`: throwover.yaml names no servers. Errors: `dns-unreachable`.
  */
 export async function resolutionTimesMs(
   { traffic }: Service,

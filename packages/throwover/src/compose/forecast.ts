@@ -1,67 +1,57 @@
 import { holdoverFacts } from '../evidence/forecast/facts.ts';
 import type { ForecastFacts, StageFacts } from '../evidence/forecast/forecast.ts';
+import { type ForecastKind, forwards } from '../evidence/forecast/kinds.ts';
 import { type Stage, stageSample, stagesBeforeFlip } from '../evidence/forecast/stages.ts';
 import { stepsOf } from '../evidence/journal-steps.ts';
 import { type EvidenceLog, maxSamplesACall } from '../evidence/samples.ts';
 import type { Clock } from '../kernel/kernel.ts';
-import type { RunKind } from '../runs/runs.ts';
 import type { Service } from '../service/service.ts';
 import type { RunState, Store } from '../store/store.ts';
 import { newestBeacons } from '../traffic/stragglers/stragglers.ts';
 import { answersLeft } from '../traffic/survey/left.ts';
 import { ttlSecondsOf } from './dns.ts';
 
-/** Earlier runs whose stages are read. */
+/** Number of earlier runs whose stages are read. */
 const runsRead = 40;
 
-/** Beacons, surveys and connections older than this say nothing of today, ms. */
+/** Beacons, surveys and connections that are older than this do not count, ms. */
 const oldestMs = 30 * 24 * 3_600_000;
 
-/** Earlier runs from which runtime caches are known. */
+/** Number of earlier runs that are read for runtime caches. */
 const curvesRead = 20;
 
-/** Kinds of run that move traffic; the others have no forecast. */
-export const forecastKinds = ['switchover', 'failover', 'failback', 'flip-only'] as const;
-export type ForecastKind = (typeof forecastKinds)[number];
-
-export function isForecastKind(kind: RunKind): kind is ForecastKind {
-  return (forecastKinds as readonly string[]).includes(kind);
-}
-
-/** Stages that a run of a kind always has, known before its first one. */
+/** Stages that every run of a kind has, known before its first run. */
 const stagesOf: Readonly<Record<ForecastKind, readonly Stage[]>> = {
   switchover: ['prepare', 'fence', 'catch-up', 'promote', 'forward', 'flip'],
   failback: ['prepare', 'fence', 'catch-up', 'promote', 'forward', 'flip'],
-  // Counted from the loss: nobody's journal begins there.
+  // Counted from the loss, which no journal records.
   failover: ['detect', 'decide', 'approve', 'fence', 'promote', 'flip'],
   'flip-only': ['flip'],
 };
 
-/** The doors of a region that lives pass on what still comes there. */
-export function forwards(kind: ForecastKind): boolean {
-  return kind === 'switchover' || kind === 'failback';
-}
-
 export interface Gathered {
   readonly facts: ForecastFacts;
-  /** The same at another TTL that has been waited out: no phase is known then. */
+  /**
+   * Returns the facts at another TTL that has been waited out: then the phase of caches is unknown.
+   */
   atTtl(ttlSeconds: number): ForecastFacts;
-  /** Earlier runs of this kind that count. */
+  /** Number of earlier runs of this kind that count. */
   readonly runs: number;
-  /** Resolvers that said how much is left of their answer. */
+  /** Number of resolvers that told the remaining TTL of their answer. */
   readonly asked: number;
 }
 
 /**
- * What is known before a run: earlier journals, the evidence log, and what is left of each surveyed
- * resolver's answer now. Changes nothing; takes up to 4 s. Errors: `store-away`.
+ * Gathers the facts that are known before a run: earlier journals, the evidence log, and the
+ * remaining TTL of each surveyed resolver's answer. Changes nothing; takes up to 4 s. Errors:
+ * `store-away`.
  */
 export async function gatherForecast(options: {
   service: Service;
   store: Pick<Store, 'runs' | 'run'>;
   evidence: EvidenceLog;
   kind: ForecastKind;
-  /** Region being left. */
+  /** The region that is left. */
   from: string;
   clock: Clock;
 }): Promise<Gathered> {
@@ -144,7 +134,7 @@ async function earlierRuns(
   return Promise.all(ended.map(({ runId }) => store.run(runId)));
 }
 
-/** As the wall clock saw it, from the mandate to the flip: caches age with it. */
+/** Returns the wall time from the mandate to the flip, because caches age in wall time. */
 function untilFlipMs(run: RunState): number {
   const { flippedMs } = stepsOf(run);
   return Math.max(0, (flippedMs ?? run.startedWallMs) - run.startedWallMs);

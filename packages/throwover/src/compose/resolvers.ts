@@ -3,23 +3,29 @@ import { maxSamplesACall } from '../evidence/samples.ts';
 import type { Clock } from '../kernel/kernel.ts';
 import type { MeasuredResolver } from '../traffic/ttl/cache-life.ts';
 
-/** Surveys and beacons older than this say nothing of today, ms. */
+/** Surveys and beacons that are older than this do not count, ms. */
 const oldestMs = 30 * 24 * 3_600_000;
 
-/** What a connection's age tells of its being new, ms. */
+/** A connection that is younger than this is new, ms. */
 const newConnectionMs = 60_000;
 
 export interface ResolverFacts {
   readonly resolvers: readonly MeasuredResolver[];
-  /** `unknown`: each surveyed resolver counts the same, since no beacon tells who stands behind which. */
+  /**
+   * `unknown`: each surveyed resolver counts the same, because no beacon tells which clients use
+   * which resolver.
+   */
   readonly weights: 'known' | 'unknown';
-  /** Resolvers with clients that no survey has measured; they count as of unknown behaviour. */
+  /**
+   * Number of resolvers that clients use and no survey has measured; their behaviour counts as
+   * unknown.
+   */
   readonly unsurveyed: number;
   /** Age of the newest survey, ms; `null`: there is none. */
   readonly surveyAgeMs: number | null;
 }
 
-/** Each resolver as it was surveyed last, with the share of beacons that came through it. */
+/** Returns each resolver from its last survey, with the share of beacons that came through it. */
 export async function resolverFacts(evidence: EvidenceLog, clock: Clock): Promise<ResolverFacts> {
   const options = { sinceWallMs: clock.wallMs() - oldestMs, limit: maxSamplesACall };
   const [samples, beacons] = await Promise.all([
@@ -64,8 +70,8 @@ export async function resolverFacts(evidence: EvidenceLog, clock: Clock): Promis
 }
 
 /**
- * New connections a second at all front doors, of the newest sample of each region: those younger than
- * a minute, by a minute. `null`: no door has been sampled.
+ * Returns the new connections per second at all front doors, from the newest sample of each region:
+ * the connections younger than a minute, divided by a minute. `null`: no door has been sampled.
  */
 export async function newConnectionsPerSecond(evidence: EvidenceLog): Promise<number | null> {
   const samples = await evidence.list('connections', { limit: maxSamplesACall });

@@ -18,7 +18,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** What promtool says; throws when it finds something. */
+/** Returns the output of promtool; throws when promtool finds a fault. */
 const promtool = (...args: string[]) =>
   execFileSync('promtool', args, { cwd: dir, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
@@ -28,7 +28,10 @@ const east = ',region="east"';
 const west = ',region="west"';
 const hour = '0x60';
 
-/** Series of an hour, one value a minute; by alert: with which it fires, and with which it stays quiet. */
+/**
+ * Series of an hour, one value a minute, for each alert: one with which it fires, one with which it
+ * stays quiet.
+ */
 const cases: Readonly<
   Record<string, { fires: Record<string, string>; quiet: Record<string, string> }>
 > = {
@@ -44,7 +47,7 @@ const cases: Readonly<
       [name('active', west)]: hour,
       [name('runOpen')]: hour,
     },
-    // One guard is silent: what it would say is not known.
+    // One guard is silent, so its value is unknown.
     quiet: {
       [name('writer', west)]: hour,
       [name('active', east)]: '1x60',
@@ -56,9 +59,20 @@ const cases: Readonly<
     fires: { [name('writer', east)]: '1x60', [name('writer', west)]: '1x60' },
     quiet: { [name('writer', east)]: '1x60', [name('writer', west)]: hour },
   },
+  ThrowoverDoorBroken: {
+    // By now it is as it should be again; that somebody else opened or closed it is still news.
+    fires: { [name('doorBroken', east)]: hour, [name('doorRestored', east)]: '0x30 1x30' },
+    quiet: { [name('doorBroken', east)]: hour, [name('doorRestored', east)]: hour },
+  },
+  ThrowoverDoorUnseen: {
+    // Its guard answers, and what it tells of the server gets older with each minute.
+    fires: { [name('doorAge', east)]: '0+60x60' },
+    // A round of a guard that waits for a command.
+    quiet: { [name('doorAge', east)]: '15x60' },
+  },
   ThrowoverFenceStands: {
     fires: { [name('fenced', east)]: '1x60', [name('runOpen')]: '1x60' },
-    // Of a run that is over: the old side, until it is attached.
+    // From a run that is over: the old side, until it is attached.
     quiet: { [name('fenced', east)]: '1x60', [name('runOpen')]: hour },
   },
   ThrowoverRunOpen: {
@@ -79,7 +93,7 @@ const cases: Readonly<
   },
   ThrowoverLagAboveBound: {
     fires: { [name('lag', ',from="east"')]: '12x60', [name('lossBound')]: '10x60' },
-    // Asynchronous with a bound of 0: any lag is above it, and was chosen.
+    // Asynchronous with a bound of 0: any lag is above it, by choice.
     quiet: { [name('lag', ',from="east"')]: '12x60', [name('lossBound')]: hour },
   },
   ThrowoverHalted: { fires: { [name('halted')]: '1x120' }, quiet: { [name('halted')]: '0x120' } },
@@ -125,7 +139,7 @@ const cases: Readonly<
   },
 };
 
-/** Long enough for what must stand an hour, and a day. */
+/** Evaluates long enough for conditions that must last an hour or a day. */
 function evaluated(alert: string): string {
   const standing = alerts.find((one) => one.name === alert)?.for;
   return standing === '1d' ? '1500m' : standing === '1h' ? '110m' : '50m';

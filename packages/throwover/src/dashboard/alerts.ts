@@ -1,18 +1,21 @@
-/** What wakes somebody, or tells a team: alert rules for Prometheus, each with what to type. */
+/**
+ * Alert rules for Prometheus that page a person or tell the team, each with the command to type
+ * first.
+ */
 import { stringify } from 'yaml';
 import { families } from './families.ts';
 
 export interface Alert {
   readonly name: string;
   readonly expr: string;
-  /** How long it must stand. */
+  /** How long the condition must last. */
   readonly for: string;
-  /** page: somebody is woken. ticket: it waits for the morning. */
+  /** page: a person is woken. ticket: it waits for the morning. */
   readonly severity: 'page' | 'ticket';
   readonly summary: string;
-  /** What was seen, what is not lost by it. */
+  /** The observation, and what is not lost. */
   readonly description: string;
-  /** What to type first. */
+  /** The command to type first. */
   readonly action: string;
 }
 
@@ -33,7 +36,8 @@ export const alerts: readonly Alert[] = [
   },
   {
     name: 'ThrowoverNoWriter',
-    // A guard that does not answer says nothing, and has an alert of its own: all of them must say so.
+    // A guard that does not answer gives no figure and has its own alert: this one needs an answer
+    // from all guards.
     expr: [
       `sum by (service) (${f.writer}) == 0`,
       `and on (service) count by (service) (${f.writer}) == count by (service) (${f.active})`,
@@ -53,6 +57,26 @@ export const alerts: readonly Alert[] = [
     severity: 'page',
     summary: 'Two databases of {{ $labels.service }} take writes',
     description: 'What each of them acknowledges from now on has to be put together by hand.',
+    action: 'throwover check',
+  },
+  {
+    name: 'ThrowoverDoorBroken',
+    expr: `${f.doorBroken} == 1 or ${f.doorRestored} > 0`,
+    for: '0s',
+    severity: 'page',
+    summary:
+      'Somebody else opens or closes the database of {{ $labels.region }} of {{ $labels.service }}',
+    description:
+      'pg_hba.conf, a role or a session is not as the guard left it. The guard puts it right in each round; what was written meanwhile into a closed side is salvaged when that is attached.',
+    action: 'throwover check',
+  },
+  {
+    name: 'ThrowoverDoorUnseen',
+    expr: `${f.doorAge} > 60`,
+    for: '1m',
+    severity: 'page',
+    summary: 'The guard of {{ $labels.region }} of {{ $labels.service }} does not see its database',
+    description: 'Whether the application can write there is not known.',
     action: 'throwover check',
   },
   {
@@ -186,7 +210,7 @@ export const alerts: readonly Alert[] = [
   },
 ];
 
-/** As Prometheus reads them: `rule_files`. */
+/** Returns the rules in the form that Prometheus reads (`rule_files`). */
 export function rulesText(): string {
   const rules = alerts.map(({ name, expr, for: standing, severity, ...said }) => ({
     alert: name,

@@ -1,9 +1,10 @@
 /**
- * What is told to a monitoring system: every family with its unit and its panel. The text that is scraped, the
- * dashboard (grafana.ts), the alerts (alerts.ts) and docs/metrics.md come from here, so there is no panel
- * without a metric and no metric without a unit.
+ * All metrics for a monitoring system: every family has a unit and a panel. The scraped text, the
+ * dashboard (grafana.ts), the alerts (alerts.ts) and docs/metrics.md are all generated from this
+ * list, so there is no panel without a metric and no metric without a unit.
  *
- * Names and units by Prometheus' conventions: base units (seconds, ratios), a moment as a Unix time.
+ * Names and units follow the conventions of Prometheus: base units (seconds, ratios), a moment as a
+ * Unix time.
  */
 import { type Metric, metrics } from '../evidence/metrics.ts';
 
@@ -18,30 +19,36 @@ export const rows = {
 } as const;
 export type Row = keyof typeof rows;
 
-/** seconds: a duration. moment: a Unix time, s. ratio: 0 to 1. count. state: 1 it is so, 0 it is not. */
+/**
+ * seconds: a duration. moment: a Unix time, s. ratio: 0 to 1. count. state: 1 for true, 0 for
+ * false.
+ */
 export type Unit = 'seconds' | 'moment' | 'ratio' | 'count' | 'state';
 
 export interface Family {
   readonly name: string;
   readonly help: string;
   readonly unit: Unit;
-  /** Besides `service`. */
+  /** Labels in addition to `service`. */
   readonly labels: readonly string[];
-  /** Of serve itself: it has no `service`. */
+  /** A metric of serve itself, without the label `service`. */
   readonly ofServe?: true;
   readonly panel: {
     readonly row: Row;
     readonly title: string;
-    /** In what is shown `$__self` is the family of the chosen service. Default: `$__self`. */
+    /**
+     * The expression to show; `$__self` stands for the family of the chosen service. Default:
+     * `$__self`.
+     */
     readonly shows?: string;
-    /** Unit of what is shown, where it is not the family's. */
+    /** Unit of the shown value, where it differs from the family's. */
     readonly unit?: Unit;
   };
 }
 
 const family = <const T extends Family>(given: T) => given;
 
-/** Age of what is a moment. */
+/** Shows the age of a moment. */
 const age = { shows: 'time() - $__self', unit: 'seconds' } as const;
 
 export const families = {
@@ -61,17 +68,38 @@ export const families = {
   }),
   writer: family({
     name: 'throwover_writer',
-    help: "The region's database takes writes, as its guard says; absent: the guard does not answer.",
+    help: "The region's database lets the application write, as its guard has seen it on the server; absent: the guard does not answer, or has not seen it lately.",
     unit: 'state',
     labels: ['region'],
     panel: { row: 'now', title: 'Takes writes' },
   }),
   fenced: family({
     name: 'throwover_fenced',
-    help: "The region's database is a primary that is closed to the application.",
+    help: "The region's database is a primary that was seen to be closed to the application.",
     unit: 'state',
     labels: ['region'],
     panel: { row: 'now', title: 'Closed by a fence' },
+  }),
+  doorBroken: family({
+    name: 'throwover_door_broken',
+    help: 'The server does not treat the application as the guard has written down: it is to be closed and lets it in, or is to be open and refuses it.',
+    unit: 'state',
+    labels: ['region'],
+    panel: { row: 'now', title: 'Closure does not hold' },
+  }),
+  doorRestored: family({
+    name: 'throwover_door_restored',
+    help: 'How often in the last 10 minutes the guard has closed, or opened, its database again because somebody else had changed that.',
+    unit: 'count',
+    labels: ['region'],
+    panel: { row: 'now', title: 'Put right by the guard' },
+  }),
+  doorAge: family({
+    name: 'throwover_door_observed_age_seconds',
+    help: 'How long ago the guard last saw on the server whether the application is let in; absent: it has not seen it yet.',
+    unit: 'seconds',
+    labels: ['region'],
+    panel: { row: 'now', title: 'Age of that look' },
   }),
   runOpen: family({
     name: 'throwover_run_open',
@@ -117,7 +145,7 @@ export const families = {
   }),
   lagQuantile: family({
     name: 'throwover_lag_30d_seconds',
-    help: 'Lag of the last 30 days, sampled once a second by serve; quantile 1 is the worst.',
+    help: 'Lag of the last 30 days, as `throwover check` shows it. Quantile 1 is exact, the others within 1 %.',
     unit: 'seconds',
     labels: ['from', 'to', 'quantile'],
     panel: { row: 'replication', title: 'Lag of 30 days' },
@@ -279,7 +307,9 @@ export const families = {
 
 const camelless = (name: string) => name.replaceAll('-', '_');
 
-/** The family of a named metric: its usual quantile over the newest samples, in base units. */
+/**
+ * Returns the family of a named metric: its usual quantile over the newest samples, in base units.
+ */
 export function familyOf({ name, title, unit, quantile }: Metric): Family {
   const what = quantile === 0.5 ? 'Median' : `Quantile ${quantile}`;
   return {

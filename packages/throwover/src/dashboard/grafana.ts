@@ -1,4 +1,7 @@
-/** The dashboard as Grafana imports it, from the same families that are scraped. Pure: the same input, the same bytes. */
+/**
+ * The dashboard in the form that Grafana imports, from the same families that are scraped. Pure:
+ * the same input gives the same bytes.
+ */
 import { metricOf } from '../evidence/metrics.ts';
 import { allFamilies, type Family, familyOf, type Row, rows, type Unit } from './families.ts';
 
@@ -22,7 +25,7 @@ const grafanaUnits: Readonly<Record<Unit, string>> = {
   state: 'bool_yes_no',
 };
 
-/** Shown as one figure, not over time. */
+/** Units that are shown as one figure, not over time. */
 const asFigure: ReadonlySet<Unit> = new Set(['state', 'moment']);
 
 interface Shown {
@@ -33,7 +36,7 @@ interface Shown {
   readonly legend: string;
 }
 
-/** What a panel asks Prometheus for. */
+/** Returns the expression with which a panel queries Prometheus. */
 export function exprOf({ name, panel, ofServe }: Family): string {
   const self = ofServe ? name : `${name}{service="$service"}`;
   return (panel.shows ?? '$__self').replaceAll('$__self', self);

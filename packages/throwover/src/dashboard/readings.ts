@@ -1,5 +1,6 @@
-/** What a service is like now, family by family. What cannot be known is absent, never 0. */
+/** The current state of a service, family by family. An unknown value is absent, never 0. */
 import type { DatabaseStatus } from '../authority/database-side.ts';
+import { standingOf } from '../authority/takes-writes.ts';
 import { heldOf } from '../drills/drill.ts';
 import { type DrillPorts, drillFacts } from '../drills/facts.ts';
 import { coverage } from '../drills/moves.ts';
@@ -19,19 +20,22 @@ import type { DoorCounts } from '../traffic/door.ts';
 import type { GatewayControl } from '../webhooks/gateway-control.ts';
 import { type Family, families, familyOf } from './families.ts';
 
-/** How long one part is asked, ms: a scrape usually waits 10 s. */
+/** Longest wait for one part, ms: a scrape usually waits 10 s. */
 const deadlineMs = 2_000;
 
-/** What is read from what was kept moves slowly, and reading it costs: not more often than this, ms. */
+/**
+ * Shortest time between two reads of stored data, ms: it changes slowly, and reading it is
+ * expensive.
+ */
 const keptEveryMs = 30_000;
 
-/** The same of people and the operating test: calendars, guards and DNS servers are asked for that. */
+/** The same for people and the operating test, which ask calendars, guards and DNS servers. */
 const testEveryMs = 300_000;
 
-/** What the doors' figures look back on, ms. */
+/** Period that the doors' figures cover, ms. */
 const doorSpanMs = 60_000;
 
-/** Runs among which the last one of each kind is looked for. */
+/** Number of newest runs in which the last one of each kind is searched for. */
 const lastRuns = 100;
 
 export interface Reading {
@@ -45,14 +49,14 @@ export interface ReadingPorts extends Pick<EvidencePorts, 'store' | 'evidence'>,
   readonly doorCounts: readonly Pick<DoorCounts, 'region' | 'latency'>[];
   readonly gateways: readonly Pick<GatewayControl, 'region' | 'status'>[];
   readonly lag: { reports(): Promise<readonly LagReport[]> };
-  /** What the operating test asks for. */
+  /** Returns the facts for the operating test. */
   readonly auditFacts: () => Promise<AuditFacts>;
 }
 
 const seconds = (ms: number) => ms / 1_000;
 const state = (is: boolean) => Number(is);
 
-/** The readings of one service; keeps what is slow for a while. */
+/** The readings of one service; keeps slow ones for a while. */
 export class ServiceReadings {
   readonly #service: Service;
   readonly #ports: ReadingPorts;
@@ -68,7 +72,10 @@ export class ServiceReadings {
     this.#clock = clock;
   }
 
-  /** Never rejects: a part that does not answer in time is `throwover_part_up` 0, and its figures are absent. */
+  /**
+   * Reads all figures. Never rejects: a part that does not answer in time is `throwover_part_up` 0,
+   * and its figures are absent.
+   */
   async read(): Promise<readonly Reading[]> {
     const { regions, doorCounts, gateways } = this.#ports;
     const { lossBoundMs } = this.#service.database;
@@ -135,15 +142,15 @@ export class ServiceReadings {
 
   async #ofLag(): Promise<readonly Reading[]> {
     const reports = await this.#ports.lag.reports();
-    return reports.flatMap(({ from, to, heartbeat }) =>
-      heartbeat === null
+    return reports.flatMap(({ from, to, lag }) =>
+      lag === null
         ? []
         : (
             [
-              ['0.5', heartbeat.p50],
-              ['0.95', heartbeat.p95],
-              ['0.99', heartbeat.p99],
-              ['1', heartbeat.max],
+              ['0.5', lag.p50],
+              ['0.95', lag.p95],
+              ['0.99', lag.p99],
+              ['1', lag.max],
             ] as const
           ).map(([quantile, ms]) =>
             reading(families.lagQuantile, seconds(ms), { from, to, quantile }),
@@ -165,7 +172,7 @@ export class ServiceReadings {
     ];
   }
 
-  /** What one scrape has begun to read, the next one waits for too. */
+  /** Shares a read that is in progress: the next scrape waits for the same one. */
   #slowly(
     part: string,
     everyMs: number,
@@ -263,11 +270,27 @@ export class ServiceReadings {
 }
 
 function ofDatabase(status: DatabaseStatus): readonly Reading[] {
-  const { region, role, closed, standby, inSync } = status;
+  const { region, role, observed, standby, inSync } = status;
   const primary = role === 'primary';
+  const { is } = standingOf(status);
+  const unseen = primary && is === 'unseen';
   return [
-    reading(families.writer, state(primary && closed === null), { region }),
-    reading(families.fenced, state(primary && closed !== null), { region }),
+    // A closure that does not hold lets writers in, whatever the guard has recorded.
+    ...(unseen
+      ? []
+      : [
+          reading(families.writer, state(primary && (is === 'open' || is === 'reopened')), {
+            region,
+          }),
+          reading(families.fenced, state(primary && is === 'closed'), { region }),
+          reading(families.doorBroken, state(is === 'reopened' || is === 'refusing'), { region }),
+        ]),
+    ...(observed === null
+      ? []
+      : [
+          reading(families.doorRestored, observed.restored, { region }),
+          reading(families.doorAge, seconds(observed.ageMs), { region }),
+        ]),
     ...(primary
       ? [
           reading(families.standby, state(standby?.state === 'streaming'), { region }),

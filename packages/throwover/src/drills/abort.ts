@@ -1,11 +1,11 @@
-/** What ends a drill early. Pure. */
+/** Criteria that end a drill early. Pure. */
 import { formatMs } from '../kernel/kernel.ts';
 import type { DrillPolicy } from '../service/service.ts';
 import type { WorstSeen } from './drill.ts';
 
 export type AbortCriteria = DrillPolicy['abort'];
 
-/** One look at the service; null: it could not be seen, or nothing was there to count. */
+/** One look at the service; null: the figure could not be seen, or there was nothing to count. */
 export interface Look {
   readonly errorRate: number | null;
   readonly p99Ms: number | null;
@@ -24,9 +24,10 @@ type Figure = (typeof figures)[number];
 const criterionOf = { errorRate: 'errorRate', p99Ms: 'p99', lagMs: 'lag' } as const;
 
 /**
- * Watches a drill from its first act to its end. A criterion is broken when every look that could see it
- * has been above it for as long as the policy says: the moment of the switch itself is shorter. What cannot be
- * seen breaks nothing and mends nothing; how often that was is kept.
+ * Watches a drill from its first act to its end. A criterion is broken when every look that could
+ * see its figure has been above the bound for as long as the policy says; the switch itself takes
+ * less time than that. A look that sees no figure neither breaks nor resets a criterion; such looks
+ * are counted.
  */
 export class AbortWatch {
   readonly #criteria: AbortCriteria;
@@ -65,7 +66,10 @@ export class AbortWatch {
     return null;
   }
 
-  /** What a run is known to have lost, ms of writes. Never waits: it does not mend. */
+  /**
+   * Checks the known loss of a run, ms of writes. Breaks at once, because lost writes do not
+   * recover.
+   */
   lost(lossMs: number): Breach | null {
     this.#worst = { ...this.#worst, lossMs: Math.max(lossMs, this.#worst.lossMs ?? 0) };
     const bound = this.#criteria.lossMs;

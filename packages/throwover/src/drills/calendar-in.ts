@@ -1,22 +1,22 @@
-/** What an iCalendar file or feed says, of the time that is asked for. Pure: it reads text. */
+/** Reads the events of a period from an iCalendar file or feed. Pure: it reads text. */
 import ical, { type EventInstance, type VEvent } from 'node-ical';
 import { dateAt } from '../kernel/kernel.ts';
 import { daySpan, type Span } from './dates.ts';
 import { drillErrors } from './errors.ts';
 
-/** One event of a calendar, or one of those that it recurs as. */
+/** One event of a calendar, or one occurrence of a recurring event. */
 export interface CalendarEvent extends Span {
   readonly summary: string;
-  /** Its attendees' addresses, as they are written. */
+  /** Addresses of its attendees, as written in the calendar. */
   readonly attendees: readonly string[];
 }
 
-/** How far before the asked time an event may have begun, ms: a freeze of half a year. */
+/** How long before the period an event may have begun, ms: a freeze of half a year. */
 const longestEventMs = 200 * 86_400_000;
 
 /**
- * Events that meet the span, in order. A day without a time is that whole day in `zone`.
- * Throws `calendar-wrong` for what is no iCalendar.
+ * Returns the events that overlap the span, in order. A day without a time is that whole day in
+ * `zone`. Throws `calendar-wrong` when the text is not iCalendar.
  */
 export function eventsOf(
   text: string,
@@ -50,7 +50,7 @@ function eventOf(instance: EventInstance, zone: string): CalendarEvent {
   const { start, end, isFullDay, event } = instance;
   const { attendee = [] } = event;
   return {
-    // A day is the library's local midnight; what counts is which day it names.
+    // The library returns a day as its local midnight; only its date counts.
     fromWallMs: isFullDay ? daySpan(dayOf(start), zone).fromWallMs : start.getTime(),
     untilWallMs: isFullDay ? daySpan(dayOf(end), zone).fromWallMs : end.getTime(),
     summary: textOf(instance.summary),
@@ -63,14 +63,17 @@ function dayOf(date: { getFullYear(): number; getMonth(): number; getDate(): num
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
-/** A value, or one with parameters. */
+/** Returns the text of a value, with or without parameters. */
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   const { val } = (value ?? {}) as { val?: unknown };
   return typeof val === 'string' ? val : '';
 }
 
-/** Who of `onCall` stands in an on-call calendar, in the order of `onCall`: by address, or by its first part as a word. */
+/**
+ * Returns the people of `onCall` who are named in an on-call calendar, in the order of `onCall`: by
+ * address, or by its first part as a word.
+ */
 export function peopleIn(
   events: readonly CalendarEvent[],
   onCall: readonly string[],

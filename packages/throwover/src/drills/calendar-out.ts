@@ -8,9 +8,9 @@ import type { DrillPlan, PlannedDrill } from './planner.ts';
 import { vTimezone } from './time-zone.ts';
 
 /**
- * One series by the policy's rule, and in it each planned drill at its own time, with its driver: a freeze
- * moves one of them and leaves the rule alone. A rule with an end (COUNT, UNTIL) is written as single dates.
- * The same facts give the same bytes.
+ * Returns one series by the policy's rule, with each planned drill at its own time and with its
+ * driver: a freeze moves one drill and leaves the rule unchanged. A rule with an end (COUNT, UNTIL)
+ * is written as single dates. The same facts give the same bytes.
  */
 export function calendarText(options: {
   readonly service: string;
@@ -35,7 +35,7 @@ export function calendarText(options: {
     calendar.createEvent({
       id: uid,
       stamp,
-      // The library writes TZID beside times of events that name their zone themselves.
+      // The library writes TZID for times of events that name their zone themselves.
       timezone: zone,
       start: at(startMs, zone),
       end: at(startMs + lengthMs(policy, startMs), zone),
@@ -85,7 +85,7 @@ function textOf(
   };
 }
 
-/** Of the policy's first window; the planned one says its own. */
+/** Returns the length of the policy's first window; a planned drill has its own. */
 function lengthMs(policy: DrillPolicy, startMs: number): number {
   const span = windowsFrom(policy, startMs).next().value;
   return span === undefined ? 3_600_000 : span.untilWallMs - span.fromWallMs;

@@ -39,7 +39,7 @@ function written(policy = policyOf(), blocked: readonly [string, string, string]
   return { text, plan };
 }
 
-/** What an independent parser reads: the series with its exceptions, `count` of them. */
+/** Returns what an independent parser reads: the series with its exceptions, `count` of them. */
 function readBack(text: string, count: number) {
   const calendar = new ICAL.Component(ICAL.parse(text));
   for (const zone of calendar.getAllSubcomponents('vtimezone')) {
@@ -60,7 +60,7 @@ function readBack(text: string, count: number) {
   return { calendar, events, starts: found };
 }
 
-/** Times of day that a change of the clocks leaves out, or gives twice, are read differently by different programs. */
+/** Programs disagree about times of day that a clock change skips or repeats. */
 describe('written', () => {
   test('an independent parser reads the instants of the plan, in summer and in winter', () => {
     const { text, plan } = written();
@@ -69,7 +69,7 @@ describe('written', () => {
     expect(starts.slice(0, 4).map(({ start }) => start)).toEqual(
       plan.next.map(({ window }) => isoTime(window?.fromWallMs ?? 0)),
     );
-    // What is not planned yet follows from the rule, at ten o'clock there.
+    // Drills that are not planned yet follow from the rule, at ten o'clock local time.
     expect(starts.slice(4)).toEqual([
       { start: '2027-01-12T09:00:00.000Z', summary: 'Drill of checkout, not planned yet' },
       { start: '2027-04-13T08:00:00.000Z', summary: 'Drill of checkout, not planned yet' },

@@ -3,25 +3,28 @@ import { RRuleTemporal } from 'rrule-temporal';
 import { Temporal } from 'temporal-polyfill';
 import type { DrillPolicy } from '../service/service.ts';
 
-/** Wall ms; `until` is not part of it. */
+/** A period in wall ms; `until` is not part of it. */
 export interface Span {
   readonly fromWallMs: number;
   readonly untilWallMs: number;
 }
 
-/** A span in which no drill may begin, and why. */
+/** A span in which no drill may begin, with the reason. */
 export interface Blocked extends Span {
   readonly why: string;
 }
 
 const weekdayNames = ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'] as const;
 
-/** Longest way from a due date to a window that is free, days. */
+/** How far after a due date a free window is searched for, days. */
 const searchDays = 366;
 
 type Plan = Pick<DrillPolicy, 'every' | 'from' | 'zone' | 'windows'>;
 
-/** Of a date such as `2026-11-20` in a zone: its first moment, and the first one of the day after. */
+/**
+ * Returns the span of a date such as `2026-11-20` in a zone: from its first moment to the first
+ * moment of the next day.
+ */
 export function daySpan(date: string, zone: string): Span {
   const day = Temporal.PlainDate.from(date);
   return {
@@ -30,7 +33,7 @@ export function daySpan(date: string, zone: string): Span {
   };
 }
 
-/** From the first moment of one day to the last of another. */
+/** Returns the span from the first moment of one day to the last of another. */
 export function daysSpan(from: string, until: string, zone: string): Span {
   return {
     fromWallMs: daySpan(from, zone).fromWallMs,
@@ -41,7 +44,10 @@ export function daysSpan(from: string, until: string, zone: string): Span {
 export const overlaps = (a: Span, b: Span) =>
   a.fromWallMs < b.untilWallMs && b.fromWallMs < a.untilWallMs;
 
-/** Due dates of the policy (`2026-04-14`), first to last: every one up to `untilWallMs`, and `more` after it. */
+/**
+ * Returns the due dates of the policy (`2026-04-14`), first to last: every one up to `untilWallMs`,
+ * and `more` after it.
+ */
 export function dueDates(policy: Plan, untilWallMs: number, more: number): readonly string[] {
   const { every, from, zone } = policy;
   const rule = new RRuleTemporal({
@@ -60,8 +66,9 @@ export function dueDates(policy: Plan, untilWallMs: number, more: number): reado
 }
 
 /**
- * The windows from a moment on, in order, for a year. A window that has begun counts, with what is left
- * of it; one whose times daylight saving leaves out is moved as its clocks are.
+ * Yields the windows from a moment on, in order, for a year. A window that has begun counts with
+ * its remaining time. A window at a time that daylight saving skips is moved in the same way as the
+ * clocks.
  */
 export function* windowsFrom(policy: Plan, sinceWallMs: number): Generator<Span> {
   const { zone, windows } = policy;
@@ -85,7 +92,10 @@ export function* windowsFrom(policy: Plan, sinceWallMs: number): Generator<Span>
   }
 }
 
-/** A due date at the beginning of the first window's time of day: where the rule itself puts the drill. */
+/**
+ * Returns a due date at the start of the first window's time of day: the place where the rule
+ * itself puts the drill.
+ */
 export function nominalMs(policy: Plan, due: string): number {
   return at(Temporal.PlainDate.from(due), policy.windows[0]?.from ?? '00:00', policy.zone);
 }
@@ -95,14 +105,14 @@ function at(day: Temporal.PlainDate, time: string, zone: string): number {
     .epochMilliseconds;
 }
 
-/** `Tue 2026-04-14 10:00` in a zone. */
+/** Formats a time as `Tue 2026-04-14 10:00` in a zone. */
 export function localText(wallMs: number, zone: string): string {
   const local = Temporal.Instant.fromEpochMilliseconds(Math.floor(wallMs)).toZonedDateTimeISO(zone);
   const name = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'][local.dayOfWeek - 1];
   return `${name} ${local.toPlainDate().toString()} ${timeText(wallMs, zone)}`;
 }
 
-/** `10:00` in a zone. */
+/** Formats a time as `10:00` in a zone. */
 export function timeText(wallMs: number, zone: string): string {
   return Temporal.Instant.fromEpochMilliseconds(Math.floor(wallMs))
     .toZonedDateTimeISO(zone)
@@ -110,7 +120,7 @@ export function timeText(wallMs: number, zone: string): string {
     .toString({ smallestUnit: 'minute' });
 }
 
-/** `2026-04-14` in a zone. */
+/** Formats a time as `2026-04-14` in a zone. */
 export function localDay(wallMs: number, zone: string): string {
   return Temporal.Instant.fromEpochMilliseconds(Math.floor(wallMs))
     .toZonedDateTimeISO(zone)

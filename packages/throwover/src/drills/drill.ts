@@ -1,16 +1,16 @@
-/** A drill that was begun: its records, and what they add up to. Pure. */
+/** A drill that was begun: its records, and the state that they give. Pure. */
 import { z } from 'zod';
 import type { LoggedRecord } from '../evidence/record-log.ts';
 import { drillKindNames } from '../service/service.ts';
 import type { HeldDrill } from './planner.ts';
 
-/** Worst figures that were seen from its beginning to its end; null: nobody could say. */
+/** Worst figures from its beginning to its end; null: nobody could see the figure. */
 export const worstSeen = z.object({
   errorRate: z.number().nullable(),
   p99Ms: z.number().nullable(),
   lagMs: z.number().nullable(),
   lossMs: z.number().nullable(),
-  /** Looks, and those that saw no traffic figure at all. */
+  /** Number of looks, and of looks that saw no figure at all. */
   looks: z.number(),
   blind: z.number(),
 });
@@ -23,7 +23,7 @@ export type Leg = (typeof legs)[number];
 export const drillEvent = z.discriminatedUnion('event', [
   z.object({
     event: z.literal('started'),
-    /** The due date that it is held for; null: held without one. */
+    /** The due date that it is held for; null when it is held without one. */
     due: z.string().nullable(),
     kind: z.enum(drillKindNames),
     driver: z.string(),
@@ -33,7 +33,7 @@ export const drillEvent = z.discriminatedUnion('event', [
     /** Guards that were overridden, by name. */
     overrides: z.array(z.string()),
   }),
-  /** People were told that it comes; no drill yet. */
+  /** People were notified of a coming drill; it has not begun. */
   z.object({ event: z.literal('reminded'), due: z.string() }),
   z.object({
     event: z.literal('run'),
@@ -41,7 +41,10 @@ export const drillEvent = z.discriminatedUnion('event', [
     leg: z.enum(legs),
     runId: z.string(),
   }),
-  /** The door of this region drops every request from now on, at most so long: the region is lost, for its users. */
+  /**
+   * The door of this region drops every request from now on, for at most `maxMs`: users see the
+   * region as lost.
+   */
   z.object({
     event: z.literal('cut'),
     drill: z.string(),
@@ -54,13 +57,16 @@ export const drillEvent = z.discriminatedUnion('event', [
     event: z.literal('abort-requested'),
     drill: z.string(),
     reason: z.string(),
-    /** By what: a criterion of the policy, a person, or the terminal's end. */
+    /** The cause: a criterion of the policy, a person, or the end of the terminal. */
     source: z.enum(['criterion', 'person', 'terminal']),
   }),
   z.object({
     event: z.literal('ended'),
     drill: z.string(),
-    /** whole: there and back. aborted: ended early, and back. not-back: it stands in the other region. not-begun: nothing was moved. */
+    /**
+     * whole: there and back. aborted: ended early, and back. not-back: the service is still in the
+     * other region. not-begun: nothing was moved.
+     */
     outcome: z.enum(['whole', 'aborted', 'not-back', 'not-begun']),
     reason: z.string().nullable(),
     worst: worstSeen.nullable(),
@@ -70,12 +76,12 @@ export type DrillEvent = z.infer<typeof drillEvent>;
 export type Outcome = Extract<DrillEvent, { event: 'ended' }>['outcome'];
 
 export interface Drill extends Omit<Extract<DrillEvent, { event: 'started' }>, 'event'> {
-  /** `D12`: its first record's number. */
+  /** `D12`, from the number of its first record. */
   readonly id: string;
   readonly by: string;
   readonly startedWallMs: number;
   readonly runs: readonly { readonly leg: Leg; readonly runId: string }[];
-  /** Since when users could not reach the region that was left; null: its traffic was not cut. */
+  /** When users were cut off from the region that is being left; null: its traffic was not cut. */
   readonly cutWallMs: number | null;
   readonly handedOver: readonly { readonly from: string; readonly to: string }[];
   readonly soakMs: number | null;
@@ -85,7 +91,7 @@ export interface Drill extends Omit<Extract<DrillEvent, { event: 'started' }>, '
     readonly by: string;
     readonly atWallMs: number;
   } | null;
-  /** Null: it goes on, or its terminal is gone. */
+  /** Null: the drill is in progress, or its terminal is gone. */
   readonly ended: {
     readonly outcome: Outcome;
     readonly reason: string | null;
@@ -94,7 +100,7 @@ export interface Drill extends Omit<Extract<DrillEvent, { event: 'started' }>, '
   } | null;
 }
 
-/** Oldest first. What does not follow from what is there changes nothing. */
+/** Returns drills, oldest first. A record that does not fit the current state is ignored. */
 export function drillsOf(records: readonly LoggedRecord[]): readonly Drill[] {
   const found = new Map<string, Drill>();
   for (const record of records) {
@@ -138,7 +144,7 @@ function follow(
     case 'handed-over': {
       const step = { from: drill.driver, to: event.to };
       const handedOver = [...drill.handedOver, step];
-      // Who was watching drives now, and the other one watches.
+      // The shadow drives now, and the former driver is the shadow.
       const shadow = drill.shadow === event.to ? drill.driver : drill.shadow;
       return { ...drill, driver: event.to, shadow, handedOver };
     }
@@ -155,12 +161,15 @@ function follow(
   }
 }
 
-/** The one that goes on; of two that were begun at once, the first. */
+/** Returns the drill in progress; of two that were begun at the same time, the first. */
 export function openDrill(drills: readonly Drill[]): Drill | null {
   return drills.find(({ ended }) => ended === null) ?? null;
 }
 
-/** For the planner: who drove, and whether it was a whole drill. What moved nothing was no drill. */
+/**
+ * Returns for the planner who drove, and whether the drill was whole. A drill that moved nothing
+ * does not count.
+ */
 export function heldOf(drills: readonly Drill[]): readonly HeldDrill[] {
   return drills.flatMap(({ due, driver, startedWallMs, runs, ended }) =>
     runs.length === 0

@@ -1,4 +1,4 @@
-/** What the plan of drills is made of, read from where it is kept. */
+/** Reads the facts for the plan of drills from their ports. */
 import type { RecordLog } from '../evidence/record-log.ts';
 import { type Clock, isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
 import type { DrillPolicy, Service } from '../service/service.ts';
@@ -10,13 +10,22 @@ import { memoryOf, type PersonMemory } from './moves.ts';
 import type { PlanFacts } from './planner.ts';
 import { driversOf, type Rota } from './rotation.ts';
 
-/** What stands outside of the service. */
+/** Sources outside of the service. */
 export interface DrillSources {
-  /** Text of an iCalendar file (from the directory of throwover.yaml) or URL. Deadline 5 s; throws `calendar-away`. */
+  /**
+   * Returns the text of an iCalendar file (relative to the directory of throwover.yaml) or URL.
+   * Deadline 5 s; throws `calendar-away`.
+   */
   calendar(source: string): Promise<string>;
-  /** Values of a PromQL query now, one a series. Deadline 5 s; throws `alarm-away`. */
+  /**
+   * Returns the current values of a PromQL query, one for each series. Deadline 5 s; throws
+   * `alarm-away`.
+   */
   series(prometheus: string, query: string): Promise<readonly number[]>;
-  /** Text of a printed runbook, from the directory of throwover.yaml. Throws `runbook-not-printed`. */
+  /**
+   * Returns the text of a printed runbook, relative to the directory of throwover.yaml. Throws
+   * `runbook-not-printed`.
+   */
   printed(file: string): Promise<string>;
 }
 
@@ -25,11 +34,14 @@ export interface DrillPorts {
   readonly drills: DrillSources;
 }
 
-/** How far calendars are read, ms: what is planned lies within. */
+/** The period for which calendars are read, ms; every planned drill lies within it. */
 const beforeMs = 120 * 86_400_000;
 const aheadMs = 800 * 86_400_000;
 
-/** On-call calendars are exported some weeks ahead: who stands in it from a quarter ago until then. */
+/**
+ * On-call calendars are exported some weeks ahead, so people are read from a quarter ago until
+ * then.
+ */
 const rotaBackMs = 92 * 86_400_000;
 
 export interface DrillFacts {
@@ -37,13 +49,16 @@ export interface DrillFacts {
   readonly plan: PlanFacts;
   readonly drills: readonly Drill[];
   readonly findings: readonly Finding[];
-  /** Of those who drive, in the order of the rota. */
+  /** One entry for each person who drives, in the order of the rota. */
   readonly memory: readonly PersonMemory[];
-  /** Calendars that could not be read: what they block, or whom they name, is not known. */
+  /**
+   * Calendars that could not be read: the spans that they block, or the people that they name, are
+   * unknown.
+   */
   readonly unknown: readonly ThrowoverError[];
 }
 
-/** Null: the service has no `drills:`. Throws `store-away`. */
+/** Returns null when the service has no `drills:`. Throws `store-away`. */
 export async function drillFacts(
   service: Pick<Service, 'drills' | 'onCall'>,
   ports: DrillPorts,

@@ -1,8 +1,11 @@
-/** What a drill or a run has shown: raised by people or by the machine, then a task, waived or closed. Pure. */
+/**
+ * A problem that a drill or a run has shown: raised by people or by the machine, then a task,
+ * waived or closed. Pure.
+ */
 import { z } from 'zod';
 import type { LoggedRecord } from '../evidence/record-log.ts';
 
-/** What the machine raises by itself. */
+/** The rules by which the machine raises findings. */
 export const machineRules = {
   'stuck-step': 'a step stood still or took far longer than it should',
   'guard-overridden': 'a refusal was accepted by name',
@@ -19,7 +22,7 @@ export const findingEvent = z.discriminatedUnion('event', [
   z.object({
     event: z.literal('raised'),
     text: z.string().min(1).max(2_000),
-    /** `person`, or the machine's rule. */
+    /** `person`, or the name of the machine's rule. */
     source: z.enum(['person', ...(Object.keys(machineRules) as [MachineRule, ...MachineRule[]])]),
     drill: z.string().nullable(),
     runId: z.string().nullable(),
@@ -36,15 +39,15 @@ export const findingEvent = z.discriminatedUnion('event', [
 export type FindingEvent = z.infer<typeof findingEvent>;
 
 export interface Finding extends Omit<Extract<FindingEvent, { event: 'raised' }>, 'event'> {
-  /** `F7`: its first record's number. */
+  /** `F7`, from the number of its first record. */
   readonly id: string;
   readonly by: string;
   readonly raisedWallMs: number;
-  /** open: nobody has said anything. task: somebody owns it. */
+  /** open: nobody has reacted. task: a person owns it. */
   readonly status: 'open' | 'task' | 'waived' | 'closed';
   readonly owner: string | null;
   readonly dueWallMs: number | null;
-  /** Why it was waived, or what was done; by whom. */
+  /** Why it was waived, or how it was fixed, and by whom. */
   readonly settled: {
     readonly by: string;
     readonly note: string;
@@ -52,7 +55,10 @@ export interface Finding extends Omit<Extract<FindingEvent, { event: 'raised' }>
   } | null;
 }
 
-/** Oldest first. What does not follow from what is there (two people at once) changes nothing. */
+/**
+ * Returns findings, oldest first. A record that does not fit the current state (two people at the
+ * same time) is ignored.
+ */
 export function findingsOf(records: readonly LoggedRecord[]): readonly Finding[] {
   const found = new Map<string, Finding>();
   for (const { body, seq, by, atWallMs } of records) {

@@ -1,4 +1,4 @@
-/** Forecasts that were made before the runs of a drill, and did not hold. Pure. */
+/** Forecasts before the runs of a drill that turned out wrong. Pure. */
 import type { EvidenceSample } from '../evidence/samples.ts';
 import type { Drill } from './drill.ts';
 import type { Finding, FindingEvent } from './finding.ts';
@@ -8,9 +8,9 @@ type Score = EvidenceSample<'forecast-score'>;
 const shares = ['t50', 't90', 't99'] as const;
 
 /**
- * A finding for each run of a drill whose forecast was missed: what was measured lies outside of its 90 %
- * interval, of at least one share of the traffic. What is unknown is not missed. One a run, whenever this
- * is asked again.
+ * Returns a finding for each run of a drill whose forecast was missed: the measured value of at
+ * least one share of the traffic lies outside of its 90 % interval. An unknown value is not a miss.
+ * Each run gets one finding, however often this is called.
  */
 export function missedForecasts(
   drills: readonly Drill[],

@@ -1,4 +1,4 @@
-/** What keeps a drill from beginning. Pure, but for asking the alarms. */
+/** Guards that keep a drill from beginning. Pure, except for asking the alarms. */
 import { type MetricSources, metricOf } from '../evidence/metrics.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
 import type { DrillPolicy } from '../service/service.ts';
@@ -6,7 +6,10 @@ import { localText } from './dates.ts';
 import type { DrillFacts, DrillSources } from './facts.ts';
 import { type PlannedDrill, windowNow } from './planner.ts';
 
-/** Each can be overridden by its name, which raises a finding; a refusal of the plan by the name that the plan asks for. */
+/**
+ * The guards of a drill. Each can be overridden by its name, which raises a finding. A refusal of
+ * the run's plan is overridden by the name that the plan asks for.
+ */
 export const drillGuards = {
   window: 'a production window of the policy is open',
   blocked: 'today is not blocked',
@@ -25,7 +28,7 @@ export interface DrillRefusal {
   readonly says: string;
 }
 
-/** What the plan and the calendar say against a beginning now. */
+/** Returns why the plan and the calendars do not allow a drill to begin now. */
 export function planRefusals(
   facts: Pick<DrillFacts, 'plan' | 'policy' | 'unknown'>,
   next: PlannedDrill | null,
@@ -56,7 +59,10 @@ export function planRefusals(
   return refusals;
 }
 
-/** Alarms that ring, or of which nobody knows whether they do: silence of the one who watches is not quiet. */
+/**
+ * Returns the alarms that ring, and those whose state is unknown: an alarm that cannot be read does
+ * not count as quiet.
+ */
 export async function alarmRefusals(
   { alarms }: Pick<DrillPolicy, 'alarms'>,
   sources: { readonly drills: DrillSources; readonly metrics: MetricSources },

@@ -1,7 +1,7 @@
 /**
- * Muscle memory: what each person did at each prompt, and how sure it still is. Pure.
+ * Practice: what each person did at each prompt, and how fresh that knowledge still is. Pure.
  *
- * It is for the team to learn from: in the order of the rota, never by who is better.
+ * It helps the team to learn: people are in the order of the rota, never ranked.
  */
 import { z } from 'zod';
 import type { LoggedRecord } from '../evidence/record-log.ts';
@@ -24,7 +24,7 @@ const what = {
 
 export const moveEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('prompted'), ...what }),
-  /** `afterMs`: since the prompt, by the terminal's own clock. */
+  /** `afterMs`: time since the prompt, by the terminal's own clock. */
   z.object({ event: z.literal('acted'), ...what, afterMs: z.number().nonnegative() }),
   z.object({ event: z.literal('help'), ...what }),
   z.object({ event: z.literal('typo'), ...what }),
@@ -33,30 +33,30 @@ export const moveEvent = z.discriminatedUnion('event', [
 ]);
 export type MoveEvent = z.infer<typeof moveEvent>;
 type WithoutDrill<T> = T extends unknown ? Omit<T, 'drill'> : never;
-/** What a prompt tells; in which drill, whoever keeps it knows. */
+/** The result of a prompt, without its drill; the caller that stores it adds the drill. */
 export type Move = WithoutDrill<MoveEvent>;
 
-/** After so long half of what was known is left, ms: a guess of ours (half a year leaves a quarter). */
+/** Time after which half of the knowledge is left, ms: our guess (half a year leaves a quarter). */
 const halfLifeMs = 90 * 86_400_000;
 
-/** In so long everybody on the rota should have driven, ms. */
+/** Everybody on the rota should have driven within this time, ms. */
 export const coverageMs = 180 * 86_400_000;
 
-/** How sure a step is right after it was done so; an order of ours, not a measurement. */
+/** Confidence in a step right after each way to do it; our ranking, not a measurement. */
 const afterwards = { alone: 1, corrected: 0.8, expert: 0.5, handedOver: 0.2 } as const;
 
-/** One person at one step, the last time and all times. */
+/** One person at one step: the last time and all times. */
 export interface Memory {
   readonly step: MoveStep;
   readonly times: number;
   readonly lastWallMs: number;
-  /** From the prompt to the right words, the last time; null: handed over. */
+  /** Seconds from the prompt to the right answer, the last time; null: handed over. */
   readonly seconds: number | null;
   readonly typos: number;
   readonly helped: number;
   readonly expert: number;
   readonly handedOver: number;
-  /** 0 to 1: how it went the last time, halved every 90 days. */
+  /** 0 to 1: the result of the last time, halved every 90 days. */
   readonly confidence: number;
 }
 
@@ -73,7 +73,7 @@ interface Attempt {
   expert: number;
 }
 
-/** In the order of `people`. */
+/** Returns the memory of each person, in the order of `people`. */
 export function memoryOf(
   records: readonly LoggedRecord[],
   people: readonly string[],
@@ -107,7 +107,7 @@ export function memoryOf(
       handedOver: (before?.handedOver ?? 0) + Number(handedOver),
       confidence: levelOf(attempt, handedOver) * 0.5 ** ((nowWallMs - atWallMs) / halfLifeMs),
     });
-    // To drive is to have moved the service, not to have been asked.
+    // To drive means to have moved the service, not only to have been asked.
     if (event === 'acted' && step === 'approve') drove.set(person, atWallMs);
   }
   return people.map((person) => {
@@ -128,7 +128,7 @@ function levelOf({ typos, helped, expert }: Attempt, handedOver: boolean): numbe
   return typos + helped > 0 ? afterwards.corrected : afterwards.alone;
 }
 
-/** Who of those who drive has driven in the last 180 days. */
+/** Returns how many of the drivers have driven in the last 180 days. */
 export function coverage(memory: readonly PersonMemory[]): {
   readonly drove: number;
   readonly of: number;

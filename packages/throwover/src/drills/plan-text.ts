@@ -1,4 +1,4 @@
-/** The plan of drills, and those that were, for a terminal of 80 columns. Pure. */
+/** Text of the plan of drills and of past drills, for a terminal of 80 columns. Pure. */
 import { wrap } from '../kernel/kernel.ts';
 import { localDay, localText, timeText } from './dates.ts';
 import type { Drill } from './drill.ts';
@@ -47,7 +47,7 @@ export function plannedLines(drill: PlannedDrill, zone: string): readonly string
   ];
 }
 
-/** `Tue 2026-04-14 10:00 to 15:00`; of a surprise from its first window to its last. */
+/** Returns `Tue 2026-04-14 10:00 to 15:00`; for a surprise, from its first window to its last. */
 export function whenText({ window, kind }: PlannedDrill, zone: string): string {
   if (window === null) return 'NO FREE WINDOW for a year';
   const { fromWallMs, untilWallMs } = window;
@@ -63,7 +63,7 @@ const outcomes = {
   'not-begun': 'nothing was moved',
 } as const;
 
-/** Newest first. */
+/** Returns past drills, newest first. */
 export function historyText(drills: readonly Drill[], zone: string): string {
   if (drills.length === 0) return 'No drill was begun yet: throwover drill next';
   return [...drills]
@@ -78,7 +78,7 @@ export function historyText(drills: readonly Drill[], zone: string): string {
     .join('\n');
 }
 
-/** In the order of the rota: it is to learn from, and no ranking. */
+/** Returns people in the order of the rota: it is for learning, not a ranking. */
 export function peopleText(memory: readonly PersonMemory[]): string {
   const { drove, of } = coverage(memory);
   const share = of === 0 ? '' : ` (${Math.round((drove / of) * 100)} %)`;

@@ -63,12 +63,12 @@ describe('when', () => {
         }),
         1,
       )[0];
-    // 02:30 does not exist in Berlin that day: an hour later, as its clocks are.
+    // 02:30 does not exist in Berlin that day: an hour later, in the same way as the clocks.
     expect(on('Europe/Berlin', '2026-03-29', '02:30')).toBe('2026-03-29T01:30');
-    // 02:30 exists twice: the first.
+    // 02:30 exists twice: the first one counts.
     expect(on('Europe/Berlin', '2026-10-25', '02:30')).toBe('2026-10-25T00:30');
     expect(on('America/New_York', '2026-03-08', '10:00')).toBe('2026-03-08T14:00');
-    // Half an hour of daylight saving.
+    // Daylight saving of half an hour.
     expect(on('Australia/Lord_Howe', '2026-04-05', '10:00')).toBe('2026-04-04T23:30');
   });
 

@@ -1,4 +1,6 @@
-/** The next drills: when, of which kind, who drives. Pure: the same policy and past give the same plan. */
+/**
+ * Plans the next drills: date, kind, driver. Pure: the same policy and history give the same plan.
+ */
 import type { DrillKind, DrillPolicy } from '../service/service.ts';
 import { type Blocked, daySpan, dueDates, overlaps, type Span, windowsFrom } from './dates.ts';
 import { driversOf, type Pair, pairFor, type Rota, type Turn, whyBlocked } from './rotation.ts';
@@ -6,31 +8,34 @@ import { driversOf, type Pair, pairFor, type Rota, type Turn, whyBlocked } from 
 const quarterMs = (365.25 / 4) * 86_400_000;
 
 export interface PlannedDrill extends Pair {
-  /** Its name: the date on which the rule says that it is due, `2026-04-14`. */
+  /** Its name: the date on which it is due by the rule, `2026-04-14`. */
   readonly due: string;
   readonly kind: DrillKind;
-  /** The window; of a surprise: from its first window to the end of its last one. Null: none is free for a year. */
+  /**
+   * Its window; for a surprise, from its first window to the end of its last one. Null: none is
+   * free for a year.
+   */
   readonly window: Span | null;
-  /** What kept it from an earlier window: freezes, holidays. */
+  /** Reasons why it is not in an earlier window: freezes, holidays. */
   readonly moved: readonly string[];
-  /** Its first window has passed without it. */
+  /** Its first window has passed and the drill was not held. */
   readonly overdue: boolean;
 }
 
-/** What was held under the name of a due date. */
+/** A drill that was held for a due date. */
 export interface HeldDrill extends Turn {
   readonly due: string;
-  /** It went there and back; an aborted one stays due until the next. */
+  /** It went there and back. A drill that was aborted stays due until the next due date. */
   readonly whole: boolean;
 }
 
 export interface DrillPlan {
   readonly next: readonly PlannedDrill[];
-  /** Due dates that passed without a whole drill before the next was due. */
+  /** Due dates that passed without a whole drill before the next one was due. */
   readonly missed: readonly string[];
-  /** When everybody will have driven since now or lately; null: not within the plan. */
+  /** When everybody will have driven, counting recent drills; null: not within the plan. */
   readonly everyoneByWallMs: number | null;
-  /** Drives needed for everybody, against those that the policy gives in its quarters. */
+  /** Number of drivers, and of drills that are due within `everyoneWithin` quarters. */
   readonly fair: { readonly drivers: number; readonly drillsWithin: number; readonly met: boolean };
 }
 
@@ -46,7 +51,7 @@ export interface PlanFacts {
   readonly nowWallMs: number;
 }
 
-/** The drill that is due now, if any, and the `count` after it. */
+/** Plans the drill that is due now, if any, and the `count` after it. */
 export function planDrills(facts: PlanFacts, count: number): DrillPlan {
   const { policy, held, nowWallMs, rota } = facts;
   const dues = dueDates(policy, nowWallMs, Math.max(count, 1));
@@ -85,7 +90,10 @@ export function planDrills(facts: PlanFacts, count: number): DrillPlan {
   };
 }
 
-/** When the last of those who drive will have driven, counted over the policy's quarters until now. */
+/**
+ * Returns when the last of the drivers will have driven; a drill counts from `withinMs` before now
+ * on.
+ */
 function everyoneBy({ rota, nowWallMs }: PlanFacts, turns: readonly Turn[], withinMs: number) {
   const firsts = driversOf(rota).map((who) =>
     Math.min(
@@ -98,7 +106,10 @@ function everyoneBy({ rota, nowWallMs }: PlanFacts, turns: readonly Turn[], with
   return Number.isFinite(last) ? last : null;
 }
 
-/** Kinds come one after the other, counted over all due dates, so that a missed one changes no later one. */
+/**
+ * Returns the kind of a due date. Kinds alternate over all due dates, so that a missed drill
+ * changes no later one.
+ */
 function kindOf({ kinds }: Pick<DrillPolicy, 'kinds'>, index: number): DrillKind {
   return kinds[index % kinds.length] ?? 'switchover-and-back';
 }
@@ -110,14 +121,14 @@ function place(
   given: { due: string; kind: DrillKind; turns: readonly Turn[]; freeFromMs: number },
 ): PlannedDrill {
   const { due, kind, turns, freeFromMs } = given;
-  // What was begun and not finished is tried again in another window, not in the rest of that one.
+  // An unfinished drill is tried again in another window, not in the rest of the same one.
   const tried = held.filter((drill) => drill.due === due).map(({ atWallMs }) => atWallMs);
   const dueAtMs = dueMs(policy, due);
   const moved = new Set<string>();
   const passed = windowsFrom(policy, dueAtMs).next().value;
   const overdue = passed !== undefined && passed.untilWallMs <= nowWallMs;
   const sinceMs = Math.max(dueAtMs, freeFromMs, overdue || dueAtMs <= nowWallMs ? nowWallMs : 0);
-  // Why it is late is told also when that lies behind.
+  // Reports why it is late, even when the blocked window has passed.
   if (passed !== undefined) for (const why of whyBlocked(blocked, passed)) moved.add(why);
   for (const span of windowsFrom(policy, sinceMs)) {
     if (tried.some((ms) => ms >= span.fromWallMs && ms < span.untilWallMs)) continue;
@@ -131,7 +142,10 @@ function place(
   return { due, kind, window: null, moved: [...moved], overdue, ...nobody };
 }
 
-/** From the first free window to the end of the last one within the policy's time. */
+/**
+ * Returns the span from the first free window to the end of the last free one within the policy's
+ * time.
+ */
 function surpriseSpan(policy: PlanFacts['policy'], blocked: readonly Blocked[], first: Span): Span {
   let { untilWallMs } = first;
   for (const span of windowsFrom(policy, first.fromWallMs)) {
@@ -141,7 +155,9 @@ function surpriseSpan(policy: PlanFacts['policy'], blocked: readonly Blocked[], 
   return { fromWallMs: first.fromWallMs, untilWallMs };
 }
 
-/** The window that is open now, or what keeps one from being: `no window`, or what blocks it. */
+/**
+ * Returns the window that is open now, or the reasons why none is: `no window`, or what blocks it.
+ */
 export function windowNow(
   facts: Pick<PlanFacts, 'policy' | 'blocked' | 'nowWallMs'>,
 ): { readonly window: Span } | { readonly window: null; readonly why: readonly string[] } {

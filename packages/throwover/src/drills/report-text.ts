@@ -42,7 +42,7 @@ export function reportText(report: DrillReport, zone: string): string {
   ].join('\n');
 }
 
-/** In the order in which they had it. */
+/** Returns the drivers in the order in which they drove. */
 function drivers({ driver, handedOver }: DrillReport['drill']): string {
   return [...handedOver.map(({ from }) => from), driver].join(', then ');
 }
@@ -63,7 +63,7 @@ function backText({ drill }: DrillReport): readonly string[] {
   }
 }
 
-/** A drill that fails has done its work; the first one often does. */
+/** Returns the lesson: a drill that fails has done its job, and the first one often fails. */
 function lesson({ first, findings, drill }: DrillReport): readonly string[] {
   const open = findings.filter(({ settled }) => settled === null);
   const found = findings.length;

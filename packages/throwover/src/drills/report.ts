@@ -1,4 +1,4 @@
-/** What a drill has shown, from its journals and records; nobody closes it by hand. Pure. */
+/** The results of a drill, from its journals and records; nobody edits them by hand. Pure. */
 import { stepsOf } from '../evidence/journal-steps.ts';
 import type { LoggedRecord } from '../evidence/record-log.ts';
 import type { RunState } from '../store/store.ts';
@@ -17,7 +17,7 @@ export interface ReportFacts {
   readonly findings: readonly Finding[];
   readonly objectives: { readonly rtoMs: number; readonly rpoMs: number };
   readonly criteria: AbortCriteria;
-  /** No drill was begun before this one. */
+  /** True when no drill was begun before this one. */
   readonly first: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface Objective {
   /** ms, or a share for errorRate; null: unknown. */
   readonly value: number | null;
   readonly bound: number;
-  /** Null: unknown, which is not met. */
+  /** Null: unknown, which does not count as met. */
   readonly met: boolean | null;
 }
 
@@ -56,7 +56,10 @@ export interface DrillReport {
   readonly service: string;
   readonly drill: Drill;
   readonly first: boolean;
-  /** goes-on: it has not ended. not-begun: nothing was moved. unknown: a figure is missing, and none is missed. */
+  /**
+   * goes-on: it has not ended. not-begun: nothing was moved. unknown: a figure is missing, and no
+   * objective is missed.
+   */
   readonly verdict: 'met' | 'not-met' | 'unknown' | 'goes-on' | 'not-begun';
   readonly objectives: readonly Objective[];
   readonly legs: readonly LegReport[];
@@ -113,7 +116,7 @@ function objectivesOf(facts: ReportFacts): readonly Objective[] {
   ] as const;
   return [
     ...legs,
-    // A criterion that a single look was above has done its work only when it ended the drill.
+    // A criterion that was exceeded in a single look counts as missed only when it ended the drill.
     ...seen.flatMap(([name, value, bound]) =>
       bound === null ? [] : [judgedBy(name, value, bound, drill)],
     ),
@@ -124,7 +127,10 @@ function judged(name: 'rto' | 'rpo', leg: Leg, value: number | null, bound: numb
   return { name, leg, value, bound, met: value === null ? null : value <= bound };
 }
 
-/** Worst single look beside the bound; met unless it stood so long that it ended the drill. */
+/**
+ * Compares the worst single look with the bound. Met, unless the criterion was broken and ended the
+ * drill.
+ */
 function judgedBy(
   name: 'errorRate' | 'p99' | 'lag',
   value: number | null,
@@ -136,8 +142,8 @@ function judgedBy(
 }
 
 /**
- * Nobody could write: from the beginning of the fence, or from when the traffic was cut, until the door lets
- * writes through; null: unknown.
+ * Returns how long nobody could write: from the start of the fence, or from when the traffic was
+ * cut, until the door lets writes through; null when unknown.
  */
 export function writerGapMs(run: RunState, cutWallMs: number | null): number | null {
   const { steps } = stepsOf(run);
@@ -147,7 +153,10 @@ export function writerGapMs(run: RunState, cutWallMs: number | null): number | n
   return open.endMs - Math.min(fence.startMs, cutWallMs ?? fence.startMs);
 }
 
-/** Longest time whose writes a run may have lost, ms: a catch-up that ended well lost none; null: unknown, or it never opened the new side. */
+/**
+ * Returns the longest time whose writes a run may have lost, ms; 0 when the catch-up was complete;
+ * null when unknown, or when the run never opened the new side.
+ */
 export function lossMsOf({ kind, records }: RunState): number | null {
   const outcome = (step: string) =>
     records.find((record) => record.type === 'outcome' && record.step === step);
@@ -172,7 +181,7 @@ function legOf(leg: Leg, run: RunState): LegReport {
   return { leg, runId, kind, from, to, status, durationMs, slowest };
 }
 
-/** One row a prompt and person, in the order in which they were asked. */
+/** Returns one row for each prompt and person, in the order in which they were asked. */
 function peopleOf({ moves, drill }: ReportFacts): readonly PersonStep[] {
   const rows: { -readonly [K in keyof PersonStep]: PersonStep[K] }[] = [];
   for (const { body } of moves) {

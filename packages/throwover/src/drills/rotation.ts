@@ -1,11 +1,14 @@
-/** Who drives next. Fair, and the same for the same past. Pure. */
+/** Chooses who drives next. Fair, and the same for the same history. Pure. */
 
 import { type Blocked, overlaps, type Span } from './dates.ts';
 
 export interface Rota {
-  /** In the order of the file, or of the calendar: who has never driven comes in this order. */
+  /**
+   * In the order of the file or the calendar; people who have never driven are chosen in this
+   * order.
+   */
   readonly people: readonly string[];
-  /** They watch; they never drive. */
+  /** Experts watch; they never drive. */
   readonly experts: readonly string[];
   readonly leave: readonly Leave[];
 }
@@ -14,7 +17,7 @@ export interface Leave extends Span {
   readonly who: string;
 }
 
-/** A drill that somebody drove, or will. */
+/** A drill that a person has driven or will drive. */
 export interface Turn {
   readonly driver: string;
   readonly atWallMs: number;
@@ -22,15 +25,18 @@ export interface Turn {
 
 export interface Pair {
   readonly driver: string | null;
-  /** Watches, takes over when the driver hands over, and as a rule drives the next one. */
+  /** Watches, takes over when the driver hands over, and normally drives the next drill. */
   readonly shadow: string | null;
-  /** Whose turn it was before, and why it is not: on leave, or drove the last one. */
+  /**
+   * People whose turn came before, and why they were passed over: on leave, or drove the last one.
+   */
   readonly passedOver: readonly { readonly who: string; readonly why: string }[];
 }
 
 /**
- * Longest ago first, never twice running (unless nobody else drives at all), nobody on leave, no expert.
- * Somebody who was passed over stays first in line, so nobody's turn is lost.
+ * Returns driver and shadow. The person whose last drill is oldest drives next. Nobody drives twice
+ * in a row (unless only one person drives at all), and people on leave and experts never drive. A
+ * person who was passed over stays first in line, so nobody loses a turn.
  */
 export function pairFor(rota: Rota, turns: readonly Turn[], window: Span): Pair {
   const drivers = driversOf(rota);
@@ -56,7 +62,7 @@ export function driversOf({ people, experts }: Rota): readonly string[] {
   return people.filter((who) => !experts.includes(who));
 }
 
-/** When a person last drove, wall ms; never: before everybody. */
+/** Returns when a person last drove, wall ms; a person who never drove sorts first. */
 export function lastDrove(turns: readonly Turn[], who: string): number {
   const own = turns.filter(({ driver }) => driver === who).map(({ atWallMs }) => atWallMs);
   return Math.max(Number.NEGATIVE_INFINITY, ...own);
@@ -69,7 +75,7 @@ function lastTurn(turns: readonly Turn[]): Turn | null {
   );
 }
 
-/** Why each blocked span that a window meets blocks it. */
+/** Returns the reasons of the blocked spans that overlap a window. */
 export function whyBlocked(blocked: readonly Blocked[], window: Span): readonly string[] {
   return [...new Set(blocked.filter((span) => overlaps(span, window)).map(({ why }) => why))];
 }

@@ -1,11 +1,15 @@
 import { Temporal } from 'temporal-polyfill';
 
-/** How far ahead the changes of the clocks are written, years: calendars are written anew far more often. */
+/**
+ * Number of years ahead for which clock changes are written: calendars are rewritten far more
+ * often.
+ */
 const yearsAhead = 10;
 
 /**
- * A zone as iCalendar wants it beside times that name it (RFC 5545, 3.6.5): one observance for each change of
- * its clocks, from the one before `fromWallMs` on. What governments decide later is not in it.
+ * Returns a zone in the form that iCalendar requires for times that name it (RFC 5545, 3.6.5): one
+ * observance for each clock change, from the last one before `fromWallMs` on. Later decisions of
+ * governments are not included.
  */
 export function vTimezone(zone: string, fromWallMs: number): string {
   const begin = Temporal.Instant.fromEpochMilliseconds(Math.floor(fromWallMs)).toZonedDateTimeISO(
@@ -29,7 +33,7 @@ export function vTimezone(zone: string, fromWallMs: number): string {
       : changes.flatMap((at) => {
           const before = at.subtract({ seconds: 1 });
           return observance({
-            // By the clocks of before the change, as the format wants it.
+            // In local time before the change, as the format requires.
             local: compact(before.add({ seconds: 1 }).toInstant(), before.offsetNanoseconds),
             from: before.offset,
             to: at.offset,

@@ -1,4 +1,7 @@
-/** An audit as others read it: people (80 columns), code scanning (SARIF 2.1.0), CI (JUnit). Pure. */
+/**
+ * An audit in other formats: text for people (80 columns), SARIF 2.1.0 for code scanning, JUnit for
+ * CI. Pure.
+ */
 import { wrap } from '../kernel/kernel.ts';
 import { type Audit, type AuditLine, auditRules } from './audit.ts';
 
@@ -23,7 +26,10 @@ function lineText({ ok, rule, says, todo }: AuditLine): string[] {
   ];
 }
 
-/** Each line that is not true as a result of level error, at the file that declares the service. */
+/**
+ * Returns SARIF: each failed line is a result of level error, located at the file that declares the
+ * service.
+ */
 export function auditSarif({ lines }: Audit, file: string, version: string): unknown {
   return {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
@@ -47,7 +53,7 @@ export function auditSarif({ lines }: Audit, file: string, version: string): unk
             level: 'error',
             message: { text: `${subject} is a slide: ${says}. ${todo ?? ''}`.trim() },
             locations: [{ physicalLocation: { artifactLocation: { uri: file } } }],
-            // One alert a line, however its age is worded.
+            // One alert for each line, however its age is worded.
             partialFingerprints: { 'subjectAndRule/v1': `${subject}/${rule}` },
           })),
       },
@@ -55,7 +61,7 @@ export function auditSarif({ lines }: Audit, file: string, version: string): unk
   };
 }
 
-/** A test suite a subject, a test case a rule. */
+/** Returns JUnit XML: one test suite for each subject, one test case for each rule. */
 export function auditJunit({ lines }: Audit): string {
   const subjects = [...new Set(lines.map(({ subject }) => subject))];
   const failing = (own: readonly AuditLine[]) => own.filter(({ ok }) => !ok).length;
@@ -78,7 +84,7 @@ const entities: Readonly<Record<string, string>> = {
   '"': '&quot;',
 };
 
-/** What XML 1.0 cannot hold (control characters) is left out. */
+/** Escapes text for XML. Leaves out control characters, which XML 1.0 cannot hold. */
 function xml(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   const allowed = text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '');

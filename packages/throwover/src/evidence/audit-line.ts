@@ -1,7 +1,7 @@
-/** What must stand the operating test, and one line of its answer. Pure. */
+/** A subject of the operating test, and one line of its result. Pure. */
 import { dayMs } from './metrics.ts';
 
-/** What must stand the test. */
+/** A truth or a change that must pass the operating test. */
 export interface Subject {
   readonly kind: 'truth' | 'change';
   readonly name: string;
@@ -33,9 +33,9 @@ export interface AuditLine {
   readonly subject: string;
   readonly rule: AuditRule;
   readonly ok: boolean;
-  /** What is there, or what is missing. */
+  /** The evidence that was found, or that is missing. */
   readonly says: string;
-  /** What makes it true; null: it is. */
+  /** The action that makes the line true; null when it is true. */
   readonly todo: string | null;
   readonly owner: string | null;
 }
@@ -49,7 +49,7 @@ export function line(subject: Subject, rule: AuditRule, said: Said): AuditLine {
   return { subject: keyOf(subject), rule, ...said, owner: subject.owner };
 }
 
-/** In days from two on, in hours before. */
+/** Returns the age in days from two days on, otherwise in hours. */
 export function since(ms: number): string {
   if (ms >= 2 * dayMs) return `${Math.floor(ms / dayMs)} d`;
   const hours = Math.floor(ms / 3_600_000);

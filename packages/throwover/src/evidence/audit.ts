@@ -1,7 +1,9 @@
 /**
- * The operating test: an idea that changes no dashboard, no runbook and no named engineer's week is a slide.
+ * The operating test: an idea that changes no dashboard, no runbook and no named engineer's week is
+ * a slide.
  *
- * Pure rules over facts: each line is made true by doing what it says, and comes back when that is undone.
+ * Pure rules over facts. Each line becomes true when a person does what it says, and becomes false
+ * again when that is undone.
  */
 import { isoTime } from '../kernel/kernel.ts';
 import {
@@ -30,34 +32,37 @@ export interface AuditFacts {
   readonly subjects: readonly Subject[];
   readonly changes: readonly Change[];
   readonly onCall: readonly string[];
-  /** By name, as throwover.yaml declares them. */
+  /** Panels by name, as throwover.yaml declares them. */
   readonly panels: ReadonlyMap<
     string,
     { readonly metric: string; readonly freshMs: number | null }
   >;
-  /** When the newest sample of a metric was measured, wall ms; absent: never, as far as it was looked for. */
+  /**
+   * When the newest sample of a metric was measured, wall ms; absent when none was found in the
+   * period that was searched.
+   */
   readonly newestSample: ReadonlyMap<string, number>;
   /** When a step of a runbook last ran to its end, wall ms. */
   readonly stepRan: ReadonlyMap<string, number>;
-  /** Who did the task of a subject last, and when. */
+  /** The last person who did the task of a subject, and when. */
   readonly taskDone: ReadonlyMap<
     string,
     readonly { readonly by: string; readonly atWallMs: number }[]
   >;
-  /** What people have practised: of the truth `people`. */
+  /** Records of what people have practised, for the truth `people`. */
   readonly practice: Practice;
 }
 
-/** The truth that is made true by practice. */
+/** The truth that only practice makes true. */
 export const practised = 'people';
 
 export interface Audit {
   readonly lines: readonly AuditLine[];
-  /** Subjects with a line that is not true, by name. */
+  /** Names of the subjects that have a failed line. */
   readonly slides: readonly string[];
 }
 
-/** A change that is in use, as something that must stand the test. */
+/** Returns a change in use as a subject of the operating test. */
 export function subjectOf(change: Change): Subject {
   const { name, hypothesis, panel, step, owner, task } = change;
   return {

@@ -1,10 +1,16 @@
-/** A named metric over a stated window of whole weeks, kept as it was: the fold, and the days of a window. Pure. */
+/**
+ * Baselines: a named metric over whole weeks, never changed afterwards. Reads them from records,
+ * and cuts a window into days. Pure.
+ */
 import { z } from 'zod';
 import { dayMs, type Metric, type MetricSample } from './metrics.ts';
 import type { LoggedRecord } from './record-log.ts';
 import { type Block, quantileOf } from './statistics.ts';
 
-/** Values of one day that are kept, an even sample of its sorted values: the quantiles of a day are within 1 % of rank. */
+/**
+ * Most values that are stored for one day, evenly taken from its sorted values: the quantiles of a
+ * day are within 1 % of rank.
+ */
 const maxValuesADay = 100;
 
 const baselineBody = z.object({
@@ -13,7 +19,7 @@ const baselineBody = z.object({
   quantile: z.number().gt(0).lt(1),
   fromWallMs: z.number(),
   weeks: z.int().positive(),
-  /** Of all samples, before a day's were thinned out. */
+  /** Number of all samples, before the days were thinned out. */
   count: z.int().nonnegative(),
   quantiles: z.object({ p50: z.number(), p90: z.number(), p99: z.number() }),
   /** Values by day of the window; a day without a sample is empty. */
@@ -26,7 +32,10 @@ export interface Baseline extends BaselineBody {
   readonly atWallMs: number;
 }
 
-/** By name, oldest first. A baseline is never replaced: of two with one name the first counts. */
+/**
+ * Returns baselines by name, oldest first. A baseline is never replaced: of two with the same name
+ * the first counts.
+ */
 export function baselinesOf(records: readonly LoggedRecord[]): ReadonlyMap<string, Baseline> {
   const found = new Map<string, Baseline>();
   for (const { body, by, atWallMs } of records) {
@@ -37,13 +46,13 @@ export function baselinesOf(records: readonly LoggedRecord[]): ReadonlyMap<strin
   return found;
 }
 
-/** The last midnight (UTC) that has passed. */
+/** Returns the last midnight (UTC) at or before a time. */
 export const midnightBefore = (wallMs: number) => Math.floor(wallMs / dayMs) * dayMs;
 
-/** The first midnight (UTC) that is not before it. */
+/** Returns the first midnight (UTC) at or after a time. */
 export const midnightAfter = (wallMs: number) => Math.ceil(wallMs / dayMs) * dayMs;
 
-/** What is kept of a window; null: it has no sample, so it is no baseline. */
+/** Returns the baseline of a window; null when the window has no sample. */
 export function captured(
   given: {
     readonly name: string;
@@ -71,7 +80,10 @@ export function captured(
   };
 }
 
-/** Values by day from `fromWallMs` on, `weeks` times seven days; each day's evenly thinned out, as a baseline keeps them. */
+/**
+ * Returns values by day for `weeks` times seven days from `fromWallMs` on; each day is evenly
+ * thinned out, as in a baseline.
+ */
 export function thinnedDays(samples: readonly MetricSample[], fromWallMs: number, weeks: number) {
   return daysOf(samples, fromWallMs, weeks).map(thinned);
 }
@@ -93,7 +105,10 @@ function thinned(day: Block): number[] {
   );
 }
 
-/** Days -> blocks that are resampled whole: weeks of what is sampled always, days of what comes with a run. */
+/**
+ * Groups days into the blocks that are resampled: weeks for a metric that is always sampled, days
+ * for one that only runs give.
+ */
 export function blocksOf(days: readonly Block[], cadence: Metric['cadence']): Block[] {
   if (cadence === 'run') return [...days];
   return Array.from({ length: Math.floor(days.length / 7) }, (_, week) =>
@@ -101,5 +116,5 @@ export function blocksOf(days: readonly Block[], cadence: Metric['cadence']): Bl
   );
 }
 
-/** Blocks with samples that a comparison needs on each side. */
+/** Number of blocks with samples that a comparison needs on each side. */
 export const minBlocks: Readonly<Record<Metric['cadence'], number>> = { always: 3, run: 5 };

@@ -1,4 +1,6 @@
-/** What stands against a change being made, shipped or judged. Pure; each refusal is an error with a code. */
+/**
+ * Rules that refuse to create, ship or judge a change. Pure; each refusal is an error with a code.
+ */
 import { isoTime, type ThrowoverError } from '../kernel/kernel.ts';
 import { type Baseline, blocksOf, midnightAfter, minBlocks, thinnedDays } from './baseline.ts';
 import type { Amendment, Change, Measured } from './change.ts';
@@ -10,14 +12,17 @@ import { type Comparison, compare, samplesNeeded } from './statistics.ts';
 /** Whole weeks in the 30 days before a review. */
 const weeksToReview = 4;
 
-/** What 30 days will give, and what a verdict needs. */
+/** Number of samples expected within 30 days, and the number that a verdict needs. */
 export interface SampleForecast {
   readonly expected: number;
   readonly needed: number;
   readonly enough: boolean;
 }
 
-/** At the rate of the baseline, or of the drills that are promised for a metric that only runs give. */
+/**
+ * Forecasts the samples: at the rate of the baseline, or for a metric that only runs give, at least
+ * one for each promised drill.
+ */
 export function sampleForecast(metric: Metric, baseline: Baseline, drills: number): SampleForecast {
   const rate = baseline.count / (baseline.weeks * 7);
   const expected = Math.max(
@@ -28,7 +33,7 @@ export function sampleForecast(metric: Metric, baseline: Baseline, drills: numbe
   return { expected, needed, enough: expected >= needed };
 }
 
-/** Throws nothing: gives what is against creating it, or null. */
+/** Returns the reason why the change may not be created, or null. Does not throw. */
 export function againstCreating(
   wanted: { expect: number; drills: number },
   metric: Metric,
@@ -65,15 +70,15 @@ export function againstCreating(
   });
 }
 
-/** What the project is, for a change that wants to ship. */
+/** The declared panels, steps and people, for a change that is to ship. */
 export interface ShippingFacts {
-  /** Metric of each panel that is declared. */
+  /** The metric of each declared panel. */
   readonly panels: ReadonlyMap<string, string>;
   readonly steps: readonly string[];
   readonly onCall: readonly string[];
 }
 
-/** What it lacks, in words; empty: it may ship. */
+/** Returns the missing parts as text; empty when the change may ship. */
 export function missingToShip(
   change: Pick<Change, 'metric'> & Amendment,
   { panels, steps, onCall }: ShippingFacts,
@@ -98,7 +103,9 @@ export function missingToShip(
   return missing;
 }
 
-/** The effect so far: whole weeks since it shipped against its baseline. */
+/**
+ * Returns the effect so far: compares the whole weeks since the change shipped with its baseline.
+ */
 export function measure(
   change: Change,
   metric: Metric,
@@ -117,7 +124,7 @@ export function measure(
   });
 }
 
-/** What is kept of it with the verdict. */
+/** Returns the part of a comparison that is stored with the verdict. */
 export function measuredOf({ verdict, change, interval, samples, reason }: Comparison): Measured {
   return {
     verdict,
@@ -129,7 +136,7 @@ export function measuredOf({ verdict, change, interval, samples, reason }: Compa
   };
 }
 
-/** What is against this verdict by this person now; null: nothing. */
+/** Returns the reason why this person may not give this verdict now; null when there is none. */
 export function againstVerdict(
   change: Change,
   given: { verdict: string; by: string; reason: string | null; nowWallMs: number },

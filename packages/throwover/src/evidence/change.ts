@@ -1,24 +1,29 @@
-/** A change: an improvement that must show itself. Its records, and what they add up to. Pure. */
+/**
+ * A change: an improvement that must prove itself. Its records, and the state that they give. Pure.
+ */
 import { z } from 'zod';
 import { dayMs } from './metrics.ts';
 import type { LoggedRecord } from './record-log.ts';
 
-/** From shipping until the review opens by itself, ms. */
+/** Time from shipping until the review opens automatically, ms. */
 export const reviewAfterMs = 30 * dayMs;
 
 export const tradeOffKinds = ['latency', 'money', 'complexity', 'time'] as const;
 
-/** What is paid for it. */
+/** The price of a change. */
 const tradeOff = z.object({
   kind: z.enum(tradeOffKinds),
   amount: z.number().refine((amount) => amount !== 0),
-  /** `ms`, `usd a month`, `parts`, `h a week`. */
+  /** For example `ms`, `usd a month`, `parts`, `h a week`. */
   unit: z.string().min(1),
   note: z.string(),
 });
 export type TradeOff = z.infer<typeof tradeOff>;
 
-/** What may be filled in until it ships: where it is seen, which step it is in, what its owner does each week. */
+/**
+ * Values that may be set until the change ships: its panel, its runbook step, the weekly task of
+ * its owner.
+ */
 const amendment = z.object({
   owner: z.string().optional(),
   panel: z.string().optional(),
@@ -52,7 +57,7 @@ const measured = z.object({
   samplesAfter: z.number(),
   reason: z.string().nullable(),
 });
-/** What the samples say, kept with the owner's verdict. */
+/** The measured effect, stored with the owner's verdict. */
 export type Measured = z.infer<typeof measured>;
 
 export const verdicts = ['kept', 'reverted', 'extended'] as const;
@@ -62,7 +67,7 @@ const reviewed = z.object({
   name: z.string(),
   verdict: z.enum(verdicts),
   measured,
-  /** What it really cost. */
+  /** The real cost. */
   cost: z.array(tradeOff).min(1),
   reason: z.string().nullable(),
 });
@@ -92,13 +97,16 @@ export interface Change extends Omit<z.infer<typeof created>, 'event'> {
   readonly by: string;
   readonly createdWallMs: number;
   readonly shippedWallMs: number | null;
-  /** When its review opens, or has opened, by itself; null while it has none ahead. */
+  /** When its review opens, or has opened; null when no review is ahead. */
   readonly reviewDueWallMs: number | null;
   readonly reviews: readonly Review[];
   readonly retired: { readonly reason: string; readonly by: string } | null;
 }
 
-/** By name, oldest first. A record that does not follow from what is there (two people at once) changes nothing. */
+/**
+ * Returns changes by name, oldest first. A record that does not fit the current state (two people
+ * at the same time) is ignored.
+ */
 export function changesOf(records: readonly LoggedRecord[]): ReadonlyMap<string, Change> {
   const found = new Map<string, Change>();
   for (const { body, by, atWallMs } of records) {
@@ -166,17 +174,20 @@ function follow(
   }
 }
 
-/** Its review has opened and nobody has given a verdict. */
+/** Whether the review has opened and nobody has given a verdict. */
 export function reviewOpen(change: Change, nowWallMs: number): boolean {
   return change.reviewDueWallMs !== null && nowWallMs >= change.reviewDueWallMs;
 }
 
-/** It is in use: it must stand the operating test. */
+/** Whether the change is in use, so that it must pass the operating test. */
 export function inUse({ status }: Change): boolean {
   return status === 'shipped' || status === 'kept';
 }
 
-/** `latency=3 ms: a second lookup` -> a trade-off; null: it is none, "none" included. */
+/**
+ * Parses `latency=3 ms: a second lookup` into a trade-off; null when it is not one. "none" is not
+ * one.
+ */
 export function parseTradeOff(text: string): TradeOff | null {
   const match = /^([a-z]+)=([+-]?\d+(?:\.\d+)?)\s*([^:]*?)\s*(?::\s*(.*))?$/.exec(text.trim());
   if (match === null) return null;
@@ -185,7 +196,7 @@ export function parseTradeOff(text: string): TradeOff | null {
   return read.success ? read.data : null;
 }
 
-/** `-20%` -> -0.2; null: it is no share. */
+/** Parses `-20%` into -0.2; null when it is not a percentage. */
 export function parseShare(text: string): number | null {
   const match = /^([+-]?\d+(?:\.\d+)?)\s*%$/.exec(text.trim());
   return match === null ? null : Number(match[1]) / 100;

@@ -5,12 +5,12 @@ import { type FigureRow, figureRows, isBetter } from './rows.ts';
 /** The kind of run that the others are compared with. */
 export const naiveKind = 'flip-only';
 
-/** Narrowest terminal that holds a label and two values. */
+/** Width of the narrowest terminal that fits a label and two values. */
 const minColumns = 60;
 
 /**
- * The figures of several runs side by side, for a terminal; keys are kinds of run, in their order.
- * A star stands where the naive runbook was the better one.
+ * Returns the figures of several runs side by side, for a terminal. Keys are kinds of run, in their
+ * order. A star marks a figure where the naive runbook was better.
  */
 export function renderComparison(
   figuresByRun: Readonly<Record<string, Figures>>,
@@ -75,7 +75,7 @@ function scaleNote(timeScale: number): string[] {
   ];
 }
 
-/** Cuts what does not fit, visibly. */
+/** Pads or cuts a text to the width; an ellipsis marks a cut. */
 function fit(text: string, width: number): string {
   const room = width - 1;
   return (text.length <= room ? text : `${text.slice(0, room - 1)}…`).padEnd(width);

@@ -67,7 +67,7 @@ export function writeOf(
   return requestOf(sentMs, { kind: 'write', key, status: 201, ...given });
 }
 
-/** What makes a request a failed one. */
+/** Fields that make a request a failed one. */
 export const failing = { status: 503, ok: false } as const;
 
 export function stepOf(

@@ -1,29 +1,30 @@
 /**
- * What a run cost, from what was seen. Pure; knows no engine and no provider.
+ * The cost of a run, calculated from what was seen. Pure; knows no engine and no provider.
  *
- *   records.ts      what is seen, and the figures that are made of it
+ *   records.ts      the records of a run, and the figures made of them
  *   measurement.ts  evidence -> figures, as docs/measurement.md defines them
  *   journal-steps.ts  journal -> steps
- *   outcomes.ts     what became of each request and each webhook
+ *   outcomes.ts     the outcome of each request and each webhook
  *   recovery.ts     when the new region answers
  *   life-time.ts    lab time -> life time
  *   series.ts       the same evidence over time
  *   rows.ts         the figures in plain words
  *   comparison.ts   several runs side by side, for a terminal
  *   report/         the same as one HTML file
- *   samples.ts      what is kept between runs
+ *   samples.ts      samples that are stored between runs
  *   forecast/       samples -> how long traffic will take to move; scored afterwards
  *
- * What people do and say, and what is made of it (docs/evidence.md); facts.ts alone reads ports:
+ * The records of what people do and say, and what is derived from them (docs/evidence.md); only
+ * facts.ts reads ports:
  *
  *   record-log.ts   the append-only log: port, shapes, in memory
  *   metrics.ts      the named metrics, and where their samples come from
- *   statistics.ts   did a quantile change? review-simulation.ts, review-statistics.ts: how often that is right
+ *   statistics.ts   did a quantile change? review-simulation.ts, review-statistics.ts: is that right
  *   baseline.ts change.ts tasks.ts  folds over records
- *   change-rules.ts what stands against a change, and its measured effect
+ *   change-rules.ts rules that refuse a change, and its measured effect
  *   audit.ts        the operating test; audit-formats.ts: text, SARIF, JUnit
  *   week.ts         one engineer's week
- *   facts.ts        what audit and week are made of
+ *   facts.ts        facts for audit and week
  */
 export { renderComparison } from './comparison.ts';
 export { stepsOf } from './journal-steps.ts';

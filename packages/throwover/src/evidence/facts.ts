@@ -1,4 +1,4 @@
-/** What the audit and the week are made of, read from where it is kept. */
+/** Reads the facts for the audit and the week from their ports. */
 import { type DrillSources, drillFacts } from '../drills/facts.ts';
 import { findingsOf } from '../drills/finding.ts';
 import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
@@ -13,7 +13,7 @@ import type { RecordLog } from './record-log.ts';
 import type { EvidenceLog } from './samples.ts';
 import { taskBody } from './tasks.ts';
 
-/** Runs that are looked through, newest first: years of quarterly drills. */
+/** Most runs that are read, newest first: years of quarterly drills. */
 const maxRuns = 200;
 
 export interface EvidencePorts {
@@ -22,13 +22,14 @@ export interface EvidencePorts {
   readonly records: RecordLog;
   readonly drills: DrillSources;
   /**
-   * What is different now from a printed runbook, a sentence each; throws an error with a code when it cannot
-   * be compared. The path is relative to the directory of throwover.yaml.
+   * Returns how a printed runbook differs from one printed now, one sentence for each difference;
+   * throws an error with a code when it cannot be compared. The path is relative to the directory
+   * of throwover.yaml.
    */
   readonly printedDrift: (file: string) => Promise<readonly string[]>;
 }
 
-/** Where metrics read from; a journal is read once. */
+/** Returns the sources of metrics; each journal is read only once. */
 export function metricSources(
   { store, evidence }: Pick<EvidencePorts, 'store' | 'evidence'>,
   service: string,
@@ -51,7 +52,7 @@ export function metricSources(
   };
 }
 
-/** Reads everything that the operating test asks for. Throws `store-away`. */
+/** Reads all facts for the operating test. Throws `store-away`. */
 export async function auditFacts(
   service: Service,
   ports: EvidencePorts,
@@ -92,7 +93,7 @@ async function practiceOf(service: Service, ports: EvidencePorts, clock: Clock):
   return { drills, findings, printed };
 }
 
-/** Those that the service names, beside what would be printed now. */
+/** Compares the printed runbooks that the service names with those that would be printed now. */
 export function printedStates(
   { drills }: Pick<Service, 'drills'>,
   { printedDrift }: Pick<EvidencePorts, 'printedDrift'>,
@@ -110,7 +111,7 @@ export function printedStates(
   );
 }
 
-/** Every subject that a task can be of, by its key. */
+/** Returns the keys of all subjects that may have a task. */
 export function taskKeys({ subjects, changes }: AuditFacts): readonly string[] {
   const used = changes.filter(inUse).map(({ name }) => keyOf({ kind: 'change', name }));
   return [...subjects.map(keyOf), ...used];
@@ -149,7 +150,8 @@ async function newestSamples(
     const metric = metricOf(name);
     if (metric === null) continue;
     const window = {
-      // Twice as far back as is fresh, so that how old it is can be said.
+      // Looks back twice as far as data counts as fresh, so that the age of older data can be
+      // shown.
       sinceWallMs: nowWallMs - 2 * (freshMs ?? metric.freshMs),
       untilWallMs: nowWallMs + 1,
     };

@@ -1,6 +1,9 @@
 import type { EvidenceSample } from './samples.ts';
 
-/** p99 of the first five minutes after each run over the five before it; runs without one of them are left out. */
+/**
+ * Returns for each run the p99 of the five minutes after it, divided by the p99 of the five before;
+ * runs without one of them are left out.
+ */
 export function firstMinutesRatios(
   samples: readonly EvidenceSample<'five-minutes'>[],
 ): readonly number[] {

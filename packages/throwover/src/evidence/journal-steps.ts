@@ -5,11 +5,14 @@ export interface JournalSteps {
   readonly steps: readonly StepRecord[];
   /** Start of the first act, wall ms. */
   readonly firstActMs: number;
-  /** The new address was read back from the authoritative servers, wall ms; null when it never was. */
+  /**
+   * When the new address was read back from the authoritative servers, wall ms; null when it never
+   * was.
+   */
   readonly flippedMs: number | null;
 }
 
-/** What a run's journal tells of its steps: when each began and ended, and what it was made of. */
+/** Returns the steps in a run's journal: start, end and result of each. */
 export function stepsOf(
   run: Pick<RunSummary, 'startedWallMs'> & {
     readonly plan: unknown;

@@ -4,11 +4,11 @@ import type { RunEvidence } from './records.ts';
 type Span = readonly [fromMs: number, toMs: number];
 
 /**
- * How long the time between two moments of a recording would have lasted in life, ms.
+ * Returns how long the time between two moments of a recording would have been in life time, ms.
  *
- * What passed before the flip was the work of machines, which the lab does not scale, except in steps
- * that say that they wait (kind `scaled`). What passed after it was waiting for caches and connections
- * to let go, which the lab scales. Work of machines after the flip is therefore overstated.
+ * The time before the flip was work of machines, which the lab does not scale, except in steps that
+ * say that they wait (kind `scaled`). The time after the flip was waiting for caches and
+ * connections, which the lab scales. Work of machines after the flip is therefore overstated.
  * Without a flip nothing waits on DNS.
  */
 export function lifeBetween(
@@ -32,7 +32,7 @@ export function lifeBetween(
   );
 }
 
-/** Length of the part of `within` that is covered by at least one of the spans. */
+/** Returns the length of the part of `within` that is covered by at least one of the spans. */
 function coveredMs(spans: readonly Span[], [fromMs, toMs]: Span): number {
   let sum = 0;
   let reached = fromMs;

@@ -15,7 +15,7 @@ import { baselineWriteGap, holdovers, measure, recoveryOf } from './measurement.
 import type { RequestRecord, RunEvidence } from './records.ts';
 import { sampleEvidence } from './sample.fixture.ts';
 
-/** One request each `everyMs` from `fromMs` to before `toMs`. */
+/** Returns one request each `everyMs` from `fromMs` to before `toMs`. */
 function stream(
   [fromMs, toMs, everyMs]: readonly [number, number, number],
   make: (sentMs: number, index: number) => RequestRecord,
@@ -283,12 +283,13 @@ describe('webhooks', () => {
 
   test('late: more than a minute of life, of which only the waits of the sender are scaled', () => {
     const events = [
-      // 2 s of the sender's wait are 2 min of life.
+      // 2 s of the sender's wait are 2 min of life time.
       { id: 'retried', atMs: 12_050 },
       // 2 s held by the gateway are 2 s.
       { id: 'held', atMs: 12_000 },
       { id: 'held-for-long', atMs: 70_001 + 1_000 },
-      // The answer was lost, the effect was not: it was in time, whatever the sender thinks.
+      // The answer was lost but the effect was not: it was in time, even if the sender does not
+      // know.
       { id: 'answer-lost', atMs: 10_020 },
       // An effect of a second delivery later does not make it late.
       { id: 'answer-lost', atMs: 50_000 },
@@ -331,7 +332,7 @@ describe('rtoMs', () => {
       ...stream([0, 15_000, 50], (at) => requestOf(at)),
       ...stream([15_000, 40_000, 50], (at) => requestOf(at, west)),
     ];
-    // 15010, unless the one answer of the old region that ends in the window is below 1 %: it is.
+    // 15010, if the only answer of the old region that ends in the window is below 1 %: it is.
     // 2000 ms to the flip, then 3010 ms x 60.
     const figures = measure(evidenceOf({ requests }));
     expect(figures).toMatchObject({ rtoLabMs: 5_010, rtoMs: 2_000 + 3_010 * 60 });
@@ -375,9 +376,9 @@ describe('rtoMs', () => {
         ? requestOf(at, { ...west, ...failing, endMs: at + 5_000 })
         : requestOf(at, west),
     );
-    // The last that hangs is sent at 19500 and fails at 24500. A window holds about 100 requests, so
-    // that it may contain one of them but not two: that of 19000 ends at 24000, so the first window
-    // begins with the next answer, 24010.
+    // The last request that hangs is sent at 19500 and fails at 24500. A window holds about 100
+    // requests, so it may contain one of them but not two: the one sent at 19000 ends at 24000, so
+    // the first window begins with the next answer, 24010.
     expect(measure(evidenceOf({ requests })).rtoLabMs).toBe(14_010);
   });
 

@@ -4,15 +4,20 @@ import { isAcknowledgedWrite, outcomeOf, webhookOutcomes } from './outcomes.ts';
 import type { Figures, RequestRecord, RunEvidence, StepRecord } from './records.ts';
 import { recoveredAtMs, recoveryWindowMs } from './recovery.ts';
 
-/** `p99Ms.after` looks at this much life time, ms: a cold standby is slow for about five minutes. */
+/**
+ * Period of life time that `p99Ms.after` covers, ms: a cold standby is slow for about five minutes.
+ */
 const settlingLifeMs = 5 * 60_000;
 
-/** Steps that touch the writer or the traffic; the first of them is where clients can begin to notice. */
+/**
+ * Steps that affect the writer or the traffic; from the first of them on clients may notice the
+ * run.
+ */
 const switchingSteps: ReadonlySet<string> = new Set(['hold-door', 'fence', 'promote', 'flip']);
 
 /**
- * The figures of a run, from what was seen (docs/measurement.md defines each).
- * Pure; the order of the records does not matter.
+ * Returns the figures of a run, from what was seen (docs/measurement.md defines each). Pure; the
+ * order of the records does not matter.
  */
 export function measure(evidence: RunEvidence): Figures {
   const { requests } = evidence;
@@ -49,7 +54,7 @@ export function measure(evidence: RunEvidence): Figures {
   };
 }
 
-/** The promotion, when there was one that succeeded. */
+/** Returns the promotion, if one succeeded. */
 export function promotion({ steps }: RunEvidence): StepRecord | undefined {
   return steps.find(({ name, result }) => name === 'promote' && result !== 'failed');
 }
@@ -61,9 +66,10 @@ export interface WriteGap {
 }
 
 /**
- * The longest interval that ends after the first act, without the end of an acknowledged write that
- * survives. It may begin before the first act; without such a write it begins with the first write
- * sent. The last one ends with the last write sent: later nobody tried. `null`: nobody tried at all.
+ * Returns the longest interval that ends after the first act and contains no end of an acknowledged
+ * write that survived. It may begin before the first act. If no such write came before, it begins
+ * when the first write was sent. The last interval ends when the last write was sent: later nobody
+ * tried. `null` when nobody tried at all.
  */
 export function longestWriteGap(evidence: RunEvidence): WriteGap | null {
   const writes = evidence.requests.filter(({ kind }) => kind === 'write');
@@ -75,7 +81,10 @@ export function longestWriteGap(evidence: RunEvidence): WriteGap | null {
   return longest(ends, ({ endMs }) => endMs > evidence.firstActMs);
 }
 
-/** The same before the first act, between two writes that survive: what the clients' own pace and the machine's noise amount to. */
+/**
+ * Returns the longest such interval that ends before the first act, between two writes that
+ * survived: the clients' own pace and the machine's noise.
+ */
 export function baselineWriteGap(evidence: RunEvidence): WriteGap | null {
   const ends = survivingEnds(evidence).sort((a, b) => a - b);
   return longest(ends, ({ endMs }) => endMs <= evidence.firstActMs);
@@ -102,7 +111,10 @@ function longest(sorted: readonly number[], counts: (gap: WriteGap) => boolean):
   return best;
 }
 
-/** From the first write that the new region acknowledged to the last one that the old region did; 0 when that came before. */
+/**
+ * Returns the time from the first write that the new region acknowledged to the last one that the
+ * old region did; 0 when that came before.
+ */
 function twoWritersMs({ requests, from, to }: RunEvidence): number {
   const ends = (region: string) =>
     requests
@@ -117,13 +129,19 @@ function twoWritersMs({ requests, from, to }: RunEvidence): number {
 export interface Holdover {
   readonly client: string;
   readonly resolver: string;
-  /** From the flip to the client's last request that entered by the old region; 0 when there was none. */
+  /**
+   * Time from the flip to the client's last request that entered by the old region; 0 when there
+   * was none.
+   */
   readonly ms: number;
-  /** Its last request of all still entered by the old region: the figure is a lower bound. */
+  /**
+   * True when the client's very last request still entered by the old region: `ms` is then a lower
+   * bound.
+   */
   readonly unfinished: boolean;
 }
 
-/** One a client that sent anything after the flip; empty without a flip. */
+/** Returns one for each client that sent anything after the flip; empty without a flip. */
 export function holdovers({ requests, flippedMs, from }: RunEvidence): readonly Holdover[] {
   if (flippedMs === null) return [];
   const byClient = new Map<
@@ -152,7 +170,10 @@ function holdoverQuantiles(evidence: RunEvidence): Figures['holdoverMs'] {
   return { p50, p95, max, count };
 }
 
-/** Where clients can begin to notice the run: the first step that touches the writer or the traffic. */
+/**
+ * Returns the first moment at which clients may notice the run: the start of the first step that
+ * affects the writer or the traffic.
+ */
 export function switchingSinceMs({ steps, firstActMs }: RunEvidence): number {
   const starts = steps.filter(({ name }) => switchingSteps.has(name)).map(({ startMs }) => startMs);
   return minimum(starts) ?? firstActMs;
@@ -174,7 +195,7 @@ function p99BeforeAndAfter(evidence: RunEvidence): Figures['p99Ms'] {
 
 const duration = ({ sentMs, endMs }: RequestRecord) => endMs - sentMs;
 
-/** Lag of the new region behind the old one, until it was promoted. */
+/** Returns the lag of the new region behind the old one, until the new one was promoted. */
 function lagWhileActive(evidence: RunEvidence): number[] {
   const promotedMs = promotion(evidence)?.endMs ?? Number.POSITIVE_INFINITY;
   return evidence.lag.flatMap(({ atMs, lagMs }) =>
@@ -185,11 +206,14 @@ function lagWhileActive(evidence: RunEvidence): number[] {
 export interface Recovery {
   readonly labMs: number | null;
   readonly lifeMs: number | null;
-  /** Life time that has passed for certain without recovery; `null` when recovery was seen. */
+  /** Life time that has certainly passed without recovery; `null` when recovery was seen. */
   readonly atLeastLifeMs: number | null;
 }
 
-/** From the first act to the start of the first 5 s in which the new region answers at least 99 % correctly. */
+/**
+ * Returns the time from the first act to the start of the first 5 s in which the new region answers
+ * at least 99 % correctly.
+ */
 export function recoveryOf(evidence: RunEvidence): Recovery {
   const { requests, firstActMs, to } = evidence;
   const survived = new Set(evidence.survivors.orderKeys);
@@ -203,7 +227,7 @@ export function recoveryOf(evidence: RunEvidence): Recovery {
       !(isAcknowledgedWrite(request) && !survived.has(request.key)),
   });
   if (atMs === null) {
-    // A window that begins later than this would not have been seen whole.
+    // A later window would not have been seen to its end.
     const ruledOutMs = watchedUntilMs - recoveryWindowMs;
     const atLeastLifeMs = lifeBetween(evidence, firstActMs, ruledOutMs);
     return { labMs: null, lifeMs: null, atLeastLifeMs };
@@ -215,7 +239,10 @@ export function recoveryOf(evidence: RunEvidence): Recovery {
   };
 }
 
-/** From the sending of the first lost write to the acknowledgement of the last one, life time; never 0 when one was lost. */
+/**
+ * Returns the time from the sending of the first lost write to the acknowledgement of the last one,
+ * life time; never 0 when one was lost.
+ */
 function lostSpanLifeMs(evidence: RunEvidence, lost: readonly RequestRecord[]): number {
   const firstMs = minimum(lost.map(({ sentMs }) => sentMs));
   const lastMs = maximum(lost.map(({ endMs }) => endMs));

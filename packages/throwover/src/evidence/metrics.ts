@@ -1,8 +1,8 @@
 /**
- * The named metrics: what a baseline captures, a panel shows and a review judges.
+ * The named metrics, which a baseline captures, a panel shows and a review judges.
  *
- * A panel, a baseline and a change name one of these and nothing else, so that there is no panel without a
- * metric and no metric without a unit.
+ * A panel, a baseline and a change name one of these and nothing else, so that there is no panel
+ * without a metric and no metric without a unit.
  */
 import type { RunState } from '../store/store.ts';
 import { stepsOf } from './journal-steps.ts';
@@ -11,7 +11,7 @@ import { maxSamplesACall, wallMsOf } from './samples.ts';
 
 export const dayMs = 86_400_000;
 
-/** One figure, and when it was measured. */
+/** One value, with the time at which it was measured. */
 export interface MetricSample {
   readonly atWallMs: number;
   /** In the metric's unit. */
@@ -23,17 +23,20 @@ export interface Metric {
   readonly title: string;
   readonly unit: 'ms' | 'share';
   readonly better: 'lower' | 'higher';
-  /** What is compared: the median of a figure that each run has once, a tail of what is sampled always. */
+  /**
+   * The quantile that is compared: the median for a figure that each run gives once, a tail
+   * quantile for one that is always sampled.
+   */
   readonly quantile: number;
-  /** always: sampled by `serve` or by a survey. run: one sample a run. */
+  /** always: sampled by `serve` or by a survey. run: one sample for each run. */
   readonly cadence: 'always' | 'run';
-  /** Older than this it is no fresh data, ms. */
+  /** Age up to which data counts as fresh, ms. */
   readonly freshMs: number;
-  /** A metric that moves before this one and has more samples; null: none. */
+  /** A metric that moves earlier than this one and has more samples; null when there is none. */
   readonly leading: string | null;
-  /** The command that makes a sample. */
+  /** The command that produces a sample. */
   readonly refresh: string;
-  /** `newest`: a page of the newest ones is enough. */
+  /** Reads the samples of a window. `newest`: one page of the newest ones is enough. */
   read(
     sources: MetricSources,
     window: Window,
@@ -41,7 +44,7 @@ export interface Metric {
   ): Promise<readonly MetricSample[]>;
 }
 
-/** Wall ms; `until` is not part of it. */
+/** A period in wall ms; `until` is not part of it. */
 export interface Window {
   readonly sinceWallMs: number;
   readonly untilWallMs: number;
@@ -53,11 +56,13 @@ export interface MetricSources {
   readonly runs: (window: Window) => Promise<readonly RunState[]>;
 }
 
-/** Of samples that have no value one must be passed over to find the newest that has. */
+/**
+ * Samples read to find the newest one that has a value: some of the newest may have none.
+ */
 const newestPage = 100;
 
 const week = 7 * dayMs;
-/** A quarter, the longest one. */
+/** The longest quarter, ms. */
 export const quarterMs = 92 * dayMs;
 
 const sampled = <K extends EvidenceKind>(
@@ -76,7 +81,10 @@ const sampled = <K extends EvidenceKind>(
   };
 };
 
-/** How long a run took from the beginning of one of its steps to the end of another, of runs that had both. */
+/**
+ * Returns the time from the start of one step of a run to the end of another, for runs that had
+ * both.
+ */
 const between = (first: string, last: string): Metric['read'] => {
   return async ({ runs }, window) =>
     (await runs(window)).flatMap((run) => {
@@ -88,7 +96,7 @@ const between = (first: string, last: string): Metric['read'] => {
     });
 };
 
-/** What makes a step run, and gives figures that only runs give. */
+/** The command that runs the steps and gives the figures that only runs give. */
 export const rehearsal = 'throwover switchover --to REGION';
 
 const ofRuns = {
@@ -190,7 +198,7 @@ export const metricNames: readonly string[] = metrics.map(({ name }) => name);
 export const metricOf = (name: string): Metric | null =>
   metrics.find((metric) => metric.name === name) ?? null;
 
-/** Every sample of a window, page by page. */
+/** Returns every sample of a window, page by page. */
 async function allOf<K extends EvidenceKind>(
   evidence: EvidenceLog,
   kind: K,

@@ -1,17 +1,20 @@
 import type { RequestRecord, RunEvidence, WebhookRecord } from './records.ts';
 
-/** A webhook's effect counts as late from here on, life ms: an hourly job would not notice a minute, a buyer who waits for a receipt does. */
+/**
+ * From this delay on a webhook's effect counts as late, life ms: an hourly job would not notice a
+ * minute, but a buyer who waits for a receipt does.
+ */
 const webhookLateMs = 60_000;
 
 export type RequestOutcome = 'answered' | 'stale' | 'failed';
 
-/** Every request is exactly one of these: none is counted away, none twice. */
+/** Returns the outcome of a request. Every request has exactly one, so each is counted once. */
 export function outcomeOf(request: Pick<RequestRecord, 'ok' | 'stale'>): RequestOutcome {
   if (request.stale) return 'stale';
   return request.ok ? 'answered' : 'failed';
 }
 
-/** A write that the client was told is done. */
+/** Whether the request is a write that the client was told is done. */
 export function isAcknowledgedWrite(
   request: RequestRecord,
 ): request is RequestRecord & { readonly key: string } {
@@ -23,11 +26,12 @@ export function isAcknowledgedWrite(
 export type WebhookOutcome = 'in-time' | 'late' | 'missed' | 'pending';
 
 /**
- * What became of each event, by id.
+ * Returns the outcome of each event, by id.
  *
- * missed: no effect in the database that survives, and nobody will bring it: the sender holds a 2xx or
- * gave up. late: its effect came more than a minute of life after the event. pending: no effect yet,
- * and the sender still tries; late already when that lasts longer than a minute of life.
+ * missed: no effect in the database that survives, and nobody will deliver it: the sender got a 2xx
+ * or gave up. late: its effect came more than a minute of life time after the event. pending: no
+ * effect yet, and the sender still tries; it counts as late once that lasts longer than a minute of
+ * life time.
  */
 export function webhookOutcomes(evidence: RunEvidence): ReadonlyMap<string, WebhookOutcome> {
   const effects = effectTimes(evidence);
@@ -52,8 +56,8 @@ function webhookOutcome(
 }
 
 /**
- * From the event until a moment in life time: the sender's waits between attempts (and the one that it
- * is in, when `waiting`) are scaled in the lab, the rest counts as it passed.
+ * Returns the delay from the event to a moment, in life time. The sender's waits between attempts
+ * (and the current one, when `waiting`) are scaled in the lab; the rest counts as it passed.
  */
 function delayLifeMs(
   { createdMs, attempts }: WebhookRecord,
@@ -68,7 +72,7 @@ function delayLifeMs(
   return totalMs - waitedMs + waitedMs * timeScale;
 }
 
-/** When each event first had an effect in the database that survives. */
+/** Returns when each event first had an effect in the database that survives. */
 export function effectTimes({ survivors }: RunEvidence): ReadonlyMap<string, number> {
   const effects = new Map<string, number>();
   for (const { id, atMs } of survivors.events) {

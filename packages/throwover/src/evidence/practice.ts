@@ -1,4 +1,7 @@
-/** Whether people have practised: what drills, findings and printed runbooks say of the truth `people`. Pure. */
+/**
+ * Whether people have practised, by drills, findings and printed runbooks: the truth `people`.
+ * Pure.
+ */
 import type { DrillFacts } from '../drills/facts.ts';
 import { type Finding, unsettled } from '../drills/finding.ts';
 import { coverage } from '../drills/moves.ts';
@@ -14,22 +17,22 @@ import {
 } from './audit-line.ts';
 import { quarterMs } from './metrics.ts';
 
-/** A printed runbook beside what would be printed now. */
+/** A printed runbook, compared with one printed now. */
 export type PrintedState =
   | { readonly file: string; readonly state: 'holds' }
   | { readonly file: string; readonly state: 'drifted'; readonly drift: readonly string[] }
-  /** It cannot be read, or nobody answers with whom it could be compared. */
+  /** It cannot be read, or the parts needed for the comparison do not answer. */
   | { readonly file: string; readonly state: 'unknown'; readonly why: string };
 
 export interface Practice {
-  /** Null: the service has no `drills:`. */
+  /** Null when the service has no `drills:`. */
   readonly drills: DrillFacts | null;
   readonly findings: readonly Finding[];
-  /** Those of `drills.printed`. */
+  /** The runbooks of `drills.printed`. */
   readonly printed: readonly PrintedState[];
 }
 
-/** The lines of the truth `people` that only practice makes true. */
+/** Returns the lines of the truth `people` that only practice makes true. */
 export function practiceLines(
   subject: Subject,
   facts: {
@@ -77,8 +80,8 @@ function driversSaid({ policy, memory, unknown }: DrillFacts): Said {
 }
 
 /**
- * How many of those who drive must have driven in 180 days: the share that the team has declared, else what
- * `everyoneWithin` gives in two quarters, rounded down, and one at least.
+ * Returns how many of the drivers must have driven in 180 days: the declared share, otherwise the
+ * number that `everyoneWithin` gives in two quarters, rounded down, but at least one.
  */
 export function leastDrivers(
   drivers: number,
@@ -97,7 +100,7 @@ interface Owning {
   readonly nowWallMs: number;
 }
 
-/** Findings that nobody on call owns: by whoever raised them, or because their owner has left the rota. */
+/** Whether nobody on call owns the finding: it has no owner, or its owner has left the rota. */
 export const ownerless = ({ owner }: Finding, onCall: readonly string[]): boolean =>
   owner === null || !onCall.includes(owner);
 

@@ -1,8 +1,9 @@
 /**
- * What people did and said, kept for ever (server/record-log.ts): one append-only log for a service.
+ * The permanent record of what people did and said (server/record-log.ts): one append-only log for
+ * each service.
  *
- * The state of a change, a task, a drill or a finding is a pure fold over its records. What stands in a
- * `body` is its kind's own, and is read with a schema by who folds it.
+ * The state of a change, a task, a drill or a finding is a pure fold over its records. Each kind
+ * defines its own `body`; the code that folds it reads it with a schema.
  */
 import { z } from 'zod';
 import type { Clock } from '../kernel/kernel.ts';
@@ -10,15 +11,15 @@ import type { Clock } from '../kernel/kernel.ts';
 export const recordKinds = ['baseline', 'change', 'task', 'drill', 'finding', 'move'] as const;
 export type RecordKind = (typeof recordKinds)[number];
 
-/** Longest body, characters of JSON: a baseline with its days is the largest. */
+/** Longest body, in characters of JSON; a baseline with its days is the largest. */
 export const maxRecordBody = 500_000;
 
-/** Most records in one answer. */
+/** Most records in one response. */
 export const maxRecordsACall = 1_000;
 
 const body = z.record(z.string(), z.unknown());
 
-/** What is sent to be appended. */
+/** A record as it is sent to be appended. */
 export const newRecord = z.strictObject({
   by: z.string().min(1).max(200),
   body: body.refine((given) => JSON.stringify(given).length <= maxRecordBody, {
@@ -33,15 +34,15 @@ export const loggedRecord = z.object({
   atWallMs: z.number().nonnegative(),
   service: z.string(),
   kind: z.enum(recordKinds),
-  /** Whose word it is. */
+  /** The person or machine that made the statement. */
   by: z.string(),
   body,
 });
 export type LoggedRecord = z.infer<typeof loggedRecord>;
 
 /**
- * The log of one service. Both calls: deadline 2 s; `append` is not repeated, since it may have happened;
- * throws `store-away`, or `bad-request` for what is no record.
+ * The log of one service. Both calls have a deadline of 2 s. `append` is not retried, since it may
+ * have taken effect. Throws `store-away`, or `bad-request` for an invalid record.
  */
 export interface RecordLog {
   append(
@@ -49,14 +50,14 @@ export interface RecordLog {
     by: string,
     body: Readonly<Record<string, unknown>>,
   ): Promise<LoggedRecord>;
-  /** All of a kind after `sinceSeq`, oldest first. */
+  /** Returns all records of a kind after `sinceSeq`, oldest first. */
   list(
     kind: RecordKind,
     options?: { readonly sinceSeq?: number },
   ): Promise<readonly LoggedRecord[]>;
 }
 
-/** In memory: for the simulation and for tests. */
+/** Returns a log in memory, for the simulation and for tests. */
 export function memoryRecordLog(service: string, clock: Clock): RecordLog {
   const records: LoggedRecord[] = [];
   return {

@@ -1,7 +1,7 @@
 import type { DurationKind, Quantiles } from '../kernel/kernel.ts';
 
 /**
- * What was seen during a run, by those who saw it: one JSON object a line, wall milliseconds
+ * The records of a run, by the parts that saw it: one JSON object per line, in wall milliseconds
  * (with fractions) of one clock. docs/measurement.md defines every figure that is made of them.
  */
 
@@ -16,27 +16,30 @@ export interface RequestRecord {
   readonly endMs: number;
   /** HTTP status, 0 when there was no answer. */
   readonly status: number;
-  /** Code of the connection error, or null. */
+  /** Code of the connection error, or of the error in the answer; `null` when there is none. */
   readonly error: string | null;
   /** Region that answered (header), or null. */
   readonly region: string | null;
   /** Region whose address the client had connected to. */
   readonly entry: string | null;
-  /** The door of `entry` passed it on to `region`. */
+  /** Whether the door of `entry` forwarded it to `region`. */
   readonly forwarded: boolean;
   /** Sent on a connection that was already open. */
   readonly reused: boolean;
   /** Behaviour of the client's resolver: honest, clamped, long-hold, ... */
   readonly resolver: string;
-  /** The client's runtime gave the address from a cache of its own; absent: it has none. */
+  /** Whether the client's runtime took the address from its own cache; absent when it has none. */
   readonly cached?: boolean;
-  /** The answer was the one expected. A write: 2xx. A read of an own acknowledged write: found. */
+  /**
+   * Whether the answer was as expected. A write: 2xx. A read of the client's own acknowledged
+   * write: found.
+   */
   readonly ok: boolean;
   /** A read that missed the client's own acknowledged write. */
   readonly stale: boolean;
 }
 
-/** One event of the webhook sender, as it stands at the end. */
+/** One event of the webhook sender, in its final state. */
 export interface WebhookRecord {
   readonly type: 'webhook';
   readonly id: string;
@@ -53,7 +56,7 @@ export interface LagRecord {
   readonly lagBytes: number;
 }
 
-/** What is in the database that survives, read at the end. */
+/** The content of the database that survives, read at the end. */
 export interface Survivors {
   readonly region: string;
   readonly orderKeys: readonly string[];
@@ -68,17 +71,17 @@ export interface StepRecord {
   readonly endMs: number;
   readonly kind: DurationKind;
   readonly result: 'acted' | 'already-done' | 'failed';
-  /** What the step left in the journal, for example the way the old side was attached. */
+  /** The step's evidence in the journal, for example the way the old side was attached. */
   readonly evidence?: Readonly<Record<string, unknown>>;
 }
 
-/** Everything that a measurement is made of. */
+/** All data that a measurement uses. */
 export interface RunEvidence {
   readonly runId: string;
   readonly kind: string;
   readonly from: string;
   readonly to: string;
-  /** 60: a minute of life is a second here. 1 in production. */
+  /** 60: a minute of life time is a second here. 1 in production. */
   readonly timeScale: number;
   readonly objectives: { readonly rtoMs: number; readonly rpoMs: number };
   /** Start of the recording, wall ms; requests before the first act are the baseline. */
@@ -115,7 +118,10 @@ export interface Figures {
     readonly max: number;
     readonly count: number;
   } | null;
-  /** `after`: in the first five minutes of life time from the first step that touches writer or traffic. */
+  /**
+   * `after`: in the first five minutes of life time from the first step that affects writer or
+   * traffic.
+   */
   readonly p99Ms: {
     readonly before: number | null;
     readonly after: number | null;
@@ -123,13 +129,13 @@ export interface Figures {
     readonly countAfter: number;
   };
   readonly lagMs: Quantiles | null;
-  /** Life time; `null` when the objective's condition was not reached while it was watched. */
+  /** Life time; `null` when the condition of the objective was not reached while it was watched. */
   readonly rtoMs: number | null;
   readonly rtoLabMs: number | null;
   /** Life time. */
   readonly rpoMs: number;
   readonly objectivesMet: boolean;
-  /** One row a reason: objective, figure, bound, met. */
+  /** One row for each reason: objective, value, bound, met. */
   readonly objectives: readonly {
     readonly name: 'rto' | 'rpo';
     readonly valueMs: number | null;

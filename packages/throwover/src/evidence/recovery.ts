@@ -1,21 +1,21 @@
 import type { RequestRecord } from './records.ts';
 
-/** The objective's window, ms as they pass here: "the first 5 s in which ...". */
+/** The window of the objective, ms of local time: "the first 5 s in which ...". */
 export const recoveryWindowMs = 5_000;
 
 /** Share of requests in the window that the new region must have answered correctly. */
 const recoveryShare = 0.99;
 
-/** With fewer requests in the window than this, 99 % says nothing: no recovery is seen. */
+/** Fewer requests than this make 99 % meaningless, so no recovery is seen in the window. */
 const recoveryMinRequests = 20;
 
 /**
- * Start of the first 5 s in which at least 99 % of the requests were answered correctly by the new
- * region; `null` when there was none while clients still sent.
+ * Returns the start of the first 5 s in which the new region answered at least 99 % of the requests
+ * correctly; `null` when there was none while clients still sent.
  *
- * The window begins with a correct answer of the new region, and every request that was under way at
- * any moment of it counts, with the outcome that it came to: what hangs in the window and fails after
- * it is not counted away.
+ * The window begins with a correct answer of the new region. Every request that was under way at
+ * any moment of the window counts, with its final outcome: a request that hangs in the window and
+ * fails after it counts as failed.
  */
 export function recoveredAtMs(
   requests: readonly RequestRecord[],
@@ -43,7 +43,10 @@ export function recoveredAtMs(
   return null;
 }
 
-/** How many requests were under way at any moment between two: sent by the second, not over before the first. */
+/**
+ * Returns a function that counts the requests under way at any moment between two times: sent by
+ * the second, not over before the first.
+ */
 function underWay(requests: readonly RequestRecord[]) {
   const sent = requests.map(({ sentMs }) => sentMs).sort((a, b) => a - b);
   const ended = requests.map(({ endMs }) => endMs).sort((a, b) => a - b);
@@ -51,7 +54,9 @@ function underWay(requests: readonly RequestRecord[]) {
     firstIndex(sent, (at) => at > endMs) - firstIndex(ended, (at) => at >= startMs);
 }
 
-/** Index of the first element of a sorted list that passes; the length when none does. */
+/**
+ * Returns the index of the first element of a sorted list that passes; the length when none does.
+ */
 function firstIndex(sorted: readonly number[], passes: (value: number) => boolean): number {
   let low = 0;
   let high = sorted.length;

@@ -1,4 +1,6 @@
-/** How often the review's test is right, on daily series whose truth is known. Pure; seeded. */
+/**
+ * Measures how often the review's test is right, on daily series with a known effect. Pure; seeded.
+ */
 import { probit } from 'simple-statistics';
 import { type Random, seededRandom } from '../kernel/kernel.ts';
 import { type Block, compare, type Verdict } from './statistics.ts';
@@ -8,16 +10,19 @@ export interface SeriesModel {
   readonly correlation: number;
   /** Standard deviation of a day's logarithm: 0.1 is about 10 %. */
   readonly spread: number;
-  /** How much more Monday has than Sunday, as a share; the days between lie on a line. */
+  /** How much higher Monday is than Sunday, as a share; the days between lie on a line. */
   readonly weekday: number;
   readonly weeksBefore: number;
   readonly weeksAfter: number;
 }
 
-/** One day's figure each, in weeks: lognormal around 100. `effect` 0.2: 20 % less in the second window. */
+/**
+ * Returns weeks of daily figures: lognormal around 100. `effect` 0.2: 20 % less in the second
+ * window.
+ */
 export function simulatedWindows(model: SeriesModel, effect: number, random: Random) {
   const { correlation, spread, weekday, weeksBefore, weeksAfter } = model;
-  // Away from 0 and 1, where the normal quantile has no end.
+  // Avoids 0 and 1, where the normal quantile is infinite.
   const normal = () => probit(0.5 + (random.next() - 0.5) * (1 - 1e-9));
   const fresh = Math.sqrt(1 - correlation ** 2);
   let state = normal();
@@ -31,7 +36,9 @@ export function simulatedWindows(model: SeriesModel, effect: number, random: Ran
   return { before, after };
 }
 
-/** Counts of verdicts over `rounds` simulated changes with this effect; lower is better. */
+/**
+ * Returns the counts of verdicts over `rounds` simulated changes with this effect; lower is better.
+ */
 export function judgeRounds(given: {
   model: SeriesModel;
   effect: number;

@@ -1,8 +1,10 @@
 /**
- * `npm run review-statistics -- [--rounds N] [--weeks-before N] [--resamples N] [--seed S] [--json]`
+ * `npm run review-statistics -- [--rounds N] [--weeks-before N] [--resamples N] [--seed S]
+ * [--json]`
  *
- * How often a review is right: daily series with autocorrelation and a weekday effect, with effects that
- * are known. Ends with exit code 1 when more than 5 % of the series without an effect are called improved.
+ * Measures how often a review is right, on daily series with autocorrelation, a weekday effect and
+ * a known effect of the change. Exit code 1 when more than 5 % of the series without an effect are
+ * called improved.
  */
 import { Command } from 'commander';
 import { judgeRounds } from './review-simulation.ts';
@@ -12,7 +14,7 @@ const correlations = [0, 0.3, 0.6, 0.8];
 const effects = [0, 0.1, 0.2, 0.5];
 const quantiles = [0.5, 0.9];
 
-/** A day is 15 % off, and Monday has a fifth more than Sunday. */
+/** A day varies by 15 %, and Monday is a fifth higher than Sunday. */
 const spread = 0.15;
 const weekday = 0.2;
 

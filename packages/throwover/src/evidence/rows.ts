@@ -1,22 +1,22 @@
 import { formatMs } from '../kernel/kernel.ts';
 import type { Figures } from './records.ts';
 
-/** One line of a comparison: what it is, what a run's value is, and in which direction it is better. */
+/** One line of a comparison: a label, how to read a run's value, and which direction is better. */
 export interface FigureRow {
   readonly name: string;
   readonly label: string;
-  /** What kind of time a value is; `count` is none. */
+  /** The kind of time of a value; `count` is not a time. */
   readonly unit: 'count' | 'lab' | 'life';
-  /** One or two sentences in plain words; docs/measurement.md says it exactly. */
+  /** One or two sentences in plain words; docs/measurement.md has the exact definition. */
   readonly definition: string;
-  /** For comparing; `null` is unknown. */
+  /** Returns the value for a comparison; `null` is unknown. */
   value(figures: Figures): number | null;
   text(figures: Figures): string;
-  /** The same in another time, to stand beside it. */
+  /** Returns the same value in the other kind of time, to show beside it. */
   aside?(figures: Figures): string | null;
-  /** Of how many (A7); `null` where the value is itself a count of everything. */
+  /** Returns the number of samples (A7); `null` where the value is itself a count of everything. */
   count(figures: Figures): string | null;
-  /** `none`: describes the traffic, not the run. */
+  /** `none`: the figure describes the traffic, not the run. */
   readonly better: 'lower' | 'none';
 }
 
@@ -123,11 +123,17 @@ export const figureRows: readonly FigureRow[] = [
   },
 ];
 
-/** Below both of these a difference in time is noise of the machine, and nobody is called better. */
+/**
+ * A difference in time within either of these limits is noise of the machine, so neither run is
+ * called better.
+ */
 const noiseShare = 0.1;
 const noiseMs = 5;
 
-/** A run's value is better than another's by more than noise. Unknown is never better. */
+/**
+ * Whether a run's value is better than another's by more than noise. An unknown value is never
+ * better.
+ */
 export function isBetter(row: FigureRow, one: Figures, other: Figures): boolean {
   if (row.better === 'none') return false;
   const a = row.value(one);

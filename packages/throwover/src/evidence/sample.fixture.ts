@@ -8,7 +8,10 @@ import type {
   WebhookRecord,
 } from './records.ts';
 
-/** A made-up recording that is shaped as the lab's are: 10 s of baseline, a run, 22 s of looking on. */
+/**
+ * Returns an artificial recording in the shape of the lab's: 10 s of baseline, a run, and 22 s of
+ * watching.
+ */
 export function sampleEvidence(kind: 'flip-only' | 'switchover', seed: number): RunEvidence {
   const world = new World(kind, seed);
   return {
@@ -138,7 +141,7 @@ class World {
     const sinceFlip = sentMs - this.flippedMs;
     const entry = sinceFlip > holdMs(client) ? 'west' : 'east';
     if (this.kind === 'flip-only') return { entry, region: entry };
-    // What was held at the door is answered by the new region.
+    // Requests that were held at the door are answered by the new region.
     return { entry, region: sentMs > this.promotedMs - 230 ? 'west' : entry };
   }
 

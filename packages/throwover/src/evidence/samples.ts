@@ -1,8 +1,10 @@
 /**
- * What is measured between runs and at their end, and kept for the forecast (server/evidence-log.ts).
+ * Samples that are measured between runs and at their end, and stored for the forecast
+ * (server/evidence-log.ts).
  *
- * `...WallMs` are milliseconds of wall clock since the Unix epoch. `...LifeMs` are milliseconds of life:
- * where the lab lets a minute of waiting be a second, who measures multiplies before it stores.
+ * `...WallMs` are milliseconds of wall clock since the Unix epoch. `...LifeMs` are milliseconds of
+ * life time: where the lab scales a minute of waiting to a second, the measuring part multiplies
+ * before it stores.
  */
 import { z } from 'zod';
 import { behaviours } from '../traffic/survey/infer.ts';
@@ -14,33 +16,38 @@ const count = z.int().nonnegative();
 const share = z.number().min(0).max(1);
 const region = name;
 
-/** Elements in one list of a sample: what it describes is bounded, or is sampled evenly. */
+/** Most elements in one list of a sample; longer data is bounded or evenly sampled. */
 const maxElements = 2_000;
 const listOf = <T extends z.ZodType>(element: T) => z.array(element).max(maxElements);
 
-/** How one resolver keeps answers, as the survey saw it from one vantage. */
+/** How long one resolver keeps answers, as a survey measured it from one vantage. */
 const resolverSample = z.strictObject({
   atWallMs: wallMs,
   vantage: name,
   /** `address:port`, or a name. */
   resolver: name,
-  /** The address from which the canary's authoritative server was asked; null when it was not seen. */
+  /**
+   * The address that asked the canary's authoritative server for this resolver; null when none was
+   * seen.
+   */
   identity: name.nullable(),
   behaviour: z.enum(behaviours),
   clampLifeSeconds: z.number().nonnegative().nullable(),
   ttlSeconds: z.number().nonnegative(),
-  /** How long past being superseded the old answer was still given; one a trial. */
+  /** How long the old answer was still given after it was replaced; one value for each trial. */
   holdoversLifeMs: listOf(ms),
   trials: count,
-  /** Whether the longest hold has come to its end; else the figures are "at least". */
+  /** Whether the longest hold has ended; otherwise the figures are lower bounds ("at least"). */
   finished: z.boolean(),
 });
 
-/** Which resolver the clients of a network stand behind, by the minute: the weights of resolvers. */
+/**
+ * The resolver that the clients of a network use, by the minute: this gives resolvers their weight.
+ */
 const beaconSample = z.strictObject({
   fromWallMs: wallMs,
   toWallMs: wallMs,
-  /** The clients' /24 or /48. */
+  /** The clients' network: /24 or /48. */
   network: name,
   /** Identity of the resolver. */
   resolver: name,
@@ -52,17 +59,20 @@ const connectionsSample = z.strictObject({
   atWallMs: wallMs,
   region,
   open: count,
-  /** Of an even sample of them. */
+  /** Ages of an even sample of the connections. */
   agesMs: listOf(ms),
-  /** Share of `requests` that came on connections older than the TTL; null without requests. */
+  /**
+   * Share of `requests` that came on connections older than the TTL; null when there were no
+   * requests.
+   */
   requestsOnOldShare: share.nullable(),
   requests: count,
 });
 
-/** Requests of the time from the point before (the first: from the flip) until this one. */
+/** Requests from the previous point (the first point: from the flip) until this one. */
 const curvePoint = z.strictObject({
   sinceFlipLifeMs: ms,
-  /** Of both regions. */
+  /** Requests to both regions. */
   requests: count,
   stragglers: count,
   byCause: z.strictObject({
@@ -80,13 +90,16 @@ const stragglerCurveSample = z.strictObject({
   flippedWallMs: wallMs,
   ttlSeconds: z.number().nonnegative(),
   points: listOf(curvePoint),
-  /** After the flip, from when on the share of requests that reach the active region directly stays at 50 % or more; null: it never did. */
+  /**
+   * The time after the flip from which the share of requests that reach the active region directly
+   * stays at 50 % or more; null: it never did.
+   */
   t50LifeMs: ms.nullable(),
   t90LifeMs: ms.nullable(),
   t99LifeMs: ms.nullable(),
   residualShare: share,
   drained: z.boolean(),
-  /** What forwarding cost a straggler. */
+  /** The latency that forwarding added to a straggler. */
   addedLatencyMs: z.strictObject({ count, p50: z.number(), p99: z.number() }).nullable(),
 });
 
@@ -111,11 +124,11 @@ const fiveMinutesSample = z.strictObject({
       coldStarts: count.nullable(),
     }),
   ),
-  /** All of the five minutes together; null: nobody counted them. */
+  /** All five minutes together; null when nobody counted them. */
   whole: fiveMinuteFigures.nullable(),
   /** The region that was active before, until the run's first act. */
   baseline: fiveMinuteFigures.nullable(),
-  /** Of the machine, while it was measured. */
+  /** How busy the machine was while it was measured. */
   busyShare: share.nullable(),
   costUsd: z.number().nonnegative().nullable(),
 });
@@ -125,44 +138,44 @@ const warmUpSample = z.strictObject({
   region,
   strategy: name,
   instances: count,
-  /** From the request until all were ready. */
+  /** Time from the request until all instances were ready. */
   readyMs: ms,
   atWallMs: wallMs,
 });
 
-/** `null`: unknown. `atLeast`: fewer samples than the quantile needs, or a part that is unknown. */
+/** `null`: unknown. `atLeast`: fewer samples than the quantile needs, or an unknown part. */
 const boundedMs = z.strictObject({ lifeMs: ms.nullable(), atLeast: z.boolean() });
 
-/** Of one share of traffic: when it is served. */
+/** When one share of traffic is predicted to be served. */
 const predictedShare = z.strictObject({
   p5: boundedMs,
   p50: boundedMs,
   p95: boundedMs,
 });
 
-/** What was forecast before a run, kept to be scored. */
+/** The forecast before a run, stored to be scored. */
 const forecastSample = z.strictObject({
   runId: name,
   atWallMs: wallMs,
   kind: name,
   seed: count,
-  /** After the flip, in which share of requests reaches the active region directly. */
+  /** Time after the flip until this share of requests reaches the active region directly. */
   holdover: z.strictObject({ t50: predictedShare, t90: predictedShare, t99: predictedShare }),
-  /** After the first act (failover: after the loss), in which share of requests is served. */
+  /** Time after the first act (failover: after the loss) until this share of requests is served. */
   rto: z.strictObject({ t50: predictedShare, t90: predictedShare, t99: predictedShare }),
   residualShare: share.nullable(),
-  /** From the plan's being shown until it was approved; null: it was approved with the command. */
+  /** Time from showing the plan until it was approved; null: it was approved with the command. */
   approveMs: ms.nullable(),
   weights: z.enum(['known', 'unknown']),
 });
 
-/** One figure of a forecast beside what was measured. */
+/** One figure of a forecast, with the measured value. */
 const scoredShare = z.strictObject({
   predictedLifeMs: ms.nullable(),
   lowLifeMs: ms.nullable(),
   highLifeMs: ms.nullable(),
   measuredLifeMs: ms.nullable(),
-  /** Measured stands within the 90 % interval; null: one of them is unknown. */
+  /** Whether the measured value is within the 90 % interval; null when one of them is unknown. */
   inside: z.boolean().nullable(),
 });
 
@@ -191,7 +204,10 @@ export type EvidenceSample<K extends EvidenceKind> = z.infer<(typeof evidenceSam
 export const isEvidenceKind = (kind: string): kind is EvidenceKind =>
   Object.hasOwn(evidenceSamples, kind);
 
-/** When a sample counts, wall ms: what `since` is compared with, and after what it is forgotten. */
+/**
+ * Returns the time of a sample, wall ms: `since` is compared with it, and old samples are deleted
+ * by it.
+ */
 export function wallMsOf(sample: EvidenceSample<EvidenceKind>): number | null {
   if ('atWallMs' in sample) return sample.atWallMs;
   if ('toWallMs' in sample) return sample.toWallMs;
@@ -199,10 +215,10 @@ export function wallMsOf(sample: EvidenceSample<EvidenceKind>): number | null {
   return null;
 }
 
-/** Most samples in one call, either way. */
+/** Most samples in one call, for reading and for adding. */
 export const maxSamplesACall = 1_000;
 
-/** Which samples: `since` is part of the time, `until` is not. */
+/** Which samples to return: `since` is part of the period, `until` is not. */
 export interface SampleQuery {
   readonly sinceWallMs?: number | undefined;
   readonly untilWallMs?: number | undefined;
@@ -211,14 +227,17 @@ export interface SampleQuery {
 }
 
 /**
- * Where samples are kept; `throwover serve` keeps them for a service.
+ * The store of samples; `throwover serve` keeps them for a service.
  *
- * Losing it loses figures, never a run. Both calls: deadline 2 s; `add` is not repeated (a sample that is
- * there twice counts twice); throws `store-away`, or `bad-request` for what is no sample.
+ * Losing it loses figures, never a run. Both calls have a deadline of 2 s. `add` is not retried (a
+ * duplicate sample counts twice). Throws `store-away`, or `bad-request` for an invalid sample.
  */
 export interface EvidenceLog {
   add<K extends EvidenceKind>(kind: K, samples: readonly EvidenceSample<K>[]): Promise<void>;
-  /** Newest first, at most `limit` (and never more than `maxSamplesACall`) after the first `skip`. */
+  /**
+   * Returns samples, newest first: at most `limit` (and never more than `maxSamplesACall`) after
+   * the first `skip`.
+   */
   list<K extends EvidenceKind>(
     kind: K,
     options?: SampleQuery,

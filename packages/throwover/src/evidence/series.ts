@@ -12,10 +12,10 @@ import {
 import { effectTimes, outcomeOf, webhookOutcomes } from './outcomes.ts';
 import type { RequestRecord, RunEvidence } from './records.ts';
 
-/** Width of an interval of the series, ms as they pass here. */
+/** Width of an interval of the series, ms of local time. */
 export const intervalMs = 1_000;
 
-/** Finer where the curve is steep: the first moments after the flip. */
+/** Finer, because the curve is steep in the first moments after the flip. */
 const stragglerIntervalMs = 500;
 
 /** Columns of equal length: `t` is the start of the interval, seconds since the first act. */
@@ -27,7 +27,7 @@ export interface Series {
     readonly byNobody: readonly number[];
     readonly failed: readonly number[];
     readonly stale: readonly number[];
-    /** `null`: no request ended in the interval. */
+    /** `null` when no request ended in the interval. */
     readonly p99Ms: readonly (number | null)[];
   };
   /** `t` in seconds since the flip; empty without one. */
@@ -52,7 +52,7 @@ export interface Series {
   readonly switchingSinceMs: number;
 }
 
-/** What the charts of a report show: the same evidence as the figures, over time. */
+/** Returns the data for the charts of a report: the same evidence as the figures, over time. */
 export function series(evidence: RunEvidence): Series {
   return {
     requests: requestSeries(evidence),
@@ -133,7 +133,10 @@ function webhookSeries(evidence: RunEvidence): Series['webhooks'] {
   };
 }
 
-/** Whole intervals of the recording, placed so that one begins with the first act. */
+/**
+ * Returns the starts of intervals that cover the recording, placed so that one begins with the
+ * first act.
+ */
 function intervals({ fromMs, toMs, firstActMs }: RunEvidence): number[] {
   const before = Math.ceil((firstActMs - fromMs) / intervalMs);
   return steps(firstActMs - before * intervalMs, toMs, intervalMs);

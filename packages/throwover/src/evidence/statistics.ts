@@ -1,13 +1,13 @@
 /**
- * Did a figure change between two windows? Pure.
+ * Tests whether a figure changed between two windows. Pure.
  *
- * Neighbouring samples are not independent: a bad hour makes many bad samples, a bad day is followed by
- * one, and Mondays are alike. So the windows are cut into blocks (whole weeks for what is sampled always,
- * a day for what comes with a run), and blocks are resampled, not samples: the spread of the quantile over
- * resamples is its standard error (Efron 1979; blocks: Künsch 1989). Few blocks make that spread too small
- * and too sure of itself, so it is widened by sqrt(m / (m - 1)) and held against Student's t with the
- * degrees of freedom of Welch (1947) and Satterthwaite. `npm run review-statistics` measures how often
- * that is wrong.
+ * Neighbouring samples are not independent: a bad hour makes many bad samples, a bad day is often
+ * followed by another, and Mondays are alike. So the windows are cut into blocks (whole weeks for a
+ * metric that is always sampled, a day for one that comes with a run), and blocks are resampled,
+ * not samples: the spread of the quantile over resamples is its standard error (Efron 1979; blocks:
+ * Künsch 1989). With few blocks that spread is too small, so it is widened by sqrt(m / (m - 1)) and
+ * compared with Student's t, with the degrees of freedom of Welch (1947) and Satterthwaite. `npm
+ * run review-statistics` measures how often the result is wrong.
  */
 import { probit, quantileSorted, sampleStandardDeviation } from 'simple-statistics';
 import { type Random, seededRandom } from '../kernel/kernel.ts';
@@ -15,7 +15,10 @@ import { type Random, seededRandom } from '../kernel/kernel.ts';
 /** Samples of one block, any order, in one unit. */
 export type Block = readonly number[];
 
-/** improved, worse: shown at the level below. no-difference: none could be shown. unknown: too little was seen. */
+/**
+ * improved, worse: shown at the level below. no-difference: none could be shown. unknown: too few
+ * samples.
+ */
 export type Verdict = 'improved' | 'worse' | 'no-difference' | 'unknown';
 
 export interface Comparison {
@@ -23,49 +26,58 @@ export interface Comparison {
   /** The quantile in each window; null without a sample. */
   readonly before: number | null;
   readonly after: number | null;
-  /** after / before - 1: -0.2 is 20 % less; null when it cannot be told. */
+  /** after / before - 1: -0.2 is 20 % less; null when it is unknown. */
   readonly change: number | null;
-  /** Where the change lies with 98 % confidence in name, low to high; null as `change` is. */
+  /**
+   * The 98 % confidence interval of the change (nominal), low to high; null when `change` is null.
+   */
   readonly interval: readonly [number, number] | null;
   readonly samples: { readonly before: number; readonly after: number };
   readonly blocks: { readonly before: number; readonly after: number };
-  /** Why it is unknown. */
+  /** Why the verdict is unknown. */
   readonly reason: string | null;
 }
 
 /**
- * On each side. 1 % in name, so that a false "improved" stays below 5 % with four weeks of correlated days,
- * which the blocks see too little of (docs/evidence.md has the table).
+ * Significance level on each side. Nominally 1 %, so that a false "improved" stays below 5 % with
+ * four weeks of correlated days, whose correlation the blocks show only in part (docs/evidence.md
+ * has the table).
  */
 const level = 0.01;
 
-/** Resamples: the standard error moves by 3 % from one seed to another. */
+/** Number of resamples: the standard error differs by 3 % from one seed to another. */
 export const usualResamples = 500;
 
-/** Samples that must lie beyond a quantile for it to be more than the extreme of a few. */
+/**
+ * Number of samples that must lie beyond a quantile; with fewer it would be only the extreme of a
+ * few samples.
+ */
 const beyondQuantile = 2;
 
-/** Least samples that say anything of a quantile: 20 for the p90, 4 for the median, 200 for the p99. */
+/**
+ * Returns the least number of samples for a quantile: 20 for the p90, 4 for the median, 200 for the
+ * p99.
+ */
 export function samplesNeeded(quantile: number): number {
   return Math.ceil(beyondQuantile / Math.min(quantile, 1 - quantile) - 1e-9);
 }
 
-/** Quantile of all samples of the blocks; null without one. */
+/** Returns the quantile of all samples of the blocks; null without a sample. */
 export function quantileOf(blocks: readonly Block[], quantile: number): number | null {
   const sorted = blocks.flat().sort((a, b) => a - b);
   return sorted.length === 0 ? null : quantileSorted(sorted, quantile);
 }
 
 /**
- * Compares a quantile of two windows. Samples are positive or zero; the difference is judged as a ratio
- * where both quantiles are positive, and is unknown where one is zero.
+ * Compares a quantile of two windows. Samples are positive or zero. The difference is judged as a
+ * ratio where both quantiles are positive, and is unknown where one is zero.
  */
 export function compare(given: {
   before: readonly Block[];
   after: readonly Block[];
   quantile: number;
   better: 'lower' | 'higher';
-  /** Blocks with a sample that each window needs. */
+  /** Number of blocks with a sample that each window needs. */
   minBlocks: number;
   seed?: number;
   resamples?: number;
@@ -119,7 +131,7 @@ export function compare(given: {
   };
 }
 
-/** Standard error of the logarithm of the quantile, over resampled blocks. */
+/** Returns the standard error of the logarithm of the quantile, over resampled blocks. */
 function logError(
   blocks: readonly Block[],
   quantile: number,
@@ -141,14 +153,18 @@ function logError(
       total += blocks[index]?.length ?? 0;
     }
     const value = weightedQuantile(values, owners, drawn, quantile * total);
-    // A resample whose quantile is zero has no logarithm; the smallest sample above zero is its bound.
+    // A resample whose quantile is zero has no logarithm; the smallest sample above zero is used as
+    // its bound.
     if (value > 0) found.push(Math.log(value));
   }
   if (found.length < 2) return Number.POSITIVE_INFINITY;
   return sampleStandardDeviation(found) * Math.sqrt(blocks.length / (blocks.length - 1));
 }
 
-/** The value at which so many drawn samples have gone by, between neighbours where it falls on an edge. */
+/**
+ * Returns the value at this rank of the drawn samples, between two neighbours where the rank falls
+ * on an edge.
+ */
 function weightedQuantile(
   values: Float64Array,
   owners: Uint32Array,
@@ -174,12 +190,15 @@ function welch(sides: readonly { readonly error: number; readonly freedom: numbe
   const variances = sides.map(({ error, freedom }) => ({ variance: error ** 2, freedom }));
   const variance = variances.reduce((sum, side) => sum + side.variance, 0);
   const spread = variances.reduce((sum, side) => sum + side.variance ** 2 / side.freedom, 0);
-  // Without any spread there is no error to be unsure of.
+  // Without any spread the error is exactly known.
   const freedom = spread === 0 ? 1 : variance ** 2 / spread;
   return { error: Math.sqrt(variance), freedom };
 }
 
-/** Quantile of Student's t, by the expansion of Cornish and Fisher (Abramowitz and Stegun 26.7.5): within 3 % from 3 degrees of freedom on, 0.5 % from 10. */
+/**
+ * Returns a quantile of Student's t, by the expansion of Cornish and Fisher (Abramowitz and Stegun
+ * 26.7.5): within 3 % from 3 degrees of freedom on, 0.5 % from 10.
+ */
 export function studentT(quantile: number, freedom: number): number {
   const z = probit(quantile);
   const powers = (...factors: number[]) =>

@@ -22,7 +22,7 @@ const nowWallMs = Date.UTC(2026, 2, 25, 22, 30);
 const written = (tasks: readonly WeekTask[]) =>
   weekCalendar(tasks, { service: 'checkout', zone: 'Europe/Berlin', nowWallMs });
 
-/** What each of two independent readers makes of it. */
+/** Returns what each of two independent readers reads. */
 function read(text: string) {
   const component = new ICAL.Component(ICAL.parse(text));
   const one = component.getAllSubcomponents('vevent').map((each) => {

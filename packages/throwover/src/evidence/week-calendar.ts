@@ -1,12 +1,13 @@
-/** A week as iCalendar (RFC 5545): a day for each task that is not done. Pure. */
+/** A week as iCalendar (RFC 5545): one day for each task that is not done. Pure. */
 import ical from 'ical-generator';
 import { Temporal } from 'temporal-polyfill';
 import type { WeekTask } from './week-task.ts';
 
 /**
- * Each task is a whole day, the last one on which it is in time; what is due some time this week stands on
- * its Friday, and what is late on today. A task has the same UID each week, so that a calendar which reads this again moves it.
- * The same facts give the same bytes.
+ * Returns the calendar. Each task is an all-day event on the last day on which it is in time. A
+ * task without a due date is on the Friday of this week, and a late one is on today. A task has the
+ * same UID each week, so that a calendar that reads the feed again moves it. The same facts give
+ * the same bytes.
  */
 export function weekCalendar(
   tasks: readonly WeekTask[],
@@ -22,7 +23,7 @@ export function weekCalendar(
   for (const { key, person, what, why, how, minutes, dueWallMs, done } of tasks) {
     if (done) continue;
     const date = dueWallMs === null ? friday(today) : lastDayOf(dueWallMs, zone);
-    // The library writes a whole day by its date in UTC.
+    // The library writes an all-day event by its date in UTC.
     const start = later(date, today).toZonedDateTime('UTC');
     calendar.createEvent({
       id: `${encodeURIComponent(key)}-of-${service}@throwover`,
@@ -43,7 +44,7 @@ export function weekCalendar(
 const later = (a: Temporal.PlainDate, b: Temporal.PlainDate) =>
   Temporal.PlainDate.compare(a, b) < 0 ? b : a;
 
-/** Of this week; at the weekend of the next. */
+/** Returns the Friday of this week; at the weekend that of the next. */
 function friday(today: Temporal.PlainDate): Temporal.PlainDate {
   return today.add({ days: (5 - today.dayOfWeek + 7) % 7 });
 }

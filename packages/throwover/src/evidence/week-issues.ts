@@ -1,7 +1,7 @@
-/** A week as issues of a tracker: one issue a task, found again by the marker in its body. */
+/** A week as issues in a tracker: one issue for each task, recognised by the marker in its body. */
 import { lastDay, type WeekTask } from './week-task.ts';
 
-/** One issue, as far as a week cares. */
+/** The fields of an issue that a week uses. */
 export interface Issue {
   readonly number: number;
   readonly title: string;
@@ -14,13 +14,14 @@ export interface Issue {
 export type IssueText = Pick<Issue, 'title' | 'body' | 'assignees'>;
 
 /**
- * Port: where issues are. Every call: deadline 10 s, not repeated; throws `tracker-refused`, `tracker-limited`
- * or `tracker-away`. Issues that it makes carry the label that `list` looks for.
+ * Port to the issue tracker. Every call has a deadline of 10 s and is not retried; throws
+ * `tracker-refused`, `tracker-limited` or `tracker-away`. New issues get the label that `list`
+ * looks for.
  */
 export interface IssueTracker {
-  /** For people: `acme/checkout`. */
+  /** Name for people: `acme/checkout`. */
   readonly name: string;
-  /** Those with the label, open and closed, oldest first; no pull requests. */
+  /** Returns the issues with the label, open and closed, oldest first; no pull requests. */
   list(): Promise<readonly Issue[]>;
   create(issue: IssueText): Promise<number>;
   update(number: number, changed: IssueText & Pick<Issue, 'state'>): Promise<void>;
@@ -35,13 +36,13 @@ export type IssueAct =
     };
 
 /**
- * What is to be done so that the tracker says what the week says: a task that is not done has an open issue
- * with today's text, one that is done, or is no longer there, a closed one. An issue that was closed by
- * hand is opened again: evidence closes it. Issues without the marker are nobody's business here, and of
- * two with the same one the older is meant.
+ * Returns the changes that make the tracker match the week. A task that is not done gets an open
+ * issue with today's text; a task that is done, or no longer exists, gets a closed one. An issue
+ * that was closed by hand is opened again: only evidence closes it. Issues without the marker are
+ * left alone; of two with the same marker, the older one counts.
  *
- * `sure`: every source that tasks come from was read; else a task that is not there may be there, and its
- * issue stays as it is. Pure.
+ * `sure`: every source of tasks was read. Otherwise a missing task may still exist, so its issue
+ * stays as it is. Pure.
  */
 export function issueActs(
   tasks: readonly WeekTask[],
@@ -75,7 +76,10 @@ export function issueActs(
   ];
 }
 
-/** Does it; what it says when it ends, or how far it came when it throws, is what was written. */
+/**
+ * Carries out the changes and reports each one to `wrote` after it succeeded, so that the caller
+ * knows what was written even when this throws.
+ */
 export async function carryOutIssueActs(
   tracker: IssueTracker,
   acts: readonly IssueAct[],
@@ -96,7 +100,10 @@ export async function carryOutIssueActs(
 const markerOf = (key: string, service: string) =>
   `<!-- throwover week ${service} ${encodeURIComponent(key)} -->`;
 
-/** The marker counts in the first line alone: further down anybody may have quoted it. */
+/**
+ * Returns the key in the marker. Only the first line counts: further down anybody may have quoted
+ * it.
+ */
 function keyIn(body: string, service: string): string | null {
   const [first = ''] = body.split(/\r?\n/);
   const found = /^<!-- throwover week (\S+) (\S+) -->$/.exec(first);
@@ -134,7 +141,10 @@ function textOf(
   };
 }
 
-/** What people have typed (a finding) stands as a quotation, with no mention in it that reaches anybody. */
+/**
+ * Returns a text that a person typed (a finding) as a quotation, without mentions that would notify
+ * anybody.
+ */
 function quoted(text: string): string {
   const lines = text.replaceAll('@', '@\u200b').split(/\r?\n/);
   return lines.map((line) => `> ${line}`).join('\n');
@@ -144,6 +154,6 @@ const indented = (text: string) => text.replace(/^/gm, '    ');
 
 function same(a: IssueText, b: IssueText): boolean {
   const list = ({ assignees }: IssueText) => [...assignees].sort().join();
-  // GitHub gives line breaks back as they were typed in its own editor.
+  // GitHub returns line breaks as they were typed in its own editor.
   return a.title === b.title && a.body.replaceAll('\r\n', '\n') === b.body && list(a) === list(b);
 }

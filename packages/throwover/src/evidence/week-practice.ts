@@ -1,4 +1,4 @@
-/** Tasks that drills and findings give: to get ready, to drive, to settle, to learn. Pure. */
+/** Tasks from drills and findings: prepare, drive, settle, learn. Pure. */
 import { localDay } from '../drills/dates.ts';
 import type { DrillFacts } from '../drills/facts.ts';
 import { unsettled } from '../drills/finding.ts';
@@ -11,13 +11,13 @@ import { dayMs, quarterMs } from './metrics.ts';
 import { ownerless } from './practice.ts';
 import { day, onCallOr, ownerOf, type WeekTask } from './week-task.ts';
 
-/** How long what was done by evidence still stands in the week, ticked off, ms. */
+/** How long a task that evidence has completed stays in the week, ticked off, ms. */
 const doneForMs = 7 * dayMs;
 
-/** Drills that are planned ahead to say when somebody's turn is. */
+/** Number of drills that are planned ahead, to show when a person's turn is. */
 const plannedAhead = 12;
 
-/** Minutes beside the soak that a drill takes: both ways, and its report. */
+/** Minutes that a drill takes in addition to the soak: both ways, and its report. */
 const aroundMinutes = 60;
 
 export function practiceTasks(facts: AuditFacts): readonly WeekTask[] {
@@ -34,15 +34,21 @@ export function practiceTasks(facts: AuditFacts): readonly WeekTask[] {
   ];
 }
 
-/** Somebody drives soon: what waits for a rehearsal waits for that. */
+/**
+ * Whether this task is a drill that will be driven soon: tasks that need a rehearsal then wait for
+ * it.
+ */
 export const isDrillAhead = ({ key, done }: WeekTask): boolean => !done && /^drill \S+$/.test(key);
 
 const minutesOf = ({ soakMs }: DrillFacts['policy']) => Math.round(soakMs / 60_000) + aroundMinutes;
 
-/** By which run a drill goes there. */
+/** Returns the kind of run with which a drill begins. */
 const runOf = (kind: DrillKind) => (kind === 'region-loss' ? 'failover' : 'switchover');
 
-/** From its reminder on: to read the plan, to look at the runbook, to watch, to drive. */
+/**
+ * Returns the tasks of the next drill, from its reminder date on: read the plan, check the runbook,
+ * be the shadow, drive.
+ */
 function nextDrill(
   { next }: DrillPlan,
   { policy }: DrillFacts,
@@ -108,7 +114,7 @@ function nextDrill(
   ];
 }
 
-/** What keeps a drill from being planned at all; null: nothing. */
+/** Returns what keeps a drill from being planned at all; null when nothing does. */
 function missingOf(
   { due, window, driver, passedOver, moved }: PlannedDrill,
   zone: string,
@@ -125,7 +131,7 @@ function missingOf(
   return { what: `Find a driver for the drill on ${on}`, why: why || 'the rota is empty' };
 }
 
-/** Driven, by the evidence of its records. */
+/** Returns the drills that were driven lately, by the evidence of their records. */
 function justDriven({ drills, policy }: DrillFacts, facts: AuditFacts): readonly WeekTask[] {
   return drills.flatMap(({ id, due, driver, ended }) => {
     if (due === null || ended?.outcome !== 'whole') return [];
@@ -144,7 +150,10 @@ function justDriven({ drills, policy }: DrillFacts, facts: AuditFacts): readonly
   });
 }
 
-/** Each open finding, and those that were settled lately. What nobody owns is for the owner of the truth. */
+/**
+ * Returns each open finding, and those settled lately. A finding that nobody owns goes to the owner
+ * of the truth.
+ */
 function findingTasks(facts: AuditFacts): readonly WeekTask[] {
   const { findings, drills } = facts.practice;
   const lately = findings.filter(
@@ -174,7 +183,7 @@ function findingTasks(facts: AuditFacts): readonly WeekTask[] {
   });
 }
 
-/** Where no drills are declared. */
+/** Used where no drills are declared. */
 const usualOwnerWithinMs = 14 * dayMs;
 
 function calendarTasks({ unknown }: DrillFacts, facts: AuditFacts): readonly WeekTask[] {
@@ -192,7 +201,10 @@ function calendarTasks({ unknown }: DrillFacts, facts: AuditFacts): readonly Wee
   }));
 }
 
-/** Who has never driven, or not in 180 days, reads how it is done; the rotation says when it is done. */
+/**
+ * Returns a reading task for each person who has never driven, or not in 180 days; the rotation
+ * decides when they drive.
+ */
 function rusty(
   { next }: DrillPlan,
   { memory, policy }: DrillFacts,
@@ -201,7 +213,8 @@ function rusty(
   return memory.flatMap(({ person, daysSince }) => {
     if (daysSince !== null && daysSince * dayMs < coverageMs) return [];
     const key = `practice ${person}`;
-    // Once a quarter is enough: what is read is forgotten later than that, or driven before.
+    // Once a quarter is enough: knowledge from reading lasts longer than that, or the person has
+    // driven by then.
     if (saidBy(facts, key, person, facts.nowWallMs - quarterMs)) return [];
     const turn = next.find(({ driver }) => driver === person);
     const when =

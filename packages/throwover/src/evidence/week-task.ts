@@ -3,32 +3,35 @@ import { isoTime } from '../kernel/kernel.ts';
 import type { AuditFacts } from './audit.ts';
 
 export interface WeekTask {
-  /** Names it within its service, the same week after week: `truth dns`, `finding F7`. */
+  /** Unique name within the service, the same each week: `truth dns`, `finding F7`. */
   readonly key: string;
-  /** `throwover week done KEY` of its person ends it; else evidence alone does. */
+  /**
+   * True when `throwover week done KEY`, given by its person, completes it; otherwise only evidence
+   * does.
+   */
   readonly byWord: boolean;
-  /** Null: nobody is named, which is the first thing to mend. */
+  /** Null: nobody is named; fix that first. */
   readonly person: string | null;
   readonly what: string;
   readonly why: string;
   readonly how: string;
-  /** `how` is a command; else it is a sentence. */
+  /** True when `how` is a command; otherwise it is a sentence. */
   readonly command: boolean;
   readonly minutes: number;
-  /** The moment from which on it is late; null: some time this week. */
+  /** The moment from which the task is late; null: some time this week. */
   readonly dueWallMs: number | null;
-  /** Its evidence, or its owner's word, is there. */
+  /** Whether its evidence, or its owner's statement, exists. */
   readonly done: boolean;
 }
 
 type OnCall = Pick<AuditFacts, 'onCall'>;
 
-/** Somebody who is no longer on call owns nothing this week. */
+/** Returns the owner; null when that person is no longer on call. */
 export function onCallOr(owner: string | null, { onCall }: OnCall): string | null {
   return owner !== null && onCall.includes(owner) ? owner : null;
 }
 
-/** Who owns a truth, where that person is on call. */
+/** Returns the owner of a truth, if that person is on call. */
 export function ownerOf(
   truth: string,
   facts: OnCall & Pick<AuditFacts, 'subjects'>,
@@ -39,5 +42,5 @@ export function ownerOf(
 
 export const day = (wallMs: number) => isoTime(wallMs).slice(0, 10);
 
-/** The last day on which it is in time. */
+/** Returns the last day on which the task is in time. */
 export const lastDay = (dueWallMs: number) => day(dueWallMs - 1);

@@ -1,11 +1,11 @@
-/** A week as people read it: for a terminal of 80 columns, and as Markdown. Pure. */
+/** A week as text: for a terminal of 80 columns, and as Markdown. Pure. */
 import { wrap } from '../kernel/kernel.ts';
 import { day, lastDay, type WeekTask } from './week-task.ts';
 
 const longAndDue = ({ minutes, dueWallMs }: Pick<WeekTask, 'minutes' | 'dueWallMs'>) =>
   `${minutes} min${dueWallMs === null ? '' : `, by ${lastDay(dueWallMs)}`}`;
 
-/** Hours and minutes of what is not done. */
+/** Returns the minutes or hours of the tasks that are not done. */
 function load(tasks: readonly WeekTask[]): string {
   const minutes = tasks.reduce((sum, task) => sum + (task.done ? 0 : task.minutes), 0);
   return minutes < 60 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
@@ -21,7 +21,7 @@ function byPerson(tasks: readonly WeekTask[]) {
   }));
 }
 
-/** For a terminal of 80 columns. */
+/** Returns text for a terminal of 80 columns. */
 export function weekText(tasks: readonly WeekTask[], nowWallMs: number): string {
   if (tasks.length === 0) return `The week of ${day(nowWallMs)}: nothing to do.`;
   const parts = byPerson(tasks).map(({ name, own }) => {

@@ -26,7 +26,7 @@ const change = (more: Partial<Change>): Change => ({
   retired: null,
   ...more,
 });
-/** All is well but what a test changes. */
+/** Facts where everything is in order, except what a test changes. */
 const facts = (nowWallMs: number, changes: readonly Change[]): AuditFacts => ({
   nowWallMs,
   subjects: [],

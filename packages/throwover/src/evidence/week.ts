@@ -1,4 +1,7 @@
-/** One engineer's week: what is stale, due or found, each with why, how and how long. Pure. */
+/**
+ * One engineer's week: tasks for data that is out of date, for due work and for findings; each has
+ * a reason, a way to do it and a length. Pure.
+ */
 import {
   type AuditFacts,
   type AuditRule,
@@ -15,10 +18,10 @@ import { day, onCallOr, type WeekTask } from './week-task.ts';
 
 const weekMs = 7 * dayMs;
 
-/** How long a draft may lie before somebody decides, ms. */
+/** How long a draft may wait for a decision, ms. */
 const draftPatienceMs = 14 * dayMs;
 
-/** Minutes that a task takes for which nobody has said it. */
+/** Minutes for a task whose length was not declared. */
 const usualMinutes = {
   panel: 15,
   step: 120,
@@ -30,7 +33,7 @@ const usualMinutes = {
   owner: 15,
 } as const;
 
-/** Of everybody; those that are done last. */
+/** Returns everybody's tasks; those that are done come last. */
 export function weekOf(facts: AuditFacts): readonly WeekTask[] {
   const practice = practiceTasks(facts);
   const tasks = [
@@ -48,7 +51,7 @@ function subjectsOf({ subjects, changes }: AuditFacts): readonly Subject[] {
   return [...subjects, ...changes.filter(inUse).map(subjectOf)];
 }
 
-/** The tasks that come back each week. */
+/** Returns the tasks that recur each week. */
 function weekly(facts: AuditFacts): readonly WeekTask[] {
   const lines = audit(facts).lines.filter(({ rule }) => rule === 'task');
   return subjectsOf(facts).flatMap((subject) => {
@@ -73,8 +76,8 @@ function weekly(facts: AuditFacts): readonly WeekTask[] {
 }
 
 /**
- * What the operating test misses besides those. Steps that wait for the same rehearsal are one task a person;
- * none at all where a drill is about to run them.
+ * Returns tasks for the other failed lines of the operating test. Steps that wait for the same
+ * rehearsal are one task for each person; there is none where a drill is about to run them.
  */
 function stale(facts: AuditFacts, drillAhead: boolean): readonly WeekTask[] {
   const lines = audit(facts).lines.filter(({ ok }) => !ok);
@@ -103,7 +106,7 @@ function stale(facts: AuditFacts, drillAhead: boolean): readonly WeekTask[] {
   return [...tasks.values()];
 }
 
-/** Rules whose lines are a task here; the others have tasks of their own. */
+/** Rules whose failed lines become a task here; the other rules have their own tasks. */
 type StaleRule = 'panel' | 'step' | 'owner' | 'drill' | 'drivers' | 'runbook';
 
 function isStale(rule: AuditRule): rule is StaleRule {

@@ -2,16 +2,16 @@
  * Truth 2: functions are cold in the standby.
  *
  *   function-region.ts  port: one function in one region
- *   use.ts              what the active region uses, by its door's or the provider's count
+ *   use.ts              usage of the active region, as its door or the provider counts it
  *   sizing.ts           how many instances the traffic needs, and how fast they come by themselves
  *   steps.ts            provisioned instances: warm, keep warm, release
  *   warm-up-steps.ts    instances started by invocations
- *   ramp.ts             traffic in steps, pure; ramp-step.ts does it
+ *   ramp.ts             moves traffic in steps, pure; ramp-step.ts: the step of a run
  *   strategies/         the ways to be warm, each with its steps and its price
- *   cost/               dated prices, what each strategy and each run costs
+ *   cost/               dated prices, the cost of each strategy and each run
  *   held-capacity.ts    capacity that a run left behind
- *   guards.ts           the function is alike in both regions, and there is room for it
- *   errors.ts           what a user can meet
+ *   guards.ts           guards: the function is the same in both regions, and there is room for it
+ *   errors.ts           errors for users
  */
 export { type Cost, quarterlyWindows } from './cost/cost.ts';
 export { checkPrices, type Prices, shippedPrices } from './cost/prices.ts';

@@ -3,7 +3,10 @@ import type { Guard } from '../runbook/step.ts';
 import { functionErrors } from './errors.ts';
 import type { FunctionRegion } from './function-region.ts';
 
-/** The function is the same in both regions, so that what was tested in one holds in the other. */
+/**
+ * The guard that the function is the same in both regions, so that test results from one are valid
+ * in the other.
+ */
 export function functionsReady(options: { from: FunctionRegion; to: FunctionRegion }): Guard {
   return {
     name: 'functions-ready',
@@ -30,12 +33,15 @@ export function functionsReady(options: { from: FunctionRegion; to: FunctionRegi
   };
 }
 
-/** Accepts that fewer instances are warm than the traffic needs: as many as the limits allow. */
+/**
+ * Override that accepts fewer warm instances than the traffic needs: as many as the limits allow.
+ */
 export const smallQuota = 'small-functions-quota';
 
 /**
- * The new region may run as many instances as the traffic needs, by whatever strategy they come: it promises
- * nothing that a quota does not allow. What cannot be measured is no refusal; `warm` says it.
+ * The guard that the new region may run as many instances as the traffic needs, for every strategy,
+ * because no strategy can exceed a quota. An unknown number is no refusal; the step `warm` reports
+ * it.
  */
 export function enoughRoom(options: {
   to: FunctionRegion;

@@ -1,6 +1,6 @@
 import type { JournalRecord, RunSummary } from '../store/store.ts';
 
-/** Provisioned capacity that a run has asked for, and what the team had before it. */
+/** Provisioned capacity that a run has requested, and the team's own capacity before it. */
 export interface HeldCapacity {
   readonly runId: string;
   readonly region: string;
@@ -9,9 +9,9 @@ export interface HeldCapacity {
 }
 
 /**
- * Capacity that a run may have left behind, from its journal: it asked (the intent is there, whatever came
- * of it), and neither its `release` nor its undo is there. `null`: nothing. What is really there only the
- * provider knows.
+ * Returns the capacity that a run may have left behind, from its journal: the run requested it (the
+ * intent is there, with any outcome), and neither its `release` nor its undo is there. `null`:
+ * none. Only the provider knows the real capacity.
  */
 export function heldCapacity(
   run: Pick<RunSummary, 'runId' | 'to' | 'status'> & { readonly records: readonly JournalRecord[] },
@@ -20,13 +20,15 @@ export function heldCapacity(
   for (const record of run.records) {
     if (record.type === 'intent' && record.step === 'warm' && held === null) {
       const requested = record.observed['requested'];
-      // What is no number asked for nothing that has to be released: invocations.
+      // If it is no number, the run used invocations, which need no release.
       if (typeof requested !== 'number') continue;
       const { runId, to: region } = run;
       held = { runId, region, former: requested, askedWallMs: record.wallMs };
     }
     if (record.type === 'outcome' && record.step === 'release') held = null;
-    if (record.type === 'undo-outcome' && record.step === 'warm') held = null;
+    // `left`: the person who aborted the run accepted that the capacity stays for now.
+    const undone = record.type === 'undo-outcome' && record.result !== 'left';
+    if (undone && record.step === 'warm') held = null;
   }
   return held;
 }

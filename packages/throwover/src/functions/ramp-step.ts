@@ -4,28 +4,29 @@ import type { Step, StepContext } from '../runbook/step.ts';
 import { functionErrors } from './errors.ts';
 import { beginRamp, decideRamp, type RampPolicy, type RampSeen, shareOf } from './ramp.ts';
 
-/** Time between two looks, ms. */
+/** Pause between two observations, ms. */
 const lookEveryMs = 500;
 
 /**
- * Port: what can send a share of the traffic to the other region. A share that nobody renews ends by itself
- * (`setShare` is called at every look), so that a controller that died leaves all traffic where it was.
+ * Port: sends a share of the traffic to the other region. A share that is not renewed ends by
+ * itself (`setShare` is called at every observation), so that a controller that dies leaves all
+ * traffic where it was.
  */
 export interface ShareOfTraffic {
   /** Safe to repeat. */
   setShare(share: number, token: number): Promise<void>;
-  /** All of it stays where it comes from again. Safe to repeat. */
+  /** Sends all traffic to its original region again. Safe to repeat. */
   end(token: number): Promise<void>;
-  /** Requests that the new region has answered since then. */
+  /** Returns figures of the requests that the new region has answered since then. */
   seen(sinceWallMs: number): Promise<RampSeen>;
-  /** What the old region's requests were like before. */
+  /** Returns figures of the old region's requests before the ramp. */
   baseline(): Promise<RampSeen>;
 }
 
 /**
- * The new region has served all requests of a while, reached in steps of which none made p99 or errors
- * worse: its own traffic warms it. Only where both sides can serve, since until the promotion the new side
- * writes into the old side's database.
+ * Moves traffic to the new region in steps until it has served all requests for a while; no step
+ * may make p99 or errors worse. The traffic itself warms the region. Possible only where both sides
+ * can serve, because until the promotion the new side writes to the old side's database.
  */
 export function rampTraffic(options: {
   to: string;

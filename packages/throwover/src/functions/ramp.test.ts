@@ -14,7 +14,10 @@ const slow: RampSeen = { ...good, p99Ms: 151 };
 const failing: RampSeen = { ...good, errorRate: 0.02 };
 const { stepMs, longestHoldMs, shares } = defaultRamp;
 
-/** Looks every 500 ms at what `seenAt` says of that time and share, until it ends or `untilMs`. */
+/**
+ * Observes every 500 ms the result of `seenAt` for that time and share, until the ramp ends or
+ * `untilMs`.
+ */
 function play(seenAt: (nowMs: number, share: number) => RampSeen, untilMs = 1_000_000) {
   let state: RampState = beginRamp(0);
   const reached: number[] = [shareOf(defaultRamp, state)];

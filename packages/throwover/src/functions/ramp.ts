@@ -1,26 +1,32 @@
 /**
- * Moves traffic in steps, each taken only when the one before it did no harm: pure.
+ * Decides how to move traffic in steps, each taken only if the one before it did no harm. Pure.
  *
- * ramping -> ramping (next share) | held (p99 or errors are bad) | done; held -> ramping (good again) |
- * ramping one share back (bad for longer) | failed (held for too long). *Not enough requests* is not good:
- * it waits, and fails in the end too.
+ * ramping -> ramping (next share) | held (p99 or errors are bad) | done; held -> ramping (good
+ * again) | ramping one share back (bad for longer) | failed (held for too long). *Not enough
+ * requests* does not count as good: the ramp waits, and in the end fails too.
  */
 export interface RampPolicy {
-  /** Growing, the last is 1. */
+  /** Growing shares; the last is 1. */
   readonly shares: readonly number[];
-  /** Shortest time at one share, ms: by DNS weight no less than the measured t90 of a flip. */
+  /**
+   * Shortest time at one share, ms; if the share is a DNS weight, at least the measured t90 of a
+   * flip.
+   */
   readonly stepMs: number;
   /** p99 above this multiple of the baseline is bad. */
   readonly p99Factor: number;
   /** An error rate above the baseline's by more than this is bad. */
   readonly errorsAbove: number;
-  /** Fewer requests tell nothing. */
+  /** With fewer requests there is no verdict. */
   readonly minRequests: number;
-  /** Longest time without a step ahead, ms. */
+  /** Longest time without a step forward, ms. */
   readonly longestHoldMs: number;
 }
 
-/** Requests that reached the new region since the last change of share; the baseline: those of the old one before. */
+/**
+ * Requests that reached the new region since the last change of share. For the baseline: those of
+ * the old region before.
+ */
 export interface RampSeen {
   readonly requests: number;
   readonly p99Ms: number | null;
@@ -29,9 +35,9 @@ export interface RampSeen {
 
 export type RampState = {
   readonly at: number;
-  /** When this share began, monotonic ms. */
+  /** Time at which this share began, monotonic ms. */
   readonly sinceMs: number;
-  /** When the highest share so far was first reached, monotonic ms. */
+  /** Time at which the highest share so far was first reached, monotonic ms. */
   readonly progressMs: number;
   readonly highest: number;
 } & (
@@ -58,7 +64,10 @@ export function beginRamp(nowMs: number): RampState {
 
 export const shareOf = ({ shares }: RampPolicy, { at }: RampState): number => shares[at] ?? 1;
 
-/** What follows from a look. The caller sets the share when `at` has changed, and counts anew from then on. */
+/**
+ * Returns the next state after an observation. The caller sets the share when `at` has changed, and
+ * starts counting again from then on.
+ */
 export function decideRamp(
   state: RampState,
   look: { seen: RampSeen; baseline: RampSeen; nowMs: number },
@@ -75,7 +84,7 @@ export function decideRamp(
     if (verdict === 'too-few-requests') return { ...base, phase: 'ramping' };
     if (state.phase === 'ramping')
       return { ...base, phase: 'held', heldMs: nowMs, reason: verdict };
-    // Held for as long as a step lasts, and it did not pass: less is sent there.
+    // It has been held for as long as a step lasts and has not recovered: reduce the share.
     if (nowMs - state.heldMs < policy.stepMs || at === 0) return { ...state, reason: verdict };
     return { ...base, phase: 'ramping', at: at - 1, sinceMs: nowMs };
   }
@@ -95,7 +104,7 @@ function judge(
     return 'too-few-requests';
   }
   if (errorRate > (baseline.errorRate ?? 0) + policy.errorsAbove) return 'errors';
-  // Without a baseline nobody can say that it is slower.
+  // Without a baseline it is unknown whether the new region is slower.
   if (baseline.p99Ms === null) return 'too-few-requests';
   return p99Ms > baseline.p99Ms * policy.p99Factor ? 'p99' : 'good';
 }

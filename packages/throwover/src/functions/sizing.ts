@@ -1,24 +1,27 @@
 import { functionErrors } from './errors.ts';
 import type { FunctionFacts } from './function-region.ts';
 
-/** How fast a provider adds environments to one function by itself. */
+/** The rate at which a provider adds environments to one function by itself. */
 export interface ScaleUp {
   readonly environments: number;
   readonly perMs: number;
 }
 
-/** Concurrency by Little's law: requests in service at once = arrival rate x time in service. */
+/**
+ * Returns the concurrency by Little's law: requests in service = arrival rate x time in service.
+ */
 export function littlesLaw(use: { arrivalsPerSecond: number; meanMs: number | null }): number {
   return (use.arrivalsPerSecond * (use.meanMs ?? 0)) / 1_000;
 }
 
 /**
- * Instances that must be warm before traffic arrives: `ceil(peakConcurrency x burst)`, at least one.
+ * Returns the number of instances that must be warm before traffic arrives: `ceil(peakConcurrency x
+ * burst)`, at least one.
  *
- * An instance serves one request at a time, so as many are needed as requests are in service at once:
- * Little's law, or the peak that was counted, whichever is larger. `burst` is the reserve for what
- * a flip does to it (first requests are slower, held ones come together). Prevents a warm-up that is
- * asked for and can never be ready: `functions-quota` when the region's limits leave no room for it.
+ * An instance serves one request at a time, so the need is the number of requests in service at the
+ * same time: Little's law or the counted peak, whichever is larger. `burst` is the reserve for the
+ * effect of a flip (first requests are slower, held ones arrive together). Throws `functions-quota`
+ * when the region's limits are too low, because such a warm-up would never be ready.
  */
 export function neededInstances(options: {
   peakConcurrency: number;
@@ -51,15 +54,15 @@ export function neededInstances(options: {
 }
 
 /**
- * How long it takes until so many environments are up when nothing is warmed and requests start them, ms:
- * the first `environments` at once, as many again after each `perMs`, and each its own start.
+ * Returns the time until this many environments are running if none is warmed and requests start
+ * them, ms: the first `environments` at once, as many again after each `perMs`, and one start.
  */
 export function onDemandMs(options: {
   needed: number;
-  /** Up already. */
+  /** Environments that are already running. */
   warm: number;
   scaleUp: ScaleUp;
-  /** One start; `null`: nobody has measured it, and the answer is "at least". */
+  /** Duration of one start; `null`: it was not measured, and the result is a lower bound. */
   initMs: number | null;
 }): number {
   const { needed, warm, scaleUp, initMs } = options;
@@ -69,7 +72,7 @@ export function onDemandMs(options: {
   return waits * scaleUp.perMs + (initMs ?? 0);
 }
 
-/** How many instances of this function may run, and what bounds them. */
+/** Returns how many instances of this function may run, and the name of that limit. */
 export function room(facts: FunctionFacts): { limit: number; name: string } {
   if (facts.reserved !== null) return { limit: facts.reserved, name: 'its reserved concurrency' };
   return { limit: facts.unreservedLimit, name: 'the unreserved concurrency of the account' };

@@ -4,20 +4,26 @@ import type { Step, StepContext } from '../runbook/step.ts';
 import { functionErrors } from './errors.ts';
 import type { FunctionRegion } from './function-region.ts';
 
-/** Longest time that a failover waits for an answer about warm capacity, ms: nobody can write meanwhile. */
+/**
+ * Longest time that a failover waits for an answer about warm capacity, ms: no region takes writes
+ * meanwhile.
+ */
 export const failoverPatienceMs = 3_000;
 
-/** Longest time for provisioned capacity to be ready, ms: AWS documents minutes for large requests. */
+/**
+ * Longest time until provisioned capacity is ready, ms: AWS documents minutes for large requests.
+ */
 const warmTimeoutMs = 10 * 60_000;
 
 /**
- * The new region has as many warm instances as the traffic needs, before any of it arrives. What the
- * team had provisioned there itself is remembered, so that `release` puts it back.
+ * Provisions as many warm instances in the new region as the traffic needs, and waits until they
+ * are ready, before traffic moves. It remembers the team's own provisioned capacity there, so that
+ * `release` restores it.
  */
 export function warm(options: {
   to: FunctionRegion;
   needed: () => Promise<number>;
-  /** For the record: what the capacity is asked for. */
+  /** The strategy that requests the capacity, for the record. */
   strategy: string;
 }): Step<'warm'> {
   let needed: number | null = null;
@@ -62,13 +68,13 @@ export function warm(options: {
 }
 
 /**
- * Warm instances are asked for, and not waited for: the traffic of a lost region has nowhere else to
- * go, and a cold answer is better than none. That they cannot be had, or that nobody knows how many,
- * is said and ends nothing.
+ * Requests warm instances without waiting for them: the traffic of a lost region has no other
+ * target, and a cold answer is better than none. If the instances are refused, or the number is
+ * unknown, that is reported and does not end the run.
  */
 export function askForWarm(options: {
   to: FunctionRegion;
-  /** `null`: nobody knows. */
+  /** `null`: the number is not known. */
   needed: () => Promise<number | null>;
   strategy: string;
 }): Step<'warm'> {
@@ -83,7 +89,8 @@ export function askForWarm(options: {
     pollMs: 50,
     keepsAcrossReplan: true,
     undo: (context) => giveBack(options.to, formerIn(context.before) ?? 0),
-    // A provider that is silent is gone on without: then nothing was asked for, and `release` knows it.
+    // The run continues without a provider that does not answer: then nothing was requested, and
+    // `release` knows that.
     observe: ({ clock }) =>
       patience.look(clock, async () => {
         if (result !== null) return done(result);
@@ -115,19 +122,25 @@ function silent({ region }: FunctionRegion) {
   return functionErrors.make('functions-unreachable', message, { region });
 }
 
-/** What was provisioned before the run asked for more, from the journal; null when it has not asked. */
+/**
+ * Returns the capacity that was provisioned before the run requested more, from the journal; `null`
+ * if the run has not requested any.
+ */
 function formerIn(before: Evidence | null): number | null {
   const requested = before?.['requested'];
   return typeof requested === 'number' ? requested : null;
 }
 
-/** As many provisioned instances as the team had by itself. */
+/** Restores the number of instances that the team had provisioned itself. */
 async function giveBack(to: FunctionRegion, former: number): Promise<void> {
   if (former === 0) await to.release();
   else await to.provision(former);
 }
 
-/** Warm capacity stays for the first minutes, when p99 would suffer without it. Waits, changes nothing. */
+/**
+ * Keeps warm capacity for the first minutes, in which p99 would suffer without it. Waits, changes
+ * nothing.
+ */
 export function keepWarm(options: { keepMs: number; clock: Clock }): Step<'keep-warm'> {
   return {
     name: 'keep-warm',
@@ -139,7 +152,7 @@ export function keepWarm(options: { keepMs: number; clock: Clock }): Step<'keep-
     observe: async (context) => {
       const { atWallMs } = evidenceOf(context, 'flip');
       if (typeof atWallMs !== 'number') return done({ keptMs: 0 });
-      // Wall time, since a resumed run has no monotonic time in common with the one before it.
+      // Wall time, because a resumed run shares no monotonic time with the controller before it.
       const keptMs = options.clock.wallMs() - atWallMs;
       return keptMs >= options.keepMs ? done({ keptMs }) : pending({ keptMs });
     },
@@ -147,7 +160,10 @@ export function keepWarm(options: { keepMs: number; clock: Clock }): Step<'keep-
   };
 }
 
-/** No more warm capacity is paid for than the team had by itself. A run that asked for none releases none. */
+/**
+ * Returns the warm capacity to the level that the team had provisioned itself. A run that requested
+ * none releases none.
+ */
 export function release(options: { to: FunctionRegion }): Step<'release'> {
   const formerOf = (context: StepContext) => {
     const { former } = evidenceOf(context, 'warm');

@@ -1,28 +1,34 @@
 /**
- * What the active region really uses, from whoever has counted: its door, or the provider's own metrics.
- * Numbers for `sizing.ts`; unknown is `null`.
+ * The real usage of the active region, as its door or the provider's own metrics count it. Figures
+ * for `sizing.ts`; unknown is `null`.
  */
 export interface FunctionUse {
   readonly source: 'door' | 'cloudwatch';
   readonly atWallMs: number;
-  /** How far back it looks, ms. */
+  /** Length of the observed period, ms. */
   readonly windowMs: number;
   readonly requests: number;
   /** In the busiest minute. */
   readonly arrivalsPerSecond: number;
-  /** Of all requests, ms; `null` without requests. */
+  /** Mean of all requests, ms; `null` without requests. */
   readonly meanMs: number | null;
-  /** Of the worst minute, ms. */
+  /** p99 of the worst minute, ms. */
   readonly p99Ms: number | null;
   readonly errorRate: number | null;
-  /** Most requests in service at once. */
+  /** Highest number of requests in service at the same time. */
   readonly peakConcurrency: number | null;
 }
 
-/** Port: the provider's own count of one function in one region. Errors: `functions-unreachable`, `functions-denied`. */
+/**
+ * Port: the provider's own metrics of one function in one region. Errors: `functions-unreachable`,
+ * `functions-denied`.
+ */
 export interface FunctionMetrics {
   readonly region: string;
-  /** Of the last `windowMs`, by the minute, oldest first; minutes without requests may be left out. */
+  /**
+   * Returns the last `windowMs` by the minute, oldest first; minutes without requests may be
+   * missing.
+   */
   minutes(windowMs: number): Promise<readonly MetricMinute[]>;
 }
 
@@ -35,11 +41,11 @@ export interface MetricMinute {
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   readonly peakConcurrency: number | null;
-  /** Requests that found no provisioned environment free, and went to another. */
+  /** Number of requests that found no free provisioned environment, and went to another one. */
   readonly spillover: number | null;
 }
 
-/** Metrics by the minute as one figure each. */
+/** Returns metrics by the minute as one figure each. */
 export function useOf(
   minutes: readonly MetricMinute[],
   options: { atWallMs: number; windowMs: number },

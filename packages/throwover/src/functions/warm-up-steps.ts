@@ -5,22 +5,30 @@ import { functionErrors } from './errors.ts';
 import type { FunctionRegion, WarmUpRound } from './function-region.ts';
 import { failoverPatienceMs } from './steps.ts';
 
-/** How long the first round holds its invocations, ms: above the spread with which so many arrive. */
+/**
+ * How long the first round holds its invocations, ms: above the spread with which that many arrive.
+ */
 const firstHoldMs = 500;
 
-/** Factor between the holds of two rounds: a start that takes longer than the hold frees its neighbours' environments. */
+/**
+ * Factor between the hold times of two rounds: if a start takes longer than the hold, other
+ * environments are free again and answer twice.
+ */
 const holdGrowth = 3;
 
-/** Longest hold, ms: what `withWarmUp` accepts. */
+/** Longest hold, ms: the limit of `withWarmUp`. */
 const longestHoldMs = 20_000;
 
-/** Rounds until it is given up: 0.5 s to 20 s of hold, and one more after a throttled one. */
+/**
+ * Number of rounds before the step gives up: 0.5 s to 20 s of hold, and one more after a throttled
+ * one.
+ */
 const maxRounds = 6;
 
 /** Time left between the end of a hold and the function's own time-out, ms. */
 const timeoutReserveMs = 1_000;
 
-/** Pause after a round that was throttled, ms: the window in which a provider counts starts. */
+/** Pause after a throttled round, ms: the period over which a provider counts starts. */
 const throttledPauseMs = 10_000;
 
 interface Total {
@@ -31,10 +39,11 @@ interface Total {
 }
 
 /**
- * So many execution environments have answered at once in the new region, counted by their ids: they are
- * loaded, and stay for minutes. A round that met fewer is repeated with a longer hold.
+ * Waits until the needed number of execution environments in the new region have answered at the
+ * same time, counted by their ids: they are loaded, and stay for minutes. A round with fewer
+ * environments is repeated with a longer hold.
  *
- * Prevents the warmer that warms one instance N times. Nothing is left to release.
+ * This prevents warming one instance N times. There is nothing to release afterwards.
  */
 export function warmByInvocations(options: {
   to: FunctionRegion;
@@ -73,7 +82,7 @@ export function warmByInvocations(options: {
   };
 }
 
-/** One round, and not waited for longer than a few seconds: a cold answer is better than none. */
+/** Sends one round and waits at most a few seconds for it: a cold answer is better than none. */
 export function askByInvocations(options: Asked): Step<'warm'> {
   let result: Evidence | null = null;
   return {
@@ -88,7 +97,7 @@ export function askByInvocations(options: Asked): Step<'warm'> {
 
 interface Asked {
   readonly to: FunctionRegion;
-  /** `null`: nobody knows. */
+  /** `null`: the number is not known. */
   readonly needed: () => Promise<number | null>;
   readonly strategy: string;
 }
@@ -97,7 +106,7 @@ async function askOnce({ to, needed: ask, strategy }: Asked, clock: Clock): Prom
   try {
     const needed = await ask();
     if (needed === null) return { needed, strategy };
-    // What is still on its way goes on by itself: the invocations were sent.
+    // Invocations on their way continue without this step: they were sent.
     const round = to.warmUp({ instances: needed, holdMs: firstHoldMs * holdGrowth });
     const answered = await within(clock, failoverPatienceMs, round);
     const instances = answered === noAnswer ? null : answered.instances.length;
@@ -108,7 +117,10 @@ async function askOnce({ to, needed: ask, strategy }: Asked, clock: Clock): Prom
   }
 }
 
-/** What both have in common; the controller alone knows what has answered: a new one asks again. */
+/**
+ * The common part of both steps. Only this controller knows which environments have answered, so a
+ * new controller asks again.
+ */
 function invoking(to: FunctionRegion, result: () => Evidence | null) {
   return {
     name: 'warm',

@@ -1,6 +1,6 @@
 /**
- * The same value always gives the same text: keys sorted, no white space, `undefined` left out.
- * For digests and for "is this the same record", where the order of keys must not matter.
+ * Returns the same text for the same value: keys sorted, no white space, `undefined` left out. For
+ * digests and for comparing records, where the order of keys must not matter.
  */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) => (isObject(part) ? sorted(part) : part));

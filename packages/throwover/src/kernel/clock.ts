@@ -1,5 +1,5 @@
 /**
- * The only place that reads time or waits.
+ * The only interface that reads time or waits.
  *
  * Everything else takes a `Clock`, so that the whole system can run on virtual time. Durations come
  * from `monotonicMs`; `wallMs` is for people and for figures that cross processes, never for order.
@@ -7,7 +7,7 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch, with fractions. May jump. */
   wallMs(): number;
-  /** Milliseconds since an arbitrary start, with fractions. Never goes back. */
+  /** Milliseconds since an arbitrary start, with fractions. Never decreases. */
   monotonicMs(): number;
   /** Resolves after `ms` milliseconds; rejects with the signal's reason when it is aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -34,18 +34,21 @@ export const systemClock: Clock = {
     }),
 };
 
-/** An instant as ISO 8601 in UTC, for people and for files. */
+/** Returns an instant as ISO 8601 in UTC, for people and for files. */
 export function isoTime(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
 
-/** The instant that an ISO 8601 text names, ms since the Unix epoch; `null` when it names none. */
+/**
+ * Returns the instant of an ISO 8601 text, ms since the Unix epoch; `null` if the text is not an
+ * instant.
+ */
 export function wallMsOfIso(text: string): number | null {
   const wallMs = Date.parse(text);
   return Number.isNaN(wallMs) ? null : wallMs;
 }
 
-/** An instant as the libraries of others want it. */
+/** Returns an instant as a `Date`, for libraries that take one. */
 export function dateAt(wallMs: number): Date {
   return new Date(wallMs);
 }

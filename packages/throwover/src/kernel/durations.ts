@@ -1,8 +1,8 @@
 /**
- * Durations that know what kind they are.
+ * A duration together with its kind.
  *
- * In the lab, waits that last minutes in life (TTLs, holdover, retry backoff) are scaled down;
- * durations of machines (a promotion, a cold start) never are. A total is shown in life time:
+ * In the lab, waits that last minutes in production (TTLs, holdover, retry backoff) are scaled
+ * down; durations of machines (a promotion, a cold start) never are. A total is shown in life time:
  * scaled waits times the factor, plus machine time.
  */
 export type DurationKind = 'machine' | 'scaled';
@@ -13,21 +13,30 @@ export interface Duration {
   readonly kind: DurationKind;
 }
 
-/** Milliseconds in life time; `timeScale` is 60 when a minute of life is a second here, 1 in production. */
+/**
+ * Returns the sum in milliseconds of life time. `timeScale` is 60 when a minute of life time is a
+ * second here, and 1 in production.
+ */
 export function lifeMs(durations: readonly Duration[], timeScale: number): number {
   return durations.reduce((sum, d) => sum + (d.kind === 'scaled' ? d.ms * timeScale : d.ms), 0);
 }
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 36e5, d: 864e5 };
 
-/** `250ms`, `2s`, `5m`, `72h`, `30d` in milliseconds; `undefined` when it is not a duration. */
+/**
+ * Returns `250ms`, `2s`, `5m`, `72h` or `30d` in milliseconds; `undefined` if the text is not a
+ * duration.
+ */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim());
   const unit = match?.[2] === undefined ? undefined : units[match[2]];
   return match?.[1] === undefined || unit === undefined ? undefined : Number(match[1]) * unit;
 }
 
-/** For people, at most four significant characters and a unit: `42 ms`, `3.1 s`, `12 min`, `2.5 h`. */
+/**
+ * Returns a duration for people, at most four significant characters and a unit: `42 ms`, `3.1 s`,
+ * `12 min`, `2.5 h`.
+ */
 export function formatMs(ms: number): string {
   if (ms < 1e3) return `${ms < 10 && !Number.isInteger(ms) ? ms.toFixed(1) : Math.round(ms)} ms`;
   if (ms < 6e4) return `${trim(ms / 1e3)} s`;

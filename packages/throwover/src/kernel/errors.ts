@@ -1,8 +1,8 @@
 /**
- * What a user can meet, with a stable code.
+ * An error for users, with a stable code.
  *
- * Each folder declares its errors once with `defineErrors`; docs/errors.md lists them all, and a test
- * holds the two together. A bug is an assertion (`assertNever`, `Error`), not one of these.
+ * Each folder declares its errors once with `defineErrors`. docs/errors.md lists them all, and a
+ * test keeps both lists equal. A bug is an assertion (`assertNever`, `Error`), not one of these.
  */
 
 /** retry: the same call may succeed. wait: something must change first. stop: do not go on. page: a person must decide. */
@@ -10,9 +10,11 @@ export type Disposition = 'retry' | 'wait' | 'stop' | 'page';
 
 export interface ErrorDefinition {
   readonly disposition: Disposition;
-  /** What is still safe, in a sentence: "Nothing was changed.", "The journal is on disk." */
+  /**
+   * The state that is still safe, in a sentence: "Nothing was changed.", "The journal is on disk."
+   */
   readonly notLost: string;
-  /** What to do next, for a tired person: a command or a thing to look at. */
+  /** The next action, for a tired person: a command or a thing to look at. */
   readonly remedy: string;
 }
 
@@ -46,7 +48,7 @@ export class ThrowoverError extends Error {
     return { code, message, disposition, notLost, remedy, evidence };
   }
 
-  /** The same error, rebuilt on the other side of a wire. */
+  /** Rebuilds the error after it crossed a wire. */
   static fromJSON(json: ErrorJson): ThrowoverError {
     return new ThrowoverError(json.code, json, json.message, json.evidence);
   }
@@ -60,7 +62,7 @@ export interface ErrorJson extends ErrorDefinition {
 
 export interface ErrorCatalogue<Code extends string> {
   readonly definitions: Readonly<Record<Code, ErrorDefinition>>;
-  /** Makes the error; the caller throws it, so that control flow stays visible. */
+  /** Makes the error. The caller throws it, so that control flow stays visible. */
   make(code: Code, message: string, evidence?: Evidence, cause?: unknown): ThrowoverError;
 }
 

@@ -1,27 +1,45 @@
-/** An event that waits for its instant. */
+/** An event that will run at its time. */
 export interface Scheduled {
   cancel(): void;
 }
 
 /**
- * Virtual time as a queue of events, at full speed: what `createVirtualClock` does for one clock, for a
- * world that has many. Events of one instant run in the order in which they were scheduled.
+ * Virtual time as a queue of events, at full speed: like `createVirtualClock`, but for a world with
+ * many clocks. Events at the same time run in the order in which they were scheduled.
  */
 export interface EventQueue {
   /** True time, ms since the beginning; no process can read it. */
   nowMs(): number;
   at(atMs: number, run: () => void): Scheduled;
   after(ms: number, run: () => void): Scheduled;
-  /** Runs event after event until `done` says so (asked after each), `untilMs` has come, or none is left. */
+  /**
+   * Called by the running event: it completed nothing that other code awaits. The next event then
+   * follows without an empty turn of the event loop in between.
+   */
+  nothingMoved(): void;
+  /**
+   * Runs one event after another until `done` returns true (asked after each), `untilMs` is
+   * reached, or none is left.
+   */
   run(options: { untilMs: number; done?: () => boolean }): Promise<'done' | 'time' | 'empty'>;
-  /** Events that have run so far. */
+  /** Number of events that have run so far. */
   readonly count: number;
 }
 
-interface Entry {
+class Entry implements Scheduled {
   readonly atMs: number;
   readonly number: number;
   run: (() => void) | null;
+
+  constructor(atMs: number, number: number, run: () => void) {
+    this.atMs = atMs;
+    this.number = number;
+    this.run = run;
+  }
+
+  cancel(): void {
+    this.run = null;
+  }
 }
 
 export function createEventQueue(): EventQueue {
@@ -29,58 +47,61 @@ export function createEventQueue(): EventQueue {
   let nowMs = 0;
   let numbers = 0;
   let count = 0;
+  let moved = true;
 
   const at = (atMs: number, run: () => void): Scheduled => {
-    const entry: Entry = { atMs: Math.max(nowMs, atMs), number: numbers++, run };
+    const entry = new Entry(Math.max(nowMs, atMs), numbers++, run);
     push(heap, entry);
-    return {
-      cancel: () => {
-        entry.run = null;
-      },
-    };
+    return entry;
   };
 
   return {
     nowMs: () => nowMs,
     at,
     after: (ms, run) => at(nowMs + ms, run),
+    nothingMoved: () => {
+      moved = false;
+    },
     get count() {
       return count;
     },
     run: ({ untilMs, done }) =>
       new Promise((resolve, reject) => {
         const step = () => {
-          if (done?.()) return resolve('done');
-          const entry = nextOf(heap);
-          if (entry === undefined) return resolve('empty');
-          if (entry.atMs > untilMs) {
-            nowMs = untilMs;
-            return resolve('time');
-          }
-          pop(heap);
-          nowMs = entry.atMs;
-          count += 1;
-          try {
-            entry.run?.();
-          } catch (error) {
-            return reject(error);
-          }
-          whenIdle(step);
+          do {
+            if (done?.()) return resolve('done');
+            const entry = nextOf(heap);
+            if (entry === undefined) return resolve('empty');
+            if (entry.atMs > untilMs) {
+              nowMs = untilMs;
+              return resolve('time');
+            }
+            pop(heap);
+            nowMs = entry.atMs;
+            count += 1;
+            moved = true;
+            try {
+              entry.run?.();
+            } catch (error) {
+              return reject(error);
+            }
+          } while (!moved);
+          void idle.then(soon);
         };
-        whenIdle(step);
+        const soon = () => process.nextTick(step);
+        void idle.then(soon);
       }),
   };
 }
 
 /**
- * Runs `then` when everything that needs no time has run: ticks that are asked for in a microtask run
- * when no microtask is left. A tenth of the cost of a turn of the event loop.
+ * The next event runs when all work that needs no time has run: a tick that is requested in a
+ * microtask runs when no microtask is left. It costs a tenth of a turn of the event loop;
+ * `queueMicrotask` would also create a resource for async hooks.
  */
-function whenIdle(then: () => void): void {
-  queueMicrotask(() => process.nextTick(then));
-}
+const idle = Promise.resolve();
 
-/** Of a binary heap, without what was cancelled. */
+/** Returns the first entry of a binary heap that is not cancelled. */
 function nextOf(heap: Entry[]): Entry | undefined {
   while (heap[0] !== undefined && heap[0].run === null) pop(heap);
   return heap[0];

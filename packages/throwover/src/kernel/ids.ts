@@ -4,8 +4,8 @@ import type { Random } from './random.ts';
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /**
- * An id that sorts by the time it was made: `run_06f3k2v8q0-7hx2kd9m`.
- * The first part is wall milliseconds in base 32, the second 40 random bits.
+ * Returns an id that sorts by creation time: `run_06f3k2v8q0-7hx2kd9m`. The first part is wall
+ * milliseconds in base 32, the second 40 random bits.
  */
 export function newId(prefix: string, clock: Clock, random: Random): string {
   let time = Math.floor(clock.wallMs());

@@ -1,6 +1,6 @@
 /**
- * Knows no domain: time, dice, ids, errors, durations, quantiles, lines.
- * Raw `Date`, `setTimeout`, `Math.random` stand in this folder alone.
+ * The domain-free base: time, random numbers, ids, errors, durations, quantiles, lines. Only this
+ * folder uses raw `Date`, `setTimeout` and `Math.random`.
  */
 export { canonicalJson } from './canonical-json.ts';
 export { type Clock, dateAt, isoTime, systemClock, wallMsOfIso } from './clock.ts';
@@ -26,5 +26,6 @@ export { createEventQueue, type EventQueue, type Scheduled } from './event-queue
 export { newId } from './ids.ts';
 export { type Quantiles, quantileAt, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
+export { QuantileSketch, relativeError, type SketchJson } from './sketch.ts';
 export { noAnswer, within } from './within.ts';
 export { maxColumns, wrap } from './wrap.ts';

@@ -1,6 +1,9 @@
 import { quantileSorted } from 'simple-statistics';
 
-/** No figure without its count (A7). `null` instead of an object means *unknown*: fewer than one sample. */
+/**
+ * Quantiles of samples, always with their count (A7). `null` instead of an object means *unknown*:
+ * there is no sample.
+ */
 export interface Quantiles {
   readonly count: number;
   readonly p50: number;
@@ -9,7 +12,7 @@ export interface Quantiles {
   readonly max: number;
 }
 
-/** One quantile, 0 to 1; `null`: no sample. */
+/** Returns one quantile, 0 to 1; `null` if there is no sample. */
 export function quantileAt(samples: readonly number[], quantile: number): number | null {
   if (samples.length === 0) return null;
   return quantileSorted(

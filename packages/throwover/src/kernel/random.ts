@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 
-/** The only dice. Seeded in tests, in the simulation and in the lab; from the system elsewhere. */
+/**
+ * The only source of random numbers. Seeded in tests, in the simulation and in the lab; the
+ * system's generator elsewhere.
+ */
 export interface Random {
   /** Uniform in [0, 1). */
   next(): number;
   /** Uniform integer in [0, below). */
   integer(below: number): number;
-  /** One element of a list that is not empty. */
+  /** Returns one element of a non-empty list. */
   pick<T>(items: readonly T[]): T;
 }
 

@@ -1,12 +1,18 @@
 import type { Clock } from './clock.ts';
 
-/** A clock that stands still until it is moved, so that a test of minutes takes milliseconds and is the same each time. */
+/**
+ * A clock that moves only when it is told to, so that a test of minutes takes milliseconds and
+ * gives the same result each time.
+ */
 export interface VirtualClock extends Clock {
-  /** Moves time by `ms`; every sleep that ends on the way ends in order, and what follows from it runs first. */
+  /**
+   * Moves time by `ms`. Every sleep that ends meanwhile ends in order, and its consequences run
+   * before the next one.
+   */
   advance(ms: number): Promise<void>;
   /**
-   * Moves time from sleep to sleep, whenever nothing else can run, until `promise` settles.
-   * Rejects when nothing sleeps any more (a deadlock), or after `limitMs` of virtual time.
+   * Moves time from sleep to sleep, whenever no other work can run, until `promise` settles.
+   * Rejects when there is no sleep left (a deadlock), or after `limitMs` of virtual time.
    */
   until<T>(promise: Promise<T>, limitMs?: number): Promise<T>;
 }
@@ -16,10 +22,13 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** An hour: more than any run of a test lasts, so that an endless loop is found. */
+/** An hour: longer than any run in a test, so that an endless loop is found. */
 const defaultLimitMs = 3_600_000;
 
-/** Wall time starts at 2026-01-01T00:00:00Z, monotonic time at 0. Knows no I/O: use it where only memory is behind the ports. */
+/**
+ * Wall time starts at 2026-01-01T00:00:00Z, monotonic time at 0. It does not wait for I/O: use it
+ * only where all ports are in memory.
+ */
 export function createVirtualClock(startWallMs = 1_767_225_600_000): VirtualClock {
   let nowMs = 0;
   const sleepers = new Set<Sleeper>();
@@ -87,7 +96,7 @@ export function createVirtualClock(startWallMs = 1_767_225_600_000): VirtualCloc
   };
 }
 
-/** One turn of the event loop: everything that needs no time has run. */
+/** One turn of the event loop: afterwards all work that needs no time has run. */
 function idle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,12 +1,15 @@
 import type { Clock } from './clock.ts';
 import { isThrowoverError } from './errors.ts';
 
-/** No answer: it may have happened, or may happen still. */
+/** There was no answer: the work may have happened, or may still happen. */
 export const noAnswer = Symbol('no answer');
 
+/** Ends a wait that is no longer needed. Without a reason, Node builds a DOMException with a stack each time. */
+const answered = new Error('answered');
+
 /**
- * What `work` answers within `ms`; `noAnswer` when it does not, or when nobody was there to answer.
- * A refusal is an answer, and thrown. `work` itself is not stopped.
+ * Returns the result of `work` within `ms`; `noAnswer` if there is none in time, or if the other
+ * side was unreachable. A refusal is an answer, and is thrown. `work` itself is not stopped.
  */
 export async function within<T>(
   clock: Clock,
@@ -24,8 +27,8 @@ export async function within<T>(
     if (isThrowoverError(error) && error.disposition === 'retry') return noAnswer;
     throw error;
   } finally {
-    settled.abort();
-    // Its failure after the deadline is nobody's business any more.
+    settled.abort(answered);
+    // A failure after the deadline is ignored.
     work.catch(() => {});
   }
 }

@@ -1,7 +1,10 @@
-/** Widest line of a terminal that everybody has. */
+/** Width that every terminal has. */
 export const maxColumns = 80;
 
-/** Breaks a line between words; what follows the first is indented so far. A word that is longer stands whole. */
+/**
+ * Breaks a line between words; all lines but the first are indented by `indent`. A longer word
+ * stays whole.
+ */
 export function wrap(line: string, indent: number): readonly string[] {
   const lines: string[] = [];
   let rest = line;

@@ -10,6 +10,7 @@ export const noticeKinds = [
   'undone',
   'failed',
   'adopted',
+  'closure',
   'capacity-held',
   'drill',
   'week',
@@ -17,7 +18,9 @@ export const noticeKinds = [
 
 export type NoticeKind = (typeof noticeKinds)[number];
 
-/** One thing that people are told. `subject` is a line, `text` what a tired person needs to go on. */
+/**
+ * A message to people. `subject` is one line; `text` holds what a tired person needs to continue.
+ */
 export interface Notice {
   readonly kind: NoticeKind;
   readonly service: string;
@@ -27,7 +30,7 @@ export interface Notice {
   readonly wallMs: number;
 }
 
-/** Events of one run -> notices; most events are none. */
+/** Turns the events of one run into notices; most events make none. */
 export class RunNotices {
   readonly #noReturn: ReadonlySet<string>;
   #run: RunIdentity | null = null;

@@ -1,23 +1,26 @@
 import type { Clock } from '../kernel/kernel.ts';
 import type { Notice, NoticeKind } from './notice.ts';
 
-/** Longest that one notifier may take for one notice, ms. */
+/** Longest time that one notifier may take for one notice, ms. */
 const sendDeadlineMs = 10_000;
 
-/** Most notices that wait in one notifier: above it the oldest is given up, so that a dead one holds no memory. */
+/**
+ * Most notices that wait in one notifier; above it the oldest is dropped, so that a dead notifier
+ * uses no more memory.
+ */
 const maxWaiting = 100;
 
 /** Port: one way to reach people. `send` may fail and may hang; its signal is aborted after 10 s. */
 export interface Notifier {
-  /** For logs: `webhook https://hooks.example.com`, without secrets. */
+  /** Name for logs, without secrets: `webhook https://hooks.example.com`. */
   readonly name: string;
   readonly kinds: readonly NoticeKind[];
   send(notice: Notice, signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Sends to all of them, each in its own order, and never stops or delays a run: what fails is told to
- * `onFailure` and given up.
+ * Sends to all notifiers, in order for each, and never stops or delays a run: a failure is reported
+ * to `onFailure` and the notice is dropped.
  */
 export class Notifiers {
   readonly #clock: Clock;
@@ -43,7 +46,7 @@ export class Notifiers {
     }));
   }
 
-  /** Those that want notices of this kind, by name. */
+  /** Returns the names of the notifiers that want notices of this kind. */
   wanting(kind: NoticeKind): readonly string[] {
     return this.#queues
       .filter(({ notifier }) => notifier.kinds.includes(kind))
@@ -65,12 +68,12 @@ export class Notifiers {
     }
   }
 
-  /** Resolves when nothing waits any more; a notice takes at most 10 s. */
+  /** Resolves when no notice is waiting any more; one notice takes at most 10 s. */
   async settled(): Promise<void> {
     await Promise.all(this.#queues.map(({ tail }) => tail));
   }
 
-  /** How many notices did not get through so far. */
+  /** Number of notices that were not delivered so far. */
   get failures(): number {
     return this.#failures;
   }
@@ -102,7 +105,7 @@ export class Notifiers {
     try {
       this.#onFailure(name, notice, error);
     } catch {
-      // Who logs must not stop a run either.
+      // An error in the logging callback must not stop a run either.
     }
   }
 }

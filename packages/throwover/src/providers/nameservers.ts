@@ -2,15 +2,15 @@ import { Resolver } from 'node:dns/promises';
 import type { DnsRecord } from '../traffic/dns.ts';
 import { trafficErrors } from '../traffic/errors.ts';
 
-/** Longest wait for one answer of a name server, ms, and how often it is asked. */
+/** Longest wait for one answer of a name server, ms, and the number of tries. */
 const queryTimeoutMs = 1_000;
 const queryTries = 2;
 
 /**
- * What the authoritative servers answer, asked one by one over DNS.
+ * Returns the answers of the authoritative servers, asked one by one over DNS.
  *
- * Servers that disagree give the union, and one that has nothing gives nothing: neither is equal to
- * what was written, so a change that only some of them serve is not taken for done.
+ * If servers disagree, the result is the union; if one has no record, the result is empty. Neither
+ * equals the written values, so a change that only some servers have does not count as done.
  */
 export async function askNameservers(
   nameservers: readonly string[],

@@ -1,12 +1,13 @@
 import type { DatabaseSide } from '../authority/database-side.ts';
+import { commandOf } from '../authority/scope.ts';
 import { type Evidence, isThrowoverError } from '../kernel/kernel.ts';
 import { done, look, pending } from '../runbook/observe.ts';
 import type { Step } from '../runbook/step.ts';
 import { commandTimeoutMs, positionPollMs } from './timings.ts';
 
 /**
- * The standby is close enough behind for a short promotion. Waits, changes nothing.
- * Prevents a promotion that replays minutes of log while nobody can write.
+ * Waits until the standby's lag is small enough for a short promotion; changes nothing. Otherwise
+ * the promotion might replay minutes of log while no region takes writes.
  */
 export function waitForLag(options: {
   from: DatabaseSide;
@@ -43,7 +44,7 @@ export function waitForLag(options: {
   };
 }
 
-/** A recent checkpoint stands in the old primary's log, so that its restart as a standby is short. */
+/** Writes a checkpoint on the old primary, so that its later restart as a standby is short. */
 export function checkpoint(options: { from: DatabaseSide }): Step<'checkpoint'> {
   let written = false;
   return {
@@ -55,15 +56,16 @@ export function checkpoint(options: { from: DatabaseSide }): Step<'checkpoint'> 
     undo: { none: 'a checkpoint changes no data' },
     observe: async () => (written ? done({}) : pending({})),
     act: async ({ run }) => {
-      await options.from.checkpoint(run.token);
+      await options.from.checkpoint(commandOf(run));
       written = true;
     },
   };
 }
 
 /**
- * What the application reads is in the standby's cache, so that its first requests there do not wait
- * for a disk. A switchover is right without it, so a failure is said and ends nothing.
+ * Reads the application's tables into the standby's cache, so that its first requests there do not
+ * wait for a disk. A switchover is correct without it, so a failure is reported and does not end
+ * the run.
  */
 export function prewarm(options: { to: DatabaseSide }): Step<'prewarm'> {
   let result: Evidence | null = null;
@@ -77,7 +79,7 @@ export function prewarm(options: { to: DatabaseSide }): Step<'prewarm'> {
     observe: async () => (result === null ? pending({}) : done(result)),
     act: async ({ run }) => {
       try {
-        result = { ...(await options.to.prewarm(run.token)) };
+        result = { ...(await options.to.prewarm(commandOf(run))) };
       } catch (error) {
         if (!isThrowoverError(error)) throw error;
         result = { notRead: error.code, why: error.message };

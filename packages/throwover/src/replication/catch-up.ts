@@ -11,11 +11,11 @@ import type { OldWriter } from './old-writer.ts';
 import type { Standby } from './standby.ts';
 import { catchUpPollMs, positionPollMs } from './timings.ts';
 
-/** The standby has on disk everything that the old primary acknowledged (A2). */
+/** Waits until the standby has on disk everything that the old primary acknowledged (A2). */
 export function catchUp(options: {
   to: Standby;
   writer: OldWriter;
-  /** Shorter than the fence's deadline: when it passes, the old side opens again. */
+  /** Shorter than the fence's deadline: when that passes, the old side opens again. */
   timeoutMs: number;
 }): Step<'catch-up'> {
   const { to, writer, timeoutMs } = options;
@@ -43,24 +43,31 @@ export function catchUp(options: {
   };
 }
 
-/** Longest time that a failover waits for what the standby can still get, ms: what a dead side's network still carries arrives within one. */
+/**
+ * Longest time that a failover waits for writes that the standby can still receive, ms. Data that
+ * is still in the network of a dead region arrives within one such period.
+ */
 const stillComingMs = 5_000;
-/** The standby has received nothing new for this long: nothing more is coming, ms. Less when its connection is gone. */
+/**
+ * If the standby has received nothing new for this long, no more writes are expected, ms. The
+ * second value applies when its connection is gone.
+ */
 const quietMs = 300;
 const quietUnconnectedMs = 50;
 
-/** What a failover's `catch-up` leaves in the journal, and its promotion goes by. */
+/** The result of a failover's `catch-up` in the journal, which its promotion uses. */
 export interface Remainder {
-  /** Nothing acknowledged is missing. */
+  /** No acknowledged write is missing. */
   readonly complete: boolean;
   readonly exposure: Exposure;
   readonly sequenceAdvance: number;
 }
 
 /**
- * A failover's: the standby has what it can still get. With a confirmed fence that is everything, while
- * the old side lives; without one it is what was on its way. What then is missing must be within the
- * bound, or accepted by name; this is the last look before the point of no return.
+ * The `catch-up` of a failover: waits until the standby has what it can still receive. With a
+ * confirmed fence, while the old side lives, that is everything; without one it is the data that
+ * was on its way. The writes that are missing then must be within the bound, or accepted by name.
+ * This is the last check before the point of no return.
  */
 export function catchUpLossy(options: {
   to: DatabaseSide;
@@ -98,7 +105,8 @@ export function catchUpLossy(options: {
         if (!quiet && nowMs - beganMs < stillComingMs) return pending({ received });
         const exposure = await options.loss({ received, oldAnswers: false });
         const advance = sequenceAdvance(exposure, options.idsPerSecond);
-        // As when the old side was asked to close: what it takes until now was known to whoever approved.
+        // Measured as of the moment when the old side was asked to close: the person who approved
+        // knew that time passes from then on.
         const grownMs = clock.wallMs() - askedWallMs(context, clock);
         if (
           aboveBound(exposure, boundMs + grownMs) &&
@@ -120,7 +128,10 @@ export function catchUpLossy(options: {
   };
 }
 
-/** When this run asked the old side to close, by its journal; now when it does not say. */
+/**
+ * The time when this run asked the old side to close, from its journal; the present time if the
+ * journal does not tell.
+ */
 function askedWallMs(context: StepContext, clock: Clock): number {
   const { askedWallMs: asked } = evidenceOf(context, 'fence');
   return typeof asked === 'number' ? asked : clock.wallMs();
@@ -135,7 +146,7 @@ export function lossAboveBound(options: { exposure: Exposure; boundMs: number; f
   );
 }
 
-/** What `catch-up` found; without it in the journal nothing is known to be complete. */
+/** Returns the result of `catch-up`. Without it in the journal, nothing counts as complete. */
 export function remainderOf(context: StepContext): Remainder {
   const { complete, exposure, sequenceAdvance: advance } = evidenceOf(context, 'catch-up');
   return {
@@ -151,7 +162,10 @@ function isExposure(value: unknown): value is Exposure {
   return typeof value === 'object' && value !== null && 'kind' in value;
 }
 
-/** `received` holds all of `position`: same timeline or a later one that began after it, and as many bytes. */
+/**
+ * Whether `received` contains all of `position`: it is on the same timeline or on a later one that
+ * began after `position`, and has at least as many bytes.
+ */
 export function covers(received: Position, position: Position): boolean {
   return timelineOf(received) >= timelineOf(position) && bytesOf(received) >= bytesOf(position);
 }

@@ -1,21 +1,23 @@
 import type { DatabaseSide } from '../authority/database-side.ts';
+import { commandOf } from '../authority/scope.ts';
 import { type Clock, type Evidence, noAnswer, within } from '../kernel/kernel.ts';
 import type { RunIdentity } from '../runbook/step.ts';
 import { guardPatienceMs } from './timings.ts';
 
 /**
- * Both guards know the newest token, so that whatever an older controller still sends them is refused:
- * first thing of a takeover. A guard that does not answer is named in the evidence: it cannot act on
- * what does not reach it, and each effect asks its guard again.
+ * Tells both guards the newest token, so that they refuse every command of an older controller. A
+ * takeover does this first. A guard that does not answer is named in the evidence: the older
+ * controller's commands do not reach it either, and each later effect sends the token again.
  */
 export function claim(
   sides: readonly DatabaseSide[],
   clock: Clock,
 ): (run: RunIdentity) => Promise<Evidence> {
-  return async ({ token }) => {
+  return async (run) => {
+    const { token } = run;
     const answers = await Promise.all(
       sides.map(async (side) => {
-        const answer = await within(clock, guardPatienceMs, side.admit(token));
+        const answer = await within(clock, guardPatienceMs, side.admit(commandOf(run)));
         return [side.region, answer === noAnswer ? 'no answer' : 'claimed'] as const;
       }),
     );

@@ -1,8 +1,8 @@
-/** What a person approved beyond the plan itself: by name, from the mandate. */
+/** The overrides that a person approved by name together with the plan, from the mandate. */
 export interface Consent {
   readonly by: string;
   readonly overrides: readonly string[];
 }
 
-/** Before anybody approved: a plan is made with it. */
+/** The consent with which a plan is made, before anyone has approved it. */
 export const noConsent: Consent = { by: 'nobody', overrides: [] };

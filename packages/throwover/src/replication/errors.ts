@@ -101,6 +101,6 @@ export const replicationErrors = defineErrors({
     notLost:
       'The returned side stands as it was found, closed; its data directory still holds what it had committed.',
     remedy:
-      'Copy its data directory away if you want to read it by hand; then plan the rejoin again and accept it with `--override without-ledger`. To have a ledger next time: wal_level=logical and max_slot_wal_keep_size on both sides.',
+      'Copy its data directory away if you want to read it by hand. In a rejoin: plan it again and accept it with `--override without-ledger`. At the end of a switchover: rebuild that side as a standby of the new primary with `pg_basebackup`, then `throwover resume RUN` finds it attached. To have a ledger next time: wal_level=logical and max_slot_wal_keep_size on both sides.',
   },
 });

@@ -1,21 +1,29 @@
 import type { DatabaseSide } from '../authority/database-side.ts';
 import type { ExpiredLease } from '../authority/fence-proof.ts';
+import { commandOf } from '../authority/scope.ts';
 import { done, look, pending } from '../runbook/observe.ts';
 import type { Step, StepContext } from '../runbook/step.ts';
 import type { Store } from '../store/store.ts';
 import type { OldWriter } from './old-writer.ts';
 
-/** Longest wait for the end of a writer's lease, ms: the longest lease that a store grants, after its restart, and room. */
+/**
+ * Longest wait for the end of a writer's lease, ms: the longest lease that a store grants, counted
+ * from the beginning after a restart of the store, with reserve.
+ */
 const expiryTimeoutMs = 120_000;
 
-/** Time between two questions to the store, ms: below what a person sees, above what it costs. */
+/**
+ * Pause between two questions to the store, ms: shorter than a person notices, longer than a
+ * question takes.
+ */
 const expiryPollMs = 50;
 
 /**
- * Strict mode: the store grants the old writer nothing any more, and its last lease has ended by the
- * store's clock (A1); nor does the new side's guard, and what that has promised has ended too. Before that
- * nobody can say what a promotion would lose: the old side writes on. A confirmed fence makes the wait
- * needless. Undone: grants go on.
+ * Strict mode: waits until the old writer cannot hold a lease (A1). The store grants it no new
+ * lease, and its last lease has ended by the store's clock. The new side's guard gives it no new
+ * promise, and the promises given have ended too. Before that, the loss of a promotion cannot be
+ * known, because the old side goes on writing. With a confirmed fence the wait is not needed. Undo:
+ * grants are allowed again.
  */
 export function expireWriter(options: {
   store: Store;
@@ -23,7 +31,8 @@ export function expireWriter(options: {
   to: DatabaseSide;
 }): Step<'expire-writer'> {
   const { store, writer, to } = options;
-  const promised = async ({ run }: StepContext) => (await to.endPromises?.(run.token))?.leftMs ?? 0;
+  const promised = async ({ run }: StepContext) =>
+    (await to.endPromises?.(commandOf(run)))?.leftMs ?? 0;
   return {
     name: 'expire-writer',
     title: `Wait until ${writer.region}'s lease to write has ended`,
@@ -36,7 +45,7 @@ export function expireWriter(options: {
     observe: (context) =>
       look(async () => {
         if (writer.proof !== null) return done({ notNeeded: 'the fence was confirmed' });
-        // The first question stops the grants, so it stands in `act`, behind the journaled intent.
+        // The first question stops the grants, so it belongs in `act`, after the journaled intent.
         if (context.before === null) return pending({ asked: false });
         const [answer, promisedMs] = await Promise.all([expiry(store, context), promised(context)]);
         if (answer.kind === 'proved' && promisedMs === 0) return done({ ...answer.proof });
@@ -54,7 +63,10 @@ type Expiry =
   | { readonly kind: 'proved'; readonly proof: ExpiredLease }
   | { readonly kind: 'waiting'; readonly leftMs: number };
 
-/** Stops the grants, and tells whether the lease has ended; the proof is for this controller's token. */
+/**
+ * Stops the grants and returns whether the lease has ended; the proof is valid for this
+ * controller's token.
+ */
 export async function expiry(store: Store, { run }: StepContext): Promise<Expiry> {
   const { service, runId, token } = run;
   const answer = await store.expireWriter({ service, runId, token });

@@ -2,17 +2,17 @@ import { bytesOf, type Position } from '@throwover/client';
 import { formatMs, isoTime } from '../kernel/kernel.ts';
 
 /**
- * What a failover would lose, from the last known positions, with their age. Pure.
+ * Computes the possible loss of a failover from the last known positions, with their age. Pure.
  *
- * A figure is an upper bound or it is `null` (A7): a region that does not answer may still write, so
- * everything since the last moment that is known to be on the new side counts as at risk.
+ * A figure is an upper bound or `null` (A7). A region that does not answer may still write, so all
+ * writes since the last moment that is known to be on the new side are at risk.
  */
 
-/** The old primary was seen with this position as its newest, at this time. */
+/** At this time an observer saw this as the newest position of the old primary. */
 export interface Sighting {
   readonly position: Position;
   readonly wallMs: number;
-  /** Who saw it: `east's guard`, `west's receiver`. */
+  /** The observer: `east's guard`, `west's receiver`. */
   readonly by: string;
 }
 
@@ -21,13 +21,19 @@ export type Exposure =
   | { readonly kind: 'none'; readonly why: 'synchronous' | 'closes-first' | 'all-received' }
   | {
       readonly kind: 'at-risk';
-      /** Everything acknowledged before this time is on the new side. Wall ms. */
+      /** Every write that was acknowledged before this time is on the new side. Wall ms. */
       readonly sinceWallMs: number;
-      /** From then until now, ms: the upper bound in time. Grows until the old side is closed. */
+      /**
+       * Time from `sinceWallMs` until now, ms: the upper bound in time. Grows until the old side is
+       * closed.
+       */
       readonly atRiskMs: number;
-      /** Written by the old primary and not received, as far as last seen; it may have written more since. */
+      /**
+       * Bytes that the old primary has written and the new side has not received, as far as last
+       * seen; the primary may have written more since.
+       */
       readonly missingBytes: number;
-      /** Age of that last sight, ms, and whose it was. */
+      /** Age of the last sighting, ms, and its observer. */
       readonly seenAgoMs: number;
       readonly seenBy: string;
     }
@@ -35,9 +41,12 @@ export type Exposure =
 
 export interface ExposureFacts {
   readonly nowMs: number;
-  /** What the new side has on disk; `null` when it does not say. */
+  /** The position that the new side has on disk; `null` if it does not tell. */
   readonly received: Position | null;
-  /** The old side answers as a primary, so that it is closed first and then caught up with. */
+  /**
+   * The old side answers as a primary: the failover closes it first and then waits for the rest of
+   * its writes.
+   */
   readonly oldAnswers: boolean;
   /** Synchronous mode: every acknowledged write is on the new side. `null`: asynchronous, or not known. */
   readonly inSync: boolean | null;
@@ -80,7 +89,7 @@ export function aboveBound(exposure: Exposure, boundMs: number): boolean {
   }
 }
 
-/** For people, in one sentence without a full stop. */
+/** Returns the exposure for people, in one sentence without a full stop. */
 export function exposureText(exposure: Exposure, from: string): string {
   switch (exposure.kind) {
     case 'none':
@@ -109,13 +118,13 @@ function latest(sightings: readonly Sighting[]): Sighting | null {
   );
 }
 
-/** Reserve over rate x age: bursts, and sequences that cache. */
+/** Reserve factor over rate x age, for bursts and for sequences that cache ids. */
 const idReserveFactor = 10;
-/** Age that is assumed when nobody knows since when writes may be missing, ms. */
+/** Age that is assumed when it is unknown since when writes may be missing, ms. */
 const assumedAgeMs = 3_600_000;
-/** Most that a sequence is advanced: a 32-bit sequence has room for it twenty times. */
+/** Largest advance of a sequence: a 32-bit sequence has room for about twenty of them. */
 const maxAdvance = 100_000_000;
-/** Least that a sequence is advanced: what sessions may have cached. */
+/** Smallest advance of a sequence, for the ids that sessions may have cached. */
 const minAdvance = 1_000;
 
 export interface SequenceAdvance {
@@ -124,7 +133,7 @@ export interface SequenceAdvance {
   readonly arithmetic: string;
 }
 
-/** Since when the old side may have given out ids that are not known here, ms. */
+/** How long the old side may have given out ids that are not known here, ms. */
 function ageOf(exposure: Exposure): number {
   switch (exposure.kind) {
     case 'none':
@@ -137,8 +146,8 @@ function ageOf(exposure: Exposure): number {
 }
 
 /**
- * How far every sequence is moved on before a lossy promotion opens, so that ids which the old side has
- * given out are not given out again: rate x age x factor.
+ * Returns how far every sequence is advanced before the database opens after a lossy promotion, so
+ * that ids from the old side are not given out again: rate x age x factor.
  */
 export function sequenceAdvance(exposure: Exposure, idsPerSecond: number): SequenceAdvance {
   const ageMs = ageOf(exposure);

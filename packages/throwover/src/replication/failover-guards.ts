@@ -1,3 +1,4 @@
+import { guardOfAnotherPair, unconfirmedAt } from '../authority/answers-for.ts';
 import type { DatabaseSide, DatabaseStatus, Unsent } from '../authority/database-side.ts';
 import { type Clock, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/step.ts';
@@ -6,17 +7,39 @@ import { lossAboveBound } from './catch-up.ts';
 import { replicationErrors } from './errors.ts';
 import { aboveBound, type Exposure } from './exposure.ts';
 import { fenceNotPossible } from './fence.ts';
-import { never } from './guards.ts';
+import { never, strangerRefusals } from './guards.ts';
 import type { LossView } from './loss.ts';
 import { guardPatienceMs } from './timings.ts';
 
-/** The new side can be promoted at all: it answers, as a standby. That it streams is not asked: its source may be dead. */
-export function standbyAnswers(to: DatabaseSide): Guard {
+/**
+ * The guard that the new side can be promoted: it answers, as a standby. It need not stream,
+ * because its source may be dead.
+ */
+export function standbyAnswers(options: {
+  service: string;
+  from: DatabaseSide;
+  to: DatabaseSide;
+  lostPatienceMs: number;
+  strict: boolean;
+}): Guard {
+  const { service, from, to, lostPatienceMs, strict } = options;
   return {
     name: 'standby-answers',
     title: `${to.region}'s database answers, as a standby`,
-    check: async () => {
-      const { role, streaming } = await to.status();
+    check: async ({ clock }) => {
+      const [next, old] = await Promise.all([
+        to.status(),
+        lostStatusOf(from, lostPatienceMs, clock),
+      ]);
+      const strangers = strangerRefusals(service, [from, old], [to, next]);
+      if (strangers.length > 0) return strangers;
+      const expected = { service, region: to.region, peer: from.region };
+      // The end of a lease is no proof if another guard may extend that lease too.
+      const unconfirmed = strict ? unconfirmedAt(expected, next) : null;
+      if (unconfirmed !== null) {
+        return [{ error: guardOfAnotherPair(unconfirmed, expected), override: null }];
+      }
+      const { role, streaming } = next;
       if (role === 'standby') return [];
       return [
         never('standby-not-ready', `${to.region}'s database is ${role}`, { role, streaming }),
@@ -26,8 +49,8 @@ export function standbyAnswers(to: DatabaseSide): Guard {
 }
 
 /**
- * What would be lost is within the bound. An old side that answers is closed first, so it refuses
- * nothing here: `catch-up` looks again before the point of no return.
+ * The guard that the loss would be within the bound. It refuses nothing while the old side answers,
+ * because that side is closed first; `catch-up` checks again before the point of no return.
  */
 export function lossWithinBound(options: {
   from: DatabaseSide;
@@ -39,7 +62,8 @@ export function lossWithinBound(options: {
   const { from, boundMs } = options;
   return {
     name: 'loss-bound',
-    // It grows while the old side is silent: a plan that was read within the bound may be approved beyond it.
+    // The possible loss grows while the old side does not answer: a plan that was within the bound
+    // when it was read may exceed it when it is approved.
     mayAsk: ['loss-above-bound'],
     title: `At most ${boundMs} ms of acknowledged writes would be lost`,
     check: async ({ clock }) => {
@@ -51,7 +75,10 @@ export function lossWithinBound(options: {
   };
 }
 
-/** Somebody can say that the old side has stopped writing: itself, or, in strict mode, its lease. */
+/**
+ * The guard that the old side can be shown to have stopped writing: by itself, or, in strict mode,
+ * by the end of its lease.
+ */
 export function oneWriter(options: {
   from: DatabaseSide;
   lostPatienceMs: number;
@@ -63,6 +90,8 @@ export function oneWriter(options: {
     title: strict
       ? `${from.region} stops writing: it says so, or its lease ends`
       : `${from.region} stops writing: its guard answers and can close it`,
+    // A guard that answers while the plan is made may be silent when it is to close its database.
+    ...(strict ? {} : { mayAsk: ['two-writers'] }),
     check: async ({ clock }) => {
       if (strict || (await lostStatusOf(from, lostPatienceMs, clock)) !== null) return [];
       return [{ error: fenceNotPossible(from.region, {}), override: 'two-writers' }];
@@ -70,7 +99,7 @@ export function oneWriter(options: {
   };
 }
 
-/** What a plan shows before anybody approves it: the loss as it stands now. */
+/** Returns the possible loss at this moment, for a plan before it is approved. */
 export async function exposureNow(options: {
   from: DatabaseSide;
   to: DatabaseSide;
@@ -86,10 +115,13 @@ export async function exposureNow(options: {
   return loss({ received: next?.received ?? null, oldAnswers: old?.role === 'primary' });
 }
 
-/** Rows that a plan shows. */
+/** Number of rows that a plan shows. */
 const shownRows = 5;
 
-/** Some of what the old side has and the new one has not, where the old one can still be asked; `null`: it cannot. */
+/**
+ * Returns some of the writes that the old side has and the new one does not, if the old side can
+ * still be asked; `null` if not.
+ */
 export async function unsentNow(options: {
   from: DatabaseSide;
   to: DatabaseSide;
@@ -100,7 +132,7 @@ export async function unsentNow(options: {
   const look = async (): Promise<Unsent | null> => {
     const { received: beyond } = await to.status();
     if (beyond === null || from.unsent === undefined) return null;
-    // A sample is no reason to have no plan.
+    // If the sample cannot be read, the plan is made without it.
     return from.unsent({ beyond, limit: shownRows }).catch((error): Unsent => {
       if (!isThrowoverError(error)) throw error;
       return { state: 'unavailable', why: error.message };
@@ -109,14 +141,23 @@ export async function unsentNow(options: {
   return orNull(within(clock, lostPatienceMs, look()));
 }
 
-/** A returned region can be taken in: it answers, is not the active one, and the active one was promoted. */
-export function canRejoin(options: { active: DatabaseSide; returned: DatabaseSide }): Guard {
-  const { active, returned } = options;
+/**
+ * The guard that a returned region can be attached: it answers, it is not the active one, and the
+ * active one was promoted.
+ */
+export function canRejoin(options: {
+  service: string;
+  active: DatabaseSide;
+  returned: DatabaseSide;
+}): Guard {
+  const { service, active, returned } = options;
   return {
     name: 'can-rejoin',
     title: `${active.region} is the primary since a promotion, and ${returned.region}'s guard answers`,
     check: async () => {
-      const [primary] = await Promise.all([active.status(), returned.status()]);
+      const [primary, back] = await Promise.all([active.status(), returned.status()]);
+      const strangers = strangerRefusals(service, [active, primary], [returned, back]);
+      if (strangers.length > 0) return strangers;
       if (primary.role !== 'primary') {
         const message = `${active.region}'s database is ${primary.role}, not the primary`;
         return [never('not-the-primary', message, { role: primary.role })];
@@ -128,10 +169,16 @@ export function canRejoin(options: { active: DatabaseSide; returned: DatabaseSid
   };
 }
 
-/** How an epoch was opened when the region before it may have been lost: writes of its may be in the ledger. */
+/**
+ * Ways in which an epoch was opened when the earlier region may have been lost, so that its writes
+ * may be in the ledger.
+ */
 const leftInNeed: readonly string[] = ['failover', 'adopted'];
 
-/** A switchover home after a failover is refused: failback is a plan of its own, asked for by name (A8). */
+/**
+ * The guard that refuses a switchover home after a failover: failback is a plan of its own, which
+ * must be requested by name (A8).
+ */
 export function failbackUnlocked(options: {
   store: Store;
   service: string;
@@ -164,7 +211,7 @@ export function goesHome(options: { to: string; home: string | null }): Guard {
   };
 }
 
-/** A person has said of every lost write what became of it. */
+/** The guard that a person has resolved every lost write. */
 export function lossesRead(options: { store: Store; service: string }): Guard {
   const { store, service } = options;
   return {
@@ -183,7 +230,10 @@ export function lossesRead(options: { store: Store; service: string }): Guard {
   };
 }
 
-/** Of the side that is left; null when nobody answers soon: unreachable is not dead. */
+/**
+ * Returns the status of the side that is left; `null` if it does not answer within `patienceMs`.
+ * Unreachable is not dead.
+ */
 function lostStatusOf(
   side: DatabaseSide,
   patienceMs: number,

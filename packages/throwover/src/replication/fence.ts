@@ -7,7 +7,10 @@ import type { OldWriter } from './old-writer.ts';
 import type { Standby } from './standby.ts';
 import { commandTimeoutMs, fencePatienceMs, positionPollMs } from './timings.ts';
 
-/** The application can no longer write in the old region, and everything it wrote is below a known position (A1). */
+/**
+ * Closes the old region to the application: it can no longer write there, and everything it wrote
+ * is below a known position (A1).
+ */
 export function fence({ writer, to }: { writer: OldWriter; to: Standby }): Step<'fence'> {
   return {
     name: 'fence',
@@ -16,7 +19,8 @@ export function fence({ writer, to }: { writer: OldWriter; to: Standby }): Step<
     timeoutMs: commandTimeoutMs,
     pollMs: positionPollMs,
     undo: (context) => writer.unfence(context),
-    // What fence() answered is the evidence: it was read after the door was seen closed and empty.
+    // The answer of fence() is the evidence: its position was read after the door was seen closed
+    // and without sessions.
     observe: async () => (writer.proof === null ? pending({}) : done({ ...writer.proof })),
     act: async (context) => {
       to.warmUp();
@@ -25,12 +29,13 @@ export function fence({ writer, to }: { writer: OldWriter; to: Standby }): Step<
   };
 }
 
-/** What may stand in the place of a confirmed fence, when the old side does not answer. */
+/** The replacement for a confirmed fence when the old side does not answer. */
 export type WithoutAnswer = 'lease-expiry' | 'override' | 'nothing';
 
 /**
- * A failover's fence: the old side is closed when it answers. When it does not, the lease's end proves
- * it (strict), or a person took the risk of two writers by name; with neither the run turns back.
+ * The fence of a failover: closes the old side if it answers. If it does not answer, the proof is
+ * the end of its lease (strict mode), or a person took the risk of two writers by name. With
+ * neither, the run turns back.
  */
 export function fenceIfReachable(options: {
   writer: OldWriter;
@@ -64,14 +69,17 @@ export function fenceIfReachable(options: {
       const { clock } = context;
       const askedMs = clock.monotonicMs();
       askedWallMs ??= clock.wallMs();
-      // An address where nobody listens says so at once, and is not waited for.
+      // An address without a listener refuses the connection at once, so there is no waiting.
       const answer = await writer.fenceIfAnswering(context);
       silent = answer === noAnswer ? { forMs: Math.round(clock.monotonicMs() - askedMs) } : null;
     },
   };
 }
 
-/** What stands in for a fence that gets no answer, by the service's mode and what was approved. */
+/**
+ * Returns the replacement for a fence without an answer, from the service's mode and the approved
+ * overrides.
+ */
 export function withoutAnswer(strict: boolean, consent: Consent): WithoutAnswer {
   if (strict) return 'lease-expiry';
   return consent.overrides.includes('two-writers') ? 'override' : 'nothing';

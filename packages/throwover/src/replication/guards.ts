@@ -1,17 +1,47 @@
+import { type ExpectedGuard, guardOfAnotherPair, strangerAt } from '../authority/answers-for.ts';
 import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
 import type { Guard, Refusal } from '../runbook/step.ts';
 import { replicationErrors } from './errors.ts';
 
-/** The two databases stand as a planned switch needs them: a writable primary, a streaming standby, alike. */
-export function databasesReady(options: { from: DatabaseSide; to: DatabaseSide }): Guard {
+/**
+ * The guard that both databases are ready for a planned switch: a writable primary and a streaming
+ * standby with the same settings.
+ */
+export function databasesReady(options: {
+  service: string;
+  from: DatabaseSide;
+  to: DatabaseSide;
+}): Guard {
   return {
     name: 'databases-ready',
     title: `${options.from.region} is the primary, ${options.to.region} streams from it, their settings are alike`,
     check: async () => {
       const [from, to] = await Promise.all([options.from.status(), options.to.status()]);
+      const strangers = strangerRefusals(options.service, [options.from, from], [options.to, to]);
+      if (strangers.length > 0) return strangers;
       return [...primaryRefusals(from), ...standbyRefusals(to), ...parityRefusals(from, to)];
     },
   };
+}
+
+/**
+ * Refuses unless both guards belong to this service and these two regions. An answer of `null`
+ * means that the guard did not answer.
+ */
+export function strangerRefusals(
+  service: string,
+  ...sides: readonly [
+    [from: DatabaseSide, answer: DatabaseStatus | null],
+    [to: DatabaseSide, answer: DatabaseStatus | null],
+  ]
+): readonly Refusal[] {
+  const [[from], [to]] = sides;
+  return sides.flatMap(([{ region }, answer]) => {
+    const peer = region === from.region ? to.region : from.region;
+    const expected: ExpectedGuard = { service, region, peer };
+    const why = answer === null ? null : strangerAt(expected, answer);
+    return why === null ? [] : [{ error: guardOfAnotherPair(why, expected), override: null }];
+  });
 }
 
 export function primaryRefusals(from: DatabaseStatus): readonly Refusal[] {

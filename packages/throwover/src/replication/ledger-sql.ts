@@ -1,9 +1,9 @@
 import type { Loss } from '../store/store.ts';
 
 /**
- * The ledger of lost writes as SQL that a person reads first. Lost inserts are statements, and leave a
- * row alone that is there by now. Updates, deletes and truncates are comments: the row may have been
- * written since, and the newer write must not be lost to the older one.
+ * Returns the ledger of lost writes as SQL, for a person to read first. Lost inserts are statements
+ * that skip rows which exist by now. Updates, deletes and truncates are comments, because the row
+ * may have been written since, and the older write must not replace the newer one.
  */
 export function ledgerSql(losses: readonly Loss[]): string {
   const lines = [
@@ -45,7 +45,7 @@ function statementOf({ table, operation, key, before, after }: Loss): string {
   }
 }
 
-/** OVERRIDING: an id that the old side gave out is kept, since others may know it by now. */
+/** OVERRIDING keeps an id that the old side gave out, because others may know it by now. */
 function insertOf(table: string, row: Columns): string {
   const names = Object.keys(row).map(identifier).join(', ');
   const values = Object.values(row).map(literal).join(', ');
@@ -61,7 +61,7 @@ function assignments(row: Columns, between: string): string {
   return parts.length === 0 ? '/* not in the log */' : parts.join(between);
 }
 
-/** A value with a line break must not end its comment. */
+/** Comments out every line, so that a value with a line break does not end its comment. */
 function commented(text: string): readonly string[] {
   return text.split('\n').map((line) => `-- ${line}`);
 }
@@ -70,7 +70,7 @@ function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** Standard strings: a backslash is a backslash. */
+/** Standard SQL strings: a backslash has no special meaning. */
 function literal(value: string | null): string {
   return value === null ? 'NULL' : `'${value.replaceAll("'", "''")}'`;
 }

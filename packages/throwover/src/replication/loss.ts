@@ -4,16 +4,22 @@ import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
 import type { Store, SyncState } from '../store/store.ts';
 import { type Exposure, exposureOf, type Sighting } from './exposure.ts';
 
-/** What would be lost if the new side were promoted with this much received. Asks store and witnesses anew each time. */
+/**
+ * Returns the possible loss if the new side were promoted with this much received. Asks store and
+ * witnesses each time.
+ */
 export type LossView = (seen: {
   readonly received: Position | null;
-  /** The old side answers as a primary: it is closed first, and caught up with. */
+  /**
+   * The old side answers as a primary: the failover closes it first and waits for the rest of its
+   * writes.
+   */
   readonly oldAnswers: boolean;
 }) => Promise<Exposure>;
 
 /**
- * Port: where the old primary stood, as others have seen it. `throwover serve` samples it (server);
- * nothing seen is an answer. Errors: `store-away`.
+ * Port: earlier positions of the old primary, as others have seen them. `throwover serve` samples
+ * them (server). An empty list is a valid answer. Errors: `store-away`.
  */
 export interface PositionHistory {
   sightings(region: string): Promise<readonly Sighting[]>;
@@ -25,7 +31,7 @@ export function lossView(options: {
   from: DatabaseSide;
   to: DatabaseSide;
   synchronous: boolean;
-  /** `null`: nobody samples. */
+  /** `null`: no process samples positions. */
   history: PositionHistory | null;
   clock: Clock;
 }): LossView {
@@ -47,13 +53,18 @@ export function lossView(options: {
   };
 }
 
-/** In sync only when somebody says so and nobody says otherwise: silence is not consent to call nothing lost. */
+/**
+ * In sync only if one source reports it and none contradicts it: with no report, writes may be
+ * lost.
+ */
 function inSyncOf(stored: SyncState | null, standby: boolean | null): boolean | null {
   if (stored?.inSync === false || standby === false) return false;
   return stored?.inSync === true || standby === true ? true : null;
 }
 
-/** "Not in sync since" is a sight too: everything acknowledged before it is on the standby. */
+/**
+ * "Not in sync since" is a sighting too: every write acknowledged before that is on the standby.
+ */
 function syncSighting(stored: SyncState | null): readonly Sighting[] {
   if (stored === null || stored.inSync || !isPosition(stored.position)) return [];
   return [{ position: stored.position, wallMs: stored.wallMs, by: 'the store' }];

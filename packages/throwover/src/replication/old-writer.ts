@@ -1,6 +1,7 @@
 import { isPosition } from '@throwover/client';
 import type { DatabaseSide } from '../authority/database-side.ts';
 import type { ConfirmedFence, OpeningProof } from '../authority/fence-proof.ts';
+import { commandOf } from '../authority/scope.ts';
 import { noAnswer, within } from '../kernel/kernel.ts';
 import { evidenceOf } from '../runbook/observe.ts';
 import type { StepContext } from '../runbook/step.ts';
@@ -8,11 +9,11 @@ import { replicationErrors } from './errors.ts';
 import { fencePatienceMs, guardPatienceMs, lostPatienceMs } from './timings.ts';
 
 /**
- * The old writer, and the proof that this controller has of its fence.
+ * The old writer, and this controller's proof that it is fenced.
  *
- * A proof is believed only by the controller that got it: between a crash and a resume somebody may
- * have opened the door again, and an old position would then lose what was written since. So a
- * controller that took the run over fences again, which changes nothing when the fence still stands.
+ * Only the controller that got a proof relies on it: between a crash and a resume somebody may have
+ * opened the door again, and promoting from the old position would lose the writes made since. So a
+ * controller that takes the run over fences again, which changes nothing if the fence still stands.
  */
 export class OldWriter {
   readonly #from: DatabaseSide;
@@ -25,12 +26,15 @@ export class OldWriter {
 
   constructor(options: {
     from: DatabaseSide;
-    /** Whose guard says that it promotes nothing, before the door is opened again. */
+    /** The side whose guard must renounce the promotion before the door is opened again. */
     to: DatabaseSide;
     openTransactionsMs: number;
-    /** After this long the old guard asks the new one by itself, and opens when it may; `null`: never by itself. */
+    /**
+     * After this long the old guard asks the new one by itself, and opens if the new one renounces;
+     * `null`: never by itself.
+     */
     deadlineMs: number | null;
-    /** How long an old side that a run can do without is waited for until it says anything, ms. */
+    /** How long a run that can continue without the old side waits for its first answer, ms. */
     lostPatienceMs?: number;
   }) {
     this.#from = options.from;
@@ -44,7 +48,7 @@ export class OldWriter {
     return this.#from.region;
   }
 
-  /** Null until this controller has fenced. */
+  /** `null` until this controller has fenced. */
   get proof(): ConfirmedFence | null {
     return this.#proof;
   }
@@ -52,7 +56,7 @@ export class OldWriter {
   async fence({ run }: StepContext): Promise<ConfirmedFence> {
     const openTransactionsMs = this.#openTransactionsMs;
     const deadlineMs = this.#deadlineMs;
-    const asked = this.#from.fence({ token: run.token, openTransactionsMs, deadlineMs });
+    const asked = this.#from.fence({ ...commandOf(run), openTransactionsMs, deadlineMs });
     this.#asking = asked.catch(() => {});
     const proof = await asked;
     this.#proof = proof;
@@ -60,8 +64,8 @@ export class OldWriter {
   }
 
   /**
-   * As `fence`, for a while; an answer that comes later still counts. Who says anything is given the time
-   * for its open transactions; who is silent is gone, or as good as that.
+   * Like `fence`, with a limited wait; a later answer still counts. A side that answers anything
+   * gets the time for its open transactions. A side that does not answer is treated as lost.
    */
   async fenceIfAnswering(context: StepContext): Promise<ConfirmedFence | typeof noAnswer> {
     const { clock } = context;
@@ -75,44 +79,49 @@ export class OldWriter {
     return within(clock, fencePatienceMs - patienceMs, asked);
   }
 
-  /** Opens the old side again, with the proof that the new one was not and will not be promoted by this run. */
+  /**
+   * Opens the old side again, with the proof that this run has not promoted the new side and will
+   * not.
+   */
   async unfence(context: StepContext): Promise<void> {
-    // A fence that is still on its way would close the door behind us.
+    // A fence command that is still on its way would close the door after it was opened.
     await this.#asking;
     this.#proof = null;
     const proof = await this.#openingProof(context);
     if (proof === null) return;
-    await this.#from.unfence({ token: context.run.token, proof });
+    await this.#from.unfence({ ...commandOf(context.run), proof });
   }
 
   /**
-   * As `unfence`, where the old side may be gone: the new guard's refusal stands, so an old side that
-   * comes back asks it when the fence's deadline has passed, and opens by itself.
+   * Like `unfence`, for an old side that may be gone. The refusal of the new guard stands, so an
+   * old side that comes back asks that guard when the fence's deadline has passed, and opens by
+   * itself.
    */
   async unfenceIfReachable(context: StepContext): Promise<void> {
     await within(context.clock, fencePatienceMs, this.unfence(context));
   }
 
-  /** The proof of this controller: its own from the journal, or a new one after a takeover. */
+  /** Returns this controller's proof: its own from the journal, or a new one after a takeover. */
   async confirmed(context: StepContext): Promise<ConfirmedFence> {
     return this.known(context) ?? (await this.fence(context));
   }
 
-  /** The proof that this controller has already; null when it has none. */
+  /** Returns the proof that this controller already has; `null` if it has none. */
   known(context: StepContext): ConfirmedFence | null {
     this.#proof ??= journaledProof(context);
     return this.#proof;
   }
 
   /**
-   * The new guard's word first: it holds against whatever an older controller still sends there. Its
-   * silence is answered by the journal: what nobody asked for, with the newest token, cannot come.
-   * `null`: somebody else promoted the new side, a person by hand; then there is nothing to open, and a
-   * run that waited for it would keep every other one from beginning.
+   * Asks the new guard to renounce first: that holds against any command that an older controller
+   * still sends. If that guard does not answer, the journal decides: a promotion that was not
+   * requested with the newest token cannot happen. `null`: a person promoted the new side by hand.
+   * Then the old side must not be opened, and waiting for a proof would keep this run open and
+   * block every other one.
    */
   async #openingProof({ run, clock, never }: StepContext): Promise<OpeningProof | null> {
     const { region } = this.#to;
-    const answer = await within(clock, guardPatienceMs, this.#to.renounce(run.token));
+    const answer = await within(clock, guardPatienceMs, this.#to.renounce(commandOf(run)));
     if (answer === noAnswer) {
       if (never('promote')) return { kind: 'never-asked', token: run.token };
       throw replicationErrors.make(
@@ -132,7 +141,10 @@ export class OldWriter {
   }
 }
 
-/** The proof that this controller journaled; null when another one did, or none. */
+/**
+ * Returns the proof that this controller journaled; `null` if there is none or another controller
+ * did.
+ */
 function journaledProof(context: StepContext): ConfirmedFence | null {
   const { region, position, token } = evidenceOf(context, 'fence');
   if (typeof region !== 'string' || !isPosition(position) || token !== context.run.token)

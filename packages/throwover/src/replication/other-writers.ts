@@ -5,13 +5,14 @@ import type { Guard, Refusal } from '../runbook/step.ts';
 import { replicationErrors } from './errors.ts';
 import { never } from './guards.ts';
 
-/** What somebody who answers for it types, and finds again in the journal. */
+/** Name of the override that a person types, and that the journal keeps. */
 const override = 'other-writers';
 
 /**
- * Nothing goes on writing in the old region once the application's logins are closed (A1): a scheduled
- * job, a subscription, an extension's process, a role that the guard was not told of. What they write
- * past the fence is not in the new region, and is thrown away when the old side is attached.
+ * The guard that nothing goes on writing in the old region after the application's logins are
+ * closed (A1): a scheduled job, a subscription, an extension's process, a role that the guard was
+ * not told of. Their writes past the fence are not in the new region, and are discarded when the
+ * old side is attached.
  */
 export function nothingPassesTheFence({ from }: { from: DatabaseSide }): Guard {
   return {
@@ -41,7 +42,7 @@ export function nothingPassesTheFence({ from }: { from: DatabaseSide }): Guard {
   };
 }
 
-/** One of them, for people. */
+/** Returns one of these writers as text for people. */
 export function writerText({ kind, name, role }: OtherWriter): string {
   const as = role === null ? '' : ` (as ${role})`;
   switch (kind) {

@@ -1,11 +1,13 @@
 import { isPosition } from '@throwover/client';
 import type { DatabaseSide, Promotion } from '../authority/database-side.ts';
 import type { FenceProof } from '../authority/fence-proof.ts';
+import { commandOf } from '../authority/scope.ts';
 import { noAnswer, within } from '../kernel/kernel.ts';
 import { done, evidenceOf, look, pending, refused } from '../runbook/observe.ts';
 import type { Step, StepContext } from '../runbook/step.ts';
 import type { Store } from '../store/store.ts';
 import { covers, remainderOf } from './catch-up.ts';
+import { unknownClusterOverride } from './clusters.ts';
 import type { Consent } from './consent.ts';
 import { replicationErrors } from './errors.ts';
 import { expiry } from './expire-writer.ts';
@@ -14,22 +16,32 @@ import type { OldWriter } from './old-writer.ts';
 import { Standby } from './standby.ts';
 import { commandTimeoutMs, guardPatienceMs, positionPollMs } from './timings.ts';
 
-/** How a promotion goes: with which proof, and whether writes may be missing. */
+/** The terms of a promotion: its proof, and whether writes may be missing. */
 export interface PromotionTerms {
   readonly proof: FenceProof;
   readonly lossy: { readonly sequenceAdvance: number } | null;
+  /** It is unknown whether both sides are one cluster, and a person approved that by name. */
+  readonly unknownCluster?: boolean;
 }
 
+/** Refusals after which no promotion with this run's token can happen. */
+const turnsBack: ReadonlySet<string> = new Set([
+  'token-renounced',
+  'promoted-by-hand',
+  'cluster-different',
+  'cluster-unknown',
+]);
+
 /**
- * The new region's database takes writes, in the next epoch.
- * The terms are an argument because a promotion without a proof must not be expressible (A1).
+ * Promotes the new region's database, so that it takes writes in the next epoch. The terms are an
+ * argument because a promotion without a proof must not be expressible (A1).
  *
- * Its guard may have given up on this run's token (the fence's deadline passed and the old side opened
- * again): then it can happen no more, and the run turns back.
+ * Its guard may have renounced this run's token (the fence's deadline passed and the old side
+ * opened again). Then the promotion cannot happen any more, and the run turns back.
  */
 export function promote(options: {
   to: DatabaseSide;
-  /** Who has just looked at it; left out: nobody. */
+  /** The standby as an earlier step has just seen it. Default: not seen yet. */
   seen?: Standby;
   terms: (context: StepContext) => Promise<PromotionTerms>;
   title?: string;
@@ -42,7 +54,7 @@ export function promote(options: {
     timeoutMs: commandTimeoutMs,
     pollMs: positionPollMs,
     noReturn: true,
-    turnsBack: ({ code }) => code === 'token-renounced' || code === 'promoted-by-hand',
+    turnsBack: ({ code }) => turnsBack.has(code),
     settle: (context) => settle(to, context),
     undo: { none: 'a promotion cannot be taken back; a switchover home is a run of its own' },
     observe: ({ run }) =>
@@ -58,7 +70,8 @@ export function promote(options: {
             ),
           );
         }
-        // A hand's promotion waited for nothing: to go on as if it were ours would throw away what it lost.
+        // A promotion by hand did not wait for missing writes: to continue as if it were the run's
+        // own would discard the writes that it lost.
         if (promotion?.epoch === next && accepted?.epoch !== next) {
           return refused(
             replicationErrors.make(
@@ -73,18 +86,19 @@ export function promote(options: {
           : pending({ role });
       }),
     act: async (context) => {
-      const { token, epoch } = context.run;
-      await to.promote({ token, epoch: epoch + 1, ...(await options.terms(context)) });
+      const { run } = context;
+      const terms = await options.terms(context);
+      await to.promote({ ...commandOf(run), epoch: run.epoch + 1, ...terms });
     },
   };
 }
 
 /**
- * What became of a promotion that was asked for and whose outcome nobody knows: the guard's word, for
- * good. One that it adopted from a person's hand is not the run's.
+ * Returns the final result of a promotion that was requested and whose outcome is unknown, as the
+ * guard tells it. A promotion by hand that the guard adopted does not belong to the run.
  */
 async function settle(to: DatabaseSide, { run, clock }: StepContext) {
-  const answer = await within(clock, guardPatienceMs, to.renounce(run.token));
+  const answer = await within(clock, guardPatienceMs, to.renounce(commandOf(run)));
   if (answer === noAnswer) return 'unknown';
   if (answer.kind === 'renounced') return 'never';
   const { accepted } = await to.status();
@@ -92,8 +106,9 @@ async function settle(to: DatabaseSide, { run, clock }: StepContext) {
 }
 
 /**
- * What a switchover's promotion takes: this controller's proof, with all of it in the new region.
- * `catch-up` has seen that for the proof it knew; a proof from after a takeover is waited for here.
+ * Returns the terms of a switchover's promotion: this controller's proof, with all writes up to it
+ * in the new region. `catch-up` has checked that for the proof that it knew; for a proof from after
+ * a takeover this function waits.
  */
 export function caughtUpTerms(options: {
   to: DatabaseSide;
@@ -121,8 +136,9 @@ async function received(
 }
 
 /**
- * What a failover's promotion takes: the old side's own word when it answers, else the end of its lease
- * (strict), else the name of the person who took the risk. Nothing is missing only if `catch-up` saw it.
+ * Returns the terms of a failover's promotion. The proof is the old side's own answer if it
+ * answers, otherwise the end of its lease (strict mode), otherwise the name of the person who took
+ * the risk. Nothing counts as missing only if `catch-up` saw that.
  */
 export function failoverTerms(options: {
   store: Store;
@@ -132,20 +148,22 @@ export function failoverTerms(options: {
   consent: Consent;
 }): (context: StepContext) => Promise<PromotionTerms> {
   const { store, to, writer, strict, consent } = options;
-  return async (context) => {
+  const unknownCluster = consent.overrides.includes(unknownClusterOverride);
+  const terms = async (context: StepContext): Promise<PromotionTerms> => {
     const { complete, sequenceAdvance: by } = remainderOf(context);
     const confirmed = writer.known(context) ?? (await fencedAgain(writer, context));
-    // Without its own last position the old side may have committed what it acknowledged to nobody: no
-    // acknowledged write is missing then, but ids that it gave out are.
+    // Without its own last position the old side may have made commits that it never acknowledged.
+    // Then no acknowledged write is missing, but ids that it gave out may be.
     const lossy = complete && confirmed !== null ? null : { sequenceAdvance: by };
     if (confirmed !== null && complete) {
       const same = evidenceOf(context, 'catch-up')['position'] === confirmed.position;
-      // Read after a takeover it may be past what `catch-up` saw; that is waited for, never given up on here.
+      // A position read after a takeover may be past the one that `catch-up` saw. The run waits for
+      // it and never gives it up here.
       if (!same) await received(to, confirmed.position, context);
       return { proof: confirmed, lossy };
     }
-    // A guard takes a confirmed proof only with everything up to its position: what is given up was
-    // accepted by a person, within the bound or beyond it.
+    // A guard accepts a confirmed proof only if it has everything up to the proof's position. A
+    // person accepted the loss of the rest, within the bound or beyond it.
     if (confirmed !== null && !strict) {
       const why = `it was closed at ${confirmed.position} and does not answer any more; what is missing up to there was accepted`;
       return { proof: overridden(consent, context, why), lossy };
@@ -159,9 +177,16 @@ export function failoverTerms(options: {
         throw fenceNotPossible(writer.region, {});
     }
   };
+  return async (context) => ({
+    ...(await terms(context)),
+    ...(unknownCluster ? { unknownCluster } : {}),
+  });
 }
 
-/** A controller that took the run over asks the old side anew, unless the one before it had no answer either. */
+/**
+ * A controller that took the run over asks the old side again, unless the earlier controller got no
+ * answer either.
+ */
 async function fencedAgain(writer: OldWriter, context: StepContext) {
   if (evidenceOf(context, 'fence')['kind'] !== 'confirmed') return null;
   const answer = await writer.fenceIfAnswering(context);
@@ -182,7 +207,7 @@ function overridden(consent: Consent, { run }: StepContext, why: string): FenceP
   return { kind: 'overridden', by: consent.by, reason: `run ${run.runId}: ${run.from}: ${why}` };
 }
 
-/** The promotion that this run made, from the journal. */
+/** Returns the promotion that this run made, from the journal. */
 export function ownPromotion(context: StepContext): Promotion {
   const { epoch, region, timeline, switchPosition, nextXid } = evidenceOf(context, 'promote');
   if (
@@ -202,7 +227,10 @@ export function ownPromotion(context: StepContext): Promotion {
   };
 }
 
-/** A region that is past asking still may answer with its newest promotion; null when it was never promoted. */
+/**
+ * Returns the newest promotion of the active region. Error `nothing-to-follow` if it is no primary
+ * or was never promoted.
+ */
 export async function newestPromotion(active: DatabaseSide): Promise<Promotion> {
   const { promotion, role } = await active.status();
   if (promotion !== null && role === 'primary') return promotion;

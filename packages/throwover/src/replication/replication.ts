@@ -4,23 +4,25 @@
  *   arm.ts              checkpoint, prewarm, wait for lag
  *   old-writer.ts       the old side, and this controller's proof that it is closed
  *   fence.ts            close it; in a failover, if it answers
- *   expire-writer.ts    strict mode: the end of its lease as the proof
- *   catch-up.ts         the standby has everything; in a failover, what it can still get
- *   exposure.ts loss.ts what a failover would lose, from the last known positions
+ *   expire-writer.ts    strict mode: waits for the end of its lease, which is the proof
+ *   catch-up.ts         waits until the standby has everything, or in a failover all it can get
+ *   exposure.ts loss.ts the possible loss of a failover, from the last known positions
  *   standby.ts          the new side, as catch-up and promote see it
- *   promote.ts          the point of no return, and with which proof
+ *   promote.ts          the point of no return, and the proof for it
  *   settle.ts           stop, close and attach the old side
- *   salvage.ts          what the old side alone had committed, before it is attached
+ *   salvage.ts          reads the writes that only the old side has, before it is attached
  *   lag-history.ts      lag over thirty days
- *   claim.ts            the newest token at both guards, before anything of a takeover
- *   guards.ts           a planned switch can begin; failover-guards.ts: failover, rejoin, failback
- *   other-writers.ts    who writes past a fence
- *   consent.ts          what was approved beyond the plan
- *   errors.ts           what a user can meet
+ *   claim.ts            tells both guards the newest token, first act of a takeover
+ *   guards.ts           guards of a planned switch; failover-guards.ts: of the other runs
+ *   clusters.ts         guards that both databases are one cluster
+ *   other-writers.ts    guard against writers that a fence does not stop
+ *   consent.ts          the approved overrides
+ *   errors.ts           errors for users
  */
 export { checkpoint, prewarm, waitForLag } from './arm.ts';
 export { catchUp, catchUpLossy } from './catch-up.ts';
 export { claim } from './claim.ts';
+export { clusterError, mayFollow, oneCluster, verdictOfBoth } from './clusters.ts';
 export { type Consent, noConsent } from './consent.ts';
 export { replicationErrors } from './errors.ts';
 export { expireWriter } from './expire-writer.ts';

@@ -1,4 +1,5 @@
 import type { DatabaseSide, Promotion } from '../authority/database-side.ts';
+import { commandOf } from '../authority/scope.ts';
 import type { Evidence } from '../kernel/kernel.ts';
 import { done, look, pending, refused } from '../runbook/observe.ts';
 import type { Guard, Step, StepContext } from '../runbook/step.ts';
@@ -7,17 +8,17 @@ import type { Consent } from './consent.ts';
 import { replicationErrors } from './errors.ts';
 import { positionPollMs } from './timings.ts';
 
-/** Rows in one message: a store takes at most 500 at once. */
+/** Rows in one message: a store accepts at most 500 at a time. */
 const pageRows = 500;
 
-/** Rejoins among which the last is looked for. */
+/** Number of newest runs that are searched for the last rejoin. */
 const runsLookedAt = 20;
 
 const override = 'without-ledger';
 
 /**
- * Everything that the returned side had committed and the active one does not have stands in the ledger
- * of lost writes, before `attach-old` throws it away. The side is never opened for it.
+ * Writes every commit that only the returned side has to the ledger of lost writes, before
+ * `attach-old` discards it. The returned side is never opened for that.
  */
 export function salvage(options: {
   returned: DatabaseSide;
@@ -40,48 +41,56 @@ export function salvage(options: {
       look(async () => {
         if (found !== null) return done(found);
         if (unavailable !== null) return withoutLedger(returned.region, unavailable, consent);
-        const { role, streaming } = await returned.status();
-        if (role === 'standby' && streaming) return done({ notNeeded: 'it follows already' });
+        const { role, streaming, promotion } = await returned.status();
+        // One that has diverged streams too, up to the switch: it follows when it has the promotion.
+        if (role === 'standby' && streaming) {
+          const { epoch } = await options.promotion();
+          if (promotion?.epoch === epoch) return done({ notNeeded: 'it follows already' });
+        }
         return pending({ role });
       }),
     act: async (context) => {
       const result = await keepLosses(context, { ...options, store, returned });
-      if (typeof result === 'string') unavailable = result;
-      else found = result;
+      if ('found' in result) found = result.found;
+      else unavailable = result.unavailable;
     },
   };
 }
 
-/** Safe to repeat: the pages are the same again, and so are the ids. */
-async function keepLosses(
+/**
+ * Copies the losses to the ledger; returns the evidence, or why there can be no ledger, and whether there
+ * was something to write down. Safe to repeat: pages and ids are the same each time.
+ */
+export async function keepLosses(
   { run, progress }: StepContext,
   options: { returned: DatabaseSide; store: Store; promotion: () => Promise<Promotion> },
-): Promise<Evidence | string> {
+): Promise<{ found: Evidence } | { unavailable: string; some: boolean }> {
   const { returned, store } = options;
   const { epoch, switchPosition } = await options.promotion();
   const { service, runId, token } = run;
   const transactions = new Set<string>();
   for (let from = 0; ; from += pageRows) {
     const page = await returned.salvage({
-      token,
+      ...commandOf(run),
       epoch,
-      runId,
       switchPosition,
       from,
       limit: pageRows,
     });
-    if (page.state === 'unavailable') return page.why;
+    if (page.state === 'unavailable') {
+      return { unavailable: page.why, some: page.some === true };
+    }
     const { losses, total, blind } = page;
     if (losses.length > 0) await store.addLosses({ service, runId, token, losses });
     for (const { transaction } of losses) transactions.add(transaction);
     progress(`${Math.min(from + pageRows, total)} of ${total} rows`);
     if (from + pageRows >= total) {
-      return { rows: total, transactions: transactions.size, blindTables: blind };
+      return { found: { rows: total, transactions: transactions.size, blindTables: blind } };
     }
   }
 }
 
-function withoutLedger(region: string, why: string, { overrides }: Consent) {
+export function withoutLedger(region: string, why: string, { overrides }: Consent) {
   if (overrides.includes(override)) return done({ unavailable: why });
   return refused(
     replicationErrors.make(
@@ -92,7 +101,10 @@ function withoutLedger(region: string, why: string, { overrides }: Consent) {
   );
 }
 
-/** The last rejoin found that there is no ledger to be had: the next one says so before it is approved. */
+/**
+ * The guard that refuses if the last rejoin found that there can be no ledger, so that a person
+ * knows it before approving the next one.
+ */
 export function ledgerPossible(options: { store: Store; service: string; region: string }): Guard {
   const { store, service, region } = options;
   return {

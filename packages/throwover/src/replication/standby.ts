@@ -1,8 +1,8 @@
 import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
 
 /**
- * The new side of one run, as this controller sees it. What `catch-up` saw last is the first look of
- * `promote`: nobody can write between the two, and the guard decides by what it sees itself.
+ * The new side of one run, as this controller sees it. The last status that `catch-up` saw is the
+ * first look of `promote`: no writes happen between the two, and the guard decides by its own look.
  */
 export class Standby {
   readonly side: DatabaseSide;
@@ -16,19 +16,22 @@ export class Standby {
     return this.side.region;
   }
 
-  /** It has everything: the next look may be this one. */
+  /** Notes that the standby has everything; the next look returns this status. */
   caughtUp(status: DatabaseStatus): void {
     this.#caughtUp = status;
   }
 
-  /** What `catch-up` saw, once; after that what is. */
+  /** Returns the status that `catch-up` saw, once; afterwards a new one. */
   async look(): Promise<DatabaseStatus> {
     const seen = this.#caughtUp;
     this.#caughtUp = null;
     return seen ?? this.side.status();
   }
 
-  /** Asked for nothing but that the way there is open when its answer counts; a connection that idled may be closed. */
+  /**
+   * Asks for the status only to open the connection before its answer counts; an idle connection
+   * may have been closed.
+   */
   warmUp(): void {
     this.side.status().catch(() => {});
   }

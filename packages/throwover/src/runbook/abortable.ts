@@ -1,4 +1,7 @@
-/** Settles as `work` does, or rejects with the signal's reason as soon as it is aborted; `work` itself goes on. */
+/**
+ * Settles like `work`, or rejects with the signal's reason as soon as it is aborted; `work` itself
+ * goes on.
+ */
 export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);

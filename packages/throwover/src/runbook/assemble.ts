@@ -7,10 +7,10 @@ import { keepLease } from './lease.ts';
 import type { ExecuteOptions, Opening } from './opening.ts';
 import { Progress } from './progress.ts';
 
-/** What one controller has from the moment it has the run: the lease is renewed until `close`. */
+/** The controller of one run with its lease, which is renewed until `close`. */
 export interface Assembled {
   readonly controller: Controller;
-  /** From here on the operator's signals count. */
+  /** From this call on the operator's signals count. */
   heedOperator(): void;
   close(): void;
 }
@@ -23,7 +23,7 @@ export function assemble(options: ExecuteOptions, opening: Opening): Assembled {
   const stop = new AbortController();
   let halted: Halt | null = null;
 
-  // The journal so far was written under the plan that was in force until now.
+  // The journal so far was written under the plan that was in force before.
   const progress = new Progress([...planned, ...steps]);
   for (const record of records) progress.note(record);
 
@@ -43,8 +43,8 @@ export function assemble(options: ExecuteOptions, opening: Opening): Assembled {
     onFailure: lose,
   });
   const emit = (event: RunEventBody) => {
-    // Who watches (a closed terminal, a broken pipe, a notifier without an answer) must not stop a run
-    // between fence and promotion: what it throws or rejects is not heard, what it does not end not awaited.
+    // An observer (a closed terminal, a broken pipe, a notifier that does not answer) must not stop
+    // a run between fence and promotion: its errors are ignored, and its promises are not awaited.
     try {
       const watched: unknown = onEvent?.({ wallMs: clock.wallMs(), ...event });
       Promise.resolve(watched).catch(() => {});

@@ -9,12 +9,12 @@ import { maxRepeats, pauseBeforeRepeatMs } from './repeats.ts';
 import type { Observation, Step, StepContext } from './step.ts';
 
 /**
- * How long an act that was interrupted may take to end, ms: the longest deadline of a command to a
- * process beside a database is 15 s. Undoing while it still works would race with it.
+ * How long an interrupted act may take to end, ms: the longest deadline of a command to a process
+ * beside a database is 15 s. An undo while the act still works would race with it.
  */
 const settleGraceMs = 20_000;
 
-/** How a step ended. `settled`: nothing of it works any more, so that it may be undone. */
+/** How a step ended. `settled`: no act of it is still working, so it may be undone. */
 export type StepEnd =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly error: ThrowoverError; readonly settled: boolean }
@@ -23,13 +23,14 @@ export type StepEnd =
 type Known = Exclude<Observation, { state: 'unknown' }>;
 
 /**
- * One step forward: observe; if the desired state holds, journal the outcome. Else journal the intent,
- * act, observe until it holds, journal the outcome.
+ * Carries out one step forward: observes it, and if the desired state holds, journals the outcome.
+ * Otherwise journals the intent, acts, observes until the state holds, and journals the outcome.
  *
- * The first look runs while the record of the step before is on its way to the store; an act never
- * does, so a step that only waits waits for no record. The outcome's record is on its way when this resolves.
- * `abandon`: ends it early, as the operator's stop does, because a step beside it failed.
- * Throws `Interrupted` (lost, leave) or `JournalFailure`: then nothing more may be done.
+ * The first observation runs while the record of the step before is on its way to the store. An act
+ * never does, so a step that only waits does not wait for a record. The outcome's record is on its
+ * way when this resolves. `abandon`: ends the step early, like the operator's stop, because another
+ * step of its group failed. Throws `Interrupted` (lost, leave) or `JournalFailure`: after these the
+ * controller must do nothing more.
  */
 export async function carryOut(
   controller: Controller,
@@ -47,9 +48,11 @@ export async function carryOut(
     let seen = await attempt.untilKnown();
     if (seen.state === 'pending') {
       const { evidence: observed } = seen;
-      // A stop that came with this look: after the intent it would be too late for a step of no return.
+      // A stop may have come during this observation: after the intent it would be too late for a
+      // step of no return.
       window.signal.throwIfAborted();
-      // An intent of an earlier controller still holds; this step is then the first of this controller.
+      // An intent of an earlier controller is still valid; this step is then the first one of this
+      // controller.
       if (!progress.hasIntent(step.name)) {
         if (step.onlyWaits) journal.note({ type: 'intent', step: step.name, observed });
         else await journal.append({ type: 'intent', step: step.name, observed });
@@ -93,7 +96,7 @@ export async function carryOut(
   }
 }
 
-/** Says so, once, when this step takes the run past its point of no return. */
+/** Sends `past-no-return`, once, when this step takes the run past its point of no return. */
 function pastNoReturnTeller({ progress, emit }: Controller, { name, noReturn }: Step): () => void {
   let told = !noReturn || progress.pastNoReturn;
   return () => {
@@ -102,7 +105,7 @@ function pastNoReturnTeller({ progress, emit }: Controller, { name, noReturn }: 
   };
 }
 
-/** The looks and acts of one step within its window. */
+/** The observations and acts of one step within its window. */
 class Attempt {
   readonly #controller: Controller;
   readonly #step: Step;
@@ -120,7 +123,10 @@ class Attempt {
     this.#pace = pace;
   }
 
-  /** Acts, and looks until the desired state holds or is refused; an act that failed is repeated only when a look says that it is still needed. */
+  /**
+   * Acts, and observes until the desired state holds or is refused. A failed act is repeated only
+   * if an observation says that it is still needed.
+   */
   async converge(): Promise<Known> {
     for (let repeats = 0; ; repeats++) {
       const failure = await this.#act();
@@ -140,7 +146,7 @@ class Attempt {
     return this.#lookUntil(({ state }) => state !== 'unknown');
   }
 
-  /** Waits for an act that was interrupted; false when it does not end in time. */
+  /** Waits for an interrupted act to end; returns false if it does not end in time. */
   async settled(): Promise<boolean> {
     if (this.#working === null) return true;
     const { clock, ended } = this.#controller;
@@ -157,7 +163,10 @@ class Attempt {
     }
   }
 
-  /** The step is one of no return, was asked for, and this error says that it will never happen. */
+  /**
+   * Whether this is a step of no return that was requested and this error says that it will never
+   * happen.
+   */
   turnsBack(failure: ThrowoverError): boolean {
     const { name, noReturn, turnsBack } = this.#step;
     if (!noReturn || turnsBack === undefined) return false;
@@ -181,7 +190,10 @@ class Attempt {
     return runbookErrors.make('step-threw', `${name}: ${message}`, { step: name, stack }, error);
   }
 
-  /** Null when the act ended well; its error when it failed in a way that a look may mend. */
+  /**
+   * Returns `null` if the act ended well, or its error if it failed in a way that a repeat may
+   * mend.
+   */
   async #act(): Promise<ThrowoverError | null> {
     this.#signal.throwIfAborted();
     this.#controller.mustHold();

@@ -5,7 +5,7 @@ import type { Journal } from './journal.ts';
 import type { Progress } from './progress.ts';
 import type { RunIdentity, Step, StepContext } from './step.ts';
 
-/** What one controller carries a run out with. */
+/** The state and ports with which one controller carries a run out. */
 export interface Controller {
   readonly run: RunIdentity;
   readonly steps: readonly Step[];
@@ -13,11 +13,17 @@ export interface Controller {
   readonly journal: Journal;
   readonly progress: Progress;
   readonly expected: ReadonlyMap<string, Expected>;
-  /** Aborted, with an `Interrupted`, when nothing may be done any more: the run is lost, or left by the operator. */
+  /**
+   * Aborted, with an `Interrupted`, when the controller must not act any more: the run is lost, or
+   * the operator left it.
+   */
   readonly ended: AbortSignal;
-  /** Aborted, with the error that says why, when the operator or the kill switch asks to stop; counts before the point of no return. */
+  /**
+   * Aborted, with the error that says why, when the operator or the kill switch asks to stop. It
+   * has an effect only before the point of no return.
+   */
   readonly stop: AbortSignal;
-  /** Of the plan in force, or of one that it replaced. */
+  /** Returns a step of the plan in force, or of one that it replaced. */
   stepNamed(name: string): Step | undefined;
   /** Throws an `Interrupted` when this controller may no longer act. */
   mustHold(): void;
@@ -25,10 +31,10 @@ export interface Controller {
 }
 
 /**
- * Why a step ended early, without being at fault.
- * stop: the operator's first request, the kill switch, or a step of the same group that failed. leave:
- * the operator's second request. lost: another controller has the run, or the
- * journal cannot be written; `cause` says which.
+ * The reason why a step ended early through no fault of its own. stop: the operator's first
+ * request, the kill switch, or a failed step of the same group. leave: the operator's second
+ * request. lost: another controller has the run, or the journal cannot be written; `cause` tells
+ * which.
  */
 export class Interrupted extends Error {
   readonly why: 'stop' | 'leave' | 'lost';
@@ -40,10 +46,10 @@ export class Interrupted extends Error {
   }
 }
 
-/** The reason with which a step's signal is aborted when its time is over. */
+/** The abort reason of a step's signal when its time is over. */
 export const timeIsOver = new Error('the time of the step is over');
 
-/** The time in which one step may work: until its timeout, an interrupt, or `close`. */
+/** The period in which one step may work: until its timeout, an interrupt, or `close`. */
 export interface Window {
   readonly signal: AbortSignal;
   close(): void;
@@ -70,9 +76,18 @@ export function openWindow(
   return { signal: abort.signal, close: () => closed.abort() };
 }
 
+/**
+ * Runs `then` when `signal` is aborted, unless `until` was aborted before.
+ *
+ * It does not use the `signal` option of `addEventListener`: Node keeps such listeners in a
+ * registry of the process until `until` is aborted, so a controller that hangs would never be
+ * freed.
+ */
 export function listen(signal: AbortSignal, then: () => void, until: AbortSignal): void {
   if (signal.aborted) then();
-  else signal.addEventListener('abort', then, { once: true, signal: until });
+  if (signal.aborted || until.aborted) return;
+  signal.addEventListener('abort', then, { once: true });
+  until.addEventListener('abort', () => signal.removeEventListener('abort', then), { once: true });
 }
 
 export function contextOf(controller: Controller, step: Step, signal: AbortSignal): StepContext {
@@ -82,7 +97,7 @@ export function contextOf(controller: Controller, step: Step, signal: AbortSigna
     clock,
     signal,
     outcomes: progress.outcomes,
-    // Asked anew each time: the intent is journaled after the first look.
+    // Read each time: the intent is journaled after the first observation.
     get before() {
       return progress.before(step.name);
     },

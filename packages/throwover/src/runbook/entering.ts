@@ -8,14 +8,19 @@ import type { ExecuteOptions } from './opening.ts';
 import type { Progress } from './progress.ts';
 import { turnBack } from './turn-back.ts';
 
-/** Longest time for a claim, ms: each part that it asks has a deadline of a few seconds, all at once. */
+/**
+ * Longest time for a claim, ms: it asks all parts at the same time, each with a deadline of a few
+ * seconds.
+ */
 const claimTimeoutMs = 30_000;
 
 /**
- * A controller's first records: how it came to the run, and what a person asks of it. Answers which
- * way the run goes; null is forward. `again`: the same must be asked with a newer token.
+ * Writes a controller's first records: how it got the run, and what a person requests of it.
+ * Returns the direction in which the run goes; `null` is forward. `again`: the same request must be
+ * repeated with a newer token.
  *
- * On a takeover nothing stands before the claim: what an older controller still sends is refused first.
+ * On a takeover the claim comes before everything else, so that the commands of an older controller
+ * are refused.
  */
 export async function enter(
   controller: Controller,
@@ -32,8 +37,9 @@ export async function enter(
   await journal.append({ type: 'taken-over', by: options.owner, ...claimed });
   if ('replanOf' in options) return replan(controller, options.replanOf);
   if ('abortOf' in options) {
-    const { by, reason } = options.abortOf;
-    await journal.append({ type: 'abort-requested', by, reason });
+    const { by, reason, leave = [] } = options.abortOf;
+    const left = leave.length === 0 ? {} : { leave };
+    await journal.append({ type: 'abort-requested', by, reason, ...left });
     emit({ type: 'abort-requested', by, reason });
   }
   if (!progress.mandated) return { kind: 'undo', error: neverMandated(run.runId) };
@@ -65,8 +71,9 @@ async function claim(
 }
 
 /**
- * From here on the run is the new plan's, if it is certain that the old one's step of no return did
- * not happen. Making that certain spends this controller's token, so the plan is carried out with the next.
+ * Replaces the run's plan, if it is certain that the old plan's step of no return did not happen.
+ * To make that certain costs this controller's token, so the new plan is carried out with the next
+ * one.
  */
 async function replan(
   controller: Controller,
@@ -86,8 +93,9 @@ async function replan(
 }
 
 /**
- * An abort that could not be had. One that is undecided stands, also for a controller that resumes:
- * nobody has taken the word back. One that came too late is over, and a resume goes forward.
+ * Decides about an abort that was not possible. An undecided abort stays in force, also for a
+ * controller that resumes, because nobody has withdrawn it. An abort that came too late is over,
+ * and a resume goes forward.
  */
 function afterAbort(standing: ThrowoverError, options: ExecuteOptions): Turn | null {
   const tooLate = standing.code === 'no-way-back';

@@ -105,8 +105,15 @@ export const runbookErrors = defineErrors({
   },
   'undo-failed': {
     disposition: 'page',
-    notLost: 'The run stays open, so that what is still changed is not forgotten.',
-    remedy: 'Mend what the error names, then `throwover resume RUN`: it goes on undoing.',
+    notLost:
+      'The run stays open, so that what is still changed is not forgotten. All other steps were taken back, apart from own steps that came before this one.',
+    remedy:
+      'Mend what the error names, then run `throwover resume RUN`: it goes on undoing. If it cannot be mended now, `throwover abort RUN --reason TEXT --leave STEP` ends the run and leaves that one step as it is.',
+  },
+  'step-not-owed': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed; the run goes on as it was.',
+    remedy: 'Give --leave only steps that are named above, or leave it out.',
   },
   'run-left-open': {
     disposition: 'page',

@@ -3,8 +3,8 @@ import type { Halt } from '../store/store.ts';
 import type { Observation, RunIdentity } from './step.ts';
 
 /**
- * What happens in a run, one event per outcome: feeds the terminal, `--json` and tests. What must
- * outlive the process is in the journal; an event is sent when its record is on the way there.
+ * The events of a run, one per outcome: for the terminal, `--json` and tests. Everything that must
+ * outlive the process is in the journal; an event is sent when its record is on the way to it.
  */
 export type RunEvent = { readonly wallMs: number } & RunEventBody;
 
@@ -17,17 +17,20 @@ export type RunEventBody =
       /** Steps whose outcome an earlier controller journaled. */
       readonly alreadyDone: readonly string[];
     }
-  /** After a takeover: which parts know this controller's token now, and which did not answer. */
+  /**
+   * After a takeover: the parts that know this controller's token now, and those that did not
+   * answer.
+   */
   | { readonly type: 'run-claimed'; readonly evidence: Evidence }
   | { readonly type: 'abort-requested'; readonly by: string; readonly reason: string }
-  /** From here on the run is another kind, as `by` approved. */
+  /** From now on the run is of another kind, as `by` approved. */
   | {
       readonly type: 'replanned';
       readonly kind: string;
       readonly by: string;
       readonly digest: string;
     }
-  /** From here on the run only goes forward; sent before the act of `step`. */
+  /** From now on the run only goes forward; sent before the act of `step`. */
   | { readonly type: 'past-no-return'; readonly step: string }
   /** The operator asked to stop, or the kill switch was thrown (`halted`). undo: before the point of no return. finish: after it, the run goes on to its end. leave: it stays open. */
   | {
@@ -44,30 +47,33 @@ export type RunEventBody =
       readonly number: number;
       readonly of: number;
     }
-  /** Sent when the state changes, not at each look. */
+  /** Sent when the state changes, not at each observation. */
   | {
       readonly type: 'step-observed';
       readonly step: string;
       readonly state: Observation['state'];
       readonly evidence: Evidence;
     }
-  /** Slower than three in four of its earlier runs; nothing is wrong yet. */
+  /** Slower than 75 % of its earlier runs; this is no fault yet. */
   | {
       readonly type: 'step-slow';
       readonly step: string;
       readonly elapsedMs: number;
       readonly p75Ms: number;
-      /** Earlier runs behind that figure. */
+      /** Number of earlier runs behind that figure. */
       readonly count: number;
     }
-  /** Somebody should look. late: it has lasted `boundMs`. no-progress: nothing that it observes changed for so long. */
+  /**
+   * A person should look. late: the step has lasted `boundMs`. no-progress: the observed state has
+   * not changed for that long.
+   */
   | {
       readonly type: 'step-stuck';
       readonly step: string;
       readonly why: 'late' | 'no-progress';
       readonly elapsedMs: number;
       readonly boundMs: number;
-      /** Since what it observes last changed. */
+      /** Time since the observed state last changed. */
       readonly unchangedMs: number;
       readonly undoing: boolean;
     }
@@ -88,21 +94,24 @@ export type RunEventBody =
       /** A step of no return that certainly did not happen: the run goes back. */
       readonly turnedBack?: true;
     }
-  /** Interrupted by the operator, by the loss of the run, or because a step beside it failed; no outcome is known. */
+  /**
+   * Interrupted by the operator, by the loss of the run, or because another step of its group
+   * failed; its outcome is not known.
+   */
   | { readonly type: 'step-interrupted'; readonly step: string }
   | { readonly type: 'undo-started'; readonly step: string; readonly title: string }
   | {
       readonly type: 'undo-done';
       readonly step: string;
-      readonly result: 'undone' | 'not-needed';
+      readonly result: 'undone' | 'not-needed' | 'left';
       readonly note: string;
     }
   | { readonly type: 'undo-failed'; readonly step: string; readonly error: ThrowoverError }
   | {
       readonly type: 'run-ended';
-      /** open: not ended in the journal; `throwover resume` goes on. */
+      /** open: the run has not ended in the journal; `throwover resume` continues it. */
       readonly status: 'succeeded' | 'undone' | 'open';
-      /** Why it was undone or stays open. */
+      /** The reason why it was undone or stays open. */
       readonly error: ThrowoverError | null;
       readonly durationMs: number;
     };

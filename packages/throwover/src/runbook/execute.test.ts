@@ -6,6 +6,7 @@ import {
   type Bench,
   createBench,
   eventually,
+  mortal,
   switchoverLike,
   switchStep,
 } from './runbook.fixture.ts';
@@ -382,15 +383,116 @@ describe('an undo that fails', () => {
       status: 'open',
       error: { code: 'undo-failed' },
     });
-    expect(bench.world.log).toEqual(['a', 'b', '-c']);
+    expect(bench.world.log).toEqual(['a', 'b', '-c', '-a']);
     expect((await bench.store.service('checkout')).openRun).not.toBeNull();
     works = true;
     expect(await bench.resume(steps)).toMatchObject({
       status: 'undone',
       error: { code: 'broken' },
     });
-    expect(bench.world.log).toEqual(['a', 'b', '-c', '-b', '-a']);
+    expect(bench.world.log).toEqual(['a', 'b', '-c', '-a', '-b']);
   });
+
+  const gone = async () => {
+    throw errorOf('stop');
+  };
+  const failingAt = (name: string) =>
+    step(name, { act: async () => Promise.reject(errorOf('stop')) });
+
+  test('keeps no other step from being taken back, apart from one that undoes in order', async () => {
+    const steps = [
+      step('a'),
+      step('own', { undoesInOrder: true }),
+      step('b', { undo: gone }),
+      step('c'),
+      failingAt('d'),
+    ];
+    expect(await bench.begin(steps)).toMatchObject({
+      status: 'open',
+      error: { code: 'undo-failed', message: expect.stringContaining('b could not') },
+    });
+    expect([...bench.world.on]).toEqual(['own', 'b']);
+  });
+
+  test('for two steps: both are named as failed, the rest is taken back', async () => {
+    const steps = [step('a', { undo: gone }), step('b'), step('c', { undo: gone }), failingAt('d')];
+    expect(await bench.begin(steps)).toMatchObject({ error: { code: 'undo-failed' } });
+    expect([...bench.world.on]).toEqual(['a', 'c']);
+    const failed = bench.events.flatMap((event) =>
+      event.type === 'undo-failed' ? [event.step] : [],
+    );
+    expect(failed).toEqual(['c', 'a']);
+  });
+
+  test('is left as it is by an abort that names the step: the run ends, and the journal says who left what', async () => {
+    const steps = [
+      step('a'),
+      step('own', { undoesInOrder: true }),
+      step('b', { undo: gone }),
+      failingAt('c'),
+    ];
+    await bench.begin(steps);
+    expect(await abortLeaving(steps, ['b'])).toEqual({ status: 'undone', error: 'run-aborted' });
+    expect([...bench.world.on]).toEqual(['b']);
+    expect(await bench.journal()).toContainEqual(
+      expect.objectContaining({
+        type: 'undo-outcome',
+        step: 'b',
+        result: 'left',
+        note: expect.stringContaining('bob (the disk is gone)'),
+      }),
+    );
+    expect(await bench.store.service('checkout')).toMatchObject({ openRun: null });
+    // The next run is not blocked.
+    bench.world.on.clear();
+    expect(await bench.begin([step('a')])).toMatchObject({ status: 'succeeded' });
+  });
+
+  test('is tried before it is left: what can be taken back is', async () => {
+    let works = false;
+    const undo = async () => {
+      if (!works) throw errorOf('stop');
+      bench.world.takeBack('b');
+    };
+    const steps = [step('b', { undo }), failingAt('c')];
+    await bench.begin(steps);
+    works = true;
+    expect(await abortLeaving(steps, ['b'])).toMatchObject({ status: 'undone' });
+    expect([...bench.world.on]).toEqual([]);
+    const { records } = await bench.store.run(await newest());
+    expect(records).toContainEqual(expect.objectContaining({ step: 'b', result: 'undone' }));
+  });
+
+  test('stays left when the controller of the abort dies: whoever resumes ends the run', async () => {
+    const steps = [step('a'), step('b', { undo: gone }), failingAt('c')];
+    await bench.begin(steps);
+    const life = mortal(3);
+    const store = life.store(bench.store);
+    const { abortOf } = await leaving(['b']);
+    await Promise.allSettled([bench.abort(life.steps(steps), { store, abortOf })]);
+    expect(await bench.resume(steps)).toMatchObject({ status: 'undone' });
+    expect([...bench.world.on]).toEqual(['b']);
+  });
+
+  test.each([['d'], ['c-typo'], ['a']])(
+    'is not left by the name of a step that has nothing to take back: %s',
+    async (name) => {
+      const steps = [step('a'), step('b', { undo: gone }), failingAt('c'), step('d')];
+      await bench.begin(steps);
+      const before = await bench.story();
+      await expect(abortLeaving(steps, [name])).rejects.toMatchObject({ code: 'step-not-owed' });
+      expect(await bench.story()).toEqual(before);
+    },
+  );
+
+  const newest = async () => String((await bench.store.runs({ limit: 1 }))[0]?.runId);
+  const leaving = async (leave: readonly string[]) => ({
+    abortOf: { runId: await newest(), by: 'bob', reason: 'the disk is gone', leave },
+  });
+  const abortLeaving = async (steps: readonly Step[], leave: readonly string[]) => {
+    const { status, error } = await bench.abort(steps, await leaving(leave));
+    return { status, error: error?.code };
+  };
 });
 
 describe('the operator', () => {

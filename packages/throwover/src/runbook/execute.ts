@@ -8,26 +8,33 @@ import { JournalFailure } from './journal.ts';
 import { type ExecuteOptions, leftAlone, open, runIdOf } from './opening.ts';
 import { undoAll } from './undo.ts';
 
-/** How this controller's part of the run ended. open: it has not ended in the journal, and `error` says what to do. */
+/**
+ * How this controller's part of the run ended. open: the run has not ended in the journal, and
+ * `error` says what to do.
+ */
 export type RunResult = { readonly runId: string } & (
   | { readonly status: 'succeeded'; readonly error: null }
   | { readonly status: 'undone' | 'open'; readonly error: ThrowoverError }
 );
 
 /**
- * Carries a run out, from its beginning or from where its journal says that an earlier controller came.
+ * Carries a run out, from its beginning or from the point that an earlier controller reached
+ * according to its journal.
  *
- * - Journal first: an act happens only after its intent is durable, the next act only after the outcome.
- * - A failure, or a stop, before the point of no return undoes every step that has an intent, newest
- *   first, and the run ends `undone`. An undo that fails leaves the run open, so that nothing that is
- *   half changed is forgotten; resume goes on undoing.
- * - After the point of no return the run goes forward or stays open for resume; back only when the step
- *   of no return certainly did not happen and cannot any more.
- * - Steps of a group run at once; a controller that takes a run over claims it before anything else.
- * - A controller that lost its run, or cannot write its journal, does nothing more: no act, no undo.
- *   An undo that is not in the journal would make a later resume trust steps that hold no more.
+ * - Journal first: an act happens only after its intent is durable, the next act only after the
+ *   outcome.
+ * - A failure, or a stop, before the point of no return undoes every step that has an intent,
+ *   newest first, and the run ends `undone`. An undo that fails leaves the run open, so that a
+ *   half-made change is not forgotten; resume continues the undo.
+ * - After the point of no return the run goes forward or stays open for resume; it goes back only
+ *   when the step of no return certainly did not happen and cannot happen any more.
+ * - Steps of a group run at the same time; a controller that takes a run over claims it before
+ *   anything else.
+ * - A controller that lost its run, or cannot write its journal, does nothing more: no act, no
+ *   undo. An undo that is not in the journal would make a later resume rely on steps that are no
+ *   longer in effect.
  *
- * Throws what keeps a run from beginning or being taken: errors of the store, `digest-mismatch`,
+ * Throws when the run cannot begin or cannot be taken: errors of the store, `digest-mismatch`,
  * `steps-differ`, `replan-differs`.
  */
 export async function executeRun(options: ExecuteOptions): Promise<RunResult> {
@@ -40,7 +47,10 @@ export async function executeRun(options: ExecuteOptions): Promise<RunResult> {
   }
 }
 
-/** `again`: what this controller had to find out has spent its token. */
+/**
+ * Runs one controller. `again`: an answer that this controller needed has cost its token, so
+ * another one must continue.
+ */
 async function oneController(options: ExecuteOptions): Promise<RunResult | 'again'> {
   const opening = await open(options);
   const startedMs = options.clock.monotonicMs();
@@ -90,7 +100,7 @@ async function carryOn(
   }
 }
 
-/** The user's error behind an interruption; anything else is a bug, and thrown on. */
+/** Returns the user's error behind an interruption; anything else is a bug, and is thrown on. */
 function whyLeft(error: unknown, runId: string): ThrowoverError {
   if (error instanceof Interrupted && error.why === 'leave') {
     return runbookErrors.make('run-left', `run ${runId} was left where it was`, { runId });

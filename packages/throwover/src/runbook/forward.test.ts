@@ -21,7 +21,7 @@ beforeEach(async () => {
   bench = await createBench();
 });
 const step = (name: string, change: Partial<Step> = {}) => switchStep(bench.world, name, change);
-/** A step of the group `arm` whose act takes so long. */
+/** A step of the group `arm` whose act takes this long. */
 const arming = (name: string, ms: number, change: Partial<Step> = {}) =>
   step(name, {
     group: 'arm',
@@ -74,7 +74,7 @@ describe('steps of a group', () => {
       promote(),
     ];
     expect(await bench.begin(steps)).toMatchObject({ status: 'undone', error: { code: 'broken' } });
-    // `lag` stops at once; the act of `warm` cannot be called back, so it is waited for.
+    // `lag` stops at once; the act of `warm` cannot be interrupted, so the run waits for it.
     expect(undone).toEqual(['lag at 3000', 'warm at 3000']);
     expect([...bench.world.on]).toEqual([]);
     expect(bench.events.filter(({ type }) => type === 'step-interrupted')).toMatchObject([

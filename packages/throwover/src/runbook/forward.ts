@@ -4,7 +4,7 @@ import type { Controller } from './controller.ts';
 import { runbookErrors } from './errors.ts';
 import type { Step } from './step.ts';
 
-/** Which way a run goes that does not simply go on: back, or nowhere for now. */
+/** The direction of a run that does not go forward: back, or left open for now. */
 export interface Turn {
   readonly kind: 'undo' | 'open';
   readonly error: ThrowoverError;
@@ -15,7 +15,10 @@ interface Ended {
   readonly end: StepEnd;
 }
 
-/** Carries out every step that has no outcome yet. Null when all are done; else which way the run goes, and why. */
+/**
+ * Carries out every step that has no outcome yet. Returns `null` when all are done, otherwise the
+ * direction in which the run goes, and why.
+ */
 export async function forward(controller: Controller): Promise<Turn | null> {
   const { steps, progress, stop } = controller;
   for (const batch of batchesOf(steps)) {
@@ -28,7 +31,7 @@ export async function forward(controller: Controller): Promise<Turn | null> {
   return null;
 }
 
-/** Runs of neighbours with the same group; a step without one stands alone. */
+/** Returns the steps in batches: neighbours of the same group together, each other step alone. */
 export function batchesOf(steps: readonly Step[]): readonly (readonly Step[])[] {
   const batches: Step[][] = [];
   for (const step of steps) {
@@ -43,10 +46,10 @@ export function batchesOf(steps: readonly Step[]): readonly (readonly Step[])[] 
 }
 
 /**
- * Carries the steps out beside each other and resolves when none of them works any more. When one
- * fails before the point of no return the others are ended early: all will be taken back. After it
- * they go on to their own ends: the run will need them anyway.
- * Throws what interrupted the controller, after all have ended.
+ * Carries the steps out at the same time and resolves when none of them is still working. If one
+ * fails before the point of no return, the others are ended early, because all will be taken back.
+ * After it they continue to their own ends, because the run needs them. Throws what interrupted the
+ * controller, after all have ended.
  */
 async function atOnce(controller: Controller, batch: readonly Step[]): Promise<readonly Ended[]> {
   const { steps, emit } = controller;
@@ -57,7 +60,7 @@ async function atOnce(controller: Controller, batch: readonly Step[]): Promise<r
       const number = steps.indexOf(step) + 1;
       emit({ type: 'step-started', step: name, title, waits, number, of: steps.length });
       const end = await carryOut(controller, step, abandon.signal);
-      // As the operator's stop, it counts before the point of no return alone.
+      // Like the operator's stop, this has an effect only before the point of no return.
       if (end.kind === 'failed') abandon.abort();
       return { step: name, end };
     }),
@@ -83,7 +86,8 @@ async function turnAfter(
   const unsettled = ended.filter(({ end }) => end.kind !== 'done' && !end.settled);
   const [first] = unsettled;
   if (first !== undefined) {
-    // A step that failed has said in the journal that the run goes back; one that was stopped has not.
+    // For a step that failed the journal says that the run goes back; for one that was stopped it
+    // does not yet.
     for (const { step } of unsettled.filter((one) => stopped.includes(one))) {
       await journal.append({ type: 'undo-intent', step });
     }

@@ -4,12 +4,15 @@ import { runbookErrors } from './errors.ts';
 import type { GuardResult } from './plan.ts';
 import type { Guard, Refusal } from './step.ts';
 
-/** Longest time that a guard may look, ms: it reads states, and each read has a deadline of a few seconds. */
+/**
+ * Longest time of a guard's check, ms: it reads states, and each read has a deadline of a few
+ * seconds.
+ */
 const guardTimeoutMs = 15_000;
 
 /**
- * Asks every guard, at once. A guard that fails or does not answer refuses, and nobody may override
- * that: what could not be seen does not count as well.
+ * Asks every guard, at the same time. A guard that fails or does not answer refuses without an
+ * override: a state that could not be seen does not count as good.
  */
 export function checkGuards(options: {
   guards: readonly Guard[];
@@ -31,7 +34,8 @@ export function checkGuards(options: {
 }
 
 async function ask(guard: Guard, clock: Clock, signal: AbortSignal): Promise<readonly Refusal[]> {
-  // Not AbortSignal.any: Node keeps such a signal for ever while somebody listens to it, as a check that hangs does.
+  // Not AbortSignal.any: Node keeps such a signal as long as it has a listener, for example of a
+  // check that hangs.
   const either = new AbortController();
   const stop = () => either.abort(signal.reason);
   if (signal.aborted) stop();

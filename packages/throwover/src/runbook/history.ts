@@ -1,20 +1,26 @@
 import { quantileSorted } from 'simple-statistics';
 import type { JournalRecord } from '../store/store.ts';
 
-/** How long a step took in earlier runs, ms as they passed there. No figure without its count (A7). */
+/**
+ * How long a step took in earlier runs, ms as they passed there. Every figure has its count (A7).
+ */
 export interface Expected {
   readonly p75Ms: number;
   readonly p95Ms: number;
   readonly count: number;
 }
 
-/** Fewer earlier runs say nothing about how long a step usually takes: the declared timeout counts alone. */
+/**
+ * With fewer earlier runs the usual duration of a step is unknown, and only the declared timeout
+ * counts.
+ */
 export const enoughSamples = 20;
 
 /**
- * How long each step took, from the journals of earlier runs (each a run's records, in order). Only
- * what was done, by the controller that began it: what was found done took no time, and a controller
- * that took a step over has not seen its beginning.
+ * Returns how long each step took, from the journals of earlier runs (each a run's records, in
+ * order). It counts only steps that were acted on and finished by the controller that began them: a
+ * step that was found done took no time, and a controller that took a step over has not seen its
+ * beginning.
  */
 export function expectedOf(
   journals: Iterable<readonly JournalRecord[]>,

@@ -6,7 +6,7 @@ import { Progress } from './progress.ts';
 
 type Append = Parameters<Store['append']>[0];
 
-/** A journal over a store whose appends end when the test says so. */
+/** A journal over a store whose appends end when the test ends them. */
 function open() {
   const appends: { input: Append; end: (error?: Error) => void }[] = [];
   const failures: JournalFailure[] = [];

@@ -3,7 +3,10 @@ import { maxRecordsPerAppend } from '../store/limits.ts';
 import type { JournalEvent, JournalRecord, RunLease, Store } from '../store/store.ts';
 import type { Progress } from './progress.ts';
 
-/** The journal could not be written; nobody knows whether the last record is there. The run stops. */
+/**
+ * The journal could not be written, and it is unknown whether the last record is there. The run
+ * stops.
+ */
 export class JournalFailure extends Error {
   constructor(cause: unknown) {
     super('the journal could not be written', { cause });
@@ -16,13 +19,16 @@ interface JournalOptions {
   readonly clock: Clock;
   readonly lease: RunLease;
   readonly progress: Progress;
-  /** Of the last record that is there; 0 in a new run. */
+  /** Number of the last record that is there; 0 in a new run. */
   readonly lastSeq: number;
   readonly mustHold: () => void;
   readonly onFailure: (failure: JournalFailure) => void;
 }
 
-/** How long a record that nobody waits for is kept back for the next one, ms: above a look at a guard, far below what a person sees. */
+/**
+ * How long a record that is not awaited is kept back to be sent with the next one, ms: longer than
+ * an observation of a guard, far shorter than a person notices.
+ */
 const lingerMs = 20;
 
 interface Due {
@@ -32,9 +38,9 @@ interface Due {
 }
 
 /**
- * Writes a run's journal in its order: one append is on its way at a time, so the caller may go on
- * looking (never acting) meanwhile; what has become due until it is on disk is the next append.
- * After a failed append it writes nothing any more: what the store has is read again on resume.
+ * Writes a run's journal in order. One append is on its way at a time, so the caller may go on
+ * observing (never acting) meanwhile; records that become due until it is on disk form the next
+ * append. After a failed append it writes nothing more: resume reads again what the store has.
  */
 export class Journal {
   readonly #options: JournalOptions;
@@ -56,8 +62,9 @@ export class Journal {
   }
 
   /**
-   * A record that nobody waits for: durable before what is appended next, or soon anyway. While it waits for
-   * the next intent that one goes with it; sent at once, it would keep that one waiting for its own answer.
+   * Writes a record that is not awaited: it is durable before the next appended record, or soon
+   * anyway. While it waits, the next intent is sent together with it; if it were sent at once, that
+   * intent would have to wait for its answer.
    */
   note(event: JournalEvent): void {
     void this.#take(event);
@@ -72,7 +79,8 @@ export class Journal {
     const written = new Promise<void>((resolve, reject) => {
       this.#due.push({ record, written: resolve, failed: reject });
     });
-    // Whoever does not wait for it learns of a failure with the next one that is waited for.
+    // A caller that does not wait for this record learns of a failure with the next record that it
+    // waits for.
     written.catch(() => {});
     return written;
   }

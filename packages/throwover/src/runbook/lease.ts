@@ -4,30 +4,34 @@ import { abortable } from './abortable.ts';
 import { runbookErrors } from './errors.ts';
 
 /**
- * How long a controller may be silent before another may take its run, ms. Longer than the 10 s for
- * which the remote store repeats an append, so that a restart of `throwover serve` costs no run.
+ * How long a controller may be silent before another one may take its run, ms. It is longer than
+ * the 10 s for which the remote store retries an append, so that a restart of `throwover serve`
+ * costs no run.
  */
 export const runLeaseMs = 15_000;
 
-/** Renewals in one lease: two may fail before the third comes too late. */
+/** Renewals in one lease: two may fail before the lease ends. */
 const renewalsPerLease = 3;
 
 /** Errors of the store after which the run is certainly not this controller's. */
 const definite = new Set(['run-lost', 'run-ended', 'no-such-run']);
 
 export interface HeldLease {
-  /** Throws when this controller may no longer act; also after it was frozen, before any timer of its own ran. */
+  /**
+   * Throws when this controller may no longer act; this works even right after the process was
+   * frozen, before any of its timers has run.
+   */
   mustHold(): void;
   release(): void;
 }
 
 /**
- * Renews the run's lease in the background until it is released. `onLost` is called once, when another
- * controller has the run or the lease ran out unheard. `onHalted` whenever a renewal says that the
- * kill switch is thrown: so at most a third of a lease after it was.
+ * Renews the run's lease in the background until it is released. Calls `onLost` once, when another
+ * controller has the run or the lease ended without an answer. Calls `onHalted` whenever a renewal
+ * reports the kill switch, so at most a third of a lease after it was set.
  *
- * Counted from before each renewal was sent, on this process's monotonic clock, so it never ends later
- * here than at the store.
+ * The lease is counted from before each renewal was sent, on this process's monotonic clock, so it
+ * never ends later here than at the store.
  */
 export function keepLease(options: {
   store: Store;

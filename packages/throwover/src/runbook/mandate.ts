@@ -1,15 +1,18 @@
 import { runbookErrors } from './errors.ts';
 import { type Plan, planDigest } from './plan.ts';
 
-/** Shortest part of a digest that approves, hex digits: 48 bits tell two plans of one day apart beyond doubt. */
+/**
+ * Shortest part of a digest that is accepted as approval, hex digits: 48 bits are enough to tell
+ * the plans of one day apart.
+ */
 const shortestDigest = 12;
 
-/** Its constructor stays in this file, so that `approve` alone makes one. */
+/** Its constructor stays in this file, so that only `approve` makes one. */
 class ApprovedMandate {
   readonly by: string;
   readonly digest: string;
   readonly overrides: readonly string[];
-  /** A second person who approved the same digest; null when nobody did. */
+  /** A second person who approved the same digest; `null` if there is none. */
   readonly second: string | null;
   readonly #approved = true;
 
@@ -25,20 +28,21 @@ class ApprovedMandate {
     this.second = approval.second;
   }
 
-  /** Whether it was made for this plan, as the plan is now. */
+  /** Whether it was made for this plan in its present form. */
   covers(plan: Plan): boolean {
     return this.#approved && this.digest === planDigest(plan);
   }
 }
 
-/** The permission of one person to carry out one plan. What changes the world takes one. */
+/** One person's permission to carry out one plan. Executing a plan requires one. */
 export type Mandate = ApprovedMandate;
 
 /**
- * The permission to carry out this plan. `digest` is what the operator read and typed, whole or at
- * least its first 12 digits. Refused: another digest, a refusal that is not overridden by name, an
- * override that nothing asks for or may ask for (a typing mistake must not look like consent), a second approver who
- * is the first. Whether a second one is needed is the caller's policy.
+ * Returns the permission to carry out this plan. `digest` is the digest that the operator read and
+ * typed, whole or at least its first 12 digits. Errors: another digest; a refusal that is not
+ * overridden by name; an override that no guard asks for or may ask for (a typing mistake must not
+ * look like consent); a second approver who is the first. The caller's policy decides whether a
+ * second approver is needed.
  */
 export function approve(
   plan: Plan,

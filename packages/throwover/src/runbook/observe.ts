@@ -6,14 +6,14 @@ import {
 } from '../kernel/kernel.ts';
 import type { Observation, StepContext } from './step.ts';
 
-/** Short forms for what a step's `observe` answers. */
+/** Short forms for the results of a step's `observe`. */
 export const done = (evidence: Evidence): Observation => ({ state: 'done', evidence });
 export const pending = (evidence: Evidence): Observation => ({ state: 'pending', evidence });
 export const refused = (error: ThrowoverError): Observation => ({ state: 'refused', error });
 
 /**
- * Looks, and turns "no answer" into `unknown` instead of a failure: unreachable is not dead.
- * Errors of disposition `stop` or `page` are answers, and refuse the step.
+ * Observes, and turns a missing answer into `unknown` instead of a failure: unreachable is not
+ * dead. Errors of disposition `stop` or `page` are answers, and refuse the step.
  */
 export async function look(observe: () => Promise<Observation>): Promise<Observation> {
   try {
@@ -25,14 +25,17 @@ export async function look(observe: () => Promise<Observation>): Promise<Observa
   }
 }
 
-/** Evidence that an earlier step of this run left in the journal; empty when it left none. */
+/**
+ * Returns the evidence that an earlier step of this run left in the journal; empty if there is
+ * none.
+ */
 export function evidenceOf(context: StepContext, step: string): Evidence {
   return context.outcomes.get(step) ?? {};
 }
 
 /**
- * Looks at something that the run can do without: what gives no answer for `ms` counts as done, and
- * the evidence says that it was not seen.
+ * Observes something that the run can do without: if there is no answer for `ms`, it counts as
+ * done, and the evidence says that it was not seen.
  */
 export class Patience {
   readonly #ms: number;

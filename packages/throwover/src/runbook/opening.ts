@@ -10,25 +10,31 @@ import { Progress } from './progress.ts';
 import type { RunIdentity, Step } from './step.ts';
 import { noWayBack } from './turn-back.ts';
 
-/** What every controller has at hand, whatever it is there for. */
+/** The options that every controller has, whatever it is started for. */
 interface Means {
   readonly store: Store;
   readonly clock: Clock;
-  /** In the order of the plan in force; with `replanOf`, of the new one. */
+  /** The steps of the plan in force, in its order; with `replanOf`, of the new plan. */
   readonly steps: readonly Step[];
-  /** Steps of plans that a replan has replaced or replaces: what they changed is taken back with them. */
+  /**
+   * Steps of the plans that a replan has replaced or replaces; they take back what they changed.
+   */
   readonly earlierSteps?: readonly Step[];
   /** Names this controller to others, for example `alice@host pid 4711`. */
   readonly owner: string;
   readonly onEvent?: (event: RunEvent) => void;
-  /** Asks to stop: before the point of no return the run is undone, after it goes on to its end. */
+  /**
+   * A request to stop: before the point of no return the run is undone, after it the run goes on to
+   * its end.
+   */
   readonly signal?: AbortSignal;
-  /** Asks to leave at once, whatever is half done; the run stays open for resume. */
+  /** A request to leave at once, even in the middle of a step; the run stays open for resume. */
   readonly leaveSignal?: AbortSignal;
   /**
-   * First thing of a takeover, before anything is journaled or done: makes this controller's token
-   * known where effects are made, so that an older controller's are refused. What it could not reach
-   * stands in its evidence; it throws only when nothing may go on. At most `claimTimeoutMs`.
+   * The first act of a takeover, before anything is journaled or done: tells every place where the
+   * run has effects this controller's token, so that an older controller's commands are refused.
+   * Places that it could not reach are in its evidence; it throws only when the run must not
+   * continue. Takes at most `claimTimeoutMs`.
    */
   readonly claim?: (run: RunIdentity, signal: AbortSignal) => Promise<Evidence>;
   /** How long each step took in earlier runs: `expectedOf`. */
@@ -41,36 +47,48 @@ interface Beginning {
 }
 
 interface Resuming {
-  /** `force`: take it although its lease has not ended, because its controller is known to be gone. */
+  /**
+   * `force`: take the run although its lease has not ended, because its controller is known to be
+   * gone.
+   */
   readonly resumeOf: { readonly runId: string; readonly force: boolean };
 }
 
 interface Aborting {
-  /** Takes the run from whoever has it, and undoes it if that can still be done. */
-  readonly abortOf: { readonly runId: string; readonly by: string; readonly reason: string };
+  /** Takes the run from its present controller, and undoes it if that is still possible. */
+  readonly abortOf: {
+    readonly runId: string;
+    readonly by: string;
+    readonly reason: string;
+    /** Steps that may stay as they are when their undo fails: the run ends without them. */
+    readonly leave?: readonly string[];
+  };
 }
 
 interface Replanning {
-  /** Takes the run from whoever has it; from there on it is this plan's. Same service, regions and epoch. */
+  /**
+   * Takes the run from its present controller and continues it with this plan. Service, regions and
+   * epoch must be the same.
+   */
   readonly replanOf: { readonly runId: string; readonly plan: Plan; readonly mandate: Mandate };
 }
 
 export type ExecuteOptions = Means & (Beginning | Resuming | Aborting | Replanning);
 
-/** The right to carry a run out, and what its journal says so far. */
+/** The right to carry a run out, and its journal so far. */
 export interface Opening {
   readonly lease: RunLease;
   /** `monotonicMs` from before the lease was asked for. */
   readonly grantedMs: number;
   readonly run: RunIdentity;
   readonly records: RunState['records'];
-  /** Steps of the plan that was in force until now. */
+  /** Steps of the plan that was in force before. */
   readonly planned: Plan['steps'];
-  /** The kill switch, as the store said when the run was taken. */
+  /** The kill switch, as the store reported it when the run was taken. */
   readonly halted: Halt | null;
 }
 
-/** The run that an existing one's controller is there for; null for a new one. */
+/** Returns the id of the existing run that the options name; `null` for a new run. */
 export function runIdOf(options: ExecuteOptions): string | null {
   if ('resumeOf' in options) return options.resumeOf.runId;
   if ('abortOf' in options) return options.abortOf.runId;
@@ -78,8 +96,8 @@ export function runIdOf(options: ExecuteOptions): string | null {
 }
 
 /**
- * Why a run that is to be aborted or replanned is left to whoever carries it on: its journal says
- * that there is no way back. Null: it may be taken.
+ * Returns the reason why a run that should be aborted or replanned is left to its present
+ * controller: its journal says that there is no way back. `null` if it may be taken.
  */
 export async function leftAlone(options: ExecuteOptions): Promise<ThrowoverError | null> {
   const runId = runIdOf(options);
@@ -88,8 +106,20 @@ export async function leftAlone(options: ExecuteOptions): Promise<ThrowoverError
   if (run.status !== 'running') return null;
   const progress = new Progress(storedPlan(run).steps);
   for (const record of run.records) progress.note(record);
+  if ('abortOf' in options) mustBeOwed(progress, runId, options.abortOf.leave ?? []);
   const happened = progress.passed.find((step) => progress.outcomes.has(step));
   return happened === undefined ? null : noWayBack(runId, happened);
+}
+
+/** Checks that each step named in `leave` is one in which the run may have changed something. */
+function mustBeOwed(progress: Progress, runId: string, leave: readonly string[]): void {
+  const unknown = leave.filter((step) => !progress.owed.includes(step));
+  if (unknown.length === 0) return;
+  throw runbookErrors.make(
+    'step-not-owed',
+    `run ${runId} has nothing to take back in ${unknown.join(', ')}; it has in: ${progress.owed.join(', ') || 'no step'}`,
+    { runId, unknown, owed: progress.owed },
+  );
 }
 
 export function open(options: ExecuteOptions): Promise<Opening> {
@@ -99,7 +129,10 @@ export function open(options: ExecuteOptions): Promise<Opening> {
   return take(options, options.resumeOf.runId, options.resumeOf.force);
 }
 
-/** A new run; refused while another of the service is open, and with a mandate for another plan. */
+/**
+ * Begins a new run. Refuses while another run of the service is open, and if the mandate is for
+ * another plan.
+ */
 async function begin(options: Means & Beginning): Promise<Opening> {
   const { store, clock, plan, steps, mandate, owner } = options;
   mustMatch(plan, steps);
@@ -122,7 +155,7 @@ async function begin(options: Means & Beginning): Promise<Opening> {
   return { lease, grantedMs, run, records: [], planned: plan.steps, halted: null };
 }
 
-/** A run that an earlier controller began, with another plan. */
+/** Takes a run that an earlier controller began, with another plan. */
 async function takeWith(options: Means, replan: Replanning['replanOf']): Promise<Opening> {
   const { runId, plan, mandate } = replan;
   mustCover(mandate, plan);
@@ -138,19 +171,21 @@ async function takeWith(options: Means, replan: Replanning['replanOf']): Promise
   return take(options, runId, true, plan);
 }
 
-/** A run that an earlier controller began. */
+/** Takes a run that an earlier controller began. */
 async function take(
   { store, clock, steps, owner }: Means,
   runId: string,
   force: boolean,
   plan?: Plan,
 ): Promise<Opening> {
-  // Before it is taken: a controller that cannot carry it on must not drive out one that can.
+  // Checked before the run is taken: a controller that cannot carry it on must not displace one
+  // that can.
   mustMatch(plan ?? storedPlan(await store.run(runId)), steps);
   const grantedMs = clock.monotonicMs();
   const lease = await store.takeRun({ runId, owner, leaseMs: runLeaseMs, force });
   const { halted } = await store.renewRun(lease);
-  // Read again: from here on nobody else can append, and until now somebody may have replanned.
+  // Read again: from now on only this controller can append, and before that another one may have
+  // replanned.
   const current = await store.run(runId);
   const planned = storedPlan(current);
   mustMatch(plan ?? planned, steps);

@@ -3,16 +3,18 @@ import type { Controller } from './controller.ts';
 import { type Expected, enoughSamples } from './history.ts';
 import type { Step } from './step.ts';
 
-/** Looks on while a step works, and says when it takes longer than it should. Changes nothing. */
+/**
+ * Watches a step while it works, and reports when it takes longer than it should. Changes nothing.
+ */
 export interface Pace {
-  /** What the step observed; another value than the last one is progress. */
+  /** Notes what the step observed; a value that differs from the last one is progress. */
   saw(evidence: Evidence): void;
   close(): void;
 }
 
 /**
- * After how long a step is stuck, ms: twice what 95 of 100 earlier runs took, and never below half of
- * the declared timeout; that half alone under 20 runs.
+ * Returns the time after which a step is stuck, ms: twice the p95 of earlier runs, and never below
+ * half of the declared timeout; with fewer than 20 runs, that half.
  */
 export function stuckAfterMs(timeoutMs: number, expected: Expected | undefined): number {
   const half = timeoutMs / 2;
@@ -20,8 +22,8 @@ export function stuckAfterMs(timeoutMs: number, expected: Expected | undefined):
 }
 
 /**
- * Tells `step-slow` past the p75 of earlier runs, once, and `step-stuck` at most twice: when the step
- * has lasted for `stuckAfterMs`, and when what it observes has not changed for so long.
+ * Sends `step-slow` once, past the p75 of earlier runs. Sends `step-stuck` at most twice: when the
+ * step has lasted `stuckAfterMs`, and when the observed state has not changed for that long.
  */
 export function watchPace(
   controller: Controller,

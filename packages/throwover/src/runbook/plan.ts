@@ -13,22 +13,25 @@ export interface PlanStep {
   readonly waits: DurationKind;
   readonly timeoutMs: number;
   readonly noReturn: boolean;
-  /** Steps next to each other with the same group run at once. */
+  /** Neighbouring steps with the same group run at the same time. */
   readonly group?: string;
-  /** `yes`, or why nothing has to be taken back. */
+  /** `yes`, or the reason why there is nothing to take back. */
   readonly undo: 'yes' | { readonly none: string };
 }
 
-/** What one guard said. No refusals: it lets the plan through. */
+/** The result of one guard. Without refusals it lets the plan through. */
 export interface GuardResult {
   readonly name: string;
   readonly title: string;
-  /** Overrides that may be given ahead of time; left out: none. */
+  /** Overrides that may be given ahead of time; default: none. */
   readonly mayAsk?: readonly string[];
   readonly refusals: readonly { readonly error: ErrorJson; readonly override: string | null }[];
 }
 
-/** A runbook applied to today's facts, as data: what the operator reads, what the store keeps, what resume is held against. */
+/**
+ * A runbook applied to today's facts, as data: the operator reads it, the store keeps it, and
+ * resume compares its steps with it.
+ */
 export interface Plan {
   readonly version: 1;
   readonly service: string;
@@ -39,7 +42,10 @@ export interface Plan {
   readonly epoch: number;
   readonly steps: readonly PlanStep[];
   readonly guards: readonly GuardResult[];
-  /** What was seen when the plan was made (lag, sizes, expected durations); volatile, for people. */
+  /**
+   * Facts from when the plan was made (lag, sizes, expected durations); they change all the time
+   * and are for people.
+   */
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
@@ -73,8 +79,9 @@ const planSchema: z.ZodType<Plan> = z.object({
 });
 
 /**
- * Pure: the same input gives the same plan. A bug of the runbook: two steps of one name; a group that
- * is torn apart, or has a step of no return (what runs beside it could not be taken back).
+ * Returns the plan. Pure: the same input gives the same plan. Throws for a bug in the runbook: two
+ * steps of the same name; a group that is not contiguous, or that contains a step of no return (the
+ * steps beside it could not be taken back).
  */
 export function makePlan(
   input: Omit<Plan, 'version' | 'steps'> & { readonly steps: readonly Step[] },
@@ -97,10 +104,11 @@ export function makePlan(
 }
 
 /**
- * Identifies what an operator approves: sha256, in hex, of service, kind, regions, epoch, every step
- * with its bounds, and which guards refused with which code and override. Not in it: facts, what the
- * refusals measured, and refusals that grow by themselves (`mayAsk`): they differ from one second to the
- * next, and an override by name is needed for them all the same.
+ * Returns the identity of the plan that an operator approves: the sha256, in hex, of service, kind,
+ * regions, epoch, every step with its bounds, and which guards refused with which code and
+ * override. It does not cover the facts, the figures in refusals, and refusals that grow by
+ * themselves (`mayAsk`): these change from one second to the next, and they still need an override
+ * by name.
  */
 export function planDigest(plan: Plan): string {
   const { facts: _volatile, guards, ...rest } = plan;
@@ -116,7 +124,10 @@ export function planDigest(plan: Plan): string {
     .digest('hex');
 }
 
-/** The plan that a run is carried out with, as the store keeps it: the first, or the last that replaced it. */
+/**
+ * Returns the plan that a run is carried out with, as the store keeps it: the first one, or the
+ * last one that replaced it.
+ */
 export function storedPlan(run: { runId: string; plan: unknown; planDigest: string }): Plan {
   const plan = planSchema.safeParse(run.plan);
   if (plan.success && planDigest(plan.data) === run.planDigest) return plan.data;
@@ -128,9 +139,9 @@ export function storedPlan(run: { runId: string; plan: unknown; planDigest: stri
 }
 
 /**
- * The steps at hand are those of the plan: same names in the same order and groups, same point of no
- * return. Prevents a run that is resumed with another runbook than it was begun with. Timeouts may differ:
- * a longer one may be what a resumed run needs.
+ * Throws `steps-differ` unless the given steps are those of the plan: same names in the same order
+ * and groups, same point of no return. This prevents a resume with another runbook than the run
+ * began with. Timeouts may differ, because a resumed run may need a longer one.
  */
 export function mustMatch(plan: Plan, steps: readonly Step[]): void {
   const shape = (list: readonly { name: string; noReturn?: boolean; group?: string }[]) =>

@@ -1,19 +1,27 @@
 import { assertNever, type ErrorJson, type Evidence } from '../kernel/kernel.ts';
 import type { JournalEvent } from '../store/store.ts';
 
-/** What of a step decides how its records count. */
+/** The properties of a step that decide how its records count. */
 interface StepNature {
   readonly name: string;
   readonly noReturn?: boolean;
   readonly keepsAcrossReplan?: true;
 }
 
+/** A person's request to take a run back. */
+interface Abort {
+  readonly by: string;
+  readonly reason: string;
+  /** Steps that may stay as they are when their undo fails. */
+  readonly leave: readonly string[];
+}
+
 /**
- * How far a run has come, as its journal says and in no other way (A9): a controller that begins, and
- * one that resumes after a crash, know the same because both feed the same records to `note`.
+ * How far a run has come. It is built only from the journal (A9): a controller that begins and one
+ * that resumes after a crash know the same, because both pass the same records to `note`.
  *
- * After `replanned` the steps are another plan's: what was done still has to be taken back if the run
- * is undone, but counts as done only for steps that say so.
+ * After `replanned` the steps belong to another plan. The changes so far still have to be taken
+ * back if the run is undone, but an outcome still counts only for steps that say so.
  */
 export class Progress {
   readonly #noReturn: ReadonlySet<string>;
@@ -28,7 +36,7 @@ export class Progress {
   readonly #undoIntents = new Set<string>();
   readonly #settledUndos = new Set<string>();
   #failure: ErrorJson | null = null;
-  #abort: { readonly by: string; readonly reason: string } | null = null;
+  #abort: Abort | null = null;
   #mandated = false;
   #undoing = false;
 
@@ -42,38 +50,47 @@ export class Progress {
   get outcomes(): ReadonlyMap<string, Evidence> {
     return this.#outcomes;
   }
-  /** Somebody approved the run's plan. */
+  /** A person approved the run's plan. */
   get mandated(): boolean {
     return this.#mandated;
   }
-  /** Only forward from here: a step of no return has an intent, or was found done, and was not turned back. */
+  /**
+   * The run can only go forward: a step of no return has an intent, or was found done, and was not
+   * turned back.
+   */
   get pastNoReturn(): boolean {
     return this.#passed.size > 0;
   }
-  /** The steps that make it so. */
+  /** The steps of no return that were passed. */
   get passed(): readonly string[] {
     return [...this.#passed];
   }
-  /** Only back from here: an undo began, a step failed before the point of no return, or a person asked for it there. */
+  /**
+   * The run can only go back: an undo began, a step failed before the point of no return, or a
+   * person requested it there.
+   */
   get undoing(): boolean {
     return this.#undoing;
   }
-  /** Why the last step failed. */
+  /** Error of the last failed step. */
   get failure(): ErrorJson | null {
     return this.#failure;
   }
-  /** Who asked to abort the run; stands until the run ends or is replanned. */
-  get abort(): { readonly by: string; readonly reason: string } | null {
+  /**
+   * The person who asked to abort the run, with the reason; it stays in force until the run ends or
+   * is replanned.
+   */
+  get abort(): Abort | null {
     return this.#abort;
   }
   hasIntent(step: string): boolean {
     return this.#intents.has(step);
   }
-  /** Nobody was ever asked for this step in this run. */
+  /** Whether this step was never requested in this run. */
   never(step: string): boolean {
     return !this.#firstIntents.has(step) && !this.#everDone.has(step);
   }
-  /** What was seen before the step's first act. */
+  /** The evidence observed before the step's first act. */
   before(step: string): Evidence | null {
     return this.#firstIntents.get(step) ?? null;
   }
@@ -84,7 +101,7 @@ export class Progress {
   get owed(): readonly string[] {
     return [...this.#firstIntents.keys()].filter((step) => !this.#settledUndos.has(step));
   }
-  /** Outcomes that count under the next plan. */
+  /** Steps whose outcomes still count under the next plan. */
   get kept(): readonly string[] {
     return [...this.#outcomes.keys()].filter((step) => this.#keepsOutcome(step));
   }
@@ -97,7 +114,8 @@ export class Progress {
       case 'intent':
         if (!this.#firstIntents.has(event.step)) this.#firstIntents.set(event.step, event.observed);
         this.#intents.add(event.step);
-        // Done anew after it was taken back under an earlier plan: it has to be taken back anew.
+        // Done again after it was taken back under an earlier plan, so it has to be taken back
+        // again.
         this.#undoIntents.delete(event.step);
         this.#settledUndos.delete(event.step);
         this.#pass(event.step);
@@ -113,7 +131,7 @@ export class Progress {
         if (!this.pastNoReturn) this.#undoing = true;
         return;
       case 'abort-requested':
-        this.#abort = { by: event.by, reason: event.reason };
+        this.#abort = { by: event.by, reason: event.reason, leave: event.leave ?? [] };
         if (!this.pastNoReturn) this.#undoing = true;
         return;
       case 'replanned':

@@ -1,19 +1,25 @@
 import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
 
-/** Most repeats of an act or an undo that failed with `retry`; with the pauses below about 6 s. */
+/**
+ * Highest number of repeats of an act or undo that failed with `retry`; with the pauses below about
+ * 6 s.
+ */
 export const maxRepeats = 10;
 
 const firstPauseMs = 25;
 const longestPauseMs = 1_000;
 
-/** Pause before repeat number `repeats` (from 0), ms: doubled each time. Short at first: writes may be waiting. */
+/**
+ * Pause before repeat number `repeats` (from 0), ms; doubled each time. The first is short, because
+ * writes may be waiting.
+ */
 export function pauseBeforeRepeatMs(repeats: number): number {
   return Math.min(firstPauseMs * 2 ** repeats, longestPauseMs);
 }
 
 /**
- * Resolves as `work` does, which is asked again while it fails with `retry`; `failed` hears of each
- * failure. Rejects with the signal's reason once that is aborted.
+ * Resolves like `work`, which is called again while it fails with `retry`; `failed` is called with
+ * each failure. Rejects with the signal's reason once that is aborted.
  */
 export async function repeated<T>(
   work: () => Promise<T>,

@@ -17,7 +17,7 @@ const guardErrors = defineErrors({
   'promotion-accepted': { disposition: 'stop', notLost: '-', remedy: '-' },
 });
 
-/** The guard beside the standby, as far as a run can tell. */
+/** A model of the guard beside the standby, as far as a run sees it. */
 export class StandbyGuard {
   away = false;
   token = 0;
@@ -44,7 +44,7 @@ export class StandbyGuard {
   }
 }
 
-/** What the steps of the tests change: named switches, and how often each was thrown. */
+/** The state that the steps of the tests change: named switches, and how often each was thrown. */
 export class World {
   readonly on = new Set<string>();
   readonly log: string[] = [];
@@ -75,7 +75,10 @@ export function switchStep(world: World, name: string, change: Partial<Step> = {
   };
 }
 
-/** hold, fence, catch-up (found done), promote (no return), open-epoch (in the store), settle. */
+/**
+ * The steps hold, fence, catch-up (found done), promote (no return), open-epoch (in the store),
+ * settle.
+ */
 export function switchoverLike(world: World, store: Store): Step[] {
   const forwardOnly = { undo: { none: 'comes after the point of no return' } };
   return [
@@ -92,8 +95,8 @@ export function switchoverLike(world: World, store: Store): Step[] {
 }
 
 /**
- * The same with a guard beside the standby: the promotion can be renounced, and the fence is opened
- * only with a proof that it was, or was never asked for.
+ * The same steps with a guard beside the standby: the promotion can be renounced, and the fence is
+ * opened only with a proof that it was renounced or never requested.
  */
 export function guardedSwitchover(world: World, store: Store): Step[] {
   const { standby } = world;
@@ -119,7 +122,7 @@ export function guardedSwitchover(world: World, store: Store): Step[] {
   return switchoverLike(world, store).map((step) => ({ ...step, ...change[step.name] }));
 }
 
-/** The claim that goes with it. */
+/** The claim of a guarded switchover. */
 export function claimStandby({ standby }: World): NonNullable<ExecuteOptions['claim']> {
   return async ({ token }) => {
     if (standby.away) return { west: 'no answer' };
@@ -165,7 +168,7 @@ export interface Bench {
   readonly store: Store;
   readonly world: World;
   readonly events: RunEvent[];
-  /** Runs to the end on virtual time. */
+  /** Runs to the end, on virtual time. */
   begin(steps: readonly Step[], more?: Partial<Beginning>): Promise<RunResult>;
   resume(steps: readonly Step[], more?: Partial<Resuming>): Promise<RunResult>;
   abort(steps: readonly Step[], more?: Partial<Aborting>): Promise<RunResult>;
@@ -236,9 +239,10 @@ export async function createBench(): Promise<Bench> {
 export class Killed extends Error {}
 
 /**
- * Everything that one controller reaches, until it is killed: from then on nothing that it calls does
- * anything. `at` counts records of the journal, each on its own disk write, and effects of acts and undos, in the order in which
- * they happen; the controller dies after number `at` has happened, before it hears of it.
+ * Wraps everything that one controller reaches, until it is killed: from then on its calls have no
+ * effect. `at` counts records of the journal, each with its own disk write, and effects of acts and
+ * undos, in the order in which they happen; the controller dies after number `at` has happened,
+ * before it gets the answer.
  */
 export function mortal(at: number) {
   let count = 0;
@@ -304,7 +308,10 @@ export function mortal(at: number) {
   };
 }
 
-/** Resolves when `condition` holds, letting everything else run; for what needs no time. */
+/**
+ * Resolves when `condition` holds and lets all other work run meanwhile; for conditions that need
+ * no time to pass.
+ */
 export async function eventually(condition: () => boolean): Promise<void> {
   for (let turn = 0; !condition(); turn++) {
     if (turn > 10_000) throw new Error('did not come about');

@@ -1,28 +1,28 @@
 /**
- * The engine: knows steps, no domain.
+ * The engine: it knows steps, but no domain.
  *
- *   step.ts        what a step and a guard are
- *   observe.ts     short forms for what a look says
+ *   step.ts        the types of a step and a guard
+ *   observe.ts     short forms for the results of an observation
  *   plan.ts        a runbook applied to today's facts, as data with a digest
  *   guards.ts      asks the guards
  *   mandate.ts     the permission for one digest
  *   execute.ts     carries a run out, or on
- *   opening.ts     gets the run: a new one, or an earlier controller's
+ *   opening.ts     gets the run: a new one, or one of an earlier controller
  *   assemble.ts    makes the controller that carries it out
- *   entering.ts    its first records: mandate, takeover, abort, replan; which way the run goes
- *   turn-back.ts   whether a step of no return that was asked for can still be turned back from
- *   forward.ts     the steps forward, those of a group at once
+ *   entering.ts    its first records (mandate, takeover, abort, replan), and the run's direction
+ *   turn-back.ts   finds out whether a requested step of no return can still be turned back
+ *   forward.ts     carries the steps out, those of a group at the same time
  *   carry-out.ts   one step forward
- *   pace.ts        says when a step is slow or stuck
+ *   pace.ts        reports when a step is slow or stuck
  *   history.ts     how long steps took in earlier runs
- *   undo.ts        the steps back
+ *   undo.ts        takes the steps back
  *   repeats.ts     how often and how soon an act is repeated
- *   controller.ts  what one controller has at hand, and what interrupts it
- *   progress.ts    how far the journal says that a run has come
+ *   controller.ts  the state of one controller, and its interruptions
+ *   progress.ts    how far a run has come, from its journal
  *   journal.ts     writes records in order
- *   lease.ts       keeps the run
- *   events.ts      what is told to whoever watches
- *   by-hand/       a run as a document that people can follow: work.ts document.ts; page.ts markdown.ts html.ts printed.ts
+ *   lease.ts       renews the lease of the run
+ *   events.ts      the events for observers
+ *   by-hand/       a run as manual instructions: document.ts work.ts; printed: page.ts markdown.ts html.ts
  */
 export type { RunEvent } from './events.ts';
 export { executeRun, type RunResult } from './execute.ts';

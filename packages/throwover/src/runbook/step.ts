@@ -1,6 +1,6 @@
 import type { Clock, DurationKind, Evidence, ThrowoverError } from '../kernel/kernel.ts';
 
-/** What identifies a run, and gives it the right to act. */
+/** The identity of a run, with the token that gives the right to act. */
 export interface RunIdentity {
   readonly runId: string;
   readonly service: string;
@@ -20,22 +20,26 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Evidence of the steps that are already done in this run, by step name. Survives a crash: it comes from the journal. */
   readonly outcomes: ReadonlyMap<string, Evidence>;
-  /** What this step saw before its first act in this run, from the journaled intent; null before that. */
+  /**
+   * The evidence that this step observed before its first act in this run, from the journaled
+   * intent; `null` before that.
+   */
   readonly before: Evidence | null;
   /**
-   * This controller has the newest token, and the journal has neither an intent nor an outcome of
-   * `step`, under no plan of this run: so nobody was asked for it, and with a token up to this one
-   * nobody can be while the run is undone. For an undo alone: it is the proof `never-asked`.
+   * Whether this controller has the newest token, and the journal has neither an intent nor an
+   * outcome of `step` under any plan of this run. Then the step was never requested, and it cannot
+   * be requested with a token up to this one while the run is undone. Only for an undo: it is the
+   * proof `never-asked`.
    */
   never(step: string): boolean;
-  /** Live only, not journaled: what the terminal shows while the step works. */
+  /** Shows a note in the terminal while the step works; not journaled. */
   progress(note: string): void;
 }
 
 /**
- * What a look at the world says.
- * done: the desired state holds. pending: it does not yet; `act` would bring it about.
- * unknown: could not be seen (unreachable is not dead). refused: it must not be done, now or ever.
+ * The result of an observation. done: the desired state holds. pending: it does not hold yet; `act`
+ * would bring it about. unknown: it could not be seen (unreachable is not dead). refused: it must
+ * not be done, now or ever.
  */
 export type Observation =
   | { readonly state: 'done'; readonly evidence: Evidence }
@@ -44,63 +48,88 @@ export type Observation =
   | { readonly state: 'refused'; readonly error: ThrowoverError };
 
 /**
- * One convergent step: observe; if the desired state holds, done; else journal the intent, act,
- * observe again, journal the outcome. `act` may be called again after a crash, so it must be safe to
- * repeat with the same run; an act whose outcome is unknown is observed again before that.
+ * One convergent step: observe; if the desired state holds, done; otherwise journal the intent,
+ * act, observe again, journal the outcome. `act` may be called again after a crash, so it must be
+ * safe to repeat with the same run; an act whose outcome is unknown is observed again before that.
  */
 export interface Step<Name extends string = string> {
   /** Stable, kebab-case, unique in a run: `catch-up`. */
   readonly name: Name;
   /** One sentence for people, in the imperative: "Wait until west has everything that east wrote". */
   readonly title: string;
-  /** What its duration is made of. `scaled`: it waits on DNS or retries, which the lab scales. */
+  /** The kind of its duration. `scaled`: it waits on DNS or retries, which the lab scales. */
   readonly waits: DurationKind;
-  /** Bound on the whole step, ms, as it passes here. */
+  /** Upper bound on the whole step, ms, as time passes here. */
   readonly timeoutMs: number;
-  /** Time between two observations after the act, ms. A pending one whose evidence stays the same is no progress. */
+  /**
+   * Pause between two observations after the act, ms. A pending observation with the same evidence
+   * is no progress.
+   */
   readonly pollMs: number;
-  /** True for the step from which on the run can only go forward: once its intent is journaled. */
+  /** True for the step after whose journaled intent the run can only go forward. */
   readonly noReturn?: true;
   /**
-   * Of a step of no return: this error says that its act did certainly not happen and cannot any more
-   * with this run's token, so the run goes back after all.
+   * For a step of no return: whether this error says that its act certainly did not happen and
+   * cannot happen any more with this run's token, so that the run goes back after all.
    */
   readonly turnsBack?: (error: ThrowoverError) => boolean;
   /**
-   * Of a step of no return whose intent is journaled and whose outcome is not: makes certain that it
-   * cannot happen any more with a token up to this controller's, or says that it has. Asked when the
-   * run is aborted or replanned; this controller does not ask for the step afterwards. Safe to repeat.
+   * For a step of no return with a journaled intent and no outcome: makes certain that it cannot
+   * happen any more with a token up to this controller's, or reports that it has happened. Called
+   * when the run is aborted or replanned; this controller does not request the step afterwards.
+   * Safe to repeat.
    */
   readonly settle?: (context: StepContext) => Promise<Settled>;
-  /** Steps that stand next to each other with the same group run at once. None of them is of no return. */
+  /**
+   * Neighbouring steps with the same group run at the same time. None of them is a step of no
+   * return.
+   */
   readonly group?: string;
-  /** It waits and changes nothing: `act` is empty, so nothing has to wait until its intent is durable. */
+  /**
+   * The step waits and changes nothing: `act` is empty, so it need not wait until its intent is
+   * durable.
+   */
   readonly onlyWaits?: true;
-  /** Its outcome still counts after the run was replanned: it holds no proof, and nothing of the old plan. */
+  /**
+   * Its outcome still counts after a replan: it contains no proof, and nothing that belongs to the
+   * old plan.
+   */
   readonly keepsAcrossReplan?: true;
-  /** Takes the effect back when the run ends before its point of no return; or says why that is not needed. Safe to repeat, as `act` is. */
+  /**
+   * Takes the effect back when the run ends before its point of no return, or says why that is not
+   * needed. Safe to repeat, like `act`.
+   */
   readonly undo: ((context: StepContext) => Promise<void>) | { readonly none: string };
+  /**
+   * Its undo may need the later steps to be taken back first, so it waits for them. Default: it is
+   * undone independently.
+   */
+  readonly undoesInOrder?: true;
   observe(context: StepContext): Promise<Observation>;
   act(context: StepContext): Promise<void>;
 }
 
-/** never: it did not happen and cannot any more. happened: it did, or may no longer be stopped. */
+/**
+ * never: the step did not happen and cannot happen any more. happened: it did, or can no longer be
+ * stopped.
+ */
 export type Settled = 'never' | 'happened' | 'unknown';
 
-/** A reason to refuse a plan, seen before anything is changed. */
+/** A reason to refuse a plan, found before anything is changed. */
 export interface Refusal {
   readonly error: ThrowoverError;
-  /** Name by which an operator may override it, or null when nobody may. */
+  /** Name of the override with which an operator may accept it; `null` if there is none. */
   readonly override: string | null;
 }
 
-/** Looks at today's facts; an empty list lets the plan through. */
+/** Checks today's facts; an empty list lets the plan through. */
 export interface Guard {
   readonly name: string;
   readonly title: string;
   /**
-   * Overrides that it may ask for although it does not now, because what it measures grows while people
-   * read: they may be given ahead of time, and asking for one of them later is no other plan.
+   * Overrides that the guard may ask for later although it does not now, because its figure grows
+   * while people read the plan. They may be given ahead of time, and asking for one of them later
+   * does not make it another plan.
    */
   readonly mayAsk?: readonly string[];
   check(context: Pick<StepContext, 'clock' | 'signal'>): Promise<readonly Refusal[]>;

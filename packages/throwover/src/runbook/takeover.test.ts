@@ -24,7 +24,10 @@ beforeEach(async () => {
   bench = await createBench();
 });
 
-/** Runs, is killed at each point in turn, and is resumed by a new controller; answers how many points there were. */
+/**
+ * Runs, is killed at each point in turn, and is resumed by a new controller; returns the number of
+ * points.
+ */
 async function killAtEveryPoint(
   stepsOf: (bench: Bench) => Step[],
   check: (bench: Bench, at: number) => Promise<void>,
@@ -121,7 +124,7 @@ describe('a controller that is killed', () => {
 });
 
 describe('a controller that lost its run', () => {
-  /** A controller that stands in the act of `slow` until `release`. */
+  /** A controller that stays in the act of `slow` until `release`. */
   const frozen = () => {
     let release = () => {};
     const gate = new Promise<void>((resolve) => {
@@ -214,7 +217,8 @@ describe('a controller that lost its run', () => {
       status: 'open',
       error: { code: 'lease-expired' },
     });
-    // The outcome was still to be sent when it froze: whoever resumes looks again.
+    // The outcome was not yet sent when the controller froze, so the controller that resumes
+    // observes again.
     expect(await bench.story()).toEqual(['mandate', 'intent a']);
     expect(bench.world.log).toEqual(['a']);
   });

@@ -6,9 +6,10 @@ import { repeated } from './repeats.ts';
 import type { Settled } from './step.ts';
 
 /**
- * Finds out whether a run that a person wants back is still on the near side of its point of no
- * return: each step of no return that was asked for and has no outcome is settled. Null: none of them
- * happened or can, the journal says so, and the run is before that point again. Else why it is not.
+ * Finds out whether a run that a person wants to take back is still before its point of no return:
+ * it settles each step of no return that was requested and has no outcome. Returns `null` if none
+ * of them happened or can happen: the journal then says so, and the run is before that point again.
+ * Otherwise returns the reason.
  */
 export async function turnBack(controller: Controller): Promise<ThrowoverError | null> {
   const { run, clock, progress, journal, emit } = controller;
@@ -41,7 +42,10 @@ export function noWayBack(runId: string, step: string): ThrowoverError {
   );
 }
 
-/** What became of a step that was asked for: its own word, within its timeout; no word is `unknown`. */
+/**
+ * Returns the final result of a step that was requested, as the step itself reports it within its
+ * timeout; without an answer it is `unknown`.
+ */
 async function settle(
   controller: Controller,
   name: string,

@@ -1,4 +1,6 @@
 import { isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import { maxNoteLength } from '../store/limits.ts';
+import type { JournalEvent } from '../store/store.ts';
 import { abortable } from './abortable.ts';
 import { type Controller, contextOf, Interrupted, openWindow, timeIsOver } from './controller.ts';
 import { runbookErrors } from './errors.ts';
@@ -6,43 +8,68 @@ import { watchPace } from './pace.ts';
 import { repeated } from './repeats.ts';
 import type { Step } from './step.ts';
 
+type UndoRecord = Pick<Extract<JournalEvent, { type: 'undo-outcome' }>, 'step' | 'result' | 'note'>;
+
 /**
- * Takes back every step that the run has an intent of, under any of its plans, in the reverse order of
- * these intents: steps of a group too, one after the other. Null when nothing is left to take back;
- * the error of the first undo that failed otherwise, and the steps below it stay as they are: they may
- * rest on it. A repeated undo is the same undo.
+ * Takes back every step for which the run has an intent, under any of its plans, in the reverse
+ * order of these intents, one after the other, also within a group. Returns `null` when nothing is
+ * left to take back.
+ *
+ * Otherwise returns the error of the first undo that failed. The other steps are still taken back,
+ * so that a missing file of a database does not keep webhooks held; only a step that must be undone
+ * in order stays as it is. A step that the person who aborted the run allowed to be left is tried,
+ * and left if that fails. A repeated undo is the same undo.
  */
 export async function undoAll(controller: Controller): Promise<ThrowoverError | null> {
-  const { journal, progress, emit } = controller;
+  const { progress, emit } = controller;
+  let first: ThrowoverError | null = null;
   for (const stepName of [...progress.owed].reverse()) {
     const step = controller.stepNamed(stepName);
-    if (step === undefined) return notAtHand(controller, stepName);
-    if (typeof step.undo !== 'function') {
-      const record = { step: stepName, result: 'not-needed', note: step.undo.none } as const;
-      await journal.append({ type: 'undo-outcome', ...record });
-      emit({ type: 'undo-done', ...record });
-      continue;
-    }
-    emit({ type: 'undo-started', step: stepName, title: step.title });
-    if (!progress.hasUndoIntent(stepName)) {
-      await journal.append({ type: 'undo-intent', step: stepName });
-    }
-    const failure = await undo(controller, step, step.undo);
-    if (failure !== null) {
-      emit({ type: 'undo-failed', step: stepName, error: failure });
-      return failure;
-    }
-    const record = { step: stepName, result: 'undone', note: '' } as const;
-    await journal.append({ type: 'undo-outcome', ...record });
-    emit({ type: 'undo-done', ...record });
+    if (first !== null && step?.undoesInOrder === true) continue;
+    const failure = await undoOne(controller, stepName, step);
+    if (failure === null) continue;
+    emit({ type: 'undo-failed', step: stepName, error: failure });
+    const { abort } = progress;
+    if (abort?.leave.includes(stepName)) {
+      const note = `left as it is by ${abort.by} (${abort.reason}): ${failure.message}`;
+      await settled(controller, { step: stepName, result: 'left', note });
+    } else first ??= failure;
   }
-  return null;
+  return first;
 }
 
-async function undo(
+/** Returns `null` when the step is taken back, or needs no undo, and the journal says so. */
+async function undoOne(
+  controller: Controller,
+  stepName: string,
+  step: Step | undefined,
+): Promise<ThrowoverError | null> {
+  const { journal, progress, emit } = controller;
+  if (step === undefined) return notAtHand(controller, stepName);
+  if (typeof step.undo !== 'function') {
+    await settled(controller, { step: stepName, result: 'not-needed', note: step.undo.none });
+    return null;
+  }
+  emit({ type: 'undo-started', step: stepName, title: step.title });
+  if (!progress.hasUndoIntent(stepName)) {
+    await journal.append({ type: 'undo-intent', step: stepName });
+  }
+  const failure = await work(controller, step, step.undo);
+  if (failure === null) await settled(controller, { step: stepName, result: 'undone', note: '' });
+  return failure;
+}
+
+async function settled({ journal, emit }: Controller, record: UndoRecord): Promise<void> {
+  const note = record.note.slice(0, maxNoteLength);
+  await journal.append({ type: 'undo-outcome', ...record, note });
+  emit({ type: 'undo-done', ...record, note });
+}
+
+/** Runs the step's own undo within its timeout, and repeats it while that may help. */
+async function work(
   controller: Controller,
   step: Step,
-  work: Extract<Step['undo'], (...args: never) => unknown>,
+  undo: Extract<Step['undo'], (...args: never) => unknown>,
 ): Promise<ThrowoverError | null> {
   const window = openWindow(controller, { timeoutMs: step.timeoutMs, stoppable: false });
   const pace = watchPace(controller, step, { undoing: true });
@@ -50,7 +77,7 @@ async function undo(
   let last: unknown = timeIsOver;
   const once = async () => {
     controller.mustHold();
-    await abortable(work(context), window.signal);
+    await abortable(undo(context), window.signal);
   };
   try {
     await repeated(once, {
@@ -90,7 +117,10 @@ function failureOf({ run }: Controller, step: Step, cause: unknown): ThrowoverEr
   );
 }
 
-/** A step of a plan that was replaced, without which nobody knows how to take it back. */
+/**
+ * The error for a step of a replaced plan whose definition is missing, so that it cannot be taken
+ * back.
+ */
 function notAtHand({ run }: Controller, step: string): ThrowoverError {
   return runbookErrors.make(
     'undo-failed',

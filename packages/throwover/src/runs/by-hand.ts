@@ -2,7 +2,7 @@ import type { ByHand, HandWork } from '../runbook/by-hand/work.ts';
 import type { Hands } from './hands.ts';
 import type { RunPolicy } from './ports.ts';
 
-/** What a step by hand is made of. */
+/** The facts that the instructions of a step by hand depend on. */
 export interface HandFacts {
   readonly kind: string;
   readonly from: string;
@@ -19,22 +19,25 @@ export interface HandFacts {
     | 'strict'
     | 'synchronous'
   >;
-  /** Ids that a lossy promotion leaves out. */
+  /** Ids that a lossy promotion skips in each sequence. */
   readonly sequenceAdvance: number;
 }
 
-/** Deliveries so far back are repeated when nobody can say what was lost, s. */
+/** How far back deliveries are repeated when it is unknown what was lost, s. */
 const redeliverSeconds = 3_600;
 
-/** Longest lease that a guard can hold (the store gives none longer) with what a clock may drift, s. */
+/**
+ * Longest lease that a guard can hold (the store grants no longer one), plus the bound on clock
+ * drift, s.
+ */
 const leaseEndsSeconds = 33;
 
 const none = (why: string) => (): ByHand => ({ none: why });
 const pastReturn = { none: 'comes after the promotion: from here on the way is forward' } as const;
 
 /**
- * Every step of a run as people do it by hand. A step that is missing here does not compile
- * (definition.ts): nobody may add one that only a program can do.
+ * Each step of each run as manual instructions. A step without an entry here does not compile
+ * (definition.ts), so no step can be added that only a program can do.
  */
 const instructions = {
   'lower-ttl': none(
@@ -167,6 +170,7 @@ const instructions = {
       back: { none: 'instances that are needed start by themselves' },
     };
   },
+  'see-writer': none('It was seen in `promote` that the application can log in.'),
   'close-returned': ({ hands, to }): ByHand => ({
     work: hands.database(to).close,
     look: `${to}'s database has stopped.`,
@@ -177,7 +181,7 @@ const instructions = {
   ),
 } satisfies Record<string, (facts: HandFacts) => ByHand>;
 
-/** Names of all steps of all runs. */
+/** The names of all steps of all runs. */
 export type StepName = keyof typeof instructions;
 
 export function byHand(step: StepName, facts: HandFacts): ByHand {
@@ -188,7 +192,10 @@ export function isStepName(name: string): name is StepName {
   return Object.hasOwn(instructions, name);
 }
 
-/** Before the first step: it is the right document, and nothing of throwover acts meanwhile. */
+/**
+ * Work before the first step: check that this is the right document, and stop everything of
+ * throwover that could act meanwhile.
+ */
 export function beforeByHand({ hands, kind, from, to, policy }: HandFacts): readonly HandWork[] {
   const right = hands.dns.wasWrittenFor(policy.epoch, from);
   const lost = kind === 'failover';
@@ -199,7 +206,7 @@ export function beforeByHand({ hands, kind, from, to, policy }: HandFacts): read
   ];
 }
 
-/** After the last step: throwover finds what people did. */
+/** Work after the last step: start the guards again, so that throwover finds what people did. */
 export function afterByHand({ hands, kind, from, to }: HandFacts): readonly HandWork[] {
   const old = hands.database(from).startGuard;
   return [hands.database(to).startGuard, kind === 'failover' ? orGone(old, from) : old];

@@ -1,7 +1,7 @@
 import { replicationErrors } from '../replication/replication.ts';
 import type { Guard } from '../runbook/step.ts';
 
-/** The tool does not stand on what it is leaving (A6): store and notifier are not in the region that is lost. */
+/** Refuses a run if throwover's store or notifier is in the region that is being left (A6). */
 export function controlPlaneElsewhere(options: {
   from: string;
   standsIn: readonly string[];

@@ -3,24 +3,39 @@ import type { Guard, RunIdentity, Step } from '../runbook/step.ts';
 import type { StepName } from './by-hand.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
 
+/** The regions that a run goes between, and the epoch that it begins in. */
+export interface Direction {
+  readonly from: string;
+  readonly to: string;
+  readonly epoch: number;
+}
+
 /** One kind of run, for one service and one direction. */
 export interface RunDefinition {
   readonly guards: readonly Guard[];
   readonly steps: readonly Step[];
-  /** What the plan shows besides, as it stands now; never thrown: what cannot be seen is said. */
+  /**
+   * Further facts for the plan, as they are now. Never throws: a fact that cannot be read is
+   * reported as such.
+   */
   readonly facts: () => Promise<Readonly<Record<string, unknown>>>;
-  /** First thing of a takeover: makes the newest token known where effects are made. */
+  /**
+   * First act of a takeover: tells every place where the run has effects about the newest token.
+   */
   readonly claim: (run: RunIdentity) => Promise<Evidence>;
 }
 
-/** Of steps that people can do by hand too (by-hand.ts); a team's own come in between in compose.ts. */
+/**
+ * A run whose steps people can also do by hand (by-hand.ts). compose.ts inserts a team's own steps
+ * between them.
+ */
 export interface BuiltRun extends RunDefinition {
   readonly steps: readonly Step<StepName>[];
 }
 
 export type BuildRun = (ports: RunPorts, policy: RunPolicy, clock: Clock) => BuiltRun;
 
-/** Steps that stand next to each other and run at once. */
+/** Marks neighbouring steps as a group whose steps run at the same time. */
 export function together<Some extends Step>(
   group: string,
   steps: readonly Some[],

@@ -1,7 +1,7 @@
 import type { DatabaseSide } from '../authority/database-side.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
 
-/** How far the standby is behind, as the active side sees it; `null` is unknown. */
+/** Returns how far the standby is behind, as the active side sees it; `null` is unknown. */
 export async function lagFacts(from: DatabaseSide): Promise<Readonly<Record<string, unknown>>> {
   try {
     const { standby } = await from.status();

@@ -4,8 +4,8 @@ import { lagFacts } from './facts.ts';
 import { plannedGuards, plannedSteps } from './switchover.ts';
 
 /**
- * Home after a failover: a switchover with a plan of its own (A8). The region that was lost has
- * rejoined and streams, and a person has read what the failover lost.
+ * The way home after a failover: a switchover with a plan of its own (A8). The region that was lost
+ * has rejoined and streams, and a person has read what the failover lost.
  */
 export const failback: BuildRun = (ports, policy, clock) => {
   const { store, from, to } = ports;

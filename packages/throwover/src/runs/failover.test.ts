@@ -141,7 +141,7 @@ describe('a failover from a region that answers', () => {
   });
 
   it('is told before the point of no return when more would be lost than was approved', async () => {
-    // It closes, and dies before the standby has what it wrote last.
+    // East closes, and dies before the standby has its last writes.
     sawEast(1_000, 1_000);
     world.east.bytes = 5_000;
     world.east.before = (command) => {

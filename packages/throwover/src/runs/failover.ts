@@ -1,5 +1,5 @@
 import { isPosition } from '@throwover/client';
-import { openEpoch } from '../authority/open-epoch.ts';
+import { openEpoch, seeWriter } from '../authority/open-epoch.ts';
 import type { Clock } from '../kernel/kernel.ts';
 import {
   catchUpLossy,
@@ -11,6 +11,7 @@ import {
   lossView,
   lossWithinBound,
   OldWriter,
+  oneCluster,
   oneWriter,
   promote,
   sequenceAdvance,
@@ -33,27 +34,33 @@ import { controlPlaneElsewhere } from './control-plane.ts';
 import { type BuildRun, together } from './definition.ts';
 import { warmthOf } from './warmth.ts';
 
-/** Deliveries so long before the first write that may be missing are repeated too, ms: clocks of two regions, and a delivery's own time. */
+/**
+ * Deliveries from this long before the first write that may be missing are repeated too, ms. It
+ * covers the difference between the clocks of two regions, and the duration of a delivery.
+ */
 const redeliveryMarginMs = 60_000;
 
 /**
- * How long the fence of a failover stands when nobody carries the run on, ms: far above the time from
- * it to the promotion (silent gateways 4 s, what is still coming 5 s), since a fence that ends earlier
- * turns the run back; and an end all the same, should the old region be sick and alive.
+ * How long the fence of a failover stands if no controller carries the run on, ms. It is far above
+ * the time from the fence to the promotion (silent gateways 4 s, writes that still arrive 5 s),
+ * because a fence that ends earlier turns the run back. It ends at all because the old region may
+ * be sick and alive.
  */
 const fenceStandsMs = 60_000;
 
-/** How far back deliveries are repeated when nobody knows since when writes may be missing, ms. */
+/** How far back deliveries are repeated when it is unknown since when writes may be missing, ms. */
 const unknownWindowMs = 3_600_000;
 
 /**
- * The active region is lost or sick; loss possible, bounded, and accepted by name. Ends without the old
- * region: `rejoin` takes it in when it is back.
+ * The active region is lost or sick; loss possible, bounded, and accepted by name. The run ends
+ * without the old region; `rejoin` attaches that when it is back.
  *
- * close, all at once: ask for warm functions, close the old database if it answers, wait for the end of
- *   its lease (strict). Webhooks are not held: what is delivered to the old side now is delivered again.
- * open: take in what can still be had, promote (no return) with what is known to be missing, open the
- *   epoch; then DNS, doors and webhooks at once; webhooks of the loss window again.
+ * close, all at once: ask for warm functions, close the old database if it answers, wait for the
+ *   end of its lease (strict). Webhooks are not held: deliveries to the old side from now on are
+ *   repeated.
+ * open: receive the writes that can still be had, promote (no return) with the known loss, open the
+ *   epoch; then move DNS, doors and webhooks at the same time; then repeat the webhooks of the loss
+ *   window.
  */
 export const failover: BuildRun = (ports, policy, clock) => {
   const { from, to, dns, gateways, store, history } = ports;
@@ -80,7 +87,8 @@ export const failover: BuildRun = (ports, policy, clock) => {
   const withoutSilent = true;
   return {
     guards: [
-      standbyAnswers(to.database),
+      standbyAnswers({ service, from: from.database, to: to.database, lostPatienceMs, strict }),
+      oneCluster({ from: from.database, to: to.database, lostPatienceMs }),
       oneWriter({ from: from.database, lostPatienceMs, strict }),
       lossWithinBound(sides),
       trafficReady({ dns, from: from.door, to: to.door, withoutOldDoor: true }),
@@ -99,7 +107,7 @@ export const failover: BuildRun = (ports, policy, clock) => {
         terms: failoverTerms({ store, to: to.database, writer, strict, consent }),
         title: `Make ${to.name}'s database the primary, without what it has not received`,
       }),
-      openEpoch({ store, to: to.name }),
+      openEpoch({ store, to: to.name, database: to.database }),
       ...together('traffic', [
         flip({ dns, to: to.name, record: policy.record, clock }),
         forwardStragglers({
@@ -129,6 +137,7 @@ export const failover: BuildRun = (ports, policy, clock) => {
           ]
         : []),
       ...warmth.settle,
+      seeWriter({ database: to.database }),
     ],
     facts: async () => {
       const [exposure, unsent, ...webhooks] = await Promise.all([
@@ -150,11 +159,12 @@ export const failover: BuildRun = (ports, policy, clock) => {
 };
 
 /**
- * Deliveries whose effect may be missing on the new side; `null`: none can be, the old side's own last
- * position is here.
+ * Returns the deliveries whose effect may be missing on the new side; `null` if there are none,
+ * because the new side has everything up to the last position of the old side itself.
  *
- * Synchronous and in sync is not enough for that: a commit that was cut off while it waited for the
- * standby is seen on the old side as an effect that is there already, and its next delivery answers 2xx.
+ * It is not enough that commits were synchronous and in sync. The old side can show the effect of a
+ * commit that was cut off while it waited for the standby, so that the next delivery of the same
+ * event is answered 2xx although the new side does not have the effect.
  */
 function lossWindow(context: StepContext): Omit<LossWindow, 'key'> | null {
   const { complete, exposure, position } = evidenceOf(context, 'catch-up');
@@ -174,7 +184,10 @@ function lossWindow(context: StepContext): Omit<LossWindow, 'key'> | null {
   };
 }
 
-/** What a gateway alone has; one that is silent may hold events that nobody else has. */
+/**
+ * Returns the events that are only in this gateway. A gateway that does not answer may hold events
+ * that no other gateway has.
+ */
 async function gatewayFacts(gateway: GatewayControl, clock: Clock, patienceMs: number) {
   const { region } = gateway;
   try {

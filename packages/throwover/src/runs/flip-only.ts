@@ -1,12 +1,12 @@
-import { openEpoch } from '../authority/open-epoch.ts';
+import { openEpoch, seeWriter } from '../authority/open-epoch.ts';
 import { claim, promote } from '../replication/replication.ts';
 import { flip } from '../traffic/traffic.ts';
 import type { BuildRun } from './definition.ts';
 import { lagFacts } from './facts.ts';
 
 /**
- * The naive runbook: "change the DNS and promote the standby". Kept as the honest comparison: it does
- * exactly what such a runbook says, with nothing left out and nothing made worse.
+ * The naive runbook: "change the DNS and promote the standby". Kept as the comparison: it does
+ * exactly what such a runbook says and is made neither better nor worse.
  *
  * It fences nothing, so its promotion carries an overridden fence proof that says so.
  */
@@ -15,7 +15,7 @@ export const flipOnly: BuildRun = (ports, policy, clock) => {
   return {
     guards: [],
     steps: [
-      // Nothing takes a flip back here: this runbook has no way home.
+      // A flip has no undo here: this runbook has no way back.
       { ...flip({ dns, to: to.name, record: policy.record, clock }), noReturn: true },
       promote({
         to: to.database,
@@ -26,9 +26,13 @@ export const flipOnly: BuildRun = (ports, policy, clock) => {
             reason: 'the naive runbook does not fence: both sides may acknowledge writes',
           },
           lossy: null,
+          // It checks nothing before it promotes. The guard still refuses a database that is known
+          // to belong to another cluster.
+          unknownCluster: true,
         }),
       }),
-      openEpoch({ store, to: to.name }),
+      openEpoch({ store, to: to.name, database: to.database }),
+      seeWriter({ database: to.database }),
     ],
     facts: () => lagFacts(from.database),
     claim: claim([from.database, to.database], clock),

@@ -1,23 +1,26 @@
 import type { ByHand, HandWork } from '../runbook/by-hand/work.ts';
 
 /**
- * Ports: what a service stands on, as people handle it with the providers' own commands. They give
- * commands and run none.
+ * Ports: the parts of a service, handled with the providers' own commands. They return commands for
+ * people and run none.
  */
 export interface Hands {
   readonly dns: DnsHands;
   readonly database: (region: string) => DatabaseHands;
   readonly door: (region: string) => DoorHands;
-  /** Of all regions: each may hold events. */
+  /** The gateways of all regions: each may hold events. */
   readonly gateways: readonly GatewayHands[];
   /** `null`: the service has no functions. */
   readonly functions: (region: string) => FunctionHands | null;
 }
 
 export interface DnsHands {
-  /** Works only while the record is the one that was written for this epoch and region; `null`: the provider keeps no such word. */
+  /**
+   * Returns a check that succeeds only while the record is the one that was written for this epoch
+   * and region; `null` if the provider does not store that with the record.
+   */
   wasWrittenFor(epoch: number, region: string): HandWork | null;
-  /** The servers answer with this region. */
+  /** Makes the DNS servers answer with this region. */
   point(target: DnsTarget): readonly HandWork[];
 }
 
@@ -31,19 +34,31 @@ export interface DatabaseHands {
   readonly stopGuard: HandWork;
   readonly startGuard: HandWork;
   readonly checkpoint: HandWork;
-  /** Works when the standby is at most this far behind. */
+  /** Succeeds if the standby is at most this far behind. */
   lagAtMost(standby: string, boundMs: number): HandWork;
-  /** Nobody can write any more: logins closed, sessions ended, position shown, and then stopped in order. */
+  /**
+   * Stops all writes: closes logins, ends sessions, shows the position, and then shuts the database
+   * down cleanly.
+   */
   readonly close: readonly HandWork[];
   /** Takes `close` back. */
   readonly reopen: readonly HandWork[];
-  /** Works when this standby has everything up to the position that `close` showed on the other side. */
+  /**
+   * Succeeds if this standby has everything up to the position that `close` showed on the other
+   * side.
+   */
   readonly hasReceived: HandWork;
-  /** What this standby has, when nobody can say what there was. */
+  /**
+   * Shows the position that this standby has received, for when the last position of the other side
+   * is unknown.
+   */
   readonly received: HandWork;
-  /** `lossy`: closed to the application until every sequence was moved on by so much. */
+  /**
+   * `lossy`: the database stays closed to the application until every sequence has been advanced by
+   * this amount.
+   */
   promote(lossy: { readonly sequenceAdvance: number } | null): readonly HandWork[];
-  /** A database that was stopped in order follows the new primary. */
+  /** Makes a database that was shut down cleanly follow the new primary. */
   follow(upstream: string): Extract<ByHand, { work: unknown }>;
 }
 
@@ -55,12 +70,12 @@ export interface DoorHands {
 export interface GatewayHands {
   readonly region: string;
   deliver(epoch: number, to: { readonly region: string; readonly url: string }): HandWork;
-  /** Deliveries of the last so many seconds once more. */
+  /** Repeats the deliveries of this many last seconds. */
   redeliver(epoch: number, seconds: number): HandWork;
 }
 
 export interface FunctionHands {
-  /** As many as are needed; waits until they are ready. */
+  /** Warms the functions that are needed and waits until they are ready. */
   readonly warm: readonly HandWork[];
   readonly release: readonly HandWork[];
 }

@@ -24,7 +24,8 @@ it('a switchover lowers the TTL before anything else, waits, and flips with the 
     [5, 'east'],
     [60, 'west'],
   ]);
-  // 60 s of life are one second here; nobody has measured what resolvers keep beyond that.
+  // 60 s of life time are one second here; how long resolvers keep an answer beyond that is not
+  // measured.
   expect(fencedMs - startMs).toBeGreaterThanOrEqual(1_000);
   const { records } = await world.newestRun();
   const outcome = records.find(

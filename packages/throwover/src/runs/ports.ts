@@ -9,65 +9,82 @@ import type { Door, DoorCounts } from '../traffic/door.ts';
 import type { Measured } from '../traffic/ttl/cache-life.ts';
 import type { GatewayControl } from '../webhooks/gateway-control.ts';
 
-/** One region, as a run needs it. */
+/** The ports of one region that a run uses. */
 export interface RegionPorts {
   readonly name: string;
   readonly database: DatabaseSide;
   readonly door: Door;
   /** `null` when the service has no functions. */
   readonly functions: FunctionRegion | null;
-  /** What its door has counted of latency; without it nothing can be ramped. */
+  /** The latencies that this region's door has counted; without them traffic cannot be ramped. */
   readonly counts?: Pick<DoorCounts, 'latency'>;
-  /** The provider's own count of the function; without it the door's counts. */
+  /** The provider's own metrics of the function; without them the door's counts are used. */
   readonly metrics?: FunctionMetrics;
 }
 
-/** Everything that a run touches. The gateways of all regions: each may hold events for the service. */
+/**
+ * Everything that a run touches. Includes the gateways of all regions, because each may hold events
+ * for the service.
+ */
 export interface RunPorts {
   readonly store: Store;
   readonly from: RegionPorts;
   readonly to: RegionPorts;
   readonly dns: DnsProvider;
   readonly gateways: readonly GatewayControl[];
-  /** Where the databases stood, as others saw it; `null`: nobody samples. */
+  /**
+   * Earlier positions of the databases, as other processes saw them; `null` if no process samples
+   * them.
+   */
   readonly history: PositionHistory | null;
-  /** How long resolvers keep an answer beyond the declared TTL; left out: nobody has measured any. */
+  /**
+   * How long resolvers keep an answer beyond the declared TTL; absent if it has not been measured.
+   */
   readonly beyondTtl?: () => Promise<Measured>;
 }
 
-/** What the team declared, in milliseconds as they pass here (life time already divided by the time scale). */
+/**
+ * The team's settings, in milliseconds of this environment (life time is already divided by the
+ * time scale).
+ */
 export interface RunPolicy {
   readonly service: string;
   readonly epoch: number;
   /** Highest lag at which a switchover fences the writer, ms. */
   readonly lagBoundMs: number;
-  /** How long `arm` waits for that, ms. */
+  /** How long `arm` waits for a lag within `lagBoundMs`, ms. */
   readonly armTimeoutMs: number;
-  /** How long the door of the old region keeps new requests waiting, ms. */
+  /** How long the door of the old region keeps new requests waiting after the run's last sign of life, ms. */
   readonly doorHoldMs: number;
   /** How long transactions that are already open may go on, ms. */
   readonly openTransactionsMs: number;
   readonly attachTimeoutMs: number;
   /** How long a switchover's fence stands before the guards open it again by themselves, ms. */
   readonly fenceDeadlineMs: number;
-  /** The right to write is a lease that the database checks: its end is a fence proof. */
+  /**
+   * Strict mode: the right to write is a lease that the database checks, so the end of the lease is
+   * a fence proof.
+   */
   readonly strict: boolean;
-  /** A commit is acknowledged after the standby has it. */
+  /** Synchronous mode: a commit is acknowledged after the standby has it. */
   readonly synchronous: boolean;
   /** Longest time whose writes a failover may lose without an override, ms. */
   readonly lossBoundMs: number;
-  /** Highest rate at which the application takes ids from one sequence, a second. */
+  /** Highest rate at which the application takes ids from one sequence, per second. */
   readonly idsPerSecond: number;
   /** Region to which `failback` goes; `null` when none is declared. */
   readonly home: string | null;
-  /** Parts of the control plane that stand in the region being left. */
+  /** Parts of the control plane that are in the region being left. */
   readonly standsInFrom: readonly string[];
-  /** How long a failover waits for a first word from the region that it leaves, ms. */
+  /** How long a failover waits for a first answer from the region that it leaves, ms. */
   readonly lostPatienceMs: number;
-  /** What was approved beyond the plan; nobody while it is being made. */
+  /** The overrides that were approved with the plan; empty while the plan is being made. */
   readonly consent: Consent;
   readonly record: Pick<DnsRecord, 'name' | 'type' | 'ttlSeconds' | 'values'>;
-  /** Lowered ahead of a planned switch and waited out; left out: the TTL stays as it is. */
+  /**
+   * The TTL to which the record is lowered before a planned switch; the run waits until the old TTL
+   * has passed. Absent: the TTL stays as it is.
+   */
   readonly lowerTtl?: { readonly ttlSeconds: number; readonly timeScale: number };
   /** Base URL of the new region's door, as the old region's door reaches it. */
   readonly forwardUrl: string;
@@ -75,12 +92,18 @@ export interface RunPolicy {
   readonly backwardUrl: string;
   /** Base URL of the new region's door, as the gateways reach it. */
   readonly deliverUrl: string;
-  /** Base URL of the old region's door, as the gateways reach it: where deliveries go on when a run is undone. */
+  /**
+   * Base URL of the old region's door, as the gateways reach it: the target of deliveries after a
+   * run is undone.
+   */
   readonly returnUrl: string;
   /** `null` when the service has no functions. */
   readonly warm: {
     readonly strategy: StrategyName;
-    /** Instances, or `measured`: what the active region's door has seen at once. */
+    /**
+     * Number of instances, or `measured`: the peak concurrency that the active region's door has
+     * seen.
+     */
     readonly instances: number | 'measured';
     readonly burst: number;
     /** How long the warm capacity is kept after the flip, ms. */

@@ -5,10 +5,12 @@ import {
   claim,
   closeReturned,
   ledgerPossible,
+  mayFollow,
   newestPromotion,
   OldWriter,
   salvage,
 } from '../replication/replication.ts';
+import type { StepContext } from '../runbook/step.ts';
 import type { Store } from '../store/store.ts';
 import { forwardStragglers } from '../traffic/traffic.ts';
 import { deliverHeld, type LossWindow, redeliverLost } from '../webhooks/webhooks.ts';
@@ -16,20 +18,22 @@ import type { BuildRun } from './definition.ts';
 import { isWindow } from './window.ts';
 
 /**
- * How long the returned region's door is waited for, ms: its processes are starting, and one that never
- * heard of the switch would go on serving from a database that is closed.
+ * How long the run waits for the returned region's door, ms. Its processes are starting, and a door
+ * that never heard of the switch would go on serving from a closed database.
  */
 const returnedDoorMs = 15_000;
 
-/** Runs among which the failover is looked for that left the returned region. */
+/** Number of newest runs that are searched for the failover that left the returned region. */
 const runsLookedAt = 50;
 
 /**
- * A region that was left comes back as a standby of the active one (`from`); it is `to` here because
- * the data flows that way. The active region and the epoch stay as they are, and it is never opened.
+ * Attaches a region that was left as a standby of the active region. The active region is `from`
+ * and the returned one `to`, because the data flows that way. The active region and the epoch stay
+ * as they are, and the returned region is never opened.
  *
- * close it, salvage what it alone has (before `attach-old` throws that away), send its stragglers and
- * its webhooks to the active region, webhooks of the loss window once more, attach it.
+ * Steps: close the returned region, salvage the writes that only it has (before `attach-old`
+ * discards them), send its stragglers and its webhooks to the active region, repeat the webhooks of
+ * the loss window, attach the region.
  */
 export const rejoin: BuildRun = (ports, policy, clock) => {
   const { from: active, to: returned, gateways, store } = ports;
@@ -42,7 +46,12 @@ export const rejoin: BuildRun = (ports, policy, clock) => {
   const some = gateways.length > 0;
   return {
     guards: [
-      canRejoin({ active: active.database, returned: returned.database }),
+      canRejoin({
+        service: policy.service,
+        active: active.database,
+        returned: returned.database,
+      }),
+      mayFollow({ active: active.database, returned: returned.database }),
       ledgerPossible({ store, service: policy.service, region: returned.name }),
     ],
     steps: [
@@ -70,7 +79,9 @@ export const rejoin: BuildRun = (ports, policy, clock) => {
             }),
             redeliverLost({
               gateways,
-              window: ({ run }) => windowOfOpener({ store, active: active.database, run }),
+              window: async (context) =>
+                (await windowOfOpener({ store, active: active.database, run: context.run })) ??
+                windowOfLedger(active.database, context),
             }),
           ]
         : []),
@@ -87,9 +98,10 @@ export const rejoin: BuildRun = (ports, policy, clock) => {
 };
 
 /**
- * What the failover that opened this epoch delivered again, so that a gateway which was gone then is
- * asked too. An epoch that was opened by hand: whatever was answered with a position beyond the switch.
- * `null`: it was opened by a run that lost nothing.
+ * Returns the deliveries that the failover which opened this epoch repeated, so that a gateway that
+ * was unreachable then gets them too. If the epoch was opened by hand: all deliveries that were
+ * answered with a position beyond the switch position. `null` if it was opened by a run that lost
+ * nothing.
  */
 async function windowOfOpener(options: {
   store: Store;
@@ -102,10 +114,7 @@ async function windowOfOpener(options: {
   const opener = runs.find(
     (one) => one.epoch === epoch - 1 && one.kind !== 'rejoin' && one.status !== 'undone',
   );
-  if (opener === undefined) {
-    const { switchPosition } = await newestPromotion(active);
-    return { epoch: epoch - 1, fromWallMs: null, beyond: switchPosition };
-  }
+  if (opener === undefined) return beyondSwitch(active, epoch);
   if (opener.kind !== 'failover') return null;
   const { records } = await store.run(opener.runId);
   for (const record of [...records].reverse()) {
@@ -114,4 +123,24 @@ async function windowOfOpener(options: {
     return isWindow(window) ? window : null;
   }
   return null;
+}
+
+/** Returns the deliveries that were answered with a position beyond the switch position. */
+async function beyondSwitch(active: DatabaseSide, epoch: number): Promise<Omit<LossWindow, 'key'>> {
+  const { switchPosition } = await newestPromotion(active);
+  return { epoch: epoch - 1, fromWallMs: null, beyond: switchPosition };
+}
+
+/**
+ * Returns the deliveries that were answered with a position beyond the switch position, if the
+ * returned side had committed more than the active one has, or if that is unknown. `null` if it had
+ * committed nothing more.
+ */
+async function windowOfLedger(
+  active: DatabaseSide,
+  { run, outcomes }: StepContext,
+): Promise<Omit<LossWindow, 'key'> | null> {
+  const salvaged = outcomes.get('salvage');
+  if (salvaged?.['rows'] === 0 || salvaged?.['notNeeded'] !== undefined) return null;
+  return beyondSwitch(active, run.epoch);
 }

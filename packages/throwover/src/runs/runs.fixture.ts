@@ -8,6 +8,7 @@ import type {
   UpstreamWord,
 } from '../authority/database-side.ts';
 import type { FenceProof, OpeningProof } from '../authority/fence-proof.ts';
+import type { RunCommand } from '../authority/scope.ts';
 import { defineErrors, seededRandom } from '../kernel/kernel.ts';
 import { createVirtualClock, type VirtualClock } from '../kernel/virtual-clock.ts';
 import { lostPatienceMs, noConsent, type Sighting } from '../replication/replication.ts';
@@ -30,7 +31,10 @@ import type { RunDefinition } from './definition.ts';
 import type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
 import { buildRun, type RunKind } from './runs.ts';
 
-/** Two regions in memory behind the ports of a run, on virtual time: what a guard promises, no more. */
+/**
+ * Two regions in memory behind the ports of a run, on virtual time. They do what a guard promises
+ * and no more.
+ */
 
 const errors = defineErrors({
   'database-unreachable': { disposition: 'retry', notLost: 'x', remedy: 'x' },
@@ -38,6 +42,7 @@ const errors = defineErrors({
   'token-too-old': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'token-renounced': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'door-unreachable': { disposition: 'retry', notLost: 'x', remedy: 'x' },
+  'door-refused': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'gateway-unreachable': { disposition: 'retry', notLost: 'x', remedy: 'x' },
 });
 
@@ -51,27 +56,30 @@ export class FakeSide implements DatabaseSide {
   bytes = 1_000;
   timeline = 1;
   streaming = true;
-  /** The whole region. */
+  /** The whole region is unreachable. */
   away = false;
-  /** The process beside the database alone. */
+  /** Only the process beside the database is unreachable. */
   guardAway = false;
   closed: Closed | null = null;
   token = 0;
   renounced = 0;
   accepted: { token: number; epoch: number } | null = null;
   promotion: Promotion | null = null;
-  /** What its promotion was asked with. */
+  identifier = '7001';
+  /** Positions at which earlier timelines ended. */
+  left: readonly Position[] = [];
+  /** The arguments of its promotion. */
   asked: { proof: FenceProof; lossy: { sequenceAdvance: number } | null } | null = null;
   opening: OpeningProof | null = null;
-  /** What its log still says of writes that the other side does not have. */
+  /** The writes that its log still shows and the other side does not have. */
   salvaged: SalvagePage = { state: 'complete', losses: [], total: 0, blind: [] };
   /** Called before a command has its effect. */
   before: (command: string) => void | Promise<void> = () => {};
-  /** Requests in service at once at its door. */
+  /** Highest number of requests at the same time at its door. */
   peakConcurrency = 1;
-  /** How long what it has promised to the other guard stands; left out: it gives no promises. */
-  endPromises?: (token: number) => Promise<{ leftMs: number }>;
-  /** What it says of the primary that it receives from; left out: its receiver is believed. */
+  /** How long its promises to the other guard last; without it, it gives no promises. */
+  endPromises?: (command: RunCommand) => Promise<{ leftMs: number }>;
+  /** Its answer about the primary that it receives from; without it, its receiver is believed. */
   upstream?: () => Promise<UpstreamWord>;
   readonly #clock: VirtualClock;
 
@@ -88,8 +96,11 @@ export class FakeSide implements DatabaseSide {
   async status(): Promise<DatabaseStatus> {
     await this.#reached();
     const primary = this.role === 'primary';
+    const cluster = { identifier: this.identifier, timeline: this.timeline, left: this.left };
     return {
       region: this.region,
+      service: 'checkout',
+      peer: { region: this.region === 'east' ? 'west' : 'east', confirmed: true },
       role: this.role,
       version: '18.0',
       closed: this.closed,
@@ -104,33 +115,40 @@ export class FakeSide implements DatabaseSide {
       renounced: this.renounced,
       accepted: this.accepted,
       known: { epoch: 1, active: null },
+      observed: observedAs(this.closed),
+      reopened: null,
       leaseLeftMs: null,
       inSync: null,
       parity: {},
+      cluster,
+      clusterVerdict: { is: 'same', by: 'kept', own: cluster },
     };
   }
-  admit = (token: number) => this.#command('admit', token, () => {});
-  checkpoint = (token: number) => this.#command('checkpoint', token, () => {});
-  prewarm = (token: number) => this.#command('prewarm', token, () => ({ bytes: 0, by: 'nothing' }));
-  fence = (command: { token: number; deadlineMs: number | null }) =>
-    this.#command('fence', command.token, () => {
-      const { token, deadlineMs } = command;
-      this.closed = { by: 'fence', token, deadlineMs, position: this.position };
+  admit = (command: RunCommand) => this.#command('admit', command, () => {});
+  checkpoint = (command: RunCommand) => this.#command('checkpoint', command, () => {});
+  prewarm = (command: RunCommand) =>
+    this.#command('prewarm', command, () => ({ bytes: 0, by: 'nothing' }));
+  fence = (command: RunCommand & { deadlineMs: number | null }) =>
+    this.#command('fence', command, () => {
+      const { scope, token, deadlineMs } = command;
+      this.closed = { by: 'fence', run: scope.run, token, deadlineMs, position: this.position };
       return { kind: 'confirmed', region: this.region, position: this.position, token } as const;
     });
-  unfence = (command: { token: number; proof: OpeningProof }) =>
-    this.#command('unfence', command.token, () => {
+  unfence = (command: RunCommand & { proof: OpeningProof }) =>
+    this.#command('unfence', command, () => {
       this.opening = command.proof;
       this.closed = null;
     });
-  renounce = (token: number) =>
-    this.#command('renounce', token, () => {
+  renounce = (command: RunCommand) =>
+    this.#command('renounce', command, () => {
+      const { token } = command;
       if (this.accepted !== null) return { kind: 'accepted', ...this.accepted } as const;
       this.renounced = Math.max(this.renounced, token);
       return { kind: 'renounced', token: this.renounced } as const;
     });
-  promote: DatabaseSide['promote'] = ({ token, epoch, proof, lossy }) =>
-    this.#command('promote', token, () => {
+  promote: DatabaseSide['promote'] = (command) =>
+    this.#command('promote', command, () => {
+      const { token, epoch, proof, lossy } = command;
       if (token <= this.renounced) throw errors.make('token-renounced', `${token} was given up`);
       const { position } = this;
       if (proof.kind === 'confirmed') {
@@ -142,6 +160,7 @@ export class FakeSide implements DatabaseSide {
       this.asked = { proof, lossy };
       this.role = 'primary';
       this.timeline += 1;
+      this.left = [...this.left, position];
       this.promotion = {
         epoch,
         region: this.region,
@@ -151,23 +170,29 @@ export class FakeSide implements DatabaseSide {
       };
       return this.promotion;
     });
-  stop = (token: number) =>
-    this.#command('stop', token, () => {
+  stop = (command: RunCommand) =>
+    this.#command('stop', command, () => {
       this.role = 'stopped';
     });
-  salvage: DatabaseSide['salvage'] = ({ token }) =>
-    this.#command('salvage', token, () => this.salvaged);
-  attach: DatabaseSide['attach'] = ({ token, promotion }) =>
-    this.#command('attach', token, () => {
+  salvage: DatabaseSide['salvage'] = (command) =>
+    this.#command('salvage', command, () => this.salvaged);
+  attach: DatabaseSide['attach'] = (command) =>
+    this.#command('attach', command, () => {
+      const { promotion } = command;
       this.role = 'standby';
       this.streaming = true;
+      if (this.timeline < promotion.timeline) this.left = [...this.left, promotion.switchPosition];
       this.timeline = promotion.timeline;
       this.promotion = promotion;
       this.closed = null;
       return { way: 'as-is', bytesCopied: 0 } as const;
     });
 
-  async #command<T>(name: string, token: number, effect: () => T): Promise<T> {
+  async #command<T>(name: string, { scope, token }: RunCommand, effect: () => T): Promise<T> {
+    const pair = [scope.from, scope.to].sort().join();
+    if (scope.service !== 'checkout' || pair !== 'east,west') {
+      throw new Error(`${name} was sent with the scope of another pair`);
+    }
     await this.#reached();
     await this.before(name);
     if (this.away) throw errors.make('database-unreachable', `${this.region} does not answer`);
@@ -196,6 +221,7 @@ function fakeDoor(side: FakeSide, mode: DoorMode): Door & { current: DoorMode } 
     },
     async set(next: DoorMode) {
       if (side.away) throw errors.make('door-unreachable', 'no answer');
+      if (next.epoch < door.current.epoch) throw errors.make('door-refused', 'an older epoch');
       door.current = next;
       return door.status();
     },
@@ -254,7 +280,7 @@ export class World {
     generation: { number: 1, epoch: 1, region: 'east' },
   };
   policy: Partial<RunPolicy> = {};
-  /** What a region has besides its database and its door. */
+  /** The parts of a region besides its database and its door. */
   readonly more: Record<'east' | 'west', Partial<Pick<RegionPorts, 'functions' | 'metrics'>>> = {
     east: {},
     west: {},
@@ -276,7 +302,12 @@ export class World {
     return this;
   }
 
-  define(kind: RunKind, overrides: readonly string[] = [], from = 'east'): RunDefinition {
+  define(
+    kind: RunKind,
+    overrides: readonly string[] = [],
+    from = 'east',
+    more: Partial<RunPolicy> = {},
+  ): RunDefinition {
     const consent = overrides.length === 0 ? noConsent : { by: 'alice', overrides };
     const [active, next] = from === 'east' ? ['east', 'west'] : ['west', 'east'];
     const ports: RunPorts = {
@@ -287,10 +318,10 @@ export class World {
       gateways: this.gateways,
       history: { sightings: async () => this.sightings },
     };
-    return buildRun(kind, ports, { ...this.#policy(String(next), consent) }, this.clock);
+    return buildRun(kind, ports, { ...this.#policy(String(next), consent), ...more }, this.clock);
   }
 
-  /** Asks the guards, approves with these overrides, carries out. */
+  /** Asks the guards, approves the plan with these overrides, and carries it out. */
   async run(
     kind: RunKind,
     options: { overrides?: readonly string[]; from?: string } = {},
@@ -380,4 +411,10 @@ export class World {
       ...this.policy,
     };
   }
+}
+
+/** The door of a server that does what its guard has written down. */
+function observedAs(closed: DatabaseStatus['closed']): DatabaseStatus['observed'] {
+  const door = closed === null ? 'open' : 'closed';
+  return { door, why: [], brokenForMs: null, ageMs: 0, restored: 0 };
 }

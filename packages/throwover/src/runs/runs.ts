@@ -1,14 +1,14 @@
 /**
- * Lists of steps, nothing else.
+ * The kinds of run: lists of steps, nothing else.
  *
- *   ports.ts          what a run touches, and the team's policy in milliseconds
- *   definition.ts     what a kind of run is made of
+ *   ports.ts          the ports that a run uses, and the team's policy in milliseconds
+ *   definition.ts     the parts of a kind of run
  *   switchover.ts     planned, nothing lost
  *   failover.ts       the active region is lost or sick
- *   rejoin.ts         a region that was left comes back as a standby
- *   failback.ts       home after a failover
+ *   rejoin.ts         attaches a region that was left as a standby
+ *   failback.ts       the way home after a failover
  *   flip-only.ts      the naive runbook, kept as the comparison
- *   control-plane.ts warmth.ts window.ts facts.ts  what several of them need
+ *   control-plane.ts warmth.ts window.ts facts.ts  shared by several runs
  */
 import type { Clock } from '../kernel/kernel.ts';
 import type { BuildRun, RunDefinition } from './definition.ts';
@@ -19,7 +19,7 @@ import type { RunPolicy, RunPorts } from './ports.ts';
 import { rejoin } from './rejoin.ts';
 import { switchover } from './switchover.ts';
 
-export type { RunDefinition } from './definition.ts';
+export type { Direction, RunDefinition } from './definition.ts';
 export type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
 export { neededOf } from './warmth.ts';
 

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { ofRun } from '../authority/guard/guard.fixture.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
 import { approve, planDigest } from '../runbook/runbook.ts';
 import { World } from './runs.fixture.ts';
@@ -36,7 +37,7 @@ describe('a switchover', () => {
   });
 
   it('turns back when the new guard has given its token up, and opens the old side with that word', async () => {
-    // What the old guard's deadline does: the peer refuses the token for good.
+    // The effect of the deadline of the old guard: the peer renounces the token.
     world.west.before = (command) => {
       if (command === 'promote') world.west.renounced = world.west.token;
     };
@@ -51,7 +52,7 @@ describe('a switchover', () => {
 
   it('opens the old side without the new guard while nobody was asked to promote', async () => {
     world.east.before = (command) => {
-      // West's guard vanishes while the fence is made: catch-up cannot end.
+      // West's guard becomes unreachable while the fence is made: catch-up cannot end.
       if (command === 'fence') world.west.guardAway = true;
     };
     expect(await world.run('switchover')).toMatchObject({ status: 'undone' });
@@ -60,7 +61,100 @@ describe('a switchover', () => {
   });
 });
 
-/** Carries a switchover on until its promotion is asked for and nobody hears the answer. */
+describe('the hold of the door', () => {
+  /** The commands to the old region's door, with their times. */
+  function commandsToTheOldDoor() {
+    const commands: { mode: string; atMs: number }[] = [];
+    const door = world.doors.east;
+    const set = door.set.bind(door);
+    door.set = async (mode, token) => {
+      commands.push({ mode: mode.mode, atMs: world.clock.monotonicMs() });
+      return set(mode, token);
+    };
+    return commands;
+  }
+
+  /** Moments at which no hold of 2 s was in force between the first hold and the end of it. */
+  function lapses(commands: readonly { mode: string; atMs: number }[]) {
+    const first = commands.findIndex(({ mode }) => mode === 'hold');
+    const held = commands.slice(first);
+    return held.slice(1).filter(({ atMs }, n) => atMs - (held[n]?.atMs ?? 0) >= 2_000);
+  }
+
+  it.each(['fence', 'promote'])('does not end while a slow %s goes on', async (slow) => {
+    const commands = commandsToTheOldDoor();
+    const side = slow === 'fence' ? world.east : world.west;
+    side.before = (command) => {
+      if (command === slow) return world.clock.sleep(9_000);
+    };
+    expect(await world.run('switchover')).toMatchObject({ status: 'succeeded' });
+    expect(lapses(commands)).toEqual([]);
+    expect(commands.at(-1)).toMatchObject({ mode: 'forward' });
+    expect(world.doors.east.current).toMatchObject({ mode: 'forward', epoch: 2 });
+  });
+
+  it('ends when no client waits any more, although the run goes on', async () => {
+    const commands = commandsToTheOldDoor();
+    const openEpoch = world.store.openEpoch.bind(world.store);
+    world.store.openEpoch = async (...args) => {
+      await world.clock.sleep(50_000);
+      return openEpoch(...args);
+    };
+    expect(await world.run('switchover')).toMatchObject({ status: 'succeeded' });
+    const holds = commands.filter(({ mode }) => mode === 'hold').map(({ atMs }) => atMs);
+    expect((holds.at(-1) ?? 0) - (holds[0] ?? 0)).toBeLessThanOrEqual(28_000);
+  });
+
+  it('is not renewed by a controller that has left', async () => {
+    const commands = commandsToTheOldDoor();
+    expect(await leftInPromote(false)).toMatchObject({ status: 'open' });
+    const before = commands.length;
+    await world.clock.advance(20_000);
+    expect(commands).toHaveLength(before);
+  });
+
+  it('is not asked for before the run has it in its journal', async () => {
+    const door = world.doors.east;
+    const set = door.set.bind(door);
+    const journaled: boolean[] = [];
+    door.set = async (mode, token) => {
+      const { records } = await world.newestRun();
+      journaled.push(records.some((one) => one.type === 'intent' && one.step === 'hold-door'));
+      return set(mode, token);
+    };
+    await world.run('switchover');
+    expect(journaled.length).toBeGreaterThan(1);
+    expect(journaled).not.toContain(false);
+  });
+
+  it('a renewal without an answer fails nothing', async () => {
+    const door = world.doors.east;
+    const set = door.set.bind(door);
+    let asked = 0;
+    door.set = async (mode, token) => {
+      if (mode.mode === 'hold' && ++asked > 1) throw new Error('the door is away');
+      return set(mode, token);
+    };
+    world.west.before = (command) => {
+      if (command === 'promote') return world.clock.sleep(5_000);
+    };
+    expect(await world.run('switchover')).toMatchObject({ status: 'succeeded' });
+    expect(asked).toBeGreaterThan(5);
+  });
+
+  it('an undo leaves the door serving, whatever was renewed', async () => {
+    world.west.before = async (command) => {
+      if (command !== 'promote') return;
+      await world.clock.sleep(5_000);
+      world.west.renounced = world.west.token;
+    };
+    expect(await world.run('switchover')).toMatchObject({ status: 'undone' });
+    await world.clock.advance(10_000);
+    expect(world.doors.east.current).toEqual({ mode: 'serve', epoch: 1 });
+  });
+});
+
+/** Carries a switchover on until its promotion is requested; the answer is lost. */
 async function leftInPromote(asked: boolean) {
   const leave = new AbortController();
   world.west.before = async (command) => {
@@ -117,6 +211,6 @@ it('a takeover makes its token known at both guards before anything else', async
     claimed: { east: 'claimed', west: 'claimed' },
   });
   await expect(
-    world.clock.until(world.east.fence({ token: 1, deadlineMs: null })),
+    world.clock.until(world.east.fence({ ...ofRun(1), deadlineMs: null })),
   ).rejects.toSatisfy((error) => isThrowoverError(error, 'token-too-old'));
 });

@@ -1,4 +1,4 @@
-import { openEpoch } from '../authority/open-epoch.ts';
+import { openEpoch, seeWriter } from '../authority/open-epoch.ts';
 import { functionsReady } from '../functions/functions.ts';
 import type { Clock } from '../kernel/kernel.ts';
 import {
@@ -12,6 +12,7 @@ import {
   fence,
   nothingPassesTheFence,
   OldWriter,
+  oneCluster,
   ownPromotion,
   prewarm,
   promote,
@@ -20,29 +21,43 @@ import {
   waitForLag,
 } from '../replication/replication.ts';
 import type { Guard } from '../runbook/step.ts';
-import { flip, forwardStragglers, holdDoor, lowerTtl, trafficReady } from '../traffic/traffic.ts';
+import {
+  flip,
+  forwardStragglers,
+  HeldDoor,
+  holdDoor,
+  lowerTtl,
+  trafficReady,
+} from '../traffic/traffic.ts';
 import { deliverHeld, gatewaysReady, holdDeliveries } from '../webhooks/webhooks.ts';
+import type { StepName } from './by-hand.ts';
 import { type BuildRun, type BuiltRun, together } from './definition.ts';
 import { lagFacts } from './facts.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
 import { roomGuard, warmthOf } from './warmth.ts';
 
-/** Time between the end of `catch-up` and the fence's deadline, ms: a promotion is accepted within it. */
+/**
+ * Time between the end of `catch-up` and the fence's deadline, ms: the guard must accept the
+ * promotion within it.
+ */
 const promotionReserveMs = 2_000;
 
 /** Longest time that the standby may take to receive what was written, ms. */
 const longestCatchUpMs = 10_000;
 
 /**
- * Planned, nothing lost (A2).
+ * A planned switch to another region that loses nothing (A2).
  *
- * before it, if the team asks for it: lower the TTL and wait the old one out, before anything costs money.
- * arm: warm functions (by the team's strategy), checkpoint, read into the cache; then wait for a small lag, hold webhooks.
+ * before: if the team asks for it, lower the TTL and wait until the old one has passed, before any
+ * step that costs money.
+ * arm: warm functions (by the team's strategy), write a checkpoint, read tables into the cache;
+ * then wait for a small lag and hold webhooks.
  * switch: hold the door, fence, catch up, promote (no return), open the epoch, forward stragglers.
- *   Nobody can write between `fence` and `forward`: only what must stand there does. The fence has a
- *   deadline, so a controller that dies there closes nothing for longer than that.
- * settle: stop the old database before it writes past the switch position, flip DNS, deliver the held
- *   webhooks, attach the old side, keep the warm capacity for the first minutes, release it.
+ * The service takes no writes between `fence` and `forward`, so only the necessary steps are there.
+ * The fence has a deadline, so a controller that dies there does not close the service for longer
+ * than that.
+ * settle: stop the old database before it writes past the switch position, flip DNS, deliver the
+ * held webhooks, attach the old side, keep the warm capacity for the first minutes, release it.
  */
 export const switchover: BuildRun = (ports, policy, clock) => ({
   guards: [
@@ -59,11 +74,12 @@ export const switchover: BuildRun = (ports, policy, clock) => ({
   claim: claim([ports.from.database, ports.to.database], clock),
 });
 
-/** The world stands as a planned switch needs it. */
+/** The guards of every planned switch: databases, traffic, webhooks and functions are ready. */
 export function plannedGuards(ports: RunPorts, policy: RunPolicy, clock: Clock): readonly Guard[] {
   const { from, to, dns, gateways } = ports;
   return [
-    databasesReady({ from: from.database, to: to.database }),
+    databasesReady({ service: policy.service, from: from.database, to: to.database }),
+    oneCluster({ from: from.database, to: to.database }),
     nothingPassesTheFence({ from: from.database }),
     trafficReady({ dns, from: from.door, to: to.door }),
     ...(from.functions && to.functions
@@ -74,7 +90,7 @@ export function plannedGuards(ports: RunPorts, policy: RunPolicy, clock: Clock):
   ];
 }
 
-/** What a switchover does, and a failback too. */
+/** The steps of a switchover, which a failback has too. */
 export const plannedSteps = (
   ports: RunPorts,
   policy: RunPolicy,
@@ -90,6 +106,7 @@ export const plannedSteps = (
   });
   const standby = new Standby(to.database);
   const warmth = warmthOf(ports, policy, clock);
+  const held = new HeldDoor({ door: from.door, holdMs: policy.doorHoldMs });
   const some = gateways.length > 0;
   return [
     ...(policy.lowerTtl === undefined
@@ -111,28 +128,35 @@ export const plannedSteps = (
         : []),
     ]),
     ...warmth.approach,
-    holdDoor({ from: from.door, holdMs: policy.doorHoldMs, drainMs: policy.openTransactionsMs }),
-    fence({ writer, to: standby }),
-    catchUp({
-      to: standby,
-      writer,
-      timeoutMs: Math.min(
-        longestCatchUpMs,
-        fenceDeadlineMs - policy.openTransactionsMs - promotionReserveMs,
-      ),
-    }),
-    promote({
-      to: to.database,
-      seen: standby,
-      terms: caughtUpTerms({ to: to.database, writer }),
-    }),
-    openEpoch({ store, to: to.name }),
-    forwardStragglers({
+    holdDoor({
       from: from.door,
-      to: to.door,
-      forwardUrl: policy.forwardUrl,
-      opens: true,
+      held,
+      holdMs: policy.doorHoldMs,
+      drainMs: policy.openTransactionsMs,
     }),
+    ...[
+      fence({ writer, to: standby }),
+      catchUp({
+        to: standby,
+        writer,
+        timeoutMs: Math.min(
+          longestCatchUpMs,
+          fenceDeadlineMs - policy.openTransactionsMs - promotionReserveMs,
+        ),
+      }),
+      promote({
+        to: to.database,
+        seen: standby,
+        terms: caughtUpTerms({ to: to.database, writer }),
+      }),
+      openEpoch({ store, to: to.name, database: to.database }),
+      forwardStragglers({
+        from: from.door,
+        to: to.door,
+        forwardUrl: policy.forwardUrl,
+        opens: true,
+      }),
+    ].map((step) => held.during<StepName>(step)),
     stopOld({ from: from.database }),
     flip({ dns, to: to.name, record: policy.record, clock }),
     ...(some
@@ -142,9 +166,11 @@ export const plannedSteps = (
       old: from.database,
       upstream: to.name,
       timeoutMs: policy.attachTimeoutMs,
+      ledger: { store, consent: policy.consent },
       promotion: async (context) => ownPromotion(context),
     }),
     ...warmth.settle,
+    seeWriter({ database: to.database }),
   ];
 };
 

@@ -3,15 +3,15 @@ import type { Clock } from '../kernel/kernel.ts';
 import type { LatencyPiece } from '../traffic/door.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
 
-/** A share that is not renewed ends after this, ms: twenty looks of a ramp. */
+/** A share that is not renewed ends after this time, ms: twenty observations of a ramp. */
 const shareLastsMs = 10_000;
 
-/** What the old region's requests were like, over this time, ms. */
+/** Period over which the old region's requests are taken as the baseline, ms. */
 const baselineMs = 60_000;
 
 /**
- * Shares of the traffic by the old region's door, which forwards them; the new region's door serves them.
- * `null` where nobody counts how they fare.
+ * Sends shares of the traffic to the new region: the old region's door forwards them, the new
+ * region's door serves them. `null` if the doors do not count latency.
  */
 export function trafficShare(
   { from, to }: RunPorts,
@@ -30,7 +30,8 @@ export function trafficShare(
   };
   return {
     setShare: async (share, token) => {
-      // The new door first: it may stand in `forward`, to the region that this comes from.
+      // Set the new door first: it may be in mode `forward`, to the region that the requests come
+      // from.
       const { current } = await to.door.status();
       if (current.mode !== 'serve') await to.door.set({ mode: 'serve', epoch }, token);
       const url = policy.forwardUrl;

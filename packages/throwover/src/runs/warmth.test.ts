@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 const never = () => new Promise<never>(() => {});
 
-/** A function of which so many may run, and the team has so many provisioned. */
+/** A function with this limit of instances, and this many provisioned by the team. */
 class Functions implements FunctionRegion {
   readonly region: string;
   readonly asked: number[] = [];
@@ -57,7 +57,7 @@ class Functions implements FunctionRegion {
   warmUp = () => Promise.reject(new Error('another strategy'));
 }
 
-/** Both regions have the function; answers that of the region that becomes active. */
+/** Both regions have the function; returns the one of the region that becomes active. */
 function withFunctions(options: { limit?: number; provisioned?: number } = {}): Functions {
   const west = new Functions('west', options);
   world.more.west = { functions: west };

@@ -14,26 +14,38 @@ import type { Guard } from '../runbook/step.ts';
 import type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
 import { trafficShare } from './traffic-share.ts';
 
-/** How far back the provider's metrics are looked at, ms: a peak of the last hours, and what an operator waits for. */
+/**
+ * Period of the provider's metrics that is read, ms: long enough for a peak of the last hours,
+ * short enough for an operator to wait for.
+ */
 const metricsWindowMs = 3 * 3_600_000;
 
-/** Longest time for what counts in a region that lives, ms: above the 10 s of a call to the provider. */
+/**
+ * How long a planned run waits for answers of a living region, ms: above the 10 s of a call to the
+ * provider.
+ */
 const plannedPatienceMs = 12_000;
 
-/** Functions of the region that becomes active, and how they are made warm; `null` when there are none. */
+/**
+ * The functions of the region that becomes active, and how they are warmed; `null` when there are
+ * none.
+ */
 function functionsOf({ to }: RunPorts, { warm }: RunPolicy) {
   return to.functions === null || warm === null ? null : { to: to.functions, warm };
 }
 
 type Functions = NonNullable<ReturnType<typeof functionsOf>>;
 
-/** What is asked of a policy to size by it. */
+/** The function and the part of the policy that its size is computed from. */
 export interface Sized {
   readonly to: FunctionRegion;
   readonly warm: Pick<Functions['warm'], 'instances' | 'burst'>;
 }
 
-/** The strategy's steps in this run: none when the service has no functions. */
+/**
+ * Returns the steps of the team's warming strategy in this run; none when the service has no
+ * functions.
+ */
 export function warmthOf(ports: RunPorts, policy: RunPolicy, clock: Clock) {
   const functions = functionsOf(ports, policy);
   if (functions === null) return { arm: [], approach: [], ask: [], settle: [] };
@@ -54,7 +66,10 @@ export function warmthOf(ports: RunPorts, policy: RunPolicy, clock: Clock) {
   return { arm: arm(parts), approach: approach(parts), ask: ask(parts), settle: settle(parts) };
 }
 
-/** What is needed; where the team has accepted a quota that is too small, as many as it allows. */
+/**
+ * Returns the number of instances that are needed. Where the team has accepted a quota that is too
+ * small: the number that the quota allows.
+ */
 async function atMostRoom<T extends number | null>(
   { consent }: RunPolicy,
   { to }: Functions,
@@ -69,7 +84,7 @@ async function atMostRoom<T extends number | null>(
   }
 }
 
-/** Before a planned run: there is room for as many instances as the traffic needs. */
+/** The guard of a planned run that there is room for as many instances as the traffic needs. */
 export function roomGuard(ports: RunPorts, policy: RunPolicy, clock: Clock): readonly Guard[] {
   const functions = functionsOf(ports, policy);
   if (functions === null) return [];
@@ -79,8 +94,9 @@ export function roomGuard(ports: RunPorts, policy: RunPolicy, clock: Clock): rea
 }
 
 /**
- * Instances that the traffic needs in the new region: from what the old region's door has seen at once
- * and, where the provider counts too, from its peak or by Little's law, whichever is most.
+ * Returns the number of instances that the traffic needs in the new region: the largest of the peak
+ * concurrency at the old region's door and, if the provider has metrics, its peak and the result of
+ * Little's law.
  */
 export async function neededOf(
   ports: { readonly from: Pick<RegionPorts, 'door' | 'metrics'> },
@@ -104,7 +120,9 @@ async function sizedBy({ to, warm }: Sized, peak: () => Promise<number>): Promis
   return neededInstances({ peakConcurrency, burst: instances === 'measured' ? burst : 1, facts });
 }
 
-/** A provider that does not say how much it counted, or may not, is no reason to stop: the door counts as well. */
+/**
+ * If the provider does not give its metrics, or may not, the run goes on: the door counts as well.
+ */
 async function providerPeak({ from }: Parameters<typeof neededOf>[0]): Promise<number> {
   try {
     const minutes = (await from.metrics?.minutes(metricsWindowMs)) ?? [];
@@ -116,12 +134,12 @@ async function providerPeak({ from }: Parameters<typeof neededOf>[0]): Promise<n
   }
 }
 
-/** Runs among which the last measurement is looked for. */
+/** Number of newest runs that are searched for the last measurement. */
 const runsLookedAt = 20;
 
 /**
- * As `neededOf`, with what the old region says within `patienceMs`; when its door is gone with it, what the
- * newest run that measured it had needed. `null`: nobody knows.
+ * Like `neededOf`, with the answers of the old region within `patienceMs`. If its door does not
+ * answer: the number from the newest run that measured it. `null`: not known.
  */
 async function neededOrRemembered(
   ports: RunPorts,

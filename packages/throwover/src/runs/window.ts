@@ -1,7 +1,7 @@
 import { isPosition } from '@throwover/client';
 import type { LossWindow } from '../webhooks/webhooks.ts';
 
-/** A loss window as `redeliver-webhooks` journaled it. */
+/** Whether the value is a loss window as `redeliver-webhooks` journals it. */
 export function isWindow(value: unknown): value is Omit<LossWindow, 'key'> {
   if (typeof value !== 'object' || value === null) return false;
   const { epoch, fromWallMs, beyond } = value as Record<string, unknown>;

@@ -10,8 +10,9 @@ import { canaryErrors } from '../traffic/canary/errors.ts';
 const sinceQuery = z.object({ since: z.coerce.number().nonnegative().default(0) });
 
 /**
- * `GET /v1/canary`: the zones and what they counted. `GET /v1/canary/seen/NONCE`: which resolver asked for
- * a beacon. `GET /v1/canary/seen?since=WALLMS`: all of them, oldest first, ten minutes back at most.
+ * `GET /v1/canary` returns the zones and their counts. `GET /v1/canary/seen/NONCE` returns the
+ * resolver that asked for a beacon. `GET /v1/canary/seen?since=WALLMS` returns all of them, oldest
+ * first, of at most the last ten minutes.
  */
 export function canaryRoutes(app: Hono, canaries: readonly RunningCanary[]): void {
   app.get('/v1/canary', (c) => c.json({ zones: canaries.map((canary) => canary.status()) }));
@@ -28,8 +29,8 @@ export function canaryRoutes(app: Hono, canaries: readonly RunningCanary[]): voi
 }
 
 /**
- * The admin port of `throwover dns canary`. Without authentication: only reads, but it names resolvers, so
- * it belongs on loopback. Errors: `canary-listen-failed`.
+ * Starts the admin port of `throwover dns canary`. It has no authentication. It only reads, but it
+ * names resolvers, so it belongs on loopback. Errors: `canary-listen-failed`.
  */
 export async function startCanaryAdmin(
   canary: RunningCanary,

@@ -4,23 +4,23 @@ import type { Notice } from '../notify/notify.ts';
 import type { RegionPorts } from '../runs/runs.ts';
 import type { RunSummary, Store } from '../store/store.ts';
 
-/** Time between two looks, life ms. */
+/** Pause between two looks, ms of life time. */
 const everyLifeMs = 60_000;
 
-/** People are told again after this, life ms, until it is released. */
+/** People are told again after this time, ms of life time, until the capacity is released. */
 const remindLifeMs = 3_600_000;
 
-/** A run that goes on may hold its capacity for so long beyond the time for which it is kept, life ms. */
+/** How long an open run may hold its capacity beyond the declared time, ms of life time. */
 const patienceLifeMs = 1_800_000;
 
-/** Runs that may have left something: a week of rehearsals. */
+/** Number of newest runs that may have left capacity: a week of rehearsals. */
 const runsLookedAt = 20;
 
 export interface CapacityWatch {
   readonly service: string;
   readonly regions: readonly Pick<RegionPorts, 'name' | 'functions'>[];
   readonly store: Pick<Store, 'runs' | 'run'>;
-  /** How long capacity is kept after a flip, life ms. */
+  /** How long capacity is kept after a flip, ms of life time. */
   readonly keepLifeMs: number;
   readonly timeScale: number;
   readonly tell: (notice: Notice) => void;
@@ -28,36 +28,49 @@ export interface CapacityWatch {
 }
 
 /**
- * Tells people of provisioned capacity that a run has asked for and nobody has released, every hour until
- * it is: each hour of it is paid for. It knows by the journal, so a controller that died is no excuse, and
- * asks the provider, so what somebody has released by hand is not told. Changes nothing itself: what is
- * there may be what a run that goes on depends on. Ends when the signal is aborted.
+ * Tells people of provisioned capacity that a run requested and that was not released, every hour
+ * until it is, because every hour of it costs money. The journal tells what a run requested, even
+ * if its controller died; the provider tells what is still there, so capacity that somebody
+ * released by hand is not reported. Changes nothing itself, because an open run may depend on the
+ * capacity. Ends when the signal is aborted.
  */
 export async function watchCapacity(
   watch: CapacityWatch & { readonly signal: AbortSignal },
 ): Promise<void> {
-  const told = new Map<string, number>();
+  const memory = newCapacityMemory();
   while (!watch.signal.aborted) {
-    await remindOfCapacity(watch, told).catch((error: unknown) => {
-      // The store is away: nothing is known, and it is asked again.
+    await remindOfCapacity(watch, memory).catch((error: unknown) => {
+      // The store does not answer: it is asked again.
       if (!isThrowoverError(error)) throw error;
     });
     await watch.clock.sleep(everyLifeMs / watch.timeScale, watch.signal).catch(() => {});
   }
 }
 
-/** `told`: when people were last told of each run, wall ms. */
+export interface CapacityMemory {
+  /** Time of the last notice about each run, wall ms. */
+  readonly told: Map<string, number>;
+  /**
+   * The capacity that each ended run holds. Its journal does not change any more and is read once.
+   */
+  readonly ended: Map<string, HeldCapacity | null>;
+}
+
+export const newCapacityMemory = (): CapacityMemory => ({ told: new Map(), ended: new Map() });
+
 export async function remindOfCapacity(
   watch: CapacityWatch,
-  told: Map<string, number>,
+  { told, ended }: CapacityMemory,
 ): Promise<void> {
   const { store, service, clock, timeScale, keepLifeMs } = watch;
   const nowMs = clock.wallMs();
-  for (const summary of await store.runs({ service, limit: runsLookedAt })) {
+  const runs = await store.runs({ service, limit: runsLookedAt });
+  const looked = new Set(runs.map(({ runId }) => runId));
+  for (const runId of ended.keys()) if (!looked.has(runId)) ended.delete(runId);
+  for (const summary of runs) {
     const before = told.get(summary.runId);
     if (before !== undefined && (nowMs - before) * timeScale < remindLifeMs) continue;
-    const { records } = await store.run(summary.runId);
-    const held = heldCapacity({ ...summary, records });
+    const held = await heldBy(watch, summary, ended);
     if (held === null) continue;
     const heldLifeMs = (nowMs - held.askedWallMs) * timeScale;
     if (summary.status === 'running' && heldLifeMs < keepLifeMs + patienceLifeMs) continue;
@@ -68,12 +81,25 @@ export async function remindOfCapacity(
   }
 }
 
+async function heldBy(
+  { store }: CapacityWatch,
+  summary: RunSummary,
+  ended: Map<string, HeldCapacity | null>,
+): Promise<HeldCapacity | null> {
+  const known = ended.get(summary.runId);
+  if (known !== undefined) return known;
+  const { records } = await store.run(summary.runId);
+  const held = heldCapacity({ ...summary, records });
+  if (summary.endedWallMs !== null) ended.set(summary.runId, held);
+  return held;
+}
+
 async function requestedThere(
   { regions }: CapacityWatch,
   { region }: HeldCapacity,
 ): Promise<number | 'unknown'> {
   const functions = regions.find(({ name }) => name === region)?.functions;
-  // The team has taken the functions out of throwover.yaml: nobody knows any more.
+  // The team has removed the functions from throwover.yaml, so the provider cannot be asked.
   if (functions === undefined || functions === null) return 'unknown';
   try {
     return (await functions.facts()).provisioned?.requested ?? 0;

@@ -9,23 +9,30 @@ import {
   wallMsOf,
 } from '../evidence/samples.ts';
 
-/** How long a sample is kept, ms: a year of runs and its seasons, and a month to look back at them. */
+/**
+ * How long a sample is kept, ms: a year of runs with its seasons, and a month more to look back at
+ * them.
+ */
 export const evidenceKeptMs = 400 * 86_400_000;
 
-/** Samples of one kind that are kept for a service: a month of beacons by the minute from twenty networks. */
+/**
+ * Most samples of one kind that are kept for a service: a month of beacons by the minute from
+ * twenty networks.
+ */
 const maxSamplesOfAKind = 1_000_000;
 
-/** After every sample, ms: a query without an end. */
+/** A time after every sample, ms: a query without an end. */
 const maxWallMs = Number.MAX_VALUE;
 
-/** Rows beyond the bounds are looked for once in so many writes: it is a scan of an index. */
+/** Rows beyond the limits are searched once in this many writes, because that scans an index. */
 const trimEvery = 256;
 
 /**
- * What was measured for the forecast, in one SQLite file beside the store's; rows are only ever added.
+ * The measurements for the forecast, in one SQLite file beside the store's; rows are only ever
+ * added.
  *
- * Not the truth of anything: losing it makes a forecast *unknown* until it has been measured again. So it
- * is not synced at each write. `list` is newest first.
+ * No other data depends on it: if it is lost, a forecast is *unknown* until the figures have been
+ * measured again. So it is not synced at each write. `list` is newest first.
  */
 export interface EvidenceStore {
   add<K extends EvidenceKind>(
@@ -98,7 +105,7 @@ export function openEvidenceLog(
       { sinceWallMs = 0, untilWallMs = maxWallMs, limit = maxSamplesACall, skip = 0 } = {},
     ) =>
       select.all(service, kind, sinceWallMs, untilWallMs, limit, skip).flatMap(({ body }) => {
-        // A row of another version that is no sample any more is not evidence.
+        // A row of another version that no longer matches the schema is left out.
         const sample = evidenceSamples[kind].safeParse(JSON.parse(String(body)));
         return sample.success ? [sample.data as EvidenceSample<typeof kind>] : [];
       }),

@@ -15,7 +15,10 @@ const query = z.object({
   limit: z.coerce.number().int().min(1).max(maxSamplesACall).optional(),
 });
 
-/** `POST /v1/evidence/:service/:kind` takes a sample or an array of them; `GET` gives them, newest first. */
+/**
+ * `POST /v1/evidence/:service/:kind` accepts a sample or an array of samples; `GET` returns them,
+ * newest first.
+ */
 export function evidenceRoutes(app: Hono, log: EvidenceStore, clock: Clock): void {
   app.post(path, async (c) => {
     const { service, kind } = subjectOf(c);

@@ -7,48 +7,53 @@ import type { RunState, Store } from '../store/store.ts';
 import type { LatencyPiece } from '../traffic/door.ts';
 import { orNull } from './or-null.ts';
 
-/** Time between two looks, life ms. */
+/** Pause between two looks, ms of life time. */
 const everyLifeMs = 60_000;
 
-/** What is looked at after a run, and before it, life ms. */
+/** Period that is examined after a run, and before it, ms of life time. */
 const minuteLifeMs = 60_000;
 const windowLifeMs = 5 * minuteLifeMs;
 
-/** A run that goes on is recorded after this, life ms: a door keeps half an hour. */
+/**
+ * A run that is still open is recorded after this time, ms of life time, because a door keeps half
+ * an hour.
+ */
 const longestWaitLifeMs = 25 * minuteLifeMs;
 
-/** Runs that may not be recorded yet: those since the last look, and some before. */
+/**
+ * Number of newest runs that may not be recorded yet: those since the last look, and some before.
+ */
 const runsLookedAt = 10;
 
 export interface FiveMinuteWatch {
   readonly service: string;
   readonly regions: readonly Pick<RegionPorts, 'name' | 'functions' | 'counts' | 'metrics'>[];
-  /** 60: a minute of life is a second here. */
+  /** 60: a minute of life time is a second here. */
   readonly timeScale: number;
   readonly store: Pick<Store, 'runs' | 'run'>;
   readonly evidence: EvidenceLog;
-  /** `null`: they are too old, and what a run cost stays unknown. */
+  /** `null`: the prices are too old, so the cost of a run stays unknown. */
   readonly prices: Prices | null;
   readonly clock: Clock;
 }
 
 /**
- * The first five minutes after each run that has moved traffic, by the minute, beside the five before it;
- * and how long its functions took to be warm. Once a run. Ends when the signal is aborted. What nobody has
- * counted is left out: a door that is silent, a minute without requests.
+ * Records, once per run that has moved traffic, the first five minutes after it by the minute, the
+ * five minutes before it, and how long its functions took to be warm. Ends when the signal is
+ * aborted. A door that does not answer and a minute without requests are left out.
  */
 export async function watchFiveMinutes(
   watch: FiveMinuteWatch & { readonly signal: AbortSignal },
 ): Promise<void> {
   const written = new Set<string>();
   while (!watch.signal.aborted) {
-    // What fails loses a figure; the next look is soon.
+    // An error costs a figure; the next look is soon.
     await orNull(() => recordFiveMinutes(watch, written));
     await watch.clock.sleep(everyLifeMs / watch.timeScale, watch.signal).catch(() => {});
   }
 }
 
-/** `written`: runs that need no more looks. */
+/** `written`: runs that are already recorded. */
 export async function recordFiveMinutes(
   watch: FiveMinuteWatch,
   written: Set<string>,
@@ -56,7 +61,7 @@ export async function recordFiveMinutes(
   const { store, service, evidence, clock, timeScale } = watch;
   const runs = await store.runs({ service, limit: runsLookedAt });
   if (runs.every(({ runId }) => written.has(runId))) return;
-  // This process may have been started again in between.
+  // This process may have restarted in between.
   for (const { runId } of await evidence.list('five-minutes', { limit: runsLookedAt })) {
     written.add(runId);
   }
@@ -78,7 +83,10 @@ export async function recordFiveMinutes(
   }
 }
 
-/** When the new region began to answer: its database was promoted, or else the DNS flipped. */
+/**
+ * Returns the time at which the new region began to answer: the promotion of its database or the
+ * flip of the DNS, whichever came first.
+ */
 function servedSince(run: RunState): number | null {
   const { flippedMs } = stepsOf(run);
   const promoted = run.records.find(
@@ -128,13 +136,17 @@ async function fiveMinutesOf(
     }),
     whole: figuresOf(whole),
     baseline: figuresOf(baseline),
-    // Of whose machines? Who runs an experiment on one of them knows.
+    // The server does not know on which machines the load ran; a person who runs an experiment on
+    // one of them does.
     busyShare: null,
     costUsd: cost,
   };
 }
 
-/** As the region's door counted; where it is silent or has none, as the provider did. */
+/**
+ * Returns the counts of the region's door; if there is no door or it does not answer, those of the
+ * provider.
+ */
 async function piecesOf(
   region: Pick<RegionPorts, 'counts' | 'metrics'>,
   span: { sinceWallMs: number; untilWallMs: number; widthMs: number },
@@ -146,7 +158,10 @@ async function piecesOf(
   return (await orNull(() => fromMetrics(metrics, span, clock))) ?? [];
 }
 
-/** Minutes of the provider; a piece that is longer has their worst p99 and the p50 of its busiest. */
+/**
+ * Returns the provider's minutes as pieces. A longer piece has the worst p99 of its minutes and the
+ * p50 of its busiest minute.
+ */
 async function fromMetrics(
   metrics: FunctionMetrics,
   { sinceWallMs, untilWallMs, widthMs }: Parameters<typeof piecesOf>[1],

@@ -18,7 +18,7 @@ import { watchFiveMinutes } from './five-minutes.ts';
 
 const minute = 60_000;
 
-/** A region whose provider has so many provisioned instances; `null`: it does not answer. */
+/** A region whose provider has this many provisioned instances; `null`: it does not answer. */
 function functionsWith(region: string, provisioned: { requested: number | null }): FunctionRegion {
   const none = async () => {};
   return {
@@ -134,7 +134,7 @@ test('a provider that does not answer is no proof that nothing is paid for', asy
   await end();
 });
 
-/** Whatever is put in has the shape that the server would take. */
+/** Checks that every stored sample has the shape that the server accepts. */
 function memoryLog() {
   const kept = new Map<EvidenceKind, unknown[]>();
   const log: EvidenceLog = {
@@ -195,7 +195,7 @@ test('the five minutes after a run stand beside those before it, with what the r
     prices: shippedPrices(),
   });
   await clock.advance(7 * minute);
-  // It goes on: its costs are not known yet.
+  // The run is still open: its costs are not known yet.
   expect(await evidence.list('five-minutes')).toEqual([]);
   const release = outcome(startMs + 10 * minute, 'release', { requested: 2 });
   runs[0] = { ...run, status: 'succeeded', endedWallMs: 1, records: [...records, release] };

@@ -1,14 +1,18 @@
 import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
 import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
-import { type LagReport, positionLagMs, summarize } from '../replication/lag-history.ts';
+import { positionLagMs } from '../replication/lag-history.ts';
 import type { LagLog } from './lag-log.ts';
 
-/** Time between two samples, ms: a sighting is what a failover later states its loss from, so it must be young. */
+/**
+ * Time between two samples, ms. It is short because a failover computes its loss from the last
+ * sighting.
+ */
 const sampleEveryMs = 1_000;
 
 /**
- * Asks every region's database how it stands, once a second, and keeps where the primary was and how far
- * the others were behind. Ends when the signal is aborted. What does not answer is a sample too: unknown.
+ * Asks every region's database for its status once a second, and stores the position of the primary
+ * and the lag of the others. A database that does not answer gives a sample too: unknown. Ends when
+ * the signal is aborted.
  */
 export async function watchLag(options: {
   service: string;
@@ -18,9 +22,14 @@ export async function watchLag(options: {
   signal: AbortSignal;
 }): Promise<void> {
   const { clock, signal } = options;
+  // Keeps the beat instead of a pause after each look: services that began at different times stay
+  // apart.
+  let dueMs = clock.monotonicMs();
   while (!signal.aborted) {
     await sampleOnce(options);
-    await clock.sleep(sampleEveryMs, signal).catch(() => {});
+    const nowMs = clock.monotonicMs();
+    dueMs += sampleEveryMs * Math.max(1, Math.ceil((nowMs - dueMs) / sampleEveryMs));
+    await clock.sleep(dueMs - nowMs, signal).catch(() => {});
   }
 }
 
@@ -31,7 +40,8 @@ export async function sampleOnce(options: {
   clock: Clock;
 }): Promise<void> {
   const { service, sides, log, clock } = options;
-  // From before the question: whatever was acknowledged before it stands at or before the answer.
+  // Taken before the question: every write that was acknowledged before is at or before the
+  // position in the answer.
   const wallMs = clock.wallMs();
   const looks = await Promise.all(sides.map(orNull));
   const primaries = looks.filter((look) => look?.role === 'primary' && look.closed === null);
@@ -55,36 +65,36 @@ function sampleStandby(seen: {
   look: DatabaseStatus | null;
   primary: DatabaseStatus | null;
 }): void {
-  const { service, log, clock, wallMs, region, look, primary } = seen;
+  const { service, log, wallMs, region, look, primary } = seen;
   const from = primary?.region ?? look?.known.active ?? null;
   if (from === null || from === region) return;
+  const heartbeatMs = primary?.standby?.lagMs ?? null;
   log.sample(
     { service, from, to: region },
     {
       wallMs,
-      heartbeatMs: primary?.standby?.lagMs ?? null,
-      positionMs: positionLagMs({
-        nowMs: clock.wallMs(),
-        primary: primary?.position ?? null,
-        replayed: look?.position ?? null,
-        sightings: log.sightings(service, from),
-      }),
+      heartbeatMs,
+      lagMs: heartbeatMs ?? lagByPosition(seen),
       bytes: primary?.standby?.lagBytes ?? null,
     },
   );
 }
 
-/** Thirty days of every direction that was ever sampled. */
-export function lagOf(log: LagLog, service: string, clock: Clock): readonly LagReport[] {
-  return log.directions(service).map((direction) => {
-    const minutes = log.minutes(direction);
-    const nowMs = clock.wallMs();
-    return {
-      from: direction.from,
-      to: direction.to,
-      heartbeat: summarize(minutes, 'heartbeat', nowMs),
-      position: summarize(minutes, 'position', nowMs),
-    };
+/** `null` without a primary: the time since one was seen is an outage, not lag. */
+function lagByPosition(seen: {
+  service: string;
+  log: LagLog;
+  clock: Clock;
+  look: DatabaseStatus | null;
+  primary: DatabaseStatus | null;
+}): number | null {
+  const { service, log, clock, look, primary } = seen;
+  if (primary === null || primary.position === null) return null;
+  return positionLagMs({
+    now: { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() },
+    primary: primary.position,
+    replayed: look?.position ?? null,
+    sightings: log.timedSightings(service, primary.region),
   });
 }
 

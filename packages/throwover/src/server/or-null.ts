@@ -1,6 +1,6 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
 
-/** `null` for what a user can meet; a bug is thrown. */
+/** Returns `null` for an error that is meant for users; throws a bug on. */
 export async function orNull<T>(ask: () => Promise<T>): Promise<T | null> {
   try {
     return await ask();

@@ -8,8 +8,9 @@ import {
 } from '../evidence/record-log.ts';
 
 /**
- * What people did and said, of all services, in one SQLite file beside the store's; rows are only ever
- * added, and synced before they are answered: nothing else knows that a person has done it.
+ * The records of what people did and said, of all services, in one SQLite file beside the store's.
+ * Rows are only ever added, and synced before they are acknowledged, because no other place knows
+ * that a person has done it.
  */
 export interface RecordStore {
   append(

@@ -13,7 +13,10 @@ const query = z.object({
   limit: z.coerce.number().int().min(1).max(maxRecordsACall).optional(),
 });
 
-/** `POST /v1/records/:service/:kind` appends one record; `GET` gives those after `since`, oldest first. */
+/**
+ * `POST /v1/records/:service/:kind` appends one record; `GET` returns those after `since`, oldest
+ * first.
+ */
 export function recordRoutes(app: Hono, log: RecordStore, clock: Clock): void {
   app.post(path, async (c) => {
     const { service, kind } = subjectOf(c);

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import { storeErrors } from '../store/errors.ts';
 
-/** Longest name of a service in a path; throwover.yaml allows less. */
+/** Longest name of a service in a path; throwover.yaml allows only shorter ones. */
 const serviceName = z.string().min(1).max(200);
 
 export function serviceOf(name: string | undefined): string {
@@ -11,7 +11,10 @@ export function serviceOf(name: string | undefined): string {
   return service.data;
 }
 
-/** JSON is demanded by name, so that no web page can post it unasked. */
+/**
+ * Returns the JSON body. The content type must be JSON, so that no web page can post it without
+ * permission.
+ */
 export async function jsonOf(c: Context): Promise<unknown> {
   if (!c.req.header('content-type')?.startsWith('application/json')) {
     throw storeErrors.make('bad-request', 'the body must be application/json');
@@ -23,7 +26,7 @@ export async function jsonOf(c: Context): Promise<unknown> {
   }
 }
 
-/** What stands against `what`, with all its mistakes. */
+/** Returns the error for an invalid `what`, with all its mistakes. */
 export function wrong(what: string, error: z.ZodError) {
   const issues = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
   return storeErrors.make('bad-request', `${what}: ${issues[0]}`, { issues });

@@ -1,4 +1,7 @@
-/** `throwover serve` as a process of its own, for tests that kill it: argument `{"port","dataDir"}`, then `{"url"}` on stdout. */
+/**
+ * `throwover serve` as a separate process, for tests that kill it: argument `{"port","dataDir"}`,
+ * then `{"url"}` on stdout.
+ */
 import { systemClock } from '../kernel/kernel.ts';
 import { startServe } from './serve.ts';
 

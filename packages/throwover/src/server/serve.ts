@@ -19,36 +19,40 @@ import { serverErrors } from './errors.ts';
 import { type EvidenceStore, openEvidenceLog } from './evidence-log.ts';
 import { evidenceRoutes } from './evidence-routes.ts';
 import { type LagLog, openLagLog } from './lag-log.ts';
-import { lagOf } from './lag-watch.ts';
 import { openRecordLog, type RecordStore } from './record-log.ts';
 import { recordRoutes } from './record-routes.ts';
 
-/** How long an idle connection of a controller is kept, ms: a step may take minutes, and a new connection costs a round trip. */
+/**
+ * How long an idle connection of a controller is kept, ms: a step may take minutes, and a new
+ * connection costs a round trip.
+ */
 const keepAliveMs = 600_000;
 
-/** How long calls in flight may go on when the server ends, ms; a call takes a few. */
+/** How long calls in flight may continue when the server ends, ms; a call takes a few. */
 const closeGraceMs = 2_000;
 
 export interface RunningServer {
-  /** Base URL; it tells the port when `port` was 0. */
+  /** Base URL, with the actual port if `port` was 0. */
   readonly url: string;
-  /** The same store, for what runs inside this process; not after `close`. */
+  /** The same store, for code inside this process; not after `close`. */
   readonly store: Store;
-  /** Where lag is kept, for what samples it; not after `close`. */
+  /** The lag log, for the watcher that samples; not after `close`. */
   readonly lag: LagLog;
-  /** Where evidence for the forecast is kept, for what measures inside this process; not after `close`. */
+  /** The evidence for the forecast, for measurements inside this process; not after `close`. */
   readonly evidence: EvidenceStore;
-  /** Where people's records are kept; not after `close`. */
+  /** People's records; not after `close`. */
   readonly records: RecordStore;
-  /** Takes no new calls, answers those in flight, gives the port and the directory free. */
+  /** Accepts no new calls, answers those in flight, frees the port and the directory. */
   close(): Promise<void>;
 }
 
 /**
- * `throwover serve`: the store in `dataDir`, for the controllers of all services (store/wire.ts).
+ * Starts `throwover serve`: the store in `dataDir`, for the controllers of all services
+ * (store/wire.ts).
  *
- * It is control plane: while it is away no run begins or goes on, and nothing else suffers (A5).
- * Throws `port-taken`, `listen-failed`, or what opening the store throws; then nothing is left running.
+ * It is control plane: while it is away no run begins or continues, and nothing else is affected
+ * (A5). Throws `port-taken`, `listen-failed`, or the errors of opening the store; after an error
+ * nothing is left running.
  */
 export async function startServe(options: {
   host: string;
@@ -56,12 +60,12 @@ export async function startServe(options: {
   dataDir: string;
   clock: Clock;
   random?: Random;
-  /** What else this process answers over HTTP. */
+  /** Further HTTP routes of this process. */
   routes?: (app: Hono) => void;
 }): Promise<RunningServer> {
   const { host, port, dataDir, clock, random = systemRandom, routes } = options;
   const store = openSqliteStore({ dataDir, clock, random });
-  const lag = openLagLog(dataDir);
+  const lag = openLagLog(dataDir, clock);
   const evidence = openEvidenceLog(dataDir);
   const records = openRecordLog(dataDir);
   const release = () => {
@@ -115,7 +119,7 @@ function createApp(parts: {
       return c.json(answer ?? null);
     });
   }
-  app.get('/v1/lag/:service', (c) => c.json(lagOf(lag, c.req.param('service'), clock)));
+  app.get('/v1/lag/:service', async (c) => c.json(await lag.reports(c.req.param('service'))));
   app.get('/v1/lag/:service/sightings/:region', (c) =>
     c.json(lag.sightings(c.req.param('service'), c.req.param('region'))),
   );
@@ -131,7 +135,10 @@ function createApp(parts: {
   return app;
 }
 
-/** A body that is not this call's is refused with its first mistake. JSON is demanded by name, so that no web page can post it unasked. */
+/**
+ * Returns the input of a call. An invalid body is refused with its first mistake. The content type
+ * must be JSON, so that no web page can post it without permission.
+ */
 async function inputOf(
   name: Call,
   request: { header(name: string): string | undefined; text(): Promise<string> },

@@ -35,7 +35,7 @@ function door(region: string) {
   return { meter, beacons, counts };
 }
 
-/** Whatever is put in has the shape that the server would take. */
+/** Checks that every stored sample has the shape that the server accepts. */
 function memoryLog() {
   const kept = new Map<EvidenceKind, unknown[]>();
   const log: EvidenceLog = {
@@ -94,7 +94,7 @@ test('a run is watched until it has drained, and its curve is written once, with
     { network: '198.51.100.0/24', resolver: '192.0.2.53', count: 1 },
   ]);
   const [connections] = await evidence.list('connections');
-  // The TTL of 60 s passes in 1 s here, and ages are told in life time.
+  // The TTL of 60 s passes in 1 s here; ages are in life time.
   expect(connections).toMatchObject({ region: 'west', agesMs: [600, 60_600] });
 
   west.meter.begin(2, 'serve', clock.wallMs());
@@ -111,11 +111,14 @@ test('a run is watched until it has drained, and its curve is written once, with
   ]);
   const origin = { network: '198.51.100.0/24', agent: 'curl' };
   const openedBefore = clock.monotonicMs() - 1;
-  // 100 requests a second; 60 % are stragglers for 5 s: all of a clamp of 300 s, and one who kept a connection.
+  // 100 requests per second; 60 % are stragglers for 5 s: all behind a clamp of 300 s, and one
+  // client that kept a connection.
   for (let n = 0; n < 3_000; n++) {
     await clock.advance(10);
     if (n < 500 && n % 5 < 3) {
-      east.meter.straggler(origin, n === 0 ? openedBefore : clock.monotonicMs());
+      const arrivedMs = clock.monotonicMs();
+      const openedMs = n === 0 ? openedBefore : arrivedMs;
+      east.meter.straggler(origin, { openedMs, arrivedMs });
       east.meter.added(3);
     } else west.meter.direct();
   }
@@ -139,7 +142,7 @@ test('a run is watched until it has drained, and its curve is written once, with
     'runtime-cache': 0,
     unknown: 0,
   });
-  // What was forecast before it is scored by the same look.
+  // The forecast from before the run is scored by the same look.
   expect(await evidence.list('forecast-score')).toMatchObject([
     {
       runId: 'run_1',

@@ -12,35 +12,44 @@ import {
 } from '../traffic/stragglers/stragglers.ts';
 import { orNull } from './or-null.ts';
 
-/** Time between two looks, life ms. */
+/** Pause between two looks, ms of life time. */
 const everyLifeMs = 60_000;
 
-/** Longest time that a run's stragglers are watched, life ms: eight times the longest hold that was seen. */
+/**
+ * Longest time that a run's stragglers are watched, ms of life time: eight times the longest hold
+ * that was seen.
+ */
 const longestWatchLifeMs = 7_200_000;
 
-/** Runs that may still have stragglers: those since the last look, and one before. */
+/**
+ * Number of newest runs that may still have stragglers: those since the last look, and one before.
+ */
 const runsLookedAt = 10;
 
-/** Samples from which resolvers are known: the newest of each counts. */
+/** Number of samples that are read for resolvers: the newest of each counts. */
 const resolverSamples = 500;
 
 export interface StragglerWatch {
   readonly service: string;
   readonly doors: readonly DoorCounts[];
   readonly ttlMs: number;
-  /** 60: a minute of life is a second here. */
+  /** 60: a minute of life time is a second here. */
   readonly timeScale: number;
   readonly store: Pick<Store, 'runs' | 'run'>;
   readonly evidence: EvidenceLog;
-  /** Resolver that asked the canary zone for each nonce; `null`: there is no canary zone. */
+  /**
+   * Returns the resolver that asked the canary zone for each nonce; `null`: there is no canary
+   * zone.
+   */
   readonly resolverOf: ((nonces: readonly string[]) => Promise<ReadonlyMap<string, string>>) | null;
   readonly clock: Clock;
 }
 
 /**
- * What the doors see of connections and beacons, every minute; and of each run that has flipped the DNS,
- * once, how its traffic moved: when it has drained, when the next run begins, or after two hours.
- * Ends when the signal is aborted. A door that does not answer is left out: it is asked again.
+ * Records the connections and beacons that the doors see, every minute. For each run that has
+ * flipped the DNS it also records once how the traffic moved: when it has drained, when the next
+ * run begins, or after two hours. A door that does not answer is left out and asked again. Ends
+ * when the signal is aborted.
  */
 export async function watchStragglers(
   watch: StragglerWatch & { readonly signal: AbortSignal },
@@ -50,7 +59,7 @@ export async function watchStragglers(
   let sinceWallMs = clock.wallMs();
   while (!signal.aborted) {
     const nowMs = clock.wallMs();
-    // What fails loses a figure; the next look is soon.
+    // An error costs a figure; the next look is soon.
     await orNull(() => sampleConnections(watch));
     await orNull(() => sampleBeacons(watch, sinceWallMs, nowMs));
     sinceWallMs = nowMs;
@@ -62,7 +71,7 @@ export async function watchStragglers(
 async function sampleConnections({ doors, evidence, ttlMs, timeScale }: StragglerWatch) {
   const samples: EvidenceSample<'connections'>[] = [];
   for (const door of doors) {
-    // The zone's TTL passes here as fast as other waits do.
+    // The zone's TTL is scaled here like other waits.
     const report = await orNull(() => door.connections(ttlMs / timeScale));
     if (report === null) continue;
     const { atWallMs, open, agesMs, requests, requestsOnOldShare } = report;
@@ -78,7 +87,10 @@ async function sampleConnections({ doors, evidence, ttlMs, timeScale }: Straggle
   if (samples.length > 0) await evidence.add('connections', samples);
 }
 
-/** Those that came between two looks. The canary has seen a name before its client reports it. */
+/**
+ * Records the beacons that arrived between two looks. The canary has seen a name before its client
+ * reports it.
+ */
 async function sampleBeacons(
   { doors, resolverOf, evidence, timeScale }: StragglerWatch,
   sinceWallMs: number,
@@ -95,12 +107,12 @@ async function sampleBeacons(
   if (counts.length > 0) await evidence.add('beacon', counts);
 }
 
-/** `written`: runs that need no more looks. */
+/** `written`: runs that are already recorded. */
 export async function writeCurves(watch: StragglerWatch, written: Set<string>): Promise<void> {
   const { store, service, evidence } = watch;
   const runs = await store.runs({ service, limit: runsLookedAt });
   if (runs.every(({ runId }) => written.has(runId))) return;
-  // This process may have been started again in between.
+  // This process may have restarted in between.
   for (const { runId } of await evidence.list('straggler-curve', { limit: runsLookedAt })) {
     written.add(runId);
   }
@@ -117,7 +129,10 @@ export async function writeCurves(watch: StragglerWatch, written: Set<string>): 
   }
 }
 
-/** The forecast that was made before the run, beside what the doors measured. A run without one has no score. */
+/**
+ * Stores the forecast from before the run beside the doors' measurements. A run without a forecast
+ * has no score.
+ */
 async function score(
   { evidence, clock }: StragglerWatch,
   curve: EvidenceSample<'straggler-curve'>,
@@ -128,7 +143,10 @@ async function score(
   await evidence.add('forecast-score', [scoreForecast(made, curve, clock.wallMs())]);
 }
 
-/** `later`: it may still change. `never`: there was no flip, or the doors have not counted it. */
+/**
+ * `later`: the curve may still change. `never`: there was no flip, or the doors have not counted
+ * it.
+ */
 async function curveOf(
   watch: StragglerWatch,
   run: RunSummary,
@@ -148,7 +166,8 @@ async function curveOf(
     return reports?.find((one) => one.epoch === run.epoch + 1 && one.role === role) ?? null;
   };
   const [old, next] = await Promise.all([of(run.from, 'forward'), of(run.to, 'serve')]);
-  // A lost region's door counts nothing, and without it nobody knows who still went there.
+  // The door of a lost region counts nothing, and without it it is unknown which clients still went
+  // there.
   if (old === null || next === null) return over ? 'never' : 'later';
   const ttlSeconds = ttlMs / 1_000;
   const knowledge = await knowledgeOf(watch);
@@ -167,7 +186,7 @@ async function curveOf(
   return { runId, from, to, flippedWallMs, ttlSeconds, ...mutable(curve), addedLatencyMs };
 }
 
-/** Of each resolver the newest sample; of beacons what is kept. */
+/** Returns the newest sample of each resolver, and all stored beacons. */
 async function knowledgeOf({ evidence }: StragglerWatch): Promise<ResolverKnowledge> {
   const [resolvers, beacons] = await Promise.all([
     evidence.list('resolver', { limit: resolverSamples }),
@@ -181,7 +200,7 @@ async function knowledgeOf({ evidence }: StragglerWatch): Promise<ResolverKnowle
   return { resolvers: [...newest.values()], beacons };
 }
 
-/** A list of its own: the log's shapes are not read-only. */
+/** A copy of the list: the log's types are not read-only. */
 function mutable(curve: ReturnType<typeof stragglerCurve>) {
   return { ...curve, points: [...curve.points] };
 }

@@ -7,7 +7,7 @@ import { SurveyBoard, type SurveyWatch, watchResolvers } from './survey-watch.ts
 
 const zone = 'canary.example.test';
 
-/** Evidence in memory, checked as the store checks it. */
+/** An evidence log in memory that checks samples as the store does. */
 function evidenceInMemory() {
   const kept: EvidenceSample<'resolver'>[] = [];
   const added = Promise.withResolvers<void>();
@@ -22,7 +22,7 @@ function evidenceInMemory() {
 }
 
 async function watching(everyMs: number) {
-  // The canary is asked as if it were a resolver: one that keeps nothing, whatever the TTL.
+  // The canary is asked like a resolver: one that keeps no answer, with any TTL.
   const canary = await startCanary({
     zone: { zone, nameservers: [], ttlSeconds: 5 },
     host: '127.0.0.1',

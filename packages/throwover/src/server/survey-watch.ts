@@ -8,10 +8,10 @@ import {
   surveyResolvers,
 } from '../traffic/survey/survey.ts';
 
-/** A survey that found nobody is not begun again at once, ms. */
+/** Shortest pause before the next survey, ms, also after one that reached no resolver. */
 const shortestPauseMs = 60_000;
 
-/** What the surveys of this process know, by service; made anew when it starts. */
+/** The results of this process's surveys, by service; empty when the process starts. */
 export class SurveyBoard {
   readonly #reports = new Map<string, readonly ResolverReport[]>();
 
@@ -19,13 +19,16 @@ export class SurveyBoard {
     this.#reports.set(service, reports);
   }
 
-  /** `null`: no survey has begun. */
+  /** Returns the reports of a service; `null`: no survey has begun. */
   of(service: string): readonly ResolverReport[] | null {
     return this.#reports.get(service) ?? null;
   }
 }
 
-/** `GET /v1/survey/SERVICE`: what is known so far of each resolver; `finished` tells whether that is all. */
+/**
+ * `GET /v1/survey/SERVICE`: returns the results so far of each resolver; `finished` tells whether
+ * they are complete.
+ */
 export function surveyRoutes(app: Hono, board: SurveyBoard): void {
   app.get('/v1/survey/:service', (c) =>
     c.json({ resolvers: board.of(c.req.param('service')) ?? [] }),
@@ -35,12 +38,12 @@ export function surveyRoutes(app: Hono, board: SurveyBoard): void {
 export interface SurveyWatch {
   readonly service: string;
   readonly plan: SurveyPlan;
-  /** Time between two surveys as it passes here, ms; 0: none by itself. */
+  /** Time between two surveys in time of this environment, ms; 0: no automatic surveys. */
   readonly everyMs: number;
-  /** Who asks: the name of this machine. */
+  /** The place that the survey asks from: the name of this machine. */
   readonly vantage: string;
   readonly timeScale: number;
-  /** The service's own TTL as it passes here, s. */
+  /** The service's own TTL in time of this environment, s. */
   readonly ttlSeconds: number;
   readonly evidence: EvidenceLog;
   readonly board: SurveyBoard;
@@ -50,9 +53,9 @@ export interface SurveyWatch {
 }
 
 /**
- * Surveys the service's resolvers again and again, until the signal is aborted. A restart does not begin
- * anew what this vantage measured less than `everyMs` ago. What was known when it ended is kept as
- * unfinished: a hold of at least so long.
+ * Surveys the service's resolvers again and again, until the signal is aborted. After a restart it
+ * does not repeat what this vantage measured less than `everyMs` ago. Results at an early end are
+ * stored as unfinished: a hold of at least that long.
  */
 export async function watchResolvers(watch: SurveyWatch): Promise<void> {
   const { plan, everyMs, clock, random, signal, board, service } = watch;
@@ -70,7 +73,7 @@ export async function watchResolvers(watch: SurveyWatch): Promise<void> {
 }
 
 async function keep(watch: SurveyWatch, reports: readonly ResolverReport[]): Promise<void> {
-  // What showed nothing before it was stopped is no sample.
+  // A resolver without any result before the stop gives no sample.
   const known = reports.filter(({ finished, findings }) => finished || findings.kept.length > 0);
   if (known.length === 0) return;
   await watch.evidence.add(

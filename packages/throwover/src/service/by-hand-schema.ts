@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { text } from './fields.ts';
 
-/** What people type in a region when throwover is not at hand: the printed runbook names it. */
+/**
+ * The commands that people type in a region when throwover is not available; the printed runbook
+ * contains them.
+ */
 export const byHandSchema = z
   .strictObject({
     machine: text('how people get to it: ssh root@db.east.example.com')

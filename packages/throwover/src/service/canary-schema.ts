@@ -20,16 +20,16 @@ const socket = z.string().regex(/^([0-9.]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, {
   error: 'an address and a port: 192.0.2.1:53',
 });
 
-/** Address and port in `192.0.2.1:53` or `[2001:db8::1]:53`; the port is 53 where none is given. */
+/** Returns the address and port of `192.0.2.1:53` or `[2001:db8::1]:53`; default port 53. */
 export function parseSocket(text: string): { readonly host: string; readonly port: number } {
   const [, host = text, port = '53'] = /^(.*?)(?::(\d+))?$/.exec(text) ?? [];
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
-/** Answers per second to one /24 or /56 over UDP: far above what surveys and beacons need. */
+/** Answers per second to one /24 or /56 over UDP: far more than surveys and beacons need. */
 export const defaultAnswersPerSecond = 500;
 
-/** TTL of names that ask for none: what a beacon is given with, ms. */
+/** TTL of names that ask for none, for example beacons, ms. */
 export const defaultCanaryTtlMs = 5_000;
 
 export const canarySchema = z
@@ -60,7 +60,7 @@ export const canarySchema = z
   })
   .transform(({ ttl, ...rest }) => ({ ...rest, ttlMs: ttl }));
 
-/** Longest and shortest TTL that a survey asks for, ms: a cache counts whole seconds. */
+/** Shortest and longest TTL that a survey asks for, ms: a cache counts whole seconds. */
 const shortestTtlMs = 1_000;
 const longestTtlMs = 86_400_000;
 

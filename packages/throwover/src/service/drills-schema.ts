@@ -3,7 +3,7 @@ import { Temporal } from 'temporal-polyfill';
 import { z } from 'zod';
 import { duration, httpUrl, label, maxItems, text } from './fields.ts';
 
-/** Kinds of drill, by what they rehearse (docs/drills.md). */
+/** Kinds of drill, named after what they rehearse (docs/drills.md). */
 export const drillKindNames = ['switchover-and-back', 'region-loss', 'surprise'] as const;
 
 const weekdays = ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'] as const;

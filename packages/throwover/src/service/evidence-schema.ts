@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { duration, label, maxItems, text } from './fields.ts';
 
-/** The five reasons why a failover is a promise only; each must stand the operating test (docs/evidence.md). */
+/**
+ * The five reasons why a failover is only a promise; each must pass the operating test
+ * (docs/evidence.md).
+ */
 export const truthNames = ['dns', 'capacity', 'replication', 'webhooks', 'people'] as const;
 
 const panel = z

@@ -2,9 +2,12 @@ import { z } from 'zod';
 import { parseDuration } from '../kernel/kernel.ts';
 import { parseSecretRef } from './secrets.ts';
 
-/** Kinds of values that stand in several blocks of throwover.yaml. Every `error` text completes the sentence "expected ...". */
+/**
+ * Kinds of values that several blocks of throwover.yaml use. Every `error` text completes the
+ * sentence "expected ...".
+ */
 
-/** Longest list of anything in the file: far above any real service, small enough to show whole. */
+/** Longest list in the file: far above any real service, and small enough to show whole. */
 export const maxItems = 64;
 
 export const text = (expected: string) => z.string({ error: expected }).min(1, { error: expected });
@@ -32,7 +35,7 @@ export const secret = z
   .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, { error: 'a reference: env:NAME or file:PATH' })
   .transform((value) => parseSecretRef(value));
 
-/** Where a part of the control plane stands, so that a run can say that it leaves that place. */
+/** The place of a part of the control plane, so that a run can report that it leaves that place. */
 export const standsIn = text('a region of this file, or a cloud region such as us-east-1')
   .optional()
   .describe(

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { duration, text } from './fields.ts';
 
-/** Ways to have functions that are not cold in the region that becomes active (functions/strategies). */
+/**
+ * Strategies that keep functions from being cold in the region that becomes active
+ * (functions/strategies).
+ */
 export const strategyNames = [
   'always-on',
   'provisioned-window',
@@ -12,7 +15,10 @@ export const strategyNames = [
 
 export type StrategyName = (typeof strategyNames)[number];
 
-/** List prices, USD: an input, dated and with its source. A price that nobody looks at again is wrong one day. */
+/**
+ * List prices, USD: an input with its date and source, because a price that is not checked again
+ * becomes wrong.
+ */
 export const pricesSchema = z
   .strictObject({
     asOf: z.iso.date({ error: 'the day on which somebody looked: 2026-09-20' }),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { serviceSchema } from './schema.ts';
 
-/** The published JSON Schema of throwover.yaml (throwover.schema.json), for editors. */
+/** Returns the published JSON Schema of throwover.yaml (throwover.schema.json), for editors. */
 export function serviceJsonSchema(): JsonSchema {
   const schema = z.toJSONSchema(serviceSchema, { io: 'input' }) as JsonSchema;
   return { title: 'throwover.yaml', description: 'What a team declares to throwover', ...schema };
@@ -17,7 +17,7 @@ export interface JsonSchema {
   readonly oneOf?: readonly JsonSchema[];
 }
 
-/** Names of keys that may stand at `path`. */
+/** Returns the names of the keys that are allowed at `path`. */
 export function keysAt(path: readonly PropertyKey[]): readonly string[] {
   let nodes: readonly JsonSchema[] = [serviceJsonSchema()];
   for (const part of path) nodes = nodes.flatMap((node) => below(node, part));

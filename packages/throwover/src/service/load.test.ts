@@ -6,7 +6,7 @@ import { ThrowoverError } from '../kernel/kernel.ts';
 import { loadService, parseService } from './load.ts';
 import { wholeFile } from './service.fixture.ts';
 
-/** What is said about a file: one row a mistake. */
+/** The mistakes of a file as text, one row per mistake. */
 function mistakesIn(text: string): readonly string[] {
   try {
     parseService(text, 'throwover.yaml');
@@ -122,6 +122,23 @@ describe('a wrong file is refused with line and column', () => {
       ],
     },
     {
+      name: 'a third region, and a fourth one',
+      from: 'traffic:',
+      to: `${['north', 'south'].map((name) => `  ${name}: { addresses: [192.0.2.9], door: { admin: 'http://127.0.9.1:1', forward: 'http://127.0.9.1:2' }, functions: { awsRegion: eu-west-1 }, database: { guard: 'http://127.0.9.1:3' }, gateway: { admin: 'http://127.0.9.1:4', deliver: 'http://127.0.9.1:5' } }\n`).join('')}traffic:`,
+      says: [
+        'throwover.yaml:20:3 regions.north: expected two regions, here east and west: remove north and every line that names it. A service moves between two regions; throwover does not support a third one yet; found "north"',
+        'throwover.yaml:21:3 regions.south: expected two regions, here east and west: remove south and every line that names it. A service moves between two regions; throwover does not support a third one yet; found "south"',
+      ],
+    },
+    {
+      name: 'a second region whose name differs from the first in case alone',
+      from: '  west:',
+      to: '  East:',
+      says: [
+        'throwover.yaml:14:3 regions.East: expected a region name: a-z, 0-9 and -, at most 31 characters; found "East"',
+      ],
+    },
+    {
       name: 'an active region that is not there',
       from: 'owner: payments-team',
       to: 'owner: payments-team\nactive: wets',
@@ -181,7 +198,7 @@ describe('a wrong file is refused with line and column', () => {
       name: 'one region only',
       from: /^ {2}west:\n( {4}.*\n)+/m.exec(wholeFile)?.[0] ?? 'no such text',
       to: '',
-      says: ['throwover.yaml:8:3 regions: expected two regions or more; found a block with east'],
+      says: ['throwover.yaml:8:3 regions: expected two regions; found a block with east'],
     },
     {
       name: 'a kind of run that is not there',

@@ -7,23 +7,28 @@ import { expectation, type Mistake, mistakesOf } from './mistakes.ts';
 import { referenceMistakes } from './references.ts';
 import { type Service, serviceSchema } from './schema.ts';
 
-/** Largest file that is read, bytes: a hundred times a long one; keeps a wrong path from filling memory. */
+/**
+ * Largest file that is read, bytes: a hundred times a long one, so that a wrong path does not fill
+ * the memory.
+ */
 const maxFileBytes = 1_048_576;
 
-/** A service and where its file stands: commands and secret files are relative to `directory`. */
+/** A service and the place of its file: commands and secret files are relative to `directory`. */
 export interface LoadedService {
   readonly service: Service;
   readonly path: string;
   readonly directory: string;
 }
 
-/** Reads and checks throwover.yaml; a wrong file is refused with every mistake at once. */
+/**
+ * Reads and checks throwover.yaml. An invalid file is refused with all its mistakes in one error.
+ */
 export async function loadService(path: string): Promise<LoadedService> {
   const service = parseService(await read(path), path);
   return { service, path, directory: dirname(resolve(path)) };
 }
 
-/** `path` is only for the messages. */
+/** Parses and checks the text of a file. `path` is only for the messages. */
 export function parseService(text: string, path: string): Service {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
@@ -84,7 +89,7 @@ function placed(mistake: Mistake, document: Document, lines: LineCounter): Place
   };
 }
 
-/** Where it stands in the text; a thing that is missing stands where its parent does. */
+/** Returns the offset of a mistake in the text; for a missing value, the offset of its parent. */
 function offsetOf({ path, atKey }: Mistake, document: Document): number {
   for (let length = path.length; length > 0; length--) {
     const part = path.slice(0, length);

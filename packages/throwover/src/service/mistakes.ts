@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { keysAt } from './json-schema.ts';
 import { didYouMean } from './suggest.ts';
 
-/** One thing that is wrong in a file: where, what was expected, what was found. */
+/** One mistake in a file: where it is, what was expected, what was found. */
 export interface Mistake {
   readonly path: readonly PropertyKey[];
   /** The position is that of the key, not of its value. */
@@ -29,7 +29,7 @@ export const expectation: z.core.$ZodErrorMap = (issue) => {
   }
 };
 
-/** Every issue of the schema as a mistake in the file. */
+/** Returns every issue of the schema as a mistake in the file. */
 export function mistakesOf(
   issues: readonly z.core.$ZodIssue[],
   data: unknown,
@@ -75,14 +75,16 @@ function unknownKey(path: readonly PropertyKey[], key: string): Mistake {
   };
 }
 
-/** The branch of a union that the author has begun to write: the one whose own key is there. */
+/**
+ * Returns the branch of a union that the author has begun to write: the one whose own key is there.
+ */
 function branchMeant(
   branches: readonly (readonly z.core.$ZodIssue[])[],
 ): readonly z.core.$ZodIssue[] | undefined {
   return branches.find((issues) => issues.every((issue) => issue.path.length > 1));
 }
 
-/** What stands in the file, short. A value that may be a secret is never shown. */
+/** Returns the value in the file as a short text. A value that may be a secret is never shown. */
 function found(data: unknown, path: readonly PropertyKey[]): string {
   const value = valueAt(data, path);
   if (value === undefined) return 'nothing';

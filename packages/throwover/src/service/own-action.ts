@@ -4,16 +4,22 @@ import type { Clock, Evidence } from '../kernel/kernel.ts';
 import type { OwnAction } from './schema.ts';
 import { isSecretRef, parseSecretRef, resolveSecret } from './secrets.ts';
 
-/** Output that is kept of a command or an answer, characters: enough for the last error, small in a journal. */
+/**
+ * Length of the kept output of a command or an answer, characters: enough for the last error, small
+ * in a journal.
+ */
 const maxOutput = 4_096;
 
-/** How long a command may take to end after SIGTERM before its process group is killed, ms. */
+/** Time that a command gets to end after SIGTERM before its process group is killed, ms. */
 const killAfterMs = 2_000;
 
-/** How long to read on after a command has ended, ms: something it left behind may hold its output open. */
+/**
+ * How long the output is read after a command has ended, ms: a process that it left behind may hold
+ * the output open.
+ */
 const outputGraceMs = 200;
 
-/** What a command or call is told about the run, as THROWOVER_FROM, ... or throwover-from, .... */
+/** Facts about the run for a command or call, as THROWOVER_FROM, ... or throwover-from, .... */
 export interface RunFacts {
   readonly run?: string;
   readonly from: string;
@@ -23,7 +29,7 @@ export interface RunFacts {
 }
 
 export interface ActionOptions {
-  /** Where throwover.yaml stands. */
+  /** Directory of throwover.yaml. */
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
   readonly facts: RunFacts;
@@ -40,7 +46,10 @@ export interface ActionAnswer {
   readonly evidence: Evidence;
 }
 
-/** Runs one command, without a shell, or makes one HTTP call; never throws for what the other side did. */
+/**
+ * Runs one command, without a shell, or makes one HTTP call. Never throws for an error of the
+ * command or the server.
+ */
 export async function runAction(action: OwnAction, options: ActionOptions): Promise<ActionAnswer> {
   const ended = new AbortController();
   const late = new AbortController();
@@ -65,8 +74,8 @@ async function runCommand(
 ): Promise<ActionAnswer> {
   const [program = '', ...args] = command;
   if (signal.aborted) return unknown('stopped before it began', { command });
-  // A process group of its own: Ctrl-C stops the run at a safe point, not the command half-way, and
-  // a command that must end takes its children with it.
+  // A process group of its own: Ctrl-C stops the run at a safe point and not the command in the
+  // middle, and a command that must end takes its child processes with it.
   const child = spawn(program, args, {
     cwd: options.directory,
     env: { ...options.env, ...environment(options.facts) },
@@ -178,7 +187,7 @@ function reasonOf(error: unknown): string {
   return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }
 
-/** Collects the end of what is written, both streams in the order of arrival. */
+/** Collects the end of the output, both streams in the order of arrival. */
 function tail(...streams: readonly Readable[]): () => string {
   let kept = '';
   for (const stream of streams) {

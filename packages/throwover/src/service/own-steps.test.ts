@@ -51,7 +51,7 @@ async function script(name: string, body: string): Promise<void> {
   await chmod(join(directory, name), 0o755);
 }
 
-/** A service whose `steps:` and `checks:` are these. */
+/** A service with these `steps:` and `checks:`. */
 function declared(yaml: string) {
   return parseService(`${wholeFile.replace(/^steps:[\s\S]*$/m, '')}${yaml}`, 'throwover.yaml');
 }

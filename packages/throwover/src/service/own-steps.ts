@@ -5,20 +5,21 @@ import { type ActionAnswer, type RunFacts, runAction } from './own-action.ts';
 import { oneOf } from './references.ts';
 import type { OwnAction, OwnCheck, OwnStep } from './schema.ts';
 
-/** Time between two looks at an own step, ms: each look starts a process or makes a call. */
+/** Pause between two observations of an own step, ms: each starts a process or makes a call. */
 const ownPollMs = 250;
 
 export interface OwnOptions {
-  /** Kind of run; a step or check that does not name it is left out. */
+  /** Kind of run. A step or check that does not name this kind is left out. */
   readonly kind: string;
-  /** Where throwover.yaml stands. */
+  /** Directory of throwover.yaml. */
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /**
- * The run's steps with the team's own among them, in the order of the file. An own step may be placed
- * by another own step that stands above it. Refuses a place that does not exist and a name that does.
+ * Returns the run's steps with the team's own steps among them, in the order of the file. An own
+ * step may be placed relative to an own step above it. Refuses a place that does not exist and a
+ * name that is already taken.
  */
 export function placeOwnSteps(
   steps: readonly Step[],
@@ -74,6 +75,8 @@ function toStep(own: OwnStep, options: OwnOptions): Step {
     pollMs: ownPollMs,
     observe: async (context) => observation(own.name, await run(own.observe, context)),
     act: async (context) => requireDone(own.name, 'act', await run(own.act, context)),
+    // It is unknown which steps an own step depends on.
+    undoesInOrder: true,
     undo:
       'none' in undo
         ? { none: undo.none }
@@ -99,7 +102,7 @@ function requireDone(name: string, part: 'act' | 'undo', answer: ActionAnswer): 
   throw serviceErrors.make('own-step-failed', `${name}: ${part}: ${answer.said}`, answer.evidence);
 }
 
-/** The team's own checks as guards: what is not seen to be done is refused. */
+/** Returns the team's own checks as guards: a check whose state is not `done` is refused. */
 export function ownGuards(
   checks: readonly OwnCheck[],
   facts: RunFacts,

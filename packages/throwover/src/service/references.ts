@@ -3,8 +3,8 @@ import { type Mistake, valueAt } from './mistakes.ts';
 import { didYouMean } from './suggest.ts';
 
 /**
- * Mistakes that no single value shows: names that point at nothing, blocks that need each other.
- * Works on the file as it was read, so that they are reported together with mistakes of shape.
+ * Finds mistakes that no single value shows: names without a target, blocks that need each other.
+ * Works on the file as it was read, so that these are reported together with mistakes of shape.
  */
 export function referenceMistakes(data: unknown): readonly Mistake[] {
   const regions = Object.entries(block(data, ['regions']));
@@ -37,7 +37,7 @@ function namedRegion(
   return [{ path: [key], atKey: false, expected: oneOf(name, regions), found: `"${name}"` }];
 }
 
-/** A region has what the blocks of the service need in each region. */
+/** Checks that a region has the parts that the blocks of the service need in each region. */
 function regionParts(data: unknown, name: string): readonly Mistake[] {
   const mistakes: Mistake[] = [];
   const needs = [
@@ -72,7 +72,7 @@ function regionParts(data: unknown, name: string): readonly Mistake[] {
   return mistakes;
 }
 
-/** ARC: a routing control for each region, and for nothing else. */
+/** ARC: checks that there is one routing control for each region, and no other. */
 function routingControls(data: unknown, regions: readonly string[]): readonly Mistake[] {
   if (valueAt(data, ['traffic', 'provider']) !== 'arc') return [];
   const controls = Object.keys(block(data, ['traffic', 'controls']));
@@ -118,7 +118,10 @@ function ownNames(data: unknown, key: 'steps' | 'checks'): readonly Mistake[] {
   );
 }
 
-/** Each own step says where it stands, once. Whether that step exists, its kind of run knows. */
+/**
+ * Checks that each own step has exactly one place. The kind of run checks whether that place
+ * exists.
+ */
 function places(data: unknown): readonly Mistake[] {
   return list(data, 'steps').flatMap((_, index) => {
     const place = ['before', 'after'].filter(

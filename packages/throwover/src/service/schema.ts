@@ -19,9 +19,9 @@ import { trafficSchema } from './traffic-schema.ts';
 import { weekSchema } from './week-schema.ts';
 
 /**
- * What a team declares, as a schema. Every `error` text completes the sentence "expected ...".
- * Durations are written as text and come out in milliseconds of life time, with `Ms` in the name;
- * `timing.ts` divides by the time scale what the lab scales.
+ * The schema of a team's throwover.yaml. Every `error` text completes the sentence "expected ...".
+ * Durations are written as text and become milliseconds of life time, with `Ms` in the name;
+ * `timing.ts` divides the durations that the lab scales by the time scale.
  */
 
 const address = z
@@ -62,15 +62,21 @@ const region = z.strictObject({
   byHand: byHandSchema,
 });
 
-/** What the door and the process beside the database accept, ms. */
+/** Longest values that the door and the process beside the database accept, ms. */
 const longestHoldMs = 30_000;
 const longestOpenMs = 10_000;
 
-/** A fence must outlive a catch-up and a promotion, and must not be an outage that waits for a person, ms. */
+/**
+ * Bounds of a fence's deadline, ms: a fence must outlive a catch-up and a promotion, and must not
+ * be an outage that waits for a person.
+ */
 const shortestFenceDeadlineMs = 7_000;
 const longestFenceDeadlineMs = 60_000;
 
-/** The knobs of who may write; what is left out has its default (authority/timing.ts), and all are checked together. */
+/**
+ * The timing settings of the guards. A missing one has its default (authority/timing.ts), and all
+ * are checked together.
+ */
 const timing = z
   .strictObject({
     lease: duration.optional().describe('How long the right to write lasts without a renewal'),
@@ -92,7 +98,11 @@ const database = z
     armTimeout: duration.default(120_000).describe('How long to wait for that lag'),
     drain: z
       .strictObject({
-        hold: duration.default(2_000).describe('How long the door keeps new requests waiting'),
+        hold: duration
+          .default(2_000)
+          .describe(
+            "How long the door keeps new requests waiting after the run's last sign of life; a run that works renews it, up to 30 s in all",
+          ),
         openTransactions: duration
           .default(500)
           .describe('How long transactions that are already open may go on'),
@@ -203,10 +213,13 @@ const observe = action.describe(
 /** Kinds of run that a step can be part of. */
 export const runKindNames = ['switchover', 'failover', 'failback', 'rejoin', 'flip-only'] as const;
 
-/** What moves the active region as planned: an own step of one is meant for the other too. */
+/** Kinds that move the active region as planned: an own step for one is meant for the other too. */
 const plannedKinds = ['switchover', 'failback'] as const;
 
-/** Shortest silence that a standing policy takes for a loss, ms: a restart of a guard or a lost packet is shorter. */
+/**
+ * Shortest silence that a standing policy may count as a loss, ms: longer than a restart of a guard
+ * or a lost packet.
+ */
 const shortestSilenceMs = 1_000;
 
 const standing = z
@@ -246,7 +259,7 @@ const approval = z
   })
   .prefault({});
 
-/** What people can be told of a run (notify/). */
+/** Kinds of notice that people can get about a run (notify/). */
 export const noticeKindNames = [
   'needs-approval',
   'started',
@@ -256,6 +269,7 @@ export const noticeKindNames = [
   'undone',
   'failed',
   'adopted',
+  'closure',
   'capacity-held',
   'drill',
   'week',
@@ -339,6 +353,22 @@ const check = z
   })
   .transform(({ timeout, ...rest }) => ({ ...rest, timeoutMs: timeout }));
 
+/**
+ * A guard works with one other region. With a third one, a guard that the run does not ask could
+ * open a fence or extend a lease (A1).
+ */
+function twoRegions(regions: object, { addIssue }: z.RefinementCtx): void {
+  const names = Object.keys(regions);
+  if (names.length < 2) addIssue('two regions');
+  for (const name of names.slice(2)) {
+    const message = `two regions, here ${names.slice(0, 2).join(' and ')}: remove ${name} and every line that names it. A service moves between two regions; throwover does not support a third one yet`;
+    addIssue({
+      ...{ code: 'invalid_key', origin: 'record', path: [name] },
+      issues: [{ code: 'custom', message, path: [], input: name }],
+    });
+  }
+}
+
 export const serviceSchema = z
   .strictObject({
     version: z.literal(1),
@@ -369,9 +399,7 @@ export const serviceSchema = z
       url: httpUrl.describe('`throwover serve`, in a third place'),
       standsIn,
     }),
-    regions: z
-      .record(regionName, region)
-      .refine((regions) => Object.keys(regions).length >= 2, { error: 'two regions or more' }),
+    regions: z.record(regionName, region).superRefine(twoRegions),
     traffic: trafficSchema,
     canary: canarySchema.optional(),
     survey: surveySchema.optional(),
@@ -393,7 +421,7 @@ export const serviceSchema = z
     database: { ...declared, lossBoundMs: declared.lossBoundMs ?? rest.objectives.rpoMs },
   }));
 
-/** What a team declares, checked. Durations in milliseconds of life time. */
+/** A checked throwover.yaml. Durations in milliseconds of life time. */
 export type Service = z.output<typeof serviceSchema>;
 export type OwnStep = Service['steps'][number];
 export type OwnCheck = Service['checks'][number];

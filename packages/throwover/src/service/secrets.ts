@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { serviceErrors } from './errors.ts';
 
-/** Where a secret stands. The secret itself is read when it is used, and never printed. */
+/** The place of a secret. The secret itself is read when it is used, and never printed. */
 export type SecretRef =
   | { readonly from: 'env'; readonly name: string }
   | { readonly from: 'file'; readonly path: string };
@@ -11,14 +11,16 @@ export function isSecretRef(text: string): boolean {
   return /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/.test(text);
 }
 
-/** `env:NAME` or `file:PATH`, already checked by the schema. */
+/** Parses `env:NAME` or `file:PATH`, which the schema has already checked. */
 export function parseSecretRef(text: string): SecretRef {
   return text.startsWith('env:')
     ? { from: 'env', name: text.slice(4) }
     : { from: 'file', path: text.slice(5) };
 }
 
-/** The secret, without a line break at its end. Relative paths are relative to `directory`. */
+/**
+ * Returns the secret, without a line break at its end. Relative paths are relative to `directory`.
+ */
 export async function resolveSecret(
   ref: SecretRef,
   options: { env: NodeJS.ProcessEnv; directory: string },

@@ -1,4 +1,4 @@
-/** A whole, right throwover.yaml, for tests. Line numbers in tests count in this text. */
+/** A complete, valid throwover.yaml, for tests. Line numbers in tests refer to this text. */
 export const wholeFile = `version: 1
 service: checkout
 owner: payments-team

@@ -1,16 +1,16 @@
 /**
- * What a team declares: throwover.yaml -> Service.
+ * Loads a team's throwover.yaml into a `Service`.
  *
  *   schema.ts       shape, limits, defaults; the type Service
  *   traffic-schema.ts fields.ts  its block `traffic`, by provider; kinds of values
  *   canary-schema.ts  its blocks `canary` and `survey`
- *   by-hand-schema.ts  its block `byHand` of a region: what people type
+ *   by-hand-schema.ts  its block `byHand` of a region: commands that people type
  *   evidence-schema.ts  its block `evidence`: the operating test
  *   drills-schema.ts  its block `drills`: rehearsals in production
  *   week-schema.ts  its block `week`: where tasks are sent
  *   load.ts         file -> Service, or every mistake with its line
  *   mistakes.ts     issues of the schema -> "expected ..., found ..."
- *   references.ts   names that point at nothing, blocks that need each other
+ *   references.ts   names without a target, blocks that need each other
  *   json-schema.ts  throwover.schema.json
  *   secrets.ts      env:NAME, file:PATH
  *   own-steps.ts    the team's own steps and checks -> Step, Guard

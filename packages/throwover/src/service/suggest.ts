@@ -1,6 +1,10 @@
-/** The known name that is closest to a wrong one, when it is close enough to be what was meant. */
+/**
+ * Returns the known name that is closest to a wrong one, if it is close enough to be the intended
+ * one.
+ */
 export function didYouMean(wrong: string, known: readonly string[]): string | undefined {
-  // A third of the letters, at least one swap's worth: `lagbund` is lagBound, `foo` is nothing.
+  // A third of the letters, at least 2 (one swap): `lagbund` becomes lagBound, `foo` matches
+  // nothing.
   const bound = Math.max(2, Math.floor(wrong.length / 3));
   const ranked = known
     .map((name) => ({ name, distance: distance(wrong.toLowerCase(), name.toLowerCase()) }))

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { duration, httpUrl, maxItems, regionName, secret, text } from './fields.ts';
 
-/** The record that sends traffic to a region, by provider (docs/dns-providers.md compares them). */
+/**
+ * The record that sends traffic to a region, by provider (docs/dns-providers.md compares the
+ * providers).
+ */
 
 /** Shortest TTL that a run lowers to, ms: DNS counts in seconds. */
 const shortestTtlMs = 1_000;

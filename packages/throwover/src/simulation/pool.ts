@@ -3,12 +3,15 @@ import type { SeedResult } from './run-seed.ts';
 import type { ScenarioOptions } from './scenario.ts';
 import type { Batch } from './worker.ts';
 
-/** Seeds that a worker gets at once: enough that asking costs nothing, few enough to end soon. */
+/**
+ * Number of seeds that a worker gets at a time: enough that the requests cost nothing, few enough
+ * to end soon.
+ */
 const batchSize = 20;
 
 /**
- * Runs seeds `from` to `from + count - 1` on worker threads. `onResult` gets each as it is there, in no
- * particular order; it ends the work early when it answers `stop`.
+ * Runs seeds `from` to `from + count - 1` on worker threads. `onResult` is called for each result
+ * in no particular order; it ends the work early when it returns `stop`.
  */
 export async function runSeeds(input: {
   from: number;
@@ -55,13 +58,16 @@ export async function runSeeds(input: {
   await Promise.all(Array.from({ length: Math.min(input.workers, count) }, one));
 }
 
-/** Beside this file: TypeScript in the repository, JavaScript in the package. */
+/** The file beside this one: TypeScript in the repository, JavaScript in the package. */
 function workerUrl(): URL {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return new URL(`./worker.${extension}`, import.meta.url);
 }
 
-/** In a clone the workers run the sources of every package, as the command itself does. */
+/**
+ * Returns the workers' arguments: in a clone they run the sources of every package, as the command
+ * itself does.
+ */
 function argvFor(url: URL): string[] {
   const condition = '--conditions=throwover-source';
   const inSources = url.pathname.endsWith('.ts') && !process.execArgv.includes(condition);

@@ -1,14 +1,19 @@
 import type { ScenarioOptions } from './scenario.ts';
 
-/** A seed that found something once. The test runs every one of them. */
+/** A seed that once found a bug. The test runs every one of them. */
 export interface Regression {
   readonly seed: number;
   readonly options: ScenarioOptions;
-  /** What it found, in the words of the field. */
+  /** The bug that it found, in the words of the field. */
   readonly why: string;
 }
 
 export const regressions: readonly Regression[] = [
+  {
+    seed: 910366,
+    options: {},
+    why: 'a guard that was restarted during an attachment left its standby closed: promoted later, it took no writes, and the run ended succeeded',
+  },
   {
     seed: 1148,
     options: {},
@@ -43,5 +48,85 @@ export const regressions: readonly Regression[] = [
     seed: 98558,
     options: {},
     why: 'a promotion that was carried to its end opened what a later fence had closed',
+  },
+  {
+    seed: 39,
+    options: { family: 'unattended' },
+    why: 'serve stood still between two short silences, and its own pause counted as one long silence of the region',
+  },
+  {
+    seed: 699,
+    options: {},
+    why: 'a person put the data of a lost primary back and started it open, without the guard',
+  },
+  {
+    seed: 9_400_003,
+    options: {},
+    why: 'the data of a synchronous standby was put aside between a commit and its acknowledgement',
+  },
+  {
+    seed: 900_131,
+    options: { family: 'unattended' },
+    why: 'another data directory was put in place between the look and the act of one attachment',
+  },
+  {
+    seed: 20_001_424,
+    options: {},
+    why: 'a guard that was the writer before counted its old lease after a promotion: a success without a lease',
+  },
+  {
+    seed: 20_002_132,
+    options: {},
+    why: 'a success by what the guard had seen before the promotion: somebody had closed the server since',
+  },
+  {
+    seed: 92_824_298,
+    options: {},
+    why: 'another data directory was put there between the look and the salvage, and its empty answer was kept',
+  },
+  {
+    seed: 92_825_907,
+    options: {},
+    why: 'a guard that was closing waited six seconds for a door that another file, loaded at that moment, had opened',
+  },
+  {
+    seed: 92_826_679,
+    options: {},
+    why: 'a late copy of a hold closed a door that its run had let go',
+  },
+  {
+    seed: 1_021,
+    options: {},
+    why: 'a session got in, and the server was started anew before its guard looked: the switchover threw its writes away unread',
+  },
+  {
+    seed: 71_001_807,
+    options: {},
+    why: 'webhooks delivered into such a window were salvaged as rows and not delivered again',
+  },
+  {
+    seed: 153_950_759,
+    options: {},
+    why: 'serve left a run when its store was full and took it over again: the checker took that for one controller',
+  },
+  {
+    seed: 153_955_201,
+    options: {},
+    why: 'an unattended failover used an override of its policy that its mandate did not record',
+  },
+  {
+    seed: 153_955_438,
+    options: {},
+    why: "somebody's file was loaded by the guard's own reload: the checker took that for a closing by nobody",
+  },
+  {
+    seed: 179_520_404,
+    options: {},
+    why: "somebody's file was put there between the guard's own and the server's start: the checker took that for an opening by the guard",
+  },
+  {
+    seed: 179_515_748,
+    options: {},
+    why: 'a fence began after all had healed: the checker asked for its end before its deadline',
   },
 ];

@@ -1,5 +1,8 @@
+import type { DatabaseSide } from '../authority/database-side.ts';
 import { type Violation, violationsOf } from './checkers/checkers.ts';
 import { Operators } from './control/operators.ts';
+import { service } from './control/run-policy.ts';
+import { beginServing } from './control/serve.ts';
 import {
   type Action,
   type Fault,
@@ -8,31 +11,35 @@ import {
   scenarioOf,
 } from './scenario.ts';
 import { heal, strike } from './world/faults.ts';
-import { createWorld, service, startWorld, type World, warmUpMs } from './world/world.ts';
+import { sampleRegions } from './world/well.ts';
+import { createWorld, startWorld, type World, warmUpMs } from './world/world.ts';
 
-/** Longest time in which everything must be right again once nothing is wrong any more, ms. */
+/** Longest time until everything must be in order after the last fault, ms. */
 const convergeMs = 240_000;
 
-/** More than any seed needs, so that one that turns in a circle ends too: it has not converged then. */
+/**
+ * More events than any seed needs; it also ends a seed that loops, which then counts as not
+ * converged.
+ */
 const mostEvents = 1_000_000;
 
 export interface SeedResult {
   readonly seed: number;
   readonly violations: readonly Violation[];
-  /** Of everything that happened: the same for the same seed, options and code. */
+  /** Hash of everything that happened: the same for the same seed, options and code. */
   readonly hash: string;
   readonly events: number;
   readonly virtualMs: number;
 }
 
-/** One whole simulation: faults, then healing; then the checkers read what happened. */
+/** Runs one whole simulation: faults, then healing; then the checkers read the history. */
 export async function runSeed(
   seed: number,
   options: ScenarioOptions & { trace?: (line: string) => void } = {},
 ): Promise<SeedResult> {
   const { trace } = options;
   const { stackTraceLimit } = Error;
-  // Stacks cost a third of the time; a seed that is traced has them.
+  // Stack traces cost a third of the time; only a traced seed has them.
   if (trace === undefined) Error.stackTraceLimit = 0;
   try {
     return await simulate(scenarioOf(seed, options), trace);
@@ -50,6 +57,8 @@ async function simulate(
   const { queue, history } = world;
   const operators = new Operators(world);
   await startWorld(world);
+  beginServing(world);
+  if (scenario.standing !== null) sampleRegions(world);
   schedule(world, operators);
   await queue.run({
     untilMs: warmUpMs + scenario.faultsUntilMs,
@@ -93,10 +102,9 @@ function schedule(world: World, operators: Operators): void {
   };
   for (const action of scenario.actions)
     queue.at(warmUpMs + action.atMs, () => void act(world, operators, action));
-  if (scenario.serveTakesOver) void operators.serveTakesOver();
 }
 
-/** What people do while things go wrong. */
+/** Carries out what people do during the faults. */
 async function act(world: World, operators: Operators, action: Action): Promise<void> {
   if (action.what === 'begin') {
     const { kind, to, accepts } = action;
@@ -116,7 +124,7 @@ async function act(world: World, operators: Operators, action: Action): Promise<
   );
 }
 
-/** Nobody types anything for a while; then people bring everything in order. */
+/** Lets the system run without people for a while; then people bring everything in order. */
 async function settle(
   world: World,
   operators: Operators,
@@ -124,13 +132,21 @@ async function settle(
 ): Promise<void> {
   const { queue, scenario, history } = world;
   const pause = (ms: number) => new Promise<void>((resolve) => queue.after(ms, resolve));
-  const untilMs = queue.nowMs() + scenario.nobodyTypesMs;
-  while (queue.nowMs() < untilMs && !isRight(world)) await pause(1_000);
+  const waitUntil = async (ms: number) => {
+    while (queue.nowMs() < ms && !isRight(world)) await pause(1_000);
+  };
+  await waitUntil(queue.nowMs() + scenario.nobodyTypesMs);
+  await waitUntil(fencesEndMs(world));
   history.note({ type: 'answer', what: 'writer', detail: String(writers(world).length) });
   const accepted = world.sites.filter(({ memory }) => memory.accepted !== null).length;
   history.note({ type: 'answer', what: 'accepted', detail: String(accepted) });
   const followers = world.sites.filter(({ peer, server }) => peer && server.follows(peer.server));
   history.note({ type: 'answer', what: 'standby', detail: String(followers.length) });
+  if (scenario.serveTakesOver) {
+    const endsMs = queue.nowMs() + openRunsEndMs;
+    while (queue.nowMs() < endsMs && openRun(world) !== null) await pause(1_000);
+    history.note({ type: 'answer', what: 'open-run', detail: openRun(world) ?? '' });
+  }
   for (let round = 0; ; round++) {
     if (isRight(world)) break;
     const runId = await operators.openRun();
@@ -145,13 +161,39 @@ async function settle(
     }
     await pause(1_500);
   }
-  // A while more, so that what is wrong late is seen.
+  // Waits a little longer, to notice late faults.
   await pause(3_000);
   state.converged = isRight(world);
   if (!state.converged) void settle(world, operators, state);
 }
 
-/** An event that came so recently is on its way, ms. */
+/**
+ * Longest time from the deadline of a fence until its guard has opened, ms: a round of one second,
+ * plus its slow calls.
+ */
+const opensWithinMs = 4_000;
+
+/** Returns when every fence that has been asked for must have ended by itself; 0 if there is none. */
+function fencesEndMs({ history }: World): number {
+  return history.noted.reduce((endMs, one) => {
+    if (one.type !== 'command' || one.name !== 'fence') return endMs;
+    const { openTransactionsMs, deadlineMs } = one.detail as Parameters<DatabaseSide['fence']>[0];
+    if (deadlineMs === null) return endMs;
+    return Math.max(endMs, one.atMs + openTransactionsMs + deadlineMs + opensWithinMs);
+  }, 0);
+}
+
+/**
+ * Time after which no run that the caretaker can end may be open, ms: its longest pause in a seed
+ * (doubled four times from 5 s), the run's lease, and the run itself.
+ */
+const openRunsEndMs = 100_000;
+
+function openRun({ store }: World): string | null {
+  return store.state.services.get(service)?.state.openRun ?? null;
+}
+
+/** An event younger than this may still be on its way, ms. */
 const freshMs = 5_000;
 
 const everyName = ['without-ledger', 'unresolved-losses'];
@@ -162,7 +204,10 @@ function writers({ sites }: World) {
   );
 }
 
-/** One writer, which the store knows; a standby that follows it; no run open; every webhook delivered. */
+/**
+ * Whether everything is in order: one writer, which the store knows; a standby that follows it; no
+ * open run; every webhook delivered.
+ */
 function isRight(world: World): boolean {
   const { sites, store } = world;
   const state = store.state.services.get(service)?.state;

@@ -1,21 +1,41 @@
 import { type Random, seededRandom } from '../kernel/kernel.ts';
+import type { StandingPolicy } from '../operations/operations.ts';
 import type { RunKind } from '../runs/runs.ts';
+import { meddlingOf } from './meddling.ts';
 import { clearWeather, type Weather } from './world/network.ts';
 
-/** What may be asked for on the command line; what is left out is drawn from the seed. */
+/** Options of the command line; an option that is left out is drawn from the seed. */
 export interface ScenarioOptions {
   readonly strict?: boolean;
   readonly synchronous?: boolean;
   readonly family?: Family;
+  /** Always includes a stranger to the pair of guards, of this kind. */
+  readonly stranger?: StrangerKind;
 }
 
 /**
- * What a seed is about.
- * planned: a switchover, and faults around it. lost: the active region is lost, a failover. absent: the
- * control plane alone has faults, and nobody asks for anything. hand: a person promotes past throwover.
- * mixed: anything, one after the other.
+ * A stranger sends commands that the guards of the pair must refuse: a run of another service at
+ * their addresses; a proof about a region that is not theirs; a run of a second store with a token
+ * that was given out already; a run to a third region, with a fence of east or (strict) with the
+ * expiry of its lease.
  */
-export const families = ['planned', 'lost', 'absent', 'hand', 'mixed'] as const;
+export const strangerKinds = [
+  'other-service',
+  'proof-of-another-region',
+  'token-of-another-run',
+  'third-region',
+  'third-region-by-expiry',
+] as const;
+export type StrangerKind = (typeof strangerKinds)[number];
+
+/**
+ * The kind of a seed. planned: a switchover, and faults around it. lost: the active region is lost,
+ * a failover. absent: only the control plane has faults, and no person starts a run. hand: a person
+ * promotes without throwover. mixed: anything, in sequence. unattended: a standing policy is in
+ * force, the active region is lost in some way, and so is `throwover serve`; sometimes a person
+ * types meanwhile.
+ */
+export const families = ['planned', 'lost', 'absent', 'hand', 'mixed', 'unattended'] as const;
 export type Family = (typeof families)[number];
 
 export type Place = 'east' | 'west' | 'witness' | 'ops1' | 'ops2';
@@ -30,20 +50,49 @@ export type FaultKind =
       readonly steps: number;
     }
   | { readonly what: 'kill-store'; readonly steps: number }
+  /** SIGTERM: `throwover serve` ends cleanly, and is started again when the fault is over. */
+  | { readonly what: 'restart-serve' }
+  | { readonly what: 'stop-serve' }
+  /** A second `throwover serve` uses the same files, as if their lock failed. */
+  | { readonly what: 'second-serve' }
   | { readonly what: 'kill-controller'; readonly steps: number }
   | { readonly what: 'stop-controller' }
   | { readonly what: 'crash-database'; readonly region: 'east' | 'west' }
-  /** Of the guard's calls of its database, this share. */
+  /** This share of the guard's calls to its database fails. */
   | { readonly what: 'database-fails'; readonly region: 'east' | 'west'; readonly share: number }
+  /**
+   * Another party lets the application in. loaded: the file, and a reload. on-disk: the file alone.
+   * and-back: a reload of a file that exists only for a moment. session: a login succeeds although
+   * the database is closed.
+   */
+  | {
+      readonly what: 'somebody-opens';
+      readonly region: 'east' | 'west';
+      readonly how: 'loaded' | 'on-disk' | 'and-back' | 'session';
+    }
+  /** An older file with the closure's lines is restored. */
+  | {
+      readonly what: 'somebody-closes';
+      readonly region: 'east' | 'west';
+      readonly loaded: boolean;
+    }
   | { readonly what: 'jump-wall'; readonly place: Place; readonly ms: number }
   | { readonly what: 'disk-full'; readonly place: 'east' | 'west' | 'witness' }
   | { readonly what: 'weather'; readonly weather: Weather }
   | { readonly what: 'dns-fails' }
   | { readonly what: 'lag'; readonly ms: number }
   | { readonly what: 'promote-by-hand'; readonly region: 'east' | 'west' }
+  /**
+   * The data directory is replaced by that of a standby of another cluster, whose log is further
+   * ahead.
+   */
+  | { readonly what: 'foreign-cluster'; readonly region: 'east' | 'west' }
   | { readonly what: 'halt' };
 
-/** `onRun`: counted from the moment at which the first run begins; `onStep`: at which it first acts in this step. */
+/**
+ * `onRun`: `atMs` counts from the start of the first run; `onStep`: from its first act in this
+ * step.
+ */
 export type Fault = FaultKind & {
   readonly atMs: number;
   readonly forMs: number;
@@ -58,7 +107,7 @@ export type Action =
       readonly to: 'other' | 'home';
       readonly accepts: readonly string[];
     }
-  /** Of the open run: by another controller, whether the first one lives or not. */
+  /** For the open run: another controller does it, whether the first one is alive or not. */
   | { readonly what: 'take-over' | 'abort' };
 
 export interface Scenario {
@@ -66,7 +115,7 @@ export interface Scenario {
   readonly family: Family;
   readonly strict: boolean;
   readonly synchronous: boolean;
-  /** Ends of the run's phase, ms. */
+  /** End of the fault phase, ms. */
   readonly faultsUntilMs: number;
   readonly rates: Readonly<Record<Place, number>>;
   readonly wallOffsetsMs: Readonly<Record<Place, number>>;
@@ -80,21 +129,31 @@ export interface Scenario {
   readonly weather: Weather;
   readonly actions: readonly (Action & { readonly atMs: number })[];
   readonly faults: readonly Fault[];
-  /** `throwover serve` takes runs over whose controller is gone. */
+  /** `throwover serve` takes over runs whose controller is gone. */
   readonly serveTakesOver: boolean;
-  /** After the faults nobody types anything for this long, ms. */
+  /** Mandate for a failover without a person; `null` when none was given. */
+  readonly standing: StandingPolicy | null;
+  /** How long a standby believes that a silent primary only has nothing to send, ms. */
+  readonly receiverTimeoutMs: number;
+  /** After the faults nobody types anything for this time, ms. */
   readonly nobodyTypesMs: number;
   readonly lossBoundMs: number;
+  /** `null`: only this service's people. */
+  readonly stranger: StrangerKind | null;
 }
 
-/** The same seed and options give the same scenario. */
+/** Returns the scenario; the same seed and options give the same one. */
 export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
   const random = seededRandom(seed * 7 + 1);
-  // Of its own, so that what was added later leaves the seeds that lack it as they were.
+  // A separate generator, so that later additions do not change the seeds without them.
   const more = seededRandom(seed * 7 + 3);
   const chance = (share: number) => random.next() < share;
   const between = (low: number, high: number) => low + (high - low) * random.next();
-  const family = options.family ?? random.pick(weighted);
+  const drawnFamily = options.family ?? random.pick(weighted);
+  // Also separate: the older families keep their seeds.
+  const alone = seededRandom(seed * 7 + 5);
+  const unattended = alone.next() < unattendedShare;
+  const family = options.family ?? (unattended ? 'unattended' : drawnFamily);
   const strict = options.strict ?? chance(0.4);
   const synchronous = options.synchronous ?? chance(0.25);
   const stormy = family !== 'absent' && chance(0.35);
@@ -106,25 +165,30 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
         heldBackMs: between(50, 6_000),
       }
     : clearWeather;
-  // At the bound of 1 % between two clocks in one seed of ten, far within it in the others.
+  // In one seed of ten two clocks differ by the bound of 1 %; in the others they differ far less.
   const drift = chance(0.1) ? 0.00497 : 0.0005;
   const rate = () => 1 + drift * random.pick([-1, -0.3, 0, 0.3, 1]);
   const offset = () => between(-2_000, 2_000);
   const drawn = actionsOf(random, family);
   const rare = rareOf(more, { family, strict, actions: drawn });
   const { actions } = { actions: drawn, ...rare };
+  const strange = seededRandom(seed * 7 + 6);
+  const stranger = options.stranger ?? (strange.next() < 0.05 ? strange.pick(strangerKinds) : null);
+  const meddling = meddlingOf(seededRandom(seed * 7 + 8), { family, actions });
   return {
     seed,
     family,
     strict,
     synchronous,
-    // The end of a lease, and of the promises that extend it, takes its time.
+    // The end of a lease, and of the promises that extend it, takes time.
     faultsUntilMs:
-      strict && actions.some(isFailover)
-        ? between(26_000, 40_000)
-        : family === 'planned' || family === 'absent'
-          ? between(12_000, 24_000)
-          : between(18_000, 28_000),
+      family === 'unattended'
+        ? between(26_000, 44_000)
+        : strict && actions.some(isFailover)
+          ? between(26_000, 40_000)
+          : family === 'planned' || family === 'absent'
+            ? between(12_000, 24_000)
+            : between(18_000, 28_000),
     rates: { east: rate(), west: rate(), witness: rate(), ops1: rate(), ops2: rate() },
     wallOffsetsMs: {
       east: offset(),
@@ -141,12 +205,51 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
     replayMs: chance(0.1) ? between(50, 900) : 1,
     weather,
     actions,
-    faults: [...(rare?.faults ?? faultsOf(random, family, strict)), ...callFaultsOf(more, family)],
-    serveTakesOver: chance(0.5),
+    faults:
+      meddling?.alone === true
+        ? meddling.faults
+        : [
+            ...(family === 'unattended'
+              ? unattendedFaults(alone, strict)
+              : (rare?.faults ?? faultsOf(random, family, strict))),
+            ...callFaultsOf(more, family),
+            ...foreignOf(seededRandom(seed * 7 + 4), family),
+            ...(meddling?.faults ?? []),
+          ],
+    serveTakesOver: chance(family === 'unattended' ? 0.8 : 0.5),
+    standing: family === 'unattended' ? standingOf(alone) : null,
+    receiverTimeoutMs: family === 'unattended' ? alone.pick([0, 60_000]) : 0,
     nobodyTypesMs: family === 'planned' || family === 'absent' ? 45_000 : 12_000,
     lossBoundMs: random.pick([1_000, 5_000, 30_000]),
+    stranger,
+    ...(stranger === 'third-region-by-expiry' ? writesOnPromises : {}),
   };
 }
+
+/** Share of the seeds that have a standing policy. */
+const unattendedShare = 0.2;
+
+/**
+ * East cannot reach the store and keeps writing on west's promises, longer than any lease of the
+ * store.
+ */
+const writesOnPromises: Partial<Scenario> = {
+  strict: true,
+  family: 'absent',
+  faultsUntilMs: 40_000,
+  standing: null,
+  actions: [],
+  faults: [
+    {
+      what: 'cut',
+      links: [
+        ['east', 'witness'],
+        ['witness', 'east'],
+      ],
+      ...{ atMs: 500, forMs: 60_000, onRun: false },
+    },
+  ],
+};
 
 const weighted: readonly Family[] = [
   ...Array<Family>(8).fill('planned'),
@@ -163,6 +266,7 @@ const everyOverride = [
   'different-configuration',
   'unresolved-losses',
   'without-ledger',
+  'cluster-identity-unknown',
 ];
 
 function actionsOf(random: Random, family: Family): Scenario['actions'] {
@@ -201,6 +305,10 @@ function actionsOf(random: Random, family: Family): Scenario['actions'] {
       return [];
     case 'hand':
       return chance(0.5) ? [{ ...planned, atMs: begun }] : [];
+    case 'unattended':
+      return chance(0.4)
+        ? [chance(0.5) ? { ...planned, atMs: begun + 20_000 * random.next() } : failover(20_000)]
+        : [];
     case 'mixed':
       return [
         { ...(chance(0.5) ? { ...planned, atMs: begun } : failover(1_000)) },
@@ -229,7 +337,9 @@ function faultsOf(random: Random, family: Family, strict: boolean): readonly Fau
   return faults;
 }
 
-/** What needs several things at their moments, and would hardly ever be drawn one by one. */
+/**
+ * Returns combinations of faults that need exact timing and would hardly ever be drawn separately.
+ */
 function rareOf(
   random: Random,
   { family, strict, actions }: Pick<Scenario, 'family' | 'strict' | 'actions'>,
@@ -245,7 +355,7 @@ function rareOf(
   return share < 0.1 ? { faults: attachedUnheard(random) } : null;
 }
 
-/** The old side follows, though its guard was told that this failed; then it crashes. */
+/** The old side follows although its guard was told that this failed; then it crashes. */
 function attachedUnheard(random: Random): readonly Fault[] {
   const on = { region: 'east', onRun: true, onStep: 'attach-old' } as const;
   const share = random.pick([0.3, 0.6]);
@@ -258,8 +368,9 @@ function attachedUnheard(random: Random): readonly Fault[] {
 }
 
 /**
- * The controller is gone between fence and promotion. Nobody types anything; or another one fences anew
- * just when the deadline of the first fence has passed and its guard waits for the other guard's answer.
+ * The controller dies between fence and promotion. Either nobody types anything, or another
+ * controller fences again just after the deadline of the first fence, while its guard waits for the
+ * other guard's answer.
  */
 function deadlineCrossed(random: Random, begin: Scenario['actions'][number]) {
   const weather = { lose: 0, duplicate: 0, holdBack: 0.6, heldBackMs: 1_900 };
@@ -272,9 +383,10 @@ function deadlineCrossed(random: Random, begin: Scenario['actions'][number]) {
 }
 
 /**
- * The active region writes on by its last lease, cut off from everybody but the users, while the store
- * that granted it is started again: it has forgotten the grant when it is asked for the end of it. All
- * within one lease, around the moment at which a person asks for the failover.
+ * The active region keeps writing on its last lease and is cut off from everybody but the users.
+ * The store that granted the lease restarts and has forgotten the grant when it is asked for its
+ * end. All of this happens within one lease, around the moment at which a person asks for the
+ * failover.
  */
 function grantorForgets(random: Random, askedMs: number): readonly Fault[] {
   const atMs = askedMs - 1_500 * random.next();
@@ -287,7 +399,7 @@ function grantorForgets(random: Random, askedMs: number): readonly Fault[] {
   ];
 }
 
-/** Calls of a database that fail before, after or during their effect. */
+/** Returns calls to a database that fail before, after or during their effect. */
 function callFaultsOf(random: Random, family: Family): readonly Fault[] {
   const count = random.next() < 0.3 ? 1 + random.integer(2) : 0;
   return Array.from({ length: count }, () => {
@@ -296,7 +408,7 @@ function callFaultsOf(random: Random, family: Family): readonly Fault[] {
       what: 'database-fails',
       region: random.pick(['east', 'west'] as const),
       share: random.pick([0.05, 0.2, 0.5, 1]),
-      // Most of what a run asks of a database falls into its first half second.
+      // A run makes most of its calls to a database in its first half second.
       atMs: onRun ? 6_000 * random.next() ** 4 : 500 + 12_000 * random.next(),
       forMs: 100 + 14_000 * random.next() ** 2,
       onRun,
@@ -304,7 +416,31 @@ function callFaultsOf(random: Random, family: Family): readonly Fault[] {
   });
 }
 
-/** The active region is cut off from the store and the people, and goes on by what its peer promises. */
+/**
+ * A person attaches the standby of another cluster: before a run, within its switch, or in place of
+ * an old side.
+ */
+function foreignOf(random: Random, family: Family): readonly Fault[] {
+  if (family === 'absent' || family === 'hand' || random.next() >= 0.06) return [];
+  const what = 'foreign-cluster';
+  const forMs = 2_000 + 20_000 * random.next();
+  const share = random.next();
+  if (share < 0.3) {
+    return [{ what, region: 'west', atMs: 500 + 4_000 * random.next(), forMs, onRun: false }];
+  }
+  if (share < 0.65) {
+    const onStep = random.pick(['hold-door', 'fence']);
+    return [{ what, region: 'west', atMs: 60 * random.next() ** 2, forMs, onRun: true, onStep }];
+  }
+  // In place of the old side, after it stopped being the writer and before its data is handled.
+  const onStep = random.pick(['stop-old', 'attach-old', 'close-returned', 'salvage']);
+  const atMs = 30 * random.next() ** 2;
+  return [{ what, region: 'east', atMs, forMs: forMs / 4, onRun: true, onStep }];
+}
+
+/**
+ * The active region is cut off from the store and the people, and continues on its peer's promises.
+ */
 function onPromises(random: Random): readonly Fault[] {
   const atMs = 500 + 2_500 * random.next();
   const links = ['witness', 'ops1', 'ops2'].flatMap((place) => direct('east', place, 0));
@@ -312,7 +448,8 @@ function onPromises(random: Random): readonly Fault[] {
   const kind = random.next();
   if (kind < 0.25) return [cut];
   if (kind < 0.5) {
-    // Late answers to the last renewals, then nobody is left to ask; only the users still come.
+    // The answers to the last renewals are late; then no other part can be reached, only the users
+    // can.
     const weather = { lose: 0, duplicate: 0, holdBack: 0.7, heldBackMs: 1_900 };
     const beforeMs = 2_600;
     const slow: Fault = { what: 'weather', weather, atMs, forMs: beforeMs, onRun: false };
@@ -326,7 +463,115 @@ function onPromises(random: Random): readonly Fault[] {
   return [cut, { what: 'cut', links: more, ...late, forMs: 60_000 }];
 }
 
-/** How the active region is lost. */
+/** Returns what the team has allowed ahead of time. */
+function standingOf(random: Random): StandingPolicy {
+  return {
+    by: 'payments-team, 2026-01-01',
+    everyMs: random.pick([250, 500, 1_000]),
+    forMs: random.pick([2_000, 6_000, 10_000]),
+    overrides: random.pick([
+      ['two-writers', 'loss-above-bound'],
+      ['two-writers'],
+      ['two-writers', 'loss-above-bound', 'dns-points-elsewhere', 'unresolved-losses'],
+      [],
+    ]),
+  };
+}
+
+/**
+ * The active region is lost, or seems lost, and `throwover serve` has faults of its own around that
+ * time.
+ */
+function unattendedFaults(random: Random, strict: boolean): readonly Fault[] {
+  const atMs = 1_000 + 4_000 * random.next();
+  const around = () => Math.max(200, atMs - 3_000 + 18_000 * random.next());
+  const short = () => 300 + 12_000 * random.next() ** 2;
+  const faults: Fault[] = [];
+  const share = random.next();
+  if (share < 0.1) return blinkAsleepBlink(random, atMs);
+  if (share < 0.22) return haltedMeanwhile(random, atMs);
+  if (share < 0.35) faults.push(...flapping(random, atMs));
+  else if (share < 0.45) {
+    // Only one link is cut: another part can still reach the region.
+    const to = random.pick(['witness', 'west']);
+    const links = between('east', to, random);
+    faults.push({ what: 'cut', links, atMs, forMs: 60_000, onRun: false });
+  } else faults.push({ ...lossOf(random), atMs });
+  const own: readonly (() => FaultKind)[] = [
+    () => ({ what: 'restart-serve' }),
+    () => ({ what: 'stop-serve' }),
+    () => ({ what: 'stand', place: 'witness', how: random.pick(['frozen', 'asleep'] as const) }),
+    () => ({ what: 'kill-store', steps: random.integer(60) }),
+    () => ({ what: 'cut', links: apart('witness', random) }),
+    () => ({ what: 'cut', links: between('witness', random.pick(['east', 'west']), random) }),
+    () => ({
+      what: 'jump-wall',
+      place: 'witness',
+      ms: random.pick([-1, 1]) * 10 ** (2 + 4.5 * random.next()),
+    }),
+    () => ({ what: 'halt' }),
+    // In strict mode the leases are in the memory of one process, which only the lock protects.
+    ...(strict ? [] : [() => ({ what: 'second-serve' }) as const]),
+  ];
+  const count = random.integer(4);
+  for (let number = 0; number < count; number++) {
+    const onRun = random.next() < 0.3;
+    const when = { atMs: onRun ? 4_000 * random.next() ** 2 : around(), forMs: short(), onRun };
+    faults.push({ ...random.pick(own)(), ...when });
+  }
+  if (random.next() < 0.4) faults.push(faultOf(random, 'unattended'));
+  return faults;
+}
+
+/**
+ * The region is away for a moment; the watcher stands still while the region is healthy; then the
+ * region is away again.
+ */
+function blinkAsleepBlink(random: Random, atMs: number): readonly Fault[] {
+  const links = apart('east', random);
+  const asleep = random.next() < 0.5;
+  const forMs = 4_000 + 10_000 * random.next();
+  const fromMs = atMs + 1_900 + 600 * random.next();
+  const when = { atMs: fromMs, forMs, onRun: false };
+  return [
+    { what: 'cut', links, atMs, forMs: 2_600, onRun: false },
+    asleep
+      ? { what: 'stand', place: 'witness', how: 'frozen', ...when }
+      : { what: 'stop-serve', ...when },
+    { what: 'cut', links, atMs: fromMs + forMs - 600, forMs: 3_000, onRun: false },
+  ];
+}
+
+/** The kill switch is thrown while a loss is counted, or while a run waits to be carried on. */
+function haltedMeanwhile(random: Random, atMs: number): readonly Fault[] {
+  const loss: Fault = { ...lossOf(random), atMs, forMs: 60_000 };
+  if (random.next() < 0.5) {
+    const when = {
+      atMs: atMs + 6_000 * random.next(),
+      forMs: 15_000 * random.next(),
+      onRun: false,
+    };
+    return [loss, { what: 'halt', ...when }];
+  }
+  const gone = { atMs: 3_000 * random.next() ** 2, forMs: 2_000 * random.next(), onRun: true };
+  const halt = { atMs: 2_000 + 2_000 * random.next(), forMs: 25_000, onRun: true };
+  return [loss, { what: 'restart-serve', ...gone }, { what: 'halt', ...halt }];
+}
+
+/** The region is cut off and reachable again, several times. */
+function flapping(random: Random, fromMs: number): readonly Fault[] {
+  const links = apart('east', random);
+  const faults: Fault[] = [];
+  let atMs = fromMs;
+  for (let number = 2 + random.integer(4); number > 0; number--) {
+    const forMs = 500 + 6_000 * random.next();
+    faults.push({ what: 'cut', links, atMs, forMs, onRun: false });
+    atMs += forMs + 200 + 9_000 * random.next();
+  }
+  return faults;
+}
+
+/** Returns how the active region is lost. */
 function lossOf(random: Random): Fault {
   const atMs = 1_000 + 2_500 * random.next();
   const forMs = random.next() < 0.3 ? 2_000 + 8_000 * random.next() : 60_000;
@@ -387,7 +632,7 @@ function faultOf(random: Random, family: Family): Fault {
 
 const places = ['east', 'west', 'witness', 'ops1', 'ops2', 'users'];
 
-/** One place from all others: both ways, or one way. */
+/** Returns the links between one place and all others, in both directions or in one. */
 function apart(place: string, random: Random): readonly (readonly [string, string])[] {
   const way = random.integer(4);
   const spared = random.next() < 0.3 ? random.pick(places) : '';

@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { runSeed, type SeedResult } from './run-seed.ts';
 import type { ScenarioOptions } from './scenario.ts';
 
-/** What a worker is asked: these seeds, one after the other. */
+/** A request to a worker: run these seeds, one after the other. */
 export interface Batch {
   readonly seeds: readonly number[];
   readonly options: ScenarioOptions;
@@ -12,7 +12,7 @@ export interface Batch {
 const port = parentPort;
 if (port === null) throw new Error('runs as a worker thread');
 
-/** A promise that failed and nobody looked at is a bug of the code under test. */
+/** Unhandled rejections; each one is a bug of the code under test. */
 const stray: unknown[] = [];
 process.on('unhandledRejection', (reason) => stray.push(reason));
 
@@ -20,7 +20,7 @@ port.on('message', async ({ seeds, options }: Batch) => {
   const results: SeedResult[] = [];
   for (const seed of seeds) {
     let result = await runSeed(seed, options);
-    // Rejections are told after a turn of the event loop.
+    // Rejections are reported after a turn of the event loop.
     await setImmediate();
     if (stray.length > 0) result = withStray(result);
     results.push(result);

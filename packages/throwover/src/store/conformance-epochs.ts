@@ -4,7 +4,7 @@ import type { JournalEvent, RunLease } from './store.ts';
 
 const ended: JournalEvent = { type: 'ended', status: 'succeeded', reason: 'all steps are done' };
 
-/** Services and their epochs, as every store must keep them. */
+/** The tests for services and epochs that every store must pass. */
 export function epochConformance(subject: () => StoreUnderTest): void {
   const append = (lease: RunLease, seq: number, event: JournalEvent) =>
     subject().store.append({

@@ -10,7 +10,7 @@ const intent = (step: string): JournalEvent => ({
 
 const ended: JournalEvent = { type: 'ended', status: 'succeeded', reason: 'all steps are done' };
 
-/** Journals, as every store must keep them. */
+/** The tests for journals that every store must pass. */
 export function journalConformance(subject: () => StoreUnderTest): void {
   const append = (lease: RunLease, seq: number, event: JournalEvent) =>
     subject().store.append({
@@ -91,7 +91,8 @@ export function journalConformance(subject: () => StoreUnderTest): void {
     await expect(together({ ...last, seq: 1 }, second)).rejects.toEqual(refusal('run-ended'));
     expect(await subject().store.run(runId)).toMatchObject({ status: 'running', records: [] });
     await together(first);
-    // Sent again with what has become due since: what is there already is no conflict.
+    // Sent again together with records that have become due since: a record that is already there
+    // is no conflict.
     await together(first, second, last);
     await together(first, second, last);
     await subject().restart();

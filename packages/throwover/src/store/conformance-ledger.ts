@@ -24,7 +24,7 @@ const lossAt = (runId: string, position: number, number: number, text = 'a cup')
   };
 };
 
-/** The ledger of lost writes, as every store must keep it. */
+/** The tests for the ledger of lost writes that every store must pass. */
 export function ledgerConformance(subject: () => StoreUnderTest): void {
   const beginRun = () => subject().store.beginRun(begin);
   const idsOf = async (filter: { runId?: string; after?: string; limit?: number } = {}) =>

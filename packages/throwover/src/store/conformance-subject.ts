@@ -1,13 +1,13 @@
 import { expect } from 'vitest';
 import type { BeginRun, JournalEvent, JournalRecord, RunLease, Store } from './store.ts';
 
-/** A store to be tried, alone in the world, and the clock that its leases run on. */
+/** A store under test with no other users, and the clock that its leases run on. */
 export interface StoreUnderTest {
-  /** Another one after `restart`. */
+  /** After `restart` this is another object. */
   readonly store: Store;
   /** Moves the store's own clock. */
   advance(ms: number): Promise<void>;
-  /** Ends its process and starts another over what is durable. */
+  /** Ends its process and starts another one with the durable state. */
   restart(): Promise<void>;
   close(): Promise<void>;
 }

@@ -5,13 +5,13 @@ import type { RunLease, SyncState, WriterRenewal } from './store.ts';
 
 const service = 'checkout';
 
-/** Of each writer's lease in these tests, ms. */
+/** Length of each writer's lease in these tests, ms. */
 const writerMs = 4_000;
 
-/** From its grant to the proof that a lease is over. */
+/** Time from the grant of a lease to the proof that it has ended. */
 const overMs = (lease: number) => lease * (1 + driftBound);
 
-/** Strict mode's leases and synchronous mode's word, as every store must keep them. */
+/** The tests for strict mode's leases and synchronous mode's records that every store must pass. */
 export function writerConformance(subject: () => StoreUnderTest): void {
   const renew = (region: string, epoch: number, ms = writerMs): Promise<WriterRenewal> =>
     subject().store.renewWriter({ service, region, epoch, leaseMs: ms });
@@ -32,7 +32,7 @@ export function writerConformance(subject: () => StoreUnderTest): void {
     epoch,
     active,
   });
-  /** Long after its start: what an earlier process granted is over. */
+  /** Moves the clock far past the start, so that the grants of an earlier process have ended. */
   const longAfter = () => subject().advance(2 * maxWriterLeaseMs);
 
   test('the active region of the newest epoch is granted the right to write, and no other', async () => {
@@ -94,7 +94,7 @@ export function writerConformance(subject: () => StoreUnderTest): void {
     await longAfter();
     const run = await subject().store.beginRun(begin);
     await subject().restart();
-    // A short lease of its own says nothing about what was granted before.
+    // The process's own short lease tells nothing about earlier grants.
     await renew('east', 1, 1_000);
     expect(await expire(run)).toMatchObject({
       expiresInMs: overMs(maxWriterLeaseMs),

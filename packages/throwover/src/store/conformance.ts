@@ -13,7 +13,7 @@ import {
 import { writerConformance } from './conformance-writer.ts';
 import type { BeginRun, JournalEvent, RunLease, Store } from './store.ts';
 
-/** What every store must do; each adapter's test runs it. */
+/** The contract of a store as tests; each adapter's test runs it. */
 export function storeConformance(name: string, open: () => Promise<StoreUnderTest>): void {
   describe(`${name} keeps the store's contract`, () => {
     let subject: StoreUnderTest;

@@ -3,10 +3,12 @@ import { inProgress, mustHold, mustRun, type RunFacts } from './rules.ts';
 import type { ServiceState, Store, SyncState } from './store.ts';
 
 /**
- * What a store keeps of a service, and how calls change it. Pure: each takes what is kept and returns
- * what is kept from then on (the same object when nothing changes), so that every adapter refuses alike.
+ * The facts that a store keeps about a service, and how calls change them. Pure: each function
+ * takes the kept facts and returns the new ones (the same object if nothing changes), so that every
+ * adapter refuses in the same way.
  *
- * They keep: an epoch that only grows, one region active in each, a token that never repeats.
+ * They guarantee: an epoch only grows, one region is active in each epoch, and a token is never
+ * given twice.
  */
 export interface ServiceFacts {
   readonly state: ServiceState;
@@ -14,9 +16,12 @@ export interface ServiceFacts {
   readonly token: number;
   /** The run that opened the newest epoch, if one did. */
   readonly openedByRun: string | null;
-  /** Epoch in which the active region is granted no lease any more. */
+  /** Epoch in which the active region gets no lease any more. */
   readonly stoppedEpoch: number | null;
-  /** Highest token that gave the writer back: it and older ones cannot expire the writer again. */
+  /**
+   * Highest token that gave the writer its right back: this token and older ones cannot expire the
+   * writer again.
+   */
   readonly restoredToken: number;
   /** Size of its ledger of lost writes. */
   readonly ledgerBytes: number;
@@ -24,7 +29,10 @@ export interface ServiceFacts {
 
 type Input<Call extends keyof Store> = Parameters<Store[Call]>[0];
 
-/** The active region is the store's business once the service is known, and stays among its regions. */
+/**
+ * Once the service is known, the store decides which region is active, and that region must stay
+ * among the service's regions.
+ */
 export function registered(
   known: ServiceFacts | undefined,
   input: Input<'registerService'>,
@@ -75,7 +83,7 @@ function raised(
   return token === facts.token ? facts : { ...facts, token };
 }
 
-/** With the next token given; `openRun` is the run that it is for. */
+/** Returns the facts after the next token was given to the run `openRun`. */
 export function withNextToken(facts: ServiceFacts, openRun: string): ServiceFacts {
   return { ...facts, token: facts.token + 1, state: { ...facts.state, openRun } };
 }
@@ -104,7 +112,7 @@ export function opened(
   return inEpoch(facts, epoch, active, run.kind, run.runId);
 }
 
-/** Only upwards: a word that comes late, or twice, changes nothing. */
+/** The epoch only grows: a late or repeated message changes nothing. */
 export function adopted(facts: ServiceFacts, input: Input<'adoptEpoch'>): ServiceFacts {
   const { epoch, active } = input;
   mustBeAmong(facts.state.regions, active, facts.state.name);
@@ -112,7 +120,7 @@ export function adopted(facts: ServiceFacts, input: Input<'adoptEpoch'>): Servic
   return inEpoch(facts, epoch, active, 'adopted', null);
 }
 
-/** What was said about the writer of the epoch before does not count any more. */
+/** Facts about the writer of the earlier epoch no longer count. */
 function inEpoch(
   facts: ServiceFacts,
   epoch: number,
@@ -136,7 +144,8 @@ export function toldSync(facts: ServiceFacts, input: Input<'recordSync'>): Servi
       asked: epoch,
     });
   }
-  // Somebody judges by what is written down now what a promotion would lose; commits wait on meanwhile.
+  // A failover computes the loss of a promotion from this record now; commits go on waiting
+  // meanwhile.
   if (!inSync && facts.stoppedEpoch === epoch) {
     throw storeErrors.make(
       'writer-stopped',
@@ -149,11 +158,12 @@ export function toldSync(facts: ServiceFacts, input: Input<'recordSync'>): Servi
 }
 
 /**
- * Which of two words about one epoch counts, when messages may be repeated and overtake each other.
+ * Returns which of two reports about one epoch counts, when messages may be repeated and may
+ * overtake each other.
  *
- * The order cannot come from wall clocks, and not in full from positions: those of a database that
- * crashed may go back a little. So doubt is "not in sync": it always counts, from its lowest position on,
- * and only an "in sync" from beyond that position takes it back.
+ * Wall clocks cannot give the order, and positions not always: the positions of a database that
+ * crashed may go back a little. So "not in sync" always counts, from its lowest position on, and
+ * only an "in sync" from beyond that position replaces it.
  */
 export function laterSync<S extends SyncState>(kept: S | null, told: S): S {
   if (kept === null || kept.epoch < told.epoch) return told;

@@ -3,11 +3,15 @@ import { driftBound, maxWriterLeaseMs } from './limits.ts';
 import type { WriterExpiry } from './store.ts';
 
 /**
- * What a store process holds in memory alone, on its monotonic clock, and forgets with its end: until
- * when run leases and writers' leases may be in force. Forgetting is safe, since both then wait longer.
+ * The state that a store process keeps only in memory, on its monotonic clock, and loses when it
+ * ends: until when run leases and writers' leases may be in force. To lose it is safe, because
+ * after a restart both wait longer.
  */
 
-/** After a restart an open run counts as carried on for one whole lease more, because how long the store was down is not known. */
+/**
+ * The leases of open runs. After a restart an open run counts as leased for one whole lease more,
+ * because the downtime of the store is not known.
+ */
 export class RunLeases {
   readonly #clock: Clock;
   readonly #endsMs = new Map<string, number>();
@@ -33,8 +37,8 @@ export class RunLeases {
 type Arithmetic = Pick<WriterExpiry, 'expiresInMs' | 'leaseMs' | 'waitedMs'>;
 
 /**
- * Writers' leases by service. Which region and epoch they were for does not matter: an expiry waits for
- * every one of the service.
+ * Writers' leases by service. Their region and epoch do not matter: an expiry waits for all leases
+ * of the service.
  */
 export class WriterGrants {
   readonly #clock: Clock;
@@ -54,7 +58,9 @@ export class WriterGrants {
     this.#byService.set(service, { lastMs, longestMs });
   }
 
-  /** The longer of two waits: for what an earlier process may have granted, and for what this one did. */
+  /**
+   * Returns the longer of two waits: for grants of an earlier process, and for grants of this one.
+   */
   expiry(service: string): Arithmetic {
     const granted = this.#byService.get(service);
     const forgotten = this.#arithmetic(maxWriterLeaseMs, this.#startedMs);

@@ -4,14 +4,17 @@ import { noSuchRun } from './rules.ts';
 import type { Loss } from './store.ts';
 
 /**
- * The ledger of lost writes, pure. An entry is known by its id, so adding it twice is adding it once;
- * it comes unresolved, and only a person resolves it.
+ * The ledger of lost writes, pure. An entry is identified by its id, so that adding it twice is the
+ * same as adding it once. It is unresolved when it is added, and only a person resolves it.
  */
 
-/** An entry as it is kept: its place in commit order, and its text without the resolution. */
+/** An entry as it is stored: its place in commit order, and its text without the resolution. */
 export interface LossEntry {
   readonly loss: Loss;
-  /** Its number in the transaction, from the id: ids sort as text only when it is padded. */
+  /**
+   * Its number in the transaction, from the id. It is kept as a number, because ids sort as text
+   * only when they are padded.
+   */
   readonly number: number;
   readonly text: string;
   readonly bytes: number;
@@ -39,7 +42,7 @@ export function lossEntry(loss: Loss): LossEntry {
   return { loss: unresolved, number: Number(number), text, bytes };
 }
 
-/** Commit order; negative when `a` comes first. */
+/** Compares by commit order; negative when `a` comes first. */
 export function byCommit(a: LossEntry, b: LossEntry): number {
   return (
     compare(a.loss.commitPosition, b.loss.commitPosition) ||
@@ -53,7 +56,10 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** The entries of one call, each within its limit; so many and so large that one request can carry them. */
+/**
+ * Returns the entries of one call. Each must be within its limit, and together they must fit into
+ * one request.
+ */
 export function admitChunk(losses: readonly Loss[]): readonly LossEntry[] {
   const entries = losses.map(lossEntry);
   const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
@@ -65,7 +71,7 @@ export function admitChunk(losses: readonly Loss[]): readonly LossEntry[] {
   );
 }
 
-/** Each entry names the run that lost it, which need not be the one that adds it. */
+/** Each entry names the run that lost it, which may be another run than the one that adds it. */
 export function mustBeOfService(
   losses: readonly Loss[],
   service: string,
@@ -85,7 +91,7 @@ export function mustFitLedger(service: string, bytes: number): void {
   );
 }
 
-/** In pieces that `addLosses` takes, in the order given. */
+/** Splits the losses into chunks that `addLosses` accepts, in the given order. */
 export function* lossChunks(losses: Iterable<Loss>): Generator<readonly Loss[]> {
   let chunk: Loss[] = [];
   let chunkBytes = 0;
@@ -102,7 +108,7 @@ export function* lossChunks(losses: Iterable<Loss>): Generator<readonly Loss[]> 
   if (chunk.length > 0) yield chunk;
 }
 
-/** The first of them, as many as one answer carries: at least one. */
+/** Yields the first losses, as many as fit into one answer, at least one. */
 export function* firstLosses(
   entries: Iterable<{ readonly loss: Loss; readonly bytes: number }>,
   limit: number,

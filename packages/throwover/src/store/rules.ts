@@ -11,10 +11,11 @@ import type {
 } from './store.ts';
 
 /**
- * Who may do what to a run and its journal, as pure functions of what the store holds. Every adapter
- * asks here, inside its own transaction, so that all of them refuse alike.
+ * The rights to change a run and its journal, as pure functions of the state in the store. Every
+ * adapter calls them inside its own transaction, so that all adapters refuse in the same way.
  *
- * They keep: one open run a service; a newer token silences the older one; a journal without gaps.
+ * They guarantee: one open run per service; a newer token locks out the older one; a journal has no
+ * gaps.
  */
 
 type Input<Call extends keyof Store> = Parameters<Store[Call]>[0];
@@ -61,7 +62,10 @@ export function admitBegin(
   mustFit('plan', planText, maxPlanBytes);
 }
 
-/** A run is taken when its lease has ended, or by force when a person knows that its controller is gone. */
+/**
+ * Checks that a run may be taken: its lease has ended, or a person forces it, knowing that its
+ * controller is gone.
+ */
 export function admitTake(run: RunFacts, leaseLeftMs: number, force: boolean): void {
   mustRun(run);
   if (leaseLeftMs > 0 && !force) {
@@ -69,7 +73,7 @@ export function admitTake(run: RunFacts, leaseLeftMs: number, force: boolean): v
   }
 }
 
-/** Only the newest controller of a run may speak for it. */
+/** Checks that the caller is the newest controller of the run. */
 export function mustHold(run: RunFacts, token: number): void {
   if (token === run.token) return;
   throw storeErrors.make(
@@ -87,20 +91,23 @@ export function mustRun(run: RunFacts): void {
   });
 }
 
-/** What is written for a service in a run's name: by its newest controller, while it has not ended. */
+/**
+ * Checks that this controller may write for the service in the run's name: it is the newest one,
+ * and the run has not ended.
+ */
 export function mustSpeak(run: RunFacts, service: string, token: number): void {
   if (run.service !== service) throw noSuchRun(run.runId);
   mustHold(run, token);
   mustRun(run);
 }
 
-/** What of an append is new, in its order; nothing of it is kept when one record of it is refused. */
+/** Returns the new records of an append, in order. If one record is refused, none is kept. */
 export function admitAppend(
   run: RunFacts,
   { token, records }: Input<'append'>,
   journal: {
     text(record: JournalRecord): string;
-    /** Whether the record that is there at this number says the same. */
+    /** Whether the stored record with this number has the same content. */
     same(seq: number, text: string): boolean;
   },
 ): readonly { readonly record: JournalRecord; readonly text: string }[] {
@@ -143,7 +150,7 @@ function admitRecord(
   return 'append';
 }
 
-/** The run as its journal leaves it: with the plan that was approved last. */
+/** Returns the run with the plan that was approved last, according to its journal. */
 export function inForce(
   summary: RunSummary,
   firstPlan: unknown,

@@ -16,8 +16,8 @@ import type {
 } from './store.ts';
 
 /**
- * What the port's values look like where they come from outside: from the wire, or from a file. Records
- * are strict, since they are kept for good; of the rest unknown fields are left out.
+ * Schemas of the port's values when they come from the wire or from a file. Records are strict,
+ * because they are kept permanently; in all other values unknown fields are dropped.
  */
 
 export const name = z.string().min(1).max(200);
@@ -52,7 +52,13 @@ export const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion('type
     by: name,
     claimed: evidence.exactOptional(),
   }),
-  z.strictObject({ ...line, type: z.literal('abort-requested'), by: name, reason: z.string() }),
+  z.strictObject({
+    ...line,
+    type: z.literal('abort-requested'),
+    by: name,
+    reason: z.string(),
+    leave: z.array(name).exactOptional(),
+  }),
   z.strictObject({
     ...line,
     type: z.literal('replanned'),
@@ -86,7 +92,7 @@ export const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion('type
     ...line,
     type: z.literal('undo-outcome'),
     step: name,
-    result: z.enum(['undone', 'not-needed']),
+    result: z.enum(['undone', 'not-needed', 'left']),
     note: z.string(),
   }),
   z.strictObject({

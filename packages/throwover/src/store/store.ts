@@ -1,36 +1,44 @@
 import type { DurationKind, ErrorJson, Evidence } from '../kernel/kernel.ts';
 
 /**
- * Port: where epochs, run leases and journals are kept. Asynchronous, so that it can be far away.
+ * Port: the store of epochs, run leases and journals. Asynchronous, because it can be far away.
  *
- * Every append is conditional on the run's fencing token (a controller that lost its run cannot write
- * its story on) and on the record's sequence number (so a repeated append is the same append).
- * An answer means durable: it survives a power cut.
+ * Every append is conditional on the run's fencing token (a controller that lost its run cannot
+ * write on) and on the record's sequence number (so a repeated append is the same append). An
+ * answer means durable: it survives a power cut.
  *
- * Errors (catalogue in store/errors.ts): `store-away` (no answer; unknown whether it happened),
- * `run-in-progress`, `run-lost` (token is not the newest), `epoch-moved`, `no-such-run`,
- * `no-such-service`, `no-such-service-region`, `run-ended`, `seq-conflict`, `record-too-large`,
- * `journal-full`, `journal-damaged`, `store-disk-full`, `store-stopped`, `halted` (beginRun),
- * `lease-too-long`, `writer-restored`, `no-such-loss`, `ledger-full`. Which calls may be repeated when
- * no answer came stands in wire.ts.
+ * Errors (catalogue in store/errors.ts): `store-away` (no answer: it is unknown whether the call
+ * took effect), `run-in-progress`, `run-lost` (token is not the newest), `epoch-moved`,
+ * `no-such-run`, `no-such-service`, `no-such-service-region`, `run-ended`, `seq-conflict`,
+ * `record-too-large`, `journal-full`, `journal-damaged`, `store-disk-full`, `store-stopped`,
+ * `halted` (beginRun), `lease-too-long`, `writer-restored`, `no-such-loss`, `ledger-full`. wire.ts
+ * says which calls may be repeated after a missing answer.
  *
- * Siblings: rules.ts (runs, journals), epochs.ts, writer.ts and ledger.ts are pure: what each call may
- * do. leases.ts is what a store process holds in memory alone. shapes.ts and wire.ts: the port as JSON.
+ * Siblings: rules.ts (runs, journals), epochs.ts, writer.ts and ledger.ts are pure: they decide
+ * what each call may do. leases.ts is the state that a store process keeps only in memory.
+ * shapes.ts and wire.ts: the port as JSON.
  */
 export interface Store {
-  /** Registers a service with its first epoch; the same call again changes nothing. The active region is the store's from then on. */
+  /**
+   * Registers a service with its first epoch; the same call again changes nothing. From then on the
+   * store decides which region is active.
+   */
   registerService(input: {
     name: string;
     regions: readonly string[];
     active: string;
     /**
-     * Newest epoch and highest token that guards have seen: a store that was lost or restored goes on
-     * above them. Not while a run is open: one of a restored store tells a story that went on elsewhere.
+     * Newest epoch and highest token that guards have seen: a store that was lost or restored
+     * continues above them. Not allowed while a run is open, because the open run of a restored
+     * store may have continued elsewhere.
      */
     atLeast?: { readonly epoch: number; readonly token: number };
   }): Promise<ServiceState>;
   service(name: string): Promise<ServiceState>;
-  /** Begins a run; refused with `run-in-progress` while another of the service has not ended, and with `halted`. */
+  /**
+   * Begins a run. Errors: `run-in-progress` while another run of the service has not ended, and
+   * `halted`.
+   */
   beginRun(input: BeginRun): Promise<RunLease>;
   /** Takes a run whose lease has ended, or, with `force`, one whose owner is known to be gone. The token grows. */
   takeRun(input: {
@@ -39,13 +47,16 @@ export interface Store {
     leaseMs: number;
     force: boolean;
   }): Promise<RunLease>;
-  /** `halted`: the kill switch was thrown, and by whom; the run stops at its next safe point. */
+  /**
+   * `halted`: the kill switch was set, with the person who set it; the run stops at its next safe
+   * point.
+   */
   renewRun(input: {
     runId: string;
     token: number;
     leaseMs: number;
   }): Promise<{ readonly halted: Halt | null }>;
-  /** One record or a few, in their order: all of them are durable, or none is there. */
+  /** Appends one record or a few, in order: all of them are durable, or none is there. */
   append(input: { runId: string; token: number; records: readonly JournalRecord[] }): Promise<void>;
   /** Opens `epoch` with `active`, if the service's epoch is `epoch - 1`; the same call again by the same run changes nothing. */
   openEpoch(input: {
@@ -56,8 +67,9 @@ export interface Store {
     active: string;
   }): Promise<ServiceState>;
   /**
-   * Somebody promoted `active` by hand: its guard says so. The epoch is raised when `epoch` is above the
-   * store's; else nothing changes. A run that is open goes on to find that its epoch has moved.
+   * Records that somebody promoted `active` by hand, as its guard reports. Raises the epoch if
+   * `epoch` is above the store's; otherwise changes nothing. A run that is open then finds that its
+   * epoch has moved.
    */
   adoptEpoch(input: { service: string; epoch: number; active: string }): Promise<ServiceState>;
   /**
@@ -72,35 +84,43 @@ export interface Store {
     leaseMs: number;
   }): Promise<WriterRenewal>;
   /**
-   * Stops grants to the active region for this epoch (durable, by the run's token), and tells how long
-   * until no lease can be in force: 0 is the proof. After a restart the store counts a whole
-   * `maxWriterLeaseMs` x (1 + drift bound) from its start. The same call again asks again.
+   * Stops grants to the active region for this epoch (durable, by the run's token), and returns the
+   * time until no lease can be in force: 0 is the proof. After a restart the store counts a whole
+   * `maxWriterLeaseMs` x (1 + drift bound) from its start. Call it again to ask again. Errors:
    * `epoch-moved` when the run's epoch is not the newest, `writer-restored` after `restoreWriter`.
    */
   expireWriter(input: { service: string; runId: string; token: number }): Promise<WriterExpiry>;
   /**
-   * Takes `expireWriter` back: grants go on. For good: this token cannot expire the writer again, so a
-   * request that was on its way meanwhile changes nothing. The caller has made certain before that no
-   * promotion can use the proof any more (an opening proof).
+   * Takes `expireWriter` back: grants are allowed again. This is permanent: this token cannot
+   * expire the writer again, so a request that was still on its way changes nothing. Before the
+   * call, the caller has made certain that no promotion can use the proof any more (an opening
+   * proof).
    */
   restoreWriter(input: { service: string; runId: string; token: number }): Promise<void>;
   /**
-   * Synchronous mode: whether commits wait for the standby, as the active region's guard says. Refused
-   * with `epoch-moved` for another epoch or region. What is kept is never better than what was told
-   * (`laterSync`): "in sync" counts only from a position beyond the one at which it was lost.
+   * Synchronous mode: records whether commits wait for the standby, as the active region's guard
+   * reports. Error `epoch-moved` for another epoch or region. The stored state is never better than
+   * the reports (`laterSync`): "in sync" counts only from a position beyond the one at which it was
+   * lost.
    */
   recordSync(input: { service: string; region: string } & SyncState): Promise<void>;
   /** The kill switch, for every service of this store. `null` takes it back. */
   setHalt(halt: Halt | null): Promise<void>;
   halt(): Promise<Halt | null>;
-  /** Adds entries to the ledger of lost writes, unresolved; an entry whose id is there already stays as it is. In chunks: `lossChunks`. */
+  /**
+   * Adds entries to the ledger of lost writes, unresolved; an entry whose id already exists stays
+   * as it is. Send chunks of `lossChunks`.
+   */
   addLosses(input: {
     service: string;
     runId: string;
     token: number;
     losses: readonly Loss[];
   }): Promise<void>;
-  /** In commit order, those that follow `after` (an id). Fewer than `limit` when they are large: only an empty answer is the end. */
+  /**
+   * Returns the entries after `after` (an id), in commit order. There may be fewer than `limit` if
+   * they are large: only an empty answer is the end.
+   */
   losses(input: {
     service: string;
     runId?: string;
@@ -108,7 +128,7 @@ export interface Store {
     limit: number;
   }): Promise<readonly Loss[]>;
   lossCount(input: { service: string; runId?: string }): Promise<LossCount>;
-  /** A person says what became of it; the last word counts. */
+  /** Records how a person resolved a lost write; a later call replaces an earlier one. */
   resolveLoss(input: { service: string; id: string; by: string; note: string }): Promise<void>;
   run(runId: string): Promise<RunState>;
   /** Newest first. */
@@ -122,9 +142,12 @@ export interface ServiceState {
   readonly active: string;
   /** The run that has not ended, if any. */
   readonly openRun: string | null;
-  /** How the newest epoch was opened: by which kind of run; `adopted` by hand; `registered` the first one. */
+  /**
+   * How the newest epoch was opened: the kind of the run; `adopted` if by hand; `registered` for
+   * the first one.
+   */
   readonly openedBy: string;
-  /** Synchronous mode: what the active region's guard said last; `null`: nothing in this epoch. */
+  /** Synchronous mode: the last report of the active region's guard; `null`: none in this epoch. */
   readonly sync: SyncState | null;
 }
 
@@ -158,13 +181,16 @@ export interface WriterExpiry {
   /** Longest lease that may have been granted, ms. */
   readonly leaseMs: number;
   readonly driftBound: number;
-  /** Since the last grant, or since the store's start: the one whose lease ends last, ms. At least leaseMs x (1 + driftBound) when nothing can be in force. */
+  /**
+   * Time since the last grant, or since the store's start, whichever lease ends last, ms. At least
+   * leaseMs x (1 + driftBound) when no lease can be in force.
+   */
   readonly waitedMs: number;
 }
 
 /**
- * One row that the old side had committed beyond the promotion point, and the new side does not have.
- * `before` and `after` are column values as text; `null` when the log does not hold them.
+ * One row that the old side had committed beyond the promotion point, and the new side does not
+ * have. `before` and `after` are column values as text; `null` when the log does not contain them.
  */
 export interface Loss {
   /** `<timeline>/<commit position>#<number in the transaction>`: sorts in commit order. */
@@ -178,7 +204,7 @@ export interface Loss {
   readonly key: Readonly<Record<string, string | null>> | null;
   readonly before: Readonly<Record<string, string | null>> | null;
   readonly after: Readonly<Record<string, string | null>> | null;
-  /** Whether the application was told that it had been committed, as far as known. */
+  /** Whether the application was told that the transaction was committed, as far as known. */
   readonly acknowledged: 'yes' | 'no' | 'unknown';
   readonly resolution: {
     readonly by: string;
@@ -197,7 +223,10 @@ export interface BeginRun {
   readonly kind: string;
   readonly from: string;
   readonly to: string;
-  /** Epoch that the plan was made for; refused with `epoch-moved` when it is no longer current. */
+  /**
+   * Epoch that the plan was made for; the call is refused with `epoch-moved` when it is no longer
+   * current.
+   */
   readonly epoch: number;
   readonly planDigest: string;
   readonly plan: unknown;
@@ -234,7 +263,10 @@ export interface RunState extends RunSummary {
   readonly records: readonly JournalRecord[];
 }
 
-/** One line of a run's journal. `seq` starts at 1 and has no gaps. A9: what it does not say is observed again. */
+/**
+ * One record of a run's journal. `seq` starts at 1 and has no gaps. A9: what it does not say is
+ * observed again.
+ */
 export type JournalRecord = {
   readonly seq: number;
   readonly wallMs: number;
@@ -247,14 +279,20 @@ export type JournalEvent =
       readonly by: string;
       readonly digest: string;
       readonly overrides: readonly string[];
-      /** A second person, where the policy asks for one. */
+      /** A second approver, if the policy requires one. */
       readonly second?: string;
     }
-  /** `claimed`: where its token is known from now on, and what did not answer. */
+  /** `claimed`: the places that know its token from now on, and those that did not answer. */
   | { readonly type: 'taken-over'; readonly by: string; readonly claimed?: Evidence }
-  /** Asked for by a person: undo, when that can still be done. */
-  | { readonly type: 'abort-requested'; readonly by: string; readonly reason: string }
-  /** From here on the run is another kind: its plan, approved by `by`. */
+  /** A person asked to undo the run, if that is still possible. */
+  | {
+      readonly type: 'abort-requested';
+      readonly by: string;
+      readonly reason: string;
+      /** Steps that may stay as they are when their undo fails. */
+      readonly leave?: readonly string[];
+    }
+  /** From here on the run is of another kind, with its plan, approved by `by`. */
   | {
       readonly type: 'replanned';
       readonly kind: string;
@@ -278,14 +316,18 @@ export type JournalEvent =
       readonly step: string;
       readonly error: ErrorJson;
       readonly durationMs: number;
-      /** The step of no return did certainly not happen and cannot any more: the run goes back. */
+      /**
+       * The step of no return certainly did not happen and cannot happen any more: the run goes
+       * back.
+       */
       readonly turnedBack?: true;
     }
   | { readonly type: 'undo-intent'; readonly step: string }
   | {
       readonly type: 'undo-outcome';
       readonly step: string;
-      readonly result: 'undone' | 'not-needed';
+      /** left: its undo failed, and the person who aborted the run accepted that it stays as it is. */
+      readonly result: 'undone' | 'not-needed' | 'left';
       readonly note: string;
     }
   | {

@@ -22,23 +22,24 @@ import type { Store } from './store.ts';
 export { errorSchema } from './shapes.ts';
 
 /**
- * The port as JSON: `POST /v1/store/<call>` with the call's argument, answered by its result or by an
- * ErrorJson. `throwover serve` reads requests with it, the remote adapter answers.
+ * The port as JSON: `POST /v1/store/<call>` with the call's argument, answered by its result or by
+ * an ErrorJson. `throwover serve` reads requests with it, the remote adapter reads answers.
  */
 
-/** Undefined, since an empty answer is `null` in JSON. */
+/** Undefined, because an empty answer is `null` in JSON. */
 const nothing = z.null().transform(() => undefined);
 
-/** A controller speaks for a run of a service. */
+/** The run in whose name a controller calls. */
 const speaker = { service: name, runId: name, token: count };
 
 /**
- * Shapes and properties of each call.
+ * Schemas and properties of each call.
  *
- * `repeat`: the same call again is the same call, so it may be sent again when no answer came. Not so
- * beginRun and takeRun: a run that began unheard is seen with `throwover runs` instead. Nor resolveLoss
- * and taking a halt back, which may meet what another person has done meanwhile. A renewal that is sent
- * again is safe, since its holder counts from the first sending: an expiry only waits longer.
+ * `repeat`: a second identical call has no further effect, so it may be sent again when no answer
+ * came. Not beginRun and takeRun: `throwover runs` shows a run that began although the answer was
+ * lost. Not resolveLoss and taking a halt back, because another person may have acted in between. A
+ * renewal is safe to send again, because its holder counts from the first sending: an expiry only
+ * waits longer.
  */
 export const calls = {
   registerService: {
@@ -152,7 +153,7 @@ export const calls = {
   { input: z.ZodType; output: z.ZodType; repeat: boolean | ((input: unknown) => boolean) }
 >;
 
-/** Whether this very call may be sent again although it may have happened. */
+/** Whether this call may be sent again although it may have taken effect. */
 export function repeatable(call: Call, input: unknown): boolean {
   const { repeat } = calls[call];
   return typeof repeat === 'function' ? repeat(input) : repeat;

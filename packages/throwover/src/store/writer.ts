@@ -5,12 +5,12 @@ import { mustSpeak, type RunFacts } from './rules.ts';
 import type { Store, WriterRenewal } from './store.ts';
 
 /**
- * Strict mode, pure: who is granted the right to write, and who stops it.
+ * Strict mode, pure: which region is granted the right to write, and who may stop that.
  *
- * They keep: a lease goes to the active region of the newest epoch alone; once stopped, none is granted
- * in that epoch until the run gives it back, and what it gave back it cannot stop again. Without the
- * last, a stop that was on its way while it was taken back would close a healthy writer for good, and
- * a restore that was late would make a proof of expiry false.
+ * They guarantee: only the active region of the newest epoch gets a lease. Once stopped, none is
+ * granted in that epoch until the run gives it back, and a run that gave it back cannot stop it
+ * again. Without the last rule, a stop that was still on its way while it was taken back would
+ * close a healthy writer permanently, and a late restore would make a proof of expiry false.
  */
 
 type Input<Call extends keyof Store> = Parameters<Store[Call]>[0];
@@ -50,7 +50,10 @@ export function writerStopped(facts: ServiceFacts, run: RunFacts, token: number)
   return facts.stoppedEpoch === state.epoch ? facts : { ...facts, stoppedEpoch: state.epoch };
 }
 
-/** In a newer epoch nothing is stopped any more; giving back is then nothing, not a mistake. */
+/**
+ * In a newer epoch nothing is stopped any more; giving the right back then changes nothing and is
+ * no error.
+ */
 export function writerRestored(facts: ServiceFacts, run: RunFacts, token: number): ServiceFacts {
   mustSpeak(run, facts.state.name, token);
   if (facts.stoppedEpoch === null && token <= facts.restoredToken) return facts;

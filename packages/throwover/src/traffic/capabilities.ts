@@ -1,13 +1,19 @@
 /**
- * What each DNS provider can do, and what not, with the reason. docs/dns-providers.md is written from
- * this; the conformance suite (conformance.ts) holds the adapters to it.
+ * The abilities and limits of each DNS provider, with the reason. docs/dns-providers.md is
+ * generated from this; the conformance suite (conformance.ts) holds the adapters to it.
  */
 export interface DnsCapabilities {
   /** As `traffic.provider` and, where there is one, `traffic.routing` name it. */
   readonly title: string;
-  /** What a flip changes: records are control plane, states of health checks are data plane. */
+  /**
+   * The API that a flip uses: changing records is control plane, changing states of health checks
+   * is data plane.
+   */
   readonly plane: 'control plane' | 'data plane';
-  /** Cloud region where what a flip calls stands; `null`: in none, or the team knows. */
+  /**
+   * Cloud region of the API that a flip calls; `null`: it is in no single region, or the team
+   * declares it.
+   */
   readonly standsIn: string | null;
   readonly where: string;
   readonly compareAndSet: Ability;

@@ -1,17 +1,17 @@
 import { quantileSorted } from 'simple-statistics';
 import type { Clock } from '../kernel/kernel.ts';
 
-/** How far back the peak looks, s. */
+/** Period over which the peak is taken, s. */
 const windowSeconds = 60;
 
 /**
- * The busiest moment of a typical second: every other second may be busier. A stall piles requests up
- * for seconds, and capacity sized for such a pile would be many times what the traffic needs; the
- * sizing's burst factor is the reserve instead.
+ * The peak is that of a typical (median) second: half of the seconds may be busier. A stall piles
+ * up requests for seconds, and capacity for such a pile would be many times the need of the
+ * traffic; the burst factor of the sizing is the reserve instead.
  */
 const peakQuantile = 0.5;
 
-/** Counts what is in service at once, and remembers the highest count of each of the last 60 s. */
+/** Counts the requests in service, and remembers the highest count of each of the last 60 s. */
 export class Concurrency {
   #now = 0;
   /** Highest count in a second of the monotonic clock; at most 61 entries. */
@@ -31,13 +31,13 @@ export class Concurrency {
     this.#note();
   }
 
-  /** Noted before the count falls: a request that ends now was in service until now. */
+  /** The count is noted before it falls: a request that ends now was in service until now. */
   leave(): void {
     this.#note();
     this.#now -= 1;
   }
 
-  /** The highest count in a second that every other second did not exceed. */
+  /** Returns the median over the last seconds of the highest count in each second. */
   peak(): number {
     this.#forget();
     const peaks = [...this.#peaks.values(), this.#now].sort((a, b) => a - b);

@@ -1,25 +1,37 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AdoptableDns, DnsRecord } from './dns.ts';
 
-/** A provider, over a server that runs for one test. Its record answers with `east` and has no generation yet. */
+/**
+ * A provider with a server that runs for one test. Its record answers with `east` and has no
+ * generation yet.
+ */
 export interface DnsUnderTest {
-  /** Each time another one, as another controller has it. */
+  /** Returns a new client each time, as another controller has it. */
   readonly open: () => AdoptableDns;
   readonly east: readonly string[];
   readonly west: readonly string[];
-  /** Somebody changes the record past us, and leaves the generation alone; `null` where nobody can. */
+  /**
+   * Changes the record without the provider, and leaves the generation as it is; `null` where that
+   * is impossible.
+   */
   readonly tamper: (() => Promise<void>) | null;
-  /** What the authoritative servers answer, past the provider; `null` where there are none in the test. */
+  /**
+   * Returns the answers of the authoritative servers, asked without the provider; `null` if the
+   * test has none.
+   */
   readonly ask: (() => Promise<readonly string[]>) | null;
-  /** The server goes away. */
+  /** Stops the server. */
   readonly stop: () => Promise<void>;
 }
 
-/** Controllers that flip at once, and flips in a row while the answers are watched. */
+/**
+ * Number of controllers that flip at the same time, and of flips in a row while the answers are
+ * watched.
+ */
 const racers = 12;
 const flipsWatched = 40;
 
-/** What every provider of DNS must do (A4); each adapter's test runs it. */
+/** The contract of a DNS provider (A4) as tests; each adapter's test runs them. */
 export function dnsConformance(provider: string, start: () => Promise<DnsUnderTest>): void {
   describe(`${provider} keeps the contract of a DNS provider`, () => {
     let subject: DnsUnderTest;
@@ -143,7 +155,7 @@ export function dnsConformance(provider: string, start: () => Promise<DnsUnderTe
         const wanted = after(record, flip % 2 === 0 ? 'west' : 'east');
         await dns.replace(record, wanted);
         record = wanted;
-        // At least one look between two flips, however fast the server takes them.
+        // At least one look between two flips, however fast the server is.
         const until = looks + 2;
         await vi.waitUntil(() => looks >= until, { timeout: 10_000, interval: 1 });
       }

@@ -2,12 +2,13 @@
  * Port: the one record set that sends traffic to a region.
  *
  * A4: a write is compare-and-set on a generation that is stored with the record (in a TXT record
- * beside it), in one atomic change; an empty answer is refused; the last good answer is never deleted
- * without its successor. Errors: `dns-lost-race`, `dns-empty-answer`, `dns-unreachable`,
- * `dns-record-foreign` (no generation beside it: not ours to change until adopted).
+ * beside it), in one atomic change; an empty answer is refused; the last good answer is never
+ * deleted without its successor. Errors: `dns-lost-race`, `dns-empty-answer`, `dns-unreachable`,
+ * `dns-record-foreign` (it has no generation, so throwover must not change it before it is
+ * adopted).
  */
 export interface DnsRecord {
-  /** With a trailing dot never; lower case: `checkout.example.test`. */
+  /** Never with a trailing dot; lower case: `checkout.example.test`. */
   readonly name: string;
   readonly type: 'A' | 'AAAA' | 'CNAME';
   /** Seconds, as written in the zone. */
@@ -26,24 +27,27 @@ export interface Generation {
 export interface DnsProvider {
   read(): Promise<DnsRecord>;
   /**
-   * One atomic change from exactly `old` to `next`, each with its generation. Safe to repeat: a change
-   * that is made already is done, not lost.
+   * Makes one atomic change from exactly `old` to `next`, each with its generation. Safe to repeat:
+   * a change that is already made counts as done, not as a lost race.
    */
   replace(old: DnsRecord, next: DnsRecord): Promise<void>;
-  /** What the authoritative servers answer now, asked over DNS where addresses are known, else by the provider's API. */
+  /**
+   * Returns the present answers of the authoritative servers, asked over DNS if their addresses are
+   * known, otherwise through the provider's API.
+   */
   readBack(): Promise<readonly string[]>;
 }
 
-/** What a service is composed with: a record of the team's becomes ours first. */
+/** A provider that can also adopt a record that the team created. */
 export interface AdoptableDns extends DnsProvider {
   /**
-   * Puts generation 1 beside a record that has none, if the record is still what was read. Once, at
-   * setup; then it changes nothing.
+   * Adds generation 1 to a record that has none, if the record has not changed since it was read.
+   * Used once, at setup; afterwards it changes nothing.
    */
   adopt(first: Pick<Generation, 'epoch' | 'region'>): Promise<DnsRecord>;
 }
 
-/** Two reads of one record show the same: values in any order. */
+/** Whether two reads of one record are the same, with values in any order. */
 export function sameRecord(a: DnsRecord, b: DnsRecord): boolean {
   return (
     a.ttlSeconds === b.ttlSeconds &&
@@ -54,7 +58,10 @@ export function sameRecord(a: DnsRecord, b: DnsRecord): boolean {
   );
 }
 
-/** The same answers, in any order. A host name is the same with and without the dot at its end. */
+/**
+ * Whether two answers are the same, in any order. A host name is the same with and without the dot
+ * at its end.
+ */
 export function sameValues(a: readonly string[], b: readonly string[]): boolean {
   const plain = (values: readonly string[]) =>
     values.map((value) => value.toLowerCase().replace(/\.$/, '')).sort();

@@ -12,7 +12,7 @@ import type { ConnectionsReport } from './stragglers/connections.ts';
 import type { EpochReport } from './stragglers/meter.ts';
 import { numberGiven } from './stragglers/wire.ts';
 
-/** A command is a few hundred bytes. */
+/** A command has a few hundred bytes. */
 const maxCommandBytes = 16 * 1024;
 
 const statusOf: Readonly<Record<string, 400 | 409>> = {
@@ -21,13 +21,15 @@ const statusOf: Readonly<Record<string, 400 | 409>> = {
   'door-bad-command': 400,
 };
 
-/** What the control plane may do with a door in this process. */
+/** The commands and questions of the control plane for a door in this process. */
 export interface DoorControl {
   readonly region: string;
   status(): DoorStatus;
   /** Resolves when the mode is in force and durable. Refuses an older epoch, or an older token in the same one. */
   set(mode: DoorMode, token: number): Promise<DoorStatus>;
-  /** Counts since the beginning of each epoch from this one on, as far as they are kept. */
+  /**
+   * Returns the counts since the beginning of each epoch from this one on, as far as they are kept.
+   */
   stragglers(sinceEpoch: number): readonly EpochReport[];
   connections(olderThanMs: number): ConnectionsReport;
   beacons(sinceWallMs: number): readonly BeaconReport[];
@@ -35,9 +37,10 @@ export interface DoorControl {
 }
 
 /**
- * The door's control interface, for `http.createServer`: GET /v1/door answers its status; PUT /v1/door
- * takes `{region, mode, token}`; GET /v1/door/stragglers?sinceEpoch=, /connections?olderThanMs=,
- * /beacons?sinceWallMs= and /latency?sinceWallMs=&untilWallMs=&widthMs= answer what it has counted. Errors are `ErrorJson`. For the control plane's network only: whoever
+ * The door's control interface, for `http.createServer`: GET /v1/door returns its status; PUT
+ * /v1/door takes `{region, mode, token}`; GET /v1/door/stragglers?sinceEpoch=,
+ * /connections?olderThanMs=, /beacons?sinceWallMs= and /latency?sinceWallMs=&untilWallMs=&widthMs=
+ * return its counts. Errors are `ErrorJson`. For the control plane's network only: everybody who
  * reaches it can move traffic.
  */
 export function createDoorAdmin(edge: DoorControl): RequestListener {

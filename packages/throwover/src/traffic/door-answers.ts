@@ -2,10 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { headers } from '@throwover/client';
 import type { Clock, ThrowoverError } from '../kernel/kernel.ts';
 
-/** Seconds after which a refused client may come again; a switchover's write gap is shorter. */
+/** Seconds after which a refused client may retry; the write gap of a switchover is shorter. */
 const retryAfterSeconds = '1';
 
-/** Answers a request that the door does not hand on. 503, never 404, 410 or 429: senders of webhooks take those for final. */
+/**
+ * Answers a request that the door does not pass on. 503, never 404, 410 or 429, because senders of
+ * webhooks take those as final.
+ */
 export function refuse(
   res: ServerResponse,
   options: {
@@ -33,14 +36,17 @@ export function refuse(
   if (options.closeConnection) sendAway(res.req);
 }
 
-/** HTTP/2 has no `Connection: close`: GOAWAY, and the streams that are open may end. */
+/**
+ * Asks the client to open a new connection. HTTP/2 has no `Connection: close`: the door sends
+ * GOAWAY, and open streams may end.
+ */
 export function sendAway(req: IncomingMessage): void {
   if (req.httpVersionMajor < 2) return;
   const { stream } = req as IncomingMessage & { stream?: { session?: { close(): void } } };
   stream?.session?.close();
 }
 
-/** Puts the time until the head into the head, for the door that forwarded the request. */
+/** Adds a header with the time until the answer's head, for the door that forwarded the request. */
 export function timeHead(res: ServerResponse, clock: Clock): void {
   const startedMs = clock.monotonicMs();
   const writeHead = res.writeHead;

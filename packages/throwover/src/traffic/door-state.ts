@@ -7,15 +7,19 @@ import { trafficErrors } from './errors.ts';
 import { endsByItself, type TimedMode } from './share.ts';
 
 /**
- * What a door remembers across a crash: its last durable mode, and the newest right to command it.
- * A hold, a cut or a share is never written down as a mode: a door that starts again must not be closed.
+ * The state of a door that survives a crash: its last durable mode, and the newest right to command
+ * it. A hold, a cut or a share is never stored as a mode, because a door that restarts must not be
+ * closed.
  */
 export interface DoorState {
   readonly mode: Exclude<DoorMode, TimedMode>;
   /** Highest epoch seen in a command, and the highest token within it. */
   readonly epoch: number;
   readonly token: number;
-  /** Since when the mode is in force: the age of what still comes counts from there, restarts included. */
+  /**
+   * Time since when the mode is in force. The age of stragglers counts from there, also over
+   * restarts.
+   */
   readonly sinceWallMs: number;
 }
 
@@ -23,11 +27,11 @@ const schema = z.strictObject({
   mode: doorModeSchema,
   epoch: z.int().min(0),
   token: z.int().min(0),
-  // Older doors did not write it down.
+  // Files of older doors do not contain it.
   sinceWallMs: z.number().min(0).default(0),
 });
 
-/** `null` when there is no file yet. */
+/** Returns the stored state; `null` if there is no file yet. */
 export async function loadDoorState(file: string): Promise<DoorState | null> {
   let text: string;
   try {
@@ -50,7 +54,10 @@ export async function loadDoorState(file: string): Promise<DoorState | null> {
   }
 }
 
-/** Durable when it resolves: written beside, synced, renamed, and the directory synced. */
+/**
+ * Stores the state; durable when it resolves: written to a second file, synced, renamed, and the
+ * directory synced.
+ */
 export async function saveDoorState(file: string, state: DoorState): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true });

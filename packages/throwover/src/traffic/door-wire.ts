@@ -2,13 +2,15 @@ import { z } from 'zod';
 import type { DoorMode, DoorStatus, LatencySpan } from './door.ts';
 import type { LatencyPiece } from './latency-minutes.ts';
 
-/** Longest hold or cut that a door accepts, ms: clients and balancers give up after 30 to 60 s. */
+/**
+ * Longest hold or cut that a door accepts, ms: clients and load balancers give up after 30 to 60 s.
+ */
 export const longestHoldMs = 30_000;
 
 const epoch = z.int().min(0);
 const name = z.string().min(1).max(100);
 
-/** What PUT /v1/door may ask for. */
+/** The modes that PUT /v1/door accepts. */
 export const doorModeSchema: z.ZodType<DoorMode> = z.discriminatedUnion('mode', [
   z.strictObject({ mode: z.literal('serve'), epoch }),
   z.strictObject({
@@ -37,7 +39,7 @@ export const doorModeSchema: z.ZodType<DoorMode> = z.discriminatedUnion('mode', 
   }),
 ]);
 
-/** Body of PUT /v1/door. It names the region that is meant, so that a wrong address changes nothing. */
+/** Body of PUT /v1/door. It names the target region, so that a wrong address changes nothing. */
 export const doorCommandSchema = z.strictObject({
   region: name,
   mode: doorModeSchema,
@@ -67,7 +69,7 @@ export const latencySpanSchema: z.ZodType<LatencySpan> = z.object({
 
 const ms = z.number().min(0).nullable();
 
-/** Its answer. */
+/** Answer of GET /v1/door/latency. */
 export const latencySchema: z.ZodType<readonly LatencyPiece[]> = z.array(
   z.object({
     fromWallMs: z.number(),

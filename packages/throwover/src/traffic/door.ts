@@ -4,10 +4,12 @@ import type { ConnectionsReport } from './stragglers/connections.ts';
 import type { EpochReport } from './stragglers/meter.ts';
 
 /**
- * Port: a region's front door, as the control plane sees it. The door itself is data path
- * (traffic/edge.ts) and keeps its mode on disk, so that it runs and restarts without the control plane.
+ * Port: a region's front door, as the control plane sees it. The door itself is in the data path
+ * (traffic/edge.ts) and keeps its mode on disk, so that it runs and restarts without the control
+ * plane.
  *
- * Errors: `door-unreachable`, `door-refused` (an older epoch or token than it has seen).
+ * Errors: `door-unreachable`, `door-refused` (the epoch or token is older than one that the door
+ * has seen).
  */
 export interface Door {
   readonly region: string;
@@ -15,21 +17,26 @@ export interface Door {
   set(mode: DoorMode, token: number): Promise<DoorStatus>;
 }
 
-/** What a door has counted: it decides nothing, and a run goes on without it. Errors: `door-unreachable`. */
+/**
+ * The counts of a door. No decision depends on them, and a run continues without them. Errors:
+ * `door-unreachable`.
+ */
 export interface DoorCounts {
   readonly region: string;
-  /** Since the beginning of each epoch from this one on, as far as they are kept. */
+  /**
+   * Returns the counts since the beginning of each epoch from this one on, as far as they are kept.
+   */
   stragglers(sinceEpoch: number): Promise<readonly EpochReport[]>;
-  /** `olderThanMs`: what counts as an old connection. */
+  /** `olderThanMs`: age from which a connection counts as old. */
   connections(olderThanMs: number): Promise<ConnectionsReport>;
   beacons(sinceWallMs: number): Promise<readonly BeaconReport[]>;
-  /** How long the region's own application took; half an hour is kept. */
+  /** Returns the latency of the region's own application; half an hour is kept. */
   latency(span: LatencySpan): Promise<readonly LatencyPiece[]>;
 }
 
 export type { LatencyPiece } from './latency-minutes.ts';
 
-/** A stretch of wall time, in pieces. */
+/** A period of wall time, in pieces. */
 export interface LatencySpan {
   readonly sinceWallMs: number;
   readonly untilWallMs: number;
@@ -39,16 +46,20 @@ export interface LatencySpan {
 export type DoorMode =
   /** Requests go to the region's own application. */
   | { readonly mode: 'serve'; readonly epoch: number }
-  /** New requests wait for the next mode, at most `maxMs`; then 503 with Retry-After, and the door serves again. */
+  /**
+   * New requests wait for the next mode, at most `maxMs`. Then they get 503 with Retry-After, and
+   * the door returns to serving, or to forwarding if that is its durable mode.
+   */
   | { readonly mode: 'hold'; readonly epoch: number; readonly maxMs: number }
   /**
-   * Whoever comes loses the connection without an answer, as from a region that is gone: a drill's loss of
-   * a region. At most `maxMs`, then the door is as it was before.
+   * Every client loses its connection without an answer, as from a lost region: a drill's loss of a
+   * region. At most `maxMs`; then the door returns to serving or forwarding.
    */
   | { readonly mode: 'cut'; readonly epoch: number; readonly maxMs: number }
   /**
-   * A share of the requests goes to another region's door at this base URL, the rest to the region's own
-   * application: both can serve. At most `maxMs`, then the door is as it was before.
+   * A share of the requests goes to another region's door at this base URL, the rest to the
+   * region's own application: both can serve. At most `maxMs`; then the door returns to serving or
+   * forwarding.
    */
   | {
       readonly mode: 'share';
@@ -76,6 +87,6 @@ export interface DoorStatus {
   readonly served: number;
   readonly forwarded: number;
   readonly refused: number;
-  /** Requests in service at once in the busiest moment of a typical (median) second of the last 60. */
+  /** Highest number of requests in service in a typical (median) second of the last 60. */
   readonly peakConcurrency: number;
 }

@@ -41,7 +41,7 @@ async function edge(
   return { ...started, config, door: httpDoor({ region, url: started.adminUrl }) };
 }
 
-/** East forwards to west, over real processes' parts; both have an application of their own. */
+/** East forwards to west, through the parts of real processes; each has its own application. */
 async function pair(more: object = {}) {
   const application = await world.listen(tell);
   const west = await edge('west', application.url);
@@ -196,7 +196,7 @@ test.each(['http', 'https'])(
   },
 );
 
-/** One request over HTTP/2, and whether the session was told to go away. */
+/** Sends one request over HTTP/2; returns whether the session got GOAWAY. */
 async function askH2(url: string, options: { ca?: Buffer; body?: string } = {}) {
   const session = connectH2(url, options.ca === undefined ? {} : { ca: options.ca });
   let goneAway = false;

@@ -1,6 +1,6 @@
 /**
- * `throwover edge`: a door as a process of its own, in front of an application that is reached over
- * HTTP. Data path: it needs its disk and the application, and no control plane (A5).
+ * `throwover edge`: a door as a separate process, in front of an application that is reached over
+ * HTTP. It is in the data path: it needs its disk and the application, but no control plane (A5).
  */
 import {
   createServer,
@@ -18,21 +18,25 @@ import { type EdgeConfig, parseEdgeConfig, readTls } from './edge-config.ts';
 import { trafficErrors } from './errors.ts';
 import { ReverseProxy } from './reverse-proxy.ts';
 
-/** How long requests in flight may go on when the process ends, ms. */
+/** How long requests in flight may continue when the process ends, ms. */
 const closeGraceMs = 10_000;
 
-/** Of HTTP/1.1, of HTTP/2, or of both; what HTTP/2 alone has no use for may be lacking. */
+/**
+ * A server of HTTP/1.1, of HTTP/2, or of both; methods that HTTP/2 alone does not need may be
+ * missing.
+ */
 type Server = NetServer & Partial<Pick<HttpServer, 'closeIdleConnections'>>;
 
 interface RunningEdge {
   readonly url: string;
   readonly adminUrl: string;
-  /** Takes no new connections, answers those in flight, ends. */
+  /** Accepts no new connections, answers the requests in flight, ends. */
   close(): Promise<void>;
 }
 
 /**
- * Throws `edge-config-invalid`, `edge-listen-failed`, `door-state-damaged`; then nothing is left running.
+ * Starts a door. Throws `edge-config-invalid`, `edge-listen-failed`, `door-state-damaged`; after an
+ * error nothing is left running.
  */
 export async function startEdge(input: unknown, clock: Clock): Promise<RunningEdge> {
   const config = parseEdgeConfig(input);
@@ -66,21 +70,21 @@ function publicServer(
   config: EdgeConfig,
   handle: (req: IncomingMessage, res: ServerResponse) => void,
 ): Server {
-  // HTTP/2's compatibility API gives requests and answers of the same shape; its types are others.
+  // HTTP/2's compatibility API has requests and answers of the same shape, but with other types.
   const compatible = handle as never;
   if (config.h2c) return createH2cServer(compatible);
   const server =
     config.tls === undefined
       ? createServer(handle)
       : createSecureServer({ ...readTls(config.tls), allowHTTP1: true }, compatible);
-  // Of HTTP/1.1's connections, which a server of both has too.
+  // For connections of HTTP/1.1, which a server of both has too.
   return Object.assign(server, { keepAliveTimeout: config.keepAliveMs });
 }
 
-/** Nothing is dropped: the application is asked as the client asked the door. */
+/** Only this header is dropped: the application gets the request as the client sent it. */
 const dropped: ReadonlySet<string> = new Set(['expect']);
 
-/** Hands requests to the application at `upstream`. */
+/** Passes requests to the application at `upstream`. */
 function applicationServe(options: { config: EdgeConfig; edge: Edge; proxy: ReverseProxy }): Serve {
   const { config, edge, proxy } = options;
   const { region } = config;
@@ -120,9 +124,9 @@ function listen(server: Server, scheme: string, host: string, port: number): Pro
 }
 
 /**
- * Ends a server: no new connections, requests in flight may end, what is left after the grace is cut.
- * Connections are remembered from the start, since a server of HTTP/2 with HTTP/1.1 beside it cannot
- * close those of HTTP/1.1.
+ * Returns a function that ends a server: it accepts no new connections, requests in flight may end,
+ * and the rest is cut after the grace period. Connections are tracked from the start, because a
+ * server of HTTP/2 and HTTP/1.1 cannot close those of HTTP/1.1.
  */
 function closer(server: Server, clock: Clock): () => Promise<void> {
   const sockets = remembered<Socket>(server, 'connection');
@@ -147,13 +151,13 @@ function closer(server: Server, clock: Clock): () => Promise<void> {
   };
 }
 
-/** Of HTTP/2: `close` sends GOAWAY, and lets its streams end. */
+/** A session of HTTP/2: `close` sends GOAWAY and lets its streams end. */
 interface Session {
   close(): void;
   once(event: 'close', listener: () => void): unknown;
 }
 
-/** What a server has open, of what it tells by this event. */
+/** Tracks the open objects that a server announces with this event. */
 function remembered<Kept extends { once(event: 'close', listener: () => void): unknown }>(
   server: Server,
   event: 'connection' | 'session',

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '../kernel/kernel.ts';
 import { createEdge, type Edge, type Serve } from './edge.ts';
 
-/** Everything that a test starts; `end` takes it down again. */
+/** Everything that a test starts; `end` stops it again. */
 export class World {
   readonly #ends: (() => Promise<unknown> | unknown)[] = [];
 
@@ -59,7 +59,7 @@ export interface Answer {
   readonly body: string;
 }
 
-/** One request on a connection of its own. */
+/** Sends one request on a separate connection. */
 export async function ask(
   url: string,
   options: { method?: string; headers?: Record<string, string>; body?: string } = {},
@@ -81,7 +81,7 @@ export function codeOf(answer: Answer): string {
   return JSON.parse(answer.body).code;
 }
 
-/** Waits for a condition; the test's own timeout bounds it. */
+/** Waits for a condition; the test's own timeout is the bound. */
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await systemClock.sleep(5);
 }

@@ -75,7 +75,7 @@ describe('share', () => {
     const bodies: string[] = [];
     for (let n = 0; n < 20; n++) bodies.push((await ask(east.url)).body);
     expect(bodies.filter((body) => body === 'west')).toHaveLength(5);
-    // What the other door has forwarded is never sent back.
+    // Requests that the other door has forwarded are never sent back.
     const forwarded = { 'throwover-forwarded': 'west@1' };
     for (let n = 0; n < 4; n++) {
       expect((await ask(east.url, { headers: forwarded })).body).toBe('east');
@@ -194,15 +194,15 @@ describe('hold', () => {
     const answers = Array.from({ length: 10 }, (_, i) => ask(`${url}/${i}`));
     await until(() => edge.status().held === 10);
     await edge.set({ mode: 'serve', epoch: 1 }, 1);
-    // Four at once, and after a while four more, though none of them was answered.
+    // Four at first, and after a while four more, though none of them was answered.
     await until(() => stuck.length >= 8);
-    await edge.set({ mode: 'hold', epoch: 1, maxMs: 30_000 }, 1);
+    await edge.set({ mode: 'hold', epoch: 1, maxMs: 30_000 }, 2);
     const held = 10 - stuck.length;
     expect(edge.status().held).toBe(held);
     for (const res of stuck.splice(0)) res.end();
     await until(() => edge.status().inFlight === 0);
     expect(edge.status().held).toBe(held);
-    await edge.set({ mode: 'serve', epoch: 1 }, 1);
+    await edge.set({ mode: 'serve', epoch: 1 }, 2);
     await until(() => stuck.length === held);
     for (const res of stuck) res.end();
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(10).fill(200));
@@ -296,6 +296,19 @@ describe('commands', () => {
       mode: 'serve',
       epoch: 4,
     });
+  });
+
+  test('to hold, by a run that has let go, are late copies and are refused; a later run holds', async () => {
+    const { edge } = await world.door({ region: 'east', serve: hello });
+    const hold = { mode: 'hold', epoch: 1, maxMs: 30_000 } as const;
+    await edge.set({ mode: 'serve', epoch: 1 }, 7);
+    await edge.set(hold, 7);
+    await edge.set(hold, 7);
+    await edge.set({ mode: 'serve', epoch: 1 }, 7);
+    await expect(edge.set(hold, 7)).rejects.toMatchObject({ code: 'door-refused' });
+    expect(edge.status().current).toEqual({ mode: 'serve', epoch: 1 });
+    expect((await edge.set(hold, 8)).current).toEqual(hold);
+    await edge.set({ mode: 'serve', epoch: 1 }, 8);
   });
 
   test('that cannot be made durable change nothing', async () => {

@@ -1,18 +1,20 @@
 /**
- * A region's front door: the data path of doors, on node:http.
+ * A region's front door: the data path, on node:http.
  *
  *   edge.ts          modes, counting, commands
  *   hold-queue.ts    requests that wait for the next mode
- *   forward.ts       hands stragglers to the active region
+ *   release.ts       lets them go on, as many at a time as are usual
+ *   forward.ts       passes stragglers to the active region
  *   reverse-proxy.ts streams a request to another origin, and its answer back
- *   latency-minutes.ts how long the region's application took
+ *   latency-minutes.ts latency of the region's application
  *   concurrency.ts   peak of the last 60 s
- *   stragglers/      who still comes here, why, over which connections
- *   door-state.ts    what survives a crash
+ *   stragglers/      stragglers: their sources, causes and connections
+ *   door-state.ts    the state that survives a crash
  *   door-admin.ts    GET and PUT /v1/door
  *   edge-process.ts  a door as a process, `throwover edge`; edge-config.ts
  *
- * It runs and restarts without the control plane (A5): the mode is on disk, and a hold ends by itself.
+ * It runs and restarts without the control plane (A5): the mode is on disk, and a hold ends by
+ * itself.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'node:net';
@@ -27,6 +29,7 @@ import { trafficErrors } from './errors.ts';
 import { Forwarder } from './forward.ts';
 import { HoldQueue } from './hold-queue.ts';
 import { LatencyMinutes, type LatencyPiece } from './latency-minutes.ts';
+import { Release } from './release.ts';
 import { endsByItself, Split, type TimedMode } from './share.ts';
 import { BeaconLog, type BeaconReport, beaconNonce } from './stragglers/beacons.ts';
 import { Connections, type ConnectionsReport } from './stragglers/connections.ts';
@@ -36,41 +39,44 @@ import { type Origin, originReader } from './stragglers/origin.ts';
 export type { DoorMode, DoorStatus } from './door.ts';
 export { createDoorAdmin } from './door-admin.ts';
 
-/** Hands a request to the region's own application. The door counts until the answer is sent. */
+/**
+ * Passes a request to the region's own application. The door counts it as in service until the
+ * answer is sent.
+ */
 export type Serve = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>;
 
 export interface EdgeOptions {
   readonly region: string;
   readonly clock: Clock;
-  /** Where the mode is kept; its directory is made when it is not there. */
+  /** File of the door's mode; its directory is created if it does not exist. */
   readonly stateFile: string;
   /** Epoch that a door without a state file serves in. */
   readonly epoch: number;
-  /** Networks (CIDR) of proxies whose `X-Forwarded-For` is believed; default none. */
+  /** Networks (CIDR) of proxies whose `X-Forwarded-For` is trusted; default: none. */
   readonly trustedProxies?: readonly string[];
   /** Width of a bucket of the straggler curve, ms; default 1000. */
   readonly bucketMs?: number;
-  /** Requests in service at once; what comes beyond is told to come again (503). Default: no bound. */
+  /** Most requests in service; further ones are told to retry (503). Default: no bound. */
   readonly maxServing?: number;
-  /** Requests that are being forwarded at once; default 2000: the sockets and memory of a small machine. */
+  /**
+   * Most requests that are being forwarded; default 2000: the sockets and memory of a small
+   * machine.
+   */
   readonly maxForwarding?: number;
 }
 
-/** Held requests that are let go at once where hardly any were in service before. */
-const leastReleased = 4;
-
-/** One that takes longer gives its place to the next, ms: what hangs must not hold up the rest. */
-const slowReleaseMs = 250;
-
 const defaults = { bucketMs: 1_000, maxForwarding: 2_000, maxServing: Number.POSITIVE_INFINITY };
 
-/** One door. `handle` goes into `http.createServer`. */
+/** One door. Pass `handle` to `http.createServer`. */
 export interface Edge extends DoorControl {
   readonly mode: DoorMode;
   handle(req: IncomingMessage, res: ServerResponse, serve: Serve): void;
-  /** Learns from a server when its connections are opened; else they count from their first request. */
+  /**
+   * Takes the opening time of connections from a server; without it a connection counts from its
+   * first request.
+   */
   watch(server: Server): void;
-  /** Refuses what is held and forgets its connections; the server is the caller's to close. */
+  /** Refuses held requests and forgets its connections; the caller closes the server. */
   close(): void;
 }
 
@@ -84,12 +90,15 @@ export async function createEdge(options: EdgeOptions): Promise<Edge> {
   );
 }
 
+type Right = Pick<DoorState, 'epoch' | 'token'>;
+
 class Door implements Edge {
   readonly region: string;
   readonly #clock: Clock;
   readonly #stateFile: string;
   readonly #forwarder: Forwarder;
   readonly #held = new HoldQueue<Held>();
+  readonly #release: Release<Held>;
   readonly #serving: Concurrency;
   readonly #connections: Connections;
   readonly #beacons: BeaconLog;
@@ -100,14 +109,14 @@ class Door implements Edge {
   readonly #limits: { readonly maxServing: number; readonly maxForwarding: number };
   #current: DoorMode;
   #durable: DoorState;
+  /** The run that requested the last hold, and whether it has released the door since. */
+  #holder: (Right & { over: boolean }) | null = null;
   /** Ends the timer of the hold that is in force. */
   #holdTimer = new AbortController();
-  /** Commands are taken one after another. */
+  /** Commands are carried out one after another. */
   #commands: Promise<unknown> = Promise.resolve();
   #closed = false;
   #forwarding = 0;
-  /** Held requests that were let go and have not ended. */
-  #releasing = 0;
   #served = 0;
   #forwarded = 0;
   #refused = 0;
@@ -118,6 +127,11 @@ class Door implements Edge {
     this.#stateFile = options.stateFile;
     this.#forwarder = new Forwarder(options);
     this.#serving = new Concurrency(options.clock);
+    this.#release = new Release({
+      clock: options.clock,
+      take: () => this.#held.take(),
+      go: (held) => this.#enterMode(held),
+    });
     this.#connections = new Connections(options.clock);
     this.#beacons = new BeaconLog(options.clock);
     const settings = { ...defaults, ...options };
@@ -146,11 +160,11 @@ class Door implements Edge {
       res.writeHead(204, { 'cache-control': 'no-store' }).end();
       return;
     }
-    this.#enterMode({ req, res, serve, openedMs });
+    this.#enterMode({ req, res, serve, openedMs, arrivedMs: this.#clock.monotonicMs() });
   }
 
   #enterMode(held: Held): void {
-    const { req, res, serve, openedMs } = held;
+    const { req, res, serve } = held;
     const mode = this.#current;
     if (this.#closed) {
       this.#refuse(res, 'door-closing', 'the door closes');
@@ -161,7 +175,7 @@ class Door implements Edge {
         this.#serve(req, res, serve);
         break;
       case 'forward':
-        this.#meter.straggler(this.#originOf(req), openedMs);
+        this.#meter.straggler(this.#originOf(req), held);
         this.#forward(req, res, mode);
         break;
       case 'cut':
@@ -222,6 +236,7 @@ class Door implements Edge {
   close(): void {
     this.#closed = true;
     this.#holdTimer.abort();
+    this.#release.end();
     for (const { res } of this.#held.takeAll())
       this.#refuse(res, 'door-closing', 'the door closes');
     this.#forwarder.close();
@@ -230,8 +245,11 @@ class Door implements Edge {
   async #command(mode: DoorMode, token: number): Promise<DoorStatus> {
     this.#refuseOlder(mode, token);
     const rights = { epoch: mode.epoch, token };
+    if (mode.mode === 'hold') this.#refuseLate(rights);
     if (endsByItself(mode)) {
-      // In force before it is durable: what is lost in a crash is the hold, which a crash ends anyway.
+      if (mode.mode === 'hold') this.#holder = { ...rights, over: false };
+      // The mode is in force before it is durable: a crash could lose only the hold, which a crash
+      // ends anyway.
       const before = this.#current;
       this.#enter(mode);
       const { mode: durable, sinceWallMs } = this.#durable;
@@ -244,8 +262,20 @@ class Door implements Edge {
       const sinceWallMs = same ? this.#durable.sinceWallMs : this.#clock.wallMs();
       await this.#save({ mode, ...rights, sinceWallMs });
       this.#enter(mode);
+      if (this.#holder !== null) this.#holder.over = true;
     }
     return this.status();
+  }
+
+  /**
+   * A run holds once. A hold that arrives after the run has released the door is a late copy, and
+   * would close the door without a run that opens it again.
+   */
+  #refuseLate({ epoch, token }: Right): void {
+    const holder = this.#holder;
+    if (holder === null || !holder.over || holder.epoch !== epoch || holder.token !== token) return;
+    const message = `the run of token ${token} has let go of ${this.region}'s door already`;
+    throw trafficErrors.make('door-refused', message, { seen: { epoch, token } });
   }
 
   #refuseOlder(mode: DoorMode, token: number): void {
@@ -260,7 +290,7 @@ class Door implements Edge {
     this.#durable = state;
   }
 
-  /** Puts a mode in force. Held requests go into it. */
+  /** Puts a mode in force. Held requests are handled in that mode. */
   #enter(mode: DoorMode): void {
     if (this.#closed) return;
     this.#holdTimer.abort();
@@ -271,33 +301,15 @@ class Door implements Edge {
     } else {
       this.#meter.begin(mode.epoch, mode.mode, this.#durable.sinceWallMs);
     }
-    // From before the release: what it lets go is not what is usual.
-    this.#releaseHeld(Math.max(leastReleased, this.#serving.peak()));
+    if (mode.mode === 'hold') this.#release.pause();
+    // Read before the release, because the released requests are not part of the usual load.
+    else this.#release.begin(this.#serving.peak());
   }
 
   /**
-   * Held requests go on in the order in which they came, as many at once as are usual here and one more for
-   * each that is answered: all at once they would be the one moment for which no capacity was warmed.
+   * Ends a timed mode, because a controller that died must not leave a door closed; waiting clients
+   * are told to retry.
    */
-  #releaseHeld(width: number): void {
-    while (this.#releasing < width && this.#current.mode !== 'hold') {
-      const next = this.#held.take();
-      if (next === undefined) return;
-      this.#releasing += 1;
-      const patience = new AbortController();
-      const leave = () => {
-        if (patience.signal.aborted) return;
-        patience.abort();
-        this.#releasing -= 1;
-        this.#releaseHeld(width);
-      };
-      next.res.once('close', leave);
-      this.#clock.sleep(slowReleaseMs, patience.signal).then(leave, () => {});
-      this.#enterMode(next);
-    }
-  }
-
-  /** A controller that died must not leave a door closed: those who waited are told to come again. */
   #endAfter(mode: TimedMode, signal: AbortSignal): void {
     this.#clock.sleep(mode.maxMs, signal).then(
       () => {
@@ -328,7 +340,7 @@ class Door implements Edge {
     res.setHeader(headers.region, this.region);
     res.setHeader(headers.epoch, String(this.#current.epoch));
     this.#run(req, res, serve).catch((error: unknown) => {
-      // The handler's own error; its words go to the log, not to a client.
+      // The handler's own error: its message goes to the log, not to a client.
       process.emitWarning(error instanceof Error ? error : String(error));
       if (res.headersSent) res.destroy();
       else res.writeHead(500).end();
@@ -379,4 +391,6 @@ interface Held {
   readonly serve: Serve;
   /** Monotonic ms at which its connection was opened. */
   readonly openedMs: number;
+  /** Monotonic ms at which the request came. */
+  readonly arrivedMs: number;
 }

@@ -7,15 +7,15 @@ import { trafficErrors } from './errors.ts';
 import { type Passed, ReverseProxy } from './reverse-proxy.ts';
 
 /**
- * Hands stragglers to the active region's door. Answers close the client's connection, so that a
- * pinned client looks the name up again.
+ * Passes stragglers to the active region's door. Answers close the client's connection, so that a
+ * client with a pinned connection looks the name up again.
  */
 export type ForwardMode = Extract<DoorMode, { mode: 'forward' }>;
 
-/** How a forwarded request ended. */
+/** The result of a forwarded request. */
 export interface Forwarded {
   readonly answered: boolean;
-  /** What forwarding added until the first byte, ms; `null` when nobody can say. */
+  /** Time that forwarding added until the first byte, ms; `null` if unknown. */
   readonly addedMs: number | null;
 }
 
@@ -66,8 +66,9 @@ export class Forwarder {
   }
 
   /**
-   * A request is forwarded a second time only in a higher epoch, and never by the same door: so it
-   * cannot go round, and one that was under way during the next switch still arrives.
+   * Returns the reason why a request must not be forwarded. A request is forwarded a second time
+   * only in a higher epoch, and never by the same door. So it cannot go in a circle, and a request
+   * on its way during the next switch still arrives.
    */
   #refusal(req: IncomingMessage, mode: ForwardMode): ThrowoverError | null {
     const before = req.headers[headers.forwarded];
@@ -91,7 +92,10 @@ export class Forwarder {
   }
 }
 
-/** Says who answered, closes the connection; how long the active region took by its own word, ms. */
+/**
+ * Adds the region that answered and closes the connection. Returns the active region's own time for
+ * the request, ms.
+ */
 function completeHead(raw: string[], mode: ForwardMode): number | null {
   let region = false;
   let epoch = false;

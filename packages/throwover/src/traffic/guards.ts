@@ -5,8 +5,8 @@ import type { Door } from './door.ts';
 import { trafficErrors } from './errors.ts';
 
 /**
- * The record answers with the region being left, has a generation, and the doors can be told what to
- * do. A failover does without the door of the region that is lost.
+ * The guard that the record answers with the region being left, has a generation, and the doors
+ * take commands. A failover does not need the door of the lost region.
  */
 export function trafficReady(options: {
   dns: DnsProvider;
@@ -42,7 +42,7 @@ export function trafficReady(options: {
   };
 }
 
-/** An error while looking is a refusal that nobody may override: what cannot be seen cannot be switched. */
+/** An error is a refusal without an override: traffic that cannot be seen cannot be switched. */
 async function refusalOf(look: () => Promise<readonly Refusal[]>): Promise<readonly Refusal[]> {
   try {
     return await look();

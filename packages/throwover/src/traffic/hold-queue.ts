@@ -1,9 +1,14 @@
 import type { ServerResponse } from 'node:http';
 
-/** Requests that may wait at a door at once: about 2 s of 1,000 requests/s; each holds a socket and its headers. */
+/**
+ * Most requests that may wait at a door: about 2 s of 1,000 requests/s; each holds a socket and its
+ * headers.
+ */
 const maxHeld = 2_000;
 
-/** Requests in the order in which they came. One whose client has gone leaves by itself. */
+/**
+ * Waiting requests in the order of their arrival. A request whose client has gone leaves the queue.
+ */
 export class HoldQueue<Held extends { readonly res: ServerResponse }> {
   readonly #held = new Map<ServerResponse, { held: Held; leave: () => void }>();
 
@@ -11,7 +16,9 @@ export class HoldQueue<Held extends { readonly res: ServerResponse }> {
     return this.#held.size;
   }
 
-  /** False when the queue is full. The body is not read: the socket holds the client back. */
+  /**
+   * Returns false when the queue is full. The body is not read: the socket holds the client back.
+   */
   add(held: Held): boolean {
     if (this.#held.size >= maxHeld) return false;
     const leave = () => this.#held.delete(held.res);
@@ -20,7 +27,7 @@ export class HoldQueue<Held extends { readonly res: ServerResponse }> {
     return true;
   }
 
-  /** The one that has waited longest; undefined: none waits. */
+  /** Returns the request that has waited longest; `undefined` if none waits. */
   take(): Held | undefined {
     const [first] = this.#held.values();
     if (first === undefined) return undefined;

@@ -10,7 +10,7 @@ function setUp() {
   const clock = createVirtualClock();
   const minutes = new LatencyMinutes({ clock, bucketMs });
   const began = clock.wallMs();
-  /** One request that takes so long; with a head that says how its instance was started. */
+  /** One request that takes this long, with a header that tells how its instance was started. */
   const answer = async (
     ms: number,
     more: { status?: number; start?: string; cut?: boolean } = {},

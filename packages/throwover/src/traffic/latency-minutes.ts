@@ -2,19 +2,28 @@ import { headers } from '@throwover/client';
 import type { Clock } from '../kernel/kernel.ts';
 import { Histogram } from './stragglers/histogram.ts';
 
-/** Slots that are kept: half an hour of 1 s, so that the minutes after a run and those before it are there. */
+/**
+ * Number of slots that are kept: half an hour of 1 s, enough for the minutes after a run and those
+ * before it.
+ */
 const maxSlots = 1_800;
 
 /** Most pieces in one answer. */
 const maxPieces = 600;
 
-/** What the region's own application did with the requests of a stretch of time. */
+/** The results of the region's own application for the requests of a period. */
 export interface LatencyPiece {
   readonly fromWallMs: number;
   readonly requests: number;
-  /** Answered with 5xx, cut off before the answer was complete, or turned away for lack of room. */
+  /**
+   * Requests that were answered with 5xx, cut off before the answer was complete, or refused for
+   * lack of room.
+   */
   readonly failed: number;
-  /** Answers of instances that were started for them; `null`: the application does not say (`withWarmUp`). */
+  /**
+   * Answers of instances that were started for them; `null`: the application does not report it
+   * (`withWarmUp`).
+   */
   readonly coldStarts: number | null;
   /** Arithmetic mean, ms. */
   readonly meanMs: number | null;
@@ -23,7 +32,7 @@ export interface LatencyPiece {
   readonly p99Ms: number | null;
 }
 
-/** What is looked at of a `ServerResponse`. */
+/** The part of a `ServerResponse` that is used. */
 interface Answer {
   readonly statusCode: number;
   readonly writableFinished: boolean;
@@ -41,8 +50,9 @@ interface Slot {
 }
 
 /**
- * How long the region's own application took, in slots of wall time (it is compared with runs and with
- * other machines). Forwarded requests count where they are served; time in a hold does not count.
+ * The latency of the region's own application, in slots of wall time (it is compared with runs and
+ * with other machines). A forwarded request counts where it is served; time in a hold does not
+ * count.
  */
 export class LatencyMinutes {
   readonly #clock: Clock;
@@ -54,7 +64,7 @@ export class LatencyMinutes {
     this.#slotMs = bucketMs;
   }
 
-  /** Counts an answer when it has been sent, or when its client is gone. */
+  /** Counts an answer when it has been sent, or when its client has gone. */
   watch(res: Answer): void {
     const beganMs = this.#clock.monotonicMs();
     res.once('close', () => {
@@ -71,7 +81,7 @@ export class LatencyMinutes {
     });
   }
 
-  /** A request that was turned away: it failed, and says nothing about latency. */
+  /** Counts a refused request: it failed, and gives no latency. */
   turnedAway(): void {
     const slot = this.#slot();
     slot.requests += 1;
@@ -79,8 +89,9 @@ export class LatencyMinutes {
   }
 
   /**
-   * Pieces of `widthMs` from `sinceWallMs` on, by the slots that begin in each; the first one has the slot
-   * in which it begins too, so that what happened right after `sinceWallMs` is not missed.
+   * Returns pieces of `widthMs` from `sinceWallMs` on, made of the slots that begin in each. The
+   * first piece includes the slot that contains `sinceWallMs`, so that events right after it are
+   * not missed.
    */
   report(options: {
     sinceWallMs: number;

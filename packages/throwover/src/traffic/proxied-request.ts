@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
-/** As it came: parsing it would change what was signed. Only a proxy's absolute form is cut down. */
+/**
+ * Returns the request target unchanged, because parsing could change signed bytes. Only a proxy's
+ * absolute form is shortened.
+ */
 export function targetOf({ url = '/' }: IncomingMessage): string {
   if (url.startsWith('/') || !URL.canParse(url)) return url;
   const { pathname, search } = new URL(url);

@@ -4,50 +4,58 @@ import { type Dispatcher, errors, Pool } from 'undici';
 import type { Clock } from '../kernel/kernel.ts';
 import { hasBody, targetOf } from './proxied-request.ts';
 
-/** Connections to one origin at once; what comes beyond waits for one, and the door bounds how many may. */
+/**
+ * Most connections to one origin; further requests wait for one, and the door bounds their number.
+ */
 const maxConnections = 512;
 
-/** Origins whose connections are kept: the own application, and an active region before and after a switch. */
+/**
+ * Most origins whose connections are kept: the own application, and an active region before and
+ * after a switch.
+ */
 const maxOrigins = 4;
 
-/** Longest time for a connection, ms: ten round trips of 100 ms; a region that was cut off answers nothing. */
+/**
+ * Longest time to connect, ms: ten round trips of 100 ms; a region that was cut off does not
+ * answer.
+ */
 const connectTimeoutMs = 1_000;
 
-/** Attempts to connect; with the pause they bridge a restart of the link, not of a region. */
+/** Attempts to connect; with the pause they bridge a restart of the link, but not of a region. */
 const connectAttempts = 3;
 const connectPauseMs = 100;
 
-/** Longest time without a byte from the other side, ms: the usual limit of a balancer. */
+/** Longest time without a byte from the other side, ms: the usual limit of a load balancer. */
 const idleTimeoutMs = 60_000;
 
-/** What is done to a request on its way, beyond dropping what belongs to one connection. */
+/** Changes to a request on its way, besides dropping headers that belong to one connection. */
 export interface Passing {
   /** Base URL of the other side. */
   readonly to: URL;
-  /** Lower-case names that do not go on. */
+  /** Lower-case names of headers that are not passed on. */
   readonly dropped: ReadonlySet<string>;
-  /** Raw pairs that are put in. */
+  /** Headers that are added, as raw pairs. */
   readonly added: readonly string[];
-  /** The answer's raw pairs before they are sent; may change them. Told the pairs once. */
+  /** Called once with the answer's raw pairs before they are sent; may change them. */
   readonly onHead: (raw: string[], status: number) => void;
 }
 
-/** `answered`: an answer reached the client, or the client went away. */
+/** `answered`: the client got an answer, or went away. */
 export type Passed =
   | { readonly outcome: 'answered' }
   | {
       readonly outcome: 'failed';
-      /** True when no connection was made: nothing can have been carried out. */
+      /** True if no connection was made, so the request cannot have been carried out. */
       readonly notSent: boolean;
       readonly cause: Error;
     };
 
 /**
- * Streams requests to other origins and their answers back, over connections that are kept; buffers no
- * body, either way.
+ * Streams requests to other origins and their answers back, over kept connections; buffers no body
+ * in either direction.
  *
- * Sends a request again only when nothing of it can have arrived (no connection was made), or when it
- * is a GET or HEAD without a body whose connection ended before a byte of an answer.
+ * Sends a request again only if no part of it can have arrived (no connection was made), or if it
+ * is a GET or HEAD without a body whose connection ended before the first byte of an answer.
  */
 export class ReverseProxy {
   readonly #clock: Clock;
@@ -58,7 +66,10 @@ export class ReverseProxy {
     this.#clock = clock;
   }
 
-  /** Never rejects. When it failed nothing was answered, and `res` is the caller's to answer. */
+  /**
+   * Passes a request on; never rejects. If the result is `failed`, no answer was sent, and the
+   * caller must answer on `res`.
+   */
   async pass(req: IncomingMessage, res: ServerResponse, passing: Passing): Promise<Passed> {
     const body = hasBody(req);
     const headers = requestHeaders(req, passing);
@@ -72,7 +83,7 @@ export class ReverseProxy {
     }
   }
 
-  /** What is under way may end; nothing is tried again. */
+  /** Stops: requests on their way may end, and nothing is retried. */
   close(): void {
     this.#closing.abort(new Error('the door closes'));
     for (const pool of this.#pools.values()) void pool.close();
@@ -108,7 +119,7 @@ export class ReverseProxy {
     const [oldest] = this.#pools;
     if (this.#pools.size > maxOrigins && oldest !== undefined) {
       this.#pools.delete(oldest[0]);
-      // Lets end what is under way.
+      // Lets requests on their way end.
       void oldest[1].close();
     }
     return pool;
@@ -130,7 +141,10 @@ interface Way {
   readonly body: boolean;
 }
 
-/** One answer on its way back, with the client's own pace: it is paused while the client does not read. */
+/**
+ * One answer on its way back, at the client's own speed: it is paused while the client does not
+ * read.
+ */
 class Answer implements Dispatcher.DispatchHandler {
   readonly #way: Way;
   readonly #res: ServerResponse;
@@ -178,7 +192,7 @@ class Answer implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, cause: Error): void {
     this.#end();
     if (this.#res.headersSent || this.#left) {
-      // Broken off for the client too: it must not take a part for the whole.
+      // Break the answer off for the client too: it must not take a part for the whole.
       this.#res.destroy();
       this.#resolve({ outcome: 'answered' });
       return;
@@ -199,7 +213,7 @@ class Answer implements Dispatcher.DispatchHandler {
 
 const none: ReadonlySet<string> = new Set();
 
-/** Header bytes are latin1, as Node takes and gives them. */
+/** Header bytes are latin1, as Node reads and writes them. */
 function rawPairs(given: Dispatcher.DispatchController['rawHeaders']): readonly string[] {
   if (!Array.isArray(given)) return [];
   return (given as readonly (Buffer | string)[]).map((part) =>
@@ -228,7 +242,9 @@ function connectionOf(raw: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** HTTP/2 knows no reason phrase and no `Connection`, and takes several values of a name as a list. */
+/**
+ * HTTP/2 has no reason phrase and no `Connection`, and takes several values of a header as a list.
+ */
 function writeHead(
   req: IncomingMessage,
   res: ServerResponse,

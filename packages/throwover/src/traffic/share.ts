@@ -1,13 +1,19 @@
 import type { DoorMode } from './door.ts';
 
-/** Modes that a crash ends, and time does: a controller that died leaves no door in them. */
+/**
+ * Modes that end after a time or with a crash, so that a controller that died does not leave a door
+ * in them.
+ */
 export type TimedMode = Extract<DoorMode, { maxMs: number }>;
 
 export function endsByItself(mode: DoorMode): mode is TimedMode {
   return 'maxMs' in mode;
 }
 
-/** Picks a share of the requests as evenly as it can: of ten at a share of 0.3, three, none of them neighbours. */
+/**
+ * Picks a share of the requests as evenly as possible: of ten at a share of 0.3 it picks three, no
+ * two of them neighbours.
+ */
 export class Split {
   #owed = 0;
 

@@ -4,60 +4,59 @@ import type { Step } from '../runbook/step.ts';
 import { type DnsProvider, type DnsRecord, sameValues } from './dns.ts';
 import type { Door } from './door.ts';
 import { trafficErrors } from './errors.ts';
+import type { HeldDoor } from './held-door.ts';
 
 /** Longest time for a command to a door, ms; a door answers in a few. */
 const doorTimeoutMs = 20_000;
 
-/** A door of a region that has died must not keep the traffic from moving: the run goes on without it after this long, ms. */
+/**
+ * Time after which the run goes on without a door that does not answer, ms, so that a region that
+ * has died does not keep the traffic from moving.
+ */
 const unseenPatienceMs = 6_000;
 
 /** Longest time for a DNS change to be readable, ms: Route 53 says "generally within 60 seconds". */
 const dnsTimeoutMs = 120_000;
 
-/** Time between two reads of an authoritative server, ms. */
+/** Pause between two reads of an authoritative server, ms. */
 const dnsPollMs = 100;
 
 /**
- * New requests wait at the old region's door instead of failing while the writer moves, and those that
- * it had let in have ended, or had `drainMs` for it: a fence would cut them off in the middle.
- * The hold ends by itself, so a controller that dies here closes nothing.
+ * Makes new requests wait at the old region's door, instead of failing, while the writer moves.
+ * Done when the requests that it had let in have ended, or have had `drainMs` for it, because a
+ * fence would cut them off in the middle. The hold ends by itself `holdMs` after the last renewal
+ * (held-door.ts), so a controller that dies does not keep the door closed.
  */
 export function holdDoor(options: {
   from: Door;
+  held: HeldDoor;
   holdMs: number;
   drainMs: number;
 }): Step<'hold-door'> {
-  let heldSinceMs: number | null = null;
-  return {
+  const { held } = options;
+  return held.during({
     name: 'hold-door',
-    title: `Hold new requests at ${options.from.region}'s door, at most ${options.holdMs} ms`,
+    title: `Hold new requests at ${options.from.region}'s door; the hold ends ${options.holdMs} ms after this run stops renewing it`,
     waits: 'machine',
     timeoutMs: doorTimeoutMs,
     pollMs: 5,
-    undo: async ({ run }) => {
-      await options.from.set({ mode: 'serve', epoch: run.epoch }, run.token);
-    },
+    undo: (context) => held.end(context),
     observe: ({ clock }) =>
       look(async () => {
         const { current, inFlight } = await options.from.status();
         const { mode } = current;
         const evidence = { mode, inFlight };
         if (mode !== 'hold' && mode !== 'forward') return pending(evidence);
-        // A hold that another controller began counts from when it was first seen.
-        heldSinceMs ??= clock.monotonicMs();
-        const drained = inFlight === 0 || clock.monotonicMs() - heldSinceMs >= options.drainMs;
+        const drained = inFlight === 0 || held.heldForMs(clock) >= options.drainMs;
         return drained ? done(evidence) : pending(evidence);
       }),
-    act: async ({ run, clock }) => {
-      await options.from.set({ mode: 'hold', epoch: run.epoch, maxMs: options.holdMs }, run.token);
-      heldSinceMs = clock.monotonicMs();
-    },
-  };
+    act: (context) => held.hold(context),
+  });
 }
 
 /**
- * The active region's door serves, and the other region's door forwards stragglers to it.
- * `opens`: the run opens the epoch in which that holds; else it holds in the epoch that is open.
+ * Makes the active region's door serve, and the other region's door forward stragglers to it.
+ * `opens`: the run opens the epoch in which this holds; otherwise it holds in the present epoch.
  */
 export function forwardStragglers(options: {
   from: Door;
@@ -95,7 +94,8 @@ export function forwardStragglers(options: {
     },
     act: async ({ run }) => {
       const epoch = epochIn(run);
-      // The new door first: were the old one to forward to a door that forwards back, both would refuse.
+      // Set the new door first: if the old door forwarded to a door that forwards back, both would
+      // refuse.
       await options.to.set({ mode: 'serve', epoch }, run.token);
       await options.from.set(
         { mode: 'forward', epoch, region: options.to.region, url: options.forwardUrl },
@@ -105,7 +105,10 @@ export function forwardStragglers(options: {
   };
 }
 
-/** The authoritative servers answer with the new region (A4): one compare-and-set, read back before it is believed. */
+/**
+ * Makes the authoritative servers answer with the new region (A4): one compare-and-set, which is
+ * read back before the step is done.
+ */
 export function flip(options: {
   dns: DnsProvider;
   to: string;

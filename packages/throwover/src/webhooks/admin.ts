@@ -8,7 +8,7 @@ import type { EventJournal } from './journal.ts';
 import type { Modes } from './modes.ts';
 import { eventsQuerySchema, type GatewayDetails, redeliverSchema, setModeSchema } from './wire.ts';
 
-/** A command is some hundred bytes. */
+/** A command has some hundred bytes. */
 const MAX_COMMAND_BYTES = 16_384;
 
 const statusOf: Readonly<Record<string, 400 | 409 | 503>> = {
@@ -16,7 +16,10 @@ const statusOf: Readonly<Record<string, 400 | 409 | 503>> = {
   'gateway-refused': 409,
 };
 
-/** The admin port, for the control plane and for people; see wire.ts. No authentication: a private address. */
+/**
+ * The admin port, for the control plane and for people; see wire.ts. It has no authentication: use
+ * a private address.
+ */
 export function createAdmin(options: {
   modes: Modes;
   journal: EventJournal;

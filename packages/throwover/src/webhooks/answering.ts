@@ -2,7 +2,10 @@ import { type Clock, noAnswer, within } from '../kernel/kernel.ts';
 import { webhookErrors } from './errors.ts';
 import type { GatewayControl, GatewayStatus } from './gateway-control.ts';
 
-/** The status of a gateway that may be gone with its region: `gateway-unreachable` after `patienceMs`. */
+/**
+ * Returns the status of a gateway that may be gone with its region; throws `gateway-unreachable`
+ * after `patienceMs`.
+ */
 export async function statusSoon(
   gateway: GatewayControl,
   clock: Clock,

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { webhookErrors } from './errors.ts';
 
 /**
- * Stripe retries a live event for up to three days, so an id must be remembered at least that long,
- * or a late retry would be taken for a new event.
+ * Stripe retries a live event for up to three days, so an id must be remembered at least that long.
+ * Otherwise a late retry would be taken for a new event.
  */
 export const MIN_RETENTION_HOURS = 72;
 
@@ -17,30 +17,48 @@ const sourceSchema = z.discriminatedUnion('scheme', [
     scheme: z.literal('stripe'),
     /** A reference, never the secret itself. */
     secret: z.string().regex(/^(env|file):.+$/, 'env:NAME or file:PATH'),
-    /** Path at the active region's door: `/webhooks/stripe`. */
+    /** Path at the active region's door, for example `/webhooks/stripe`. */
     path: z.string().startsWith('/'),
   }),
   z.strictObject({
-    /** Anybody who reaches the port can make events. Only behind something that verifies. */
+    /**
+     * Anybody who reaches the port can create events. Use it only behind a server that verifies
+     * them.
+     */
     scheme: z.literal('none'),
     path: z.string().startsWith('/'),
   }),
 ]);
 
 const deliverySchema = z.strictObject({
-  /** Deliveries in flight at once for one source. 1 makes the order strict; each one takes a function instance. */
+  /**
+   * Deliveries in flight at the same time for one source. 1 makes the order strict; each one takes
+   * a function instance.
+   */
   concurrency: z.int().min(1).max(256).default(4),
-  /** Bound on one attempt, ms of the machine. Above a slow cold start (8 s seen at others). */
+  /**
+   * Upper bound on one attempt, ms of the machine. Above a slow cold start (up to 8 s has been
+   * seen).
+   */
   timeoutMs: z.int().min(10).default(15_000),
-  /** First wait after a refusal, ms of life time; it doubles up to `retryCapMs`. */
+  /** First pause after a refusal, ms of life time; it doubles up to `retryCapMs`. */
   retryBaseMs: z.int().min(1).default(5_000),
   retryCapMs: z.int().min(1).default(3_600_000),
-  /** Refusals by the application until the event is a dead letter: about ten hours with the defaults. */
+  /**
+   * Number of refusals by the application after which the event is a dead letter: about ten hours
+   * with the defaults.
+   */
   maxRefusals: z.int().min(1).default(20),
-  /** First wait when the door does not answer at all, ms of life time; it doubles up to `awayCapMs`. */
+  /**
+   * First pause when the door does not answer at all, ms of life time; it doubles up to
+   * `awayCapMs`.
+   */
   awayBaseMs: z.int().min(1).default(1_000),
   awayCapMs: z.int().min(1).default(15_000),
-  /** How long a change of mode waits for deliveries in flight before it aborts them, ms of the machine. */
+  /**
+   * How long a change of mode waits for deliveries in flight before it aborts them, ms of the
+   * machine.
+   */
   drainMs: z.int().min(0).max(20_000).default(2_000),
 });
 
@@ -56,19 +74,24 @@ const gatewayConfigSchema = z
     sources: z
       .record(name, sourceSchema)
       .refine((all) => Object.keys(all).length > 0, 'name at least one source'),
-    /** Where to deliver before anybody has said; `null`: hold until told. The journal's mode wins over it. */
+    /**
+     * The target of deliveries before the first command; `null`: hold until told. The mode in the
+     * journal takes precedence.
+     */
     initial: z.strictObject({ region: name, url: baseUrl, epoch: z.int().min(0) }).nullable(),
-    /** Delivered events are kept this long, hours of life time. */
+    /** How long delivered events are kept, hours of life time. */
     retentionHours: z
       .number()
       .min(MIN_RETENTION_HOURS, `at least ${MIN_RETENTION_HOURS} h: senders retry for three days`)
       .default(MIN_RETENTION_HOURS),
-    /** Bound on the journal's file. 8 GiB hold 72 h of about 20 events of 1.5 KB a second. */
+    /**
+     * Upper bound on the journal's file. 8 GiB hold 72 h of about 20 events of 1.5 KB per second.
+     */
     journalMaxBytes: z
       .int()
       .min(65_536)
       .default(8 * 2 ** 30),
-    /** 60 in the lab: a minute of life is a second here. */
+    /** 60 in the lab: a minute of life time is a second here. */
     timeScale: z.number().positive().default(1),
     delivery: deliverySchema.prefault({}),
   })
@@ -94,7 +117,7 @@ export function parseGatewayConfig(input: unknown): GatewayConfig {
   throw webhookErrors.make('gateway-config-invalid', problems.join('; '), { problems });
 }
 
-/** The secret behind `env:NAME` or `file:PATH`; one trailing newline of a file is not part of it. */
+/** Returns the secret of `env:NAME` or `file:PATH`, without one trailing newline of a file. */
 export function resolveSecret(
   reference: string,
   env: Readonly<Record<string, string | undefined>>,

@@ -12,10 +12,10 @@ export interface Target {
 }
 
 /**
- * How an attempt ended, as a value; the dispatcher alone decides what follows.
- * refused: the application answered, or took the request and did not answer in time: counts.
- * away: nobody was there to answer; says nothing about the event and does not count.
- * unknown: cut off by us; the application may have handled it, and will see it again.
+ * The result of an attempt, as a value; only the dispatcher decides what follows. refused: the
+ * application answered, or took the request and did not answer in time; this counts. away: no
+ * application answered; this says nothing about the event and does not count. unknown: the gateway
+ * cut the attempt off; the application may have handled the event, and will see it again.
  */
 export type Outcome =
   | { readonly kind: 'delivered'; readonly region: string; readonly position: string | null }
@@ -23,12 +23,12 @@ export type Outcome =
   | { readonly kind: 'away'; readonly reason: string }
   | { readonly kind: 'unknown'; readonly reason: string };
 
-/** What a door or proxy answers when it has no application behind it. */
+/** Answers of a door or proxy that reaches no application. */
 const awayStatuses: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /**
- * Nobody answered. A reset may also mean that this event kills its handler; the dispatcher tells the
- * two apart by whether others get through.
+ * There was no answer. A reset may also mean that this event kills its handler; the dispatcher
+ * tells the two apart by whether other events get through.
  */
 const awayCodes: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
@@ -122,7 +122,10 @@ function failureOf(error: unknown): Outcome {
   };
 }
 
-/** Exponential, with the upper half random, so that events that failed together do not return together. */
+/**
+ * Returns an exponential pause whose upper half is random, so that events that failed together are
+ * not retried together.
+ */
 export function backoffMs(
   failures: number,
   bounds: { baseMs: number; capMs: number },

@@ -13,17 +13,22 @@ export type Log = (
   fields: Record<string, unknown>,
 ) => void;
 
-/** Connections to one door: every source at its concurrency, within what a door should see from one peer. */
+/**
+ * Most connections to one door: every source at its concurrency, within what a door should accept
+ * from one peer.
+ */
 const MAX_CONNECTIONS = 256;
 
 /**
  * Delivers the journal's pending events to one target, at least once each (A3).
  *
  * - Attempts of a source start in arrival order, at most `concurrency` at once.
- * - An answer that is not 2xx is a refusal: the event backs off alone, and after `maxRefusals` is a dead letter.
- * - When nobody answers, everything waits and one event at a time looks again. That does not count
- *   against the event, unless others were delivered between two such attempts: then it is the event.
- * - `stop` answers when nothing is in flight and every outcome is in the journal.
+ * - An answer that is not 2xx is a refusal: the event backs off alone, and after `maxRefusals` is a
+ *   dead letter.
+ * - When the door does not answer, all events wait and one at a time is tried again. That does not
+ *   count against the event, unless others were delivered between two such attempts: then the event
+ *   is the cause.
+ * - `stop` resolves when no delivery is in flight and every outcome is in the journal.
  */
 export class Dispatcher {
   readonly #journal: EventJournal;
@@ -69,7 +74,10 @@ export class Dispatcher {
     return this.#away?.reason ?? null;
   }
 
-  /** What failed at the last target is tried at once at this one, on new connections. */
+  /**
+   * Starts deliveries to this target. Events that failed at the last target are tried at once, on
+   * new connections.
+   */
   start(target: Omit<Target, 'connections'>): void {
     this.#target = { ...target, connections: new Agent({ connections: MAX_CONNECTIONS }) };
     this.#away = null;
@@ -77,7 +85,7 @@ export class Dispatcher {
     this.#pump();
   }
 
-  /** Starts nothing more; waits `drainMs` for what is in flight, then cuts it off. */
+  /** Starts no more deliveries; waits `drainMs` for those in flight, then cuts them off. */
   async stop(): Promise<void> {
     const target = this.#target;
     this.#target = null;
@@ -94,13 +102,13 @@ export class Dispatcher {
     await target?.connections.destroy();
   }
 
-  /** The journal has a new event of this source. */
+  /** Tells that the journal has a new event of this source. */
   arrived(source: string): void {
     this.#lanes.find((lane) => lane.source === source)?.arrived();
     this.#pump();
   }
 
-  /** Events that had been delivered are pending again. */
+  /** Tells that delivered events are pending again. */
   again(events: readonly { readonly seq: number; readonly source: string }[]): void {
     for (const lane of this.#lanes) {
       lane.putBackAll(events.filter(({ source }) => source === lane.source).map(({ seq }) => seq));
@@ -116,7 +124,8 @@ export class Dispatcher {
         while (lane.inFlight < this.#delivery.concurrency && this.#launch(lane, now, 'retry'));
       }
     } else if (now >= this.#away.untilMs && this.#flights.size === 0) {
-      // Another event each time, so that one that kills its handler cannot keep the rest waiting.
+      // A different event each time, so that one that kills its handler cannot keep the others
+      // waiting.
       const prefer = this.#away.failures % 2 === 1 ? 'fresh' : 'retry';
       this.#lanes.some((lane) => this.#launch(lane, now, prefer));
     }
@@ -147,7 +156,8 @@ export class Dispatcher {
       });
       await this.#settle(target, lane, next, outcome);
     } catch (error) {
-      // The journal has stopped: it is still pending there, and is delivered again after a restart.
+      // The journal has stopped: the event is still pending there, and is delivered again after a
+      // restart.
       this.#log('error', 'outcome-not-recorded', { seq: next.event.seq, error: String(error) });
     } finally {
       lane.inFlight -= 1;
@@ -201,7 +211,10 @@ export class Dispatcher {
     }
   }
 
-  /** Nobody there, twice, while others were delivered in between: it is the event. */
+  /**
+   * Whether the failure counts against the event: it was refused, or the door did not answer twice
+   * while other events were delivered in between.
+   */
   #counts(next: Next, outcome: Outcome): boolean {
     if (outcome.kind === 'refused') return true;
     return outcome.kind === 'away' && next.awayAt !== null && this.#deliveries > next.awayAt;
@@ -214,7 +227,7 @@ export class Dispatcher {
       const bounds = { baseMs: retryBaseMs, capMs: retryCapMs };
       return backoffMs(next.event.refusals + 1, bounds, this.#random) / this.#timeScale;
     }
-    // Those in flight fail together: the first of them sets the pause.
+    // Deliveries in flight fail together: the first of them sets the pause.
     const now = this.#clock.monotonicMs();
     if (this.#away !== null && now < this.#away.untilMs) return this.#away.untilMs - now;
     const failures = (this.#away?.failures ?? 0) + 1;
@@ -231,7 +244,7 @@ export class Dispatcher {
     for (const lane of this.#lanes) lane.release('away');
   }
 
-  /** One timer, for whatever is due first. */
+  /** Sets one timer, for the event that is due first. */
   #arm(nowMs: number): void {
     this.#timer?.abort();
     const due =

@@ -1,36 +1,37 @@
 /**
- * Port: a webhook gateway, as the control plane sees it. The gateway itself is data path: it journals
- * before it answers 2xx, and runs without the control plane.
- * Errors: `gateway-unreachable`, `gateway-refused` (an older epoch or token than it has seen).
+ * Port: a webhook gateway, as the control plane sees it. The gateway itself is in the data path: it
+ * journals before it answers 2xx, and runs without the control plane. Errors:
+ * `gateway-unreachable`, `gateway-refused` (its epoch or token is older than one that the gateway
+ * has seen).
  */
 export interface GatewayControl {
   readonly region: string;
   status(): Promise<GatewayStatus>;
   set(mode: GatewayMode, token: number): Promise<GatewayStatus>;
   /**
-   * Puts delivered events back into the queue, marked as redelivered: those whose effect may be missing
-   * in the database that survived. Once per `key`: the same call again answers what the first one did.
+   * Puts delivered events whose effect may be missing in the surviving database back into the
+   * queue, marked as redelivered. Once per `key`: the same call again returns the first result.
    */
   redeliver(window: LossWindow, token: number): Promise<{ readonly events: number }>;
 }
 
 /**
  * Deliveries whose effect a lossy promotion may have lost: made in `epoch` or before, and either at
- * `fromWallMs` (the gateway's clock) or later, or answered with a position beyond `beyond`. There is no
- * upper end: a gateway that was cut off went on delivering to the lost side.
+ * `fromWallMs` (the gateway's clock) or later, or answered with a position beyond `beyond`. There
+ * is no upper end, because a gateway that was cut off went on delivering to the lost side.
  */
 export interface LossWindow {
-  /** The run; makes it once. */
+  /** The run's id, so that the run redelivers a window once. */
   readonly key: string;
   readonly epoch: number;
-  /** `null`: by position alone. */
+  /** `null`: select by position only. */
   readonly fromWallMs: number | null;
-  /** Where the new timeline left the old one; `null`: by time alone. */
+  /** Position at which the new timeline left the old one; `null`: select by time only. */
   readonly beyond: string | null;
 }
 
 export type GatewayMode =
-  /** Accept and journal, deliver nothing; no delivery is in flight once the answer is given. */
+  /** Accept and journal, deliver nothing. When the call is answered, no delivery is in flight. */
   | { readonly mode: 'hold'; readonly epoch: number }
   /** Deliver to the active region's door at this base URL. */
   | {
@@ -43,17 +44,20 @@ export type GatewayMode =
 export interface GatewayStatus {
   readonly region: string;
   readonly current: GatewayMode;
-  /** Accepted, and not delivered: they are in this gateway's journal and nowhere else. */
+  /** Number of accepted events that are not delivered: they are only in this gateway's journal. */
   readonly backlog: number;
-  /** Of those: the application answered, and not with 2xx; they wait for their next attempt. */
+  /**
+   * Number of events in the backlog that the application answered, but not with 2xx; they wait for
+   * their next attempt.
+   */
   readonly refusedWaiting: number;
-  /** Of those: delivered before, and put back by `redeliver`. */
+  /** Number of events in the backlog that were delivered before and put back by `redeliver`. */
   readonly redelivering: number;
   readonly inFlight: number;
   /** Totals in the journal. */
   readonly accepted: number;
   readonly delivered: number;
   readonly deadLetters: number;
-  /** Age of the oldest event that is not delivered, ms; null when there is none. */
+  /** Age of the oldest event that is not delivered, ms; `null` if there is none. */
   readonly oldestMs: number | null;
 }

@@ -10,7 +10,7 @@ const program = `
   process.once('SIGTERM', () => gateway.close());
 `;
 
-/** A Node process that has printed its one line of JSON. */
+/** Starts a Node process and resolves when it has printed its one line of JSON. */
 export async function startProcess<Ready>(
   args: readonly string[],
 ): Promise<Ready & { child: ChildProcess }> {
@@ -22,7 +22,7 @@ export async function startProcess<Ready>(
   return { ...(JSON.parse(String(line)) as Ready), child };
 }
 
-/** A gateway as a process of its own, that can be killed. */
+/** Starts a gateway as a separate process that can be killed. */
 export const startGatewayProcess = (config: unknown) =>
   startProcess<{ url: string; adminUrl: string }>([
     '--input-type=module',

@@ -15,7 +15,7 @@ it('loses no accepted event to kill -9 under load, and each has one effect (A3)'
   timeout: 120_000,
 }, async () => {
   const directory = temporaryDirectory();
-  // A twentieth of the events is refused twice, a twentieth for ever.
+  // A twentieth of the events is refused twice, a twentieth always.
   const numberOf = (id: string) => Number(id.slice(4));
   const app = await application(({ id, attempt }) => {
     if (numberOf(id) % 20 === 7) return { status: 500 };
@@ -64,7 +64,7 @@ it('loses no accepted event to kill -9 under load, and each has one effect (A3)'
       expect([id, journal.get(id)]).toEqual([id, poison ? 'dead' : 'delivered']);
       expect([id, app.effects.has(id)]).toEqual([id, !poison]);
     }
-    // At most those in flight at each of the four kills, four at a time, were delivered again.
+    // At most those in flight at each of the four kills, four each time, were delivered again.
     expect([...app.effects.values()].filter((times) => times > 1).length).toBeLessThanOrEqual(16);
     const [first] = accepted;
     expect((await post(`${url}/in/stripe`, stripeEvent(String(first)))).json.duplicate).toBe(true);

@@ -9,7 +9,10 @@ import { type Agent, request } from 'undici';
 import { systemClock } from '../kernel/kernel.ts';
 import type { GatewayEvent } from './wire.ts';
 
-/** Parts that the tests of this folder share: a receiving application, a signing sender, a place on disk. */
+/**
+ * Shared parts of this folder's tests: a receiving application, a signing sender, a directory on
+ * disk.
+ */
 export const secret = 'whsec_of_the_tests';
 
 export interface Seen {
@@ -23,7 +26,7 @@ export interface Seen {
 
 export type Answer = { status: number; headers?: Record<string, string> };
 
-/** An application that keeps one effect per event id, as one that uses a unique key does. */
+/** An application that keeps one effect per event id, as one with a unique key does. */
 export async function application(
   answer: (seen: Seen) => Answer | Promise<Answer> = () => ({ status: 200 }),
 ) {
@@ -95,7 +98,7 @@ export async function eventsOf(adminUrl: string, query = ''): Promise<GatewayEve
   return ((await answer.body.json()) as { events: GatewayEvent[] }).events;
 }
 
-/** Waits until it holds; the test's own timeout is the bound. */
+/** Waits until the condition holds; the test's own timeout is the bound. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await systemClock.sleep(5);
 }
@@ -105,7 +108,10 @@ export function temporaryDirectory() {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Durations of retries scaled so that a test sees many; everything else as by default. */
+/**
+ * A configuration with scaled pauses between retries, so that a test sees many; everything else is
+ * the default.
+ */
 export function gatewayConfig(dataDir: string, deliverTo: string | null) {
   return {
     region: 'east',

@@ -175,7 +175,7 @@ describe('a gateway', () => {
     const { stripe, control, adminUrl } = await gateway(app.url, { delivery: { maxRefusals: 2 } });
     const ids = Array.from({ length: 30 }, (_, i) => `evt_${i}`);
     for (const id of ids) await post(stripe, stripeEvent(id), senders);
-    // Far more attempts than refusals would be allowed.
+    // Far more attempts than the allowed number of refusals.
     await until(() => app.seen.length > 40);
     expect(await control.status()).toMatchObject({ backlog: 30, deadLetters: 0 });
     const before = app.seen.length;
@@ -270,7 +270,7 @@ describe('a gateway', () => {
       [3, 9],
       [4, 8],
       [5, 8],
-      // A controller's hold after its own delivery is a copy that was late.
+      // A controller's hold after its own delivery is a late copy.
       [4, 9],
     ] as const) {
       await expect(control.set({ mode: 'hold', epoch }, token)).rejects.toMatchObject({

@@ -12,16 +12,16 @@ import { type Verifier, verifierOf } from './signatures.ts';
 import type { GatewayDetails } from './wire.ts';
 
 const HOUR_MS = 3_600_000;
-/** How often delivered events past their retention are forgotten, ms of life time. */
+/** How often delivered events past their retention are deleted, ms of life time. */
 const PRUNE_EVERY_MS = 600_000;
-/** How long requests that are being read may go on when the gateway ends, ms. */
+/** How long requests that are being read may continue when the gateway ends, ms. */
 const CLOSE_GRACE_MS = 2_000;
 
 export interface RunningGateway {
-  /** Base URLs; they tell the port when the configuration says 0. */
+  /** Base URLs, with the actual port if the configuration says 0. */
   readonly url: string;
   readonly adminUrl: string;
-  /** Accepts nothing more, lets deliveries in flight end, commits what waits. */
+  /** Accepts no more events, lets deliveries in flight end, commits the writes that wait. */
   close(): Promise<void>;
 }
 
@@ -33,11 +33,11 @@ export interface GatewayOptions {
 }
 
 /**
- * A webhook gateway runs until it is closed. It is data path: it needs its disk and the active
- * region's door, and no control plane (A5).
+ * Starts a webhook gateway, which runs until it is closed. It is in the data path: it needs its
+ * disk and the active region's door, but no control plane (A5).
  *
  * Throws `gateway-config-invalid`, `gateway-secret-missing`, `gateway-port-taken`,
- * `gateway-journal-in-use`, `gateway-journal-unusable`; then nothing is left running.
+ * `gateway-journal-in-use`, `gateway-journal-unusable`; after an error nothing is left running.
  */
 export async function startGateway(
   input: unknown,
@@ -163,7 +163,10 @@ function listen(server: Server, host: string, port: number): Promise<string> {
   });
 }
 
-/** A request that has not ended by then is cut off; its sender has no answer and retries. */
+/**
+ * Closes the server. A request that has not ended after the grace period is cut off; its sender
+ * gets no answer and retries.
+ */
 async function closeServer(server: Server, clock: Clock): Promise<void> {
   const closed = new AbortController();
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));

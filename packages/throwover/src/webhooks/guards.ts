@@ -3,7 +3,10 @@ import type { Guard } from '../runbook/step.ts';
 import { statusSoon } from './answering.ts';
 import type { GatewayControl } from './gateway-control.ts';
 
-/** Every gateway can be told to hold and to deliver; one that does not answer refuses by its own error. */
+/**
+ * The guard that every gateway answers, so that it can be told to hold and to deliver. A gateway
+ * that does not answer refuses with its own error.
+ */
 export function gatewaysReady(gateways: readonly GatewayControl[]): Guard {
   return {
     name: 'gateways-ready',
@@ -15,7 +18,10 @@ export function gatewaysReady(gateways: readonly GatewayControl[]): Guard {
   };
 }
 
-/** A failover's: one gateway answers, so that senders have somewhere to go. The lost region's own may be silent. */
+/**
+ * The guard of a failover that one gateway answers, so that senders have a gateway to send to. The
+ * lost region's own gateway may be unreachable.
+ */
 export function someGatewayReady(gateways: readonly GatewayControl[], patienceMs: number): Guard {
   return {
     name: 'some-gateway-ready',

@@ -5,21 +5,30 @@ import type { EventJournal } from './journal.ts';
 import type { Verifier } from './signatures.ts';
 import type { SourceCounts } from './wire.ts';
 
-/** Largest body. Stripe's events are some KB; a larger one would hold a commit of all others. */
+/**
+ * Largest body. Stripe's events are some KB; a larger body would delay the commit of all other
+ * events.
+ */
 const MAX_BODY_BYTES = 1_048_576;
 
-/** Bound on one whole request, ms: a sender that trickles cannot keep a connection. Stripe's own bound is lower. */
+/**
+ * Upper bound on one whole request, ms, so that a slow sender cannot keep a connection. Stripe's
+ * own bound is lower.
+ */
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/** Longer than senders and proxies keep an idle connection, so that they close it and not this side mid-request, ms. */
+/**
+ * Longer than senders and proxies keep an idle connection, ms, so that they close it, and not this
+ * side in the middle of a request.
+ */
 const KEEP_ALIVE_MS = 75_000;
 
-/** What a sender is told to wait when the trouble is ours, seconds. */
+/** The pause that a sender is told to make when the gateway has a problem, seconds. */
 const RETRY_AFTER_S = 5;
 
 /**
- * Status per code. What is our trouble is always 503: senders give up on 4xx, and 410 makes some of
- * them disable the endpoint.
+ * HTTP status per code. A problem of the gateway is always 503: senders give up on 4xx, and 410
+ * makes some of them disable the endpoint.
  */
 const statusOf: Readonly<Record<string, number>> = {
   'webhook-signature-refused': 400,
@@ -33,7 +42,7 @@ type Counts = { -readonly [Key in keyof SourceCounts]: SourceCounts[Key] };
 export interface Intake {
   readonly server: Server;
   readonly counts: Readonly<Record<string, SourceCounts>>;
-  /** From now on every request is answered 503. */
+  /** Makes every later request be answered 503. */
   refuse(): void;
 }
 
@@ -128,7 +137,10 @@ function verified(verify: () => string, count: Counts): string {
   }
 }
 
-/** What is too much is read and thrown away, so that the sender gets its answer and not a reset. */
+/**
+ * A body that is too large is read and discarded, so that the sender gets its answer and not a
+ * reset.
+ */
 function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -152,7 +164,7 @@ function refuseWith(response: ServerResponse, error: unknown): void {
   const known: ThrowoverError | null = isThrowoverError(error) ? error : null;
   const status = (known && statusOf[known.code]) ?? 503;
   if (status === 503) response.setHeader('retry-after', String(RETRY_AFTER_S));
-  // The rest of a body that was not read cannot be told from a next request.
+  // The rest of a body that was not read could be taken for the next request.
   if (status === 413 || known?.code === 'gateway-closing')
     response.setHeader('connection', 'close');
   const { code, message } = known ?? {

@@ -5,8 +5,8 @@ const SCHEMA_VERSION = 2;
 const PAGE_BYTES = 4_096;
 
 /**
- * `body` is kept as it was signed. The partial indexes keep the search for work independent of how
- * many delivered events are remembered. AUTOINCREMENT: a seq is never used again after pruning.
+ * `body` is kept as it was signed. The partial indexes keep the search for work independent of the
+ * number of delivered events. AUTOINCREMENT: a seq is never reused after pruning.
  */
 const schema = `
 CREATE TABLE events (
@@ -35,8 +35,8 @@ PRAGMA user_version = 1;
 `;
 
 /**
- * Version 2: events that are delivered again after a lossy failover, and which runs have asked for it.
- * A gateway of version 1 refuses the file from here on.
+ * Version 2: events that are delivered again after a lossy failover, and the runs that asked for
+ * it. From then on a gateway of version 1 refuses the file.
  */
 const toVersion2 = `
 ALTER TABLE events ADD COLUMN redelivery INTEGER NOT NULL DEFAULT 0;
@@ -47,8 +47,8 @@ PRAGMA user_version = 2;
 `;
 
 /**
- * A database that this process alone has open. Exclusive locking refuses a second gateway on the same
- * journal, and is freed by the system when the process dies.
+ * Opens a database for this process only. Exclusive locking refuses a second gateway on the same
+ * journal; the operating system frees the lock when the process dies.
  */
 export function openDatabase(path: string, maxBytes: number): DatabaseSync {
   let db: DatabaseSync | undefined;

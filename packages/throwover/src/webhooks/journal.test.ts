@@ -99,7 +99,7 @@ describe('the journal', () => {
     expect(failure).toMatchObject({ code: 'gateway-journal-stopped', disposition: 'page' });
     expect(String(failure)).toContain('full');
     expect(kept.length).toBeGreaterThan(3);
-    // A small one would fit: it is not tried.
+    // A small event would fit, but it is not tried.
     await expect(journal.append(event('tiny', 1))).rejects.toMatchObject({
       code: 'gateway-journal-stopped',
     });

@@ -7,11 +7,17 @@ import type { GatewayMode, LossWindow } from './gateway-control.ts';
 import { openDatabase } from './journal-schema.ts';
 import { type EventState, type GatewayEvent, gatewayModeSchema } from './wire.ts';
 
-/** Writes that may wait for one commit; more means that the disk does not keep up. 4,096 x 1 KB = 4 MB. */
+/**
+ * Most writes that may wait for one commit; more mean that the disk is too slow. 4,096 x 1 KB = 4
+ * MB.
+ */
 const MAX_WAITING = 4_096;
-/** Rows that one transaction prunes, so that a commit of arrivals never waits long behind it. */
+/** Rows that one transaction prunes, so that a commit of new events never waits long behind it. */
 const PRUNE_BATCH = 500;
-/** How far before the window's start a position beyond the switch is looked for, ms: far above any clock's error, and keeps the search off the days before. */
+/**
+ * How far before the window's start positions beyond the switch position are searched, ms: far more
+ * than the error of any clock, and it keeps the search off earlier days.
+ */
 const SKEW_MS = 3_600_000;
 
 interface NewEvent {
@@ -31,11 +37,11 @@ export interface PendingEvent {
   readonly body: Uint8Array;
   readonly attempts: number;
   readonly refusals: number;
-  /** Delivered before; its effect may have been lost with a region. */
+  /** It was delivered before, and its effect may have been lost with a region. */
   readonly redelivery: boolean;
 }
 
-/** How one attempt ended, as the journal keeps it. */
+/** The end of one attempt, as the journal keeps it. */
 export type Settlement =
   | {
       readonly state: 'delivered';
@@ -65,12 +71,12 @@ interface Totals {
 }
 
 /**
- * The gateway's truth, one SQLite file (WAL, synchronous=FULL, locked by this process).
+ * The gateway's durable state, one SQLite file (WAL, synchronous=FULL, locked by this process).
  *
  * A3: a write is answered only after its commit. Writes that arrive in one turn of the event loop
- * share one commit, so 64 senders cost about as many fsyncs as one.
- * After a failed write nothing is written again until a restart: what the disk then holds of the
- * failed bytes is unknown, and a repeated fsync may claim success for pages that were dropped.
+ * share one commit, so 64 senders cost about as many fsyncs as one. After a failed write nothing is
+ * written until a restart: the state of the failed bytes on disk is unknown, and a repeated fsync
+ * may report success for pages that were dropped.
  */
 export class EventJournal {
   readonly #db: DatabaseSync;
@@ -95,7 +101,7 @@ export class EventJournal {
     }
   }
 
-  /** Why nothing is written any more, or null. */
+  /** The failure because of which nothing is written any more, or `null`. */
   get failure(): ThrowoverError | null {
     return this.#failure;
   }
@@ -105,7 +111,10 @@ export class EventJournal {
     return { accepted, delivered, dead, backlog: accepted - delivered - dead };
   }
 
-  /** Durable when it answers. An id that its source has used before is a duplicate, whoever asks at the same time. */
+  /**
+   * Appends an event; durable when it resolves. An id that its source has used before is a
+   * duplicate, also among concurrent calls.
+   */
   append(event: NewEvent): Promise<'stored' | 'duplicate'> {
     if (this.#waiting.length >= MAX_WAITING) {
       return Promise.reject(
@@ -133,23 +142,23 @@ export class EventJournal {
       const s = settlement;
       switch (s.state) {
         case 'delivered':
-          this.#sql.delivered.run(s.atMs, s.region, s.epoch, s.position, seq);
-          this.#totals.delivered += 1;
+          this.#totals.delivered += Number(
+            this.#sql.delivered.run(s.atMs, s.region, s.epoch, s.position, seq).changes,
+          );
           return;
         case 'pending':
           this.#sql.failed.run(s.counted ? 1 : 0, s.reason, seq);
           return;
         case 'dead':
-          this.#sql.dead.run(s.reason, s.atMs, seq);
-          this.#totals.dead += 1;
+          this.#totals.dead += Number(this.#sql.dead.run(s.reason, s.atMs, seq).changes);
           return;
       }
     });
   }
 
   /**
-   * Delivered events of the window are pending again, marked; answers which, for the lanes. A window
-   * whose key was used before answers how many it was then, and changes nothing.
+   * Makes delivered events of the window pending again, marked, and returns them for the lanes. A
+   * window whose key was used before returns the earlier count and changes nothing.
    */
   redeliver(
     window: LossWindow,
@@ -172,7 +181,10 @@ export class EventJournal {
     });
   }
 
-  /** Of the pending ones: refused at least once, and put back after a delivery. */
+  /**
+   * Numbers of pending events that were refused at least once, and that were put back after a
+   * delivery.
+   */
   waiting(): { readonly refused: number; readonly redelivering: number } {
     const row = this.#sql.waiting.get();
     return { refused: Number(row?.['refused'] ?? 0), redelivering: Number(row?.['again'] ?? 0) };
@@ -193,12 +205,12 @@ export class EventJournal {
     };
   }
 
-  /** Events to deliver, in arrival order. */
+  /** Returns the events to deliver, in arrival order. */
   pending(source: string, afterSeq: number, limit: number): PendingEvent[] {
     return this.#sql.pending.all(source, afterSeq, limit).map(pendingEvent);
   }
 
-  /** The event if it still is to be delivered. */
+  /** Returns the event if it is still pending. */
   pendingOne(seq: number): PendingEvent | undefined {
     const row = this.#sql.pendingOne.get(seq);
     return row === undefined ? undefined : pendingEvent(row);
@@ -214,7 +226,10 @@ export class EventJournal {
     return this.#sql.events.all(filter.after, state, state, filter.limit).map(gatewayEvent);
   }
 
-  /** Forgets events that were delivered before `beforeMs`, and answers how many. Dead letters stay. */
+  /**
+   * Deletes events that were delivered before `beforeMs` and returns their number. Dead letters
+   * stay.
+   */
   async prune(beforeMs: number): Promise<number> {
     let pruned = 0;
     for (;;) {
@@ -229,7 +244,7 @@ export class EventJournal {
     }
   }
 
-  /** Commits what waits, then gives the file free. */
+  /** Commits the waiting writes, then closes the file. */
   close(): void {
     if (this.#closed) return;
     this.#flush();
@@ -269,7 +284,10 @@ export class EventJournal {
     }
   }
 
-  /** Rolls back so that reads show what was committed; what the disk did with the failed bytes is unknown. */
+  /**
+   * Rolls back so that reads show the committed state; the state of the failed bytes on disk is
+   * unknown.
+   */
   #stop(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     this.#failure = webhookErrors.make(
@@ -281,7 +299,7 @@ export class EventJournal {
     try {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
     } catch {
-      // Nothing is written any more, whatever the transaction's state.
+      // Nothing is written any more, whatever state the transaction is in.
     }
   }
 }
@@ -297,16 +315,16 @@ function prepare(db: DatabaseSync) {
     ),
     delivered: db.prepare(
       `UPDATE events SET state = 'delivered', attempts = attempts + 1, reason = NULL,
-       ended_ms = ?, region = ?, epoch = ?, position = ? WHERE seq = ?`,
+       ended_ms = ?, region = ?, epoch = ?, position = ? WHERE seq = ? AND state = 'pending'`,
     ),
     failed: db.prepare(
       'UPDATE events SET attempts = attempts + 1, refusals = refusals + ?, reason = ? WHERE seq = ?',
     ),
     dead: db.prepare(
       `UPDATE events SET state = 'dead', attempts = attempts + 1, refusals = refusals + 1,
-       reason = ?, ended_ms = ? WHERE seq = ?`,
+       reason = ?, ended_ms = ? WHERE seq = ? AND state = 'pending'`,
     ),
-    // Positions of one timeline compare as texts; one of another timeline says nothing here.
+    // Positions of one timeline compare as text; a position of another timeline is not compared.
     redeliver: db.prepare(
       `UPDATE events SET state = 'pending', redelivery = 1, refusals = 0, ended_ms = NULL,
        reason = 'delivered before; its effect may be lost'

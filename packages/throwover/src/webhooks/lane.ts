@@ -1,20 +1,26 @@
 import type { EventJournal, PendingEvent } from './journal.ts';
 
-/** Events read ahead from the journal, with their bodies: at most 16 x 1 MiB. */
+/** Number of events read ahead from the journal, with their bodies: at most 16 x 1 MiB. */
 const READ_AHEAD = 16;
 
 /**
- * Failed events of one source that may wait for their next attempt; more, and no new event is tried
- * until some are settled. They are kept in memory, about 100 bytes each.
+ * Most failed events of one source that may wait for their next attempt; beyond that no new event
+ * is tried until some are settled. They are kept in memory, about 100 bytes each.
  */
 const MAX_RETRIES = 10_000;
 
-/** What is remembered of an event between two attempts. Its attempts and refusals are in the journal. */
+/**
+ * The part of an event that is kept in memory between two attempts. Its attempts and refusals are
+ * in the journal.
+ */
 export interface Retry {
   readonly seq: number;
   /** Monotonic ms. */
   readonly dueMs: number;
-  /** Deliveries of others at the time of its last attempt, when that found nobody there; else null. */
+  /**
+   * Number of other deliveries at the time of its last attempt, if the door did not answer then;
+   * otherwise `null`.
+   */
   readonly awayAt: number | null;
 }
 
@@ -41,7 +47,7 @@ export class Lane {
     this.#journal = options.journal;
   }
 
-  /** The journal has something new for this source. */
+  /** Tells that the journal has a new event of this source. */
   arrived(): void {
     this.#unread = true;
   }
@@ -63,20 +69,26 @@ export class Lane {
     this.#retries.splice(low, 0, retry);
   }
 
-  /** Delivered events that are to be delivered again, in arrival order, at once. */
+  /**
+   * Puts delivered events back, to be delivered again at once, in arrival order. Events beyond the
+   * cursor are read from the journal with the new ones: a gateway that has restarted begins there
+   * with the first event. Putting those back too would deliver them twice.
+   */
   putBackAll(seqs: readonly number[]): void {
-    const again = seqs.map((seq) => ({ seq, dueMs: 0, awayAt: null }));
+    const passed = seqs.filter((seq) => seq <= this.#cursor);
+    if (passed.length < seqs.length) this.#unread = true;
+    const again = passed.map((seq) => ({ seq, dueMs: 0, awayAt: null }));
     this.#retries = [...this.#retries, ...again].sort((a, b) => (before(a, b) ? -1 : 1));
   }
 
-  /** Those that found nobody there, or all, may be tried at once, in arrival order. */
+  /** Makes the events that found the door away, or all events, due at once, in arrival order. */
   release(which: 'away' | 'all'): void {
     this.#retries = this.#retries
       .map((retry) => (which === 'all' || retry.awayAt !== null ? { ...retry, dueMs: 0 } : retry))
       .sort((a, b) => (before(a, b) ? -1 : 1));
   }
 
-  /** When the next failed event is due, monotonic ms. */
+  /** Time at which the next failed event is due, monotonic ms. */
   nextDueMs(): number | undefined {
     return this.#retries[0]?.dueMs;
   }

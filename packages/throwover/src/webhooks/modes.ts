@@ -4,11 +4,12 @@ import type { GatewayMode, LossWindow } from './gateway-control.ts';
 import type { EventJournal, SavedMode } from './journal.ts';
 
 /**
- * What the gateway was told to do, on disk.
+ * The gateway's mode as last commanded, kept on disk.
  *
- * Commands are carried out one at a time. One with an older epoch or token than any seen before is
- * refused, so that a controller that lost its run cannot turn deliveries back (A1). A new mode is on
- * disk before it has an effect; deliveries to the old target end before those to the new one begin.
+ * Commands are carried out one at a time. A command with an older epoch or token than any seen
+ * before is refused, so that a controller that lost its run cannot turn deliveries back (A1). A new
+ * mode is on disk before it has an effect; deliveries to the old target end before those to the new
+ * one begin.
  */
 export class Modes {
   readonly #journal: EventJournal;
@@ -23,14 +24,16 @@ export class Modes {
     this.#saved = options.journal.savedMode() ?? { mode: options.initial, token: 0 };
   }
 
-  /** Does what the last command said, from now on. */
+  /** Starts to do what the last command said. */
   start(): void {
     const { mode } = this.#saved;
     if (mode.mode === 'hold') return;
     this.#dispatcher.start({ region: mode.region, epoch: mode.epoch, url: mode.url });
   }
 
-  /** Ends deliveries without a command; the next process resumes. Later commands are refused. */
+  /**
+   * Ends deliveries without a command; the next process resumes them. Later commands are refused.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#queue;
@@ -45,7 +48,10 @@ export class Modes {
     return this.#inTurn(() => this.#set(mode, token));
   }
 
-  /** Delivered events of the window are delivered again; how many. Refused with an older token. */
+  /**
+   * Delivers the delivered events of the window again and returns their number. Refused with an
+   * older token.
+   */
   redeliver(window: LossWindow, token: number): Promise<number> {
     return this.#inTurn(async () => {
       const seen = this.#saved;
@@ -83,7 +89,7 @@ export class Modes {
     try {
       await this.#journal.saveMode({ mode, token });
     } catch (error) {
-      // It cannot be remembered, and outcomes cannot either: nothing is delivered any more.
+      // The mode cannot be written, and neither can outcomes: deliveries stop.
       await this.#dispatcher.stop();
       throw error;
     }
@@ -95,8 +101,8 @@ export class Modes {
 }
 
 /**
- * A controller holds first and delivers afterwards: its own hold that comes after its delivery is a copy
- * that was late, and nobody would take it back.
+ * A controller sends `hold` first and `deliver` afterwards. A hold with the same token that arrives
+ * after its delivery is a late copy, and no command would take it back.
  */
 function isLateHold(mode: GatewayMode, token: number, seen: SavedMode): boolean {
   return mode.mode === 'hold' && seen.mode.mode === 'deliver' && token === seen.token && token > 0;

@@ -15,7 +15,7 @@ import {
 import { type RunningGateway, startGateway } from './gateway.ts';
 import type { GatewayControl } from './gateway-control.ts';
 
-/** Where east's application says that its commits stand; the switch was at ...2000. */
+/** The position that east's application reports for its commits; the switch was at ...2000. */
 const beforeSwitch = '00000001/0000000000001000';
 const beyondSwitch = '00000001/0000000000003000';
 

@@ -12,7 +12,7 @@ import {
 } from './gateway.fixture.ts';
 import { end, startGatewayProcess, startProcess } from './gateway-process.fixture.ts';
 
-/** Signs and retries as Stripe does; a process of its own, met over the wire only. */
+/** Signs and retries as Stripe does; a separate process, reached only over the wire. */
 const senderProgram = fileURLToPath(new URL('../../../lab/src/sender/sender.ts', import.meta.url));
 
 interface Sent {

@@ -5,12 +5,16 @@ import { resolveSecret, type SourceConfig } from './config.ts';
 import { webhookErrors } from './errors.ts';
 
 /**
- * How old a Stripe signature may be, seconds: the default of Stripe's own libraries. Stripe signs each
- * retry anew, with the time of that attempt, so a late retry passes and a recorded request does not.
+ * Largest age of a Stripe signature, seconds: the default of Stripe's own libraries. Stripe signs
+ * each retry again, with the time of that attempt, so a late retry passes and a recorded request
+ * does not.
  */
 const STRIPE_TOLERANCE_S = 300;
 
-/** Longest event id that is taken; Stripe's have 28 characters. It travels in a header: visible ASCII only. */
+/**
+ * Longest event id that is accepted; Stripe's have 28 characters. It is sent in a header: visible
+ * ASCII only.
+ */
 const MAX_ID = 255;
 
 export interface Incoming {
@@ -18,7 +22,7 @@ export interface Incoming {
   header(name: string): string | undefined;
 }
 
-/** Answers the event's id, or throws `webhook-signature-refused` or `webhook-without-id`. */
+/** Returns the event's id, or throws `webhook-signature-refused` or `webhook-without-id`. */
 export type Verifier = (incoming: Incoming) => string;
 
 const identified = z.object({

@@ -4,32 +4,42 @@ import type { Observation, Step, StepContext } from '../runbook/step.ts';
 import { statusSoon } from './answering.ts';
 import type { GatewayControl, GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
 
-/** An event that has waited less than this is in normal delivery, not in a backlog, ms. */
+/** An event that has waited less than this is in normal delivery and not in a backlog, ms. */
 const backlogAgeMs = 2_000;
 
 /**
- * How long the run waits for the backlog, ms. One event that the application keeps refusing is retried
- * for hours; the standby must not wait for it, and the gateway goes on delivering after the run.
+ * How long the run waits for the backlog, ms. One event that the application keeps refusing is
+ * retried for hours; the run must not wait for it, and the gateway goes on delivering after the
+ * run.
  */
 const backlogPatienceMs = 30_000;
 
-/** How long a gateway may be silent before a run that does without it goes on, ms: a status takes one round trip. */
+/**
+ * How long a gateway may be silent before a run that can continue without it does so, ms: a status
+ * takes one round trip.
+ */
 const silentPatienceMs = 4_000;
 
-/** How long such a run waits for one answer, ms: those that answer must not wait for those that are gone. */
+/**
+ * How long such a run waits for one answer, ms: gateways that answer must not wait for those that
+ * are gone.
+ */
 const oneAnswerMs = 1_000;
 
 /** Gateways of which some may be gone with their region. */
 interface Some {
   readonly gateways: readonly GatewayControl[];
-  /** A run that leaves a lost region goes on without the gateways that do not answer. */
+  /** A run that leaves a lost region continues without the gateways that do not answer. */
   readonly withoutSilent?: true;
 }
 
-/** Webhooks are journaled and not delivered while the writer moves; none is in flight. */
+/**
+ * Makes all gateways journal webhooks without delivering them while the writer moves; then no
+ * delivery is in flight.
+ */
 export function holdDeliveries(options: {
   gateways: readonly GatewayControl[];
-  /** Where deliveries go on when the run is undone. */
+  /** The target of deliveries after the run is undone. */
   from: { region: string; url: string };
 }): Step<'hold-webhooks'> {
   const crowd = new Crowd(options);
@@ -49,8 +59,9 @@ export function holdDeliveries(options: {
 }
 
 /**
- * Held events reach the active region; the backlog is gone, or what is left of it is said and delivered
- * later. `opens`: the run opens the epoch in which that holds; else it holds in the epoch that is open.
+ * Delivers the held events to the active region. Done when the backlog is gone; a rest is reported
+ * and delivered later. `opens`: the run opens the epoch in which this mode holds; otherwise the
+ * mode holds in the present epoch.
  */
 export function deliverHeld(
   options: Some & { to: { region: string; url: string }; opens: boolean },
@@ -88,8 +99,8 @@ export function deliverHeld(
 }
 
 /**
- * Every webhook whose effect may be missing on the new side is delivered again, marked. `null`: nothing
- * may be missing. A gateway that is gone with its region is asked when that region rejoins.
+ * Delivers every webhook whose effect may be missing on the new side again, marked. `null`: no
+ * effect may be missing. A gateway that is gone with its region is asked when that region rejoins.
  */
 export function redeliverLost(
   options: Some & { window: (context: StepContext) => Promise<Omit<LossWindow, 'key'> | null> },
@@ -114,7 +125,7 @@ export function redeliverLost(
       const answers = await Promise.all(
         options.gateways.map(async (gateway) => {
           try {
-            // Asked whether it is there before it is waited for: a large window takes its time.
+            // Ask for its status before waiting for it: a large window takes long.
             await crowd.statusOf(gateway, context.clock);
             const { events } = await gateway.redeliver({ ...window, key: run.runId }, run.token);
             return [gateway.region, events] as const;
@@ -130,14 +141,14 @@ export function redeliverLost(
   };
 }
 
-/** All gateways of a run, asked and told together. */
+/** All gateways of a run, asked and commanded together. */
 class Crowd {
   readonly #gateways: readonly GatewayControl[];
   readonly #withoutSilent: boolean;
   readonly #patience: ReadonlyMap<GatewayControl, Patience>;
-  /** Silent when they were told: told again when they answer. */
+  /** Gateways that did not answer the command; it is sent again when they answer. */
   readonly #untold = new Map<GatewayControl, () => Promise<unknown>>();
-  /** Those that answered the last look. */
+  /** The gateways that answered the last look. */
   seen: readonly GatewayStatus[] = [];
 
   constructor({ gateways, withoutSilent }: Some) {
@@ -146,7 +157,7 @@ class Crowd {
     this.#patience = new Map(gateways.map((gateway) => [gateway, new Patience(silentPatienceMs)]));
   }
 
-  /** Done when it holds at every gateway, apart from those that are gone. */
+  /** Done when the condition holds at every gateway, apart from those that are gone. */
   async look(clock: Clock, holds: (status: GatewayStatus) => boolean): Promise<Observation> {
     const seen: GatewayStatus[] = [];
     const looks = await Promise.all(
@@ -165,12 +176,12 @@ class Crowd {
     this.seen = seen;
     const silent = this.#gateways.length - seen.length;
     const evidence = { gateways: seen.length, ...(silent === 0 ? {} : { silent }) };
-    // One that answers is not kept waiting for one that does not.
+    // A gateway that answers must not wait for one that does not.
     if (looks.some(({ state }) => state === 'pending')) return pending(evidence);
     return looks.find(({ state }) => state !== 'done') ?? done(evidence);
   }
 
-  /** `gateway-unreachable` soon where the run does without those that are gone. */
+  /** Throws `gateway-unreachable` early if the run can continue without that gateway. */
   statusOf(gateway: GatewayControl, clock: Clock): Promise<GatewayStatus> {
     return this.#withoutSilent ? statusSoon(gateway, clock, oneAnswerMs) : gateway.status();
   }

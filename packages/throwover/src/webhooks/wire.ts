@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
 
 /**
- * What goes over a gateway's admin port.
+ * The messages of a gateway's admin port.
  *
  *   GET /v1/gateway                            -> GatewayDetails
  *   PUT /v1/gateway/mode {mode, token}         -> GatewayDetails, or 409 gateway-refused
@@ -51,14 +51,17 @@ export const gatewayStatusSchema = z.object({
   oldestMs: z.number().nullable(),
 }) satisfies z.ZodType<GatewayStatus>;
 
-/** What the admin port tells besides: for people, dashboards and tests. */
+/** The status with further facts, for people, dashboards and tests. */
 export interface GatewayDetails extends GatewayStatus {
   readonly token: number;
-  /** stopped: a write failed; nothing is accepted or delivered until a restart. */
+  /** stopped: a write failed; the gateway accepts and delivers nothing until a restart. */
   readonly journal: { readonly state: 'open' | 'stopped'; readonly error: string | null };
-  /** The door does not answer: deliveries wait, one at a time looks again. */
+  /**
+   * The reason why the door does not answer: deliveries wait, and one at a time is tried again.
+   * Otherwise `null`.
+   */
   readonly away: string | null;
-  /** Counts since the process started. A secret that is wrong shows as `signatureRefused`. */
+  /** Counts since the process started. A wrong secret shows as `signatureRefused`. */
   readonly sources: Readonly<Record<string, SourceCounts>>;
 }
 
@@ -89,17 +92,17 @@ export interface GatewayEvent {
   readonly id: string;
   readonly state: EventState;
   readonly receivedMs: number;
-  /** Attempts whose end was recorded, those with an unknown outcome included. */
+  /** Number of attempts whose end was recorded, including those with an unknown outcome. */
   readonly attempts: number;
   readonly refusals: number;
-  /** Why the last attempt was not a delivery, or null. */
+  /** The reason why the last attempt was not a delivery, or `null`. */
   readonly reason: string | null;
-  /** When it was delivered or became a dead letter, wall ms. */
+  /** Time at which it was delivered or became a dead letter, wall ms. */
   readonly endedMs: number | null;
   readonly region: string | null;
   readonly epoch: number | null;
-  /** `throwover-position` that the application returned. */
+  /** The `throwover-position` that the application returned. */
   readonly position: string | null;
-  /** Put back into the queue after it had been delivered once. */
+  /** It was put back into the queue after a delivery. */
   readonly redelivery: boolean;
 }

@@ -2,6 +2,7 @@ import { bytesOf, type Position, timelineOf } from '@throwover/client';
 import type { Closed, KnownEpoch } from '../database-side.ts';
 import type { FenceProof, OpeningProof } from '../fence-proof.ts';
 import { expiryOf } from '../timing.ts';
+import { type DoorVerdict, mostRestorations } from './closure.ts';
 import type { DatabaseLook, GuardMemory, PeerWord } from './ports.ts';
 
 /** Decisions of a guard as pure functions of what it knows: each answer carries its reason. */
@@ -11,24 +12,35 @@ export type Verdict = { readonly ok: true } | { readonly ok: false; readonly why
 const yes: Verdict = { ok: true };
 const no = (why: string): Verdict => ({ ok: false, why });
 
-/** Whether a promotion with this proof keeps to one writer (A1), apart from promises. */
+/** Decides whether a promotion with this proof keeps to one writer (A1), apart from promises. */
 export function proofHolds(facts: {
   readonly proof: FenceProof;
   readonly token: number;
   readonly epoch: number;
-  readonly region: string;
+  /** The other region of this guard's pair. */
+  readonly peer: string | null;
+  /**
+   * The peer's guard has confirmed this guard as its peer, so only this guard's promises extend the
+   * peer's lease.
+   */
+  readonly paired: boolean;
   readonly strict: boolean;
   readonly received: Position | null;
-  /** Writes may be missing: then a fence without all of its writes is still a fence. */
+  /**
+   * Writes may be missing, so a fence proof is valid even if this side does not have all writes
+   * before the fence.
+   */
   readonly lossy: boolean;
-  /** How much slower the old writer may have counted, by this guard's own timing. */
+  /**
+   * Upper bound on how much slower the old writer's clock may run, from this guard's own timing.
+   */
   readonly driftBound: number;
 }): { readonly verdict: Verdict; readonly of: 'proof' | 'position' } {
-  const { proof, token, epoch, region, strict, received, lossy, driftBound } = facts;
+  const { proof, token, epoch, peer, paired, strict, received, lossy, driftBound } = facts;
   const about = (verdict: Verdict, of: 'proof' | 'position' = 'proof') => ({ verdict, of });
   switch (proof.kind) {
     case 'confirmed':
-      if (proof.region === region) return about(no('the proof is of this side'));
+      if (proof.region !== peer) return about(no(ofAnother(proof.region, peer)));
       if (proof.token !== token) {
         return about(
           no(`the fence was token ${proof.token}'s, not ${token}'s: it may have opened since`),
@@ -37,7 +49,14 @@ export function proofHolds(facts: {
       return lossy ? about(yes) : about(covered(received, proof.position), 'position');
     case 'expired':
       if (!strict) return about(no('the end of a lease proves nothing: the writer is not strict'));
-      if (proof.region === region) return about(no('the proof is of this side'));
+      if (proof.region !== peer) return about(no(ofAnother(proof.region, peer)));
+      if (!paired) {
+        return about(
+          no(
+            `${peer}'s guard has not said that it works with this side: another one may have extended its lease`,
+          ),
+        );
+      }
       if (proof.token !== token)
         return about(no(`the proof is token ${proof.token}'s, not ${token}'s`));
       if (proof.epoch !== epoch - 1) {
@@ -59,7 +78,11 @@ export function proofHolds(facts: {
   }
 }
 
-/** A2: everything up to the fence's position is on this side, in the history that the fence was in. */
+function ofAnother(region: string, peer: string | null): string {
+  return `the proof is about ${region}, and this guard works with ${peer}`;
+}
+
+/** A2: this side has everything up to the fence's position, on the timeline of the fence. */
 function covered(received: Position | null, position: Position): Verdict {
   if (received === null) return no('what it has received is not known');
   const complete =
@@ -67,15 +90,19 @@ function covered(received: Position | null, position: Position): Verdict {
   return complete ? yes : no(`it has received ${received} and not all up to ${position}`);
 }
 
-/** Whether a closed database may be opened with this proof. No proof opens a side that another one has succeeded. */
+/**
+ * Decides whether a closed database may be opened with this proof. No proof opens a side that
+ * another region has succeeded.
+ */
 export function openingHolds(facts: {
   readonly region: string;
-  /** Newest epoch that this database itself opened. */
+  /** Newest epoch that was opened on this database. */
   readonly own: number;
   readonly closed: Closed;
   readonly known: KnownEpoch;
   readonly proof: OpeningProof;
   readonly token: number;
+  readonly peer: string | null;
 }): { readonly verdict: Verdict; readonly of: 'proof' | 'state' } {
   const { closed, known, proof } = facts;
   if (succeeded(facts)) {
@@ -88,7 +115,11 @@ export function openingHolds(facts: {
 }
 
 function provesNoPromotion(
-  { proof, token }: { readonly proof: OpeningProof; readonly token: number },
+  {
+    proof,
+    token,
+    peer,
+  }: { readonly proof: OpeningProof; readonly token: number; readonly peer: string | null },
   fencedBy: number,
 ): Verdict {
   switch (proof.kind) {
@@ -99,13 +130,14 @@ function provesNoPromotion(
         ? yes
         : no(`the proof is token ${proof.token}'s, not ${token}'s`);
     case 'renounced':
+      if (proof.region !== peer) return no(ofAnother(proof.region, peer));
       return proof.token >= fencedBy
         ? yes
         : no(`${proof.region} renounced token ${proof.token}, and the fence is ${fencedBy}'s`);
   }
 }
 
-/** Another region is active in an epoch that is newer than any that this database opened. */
+/** Another region is active in an epoch that is newer than any epoch of this database. */
 function succeeded(facts: {
   readonly region: string;
   readonly own: number;
@@ -115,18 +147,25 @@ function succeeded(facts: {
   return active !== null && active !== facts.region && epoch > facts.own;
 }
 
-/** What a guard sees in one round of watching. */
+/** The facts that a guard sees in one round of watching. */
 export interface Watch {
   readonly region: string;
   readonly look: DatabaseLook;
   readonly memory: GuardMemory;
-  /** What the store said in this round; `null`: no answer. */
+  /** The answer of the store in this round; `null` if there was none. */
   readonly witness: KnownEpoch | null;
   readonly peer: PeerWord | null;
-  /** Neither store nor peer is configured: there is nobody to ask. */
+  /** Neither store nor peer is configured: the guard cannot ask. */
   readonly alone: boolean;
-  /** An open or a close did not end. */
+  /** The last open or close of the door did not finish. */
   readonly doorUnsure: boolean;
+  /**
+   * The server compared with what is written down; `null` if there was no running server to look
+   * at.
+   */
+  readonly door: DoorVerdict | null;
+  /** How often the guard restored the door in the last 10 minutes. */
+  readonly restored: number;
 }
 
 export type WatchAction =
@@ -137,11 +176,17 @@ export type WatchAction =
   | { readonly do: 'close'; readonly epoch: number; readonly active: string }
   | { readonly do: 'open'; readonly why: string }
   | { readonly do: 'settle-door' }
+  | { readonly do: 'close-again'; readonly why: readonly string[] }
+  | { readonly do: 'open-again'; readonly why: readonly string[] }
+  | { readonly do: 'try-door' }
+  | { readonly do: 'stop-old-primary'; readonly active: string }
   | { readonly do: 'remember-followed'; readonly timeline: number };
 
 const nothing: WatchAction = { do: 'nothing' };
 
-/** What the round calls for. `memory.known` has already learnt what store and peer said. */
+/**
+ * Returns the action for this round. `memory.known` already contains the answers of store and peer.
+ */
 export function decideWatch(watch: Watch): WatchAction {
   const { look, memory } = watch;
   if (look.role === 'stopped') return memory.stopped ? nothing : { do: 'start-closed' };
@@ -152,38 +197,62 @@ export function decideWatch(watch: Watch): WatchAction {
   const { known, closed } = memory;
   const { epoch, active } = known;
   if (succeeded({ region: watch.region, own: ownEpoch(watch), known }) && active !== null) {
-    return closed?.by === 'newer-epoch' ? settled(watch) : { do: 'close', epoch, active };
+    if (closed?.by !== 'newer-epoch') return { do: 'close', epoch, active };
+    // Another program manages the file or the role and lets writers in as often as this guard
+    // closes it. The active region is known and is another one, so this side does not have to run.
+    return watch.restored >= mostRestorations ? { do: 'stop-old-primary', active } : settled(watch);
   }
   if (closed?.by !== 'start') return settled(watch);
   const why = vouchedFor(watch);
   return why === null ? settled(watch) : { do: 'open', why };
 }
 
-function settled({ doorUnsure }: Watch): WatchAction {
-  return doorUnsure ? { do: 'settle-door' } : nothing;
+/** Brings the server to the state that is written down, if it differs. */
+function settled({ doorUnsure, door, memory }: Watch): WatchAction {
+  if (door?.is === 'broken') {
+    return { do: memory.closed === null ? 'open-again' : 'close-again', why: door.why };
+  }
+  if (doorUnsure) return { do: 'settle-door' };
+  return door?.is === 'to-be-tried' ? { do: 'try-door' } : nothing;
 }
 
 function standbyAction(watch: Watch): WatchAction {
   const { look, memory } = watch;
   if (begun(memory)) return { do: 'finish-promotion' };
-  // Also when whoever attached it did not hear that it did: it is not to stay down after its next crash.
-  if (look.streaming && (memory.closed !== null || memory.stopped)) {
+  // This also covers a lost reply: a standby that did attach must not stay down after its next
+  // crash.
+  const streams = look.streaming && hasReceived(watch);
+  if (streams && (memory.closed !== null || memory.stopped)) {
     return { do: 'open', why: 'it follows' };
   }
   const { timeline } = look;
-  return timeline !== null && memory.followed !== timeline && look.streaming
+  return timeline !== null && memory.followed !== timeline && streams
     ? { do: 'remember-followed', timeline }
     : settled(watch);
 }
 
-/** A promotion was accepted and has not ended: the run can only go forward, also when nobody carries it on. */
+/**
+ * The promotion of the newest known epoch was received here. Until then a receiver may be busy with the log in front of
+ * the switch, beyond which this side may have gone on by itself.
+ */
+function hasReceived({ region, look, memory }: Watch): boolean {
+  const { epoch, active } = memory.known;
+  if (active === null || active === region || epoch <= 1) return true;
+  return look.promotions.some((promotion) => promotion.epoch >= epoch);
+}
+
+/**
+ * A promotion was accepted and has not finished: the run can only go forward, even if no controller
+ * carries it on.
+ */
 export function begun({ accepted, known }: Pick<GuardMemory, 'accepted' | 'known'>): boolean {
   return accepted !== null && accepted.epoch > known.epoch;
 }
 
 /**
- * The epoch in which a person's promotion is adopted; `null`: there was none. It is out of recovery, on a
- * newer timeline than the one that it followed, and nobody here began that.
+ * The epoch in which a promotion by hand is adopted; `null` if there was none. Signs of one: the
+ * database is out of recovery, on a newer timeline than the one that it followed, and this guard
+ * did not promote it.
  */
 function epochOfHand(watch: Watch): number | null {
   const { region, look, memory } = watch;
@@ -192,11 +261,12 @@ function epochOfHand(watch: Watch): number | null {
   if (followed === null || timeline === null || timeline <= followed) return null;
   const row = look.promotions.find((promotion) => promotion.timeline === timeline);
   if (row === undefined) return newestEpoch(watch) + 1;
-  // An adoption whose row was written and whose end was not goes on, unless this side was succeeded since.
+  // Finish an adoption that wrote its row and did not end, unless another region has succeeded this
+  // side since.
   return row.region === region && row.epoch > memory.known.epoch ? row.epoch : null;
 }
 
-/** Newest epoch that this database itself opened; 1 for one that was never promoted. */
+/** Newest epoch that was opened on this database; 1 if it was never promoted. */
 export function ownEpoch({ region, look }: Pick<Watch, 'region' | 'look'>): number {
   const own = look.promotions.find((promotion) => promotion.region === region);
   return own?.epoch ?? 1;
@@ -212,7 +282,10 @@ function newestEpoch({ look, memory, witness, peer }: Watch): number {
   );
 }
 
-/** Who says that this side is the active one, with nobody saying otherwise; `null`: nobody. */
+/**
+ * The reason, for people, to believe that this side is the active one; `null` if there is none, or
+ * if store or peer contradict it.
+ */
 function vouchedFor(watch: Watch): string | null {
   const { region, witness, peer, memory, look, alone } = watch;
   if (alone) return 'neither a store nor another guard is configured';
@@ -220,14 +293,14 @@ function vouchedFor(watch: Watch): string | null {
   if (memory.known.active !== null && memory.known.active !== region) return null;
   const recorded = look.promotions[0]?.epoch ?? null;
   if (peer?.role === 'primary') {
-    // An old primary that knows of this side's epoch keeps itself closed: its word is as good as the
-    // store's, which may not have heard of a promotion by hand yet.
+    // An old primary that knows this side's epoch keeps itself closed. Its answer is as good as the
+    // store's, which may not know of a promotion by hand yet.
     const { epoch, active } = peer.known;
     const yields = recorded !== null && active === region && epoch === recorded;
     return yields ? `${peer.region}'s guard says that ${region} is active` : null;
   }
   if (witness !== null && witness.active === region) {
-    // The store and the database tell of the same epoch, or the database was never promoted.
+    // The store and the database name the same epoch, or the database was never promoted.
     if (recorded === null || recorded === witness.epoch)
       return `the store says that ${region} is active`;
   }

@@ -1,28 +1,31 @@
 import { authorityErrors } from '../errors.ts';
 import type { ConfirmedFence, OpeningProof } from '../fence-proof.ts';
+import type { RunCommand } from '../scope.ts';
 import { openingHolds, ownEpoch } from './decide.ts';
 import type { Inside } from './inside.ts';
+import { seen } from './memory.ts';
 
-/** Closes the writer for a run, and opens it again when nobody was promoted. */
+/** Closes the writer for a run, and opens it again if the other side was not promoted. */
 export class Fencing {
   readonly #inside: Inside;
-  /** By this process's monotonic clock: after a restart the whole deadline counts again. */
+  /** Counted on this process's monotonic clock: after a restart the whole deadline counts again. */
   #deadline: { readonly token: number; readonly atMs: number } | null = null;
 
   constructor(inside: Inside) {
     this.#inside = inside;
   }
 
-  /** Runs in its turn. What is closed is on disk first, so that a restart keeps it closed. */
-  async fence(command: {
-    token: number;
-    openTransactionsMs: number;
-    deadlineMs: number | null;
-  }): Promise<ConfirmedFence> {
+  /**
+   * Closes the database. Runs in its turn. The closure is on disk first, so that a restart keeps
+   * it.
+   */
+  async fence(
+    command: RunCommand & { openTransactionsMs: number; deadlineMs: number | null },
+  ): Promise<ConfirmedFence> {
     const { region, database, door, memory, clock } = this.#inside;
     const { token, openTransactionsMs, deadlineMs } = command;
     const begunMs = clock.monotonicMs();
-    memory.mustAdmit(memory.current, token);
+    memory.mustAdmit(memory.current, command);
     const { role } = await database.look();
     if (role !== 'primary') {
       throw authorityErrors.make(
@@ -32,12 +35,14 @@ export class Fencing {
       );
     }
     await memory.change((now) => {
-      memory.mustAdmit(now, token);
+      memory.mustAdmit(now, command);
       memory.mustNotBeRenounced(now, token);
-      // Closed for good stays so: a fence that is taken back must not open it.
-      if (now.closed?.by === 'newer-epoch') return { part: { token }, answer: undefined };
-      const closed = { by: 'fence', token, deadlineMs, position: null } as const;
-      return { part: { token, closed }, answer: undefined };
+      // A database that a newer epoch has closed stays so: a fence that is taken back must not open
+      // it.
+      if (now.closed?.by === 'newer-epoch') return { part: seen(command), answer: undefined };
+      const { run } = command.scope;
+      const closed = { by: 'fence', run, token, deadlineMs, position: null } as const;
+      return { part: { ...seen(command), closed }, answer: undefined };
     });
     if (this.#deadline?.token !== token && deadlineMs !== null) {
       this.#deadline = { token, atMs: begunMs + deadlineMs };
@@ -46,7 +51,8 @@ export class Fencing {
     if (position === null) {
       throw authorityErrors.make('nothing-to-fence', `${region}'s database has become a standby`);
     }
-    // For whoever looks; the proof is the answer, and nobody waits for this while nobody can write.
+    // Stored only for `status`; the proof is in the answer. The caller does not wait for this
+    // write, because no region takes writes meanwhile.
     void memory
       .change((now) => ({
         part: now.closed?.by === 'fence' ? { closed: { ...now.closed, position } } : null,
@@ -56,14 +62,19 @@ export class Fencing {
     return { kind: 'confirmed', region, position, token };
   }
 
-  /** Runs in its turn. What the fence proved is forgotten on disk before the door is opened. */
+  /**
+   * Opens the database. Runs in its turn. The fence is removed from disk before the door is opened.
+   */
   async unfence({ token, proof }: { token: number; proof: OpeningProof }): Promise<void> {
-    const { region, database, door, memory } = this.#inside;
+    const { region, database, door, memory, peer } = this.#inside;
     const own = ownEpoch({ region, look: await database.look() });
     await memory.change((now) => {
       const { closed, known } = now;
       if (closed === null) return { part: null, answer: undefined };
-      const { verdict, of } = openingHolds({ region, own, closed, known, proof, token });
+      const { verdict, of } = openingHolds({
+        ...{ region, own, closed, known, proof, token },
+        peer: peer?.region ?? null,
+      });
       if (!verdict.ok) {
         throw authorityErrors.make(
           of === 'proof' ? 'proof-not-accepted' : 'must-stay-closed',
@@ -77,17 +88,20 @@ export class Fencing {
     await door.open();
   }
 
-  /** One round: when the deadline has passed, the other guard is asked to give up on the token, and only then the door opens. */
+  /**
+   * One round: when the deadline has passed, asks the other guard to renounce the token, and opens
+   * the door only after that.
+   */
   async watchDeadline(): Promise<void> {
     const { clock, memory, peer, effects, onEvent } = this.#inside;
     const { closed } = memory.current;
     if (closed?.by !== 'fence' || closed.deadlineMs === null) return;
-    const { token } = closed;
+    const { run, token } = closed;
     if (this.#deadline?.token !== token) {
       this.#deadline = { token, atMs: clock.monotonicMs() + closed.deadlineMs };
     }
     if (clock.monotonicMs() < this.#deadline.atMs || peer === null) return;
-    const answer = await peer.renounce(token);
+    const answer = await peer.renounce({ run, token });
     if (answer.kind === 'accepted') {
       await memory.learn({ epoch: answer.epoch, active: peer.region });
       onEvent({ type: 'fence-deadline-passed', token, reopened: false });
@@ -102,15 +116,15 @@ export class Fencing {
     });
   }
 
-  /** When a fence opens by itself, ms from now; `null`: none stands. */
+  /** Time until a fence opens by itself, ms; `null` if there is no fence. */
   deadlineInMs(): number | null {
     const { clock } = this.#inside;
     return this.#deadline === null ? null : Math.max(0, this.#deadline.atMs - clock.monotonicMs());
   }
 }
 
-/** A late copy of the fence's own message must not close the door again. */
+/** A late copy of the fence command must not close the door again, so its token is renounced. */
 function opened(closed: { by: string; token?: number }, renounced: number) {
   const token = closed.by === 'fence' ? (closed.token ?? 0) : 0;
-  return { closed: null, renounced: Math.max(renounced, token) };
+  return { closed: null, reopened: null, renounced: Math.max(renounced, token) };
 }

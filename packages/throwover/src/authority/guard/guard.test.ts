@@ -1,9 +1,9 @@
 import { positionOf } from '@throwover/client';
 import { describe, expect, it } from 'vitest';
-import { failOnce, pairOfGuards } from './guard.fixture.ts';
+import { eastAsks, failOnce, ofRun, pairOfGuards } from './guard.fixture.ts';
 
 const fenceOf = (token: number, deadlineMs: number | null = 10_000) => ({
-  token,
+  ...ofRun(token),
   openTransactionsMs: 0,
   deadlineMs,
 });
@@ -13,10 +13,10 @@ const overridden = { kind: 'overridden', by: 'ana', reason: 'east is dead' } as 
 describe('tokens', () => {
   it('an old controller can do nothing once a newer one was admitted, also after a restart', async () => {
     const { guards, restart, databases } = pairOfGuards();
-    await guards.east.admit(6);
-    await guards.west.admit(6);
+    await guards.east.admit(ofRun(6));
+    await guards.west.admit(ofRun(6));
     await expect(guards.east.fence(fenceOf(5))).rejects.toEqual(code('token-too-old'));
-    await expect(restart('west').stop(5)).rejects.toEqual(code('token-too-old'));
+    await expect(restart('west').stop(ofRun(5))).rejects.toEqual(code('token-too-old'));
     expect(databases.east.log).toEqual([]);
   });
 });
@@ -31,7 +31,7 @@ describe('a fence of a switchover', () => {
     expect(databases.east.writable()).toBe(false);
     await clock.advance(3_000);
     expect(databases.east.writable()).toBe(true);
-    const late = { token: 5, epoch: 2, proof, lossy: null };
+    const late = { ...ofRun(5), epoch: 2, proof, lossy: null };
     await expect(guards.west.promote(late)).rejects.toEqual(code('token-renounced'));
     await expect(guards.east.fence(fenceOf(5))).rejects.toEqual(code('token-renounced'));
     await end();
@@ -41,14 +41,14 @@ describe('a fence of a switchover', () => {
     const { guards, databases, clock, watch, replicate } = pairOfGuards();
     const proof = await guards.east.fence(fenceOf(5));
     replicate();
-    await guards.west.promote({ token: 5, epoch: 2, proof, lossy: null });
+    await guards.west.promote({ ...ofRun(5), epoch: 2, proof, lossy: null });
     const end = watch();
     await clock.advance(30_000);
     expect(databases.east.writable()).toBe(false);
     expect(databases.west.writable()).toBe(true);
-    expect(await guards.west.renounce(6)).toMatchObject({ kind: 'accepted', epoch: 2 });
+    expect(await guards.west.renounce(ofRun(6))).toMatchObject({ kind: 'accepted', epoch: 2 });
     const opening = { kind: 'never-asked', token: 6 } as const;
-    await expect(guards.east.unfence({ token: 6, proof: opening })).rejects.toEqual(
+    await expect(guards.east.unfence({ ...ofRun(6), proof: opening })).rejects.toEqual(
       code('must-stay-closed'),
     );
     await end();
@@ -88,7 +88,7 @@ describe('a fence of a switchover', () => {
   ] as const)('is not opened with the proof of %s', async (_what, proof) => {
     const { guards, databases } = pairOfGuards();
     await guards.east.fence(fenceOf(5));
-    await expect(guards.east.unfence({ token: 5, proof })).rejects.toEqual(
+    await expect(guards.east.unfence({ ...ofRun(5), proof })).rejects.toEqual(
       code('proof-not-accepted'),
     );
     expect(databases.east.writable()).toBe(false);
@@ -101,7 +101,7 @@ describe('a promotion', () => {
     databases.east.lsn = 200;
     const proof = await guards.east.fence(fenceOf(5));
     const promote = (token: number, given: typeof proof) =>
-      guards.west.promote({ token, epoch: 2, proof: given, lossy: null });
+      guards.west.promote({ ...ofRun(token), epoch: 2, proof: given, lossy: null });
     await expect(promote(5, proof)).rejects.toEqual(code('promotion-refused'));
     databases.west.lsn = 200;
     const elsewhere = { ...proof, position: positionOf(2, '0/1') };
@@ -121,15 +121,15 @@ describe('a promotion', () => {
       driftBound: 0.01,
       waitedMs: 20_000,
     } as const;
-    await expect(guards.west.promote({ token: 5, epoch: 2, proof, lossy: null })).rejects.toEqual(
-      code('proof-not-accepted'),
-    );
+    await expect(
+      guards.west.promote({ ...ofRun(5), epoch: 2, proof, lossy: null }),
+    ).rejects.toEqual(code('proof-not-accepted'));
   });
 
   it('that is lossy opens only when every sequence was moved on and its row is written', async () => {
     const { guards, databases } = pairOfGuards();
     await guards.west.promote({
-      ...{ token: 5, epoch: 2, proof: overridden },
+      ...{ ...ofRun(5), epoch: 2, proof: overridden },
       lossy: { sequenceAdvance: 900 },
     });
     expect(databases.west.log).toEqual(['close', 'promote', 'sequences', 'record', 'open']);
@@ -139,7 +139,9 @@ describe('a promotion', () => {
     const { guards, databases, disks, restart, clock, store } = pairOfGuards();
     const proof = await guards.east.fence(fenceOf(5));
     disks.west = { ...disks.west, accepted: { token: 5, epoch: 2, sequenceAdvance: null } };
-    expect(await guards.west.renounceForPeer(5)).toMatchObject({ kind: 'accepted', epoch: 2 });
+    expect(
+      await guards.west.renounceForPeer({ pair: eastAsks, run: 'run-5', token: 5 }),
+    ).toMatchObject({ kind: 'accepted', epoch: 2 });
     const west = restart('west');
     const ending = new AbortController();
     const loop = west.run(ending.signal);
@@ -148,7 +150,7 @@ describe('a promotion', () => {
     expect((await west.status()).promotion).toMatchObject({ epoch: 2, region: 'west' });
     await clock.advance(15_000);
     expect(store).toMatchObject({ epoch: 2, active: 'west', adopted: 1 });
-    const again = await west.promote({ token: 5, epoch: 2, proof, lossy: null });
+    const again = await west.promote({ ...ofRun(5), epoch: 2, proof, lossy: null });
     expect(again).toMatchObject({ epoch: 2 });
     ending.abort();
     await loop;
@@ -173,7 +175,10 @@ describe('a promotion', () => {
     const end = watch();
     await clock.advance(20_000);
     expect(databases.west.role).toBe('standby');
-    expect(await guards.west.renounceForPeer(9)).toEqual({ kind: 'renounced', token: 9 });
+    expect(await guards.west.renounceForPeer({ pair: eastAsks, run: 'run-9', token: 9 })).toEqual({
+      kind: 'renounced',
+      token: 9,
+    });
     await end();
   });
 });
@@ -206,7 +211,7 @@ describe('watching', () => {
     databases.east.role = 'stopped';
     replicate();
     await guards.west.promote({
-      token: 5,
+      ...ofRun(5),
       epoch: 2,
       proof: overridden,
       lossy: { sequenceAdvance: 1 },
@@ -223,13 +228,13 @@ describe('watching', () => {
     link.peers = false;
     link.store = false;
     await guards.west.promote({
-      token: 5,
+      ...ofRun(5),
       epoch: 2,
       proof: overridden,
       lossy: { sequenceAdvance: 1 },
     });
     await clock.advance(4_000);
-    // Silence is no evidence: an available writer goes on.
+    // Silence is no evidence: in available mode the writer goes on.
     expect(databases.east.writable()).toBe(true);
     link.peers = true;
     await clock.advance(2_000);
@@ -290,7 +295,7 @@ describe('strict', () => {
       driftBound: 0.01,
       waitedMs: 10_100,
     } as const;
-    const promoted = guards.west.promote({ token: 5, epoch: 2, proof, lossy: null });
+    const promoted = guards.west.promote({ ...ofRun(5), epoch: 2, proof, lossy: null });
     await clock.advance(5_000);
     expect(databases.west.role).toBe('standby');
     expect(databases.east.writable(true)).toBe(true);
@@ -333,17 +338,18 @@ describe('an old side that was attached', () => {
     const { guards, databases, replicate } = pair;
     const proof = await guards.east.fence(fenceOf(5));
     replicate();
-    const promotion = await guards.west.promote({ token: 5, epoch: 2, proof, lossy: null });
-    await guards.east.stop(5);
+    const promotion = await guards.west.promote({ ...ofRun(5), epoch: 2, proof, lossy: null });
+    await guards.east.stop(ofRun(5));
     expect(databases.east.role).toBe('stopped');
-    const attach = () => guards.east.attach({ token: 5, epoch: 2, upstream: 'west', promotion });
+    const attach = () =>
+      guards.east.attach({ ...ofRun(5), epoch: 2, upstream: 'west', promotion, discards: true });
     return { ...pair, attach };
   };
 
   it('is not taken down by a copy of the stop that was late', async () => {
     const { guards, databases, disks, attach } = await attached();
     await attach();
-    await guards.east.stop(5);
+    await guards.east.stop(ofRun(5));
     expect(databases.east.role).toBe('standby');
     expect(disks.east.stopped).toBe(false);
   });
@@ -370,7 +376,7 @@ describe('synchronous', () => {
     await clock.advance(3_000);
     databases.east.streaming = false;
     link.store = false;
-    // Written down; set on disk, perhaps, and not in force.
+    // The setting is written down and perhaps on disk, but not in force.
     failOnce(databases.east, 'setSynchronous');
     while (disks.west.peerSync?.inSync !== false) await clock.advance(100);
     expect(databases.east.synchronous).toBe(true);
@@ -395,7 +401,7 @@ describe('synchronous', () => {
     link.store = false;
     link.peers = false;
     await clock.advance(30_000);
-    // Nobody could write it down: commits wait.
+    // Neither place could write it down: commits wait.
     expect(databases.east.synchronous).toBe(true);
     link.peers = true;
     await clock.advance(2_000);

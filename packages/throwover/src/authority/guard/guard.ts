@@ -1,85 +1,115 @@
 /**
- * The guard beside one database: who may write there, and everything that is done to it for a run.
- * The rules are told in docs/authority.md; here they are kept. Knows no PostgreSQL: the same guard runs
- * beside real databases and in the simulation.
+ * The guard beside one database. It decides whether the application may write there, and carries
+ * out every command of a run on it. docs/authority.md explains the rules; this module enforces
+ * them. It knows nothing of PostgreSQL: the same guard runs beside real databases and in the
+ * simulation.
  *
- *   ports.ts      the database, the memory, the other guard, the store, as a guard asks them
- *   inside.ts     what its parts share
- *   memory.ts     what is on disk before it acts; tokens
- *   door.ts       the application's way in, and what is repeated until it stands as written down
- *   decide.ts     its decisions, pure
+ *   ports.ts      the ports of a guard: database, memory, other guard, store
+ *   inside.ts     the state and ports that its parts share
+ *   pairing.ts    the service and the one other region: scopes of commands, the peer's questions
+ *   memory.ts     the state that is on disk before the guard acts; tokens
+ *   door.ts       the application's way in: opened or closed as written down, checked on the server
+ *   closure.ts    compares the door on the server with what is written down; pure
+ *   reopened.ts   writes down for the ledger that somebody let the application in
+ *   decide.ts     the decisions; pure
  *   fencing.ts    fence, unfence, deadline
- *   promotion.ts  promote, finish what was begun, adopt
- *   watching.ts   starting, noticing newer epochs, opening
- *   lease.ts      strict: the right to write, held; promises to the other side
- *   sync.ts       synchronous: what is written down before a commit does not wait
+ *   promotion.ts  promote, finish what was begun, adopt a promotion by hand
+ *   watching.ts   starts the database, notices newer epochs, opens it
+ *   lease.ts      strict mode: the lease of the writer, and promises to the other side
+ *   clusters.ts   whether both databases are one cluster
+ *   sync.ts       synchronous mode: written down before a commit does not wait for the standby
  */
 import { timelineOf } from '@throwover/client';
+import { isThrowoverError } from '../../kernel/kernel.ts';
 import { laterSync } from '../../store/epochs.ts';
 import type { DatabaseSide, DatabaseStatus, KnownEpoch, Renunciation } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
+import type { Pair, RunCommand } from '../scope.ts';
+import { Clusters, reportOf } from './clusters.ts';
 import { begun, ownEpoch } from './decide.ts';
 import { Door } from './door.ts';
 import { Fencing } from './fencing.ts';
 import type { GuardOptions, Inside } from './inside.ts';
 import { HeldLease, Promises } from './lease.ts';
 import { Memory, Turns } from './memory.ts';
-import type { DatabaseLook, PeerPromise, PeerWord, SyncRecord } from './ports.ts';
+import { Pairing } from './pairing.ts';
+import type {
+  AcceptClusterCommand,
+  DatabaseLook,
+  PeerPromise,
+  PeerWord,
+  SyncRecord,
+} from './ports.ts';
 import { Promoting } from './promotion.ts';
+import { noteReopened } from './reopened.ts';
 import { Synchronous } from './sync.ts';
 import { Watching } from './watching.ts';
 
 export type { GuardOptions, GuardPolicy } from './inside.ts';
 export { newGuardMemory } from './memory.ts';
 
-/** The other guard's side of `Peer`. */
+/** The questions of the other guard: the answering side of `Peer`. */
 interface ForPeer {
-  word(known: KnownEpoch): Promise<PeerWord>;
-  renounceForPeer(token: number): Promise<Renunciation>;
-  promise(input: { epoch: number; leaseMs: number }): Promise<PeerPromise>;
-  recordPeerSync(record: SyncRecord): Promise<void>;
+  word(input: { pair: Pair; known: KnownEpoch }): Promise<PeerWord>;
+  renounceForPeer(input: { pair: Pair; run: string; token: number }): Promise<Renunciation>;
+  promise(input: { pair: Pair; epoch: number; leaseMs: number }): Promise<PeerPromise>;
+  recordPeerSync(input: { pair: Pair; record: SyncRecord }): Promise<void>;
 }
 
+/** The commands that a controller sends for a run. */
+type RunCommands = Required<
+  Omit<DatabaseSide, 'region' | 'status' | 'survey' | 'upstream' | 'unsent'>
+>;
+
 export interface Guard extends DatabaseSide, ForPeer {
-  endPromises(token: number): Promise<{ readonly leftMs: number }>;
-  /** Starts the database, closed, when it is down; then commands may come. */
+  endPromises(command: RunCommand): Promise<{ readonly leftMs: number }>;
+  /**
+   * A person on this host accepts the database here as the right one. Recorded with name and time.
+   */
+  acceptCluster(command: AcceptClusterCommand): Promise<void>;
+  /** Starts the database, closed, if it is down. Call this before the first command. */
   start(): Promise<void>;
-  /** One round of watching. Errors of those who do not answer are part of it. */
+  /** One round of watching. Does not throw when store, peer or database do not answer. */
   tick(): Promise<void>;
-  /** Watches, and renews the lease of a strict writer, until it is aborted. */
+  /** Watches, and renews the lease of a strict writer, until aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
 
 export function createGuard(options: GuardOptions): Guard {
   const memory = new Memory(options.keep, options.region);
-  const door = new Door(options.database, memory);
-  const inside: Inside = { ...options, memory, door, effects: new Turns() };
+  const door = new Door(options.database, memory, options.clock);
+  const pairing = new Pairing({ ...options, memory });
+  const inside: Inside = {
+    ...{ ...options, memory, door, effects: new Turns() },
+    peer: pairing.asked(),
+    paired: () => pairing.confirmed,
+  };
   const { region, database, effects, policy } = inside;
   const promises = new Promises(inside);
   const lease = new HeldLease(inside);
   const sync = new Synchronous(inside);
   const fencing = new Fencing(inside);
-  const promoting = new Promoting(inside, promises);
-  const watching = new Watching(inside, { fencing, promoting, sync, lease });
+  const clusters = new Clusters(inside);
+  const promoting = new Promoting(inside, { promises, clusters, lease });
+  const watching = new Watching(inside, { fencing, promoting, sync, lease, clusters });
 
-  /** In turn, with the newest token: what changes the database. */
-  const command = <T>(token: number, work: () => Promise<T>): Promise<T> =>
+  /** Runs a command that changes the database in its turn, after admitting its token. */
+  const inTurn = <T>(command: RunCommand, work: () => Promise<T>): Promise<T> =>
     effects.take(async () => {
-      await memory.admit(token);
+      await memory.admit(command);
       return work();
     });
 
-  /** Before the next round of watching: a strict writer waits for its first lease. */
+  /**
+   * Tells the lease about a new writer without waiting for the next round: a strict writer cannot
+   * write before its first lease.
+   */
   const noteWriter = () => {
     const { closed, known } = memory.current;
     if (closed === null && known.active === region) lease.mayWrite(true);
   };
 
-  const roleNow = () =>
-    database.look().then(
-      ({ role }) => role,
-      () => 'unreachable' as const,
-    );
+  const lookNow = () => database.look().catch(() => null);
 
   const renounced = (token: number) =>
     memory.change<Renunciation>((now) => {
@@ -100,34 +130,28 @@ export function createGuard(options: GuardOptions): Guard {
       };
     });
 
-  return {
-    region,
-    start: () => watching.start(),
-    tick: () => watching.tick(),
-    run: async (signal) => {
-      await Promise.all([watching.run(signal), lease.run(signal)]);
-    },
-    status: async () => statusOf(inside, await database.look(), { lease, sync }),
-    admit: (token) => memory.admit(token),
-    checkpoint: (token) => command(token, () => database.checkpoint()),
-    prewarm: async (token) => {
-      // Reads alone, for as long as it takes: it waits for nobody and nobody waits for it.
-      await memory.admit(token);
+  const commands: RunCommands = {
+    admit: (command) => memory.admit(command),
+    checkpoint: (command) => inTurn(command, () => database.checkpoint()),
+    prewarm: async (command) => {
+      // Only reads, and may take long: it does not take a turn, so it blocks no other command.
+      await memory.admit(command);
       return database.prewarm();
     },
-    // These two write the token down together with what they decide: one write less while nobody can write.
+    // These two write the token together with their decision: one write to disk less while no
+    // region takes writes.
     fence: (input) => effects.take(() => fencing.fence(input)),
     unfence: (input) =>
-      command(input.token, async () => {
+      inTurn(input, async () => {
         await fencing.unfence(input);
         noteWriter();
       }),
-    renounce: async (token) => {
-      await memory.admit(token);
-      return renounced(token);
+    renounce: async (command) => {
+      await memory.admit(command);
+      return renounced(command.token);
     },
-    endPromises: async (token) => {
-      await memory.admit(token);
+    endPromises: async (command) => {
+      await memory.admit(command);
       return { leftMs: promises.end() };
     },
     promote: (input) =>
@@ -136,36 +160,50 @@ export function createGuard(options: GuardOptions): Guard {
         noteWriter();
         return promotion;
       }),
-    stop: (token) =>
-      command(token, async () => {
-        // A copy of the command that was late: since then it was attached, and nothing would start it again.
-        const role = await roleNow();
+    stop: (command) =>
+      inTurn(command, async () => {
+        // This may be a late copy of the command: the database was attached since, and after a stop
+        // it would not be started again.
+        const role = (await lookNow())?.role ?? 'unreachable';
         const attached = memory.current.followed !== null;
         if (role === 'standby' || (role === 'unreachable' && attached)) return;
+        if (role === 'primary' && memory.current.closed !== null) {
+          // The last look at the door before traces of other writers disappear.
+          const seen = await door.look({ inTurn: true }).catch(unanswered);
+          const broken = seen?.verdict.is === 'broken' && !door.stayedEmpty(seen.look);
+          if (broken) await noteReopened(inside);
+        }
         await memory.put({ stopped: true });
         await database.stop();
       }),
-    salvage: ({ token, epoch, runId, switchPosition, from, limit }) =>
-      command(token, async () => {
-        if (memory.current.closed === null && (await database.look()).role === 'primary') {
+    salvage: (input) =>
+      inTurn(input, async () => {
+        const { epoch, switchPosition, from, limit } = input;
+        const { run: runId } = input.scope;
+        const look = await database.look();
+        if (memory.current.closed === null && look.role === 'primary') {
           throw authorityErrors.make(
             'is-active',
             `${region}'s database is a primary that takes writes: it is closed before it is salvaged`,
             { role: 'primary' },
           );
         }
-        // It has followed the new history since: whatever it has beyond came from there.
+        clusters.mustNotBeForeign(look);
+        // Another data directory may be put here between that look and the salvage.
+        const identifier = look.cluster?.identifier ?? null;
+        // It has followed the new history since, so everything that it has beyond the switch
+        // position came from there.
         const { followed } = memory.current;
         if (followed !== null && followed > timelineOf(switchPosition)) {
           return { state: 'complete', losses: [], total: 0, blind: [] };
         }
-        const salvaged = await database.salvage({ epoch, runId, switchPosition });
+        const salvaged = await database.salvage({ epoch, runId, switchPosition, identifier });
         if (salvaged.state === 'unavailable') return salvaged;
         const { losses, ...rest } = salvaged;
         return { ...rest, losses: losses.slice(from, from + limit), total: losses.length };
       }),
     attach: (input) =>
-      command(input.token, async () => {
+      inTurn(input, async () => {
         const look = await database.look();
         if (look.role === 'primary' && ownEpoch({ region, look }) >= input.epoch) {
           throw authorityErrors.make(
@@ -181,31 +219,38 @@ export function createGuard(options: GuardOptions): Guard {
             { role: 'primary' },
           );
         }
+        await clusters.mustBeOf(input.upstream, look);
         await memory.learn({ epoch: input.epoch, active: input.upstream });
         await memory.put({ accepted: null, promised: null, followed: null });
-        const { epoch, upstream, promotion } = input;
-        // Else one that follows while its answer is lost would stay down after its next crash.
+        const { epoch, upstream, promotion, discards } = input;
+        // Otherwise, if the reply is lost, a standby that did attach would not be restarted after a
+        // crash.
         const mayRun = (may: boolean) => memory.put({ stopped: !may });
-        const attachment = await database.follow({ epoch, upstream, promotion, mayRun });
+        const attachment = await database.follow({ epoch, upstream, promotion, discards, mayRun });
         await memory.put({
           stopped: false,
           closed: null,
+          reopened: null,
           followed: promotion.timeline,
           attachment: { ...attachment, epoch, proved: true },
         });
-        // For reads; a standby takes no writes.
+        // Open for reads; a standby takes no writes.
         await door.open();
         return attachment;
       }),
-    word: async (known) => {
+  };
+
+  const answers: ForPeer = {
+    word: async ({ known }) => {
       await memory.learn(known);
-      const role = await roleNow();
+      const look = await lookNow();
       const { known: newest, accepted } = memory.current;
-      return { region, role, known: newest, accepted };
+      const report = look === null ? null : reportOf(look);
+      return { region, role: look?.role ?? 'unreachable', known: newest, accepted, report };
     },
-    renounceForPeer: renounced,
+    renounceForPeer: async ({ token }) => renounced(token),
     promise: (input) => promises.give(input),
-    recordPeerSync: (record) =>
+    recordPeerSync: ({ record }) =>
       memory.change((now) => {
         if (policy.durability !== 'synchronous' || now.known.epoch > record.epoch) {
           throw authorityErrors.make(
@@ -224,21 +269,39 @@ export function createGuard(options: GuardOptions): Guard {
         return { part: { peerSync: laterSync(now.peerSync, record) }, answer: undefined };
       }),
   };
+
+  return {
+    region,
+    start: () => watching.start(),
+    tick: () => watching.tick(),
+    run: async (signal) => {
+      await Promise.all([watching.run(signal), lease.run(signal)]);
+    },
+    acceptCluster: (input) => effects.take(() => clusters.accept(input)),
+    status: async () => statusOf(inside, await database.look(), { lease, sync, clusters }),
+    ...pairing.obeyed(commands),
+    ...pairing.answered(answers),
+  };
 }
 
 function statusOf(
-  { region, memory, policy }: Inside,
+  { service, region, peer, paired, memory, policy, door }: Inside,
   look: DatabaseLook,
-  parts: { lease: HeldLease; sync: Synchronous },
+  parts: { lease: HeldLease; sync: Synchronous; clusters: Clusters },
 ): DatabaseStatus {
-  const { token, renounced, accepted, known, closed, attachment, peerSync } = memory.current;
+  const { token, renounced, accepted, known, closed, reopened, attachment, peerSync } =
+    memory.current;
   const { timeline: _timeline, promotions, synchronous: _synchronous, ...seen } = look;
   const strict = policy.writerFence === 'strict';
   const synchronous = policy.durability === 'synchronous';
   return {
     ...seen,
     region,
+    service,
+    peer: peer === null ? null : { region: peer.region, confirmed: paired() },
     closed,
+    observed: look.role === 'stopped' ? null : door.observed,
+    reopened,
     promotion: promotions[0] ?? null,
     attachment:
       attachment?.proved === true
@@ -254,5 +317,12 @@ function statusOf(
       : look.role === 'primary'
         ? parts.sync.inSync
         : (peerSync?.inSync ?? null),
+    clusterVerdict: parts.clusters.verdict(look),
   };
+}
+
+/** Turns a missing answer into `null`; throws a bug on. */
+function unanswered(error: unknown): null {
+  if (!isThrowoverError(error)) throw error;
+  return null;
 }

@@ -1,10 +1,17 @@
 import { positionOf } from '@throwover/client';
 import { describe, expect, it } from 'vitest';
-import { failOnce, pairOfGuards } from './guard.fixture.ts';
+import { eastAsks, failOnce, ofRun, pairOfGuards } from './guard.fixture.ts';
 
-/** What was written down and not done, done and not answered, or sent and not heard until much later. */
+/**
+ * Commands that were written down and not done, done and not answered, or sent and received much
+ * later.
+ */
 
-const fenceOf = (token: number) => ({ token, openTransactionsMs: 0, deadlineMs: 10_000 });
+const fenceOf = (token: number) => ({
+  ...ofRun(token),
+  openTransactionsMs: 0,
+  deadlineMs: 10_000,
+});
 const code = (expected: string) => expect.objectContaining({ code: expected });
 const overridden = { kind: 'overridden', by: 'ana', reason: 'east is dead' } as const;
 const lossy = { proof: overridden, lossy: { sequenceAdvance: 1 } } as const;
@@ -25,7 +32,7 @@ describe('an effect that fails after it was written down is repeated', () => {
     const end = watch();
     await clock.advance(2_000);
     failOnce(databases.east, 'close');
-    await guards.west.promote({ token: 5, epoch: 2, ...lossy });
+    await guards.west.promote({ ...ofRun(5), epoch: 2, ...lossy });
     await clock.advance(3_000);
     expect(databases.east.writable()).toBe(false);
     await end();
@@ -37,8 +44,9 @@ describe('an effect that fails after it was written down is repeated', () => {
       for (const when of ['before', 'after'] as const) {
         const { guards, databases, clock, watch } = pairOfGuards();
         const end = watch();
+        await clock.advance(100);
         failOnce(databases.west, call, when);
-        const command = { token: 5, epoch: 2, ...lossy };
+        const command = { ...ofRun(5), epoch: 2, ...lossy };
         await expect(guards.west.promote(command)).rejects.toEqual(code('database-unreachable'));
         await clock.advance(3_000);
         expect(databases.west.writable()).toBe(true);
@@ -67,10 +75,10 @@ describe('a promotion that was begun and not finished', () => {
     await before();
     const proof = await guards.east.fence(fenceOf(5));
     failOnce(databases.west, 'recordPromotion');
-    const command = { token: 5, epoch: 2, proof, lossy: null };
+    const command = { ...ofRun(5), epoch: 2, proof, lossy: null };
     await expect(guards.west.promote(command)).rejects.toEqual(code('database-unreachable'));
     const west = restart('west');
-    await west.word({ epoch: 2, active: 'west' });
+    await west.word({ pair: eastAsks, known: { epoch: 2, active: 'west' } });
     const end = watch();
     await clock.advance(3_000);
     expect(databases.west.promotions).toMatchObject([{ epoch: 2, region: 'west' }]);
@@ -104,7 +112,7 @@ describe('an adoption whose row was written and whose end was not', () => {
 describe('a message that comes late', () => {
   it('a promotion that has ended long ago does not open what was closed since', async () => {
     const { guards, databases, disks, clock, watch } = pairOfGuards();
-    const command = { token: 5, epoch: 2, ...lossy };
+    const command = { ...ofRun(5), epoch: 2, ...lossy };
     await guards.west.promote(command);
     // West died; east was promoted in epoch 3 by a run that could not reach west; west is back.
     disks.west = { ...disks.west, known: { epoch: 3, active: 'east' } };
@@ -128,7 +136,7 @@ describe('a message that comes late', () => {
       await guards.east.fence(fenceOf(5));
       // From its peer, a moment ago; the round that closes it for good has not come yet.
       disks.east = { ...disks.east, known: { epoch: 2, active: 'west' } };
-      await expect(guards.east.unfence({ token: 6, proof })).rejects.toEqual(
+      await expect(guards.east.unfence({ ...ofRun(6), proof })).rejects.toEqual(
         code('must-stay-closed'),
       );
       expect(databases.east.writable()).toBe(false);
@@ -143,7 +151,7 @@ describe('a message that comes late', () => {
     const proof = await guards.east.fence(fenceOf(6));
     await clock.advance(5_000);
     expect(databases.east.writable()).toBe(false);
-    await guards.west.promote({ token: 6, epoch: 2, proof, lossy: null });
+    await guards.west.promote({ ...ofRun(6), epoch: 2, proof, lossy: null });
     expect(databases.west.writable()).toBe(true);
     await end();
   });
@@ -153,7 +161,7 @@ describe('what came while something was unfinished', () => {
   it('a promotion that is carried to its end does not open what a later fence has closed', async () => {
     const { guards, databases, disks, clock, watch } = pairOfGuards();
     failOnce(databases.west, 'recordPromotion', 'after');
-    const command = { token: 5, epoch: 2, proof: overridden, lossy: null };
+    const command = { ...ofRun(5), epoch: 2, proof: overridden, lossy: null };
     await expect(guards.west.promote(command)).rejects.toEqual(code('database-unreachable'));
     expect(databases.west.writable()).toBe(true);
     await guards.west.fence({ ...fenceOf(6), deadlineMs: 60_000 });
@@ -167,11 +175,17 @@ describe('what came while something was unfinished', () => {
   it('a copy of a stop that was late takes nothing down, also while the database does not answer', async () => {
     const { guards, databases, disks, clock, watch } = pairOfGuards();
     await guards.east.fence(fenceOf(5));
-    const promotion = await guards.west.promote({ token: 5, epoch: 2, ...lossy });
-    await guards.east.stop(5);
-    await guards.east.attach({ token: 5, epoch: 2, upstream: 'west', promotion });
+    const promotion = await guards.west.promote({ ...ofRun(5), epoch: 2, ...lossy });
+    await guards.east.stop(ofRun(5));
+    await guards.east.attach({
+      ...ofRun(5),
+      epoch: 2,
+      upstream: 'west',
+      promotion,
+      discards: true,
+    });
     failOnce(databases.east, 'look');
-    await guards.east.stop(5);
+    await guards.east.stop(ofRun(5));
     expect(disks.east.stopped).toBe(false);
     const end = watch();
     await databases.east.stop();
@@ -183,12 +197,18 @@ describe('what came while something was unfinished', () => {
   it('a side that follows while its answer is lost is started again after a crash', async () => {
     const { guards, databases, clock, watch } = pairOfGuards();
     await guards.east.fence(fenceOf(5));
-    const promotion = await guards.west.promote({ token: 5, epoch: 2, ...lossy });
-    await guards.east.stop(5);
+    const promotion = await guards.west.promote({ ...ofRun(5), epoch: 2, ...lossy });
+    await guards.east.stop(ofRun(5));
     failOnce(databases.east, 'follow', 'after');
-    const attach = guards.east.attach({ token: 5, epoch: 2, upstream: 'west', promotion });
+    const attach = guards.east.attach({
+      ...ofRun(5),
+      epoch: 2,
+      upstream: 'west',
+      promotion,
+      discards: true,
+    });
     await expect(attach).rejects.toEqual(code('database-unreachable'));
-    // Before the guard has looked once more.
+    // Before the guard looks again.
     await databases.east.stop();
     const end = watch();
     await clock.advance(3_000);
@@ -204,12 +224,14 @@ describe('synchronous', () => {
     });
     const position = positionOf(1, '0/64');
     const doubt = { epoch: 1, wallMs: 0, inSync: false, position };
-    expect(await guards.west.endPromises(5)).toEqual({ leftMs: 0 });
-    await expect(guards.west.recordPeerSync(doubt)).rejects.toEqual(code('must-stay-closed'));
-    await guards.west.recordPeerSync({ ...doubt, inSync: true });
+    expect(await guards.west.endPromises(ofRun(5))).toEqual({ leftMs: 0 });
+    await expect(guards.west.recordPeerSync({ pair: eastAsks, record: doubt })).rejects.toEqual(
+      code('must-stay-closed'),
+    );
+    await guards.west.recordPeerSync({ pair: eastAsks, record: { ...doubt, inSync: true } });
     expect(disks.west.peerSync).toMatchObject({ inSync: true });
     await clock.advance(11_000);
-    await guards.west.recordPeerSync(doubt);
+    await guards.west.recordPeerSync({ pair: eastAsks, record: doubt });
     expect(disks.west.peerSync).toMatchObject({ inSync: false });
   });
 
@@ -244,7 +266,7 @@ describe('synchronous', () => {
     east.streaming = false;
     await clock.advance(6_000);
     expect(east.synchronous).toBe(false);
-    // Commits wait for it again, and it goes before it has everything.
+    // Commits wait for the standby again, and it goes away before it has everything.
     east.streaming = true;
     east.lag = 1_000;
     await clock.advance(3_000);

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { ExpiredLease } from '../fence-proof.ts';
-import { type FakeDatabase, failOnce, pairOfGuards } from './guard.fixture.ts';
+import { eastAsks, type FakeDatabase, failOnce, ofRun, pairOfGuards } from './guard.fixture.ts';
 
-/** Strict: the right to write as a lease. */
+/** Strict mode: the right to write is a lease. */
 
 const strictPair = () => pairOfGuards({ writerFence: 'strict' });
 const expired: ExpiredLease = {
@@ -11,7 +11,7 @@ const expired: ExpiredLease = {
 };
 const code = (expected: string) => expect.objectContaining({ code: expected });
 
-/** Longest time without the right to write, ms, looked at each 10 ms. */
+/** Longest time without the right to write, ms, checked every 10 ms. */
 async function longestGapMs(
   database: FakeDatabase,
   { clock }: { clock: ReturnType<typeof pairOfGuards>['clock'] },
@@ -40,8 +40,8 @@ it('a new writer asks at once, and writes as soon as the store has opened its ep
   const { guards, clock, store, databases, watch } = pair;
   const end = watch();
   await clock.advance(2_990);
-  const proof = await guards.east.fence({ token: 5, openTransactionsMs: 0, deadlineMs: 10_000 });
-  await guards.west.promote({ token: 5, epoch: 2, proof, lossy: null });
+  const proof = await guards.east.fence({ ...ofRun(5), openTransactionsMs: 0, deadlineMs: 10_000 });
+  await guards.west.promote({ ...ofRun(5), epoch: 2, proof, lossy: null });
   Object.assign(store, { epoch: 2, active: 'west' });
   expect(await longestGapMs(databases.west, pair, 1_000)).toBeLessThanOrEqual(60);
   await end();
@@ -51,9 +51,9 @@ it('a promotion that was refused in the end does not keep this guard from promis
   const { guards, clock, databases, link, watch } = strictPair();
   const end = watch();
   await clock.advance(3_000);
-  const promoted = guards.west.promote({ token: 5, epoch: 2, proof: expired, lossy: null });
+  const promoted = guards.west.promote({ ...ofRun(5), epoch: 2, proof: expired, lossy: null });
   const refused = expect(promoted).rejects.toEqual(code('token-too-old'));
-  await guards.west.renounce(6);
+  await guards.west.renounce(ofRun(6));
   await refused;
   await clock.advance(15_000);
   link.store = false;
@@ -71,7 +71,7 @@ it('a guard that restarts counts a whole longest promise again', async () => {
   expect(disks.west.promised).toBe(1);
   await end();
   const west = restart('west');
-  const promote = () => west.promote({ token: 5, epoch: 2, proof: expired, lossy: null });
+  const promote = () => west.promote({ ...ofRun(5), epoch: 2, proof: expired, lossy: null });
   await expect(promote()).rejects.toEqual(code('promise-stands'));
   await clock.advance(29_000);
   const promoted = promote();
@@ -86,13 +86,13 @@ it('promises end when they are asked to: none is new, and it is told how long th
   await clock.advance(3_000);
   link.store = false;
   await clock.advance(5_000);
-  const { leftMs } = await guards.west.endPromises(5);
+  const { leftMs } = await guards.west.endPromises(ofRun(5));
   expect(leftMs).toBeGreaterThan(5_000);
   await clock.advance(leftMs + 1);
-  expect(await guards.west.endPromises(5)).toEqual({ leftMs: 0 });
-  // By then the writer has lost its right, as it counts.
+  expect(await guards.west.endPromises(ofRun(5))).toEqual({ leftMs: 0 });
+  // By then the writer has lost its right to write, as it counts.
   expect(databases.east.writable(true)).toBe(false);
-  await expect(guards.west.endPromises(4)).rejects.toEqual(code('token-too-old'));
+  await expect(guards.west.endPromises(ofRun(4))).rejects.toEqual(code('token-too-old'));
   await end();
 });
 
@@ -103,7 +103,7 @@ it('an override does not wait for promises', async () => {
   link.store = false;
   await clock.advance(5_000);
   const proof = { kind: 'overridden', by: 'ana', reason: 'east burns' } as const;
-  await guards.west.promote({ token: 5, epoch: 2, proof, lossy: { sequenceAdvance: 1 } });
+  await guards.west.promote({ ...ofRun(5), epoch: 2, proof, lossy: { sequenceAdvance: 1 } });
   expect(databases.west.role).toBe('primary');
   await end();
 });
@@ -113,11 +113,12 @@ it.each([
   ['waited for less than its lease may last', { waitedMs: 10_099 }],
   ["is another epoch's", { epoch: 2 }],
   ["is another controller's", { token: 4 }],
-  ['is of the side that is to be promoted', { region: 'west' }],
+  ['is about the side that is to be promoted', { region: 'west' }],
+  ['is about a third region', { region: 'north' }],
 ])('the end of a lease is no proof when it %s', async (_what, change) => {
   const { guards, databases } = strictPair();
   const proof = { ...expired, ...change };
-  await expect(guards.west.promote({ token: 5, epoch: 2, proof, lossy: null })).rejects.toEqual(
+  await expect(guards.west.promote({ ...ofRun(5), epoch: 2, proof, lossy: null })).rejects.toEqual(
     code('proof-not-accepted'),
   );
   expect(databases.west.role).toBe('standby');
@@ -125,7 +126,7 @@ it.each([
 
 it('a promise is given by a guard whose database does not answer, and by none that has accepted', async () => {
   const { guards, databases, disks } = strictPair();
-  const ask = { epoch: 1, leaseMs: 10_000 };
+  const ask = { pair: eastAsks, epoch: 1, leaseMs: 10_000 };
   failOnce(databases.west, 'look');
   expect(await guards.west.promise(ask)).toEqual({ kind: 'promised' });
   disks.west = { ...disks.west, accepted: { token: 5, epoch: 2, sequenceAdvance: null } };

@@ -5,15 +5,25 @@ import { expiryOf } from '../timing.ts';
 import type { Inside } from './inside.ts';
 import type { MachineTime, PeerPromise } from './ports.ts';
 
-/** While a new writer has no lease yet it asks this often, ms: nobody can write until it has. */
+/**
+ * Pause between two questions of a new writer that has no lease yet, ms: no region takes writes
+ * until it has one.
+ */
 const eagerMs = 50;
 
-/** Longest wait of a promotion for promises, ms: it must be answered within 15 s; a usual lease ends in it. */
+/**
+ * Longest time that a promotion waits for promises to end, ms. It must be answered within 15 s; a
+ * lease of the default length ends in this time.
+ */
 const longestWaitMs = 12_000;
 
+/** Ends a pause early. */
+const roused = new Error('roused');
+
 /**
- * Strict: the right to write, as its holder counts it: from when the renewal was sent. The database
- * checks the same times in every statement, so a guard that sleeps closes nothing too late.
+ * Strict mode: the right to write, as its holder counts it, from the moment when it sent the
+ * renewal. The database checks the same times by itself, so it stops taking writes on time even if
+ * the guard sleeps.
  */
 export class HeldLease {
   readonly #inside: Inside;
@@ -27,21 +37,31 @@ export class HeldLease {
     this.#inside = inside;
   }
 
-  /** How long the database goes on taking writes without another renewal, ms. */
+  /** Time for which the database goes on taking writes without another renewal, ms. */
   leftMs(): number {
     if (this.#until === null) return 0;
     const now = this.#inside.database.machineTime();
     return Math.max(0, Math.min(this.#until.bootMs - now.bootMs, this.#until.wallMs - now.wallMs));
   }
 
-  /** Whether this side is the writer. One that has just become it asks at once: nobody can write until it has. */
+  /**
+   * Tells the lease whether this side is the writer. A new writer asks for a lease at once, because
+   * it cannot write without one.
+   */
   mayWrite(writing: boolean): void {
     if (writing && !this.#writing) {
-      // Of an earlier time as the writer; the row may have been emptied since.
+      // This lease is from an earlier time as the writer; its row in the database may have been
+      // emptied since.
       this.#until = null;
       this.#rouse();
     }
     this.#writing = writing;
+  }
+
+  /** Forgets the lease that was counted: a database that has just left recovery holds none. */
+  startAnew(): void {
+    this.#until = null;
+    this.#rouse();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -52,11 +72,11 @@ export class HeldLease {
       try {
         await this.round();
       } catch (error) {
-        // Whoever did not answer is asked again in the next round; the lease ends by itself.
+        // A place that did not answer is asked again in the next round; the lease ends by itself.
         if (!isThrowoverError(error)) throw error;
       }
       const rest = new AbortController();
-      this.#rouse = () => rest.abort();
+      this.#rouse = () => rest.abort(roused);
       if (signal.aborted) return;
       const pause = this.#writing && this.leftMs() === 0 ? eagerMs : this.#pauseMs();
       await clock.sleep(pause, rest.signal).catch(() => {});
@@ -70,7 +90,8 @@ export class HeldLease {
     const due = clock.monotonicMs() - this.#renewedMs >= renewEveryMs;
     if (!this.#writing || !(due || this.#until === null)) return;
     await this.#renew();
-    // A store that hangs is no sleep of this machine: what lasts longer than both answers may is one.
+    // A store that hangs is not a sleep of this machine. Only a pause that is longer than both
+    // deadlines for answers counts as one.
     await this.#watchClocks(gapMs + witnessDeadlineMs + peerDeadlineMs);
   }
 
@@ -86,7 +107,10 @@ export class HeldLease {
     return Math.min(renewEveryMs, tickMs);
   }
 
-  /** A gap between two rounds, or a lease that is over by either clock: close first, ask afterwards. */
+  /**
+   * Whether there was a gap between two rounds, or the lease has ended by either clock: then close
+   * first and ask afterwards.
+   */
   #slept(now: MachineTime, longestMs: number): boolean {
     const last = this.#lastRound;
     if (
@@ -111,7 +135,8 @@ export class HeldLease {
     const { known } = memory.current;
     const { leaseMs } = policy.timing;
     if (known.active !== region) return;
-    // From before the question: the answer may be late, and the grant began when it was given.
+    // Count from before the question: the answer may be late, and the grant began when it was
+    // given.
     const sent = database.machineTime();
     const sentMs = clock.monotonicMs();
     const answer = await (witness
@@ -122,12 +147,16 @@ export class HeldLease {
     } else if (answer === null) {
       await this.#askPeer(known.epoch);
     } else {
-      // Stopped: somebody waits for the lease to end. Nothing renews it; it ends by itself.
+      // Refused because grants were stopped: a run waits for the lease to end. Nothing renews it;
+      // it ends by itself.
       await memory.learn(answer.known);
     }
   }
 
-  /** The store is away: the other guard's promise is as good, because a promotion there waits for its end. */
+  /**
+   * The store does not answer: the other guard's promise is as good, because a promotion there
+   * waits for the end of the promise.
+   */
   async #askPeer(epoch: number): Promise<void> {
     const { database, memory, clock, peer, policy } = this.#inside;
     const sent = database.machineTime();
@@ -148,16 +177,20 @@ export class HeldLease {
   }
 }
 
-/** Strict: what this guard has promised to the other one, counted on its own clock. */
+/** Strict mode: the promises of this guard to the other one, counted on its own clock. */
 export class Promises {
   readonly #inside: Inside;
   #endsMs: number;
-  /** A promotion was asked for: no new promise until then, else it would never come. */
+  /**
+   * A promotion was requested: no new promise is given before this time, because otherwise the
+   * promotion might never happen.
+   */
   #noneBeforeMs = Number.NEGATIVE_INFINITY;
 
   constructor(inside: Inside) {
     this.#inside = inside;
-    // What an earlier process promised is not known exactly: a whole longest promise from now on.
+    // The promises of an earlier process are not known exactly, so count one promise of the maximum
+    // length from now.
     const { keep, policy, clock } = inside;
     this.#endsMs =
       keep.current.promised === null
@@ -167,7 +200,8 @@ export class Promises {
 
   async give({ epoch, leaseMs }: { epoch: number; leaseMs: number }): Promise<PeerPromise> {
     const { region, memory, clock, policy, database } = this.#inside;
-    // A database that does not answer is no primary by this guard's doing: the other side needs its word all the more.
+    // A database that does not answer was not made primary by this guard. The other side needs the
+    // promise all the more.
     const role = await database.look().then((look) => look.role, unheard);
     return memory.change<PeerPromise>((now) => {
       const { known, accepted } = now;
@@ -196,9 +230,9 @@ export class Promises {
   }
 
   /**
-   * No new promise is given from now on, until a lease after the end of those that stand: a promotion that
-   * was refused or given up must not leave the other side without anybody's word for good. Gives how long
-   * they stand, ms.
+   * Gives no new promise from now on, until one lease after the end of those given so far: if the
+   * promotion is refused or given up, the other side can get promises again. Returns how long the
+   * present promises last, ms.
    */
   end(): number {
     const { clock, policy } = this.#inside;
@@ -208,7 +242,7 @@ export class Promises {
     return Math.max(0, this.#endsMs - nowMs);
   }
 
-  /** Somebody waits for their end, or has just waited for it. */
+  /** A promotion waits for the promises to end, or has just done so. */
   get areEnding(): boolean {
     return this.#inside.clock.monotonicMs() < this.#noneBeforeMs;
   }
@@ -234,7 +268,7 @@ export class Promises {
   }
 }
 
-/** No answer is no answer; a bug is thrown on. */
+/** Turns a missing answer into `null`; throws a bug on. */
 function unheard(error: unknown): null {
   if (!isThrowoverError(error)) throw error;
   return null;

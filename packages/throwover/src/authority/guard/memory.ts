@@ -1,24 +1,38 @@
+import { noClusterMemory } from '../cluster.ts';
 import type { KnownEpoch } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
+import type { RunCommand } from '../scope.ts';
 import type { GuardMemory, Keep } from './ports.ts';
 
-/** Of a guard that has never seen anything. */
+/** The memory of a guard that has seen nothing yet. */
 export function newGuardMemory(): GuardMemory {
   return {
     token: 0,
+    run: null,
+    pairedWith: null,
     renounced: 0,
     accepted: null,
     known: { epoch: 0, active: null },
     closed: null,
     followed: null,
     stopped: false,
+    reopened: null,
     attachment: null,
     promised: null,
     peerSync: null,
+    cluster: noClusterMemory,
   };
 }
 
-/** Work that waits for its turn: what is decided from the memory and written to it is one thing. */
+/** The part of the memory that names the last command seen. */
+export function seen({ token, scope: { run } }: RunCommand): Pick<GuardMemory, 'token' | 'run'> {
+  return { token, run };
+}
+
+/**
+ * Runs one piece of work at a time: a decision from the memory and its write to the memory are one
+ * unit.
+ */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
 
@@ -29,7 +43,10 @@ export class Turns {
   }
 }
 
-/** The memory with its rules for tokens; every decision that is written down is made in its turn. */
+/**
+ * The guard's memory with its rules for tokens. Every decision that is written down is made in its
+ * turn.
+ */
 export class Memory {
   readonly #keep: Keep;
   readonly #region: string;
@@ -44,7 +61,10 @@ export class Memory {
     return this.#keep.current;
   }
 
-  /** `decide` sees what is on disk and nobody else changes it before its part is. */
+  /**
+   * `decide` sees the memory as it is on disk; no other change happens before its own part is
+   * written.
+   */
   change<T>(
     decide: (now: GuardMemory) => {
       readonly part: Partial<GuardMemory> | null;
@@ -62,24 +82,34 @@ export class Memory {
     return this.change(() => ({ part, answer: undefined }));
   }
 
-  /** Refuses a token lower than the highest seen; a higher one is on disk before anything is done with it. */
-  admit(token: number): Promise<void> {
+  /**
+   * Refuses a token that is lower than the highest seen. A higher token is on disk before its
+   * command has any effect.
+   */
+  admit(command: RunCommand): Promise<void> {
     return this.change((now) => {
-      this.mustAdmit(now, token);
-      return { part: token > now.token ? { token } : null, answer: undefined };
+      this.mustAdmit(now, command);
+      return { part: command.token > now.token ? seen(command) : null, answer: undefined };
     });
   }
 
-  mustAdmit(now: GuardMemory, token: number): void {
-    if (token >= now.token) return;
+  /**
+   * Refuses a token that is too old. Each token belongs to one run: if another run sends the same
+   * token, it comes from another store.
+   */
+  mustAdmit(now: GuardMemory, { token, scope: { run } }: RunCommand): void {
+    if (token > now.token) return;
+    if (token === now.token && (now.run === null || now.run === run)) return;
     throw authorityErrors.make(
       'token-too-old',
-      `token ${token} is older than ${now.token}, which ${this.#region}'s guard has seen`,
-      { token, seen: now.token },
+      token < now.token
+        ? `token ${token} of run ${run} is older than ${now.token}, which ${this.#region}'s guard has seen`
+        : `token ${token} of run ${run} is the token of run ${now.run}, as ${this.#region}'s guard has seen`,
+      { token, run, seen: { token: now.token, run: now.run } },
     );
   }
 
-  /** For fences and promotions: not with a token that was given up on for good. */
+  /** Refuses fences and promotions with a renounced token. */
   mustNotBeRenounced(now: GuardMemory, token: number): void {
     if (token > now.renounced) return;
     throw authorityErrors.make(
@@ -89,7 +119,7 @@ export class Memory {
     );
   }
 
-  /** Remembers a newer epoch that somebody tells of. */
+  /** Remembers a newer epoch that another guard or the store reports. */
   learn(told: KnownEpoch): Promise<void> {
     if (!this.#isNews(this.current, told)) return Promise.resolve();
     return this.change((now) => ({
@@ -100,7 +130,8 @@ export class Memory {
 
   #isNews({ known, accepted }: GuardMemory, told: KnownEpoch): boolean {
     if (told.active === null) return false;
-    // The other guard knows of a promotion as soon as it was accepted here; that it has ended is known when it is done.
+    // The other guard knows of a promotion as soon as it is accepted here. This side counts its
+    // epoch as known only when the promotion is finished.
     if (told.active === this.#region && told.epoch === accepted?.epoch) return false;
     return told.epoch > known.epoch || (told.epoch === known.epoch && known.active === null);
   }

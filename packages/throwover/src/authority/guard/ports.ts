@@ -1,5 +1,6 @@
 import type { Position } from '@throwover/client';
 import type { Loss } from '../../store/store.ts';
+import type { ClusterMemory, ClusterReport, ClusterSight } from '../cluster.ts';
 import type {
   Attachment,
   Closed,
@@ -7,73 +8,112 @@ import type {
   KnownEpoch,
   Promotion,
   Renunciation,
+  Reopened,
 } from '../database-side.ts';
+import type { Pair } from '../scope.ts';
 
 /**
- * Port: the database itself, as its guard handles it. Real PostgreSQL in production, a model of one in
- * the simulation. Decides nothing: who may write is the guard's business.
+ * Port: the database itself, as its guard handles it. Real PostgreSQL in production, a model of one
+ * in the simulation. It decides nothing: the guard decides whether the application may write.
  *
- * The guard calls one method at a time, apart from `look`, `machineTime` and `extendLease`. Every call
- * is safe to repeat. Deadline: each its adapter's own, below 15 s; `follow` longer. Errors:
- * `database-unreachable` (no answer; unknown), `database-refused` (a no, and why).
+ * The guard calls one method at a time, apart from `look`, `lookAtDoor`, `machineTime` and
+ * `extendLease`. Every call is safe to repeat. Deadline: set by the adapter, below 15 s; longer for
+ * `follow`. Errors: `database-unreachable` (no answer: it is unknown whether the call took effect),
+ * `database-refused` (the database refused, with its reason).
  */
 export interface GuardedDatabase {
   readonly region: string;
-  /** How it stands; a stopped one is an answer, not an error. */
+  /** Returns the state of the database. A stopped database is an answer, not an error. */
   look(): Promise<DatabaseLook>;
-  /** Starts it, already closed to the application before it takes a first connection. Nothing when it runs. */
+  /**
+   * Returns how the server treats logins of the application, without trying one: cheap enough for
+   * every round. `null`: the server does not run, or this side cannot be closed on its own.
+   */
+  lookAtDoor(): Promise<DoorLook | null>;
+  /** Tries a login of each application role, as the application would. */
+  tryDoor(): Promise<LoginsTried>;
+  /**
+   * Starts the database, closed to the application before it takes a first connection. Does nothing
+   * if it runs.
+   */
   startClosed(): Promise<void>;
   /** Stops it at once, without a shutdown checkpoint. */
   stop(): Promise<void>;
   checkpoint(): Promise<void>;
   prewarm(): Promise<{ readonly bytes: number; readonly by: string }>;
   /**
-   * Closes it to the application and resolves with a position that covers everything it acknowledged,
-   * read after the last session was gone and a login was seen refused. Open transactions get
-   * `openTransactionsMs`. On a standby it closes the door and reads nothing: `null`.
+   * Closes the database to the application and returns a position that covers everything that it
+   * acknowledged, read after the last session was gone and a login was seen refused. Open
+   * transactions get `openTransactionsMs`. On a standby it closes the door, reads no position and
+   * returns `null`. `mend`: moves rules that the server cannot read out of its way; without it such
+   * rules are an error before anything changes.
    */
-  close(options: { openTransactionsMs: number }): Promise<Position | null>;
-  /** Takes the close back, and resolves when a login is seen admitted. */
+  close(options: { openTransactionsMs: number; mend?: boolean }): Promise<Position | null>;
+  /** Takes the close back, and resolves when a login was seen admitted. */
   open(): Promise<void>;
   /**
-   * Out of recovery; resolves when it writes. A primary that was promoted before answers the same again,
-   * with `nextXid: null`: what was next at the promotion cannot be known afterwards.
+   * Ends recovery; resolves when the database takes writes. A primary that was promoted before
+   * returns the same answer again, with `nextXid: null`, because the next id at the promotion
+   * cannot be known afterwards. One statement promotes the standby only if its system identifier is
+   * `identifier`; `null`: any identifier.
    */
-  promote(): Promise<{
+  promote(only: { readonly identifier: string | null }): Promise<{
     readonly timeline: number;
     readonly switchPosition: Position;
     readonly nextXid: string | null;
   }>;
-  /** The row in `throwover.promotions`; a row of that epoch which is there already stays. Tells listeners. */
+  /**
+   * Writes the row in `throwover.promotions`; keeps a row of that epoch that already exists.
+   * Notifies listeners.
+   */
   recordPromotion(promotion: Promotion): Promise<void>;
-  /** Every sequence by this much further. */
+  /** Advances every sequence by this amount. */
   advanceSequences(by: number): Promise<void>;
   /**
-   * What it committed beyond the switch position, read while it is a standby of nobody: taken down when it
-   * runs as a primary, and never opened. The same when it is asked again, also after `follow`. Nothing
-   * when it has received the promotion of `epoch`: it has followed the new history.
+   * Returns the writes that it committed beyond the switch position. It reads them as a standby
+   * that follows no primary: a running primary is taken down first, and the database is never
+   * opened. The answer is the same when asked again, also after `follow`. Empty if it has received
+   * the promotion of `epoch`, because then it has followed the new history. Refuses if the database
+   * is no longer of cluster `identifier`; `null`: not known.
    */
-  salvage(command: { epoch: number; runId: string; switchPosition: Position }): Promise<Salvaged>;
+  salvage(command: {
+    epoch: number;
+    runId: string;
+    switchPosition: Position;
+    identifier: string | null;
+  }): Promise<Salvaged>;
   /**
-   * A standby of `upstream`. `mayRun` is told before it is started whether it would now start as a standby,
-   * so that whoever finds it down may start it again; and not, before it is taken down to be changed.
+   * Makes it a standby of `upstream`. Before it starts the database it calls `mayRun` with whether
+   * the database would now start as a standby, so that a guard that finds it down may start it
+   * again. Before it stops the database to change it, it calls `mayRun(false)`. Error
+   * `unread-writes` when its log goes on past the switch position, unless that part may be
+   * discarded (`discards`).
    */
   follow(command: {
     epoch: number;
     upstream: string;
     promotion: Promotion;
+    discards: boolean;
     mayRun: (may: boolean) => Promise<void>;
   }): Promise<Attachment>;
+  /**
+   * Returns the cluster of the server that `follow` would follow, as that server reports it.
+   * Changes nothing.
+   */
+  upstreamCluster(upstream: string): Promise<ClusterSight>;
   /** The machine's clocks, as the database can read them too. */
   machineTime(): MachineTime;
-  /** Strict: statements are refused once either clock is past `until`. Empty row: refused. */
+  /**
+   * Strict mode: the database refuses statements once either clock is past `until`. It also refuses
+   * them while the lease row is empty.
+   */
   extendLease(until: MachineTime): Promise<void>;
-  /** Strict: refused from now on. */
+  /** Strict mode: the database refuses statements from now on. */
   endLease(): Promise<void>;
   /**
-   * Commits wait for the standby (true) or not (false). Resolves when it is in force for every later commit.
-   * On: its log goes on past where it stood, also when nobody writes; that tells "in sync again" from the
-   * doubt before it.
+   * Makes commits wait for the standby (true) or not (false). Resolves when this is in force for
+   * every later commit. When switched on, the log moves on past its present position even if no
+   * application writes, so that "in sync again" can be told from the earlier "not in sync".
    */
   setSynchronous(on: boolean): Promise<void>;
 }
@@ -84,7 +124,29 @@ export type Salvaged =
       readonly losses: readonly Loss[];
       readonly blind: readonly string[];
     }
-  | { readonly state: 'unavailable'; readonly why: string };
+  | { readonly state: 'unavailable'; readonly why: string; readonly some?: true };
+
+/** How the server treats logins of the application's roles. */
+export interface DoorLook {
+  /** Roles that our own closure does not refuse: as far as it is concerned, they get in. */
+  readonly admitted: readonly string[];
+  /** Roles that our own closure refuses, or will refuse after the next reload. */
+  readonly refused: readonly string[];
+  /** Sessions of the application's roles. */
+  readonly sessions: number;
+  /**
+   * The reason why the server cannot read its rules and keeps the earlier ones; `null` if it can
+   * read them.
+   */
+  readonly unreadable: string | null;
+  /** Version of the rules on disk: another value when somebody has changed them. */
+  readonly rules: string;
+  /** Version of the rules that the server has loaded: another value when it has read them again. */
+  readonly loaded: string;
+}
+
+/** unknown: a server with no free connection, for example, refuses every login. */
+export type LoginsTried = 'refused' | 'admitted' | 'unknown';
 
 export interface MachineTime {
   /** Milliseconds since the Unix epoch; may jump. */
@@ -99,29 +161,58 @@ export type DatabaseLook = Pick<
 > & {
   /** Timeline that it writes or receives; `null` when stopped. */
   readonly timeline: number | null;
-  /** Its own and those that it received; newest first. */
+  /** The promotions of this side and those that it received; newest first. */
   readonly promotions: readonly Promotion[];
-  /** Synchronous mode: commits wait for the standby as it is set now. */
+  /** Synchronous mode: commits wait for the standby under the present setting. */
   readonly synchronous: boolean;
+  /** Read from the data directory when the server is stopped; `null` if there is none. */
+  readonly cluster: ClusterSight | null;
 };
 
-/** What a guard must not forget. */
+/** The state that a guard must not forget. */
 export interface GuardMemory {
   readonly token: number;
+  /** The run of that token; `null` before the first. */
+  readonly run: string | null;
+  /**
+   * The peer, if its guard has confirmed this guard as its peer; `null` if it has answered
+   * otherwise since.
+   */
+  readonly pairedWith: string | null;
   readonly renounced: number;
-  /** A promotion that was begun; `sequenceAdvance`: it was lossy. Cleared when this side follows another one. */
+  /**
+   * A promotion that was begun; with `sequenceAdvance` it is lossy. Cleared when this side follows
+   * another one.
+   */
   readonly accepted: Accepted | null;
   readonly known: KnownEpoch;
   readonly closed: Closed | null;
-  /** Timeline that it was last seen to follow as a standby; `null` since it is a primary. Out of recovery on a newer one without a command: promoted by hand. */
+  /**
+   * Timeline that this side was last seen to follow as a standby; `null` once it is a primary. If
+   * it is out of recovery on a newer timeline without a command, somebody promoted it by hand.
+   */
   readonly followed: number | null;
-  /** A command stopped the database: the guard does not start it again by itself. */
+  /** A command stopped the database, so the guard does not start it again by itself. */
   readonly stopped: boolean;
+  /**
+   * Somebody let the application in while it was closed. Cleared when this side follows another
+   * one, or is the writer again.
+   */
+  readonly reopened: Reopened | null;
   readonly attachment: (Attachment & { readonly epoch: number; readonly proved: boolean }) | null;
   /** Epoch in which this guard may have promised its peer something; `null`: none. */
   readonly promised: number | null;
-  /** What the peer has asked this guard to write down about commits that did not wait. */
+  /** The record about commits that did not wait, which the peer asked this guard to write down. */
   readonly peerSync: SyncRecord | null;
+  /** The cluster of this database and of the other region's. */
+  readonly cluster: ClusterMemory;
+}
+
+/** The command of a person on the database's own host. */
+export interface AcceptClusterCommand {
+  /** Identifier of the database as the person has seen it. */
+  readonly identifier: string;
+  readonly by: string;
 }
 
 export interface Accepted {
@@ -130,13 +221,16 @@ export interface Accepted {
   readonly sequenceAdvance: number | null;
 }
 
-/** `current` is what is on disk; `change` resolves when the change is. */
+/** `current` is the memory on disk; `change` resolves when the change is on disk. */
 export interface Keep {
   readonly current: GuardMemory;
   change(part: Partial<GuardMemory>): Promise<void>;
 }
 
-/** Whether commits in this epoch wait for the standby; not in sync: since which position and time. */
+/**
+ * Whether commits in this epoch wait for the standby; if not in sync, the position and time since
+ * when.
+ */
 export interface SyncRecord {
   readonly epoch: number;
   readonly inSync: boolean;
@@ -145,15 +239,28 @@ export interface SyncRecord {
 }
 
 /**
- * Port: the guard of the other region. Deadline `timing.peerDeadlineMs`. Error: `peer-away` (no answer;
- * it may have done it).
+ * Port: the guard of the other region. Each question names the pair, so that a guard of another pair
+ * refuses it (`other-service`, `other-regions`, `guard-without-peer`). Deadline `timing.peerDeadlineMs`.
+ * Error: `peer-away` (no answer; it may have done it).
  */
 export interface Peer {
   readonly region: string;
-  /** What it knows and is. Telling it `known` lets it learn of a newer epoch too. */
+  /** Returns its knowledge and state. `known` tells it of a newer epoch, which it learns. */
+  word(input: { pair: Pair; known: KnownEpoch }): Promise<PeerWord>;
+  renounce(input: { pair: Pair; run: string; token: number }): Promise<Renunciation>;
+  /**
+   * Promises not to let its side be promoted within `leaseMs` x (1 + drift bound), by its own
+   * clock.
+   */
+  promise(input: { pair: Pair; epoch: number; leaseMs: number }): Promise<PeerPromise>;
+  recordSync(input: { pair: Pair; record: SyncRecord }): Promise<void>;
+}
+
+/** The peer as the parts of a guard ask it; `Pairing` adds the pair. */
+export interface AskedPeer {
+  readonly region: string;
   word(known: KnownEpoch): Promise<PeerWord>;
-  renounce(token: number): Promise<Renunciation>;
-  /** Not to let its side be promoted within `leaseMs` x (1 + drift bound) by its clock. */
+  renounce(input: { run: string; token: number }): Promise<Renunciation>;
   promise(input: { epoch: number; leaseMs: number }): Promise<PeerPromise>;
   recordSync(record: SyncRecord): Promise<void>;
 }
@@ -167,6 +274,8 @@ export interface PeerWord {
   readonly role: DatabaseStatus['role'] | 'unreachable';
   readonly known: KnownEpoch;
   readonly accepted: GuardMemory['accepted'];
+  /** `null` if its database did not answer. */
+  readonly report: ClusterReport | null;
 }
 
 /**
@@ -175,10 +284,18 @@ export interface PeerWord {
  */
 export interface Witness {
   newestEpoch(): Promise<KnownEpoch>;
-  /** The right to write for `leaseMs` from now on; refused when another region is active or grants were stopped. */
+  /** Returns the id of the run that is open for this service; `null` if there is none. */
+  openRun(): Promise<string | null>;
+  /**
+   * Grants the right to write for `leaseMs` from now on. Refuses if another region is active or
+   * grants were stopped.
+   */
   renewWriter(input: { region: string; epoch: number; leaseMs: number }): Promise<WriterGrant>;
   recordSync(record: SyncRecord): Promise<void>;
-  /** Somebody promoted by hand: this region is active in this epoch now. Nothing when a newer one is known. */
+  /**
+   * Records that somebody promoted this region by hand, so that it is now active in this epoch.
+   * Does nothing if a newer epoch is known.
+   */
   adoptEpoch(input: { epoch: number; active: string; timeline: number }): Promise<KnownEpoch>;
 }
 
@@ -186,7 +303,7 @@ export type WriterGrant =
   | { readonly kind: 'granted' }
   | { readonly kind: 'refused'; readonly known: KnownEpoch; readonly why: string };
 
-/** What a guard tells people. */
+/** The events that a guard reports to people. */
 export type GuardEvent =
   | { readonly type: 'adopted'; readonly epoch: number; readonly timeline: number }
   | {
@@ -198,7 +315,41 @@ export type GuardEvent =
     }
   | { readonly type: 'fence-deadline-passed'; readonly token: number; readonly reopened: boolean }
   | { readonly type: 'started-closed' }
+  /** The guard at the peer's address works for another service or with another region. */
+  | {
+      readonly type: 'peer-refuses';
+      readonly peer: string;
+      readonly code: string;
+      readonly why: string;
+    }
+  | {
+      /**
+       * The database was closed, and somebody let the application in. The guard closes it again at
+       * once.
+       */
+      readonly type: 'reopened';
+      readonly why: readonly string[];
+      readonly sessions: number;
+      /** Longest time for which it may have taken writes, ms; `null`: not known. */
+      readonly openForAtMostMs: number | null;
+    }
+  | {
+      readonly type: 'closed-again';
+      /** Number in the last 10 minutes, this one included. */
+      readonly restored: number;
+    }
+  /**
+   * The database should be open, and our own closure refused the application. The guard has opened
+   * it again.
+   */
+  | { readonly type: 'opened-again'; readonly why: readonly string[] }
+  /**
+   * Somebody lets the application in again and again, and another region is active: the guard stops
+   * the database.
+   */
+  | { readonly type: 'stopped-old-primary'; readonly restored: number; readonly active: string }
   | { readonly type: 'opened'; readonly why: string }
   | { readonly type: 'lease-lost'; readonly why: string }
   | { readonly type: 'not-in-sync'; readonly record: SyncRecord }
-  | { readonly type: 'in-sync' };
+  | { readonly type: 'in-sync' }
+  | { readonly type: 'cluster-accepted'; readonly identifier: string; readonly by: string };

@@ -1,70 +1,99 @@
+import { clusterText } from '../cluster.ts';
 import type { Closed, Promotion } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
 import type { FenceProof } from '../fence-proof.ts';
+import type { RunCommand } from '../scope.ts';
+import type { Clusters } from './clusters.ts';
 import { begun, proofHolds } from './decide.ts';
 import type { Inside } from './inside.ts';
-import type { Promises } from './lease.ts';
+import type { HeldLease, Promises } from './lease.ts';
+import { seen } from './memory.ts';
 import type { Accepted, DatabaseLook } from './ports.ts';
 
-export interface PromoteCommand {
-  readonly token: number;
+export interface PromoteCommand extends RunCommand {
   readonly epoch: number;
   readonly proof: FenceProof;
   readonly lossy: { readonly sequenceAdvance: number } | null;
+  readonly unknownCluster?: boolean;
 }
 
-/** Makes this side the writer: with a proof, once, and to the end when it was begun. */
+/** Makes this side the writer: with a proof, once, and through to the end when it was begun. */
 export class Promoting {
   readonly #inside: Inside;
   readonly #promises: Promises;
+  readonly #clusters: Clusters;
 
-  constructor(inside: Inside, promises: Promises) {
+  readonly #lease: HeldLease;
+
+  constructor(
+    inside: Inside,
+    parts: {
+      readonly promises: Promises;
+      readonly clusters: Clusters;
+      readonly lease: HeldLease;
+    },
+  ) {
     this.#inside = inside;
-    this.#promises = promises;
+    this.#promises = parts.promises;
+    this.#clusters = parts.clusters;
+    this.#lease = parts.lease;
   }
 
-  /** Runs in its turn. Repeated, it answers the same promotion. */
+  /** Promotes this side. Runs in its turn. A repeated command returns the same promotion. */
   async promote(command: PromoteCommand): Promise<Promotion> {
     const { region, database, door, memory } = this.#inside;
-    memory.mustAdmit(memory.current, command.token);
+    memory.mustAdmit(memory.current, command);
     const { accepted } = memory.current;
     if (accepted?.epoch === command.epoch && begun(memory.current)) return this.finish();
     const look = await database.look();
     const same = look.promotions.find(({ epoch }) => epoch === command.epoch);
     if (same?.region === region && look.role === 'primary') {
-      // It ended before. Why the database may be closed since then is not this command's business.
+      // The promotion ended before. If the database was closed since, this command must not change
+      // that.
       if (door.unsure) await door.settle();
       return same;
     }
-    // It is a standby by this look, and no command comes in between: nobody looks again while nobody can write.
-    return this.#finish(await this.#accept(command, look), null);
+    // The database is a standby by this look, and no other command comes in between. A second look
+    // would cost time while no region takes writes.
+    return this.#finish(await this.#accept(command, look), null, look);
   }
 
-  /** Carries a promotion that was begun to its end, whoever asked for it and whether or not they still live. */
+  /** Finishes a promotion that was begun, even if the controller that asked for it is gone. */
   async finish(): Promise<Promotion> {
     const { region, database, memory } = this.#inside;
     const { accepted } = memory.current;
     if (accepted === null || !begun(memory.current)) throw new Error('no promotion was begun');
     const look = await database.look();
+    if (look.role === 'standby') this.#mustStillBeOneCluster(look);
     const same = look.promotions.find(({ epoch }) => epoch === accepted.epoch);
-    return this.#finish(accepted, same?.region === region && look.role === 'primary' ? same : null);
+    const ended = same?.region === region && look.role === 'primary';
+    return this.#finish(accepted, ended ? same : null, look);
   }
 
-  /** A person promoted this side by hand: it stays open, and says so in a new epoch. */
+  /** Adopts a promotion by hand: this side stays open and records a new epoch. */
   async adopt(epoch: number): Promise<Promotion> {
     const { region, database, door, memory, onEvent } = this.#inside;
-    const switched = await database.promote();
+    const switched = await database.promote({ identifier: null });
+    this.#lease.startAnew();
     const promotion = { epoch, region, ...switched };
     await database.recordPromotion(promotion);
-    await memory.put({ known: { epoch, active: region }, closed: null, followed: null });
+    await memory.put({
+      known: { epoch, active: region },
+      closed: null,
+      followed: null,
+      reopened: null,
+    });
     await door.open();
     onEvent({ type: 'adopted', epoch, timeline: promotion.timeline });
     return promotion;
   }
 
-  /** On disk before anything is promoted: from then on the other side may not open again. */
+  /**
+   * Writes the acceptance to disk before anything is promoted: from then on the other side may not
+   * open again.
+   */
   async #accept(command: PromoteCommand, look: DatabaseLook): Promise<Accepted> {
-    const { region, memory, policy } = this.#inside;
+    const { region, memory, policy, peer, paired } = this.#inside;
     const { token, epoch, proof } = command;
     memory.mustNotBeRenounced(memory.current, token);
     if (look.role !== 'standby') {
@@ -79,7 +108,9 @@ export class Promoting {
     const strict = policy.writerFence === 'strict';
     const { received } = look;
     const { verdict, of } = proofHolds({
-      ...{ proof, token, epoch, region, strict, received },
+      ...{ proof, token, epoch, strict, received },
+      peer: peer?.region ?? null,
+      paired: paired(),
       lossy: command.lossy !== null,
       driftBound: policy.timing.driftBound,
     });
@@ -90,9 +121,10 @@ export class Promoting {
             proof,
           });
     }
+    await this.#mustBeOneCluster(command, look);
     if (proof.kind === 'expired') await this.#promises.ended();
     return memory.change((now) => {
-      memory.mustAdmit(now, token);
+      memory.mustAdmit(now, command);
       memory.mustNotBeRenounced(now, token);
       if (proof.kind === 'expired') this.#promises.mustHaveEnded();
       if (now.known.epoch >= epoch && now.known.active !== region) {
@@ -103,30 +135,69 @@ export class Promoting {
       const accepted = acceptedOf(command);
       const closed =
         accepted.sequenceAdvance === null ? now.closed : ({ by: 'promotion', token } as const);
-      return { part: { token, accepted, closed }, answer: accepted };
+      return { part: { ...seen(command), accepted, closed }, answer: accepted };
     });
   }
 
-  async #finish(accepted: Accepted, recorded: Promotion | null): Promise<Promotion> {
+  async #finish(
+    accepted: Accepted,
+    recorded: Promotion | null,
+    { cluster }: DatabaseLook,
+  ): Promise<Promotion> {
     const { region, database, door, memory, policy } = this.#inside;
     const { epoch, sequenceAdvance } = accepted;
     if (recorded === null) {
-      // Before it can write: what is open now is open the moment that it is promoted.
+      // Close before it can write: an open door would admit writers the moment that the database is
+      // promoted.
       if (sequenceAdvance !== null) await door.close({ openTransactionsMs: 0 });
       if (policy.durability === 'synchronous') await database.setSynchronous(true);
-      const switched = await database.promote();
+      // Promote only the database that was judged, and not one that may have been put in its place
+      // since.
+      const identifier = cluster?.identifier ?? null;
+      const switched = await database.promote({ identifier });
+      this.#lease.startAnew();
       if (sequenceAdvance !== null) await database.advanceSequences(sequenceAdvance);
       recorded = { epoch, region, ...switched };
       await database.recordPromotion(recorded);
     }
     const { wasClosed, isClosed } = await memory.change((now) => {
-      // What has come since it was accepted closes it again: a fence of a later run, or a newer epoch.
+      // A later closure counts: a fence of a later run, or a newer epoch, that came after the
+      // promotion was accepted.
       const closed = now.closed !== null && isLater(now.closed, accepted) ? now.closed : null;
       const answer = { wasClosed: now.closed !== null, isClosed: closed !== null };
-      return { part: { known: { epoch, active: region }, closed, followed: null }, answer };
+      return {
+        part: { known: { epoch, active: region }, closed, followed: null, reopened: null },
+        answer,
+      };
     });
-    if (isClosed ? door.unsure : wasClosed || door.unsure) await door.settle();
+    // Open the door if this process has not seen it open: an earlier process may have ended with
+    // the door closed.
+    if (isClosed ? door.unsure : wasClosed || !door.seenOpen) await door.settle();
     return recorded;
+  }
+
+  /** A refusal is permanent for this token: the run turns back, and the old side opens again. */
+  async #mustBeOneCluster({ token, unknownCluster }: PromoteCommand, look: DatabaseLook) {
+    try {
+      this.#clusters.mustBePromotable(look, { acceptUnknown: unknownCluster === true });
+    } catch (error) {
+      await this.#inside.memory.change(({ renounced }) => ({
+        part: token > renounced ? { renounced: token } : null,
+        answer: undefined,
+      }));
+      throw error;
+    }
+  }
+
+  /**
+   * Another data directory may have been put here since the promotion was accepted. An unknown
+   * cluster was approved then.
+   */
+  #mustStillBeOneCluster(look: DatabaseLook): void {
+    const verdict = this.#clusters.verdict(look);
+    if (verdict.is !== 'different') return;
+    const why = clusterText(this.#inside.region, verdict);
+    throw this.#refused(`the promotion was accepted, and since then ${why}`, { verdict });
   }
 
   #refused(why: string, evidence: Readonly<Record<string, unknown>>) {

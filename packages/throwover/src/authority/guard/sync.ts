@@ -1,24 +1,29 @@
 import { bytesOf, type Position } from '@throwover/client';
 import { isThrowoverError } from '../../kernel/kernel.ts';
 import type { Inside } from './inside.ts';
-import type { DatabaseLook, Peer, SyncRecord, Witness } from './ports.ts';
+import type { AskedPeer, DatabaseLook, SyncRecord, Witness } from './ports.ts';
 
 /**
- * Synchronous durability: commits wait for the standby. Before it is given up on, the store or the
- * other guard has written down since when; with neither, commits wait on.
+ * Synchronous durability: commits wait for the standby. Before the primary stops waiting for it,
+ * the store or the other guard has written down since when. If neither answers, commits go on
+ * waiting.
  */
 export class Synchronous {
   readonly #inside: Inside;
-  /** What was written down last by this process. */
+  /** The state that this process wrote down last. */
   #recorded: boolean | null = null;
   /** Commits wait since this position; the standby must have it before they count as in sync. */
   #since: Position | null = null;
-  /** From where this process has last written down that they do not; an "in sync" counts only from beyond it. */
+  /**
+   * Position at which this process last wrote down that commits do not wait. A later "in sync"
+   * counts only beyond this position.
+   */
   #doubt: Position | null = null;
   #silentSinceMs: number | null = null;
   /**
-   * What this process asked for last was done to its end. Until then a setting may stand on disk that is
-   * not in force yet: the next reload, whatever it is for, would let commits go ahead of the standby.
+   * The last setting that this process asked for is in force. Until then a setting may be on disk
+   * that is not in force yet, and any reload would put it in force: commits would go ahead of the
+   * standby.
    */
   #settled = false;
 
@@ -30,7 +35,7 @@ export class Synchronous {
     return this.#recorded === true;
   }
 
-  /** This side is not the writer: what it knew of its own time as one counts no more. */
+  /** This side is not the writer: forgets what it knew from its time as the writer. */
   forget(): void {
     this.#recorded = null;
     this.#since = null;
@@ -39,7 +44,7 @@ export class Synchronous {
     this.#settled = false;
   }
 
-  /** One round on the writer. */
+  /** Runs one round on the writer. */
   async watch(look: DatabaseLook): Promise<void> {
     const { clock, policy } = this.#inside;
     if (policy.durability !== 'synchronous') return;
@@ -53,7 +58,8 @@ export class Synchronous {
     this.#silentSinceMs ??= clock.monotonicMs();
     const silentMs = clock.monotonicMs() - this.#silentSinceMs;
     if (silentMs < policy.timing.syncPatienceMs) return;
-    // Also when it was given up on before: it may have come and gone since, and commits wait again.
+    // This is needed even if the standby was given up before: it may have come and gone since, so
+    // that commits wait again.
     if (this.#recorded === false && !look.synchronous) return;
     await this.#giveUp(look);
   }
@@ -61,7 +67,8 @@ export class Synchronous {
   async #demand(): Promise<void> {
     const { database } = this.#inside;
     await this.#set(true);
-    // Read after it is in force: whatever was acknowledged without the standby stands before it.
+    // Read after the setting is in force: everything that was acknowledged without the standby is
+    // before this position.
     this.#since = (await database.look()).position;
   }
 
@@ -73,14 +80,18 @@ export class Synchronous {
     if (this.#doubt !== null && look.position <= this.#doubt) return;
     const { witness, peer, onEvent } = this.#inside;
     const record = this.#record({ inSync: true, position: look.position });
-    // Everybody who may have written down the contrary hears of it; one who does not is told again.
+    // Both places that may have written down "not in sync" must hear of it. A place that does not
+    // answer is told again in the next round.
     const heard = await Promise.all([witness, peer].map((place) => written(place, record)));
     if (heard.includes(false)) return;
     this.#recorded = true;
     onEvent({ type: 'in-sync' });
   }
 
-  /** Written down first, then in force: a commit that does not wait is never acknowledged before. */
+  /**
+   * Stops waiting for the standby. This is written down first and put in force afterwards, so no
+   * commit is acknowledged without the standby before it is written down.
+   */
   async #giveUp(look: DatabaseLook): Promise<void> {
     const { onEvent } = this.#inside;
     if (look.position === null) return;
@@ -106,8 +117,11 @@ export class Synchronous {
   }
 }
 
-/** `null`: there is nobody to ask. */
-async function written(place: Peer | Witness | null, record: SyncRecord): Promise<boolean | null> {
+/** Returns whether the place has written it down; `null` if there is no such place. */
+async function written(
+  place: AskedPeer | Witness | null,
+  record: SyncRecord,
+): Promise<boolean | null> {
   if (place === null) return null;
   try {
     await place.recordSync(record);

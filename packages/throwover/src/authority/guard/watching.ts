@@ -1,14 +1,19 @@
 import { isThrowoverError } from '../../kernel/kernel.ts';
 import type { KnownEpoch } from '../database-side.ts';
+import type { Clusters } from './clusters.ts';
 import { decideWatch, ownEpoch, type Watch } from './decide.ts';
 import type { Fencing } from './fencing.ts';
 import type { Inside } from './inside.ts';
 import type { HeldLease } from './lease.ts';
-import type { DatabaseLook, PeerWord } from './ports.ts';
+import type { DatabaseLook, DoorLook, PeerWord } from './ports.ts';
 import type { Promoting } from './promotion.ts';
+import { noteReopened } from './reopened.ts';
 import type { Synchronous } from './sync.ts';
 
-/** Time between two rounds while a database that was started waits for a word, ms: its service is down. */
+/**
+ * Pause between two rounds while a database that was started waits to be confirmed as active, ms:
+ * its service is down.
+ */
 const eagerMs = 250;
 
 interface Parts {
@@ -16,17 +21,23 @@ interface Parts {
   readonly promoting: Promoting;
   readonly sync: Synchronous;
   readonly lease: HeldLease;
+  readonly clusters: Clusters;
 }
 
-/** Starts the database closed, notices newer epochs, opens when somebody vouches, finishes what was begun. */
+/**
+ * Starts the database closed, notices newer epochs, opens the database when store or peer confirm
+ * it as active, and finishes what was begun.
+ */
 export class Watching {
   readonly #inside: Inside;
   readonly #parts: Parts;
   #started = false;
-  /** Last moment at which nobody knew a newer epoch and somebody was asked, monotonic ms. */
+  /** Last moment at which store or peer were asked and knew of no newer epoch, monotonic ms. */
   #vouchedMs: number | null = null;
-  /** Since when the store lags behind the epoch that this side opened, monotonic ms. */
+  /** Time since when the store lags behind the epoch that this side opened, monotonic ms. */
   #storeBehindSinceMs: number | null = null;
+  /** The event "reopened" was sent, and the database is not closed again yet. */
+  #toldBroken = false;
 
   constructor(inside: Inside, parts: Parts) {
     this.#inside = inside;
@@ -41,7 +52,10 @@ export class Watching {
     }
   }
 
-  /** Who waits to be opened asks more often; a deadline that has passed is asked about once a tick. */
+  /**
+   * A database that waits to be opened asks more often. A deadline that has passed is checked once
+   * per tick.
+   */
   #pauseMs(): number {
     const { memory, policy } = this.#inside;
     const { tickMs } = policy.timing;
@@ -50,7 +64,10 @@ export class Watching {
     return deadlineMs !== null && deadlineMs > 0 ? Math.min(deadlineMs, tickMs) : tickMs;
   }
 
-  /** Before commands come: a database that is down is started closed, one that runs is as memory says. */
+  /**
+   * Runs before the first command: starts a database that is down, closed, and brings a running one
+   * to the state in memory.
+   */
   start(): Promise<void> {
     return quietly(() => this.#start());
   }
@@ -60,32 +77,48 @@ export class Watching {
       if (!this.#started) await this.#start();
       await this.#round();
     });
-    // On its own: whatever keeps a round from its end, a fence that has stood too long must not wait for it.
+    // A separate call: even if a round fails, a fence whose deadline has passed must be dealt with.
     await quietly(() => this.#parts.fencing.watchDeadline());
   }
 
   async #start(): Promise<void> {
-    const { effects, database, door, memory } = this.#inside;
+    const { effects, database, memory } = this.#inside;
     await effects.take(async () => {
       if (this.#started) return;
       const { role } = await database.look();
       if (role === 'stopped' && !memory.current.stopped) await this.#startClosed();
-      // What was written down may have been cut short, and what stands in a file is not what a server has loaded.
-      if (role === 'primary') await door.settle();
+      // An act may have been cut short after it was written down, and the server may not have
+      // loaded what is in the file. This matters on a standby too: if its door is left closed, the
+      // database is closed the moment that it is promoted.
+      if (role !== 'stopped') await this.#settleAtStart(role);
       this.#started = true;
     });
   }
 
+  /**
+   * Looks at the door before it closes it again: somebody may have let writers in while no guard
+   * ran.
+   */
+  async #settleAtStart(role: DatabaseLook['role']): Promise<void> {
+    const { door, memory } = this.#inside;
+    const seen = memory.current.closed === null ? null : await door.look({ inTurn: true });
+    if (seen?.verdict.is === 'broken') await this.#closeAgain(seen.verdict.why, seen.look, role);
+    else await door.settle();
+  }
+
   async #round(): Promise<void> {
-    const { database, memory } = this.#inside;
-    const [look, peer, witness] = await Promise.all([
+    const { database, memory, door } = this.#inside;
+    const [look, seen, peer, witness] = await Promise.all([
       database.look(),
+      // If the server does not answer, store and peer are still asked.
+      heard(door.look({ inTurn: false })),
       this.#askPeer(),
       this.#askWitness(),
     ]);
     if (peer !== null) await memory.learn(peer.known);
     if (witness !== null) await memory.learn(witness);
-    await this.#act({ look, peer, witness });
+    await quietly(() => this.#parts.clusters.watch(look, peer));
+    await this.#act({ look, peer, witness, door: seen?.verdict ?? null });
     const now = await database.look();
     this.#noteWriter(now, { peer, witness });
     if (this.#isWriter(now)) {
@@ -94,20 +127,21 @@ export class Watching {
     } else this.#parts.sync.forget();
   }
 
-  async #act(seen: Pick<Watch, 'look' | 'peer' | 'witness'>): Promise<void> {
+  async #act(seen: Pick<Watch, 'look' | 'peer' | 'witness' | 'door'>): Promise<void> {
     const { region, effects, memory, database, door } = this.#inside;
     const alone = this.#inside.peer === null && this.#inside.witness === null;
-    const decide = (look: DatabaseLook) =>
+    const decide = (now: Pick<Watch, 'look' | 'door'>) =>
       decideWatch({
         ...{ region, memory: memory.current, alone, doorUnsure: door.unsure },
-        ...{ ...seen, look },
+        ...{ restored: door.restored, ...seen, ...now },
       });
-    const first = decide(seen.look);
-    if (first.do === 'nothing') return;
+    const first = decide(seen);
+    if (first.do === 'nothing' || (first.do === 'try-door' && !door.mayTry)) return;
     await effects.take(async () => {
-      // A command may have come in between: decided again on what is now.
+      // A command may have come in between: decide again from the present state.
       const look = await database.look();
-      const action = decide(look);
+      const atDoor = await door.look({ inTurn: true });
+      const action = decide({ look, door: atDoor?.verdict ?? null });
       switch (action.do) {
         case 'nothing':
           return;
@@ -125,13 +159,26 @@ export class Watching {
           return this.#open(action.why, look);
         case 'settle-door':
           return door.settle();
+        case 'close-again':
+          if (atDoor !== null) await this.#closeAgain(action.why, atDoor.look, look.role);
+          return;
+        case 'open-again':
+          return this.#openAgain(action.why);
+        case 'try-door':
+          if (atDoor !== null) await this.#tryDoor(atDoor.look, look.role);
+          return;
+        case 'stop-old-primary':
+          return this.#stopOldPrimary(action.active);
         case 'remember-followed':
           return memory.put({ followed: action.timeline });
       }
     });
   }
 
-  /** On disk first: a guard that ends in between finds a running database that nobody has vouched for. */
+  /**
+   * On disk first: a guard that ends in between finds a running database that is not confirmed as
+   * active.
+   */
   async #startClosed(): Promise<void> {
     const { memory, database, onEvent } = this.#inside;
     await memory.change((now) => ({
@@ -145,6 +192,10 @@ export class Watching {
   async #close({ epoch, active }: { epoch: number; active: string }): Promise<void> {
     const { memory, door, clock, onEvent } = this.#inside;
     const wasOpen = memory.current.closed === null;
+    // If it was closed before and somebody has just reopened it, note that as in any other round.
+    const seen = wasOpen ? null : await door.look({ inTurn: true });
+    const broken = seen?.verdict.is === 'broken' && !door.stayedEmpty(seen.look);
+    if (broken) await noteReopened(this.#inside);
     await memory.put({ closed: { by: 'newer-epoch', epoch, active } });
     await door.close({ openTransactionsMs: 0 });
     const openForAtMostMs = !wasOpen
@@ -155,10 +206,78 @@ export class Watching {
     onEvent({ type: 'closed-by-newer-epoch', epoch, active, openForAtMostMs });
   }
 
+  /**
+   * Closes a database into which somebody let the application. Its writes are on this side only.
+   * The guard notes on disk that such writes may exist, so that they are salvaged before this side
+   * follows again. It closes the door without waiting for that note.
+   */
+  async #closeAgain(
+    why: readonly string[],
+    look: DoorLook,
+    role: DatabaseLook['role'],
+  ): Promise<void> {
+    const { door, onEvent } = this.#inside;
+    const empty = door.stayedEmpty(look);
+    if (!this.#toldBroken) {
+      const openForAtMostMs = empty || role !== 'primary' ? 0 : door.closedAgoMs();
+      onEvent({ type: 'reopened', why, sessions: look.sessions, openForAtMostMs });
+      this.#toldBroken = true;
+    }
+    door.noteRestoration();
+    const [closed, noted] = await Promise.allSettled([
+      door.close({ openTransactionsMs: 0, mend: true }),
+      role !== 'primary' || empty ? null : noteReopened(this.#inside),
+    ]);
+    if (closed.status === 'rejected') throw closed.reason;
+    this.#toldBroken = false;
+    onEvent({ type: 'closed-again', restored: door.restored });
+    if (noted.status === 'rejected') throw noted.reason;
+  }
+
+  async #openAgain(why: readonly string[]): Promise<void> {
+    const { door, onEvent } = this.#inside;
+    door.noteRestoration();
+    await door.open();
+    onEvent({ type: 'opened-again', why });
+  }
+
+  /** The rules have changed and their text is right: tries once whether the server acts on them. */
+  async #tryDoor(look: DoorLook, role: DatabaseLook['role']): Promise<void> {
+    const { door, memory, onEvent } = this.#inside;
+    if (!door.mayTry) return;
+    const flapped = door.flapped(look);
+    if (await door.tries(look)) {
+      // Logins are refused now, but between two looks the server may have read another file and let
+      // somebody in.
+      if (flapped && role === 'primary' && memory.current.closed !== null) {
+        onEvent({
+          type: 'reopened',
+          why: [flappedWords],
+          sessions: 0,
+          openForAtMostMs: door.closedAgoMs(),
+        });
+        await noteReopened(this.#inside);
+      }
+      return;
+    }
+    // A file that does not admit this machine also refuses the try. Opening the door again is
+    // enough; this is no alarm.
+    if (memory.current.closed === null) return door.open();
+    await this.#closeAgain(door.observed?.why ?? [], look, role);
+  }
+
+  async #stopOldPrimary(active: string): Promise<void> {
+    const { memory, database, door, onEvent } = this.#inside;
+    await memory.put({ stopped: true });
+    await database.stop();
+    onEvent({ type: 'stopped-old-primary', restored: door.restored, active });
+  }
+
   async #open(why: string, look: DatabaseLook): Promise<void> {
     const { memory, door, onEvent } = this.#inside;
     await memory.put({
       closed: null,
+      reopened: null,
       ...(look.role === 'standby' ? { followed: look.timeline, stopped: false } : {}),
     });
     await door.open();
@@ -182,8 +301,8 @@ export class Watching {
   }
 
   /**
-   * The epoch that this side opened reaches the store also when the controller that began it is gone:
-   * after one lease, since before that the controller itself is about to.
+   * Tells the store of the epoch that this side opened, in case the controller that began it is
+   * gone. It waits one lease first, because until then the controller itself is about to do it.
    */
   async #tellStore(look: DatabaseLook, witness: KnownEpoch | null): Promise<void> {
     const { region, memory, clock, policy } = this.#inside;
@@ -211,7 +330,10 @@ export class Watching {
   }
 }
 
-/** Who does not answer now is asked again in the next round; a bug is thrown on. */
+const flappedWords =
+  'the rules were changed and loaded, and changed back and loaded again, between two looks';
+
+/** A place that does not answer is asked again in the next round; a bug is thrown on. */
 async function quietly(work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -220,7 +342,7 @@ async function quietly(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** No answer is no answer; a bug is thrown on. */
+/** Turns a missing answer into `null`; throws a bug on. */
 async function heard<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;

@@ -1,6 +1,9 @@
 import { quantileSorted } from 'simple-statistics';
 
-/** `null`: unknown. `atLeast`: too few samples for the quantile, or a part of it is unknown. Life ms. */
+/**
+ * A time in life ms. `null`: unknown. `atLeast`: a lower bound, because there are too few samples
+ * for the quantile or a part is unknown.
+ */
 export interface Bounded {
   readonly lifeMs: number | null;
   readonly atLeast: boolean;
@@ -8,16 +11,21 @@ export interface Bounded {
 
 export const unknown: Bounded = { lifeMs: null, atLeast: false };
 
-/** Fewest samples of which anything is said (A7). */
+/** Fewest samples for which a figure is given (A7). */
 export const fewestSamples = 3;
 
-/** Samples that a quantile needs: below 1/(1-q) it is the largest that was seen. */
+/**
+ * Returns the number of samples that a quantile needs; below 1/(1-q) it is only the largest sample.
+ */
 export function samplesFor(q: number): number {
   // 1 - 0.9 is not quite 0.1.
   return Math.ceil(1 / (1 - q) - 1e-9);
 }
 
-/** Quantile of measured samples: unknown below three, "at least the largest" below 1/(1-q). */
+/**
+ * Returns a quantile of measured samples: unknown below three, "at least the largest" below
+ * 1/(1-q).
+ */
 export function measuredQuantile(samples: readonly number[], q: number): Bounded {
   const sorted = [...samples].sort((a, b) => a - b);
   const largest = sorted.at(-1);
@@ -27,8 +35,8 @@ export function measuredQuantile(samples: readonly number[], q: number): Bounded
 }
 
 /**
- * Quantile over drawn worlds. A world that never came so far counts as later than all others, so a
- * quantile that falls on one is at least the largest time that was reached.
+ * Returns a quantile over drawn worlds. A world that never reached the share counts as later than
+ * all others, so a quantile that falls on one is at least the largest time that was reached.
  */
 export function drawnQuantile(draws: readonly (number | null)[], q: number): Bounded {
   const reached = draws.filter((draw) => draw !== null).sort((a, b) => a - b);

@@ -2,16 +2,19 @@ import { cacheLifeMs, type MeasuredResolver } from '../../traffic/ttl/cache-life
 import type { EvidenceSample } from '../samples.ts';
 import type { Crowd, HoldoverFacts, RuntimeTail } from './holdover.ts';
 
-/** Points into which a tail of runtime caches is read. */
+/** Number of points that describe a tail of runtime caches. */
 const tailPoints = 50;
 
-/** Caches count whole seconds: what they say to be left may be this much more than what they keep. */
+/**
+ * Caches count whole seconds: the remaining time that they report may exceed their own limit by
+ * this share.
+ */
 const tolerance = 0.05;
 
-/** Requests of which a share is told: a hundred and more per window, else chance makes a height. */
+/** Requests in one window of the curve: with fewer than a hundred, chance alone makes a peak. */
 const windowRequests = 100;
 
-/** Samples of the evidence log as they stand before a run, newest first each. */
+/** Samples of the evidence log before a run, newest first. */
 export interface EvidenceBefore {
   readonly resolvers: readonly EvidenceSample<'resolver'>[];
   readonly beacons: readonly EvidenceSample<'beacon'>[];
@@ -19,14 +22,17 @@ export interface EvidenceBefore {
   readonly curves: readonly EvidenceSample<'straggler-curve'>[];
 }
 
-/** What is known of who holds the old address for how long, at the TTL that the flip meets. Pure. */
+/**
+ * Returns the known facts about how long clients keep the old address, at the TTL that the flip
+ * meets. Pure.
+ */
 export function holdoverFacts(
   { resolvers: surveyed, beacons, connections, curves }: EvidenceBefore,
   options: {
     readonly ttlSeconds: number;
     /** Region being left. */
     readonly from: string;
-    /** What is left of the service's own answer at a resolver, by identity, life ms. */
+    /** Remaining TTL of the service's own answer at a resolver, by identity, life ms. */
     readonly left: ReadonlyMap<string, number>;
     readonly untilFlipLifeMs: readonly number[];
   },
@@ -37,12 +43,13 @@ export function holdoverFacts(
     const key = sample.identity ?? sample.resolver;
     if ((newest.get(key)?.atWallMs ?? -1) < sample.atWallMs) newest.set(key, sample);
   }
-  // In one order whatever the log's is: the same facts and dice give the same forecast.
+  // Sorted, so that the log's order does not matter: the same facts and random numbers give the
+  // same forecast.
   const names = [...new Set([...newest.keys(), ...beacons.map(({ resolver }) => resolver)])].sort();
   const resolvers = names.map((name) => {
     const lifeMs = lifeOf(newest.get(name), ttlSeconds);
     const leftLifeMs = left.get(name) ?? null;
-    // One that says more than it keeps does not tell its phase.
+    // A resolver that reports more than it keeps does not reveal its phase.
     const agrees = lifeMs !== null && leftLifeMs !== null && leftLifeMs <= lifeMs * (1 + tolerance);
     return { lifeMs, leftLifeMs: agrees ? leftLifeMs : null };
   });
@@ -75,14 +82,16 @@ function lifeOf(sample: EvidenceSample<'resolver'> | undefined, ttlSeconds: numb
     holdsMs: sample.holdoversLifeMs,
     weight: 1,
   };
-  // Stale is given while the authoritative servers are away; at a flip they answer.
+  // A stale answer is given only while the authoritative servers are unreachable; at a flip they
+  // answer.
   const stale = sample.behaviour === 'serves-stale';
   return cacheLifeMs(stale ? { ...resolver, behaviour: 'honest' } : resolver, ttlSeconds);
 }
 
 /**
- * Connections that outlive the TTL. Doors count requests on connections above that age only; the same
- * connections were younger once, so the share grows by the part of the open ones that is still young.
+ * Returns the share of requests on connections that outlive the TTL. Doors count requests only on
+ * connections above that age. The same connections were younger once, so the share is scaled up by
+ * the part of the open connections that is still young.
  */
 function pinnedOf(
   samples: readonly EvidenceSample<'connections'>[],
@@ -101,13 +110,14 @@ function pinnedOf(
 }
 
 /**
- * Runtime caches as an earlier run saw them: the share of requests at the height of its runtime-cache
- * stragglers, and when it fell. Before that height the door cannot tell them from their resolvers.
+ * Returns the tail of runtime caches in an earlier run: the share of requests at the peak of its
+ * runtime-cache stragglers, and when that share fell. Before the peak the door cannot distinguish
+ * them from stragglers of their resolvers.
  */
 export function runtimeTail({
   points,
 }: Pick<EvidenceSample<'straggler-curve'>, 'points'>): RuntimeTail {
-  // From the end: caches do not take an old address back, so what is left never rises.
+  // From the end: caches do not take an old address again, so the remaining share never rises.
   const left: { atLifeMs: number; share: number }[] = [];
   let height = 0;
   for (const { atLifeMs, share } of windowsOf(points).toReversed()) {
@@ -122,7 +132,10 @@ export function runtimeTail({
   return { share: height, endsLifeMs };
 }
 
-/** Share of requests that a runtime cache sent, or something unknown, in windows wide enough to tell one. */
+/**
+ * Returns the share of requests with cause `runtime-cache` or `unknown`, in windows that are wide
+ * enough for a share.
+ */
 function windowsOf(points: EvidenceSample<'straggler-curve'>['points']) {
   const windows: { atLifeMs: number; share: number }[] = [];
   let before = { requests: 0, cached: 0 };

@@ -18,7 +18,9 @@ import { calibrationOf, scoreForecast } from './score.ts';
 const untilFlipLifeMs = Array.from({ length: 20 }, (_, n) => untilFlipMs(900 + n));
 const options = { ttlSeconds: populationTtlSeconds, from: 'east', untilFlipLifeMs };
 
-/** Rounds with a mix of their own each; what earlier rounds saw is all that is known of runtime caches. */
+/**
+ * Rounds, each with its own mix of clients; only earlier rounds give facts about runtime caches.
+ */
 function rounds(count: number, loosened: boolean) {
   const curves: Played['curve'][] = [];
   for (let seed = 900; seed < 905; seed++) {
@@ -130,7 +132,7 @@ test('between three moments of the flip that were seen there are others', () => 
   const drawn = (untilFlipLifeMs: readonly number[]) => {
     const draw = holdoverDraws({ ...holdover, untilFlipLifeMs }, { loosened: true });
     const random = seededRandom(1);
-    // The first resolver's crowd, of which nothing else is drawn: there are no runtimes.
+    // The first resolver's crowd; nothing else is drawn for it, because there are no runtimes.
     return new Set(Array.from({ length: 50 }, () => Math.min(...draw(random).map(lifeOf))));
   };
   expect(drawn([60_000, 60_000, 60_000]).size).toBe(1);

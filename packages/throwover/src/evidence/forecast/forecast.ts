@@ -10,29 +10,29 @@ import {
 import { type HoldoverFacts, holdoverDraws, lastKnown, movedAt } from './holdover.ts';
 import { type Stage, stagesBeforeFlip } from './stages.ts';
 
-/** Worlds that are drawn: the 5 % and 95 % of the drawing itself are within 2 % of a rank. */
+/** Number of drawn worlds: the 5 % and 95 % of the drawing itself are within 2 % of a rank. */
 const worlds = 1_000;
 
 export const shares = { t50: 0.5, t90: 0.9, t99: 0.99 } as const;
 export type ShareName = keyof typeof shares;
 
-/** What was measured of one stage, life ms. */
+/** The measurements of one stage, life ms. */
 export interface StageFacts {
   readonly stage: Stage;
   readonly samplesLifeMs: readonly number[];
-  /** Of the newest sample, ms; `null`: there is none. */
+  /** Age of the newest sample, ms; `null` when there is none. */
   readonly ageMs: number | null;
 }
 
 export interface ForecastFacts {
-  /** Stages that this kind of run has, as far as it is known; those without samples are unknown. */
+  /** Stages of this kind of run, as far as they are known; a stage without samples is unknown. */
   readonly stages: readonly StageFacts[];
   readonly holdover: HoldoverFacts;
-  /** The old region lives and its doors forward what still comes there. */
+  /** Whether the old region is alive and its doors forward the requests that still arrive there. */
   readonly forwarding: boolean;
 }
 
-/** 5 %, 50 % and 95 % over the drawn worlds. */
+/** The 5 %, 50 % and 95 % quantiles over the drawn worlds. */
 export interface Predicted {
   readonly p5: Bounded;
   readonly p50: Bounded;
@@ -50,21 +50,21 @@ export interface StageFigures {
 
 export interface Forecast {
   readonly stages: readonly StageFigures[];
-  /** After the flip: the share of requests that reaches the active region directly. */
+  /** Time after the flip until a share of requests reaches the active region directly. */
   readonly holdover: Readonly<Record<ShareName, Predicted>>;
-  /** After the first act (failover: after the loss): the share of requests that is served. */
+  /** Time after the first act (failover: after the loss) until a share of requests is served. */
   readonly rto: Readonly<Record<ShareName, Predicted>>;
-  /** Share of traffic behind resolvers of which nobody knows when they let go; `null`: no weights. */
+  /** Share of traffic behind resolvers whose holdover was never measured; `null`: no weights. */
   readonly residualShare: number | null;
   readonly weights: 'known' | 'unknown';
-  /** Why figures are "at least", or unknown: for people. */
+  /** Text for people: why figures are "at least", or unknown. */
   readonly missing: readonly string[];
 }
 
 /**
- * The time until traffic is served, as the longest path through the stages of a run, by drawing worlds from
- * what was measured. A stage of which fewer than three samples are known adds nothing, and makes every
- * total "at least". Pure: the same facts and dice give the same forecast.
+ * Predicts the time until traffic is served, as the longest path through the stages of a run, by
+ * drawing worlds from measurements. A stage with fewer than three samples adds nothing and makes
+ * every total "at least". Pure: the same facts and random numbers give the same forecast.
  */
 export function forecast(facts: ForecastFacts, random: Random): Forecast {
   const { holdover, forwarding } = facts;
@@ -86,7 +86,7 @@ export function forecast(facts: ForecastFacts, random: Random): Forecast {
   const thin = facts.stages.some(
     ({ stage, samplesLifeMs }) => onPath(stage) && samplesLifeMs.length < samplesFor(0.95),
   );
-  // What nobody has measured can only make it later.
+  // An unmeasured part can only make the time longer.
   const unheard = !forwarding && holdover.pinned === null;
   const unseen = unheard || holdover.runtimes.length < fewestSamples;
   const holdoverOf = (share: number): Predicted => {
@@ -97,7 +97,7 @@ export function forecast(facts: ForecastFacts, random: Random): Forecast {
   };
   const rtoOf = (share: number): Predicted => {
     const waits = !forwarding;
-    // "At least nothing" says nothing.
+    // "At least nothing" would carry no information.
     const silent = waits ? holdover.count < fewestSamples : !measured(isUntilForward);
     if (silent) return { p5: unknown, p50: unknown, p95: unknown };
     const draws = drawn.map(({ flippedMs, forwardedMs, moved }) => {
@@ -120,7 +120,10 @@ export function forecast(facts: ForecastFacts, random: Random): Forecast {
   };
 }
 
-/** From the first act until the flip is read back, and until the old region forwards (`null`: it does not), life ms. */
+/**
+ * Draws the time from the first act until the flip is read back, and until the old region forwards
+ * (`null`: it does not), life ms.
+ */
 function untilFlip({ stages, forwarding }: ForecastFacts, random: Random) {
   let flippedMs = 0;
   let forwardedMs = 0;
@@ -141,7 +144,7 @@ function figuresOf({ stage, samplesLifeMs, ageMs }: StageFacts): StageFigures {
   return { stage, p50: q(0.5), p95: q(0.95), p99: q(0.99), count: samplesLifeMs.length, ageMs };
 }
 
-/** `least`: what is known to have passed in a world whose share is never reached. */
+/** `least`: the time that has certainly passed in a world that never reaches the share. */
 function predicted(
   draws: readonly (number | null)[],
   least: readonly (number | null)[],

@@ -2,10 +2,13 @@ import { sampleStandardDeviation } from 'simple-statistics';
 import type { Random } from '../../kernel/kernel.ts';
 import { fewestSamples } from './bounded.ts';
 
-/** How long one cache keeps the old answer at most, life ms; `null`: nobody has measured it. */
+/** How long one cache keeps the old answer at most, life ms; `null`: it was never measured. */
 export interface KnownResolver {
   readonly lifeMs: number | null;
-  /** What it said to be left of the service's own answer when it was asked, life ms; `null`: not asked. */
+  /**
+   * Remaining TTL of the service's own answer that the resolver reported when it was asked, life
+   * ms; `null`: not asked.
+   */
   readonly leftLifeMs: number | null;
 }
 
@@ -13,56 +16,74 @@ export interface KnownResolver {
 export interface Crowd {
   /** Index into the resolvers. */
   readonly resolver: number;
-  /** Beacons that were counted; 1 each where there are none. */
+  /** Number of beacons counted; 1 for each where there are none. */
   readonly weight: number;
 }
 
-/** What an earlier run saw of runtimes that keep addresses by themselves. */
+/** Measurements of an earlier run about runtimes that cache addresses themselves. */
 export interface RuntimeTail {
   /** Share of all traffic. */
   readonly share: number;
-  /** From the flip, at which the share that is left has fallen: evenly likely each. Life ms. */
+  /** Times from the flip at which the remaining share has fallen, each equally likely, life ms. */
   readonly endsLifeMs: readonly number[];
 }
 
-/** Who keeps the old address, and for how long; all from before the run. */
+/** The parts that keep the old address, and for how long; all measured before the run. */
 export interface HoldoverFacts {
   readonly resolvers: readonly KnownResolver[];
   readonly crowds: readonly Crowd[];
   readonly weights: 'known' | 'unknown';
-  /** Beacons, or resolvers where no beacon tells weights: what a share of traffic is judged from. */
+  /**
+   * Number of beacons, or of resolvers where no beacons give weights: the basis of a share of
+   * traffic.
+   */
   readonly count: number;
-  /** Share of requests on connections that live longer than the TTL, and their ages; `null`: no door was sampled. */
+  /**
+   * Share of requests on connections that live longer than the TTL, and their ages; `null`: no door
+   * was sampled.
+   */
   readonly pinned: { readonly share: number; readonly agesLifeMs: readonly number[] } | null;
-  /** From the asking of resolvers until a flip, as caches count it, one an earlier run; life ms. */
+  /**
+   * Time from asking the resolvers until a flip, as caches count it, one for each earlier run; life
+   * ms.
+   */
   readonly untilFlipLifeMs: readonly number[];
-  /** One an earlier run; empty: nothing is known of runtime caches. */
+  /** One for each earlier run; empty: nothing is known about runtime caches. */
   readonly runtimes: readonly RuntimeTail[];
 }
 
-/** A part of the traffic and when it reaches the new region directly, life ms after the flip; `null`: nobody knows. */
+/**
+ * A part of the traffic, and when it reaches the new region directly, life ms after the flip;
+ * `null`: unknown.
+ */
 export interface Moved {
   readonly weight: number;
   readonly lifeMs: number | null;
 }
 
-/** A crowd above this share of the traffic is many clients: each part draws its own connections. */
+/**
+ * A crowd above this share of the traffic stands for many clients: it is split, and each part draws
+ * its own connections.
+ */
 const partShare = 1 / 20;
 
 /**
- * Draws worlds after a flip; the parts of each in the order in which they have moved, the unknown last.
+ * Returns a function that draws worlds after a flip. The parts of each world are in the order in
+ * which they move, the unknown ones last.
  *
- * A cache that was asked ends when it said, and again each time its life has passed: it is busy, or it
- * keeps nobody. Others are met at an even phase of their life. Everybody behind a cache shares its phase.
- * Connections are met at a stationary moment, where what is left of a life is distributed as what has
- * passed (renewal theory), so measured ages are drawn as residual lives. Runtime caches are drawn from one
- * earlier run at a time: their shares go together. A count of beacons k stands for a rate that is
- * Gamma(k): few beacons tell little, and without any the shares are spread evenly over all there can be.
+ * A cache that was asked ends at the time that it reported, and again each time its life has
+ * passed; a busy cache is refilled at once, an idle one holds no client back. Other caches are met
+ * at a uniformly distributed phase of their life. Everybody behind a cache shares its phase.
+ * Connections are met at a stationary moment, where the remaining life is distributed as the past
+ * life (renewal theory), so measured ages are drawn as remaining lives. Runtime caches are drawn
+ * from one earlier run at a time, because their shares belong together. A count of k beacons stands
+ * for a rate that is Gamma(k): few beacons give little information, and without any the shares are
+ * spread evenly over all possibilities.
  */
 export function holdoverDraws(
   facts: HoldoverFacts,
   options: {
-    /** The old region's doors answer stragglers with `Connection: close`. */
+    /** Whether the old region's doors answer stragglers with `Connection: close`. */
     readonly loosened: boolean;
   },
 ): (random: Random) => readonly Moved[] {
@@ -71,7 +92,8 @@ export function holdoverDraws(
   const stays = !options.loosened && pinned !== null && pinned.agesLifeMs.length > 0;
   const bandwidthMs = bandwidthOf(untilFlipLifeMs);
   return (random) => {
-    // Of fewer runs nobody knows when the flip meets a cache, however well its end is known (A7).
+    // With fewer runs it is unknown when the flip meets a cache, however well its end is known
+    // (A7).
     const timed = untilFlipLifeMs.length >= fewestSamples;
     const untilFlipMs = timed
       ? Math.max(0, random.pick(untilFlipLifeMs) + bandwidthMs * normal(random))
@@ -95,10 +117,10 @@ export function holdoverDraws(
   };
 }
 
-/** After everything that is known. */
+/** Sorts after every known time. */
 const never = Number.MAX_VALUE;
 
-/** When a cache gives up the old answer, life ms after the flip. */
+/** Returns when a cache gives up the old answer, life ms after the flip. */
 function endOf(
   { lifeMs, leftLifeMs }: KnownResolver,
   untilFlipMs: number | null,
@@ -110,7 +132,10 @@ function endOf(
   return lifeMs - ((untilFlipMs - leftLifeMs) % lifeMs);
 }
 
-/** When a share of the traffic has moved, life ms; `null`: not while anything is known. In order, as drawn. */
+/**
+ * Returns when a share of the traffic has moved, life ms; `null`: not within the known times.
+ * `moved` must be in the drawn order.
+ */
 export function movedAt(moved: readonly Moved[], share: number): number | null {
   const sum = moved.reduce((all, { weight }) => all + weight, 0);
   let reached = 0;
@@ -121,18 +146,21 @@ export function movedAt(moved: readonly Moved[], share: number): number | null {
   return null;
 }
 
-/** How far the next value lies from those that were seen: Silverman's rule, wide where they are few. */
+/**
+ * Returns how far the next value may lie from those that were seen: Silverman's rule, wide when
+ * there are few.
+ */
 function bandwidthOf(samples: readonly number[]): number {
   if (samples.length < fewestSamples) return 0;
   return 1.06 * sampleStandardDeviation([...samples]) * samples.length ** -0.2;
 }
 
-/** Normal(0, 1), by Box and Muller. */
+/** Draws from Normal(0, 1), by Box and Muller. */
 function normal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
 }
 
-/** Gamma(k, 1): a sum of k exponentials, and where that is long the normal curve that it comes to. */
+/** Draws from Gamma(k, 1): a sum of k exponentials; for a large k, its normal approximation. */
 function gamma(k: number, random: Random): number {
   const exponential = () => -Math.log(1 - random.next());
   if (k > 12) {
@@ -144,7 +172,7 @@ function gamma(k: number, random: Random): number {
   return sum;
 }
 
-/** When the last part of which anything is known has moved; `null`: nothing is. */
+/** Returns when the last known part has moved; `null` when none is known. */
 export function lastKnown(moved: readonly Moved[]): number | null {
   return moved.findLast(({ lifeMs }) => lifeMs !== null)?.lifeMs ?? null;
 }

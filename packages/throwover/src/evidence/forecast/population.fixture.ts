@@ -5,7 +5,7 @@ import type { EvidenceBefore } from './facts.ts';
 
 const minuteMs = 60_000;
 
-/** What the doors count in one bucket, ms of life. */
+/** Width of one bucket of the doors' counts, ms of life time. */
 const bucketMs = 1_000;
 
 export const populationTtlSeconds = 60;
@@ -19,21 +19,24 @@ interface Resolver {
 interface SimulatedClient {
   readonly network: string;
   readonly resolver: Resolver;
-  /** Requests a second of life. */
+  /** Requests per second of life time. */
   readonly rate: number;
-  /** Longest life of its connections; `null`: one a request. */
+  /** Longest life of its connections; `null`: one connection for each request. */
   readonly poolMs: number | null;
-  /** How long its runtime keeps an address; `null`: not at all. */
+  /** How long its runtime caches an address; `null`: it does not. */
   readonly runtimeMs: number | null;
 }
 
-/** A service's clients, their resolvers, pools and runtimes: what is true, and what throwover sees of it. */
+/**
+ * A service's clients with their resolvers, pools and runtimes: the true state, and what throwover
+ * sees of it.
+ */
 export interface Population {
   readonly clients: readonly SimulatedClient[];
   readonly resolvers: readonly Resolver[];
 }
 
-/** Shares and lengths at random, as the lab's rounds have them. */
+/** Draws a population with random shares and lengths, as in the lab's rounds. */
 export function population(seed: number): Population {
   const random = seededRandom(seed);
   const clamps = 60_000 * (3 + random.next() * 6);
@@ -61,7 +64,7 @@ export function population(seed: number): Population {
   return { clients, resolvers };
 }
 
-/** What the survey, the beacons and the door's sample of connections say before a run. */
+/** Returns what the survey, the beacons and the door's sample of connections show before a run. */
 export function before(
   { clients, resolvers }: Population,
   seed: number,
@@ -107,7 +110,10 @@ export function before(
   };
 }
 
-/** What each resolver says to be left of its answer when it is asked before the run of that seed, ms. */
+/**
+ * Returns the remaining TTL that each resolver reports when it is asked before the run of that
+ * seed, ms.
+ */
 export function leftAt({ resolvers }: Population, seed: number): ReadonlyMap<string, number> {
   const random = seededRandom(seed);
   return new Map(
@@ -118,18 +124,24 @@ export function leftAt({ resolvers }: Population, seed: number): ReadonlyMap<str
   );
 }
 
-/** From that asking until the flip of the run, ms: machines are not the same twice. */
+/**
+ * Returns the time from that question until the flip of the run, ms; it varies, as on real
+ * machines.
+ */
 export function untilFlipMs(seed: number): number {
   return 150_000 + seededRandom(seed).next() * 60_000;
 }
 
 export interface Played {
   readonly curve: EvidenceSample<'straggler-curve'>;
-  /** What it was (rows) and what the door said, requests. */
+  /** Requests by true cause (rows) and by the cause that the door reported. */
   readonly causes: Readonly<Record<string, Readonly<Record<Cause, number>>>>;
 }
 
-/** One flip from east to west: requests one by one, as clients with caches and connections send them. */
+/**
+ * Plays one flip from east to west: requests one by one, as clients with caches and connections
+ * send them.
+ */
 export function play(
   people: Population,
   seed: number,
@@ -140,7 +152,7 @@ export function play(
   const left = leftAt(people, seed);
   const ends = new Map(
     people.resolvers.map((resolver) => {
-      // Asked again as soon as it has ended, until the flip is made.
+      // The resolver asks again as soon as its answer has ended, until the flip.
       let endMs = left.get(resolver.identity) ?? 0;
       while (endMs < flipMs) endMs += resolver.lifeMs;
       return [resolver, endMs - flipMs];
@@ -209,11 +221,14 @@ export function play(
   };
 }
 
-/** When a client lets go of what: its connection, then its runtime's address, then its resolver's. */
+/**
+ * Returns when a client lets go of its connection, then of its runtime's address, then of its
+ * resolver's address.
+ */
 function lifeOf(client: SimulatedClient, resolverEndsMs: number, random: Random) {
   const connectionEndsMs = client.poolMs === null ? 0 : random.next() * client.poolMs;
   let runtimeEndsMs = client.runtimeMs === null ? 0 : random.next() * client.runtimeMs;
-  // It asks again each time its own copy ends, and keeps what the resolver still gives.
+  // The runtime asks again each time its own copy ends, and keeps what the resolver still gives.
   while (client.runtimeMs !== null && runtimeEndsMs < resolverEndsMs) {
     runtimeEndsMs += client.runtimeMs;
   }

@@ -4,7 +4,7 @@ import type { ShareName } from './forecast.ts';
 
 type Scored = EvidenceSample<'forecast-score'>['t50'];
 
-/** What was forecast before a run beside what the doors measured after it. Pure. */
+/** Compares the forecast before a run with the measurements of the doors after it. Pure. */
 export function scoreForecast(
   forecast: EvidenceSample<'forecast'>,
   curve: Pick<EvidenceSample<'straggler-curve'>, 't50LifeMs' | 't90LifeMs' | 't99LifeMs'>,
@@ -35,12 +35,15 @@ function scored(
   };
 }
 
-/** How well earlier forecasts of one share have held. */
+/** How accurate earlier forecasts of one share were. */
 export interface Calibration {
   /** Runs whose forecast and curve are both known. */
   readonly count: number;
   readonly inside: number;
-  /** Median of |predicted - measured| / measured; `null`: none, or all that were measured are 0. */
+  /**
+   * Median of |predicted - measured| / measured; `null`: there are none, or all measured values are
+   * 0.
+   */
   readonly medianError: number | null;
 }
 

@@ -2,7 +2,7 @@ import type { JournalRecord } from '../../store/store.ts';
 import { stepsOf } from '../journal-steps.ts';
 import { lifeBetween } from '../life-time.ts';
 
-/** What has to be over before traffic moves, in its order. */
+/** Stages that must be over before traffic moves, in their order. */
 export const stagesBeforeFlip = [
   'detect',
   'decide',
@@ -14,11 +14,11 @@ export const stagesBeforeFlip = [
   'forward',
   'flip',
 ] as const;
-/** These overlap after the flip; `holdover` is drawn from what is known of caches (holdover.ts). */
+/** These overlap after the flip. `holdover` is drawn from facts about caches (holdover.ts). */
 const stagesAfterFlip = ['warm-up', 'webhooks'] as const;
 export type Stage = (typeof stagesBeforeFlip)[number] | (typeof stagesAfterFlip)[number];
 
-/** Which stage a step is part of; what is in no stage keeps nobody waiting. */
+/** The stage of each step; a step without a stage delays nobody. */
 const stageOfStep: Readonly<Record<string, Stage>> = {
   'lower-ttl': 'prepare',
   warm: 'prepare',
@@ -37,13 +37,13 @@ const stageOfStep: Readonly<Record<string, Stage>> = {
   flip: 'flip',
 };
 
-/** One earlier run's stages, life ms each. */
+/** The stages of one earlier run, life ms each. */
 export type StageSample = Readonly<Partial<Record<Stage, number>>>;
 
 /**
- * By how much each stage of a run put off the next, from its journal: stages end in their order, so what
- * runs beside a longer one costs nothing. `null` for a run that was replanned or has not flipped: its steps
- * are of no one plan.
+ * Returns by how much each stage of a run delayed the next, from its journal. Stages end in their
+ * order, so a step that runs beside a longer one costs nothing. `null` for a run that was replanned
+ * or has not flipped: its steps do not belong to one plan.
  */
 export function stageSample(
   run: {
@@ -56,7 +56,7 @@ export function stageSample(
   const { steps, firstActMs, flippedMs } = stepsOf(run);
   if (flippedMs === null) return null;
   if (run.records.some(({ type }) => type === 'replanned' || type === 'taken-over')) return null;
-  // Up to the flip only steps that say that they wait are scaled.
+  // Until the flip, only steps that say that they wait are scaled.
   const evidence = { flippedMs: null, steps, timeScale };
   const sample: Partial<Record<Stage, number>> = {};
   let reachedMs = firstActMs;

@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import { formatMs } from '../../kernel/kernel.ts';
 import type { ShownRun } from './charts.ts';
 
-/** The answer first: met or not, a sentence, three figures. */
+/** Returns the answer, which comes first: met or not, a sentence, three figures. */
 export function answers(runs: readonly ShownRun[]) {
   return html`<section class="answers" aria-label="The answer">${runs.map(answer)}</section>`;
 }

@@ -12,16 +12,16 @@ export interface ShownRun {
   readonly color: string;
 }
 
-/** One chart as data: the page's script draws it (draw.js). */
+/** One chart as data; the page's script draws it (draw.js). */
 export interface Chart {
   readonly id: string;
   readonly title: string;
-  /** What there is to see, in a sentence: also for those who do not see it. */
+  /** A sentence that says what the chart shows, also for people who cannot see it. */
   readonly summary: string;
   readonly x: string;
   readonly unit: 'share' | 'count' | 'ms';
   readonly log: boolean;
-  /** Each value holds from its x to the next: counts of an interval. */
+  /** True when each value holds from its x to the next one: counts of an interval. */
   readonly stepped: boolean;
   readonly series: readonly {
     readonly label: string;
@@ -186,7 +186,7 @@ export function webhookChart(runs: readonly ShownRun[]): Chart {
     series: runs.map(({ evidence, color }) => ({ label: evidence.kind, color })),
     data: joined(
       runs.map(({ series: { webhooks } }) => ({
-        // A running total stands at the end of its interval.
+        // A running total belongs to the end of its interval.
         x: webhooks.t.map((start) => start + intervalMs / 1_000),
         y: webhooks.backlog,
       })),
@@ -215,10 +215,10 @@ function promotionMark({ evidence }: ShownRun): Chart['marks'] {
     : [{ at: (step.endMs - evidence.firstActMs) / 1_000, label: 'promoted' }];
 }
 
-/** Width of the lag chart's grid, s: samples of two runs do not fall on the same moments. */
+/** Width of the lag chart's grid, s: samples of two runs are not taken at the same moments. */
 const lagGridSeconds = 0.5;
 
-/** The highest lag in each half second: a peak must not vanish between two points. */
+/** Returns the highest lag in each half second, so that no peak is lost between two points. */
 function onGrid({ t, lagMs }: Series['lag']): Column {
   const highest = new Map<number, number>();
   t.forEach((at, i) => {
@@ -234,7 +234,9 @@ interface Column {
   readonly y: readonly (number | null)[];
 }
 
-/** The columns over one common x; all come on the same grid, so that a hole is one. */
+/**
+ * Returns the columns over one common x. All use the same grid, so a missing value is a real gap.
+ */
 function joined(columns: readonly Column[]): Chart['data'] {
   const xs = new Set(columns.flatMap(({ x }) => x));
   const sorted = [...xs].sort((a, b) => a - b);

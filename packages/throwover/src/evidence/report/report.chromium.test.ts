@@ -25,7 +25,10 @@ let browser: Browser;
 let dir: string;
 let url: string;
 
-/** A browser is no dependency of the repository: without one these tests are skipped, and say so. */
+/**
+ * A browser is not a dependency of the repository: without one these tests are skipped and report
+ * it.
+ */
 const hasChromium = existsSync(executablePath);
 
 beforeAll(async () => {

@@ -1,8 +1,9 @@
 /**
- * One self-contained HTML file: what the runs cost, how we know, and what the words mean.
+ * One self-contained HTML file: the cost of the runs, the evidence for it, and definitions of the
+ * words.
  *
  *   report.ts    the page, from the answer to the provenance
- *   answer.ts    one sentence and three figures a run
+ *   answer.ts    one sentence and three figures for each run
  *   table.ts     the figures side by side, with their definitions
  *   timeline.ts  the steps as bars
  *   charts.ts    the charts as data and as sentences
@@ -28,23 +29,23 @@ import { figureTable } from './table.ts';
 import { timelines } from './timeline.ts';
 
 export interface ReportOptions {
-  /** In the order in which they are shown; the naive run first reads best. */
+  /** In the order in which they are shown; it reads best with the naive run first. */
   readonly runs: readonly { readonly evidence: RunEvidence; readonly figures: Figures }[];
   readonly title: string;
   /** ISO 8601. */
   readonly generatedAt: string;
-  /** What else says where the figures come from: versions, seed, machine. */
+  /** Further provenance of the figures: versions, seed, machine. */
   readonly provenance?: Readonly<Record<string, string | number>>;
 }
 
 export interface Report {
-  /** One file, no network. */
+  /** One file that needs no network. */
   readonly html: string;
-  /** The same data, to stand beside it. */
+  /** The same data as JSON, to keep beside the HTML file. */
   readonly json: string;
 }
 
-/** Colours of report.css; more runs than these would be no comparison any more. */
+/** Colours of report.css; more runs than these could not be compared at a glance. */
 const colors = ['run-0', 'run-1', 'run-2', 'run-3'] as const;
 
 export async function renderReport(options: ReportOptions): Promise<Report> {
@@ -75,7 +76,7 @@ export async function renderReport(options: ReportOptions): Promise<Report> {
   return { html: String(page), json: `${JSON.stringify(data, null, 2)}\n` };
 }
 
-/** The evidence without its records, which stand in a file of their own. */
+/** Returns the evidence without its records, which are in a separate file. */
 function headOf({ requests: _r, webhooks: _w, lag: _l, survivors, ...head }: RunEvidence) {
   return { ...head, survivors: survivors.region };
 }
@@ -166,7 +167,10 @@ function provenanceTable(
   )}</tbody></table>`;
 }
 
-/** Cannot end the script element that it stands in. JSON may be escaped; code has no such text in it, or is refused. */
+/**
+ * Makes text safe inside a script element: it cannot end the element. JSON is escaped; code that
+ * would end it is refused.
+ */
 function scriptSafe(text: string, isJson = true): string {
   if (isJson) return text.replaceAll('<', '\\u003c');
   if (/<\/script|<!--/i.test(text)) throw new Error('a script that would end its own element');

@@ -5,7 +5,7 @@ import type { ShownRun } from './charts.ts';
 
 const kinds = { count: '', lab: 'lab time', life: 'life time' } as const;
 
-/** Every figure of every run, with its count and what it means in plain words. */
+/** Returns a table of every figure of every run, with its count and a definition in plain words. */
 export function figureTable(runs: readonly ShownRun[]) {
   return html`<table class="figures"><thead><tr><th scope="col">Figure</th>${runs.map(
     ({ evidence, color }) =>

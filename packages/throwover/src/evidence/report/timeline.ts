@@ -3,14 +3,14 @@ import { formatMs } from '../../kernel/kernel.ts';
 import type { StepRecord } from '../records.ts';
 import type { ShownRun } from './charts.ts';
 
-/** The steps of each run as bars over its own time. */
+/** Returns the steps of each run as bars on the run's own time axis. */
 export function timelines(runs: readonly ShownRun[]) {
   return runs.map(timeline);
 }
 
 function timeline({ evidence, color }: ShownRun) {
   const { steps, firstActMs } = evidence;
-  // A step looks before it acts, so the first one begins before the first act.
+  // A step observes before it acts, so the first one begins before the first act.
   const startMs = Math.min(firstActMs, ...steps.map((step) => step.startMs));
   const endMs = Math.max(startMs + 1, ...steps.map((step) => step.endMs));
   const share = (ms: number) => `${((100 * ms) / (endMs - startMs)).toFixed(3)}%`;
@@ -25,7 +25,10 @@ ${steps.map((step) => {
 })}</ol></figure>`;
 }
 
-/** How the old side was attached is the step's own finding; what failed or was done already is said. */
+/**
+ * Returns notes for a step: how the old side was attached, and whether the step failed or was done
+ * already.
+ */
 function note({ evidence, result }: StepRecord) {
   const found: string[] = [];
   const way = evidence?.['way'];

@@ -66,9 +66,9 @@ test('a run pays for what it added to the team’s own instances, until it relea
   const released = [intent(0), warm, outcome(600_000, 'release', { requested: 2 })];
   const ten = 10 * 600 * prices.provisionedGbSecond;
   expect(of(released, 9_000_000)).toBeCloseTo(ten, 9);
-  // Not released: until now.
+  // Not released: counted until now.
   expect(of([intent(0), warm], 1_200_000)).toBeCloseTo(2 * ten, 9);
-  // They were there: nothing was asked for.
+  // They were already there: the run requested nothing.
   expect(of([warm], 1_200_000)).toBe(0);
 });
 

@@ -3,16 +3,16 @@ import type { Prices } from './prices.ts';
 /** A year, s. */
 const yearSeconds = 365 * 86_400;
 
-/** What is paid for capacity and warm-ups beyond what the traffic itself costs, USD. */
+/** The price of capacity and warm-ups, USD. Excludes the normal charges of the traffic. */
 export interface Cost {
-  /** One window: from the warm-up until it is released. */
+  /** One window: from the warm-up until the release. */
   readonly perWindow: number;
-  /** All windows of a year, or the year itself for what is always on. */
+  /** All windows of a year, or the whole year for capacity that is always on. */
   readonly perYear: number;
 }
 
 export interface Windows {
-  /** From the warm-up until the release, s. */
+  /** Time from the warm-up until the release, s. */
   readonly seconds: number;
   readonly perYear: number;
 }
@@ -20,7 +20,7 @@ export interface Windows {
 /** One drill a quarter, in a window of two hours. */
 export const quarterlyWindows: Windows = { seconds: 7_200, perYear: 4 };
 
-/** Provisioned environments for each window, in the provider's steps of time. */
+/** Returns the cost of provisioned environments in each window, in the provider's steps of time. */
 export function provisionedWindowCost(options: {
   prices: Prices;
   instances: number;
@@ -33,7 +33,10 @@ export function provisionedWindowCost(options: {
   return { perWindow, perYear: perWindow * windows.perYear };
 }
 
-/** The same environments through the whole year. `perWindow`: what falls on the time of one window. */
+/**
+ * Returns the cost of the same environments through the whole year. `perWindow`: the part of that
+ * for the time of one window.
+ */
 export function alwaysOnCost(options: {
   prices: Prices;
   instances: number;
@@ -46,7 +49,10 @@ export function alwaysOnCost(options: {
   };
 }
 
-/** Invocations that start environments and hold them: `billedMs` of all of them together. */
+/**
+ * Returns the cost of invocations that start environments and hold them. `billedMs`: all of them
+ * together.
+ */
 export function invocationsCost(options: {
   prices: Prices;
   requests: number;

@@ -8,13 +8,16 @@ import { functionErrors } from '../errors.ts';
 /** A provider's list prices, USD (service/functions-schema.ts). */
 export type Prices = z.infer<typeof pricesSchema>;
 
-/** The list that comes with throwover: AWS Lambda, US East, x86. */
+/** Returns the price list that is shipped with throwover: AWS Lambda, US East, x86. */
 export function shippedPrices(): Prices {
   const file = new URL('../../../prices.yaml', import.meta.url);
   return pricesSchema.parse(parse(readFileSync(file, 'utf8')));
 }
 
-/** Throws `functions-prices-old` when nobody has looked at them for longer than `maxAgeMs`. */
+/**
+ * Returns the prices, or throws `functions-prices-old` when they were last checked more than
+ * `maxAgeMs` ago.
+ */
 export function checkPrices(prices: Prices, options: { wallMs: number; maxAgeMs: number }): Prices {
   const ageMs = options.wallMs - (wallMsOfIso(`${prices.asOf}T00:00:00Z`) ?? 0);
   if (ageMs <= options.maxAgeMs) return prices;

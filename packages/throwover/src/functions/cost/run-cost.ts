@@ -2,14 +2,14 @@ import type { JournalRecord } from '../../store/store.ts';
 import { invocationsCost, provisionedWindowCost } from './cost.ts';
 import type { Prices } from './prices.ts';
 
-/** What a run did to be warm, from its journal: the strategy that really acted, and what it used. */
+/** The warm-up of a run, from its journal: the strategy that really acted, and its usage. */
 export interface RunWarmth {
-  /** `nothing` when nothing was asked for, whatever the team's strategy is. */
+  /** `nothing` when no capacity was requested, whatever the team's strategy is. */
   readonly strategy: string;
   readonly instances: number | null;
-  /** From the request until all were ready, ms of the machine. */
+  /** Time from the request until all instances were ready, ms of the machine. */
   readonly readyMs: number | null;
-  /** When `warm` was done, wall ms. */
+  /** Time at which `warm` was done, wall ms. */
   readonly readyWallMs: number | null;
 }
 
@@ -31,9 +31,10 @@ export function warmthOfRun(records: readonly JournalRecord[]): RunWarmth {
 }
 
 /**
- * What a run's warmth cost beyond what the traffic costs anyway, USD; `null`: its journal does not say. Of
- * provisioned capacity what the run added to the team's own, until it was released or until now. Waits
- * are scaled in the lab, so real time counts `timeScale` times: never too little.
+ * Returns the cost of a run's warm-up, USD, excluding the normal charges of the traffic; `null`:
+ * its journal does not tell. It counts only the provisioned capacity that the run added to the
+ * team's own, until it was released or until now. Waits are scaled in the lab, so real time counts
+ * `timeScale` times: the result is never too low.
  */
 export function runCost(options: {
   readonly prices: Prices;

@@ -5,8 +5,8 @@ import type { Strategy } from './strategy.ts';
 const strategy = 'always-on';
 
 /**
- * Provisioned instances stand in both regions all the time, put there by the team. A run looks whether
- * they are enough; what is missing it adds, and gives back afterwards: never what the team had.
+ * The team keeps provisioned instances in both regions all the time. A run checks whether they are
+ * enough, adds missing ones, and afterwards releases only those that it added.
  */
 export const alwaysOn: Strategy = {
   name: strategy,

@@ -1,6 +1,6 @@
 import type { Strategy } from './strategy.ts';
 
-/** Requests start what they need, and wait for it. */
+/** Requests start the instances that they need, and wait for them. */
 export const nothing: Strategy = {
   name: 'nothing',
   says: 'nothing is warmed: the first requests wait for their instances',

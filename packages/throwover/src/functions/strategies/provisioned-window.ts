@@ -4,7 +4,10 @@ import type { Strategy } from './strategy.ts';
 
 const strategy = 'provisioned-window';
 
-/** Provisioned instances for the window: asked for, waited for until all are ready, released afterwards. */
+/**
+ * Provisioned instances for the window: the run requests them, waits until all are ready, and
+ * releases them afterwards.
+ */
 export const provisionedWindow: Strategy = {
   name: strategy,
   says: 'provisioned instances from before the switch until some minutes after it',

@@ -2,7 +2,10 @@ import { rampTraffic } from '../ramp-step.ts';
 import { nothing } from './nothing.ts';
 import type { Strategy } from './strategy.ts';
 
-/** Traffic itself warms the new region, in steps that p99 and errors allow. Nothing in a failover. */
+/**
+ * Traffic itself warms the new region, in steps that p99 and errors allow. Does nothing in a
+ * failover.
+ */
 export const ramp: Strategy = {
   ...nothing,
   name: 'ramp',

@@ -1,16 +1,19 @@
 import { medianSorted } from 'simple-statistics';
 import type { StrategyName } from '../../service/service.ts';
 
-/** What is good enough: p99 of the first five minutes over the baseline's, at the median of runs. */
+/**
+ * Ratio that is good enough: p99 of the first five minutes over the baseline's, at the median of
+ * runs.
+ */
 const goodRatio = 1.2;
 
-/** Fewer runs say nothing (A7). */
+/** With fewer runs there is no verdict (A7). */
 const enoughRuns = 3;
 
 export interface Candidate {
   readonly strategy: StrategyName;
   readonly usdPerYear: number;
-  /** One a run: p99 of its first five minutes over the baseline before it. */
+  /** One per run: p99 of its first five minutes over the baseline before it. */
   readonly ratios: readonly number[];
 }
 
@@ -25,8 +28,9 @@ export function medianOf(values: readonly number[]): number | null {
 }
 
 /**
- * The cheapest strategy whose runs were good at the median; where none was, the best of those measured.
- * Unmeasured, `provisioned-window`: it waits until the provider says that every instance is ready.
+ * Returns the cheapest strategy whose runs were good at the median; if there is none, the best of
+ * the measured ones. Without measurements it returns `provisioned-window`, which waits until the
+ * provider reports that every instance is ready.
  */
 export function recommend(candidates: readonly Candidate[]): Recommendation {
   const measured = candidates

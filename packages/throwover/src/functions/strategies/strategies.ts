@@ -1,13 +1,13 @@
 /**
- * Ways to have functions that are not cold: the steps that each adds to a run, and its price.
+ * Strategies against cold functions: the steps that each adds to a run, and its price.
  *
- *   strategy.ts             what each is
+ *   strategy.ts             the type of a strategy
  *   nothing.ts              the comparison
  *   provisioned-window.ts   capacity for the window
  *   always-on.ts            capacity all year
  *   warm-up-invocations.ts  invocations at once
- *   ramp.ts                 traffic itself, in steps
- *   recommend.ts            which one, by what was measured and what it costs
+ *   ramp.ts                 the traffic itself, in steps
+ *   recommend.ts            recommends one, by measurements and cost
  */
 import type { StrategyName } from '../../service/service.ts';
 import { alwaysOn } from './always-on.ts';

@@ -7,17 +7,17 @@ import type { FunctionRegion } from '../function-region.ts';
 import type { RampPolicy } from '../ramp.ts';
 import type { ShareOfTraffic } from '../ramp-step.ts';
 
-/** What the steps of a strategy work with. */
+/** The ports and settings that the steps of a strategy use. */
 export interface StrategyParts {
   readonly to: FunctionRegion;
   /** Throws `functions-quota`. */
   readonly needed: () => Promise<number>;
-  /** `null`: nobody knows; for a failover, which does not stop for that. */
+  /** `null`: the number is not known. For a failover, which continues without it. */
   readonly neededIfKnown: () => Promise<number | null>;
   /** How long capacity is kept after the flip, ms. */
   readonly keepMs: number;
   readonly clock: Clock;
-  /** `null`: nothing can send a share of the traffic. */
+  /** `null`: there is no way to send a share of the traffic. */
   readonly ramp: { readonly traffic: ShareOfTraffic; readonly policy: RampPolicy } | null;
 }
 
@@ -26,24 +26,24 @@ export interface CostInput {
   readonly instances: number;
   readonly memoryMb: number;
   readonly windows: Windows;
-  /** One start, ms; `null`: nobody has measured it. */
+  /** Duration of one start, ms; `null`: not measured. */
   readonly initMs: number | null;
 }
 
-/** What a strategy may add to a run. */
+/** The steps that a strategy may add to a run. */
 export type WarmthSteps = readonly Step<'warm' | 'ramp' | 'keep-warm' | 'release'>[];
 
-/** One way to have functions that are not cold in the region that becomes active. */
+/** One way to keep functions from being cold in the region that becomes active. */
 export interface Strategy {
   readonly name: StrategyName;
   readonly says: string;
-  /** Before traffic moves, at once with other preparations. */
+  /** Steps before traffic moves, at the same time as other preparations. */
   arm(parts: StrategyParts): WarmthSteps;
-  /** Directly before the writer is fenced, by itself. */
+  /** Steps directly before the writer is fenced, run alone. */
   approach(parts: StrategyParts): WarmthSteps;
-  /** In a failover, which waits for nothing. */
+  /** Steps in a failover, which does not wait for capacity. */
   ask(parts: StrategyParts): WarmthSteps;
-  /** After traffic has moved. */
+  /** Steps after traffic has moved. */
   settle(parts: StrategyParts): WarmthSteps;
   cost(input: CostInput): Cost;
 }

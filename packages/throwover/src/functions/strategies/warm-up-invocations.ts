@@ -4,10 +4,13 @@ import type { Strategy } from './strategy.ts';
 
 const strategy = 'warm-up-invocations';
 
-/** What is held for, and how often, in an estimate: two rounds of a second each. */
+/** Rounds and hold time of an estimate: two rounds of a second each. */
 const estimated = { rounds: 2, holdMs: 1_000 };
 
-/** Invocations at once, as many as instances are needed, answered by the wrapper of @throwover/client. */
+/**
+ * Sends as many invocations at the same time as instances are needed; the wrapper of
+ * @throwover/client answers them.
+ */
 export const warmUpInvocations: Strategy = {
   name: strategy,
   says: 'invocations that come at once start the instances; needs withWarmUp of @throwover/client',

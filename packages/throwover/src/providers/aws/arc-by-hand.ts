@@ -2,7 +2,10 @@ import { quoted } from '../../runbook/by-hand/work.ts';
 import type { DnsHands } from '../../runs/hands.ts';
 import type { ArcEndpoint } from './arc-cluster.ts';
 
-/** Routing controls with `aws route53-recovery-cluster`: one call turns one region on and all others off. */
+/**
+ * Manual steps for routing controls with `aws route53-recovery-cluster`: one call turns one region
+ * on and all others off.
+ */
 export function arcHands(options: {
   readonly endpoints: readonly ArcEndpoint[];
   /** ARN of each region's routing control. */
@@ -10,7 +13,7 @@ export function arcHands(options: {
 }): DnsHands {
   const { endpoints, controls } = options;
   return {
-    // A routing control has a state and no word about who set it.
+    // A routing control has a state, but does not store who set it.
     wasWrittenFor: () => null,
     point: ({ region }) => {
       const entries = Object.entries(controls)

@@ -5,14 +5,17 @@ import type {
 import type { Random } from '../../kernel/kernel.ts';
 import { trafficErrors } from '../../traffic/errors.ts';
 
-/** Longest time for a connection to one endpoint and for one answer, ms; then the next one is tried. */
+/**
+ * Longest time for a connection to one endpoint, and for one answer, ms; then the next one is
+ * tried.
+ */
 const connectTimeoutMs = 1_000;
 const requestTimeoutMs = 3_000;
 
 export interface ArcEndpoint {
   /** `https://host-xxxxxx.us-east-1.example.routing-control.amazonaws.com/v1`, from DescribeCluster. */
   readonly url: string;
-  /** Region of that endpoint, for the signature. */
+  /** AWS region of that endpoint, for the signature. */
   readonly awsRegion: string;
 }
 
@@ -24,8 +27,8 @@ export interface ControlState {
 type Sdk = typeof import('@aws-sdk/client-route53-recovery-cluster');
 
 /**
- * The data plane of a cluster: its endpoints are tried in random order until one answers, as AWS
- * advises, so that an AWS region that is lost costs one timeout at most. Errors: `dns-unreachable`,
+ * The data plane of a cluster. Its endpoints are tried in random order until one answers, as AWS
+ * advises, so that the loss of an AWS region costs at most one timeout. Errors: `dns-unreachable`,
  * `dns-refused`, `dns-safety-rule`.
  */
 export class ArcCluster {
@@ -38,7 +41,7 @@ export class ArcCluster {
     this.#random = options.random;
   }
 
-  /** All of them from one endpoint. */
+  /** Returns the states of all controls, from one endpoint. */
   states(controls: readonly string[]): Promise<ReadonlyMap<string, RoutingControlState>> {
     return this.#call(async ({ sdk, client }) => {
       const answers = await Promise.all(
@@ -55,7 +58,7 @@ export class ArcCluster {
     });
   }
 
-  /** In one call: all or nothing. Safe to repeat. */
+  /** Sets all states in one call: all or nothing. Safe to repeat. */
   set(states: readonly ControlState[]): Promise<void> {
     return this.#call(async ({ sdk, client }) => {
       await client.send(
@@ -101,7 +104,7 @@ export class ArcCluster {
     const client = new sdk.Route53RecoveryClusterClient({
       region: awsRegion,
       endpoint: url,
-      // The next endpoint is the next try.
+      // No retries by the SDK: the next try is the next endpoint.
       maxAttempts: 1,
       requestHandler: {
         connectionTimeout: connectTimeoutMs,
@@ -119,7 +122,7 @@ export class ArcCluster {
   }
 }
 
-/** ARC itself said no, and would say it again at another endpoint. */
+/** Whether ARC itself refused, so that another endpoint would refuse too. */
 function isAnswer(sdk: Sdk, error: Error): boolean {
   if (!(error instanceof sdk.Route53RecoveryClusterServiceException)) return false;
   const busy =

@@ -5,18 +5,19 @@ import { text } from 'node:stream/consumers';
 import type { ArcEndpoint } from './arc-cluster.ts';
 
 /**
- * A cluster of routing controls that speaks ARC's wire (AWS JSON 1.0): five endpoints over one state, a
- * safety rule "at least one is On", changes that are made as a whole or not at all.
+ * A cluster of routing controls that speaks ARC's wire protocol (AWS JSON 1.0): five endpoints over
+ * one state, a safety rule "at least one is On", and changes that are made completely or not at
+ * all.
  */
 export interface Cluster {
   readonly endpoints: readonly ArcEndpoint[];
   readonly states: Map<string, string>;
-  /** Each change as it was asked for, with its endpoint's number. */
+  /** The calls, each with its endpoint's number. */
   readonly calls: { readonly endpoint: number; readonly operation: string }[];
   stopEndpoint(index: number): Promise<void>;
-  /** This endpoint answers that it is not available. */
+  /** Makes this endpoint answer that it is unavailable. */
   busy(index: number): void;
-  /** From now on a safety rule refuses every change. */
+  /** Makes a safety rule refuse every later change. */
   forbid(rule: string): void;
   close(): Promise<void>;
 }

@@ -53,7 +53,8 @@ test("one call turns one region on and all others off; the epoch is the store's"
     [control('west')]: 'On',
   });
   expect(await dns.readBack()).toEqual(['127.0.2.1']);
-  // Its own epoch is known before the store has opened it (flip-only), and to others after that.
+  // This provider knows its own epoch before the store has opened it (flip-only); others know it
+  // afterwards.
   expect((await dns.read()).generation).toMatchObject({ epoch: 2, region: 'west' });
   expect((await provider().read()).generation.epoch).toBe(1);
   await dns.replace(old, toWest(old));

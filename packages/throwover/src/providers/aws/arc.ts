@@ -7,33 +7,41 @@ import { ArcCluster, type ArcEndpoint } from './arc-cluster.ts';
 export interface ArcOptions {
   readonly name: string;
   readonly type: DnsRecord['type'];
-  /** The records' TTL, s: Route 53's health checks answer by the states, and the records stay as they are. */
+  /**
+   * The records' TTL, s. Route 53's health checks follow the states; the records stay as they are.
+   */
   readonly ttlSeconds: number;
-  /** The cluster's regional endpoints; AWS has five, and a change needs three of them to be alive. */
+  /**
+   * The cluster's regional endpoints. AWS has five, and a change needs three of them to be
+   * available.
+   */
   readonly endpoints: readonly ArcEndpoint[];
-  /** By region: its routing control, and what its record says. */
+  /** The routing control and the record's addresses of each region. */
   readonly regions: Readonly<
     Record<string, { readonly control: string; readonly addresses: readonly string[] }>
   >;
   readonly nameservers?: readonly string[];
-  /** Epoch that is open in the store: ARC keeps none beside its states. */
+  /** Returns the epoch that is open in the store, because ARC stores none with its states. */
   readonly epoch: () => Promise<number>;
   readonly random: Random;
 }
 
 /**
- * One routing control a region in Amazon Application Recovery Controller; exactly one is On. Changing
- * states is data plane: it needs no AWS region that is being left.
+ * One routing control per region in Amazon Application Recovery Controller; exactly one is On.
+ * Changing states is data plane: it does not depend on the AWS region that is being left.
  *
  * A4 as far as ARC allows it: one call turns one region on and all others off, all or nothing, and
- * ARC's own safety rules keep the answer from being empty. A state has no generation and a change no
- * condition, so the store's epoch and the states are read right before; a controller that stalls
+ * ARC's own safety rules keep the answer from being empty. A state has no generation and a change
+ * no condition, so the store's epoch and the states are read right before; a controller that stalls
  * between that and the change can overwrite a newer one.
  */
 export function arcDns(options: ArcOptions): AdoptableDns {
   const { name, type, ttlSeconds, regions, nameservers } = options;
   const cluster = new ArcCluster(options);
-  /** A run that opens its epoch after the flip has none in the store yet. */
+  /**
+   * The last change of this process: a run that opens its epoch after the flip has none in the
+   * store yet.
+   */
   let written: { region: string; epoch: number } | null = null;
 
   async function onRegions(): Promise<readonly string[]> {
@@ -95,7 +103,7 @@ export function arcDns(options: ArcOptions): AdoptableDns {
       nameservers === undefined
         ? (await read()).values
         : askNameservers(nameservers, { name, type }),
-    // ARC has nothing to put a generation beside: the store's epoch is the generation.
+    // ARC cannot store a generation: the store's epoch is the generation.
     adopt: read,
   };
 }

@@ -3,9 +3,9 @@ import { promisify, types } from 'node:util';
 import type { PlayedCall } from './sdk-model.fixture.ts';
 
 /**
- * AWS's published model of a service, as botocore carries it (Python; it comes with the command line of
- * AWS and with moto): unknown and missing members, types, closed lists of values, patterns, lengths and
- * ranges.
+ * Checks calls against AWS's published model of a service in botocore (Python; installed with AWS's
+ * command line and with moto): unknown and missing members, types, closed lists of values,
+ * patterns, lengths and ranges.
  */
 const program = `
 import json, re, sys
@@ -58,7 +58,7 @@ for call in json.load(sys.stdin):
 print(json.dumps(problems))
 `;
 
-/** Version of botocore; `null` where it is not installed. */
+/** Version of botocore; `null` if it is not installed. */
 export const botocoreVersion: string | null = (() => {
   const asked = spawnSync('python3', ['-c', 'import botocore; print(botocore.__version__)']);
   return asked.status === 0 ? String(asked.stdout).trim() : null;
@@ -80,10 +80,13 @@ export async function botocoreProblems(calls: readonly PlayedCall[]): Promise<re
   return JSON.parse(stdout) as string[];
 }
 
-/** A number to the SDK, a text to botocore; in the query of the URL it is the same. */
+/** A number in the SDK, a text in botocore; in the URL's query both are the same. */
 const textToBotocore = 'MaxItems';
 
-/** As JSON: bytes and dates become text, which the checks pass over; what the SDK adds is left out. */
+/**
+ * Returns the value as JSON: bytes and dates become text, which the checks skip; members that the
+ * SDK adds are left out.
+ */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   if (types.isDate(value)) return value.toISOString();

@@ -3,7 +3,7 @@ import { functionErrors } from '../../functions/errors.ts';
 import type { FunctionMetrics, MetricMinute } from '../../functions/use.ts';
 import { type Clock, dateAt } from '../../kernel/kernel.ts';
 
-/** Longest time for one call with the SDK's own retries, ms. */
+/** Longest time for one call, with the SDK's own retries, ms. */
 const callTimeoutMs = 10_000;
 
 /** Lambda's metrics are by the minute. */
@@ -24,9 +24,9 @@ type Statistic = keyof typeof statistics;
 const names = Object.keys(statistics) as readonly Statistic[];
 
 /**
- * Lambda's own metrics of one function, through the official SDK, which is loaded at the first call.
- * They are of the alias where AWS counts by alias; `ConcurrentExecutions` is of the whole function.
- * Needs `cloudwatch:GetMetricData`.
+ * Lambda's own metrics of one function, through the official SDK, which is loaded at the first
+ * call. They are those of the alias if AWS counts by alias; `ConcurrentExecutions` is of the whole
+ * function. Needs `cloudwatch:GetMetricData`.
  */
 export function cloudWatchMetrics(options: {
   region: string;
@@ -56,7 +56,7 @@ export function cloudWatchMetrics(options: {
       const untilMs = clock.wallMs();
       const input = {
         MetricDataQueries: queries,
-        // On a whole minute, as AWS itself rounds it: buckets begin there.
+        // On a whole minute, as AWS rounds it: buckets begin there.
         StartTime: dateAt(wholeMinute(untilMs - windowMs)),
         EndTime: dateAt(untilMs),
         ScanBy: 'TimestampAscending' as const,
@@ -98,7 +98,7 @@ function queryOf(name: Statistic, functionName: string, alias: string): MetricDa
   const [MetricName, Stat] = statistics[name];
   const ofAlias = { Name: 'Resource', Value: `${functionName}:${alias}` };
   return {
-    // Ids begin with a small letter, as these names do.
+    // Ids must begin with a lower-case letter, as these names do.
     Id: name,
     MetricStat: {
       Metric: {

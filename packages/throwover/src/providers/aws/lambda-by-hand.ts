@@ -4,14 +4,16 @@ import type { FunctionHands } from '../../runs/hands.ts';
 /** How long people wait for provisioned capacity, s: AWS documents minutes for large requests. */
 const readySeconds = 600;
 
-/** A function's capacity with `aws lambda`. */
+/** Manual steps for a function's capacity with `aws lambda`. */
 export function lambdaHands(options: {
   readonly region: string;
   readonly awsRegion: string;
   readonly endpoint?: string;
   readonly functionName: string;
   readonly alias: string;
-  /** A number; or what the active region's door has counted at once, times the burst. */
+  /**
+   * The number of instances, or the peak concurrency of the active region's door times the burst.
+   */
   readonly instances: number | { readonly door: string; readonly burst: number };
 }): FunctionHands {
   const { region, awsRegion, endpoint, functionName, alias, instances } = options;

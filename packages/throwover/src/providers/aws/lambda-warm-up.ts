@@ -4,12 +4,13 @@ import type { WarmUpRound } from '../../functions/function-region.ts';
 import { isThrowoverError } from '../../kernel/kernel.ts';
 
 /**
- * Most invocations at once: what Lambda adds to one function in 10 s (AWS Lambda docs, "Lambda scaling
- * behavior"); what comes beyond would be throttled, and each is a connection.
+ * Most invocations at the same time: the number of environments that Lambda adds to one function in
+ * 10 s (AWS Lambda docs, "Lambda scaling behavior"). More would be throttled, and each takes a
+ * connection.
  */
 const maxAtOnce = 1_000;
 
-/** One invocation, as Lambda answered it. */
+/** Lambda's answer to one invocation. */
 export interface Invoked {
   readonly functionError: string | null;
   readonly payload: string;
@@ -17,7 +18,7 @@ export interface Invoked {
   readonly log: string;
 }
 
-/** What `withWarmUp` of @throwover/client answers. */
+/** The answer of `withWarmUp` of @throwover/client. */
 const answerSchema = z.object({
   'throwover-warm-up': z.object({ instance: z.string().min(1), cold: z.boolean() }),
 });
@@ -27,8 +28,8 @@ type Outcome =
   | { readonly kind: 'throttled' | 'failed'; readonly reason: string };
 
 /**
- * One invocation alone, which is not held; then as many at once as instances are needed. Throws
- * `functions-not-wrapped` after the first one when the application answered it.
+ * Sends one invocation alone, which is not held; then as many at the same time as instances are
+ * needed. Throws `functions-not-wrapped` after the first one if the application answered it.
  */
 export async function inRounds(options: {
   region: string;
@@ -65,7 +66,10 @@ export async function inRounds(options: {
   };
 }
 
-/** An error of the function may be its preparation's; an answer of another shape is the application's. */
+/**
+ * An error of the function may come from its preparation; an answer of another shape comes from the
+ * application.
+ */
 function mustBeWrapped(region: string, invoked: Invoked): void {
   if (invoked.functionError !== null || parsed(invoked.payload) !== null) return;
   throw functionErrors.make(
@@ -97,8 +101,8 @@ function parsed(payload: string): z.infer<typeof answerSchema> | null {
 }
 
 /**
- * The log's REPORT line: what was billed, and how long the start took. Where there is no `Billed Duration`
- * (the lab), `Duration` counts, and the start with it.
+ * Returns the billed time and the duration of the start, from the log's REPORT line. Without
+ * `Billed Duration` (in the lab) it uses `Duration` plus the start.
  */
 export function reportOf(log: string): { billedMs: number; initMs: number | null } {
   const figure = (name: string) => {

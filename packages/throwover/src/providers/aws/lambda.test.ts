@@ -9,7 +9,7 @@ import type { FunctionFacts, FunctionRegion } from '../../functions/function-reg
 import { systemClock } from '../../kernel/kernel.ts';
 import { lambdaRegion } from './lambda.ts';
 
-/** The lab's function pool, as a process: the far side that speaks the wire. */
+/** The lab's function pool as a process, which speaks the wire protocol. */
 const poolProgram = fileURLToPath(
   new URL('../../../../lab/src/functions/function-pool.ts', import.meta.url),
 );
@@ -166,7 +166,7 @@ test('warm-up invocations that are held reach as many instances as were asked fo
   const region = regionAt(await pool({ handler: 'wrapped.handler' }));
   const { timeoutMs } = await region.facts();
   let holdMs = 500;
-  // A slow machine starts them one after the other: they are held for longer, as the step does it.
+  // A slow machine starts them one after the other, so they are held longer, as the step does.
   for (;;) {
     const round = await region.warmUp({ instances: 4, holdMs });
     expect(new Set(round.instances).size).toBe(round.instances.length);

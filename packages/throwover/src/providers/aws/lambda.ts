@@ -4,13 +4,22 @@ import type { FunctionFacts, FunctionRegion } from '../../functions/function-reg
 import type { Clock } from '../../kernel/kernel.ts';
 import { type Invoked, inRounds } from './lambda-warm-up.ts';
 
-/** Longest time for one call to the Lambda API with the SDK's own retries, ms: a few round trips across an ocean. */
+/**
+ * Longest time for one call to the Lambda API, with the SDK's own retries, ms: a few round trips
+ * across an ocean.
+ */
 const callTimeoutMs = 10_000;
 
-/** Beyond the hold, ms: the start of an environment, which AWS ends after 10 s and tries once more. */
+/**
+ * Time in addition to the hold, ms: the start of an environment, which AWS ends after 10 s and
+ * tries once more.
+ */
 const warmUpReserveMs = 60_000;
 
-/** Tries for one call, the first one among them: the SDK's default, which bounds what a throttled API costs. */
+/**
+ * Tries for one call, including the first: the SDK's default, which bounds the cost of a throttled
+ * API.
+ */
 const maxAttempts = 3;
 
 export interface LambdaRegionOptions {
@@ -18,7 +27,10 @@ export interface LambdaRegionOptions {
   readonly region: string;
   /** AWS's name: `us-west-2`. */
   readonly awsRegion: string;
-  /** Another endpoint than the region's own: the lab's, a VPC endpoint. Credentials come from the SDK's chain. */
+  /**
+   * Another endpoint than the region's own: the lab's, or a VPC endpoint. Credentials come from the
+   * SDK's chain.
+   */
   readonly endpoint?: string;
   readonly functionName: string;
   readonly alias: string;
@@ -26,10 +38,11 @@ export interface LambdaRegionOptions {
 }
 
 /**
- * The function's alias in one AWS region, through the official SDK.
+ * Reaches a function's alias in one AWS region through the official SDK.
  *
- * The SDK is loaded at the first call, so that a service without functions never pays for it. Each
- * call has `callTimeoutMs`; past it, and when nothing answers, the error is `functions-unreachable`.
+ * The SDK is loaded at the first call, so that a service without functions does not load it. Each
+ * call has `callTimeoutMs`; after that, and if there is no answer, the error is
+ * `functions-unreachable`.
  */
 export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
   const { region, awsRegion, endpoint, functionName, alias, clock } = options;
@@ -46,7 +59,7 @@ export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
     return loading;
   };
 
-  /** One call to the API, with its deadline; what it throws is an error of throwover, or a bug. */
+  /** Makes one call to the API, with its deadline; throws an error of throwover, or a bug. */
   async function call<T>(
     send: (client: LambdaClient, sdk: Sdk, abortSignal: AbortSignal) => Promise<T>,
     from: () => Promise<{ sdk: Sdk; client: LambdaClient }> = load,
@@ -68,7 +81,10 @@ export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
     }
   }
 
-  /** A connection each, and no second try: an invocation that is repeated meets an environment that is free. */
+  /**
+   * A separate connection for each invocation, and no retries: a repeated invocation could meet an
+   * environment that is already free again.
+   */
   async function loadForWarmUps(instances: number) {
     const { sdk } = await load();
     const agent = { maxSockets: instances, keepAlive: true };
@@ -162,7 +178,7 @@ export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
           architecture: configuration.Architectures?.join(',') ?? 'x86_64',
           ephemeralStorageMb: String(configuration.EphemeralStorage?.Size ?? 512),
           layers: (configuration.Layers ?? []).map(layerText).join(','),
-          // Keys only: values differ between regions by design, and may be secrets.
+          // Only the names: values differ between regions by design, and may be secrets.
           environment: environment.sort().join(','),
         },
       };
@@ -206,7 +222,7 @@ export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
 
 type Sdk = typeof import('@aws-sdk/client-lambda');
 
-/** Versions of a layer are counted in each region by itself: name and size are what can be compared. */
+/** Each region counts the versions of a layer itself, so only name and size can be compared. */
 function layerText({ Arn, CodeSize }: { Arn?: string | undefined; CodeSize?: number | undefined }) {
   return `${Arn?.split(':')[6] ?? ''}/${CodeSize ?? ''}`;
 }
@@ -221,7 +237,10 @@ function causeName(error: unknown): string | undefined {
   return cause instanceof Error ? cause.name : undefined;
 }
 
-/** Says "no" and "no answer" apart: an exception that Lambda sent has a status, everything else is no answer. */
+/**
+ * Tells a refusal from a missing answer: an exception that Lambda sent has a status, every other
+ * error is a missing answer.
+ */
 function translate(
   error: unknown,
   where: { region: string; functionName: string; alias: string },
@@ -252,7 +271,7 @@ function translate(
   return make('functions-refused');
 }
 
-/** Refused for lack of concurrency, and not because the API itself is asked too often. */
+/** Whether it was refused for lack of concurrency, and not because of too many calls to the API. */
 function aboutLimit(error: Error): boolean {
   return /Concurrent|InvocationRateLimit/.test(String((error as { Reason?: string }).Reason));
 }

@@ -17,8 +17,8 @@ import type { Routing } from './route53-sets.ts';
 import { operationOf, type PlayedCall, problemsOf, type SdkPackage } from './sdk-model.fixture.ts';
 
 /**
- * Every call that the AWS providers make, played against the lab (ARC: against a cluster of ours), and
- * judged by two models that AWS wrote. What the lab answers is judged as well.
+ * Every call of the AWS providers, sent to the lab (ARC: to a cluster of our own), and checked with
+ * two models that AWS wrote. The lab's answers are checked too.
  */
 const services: Readonly<Record<string, SdkPackage>> = {
   route53: route53Sdk,
@@ -30,12 +30,12 @@ let lab: LabDns;
 let cluster: Cluster;
 let pool: { url: string; stop: () => Promise<void> };
 
-/** What every client of the SDK has: one call, whatever the command. */
+/** The interface of every client of the SDK: one call for all commands. */
 interface Sends {
   send(command: { readonly input: unknown }, more?: unknown): Promise<unknown>;
 }
 
-/** Passes every call on, and keeps what was asked and answered. */
+/** Passes every call on, and records its request and answer. */
 function record(service: string, prototype: object) {
   const client = prototype as Sends;
   const { send } = client;

@@ -35,8 +35,8 @@ import { route53Dns } from './route53.ts';
 import type { Routing } from './route53-sets.ts';
 
 /**
- * The same calls against a stand-in that we did not write. What moto lacks is called all the same, and
- * must go on to fail: when it does not any more, it belongs above.
+ * The same calls against a simulator that we did not write. Calls that moto does not support are
+ * tested too and must fail: when one succeeds, move it to the tests above.
  */
 describe.skipIf(motoVersion === null)(
   motoVersion === null ? 'moto is not installed (pip install moto[server])' : `moto ${motoVersion}`,
@@ -99,7 +99,7 @@ describe.skipIf(motoVersion === null)(
         return { dns, change };
       }
 
-      /** By hand, since moto refuses `adopt` (below). */
+      /** Done by hand, because moto refuses `adopt` (below). */
       const generation: Change = {
         Action: 'CREATE',
         ResourceRecordSet: {
@@ -258,7 +258,7 @@ describe.skipIf(motoVersion === null)(
         }));
       await cloudwatch.send(
         new PutMetricDataCommand({
-          // Its own namespace: the SDK does not keep anybody from that, and AWS does.
+          // AWS reserves this namespace; the SDK does not check that.
           Namespace: 'AWS/Lambda',
           MetricData: [
             ...put(3, 'Invocations', [40, 2]),
@@ -275,7 +275,7 @@ describe.skipIf(motoVersion === null)(
           ...{ region: 'west', awsRegion: 'us-west-2', endpoint },
           ...{ functionName: 'checkout', alias: 'live', clock: systemClock },
         });
-      // Lacks: percentiles, of which it dies; they are taken out on the way.
+      // moto crashes on percentiles, so they are removed on the way.
       await expect(metricsAt(moto.endpoint).minutes(10 * minuteMs)).rejects.toMatchObject({
         code: 'functions-unreachable',
       });

@@ -7,13 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { freePort } from '../../../../lab/src/fixtures/ports.ts';
 
-/** Version of moto (Python); `null` where its server is not installed. */
+/** Version of moto (Python); `null` if its server is not installed. */
 export const motoVersion: string | null = (() => {
   const asked = spawnSync('python3', ['-c', 'import moto.server; print(moto.__version__)']);
   return asked.status === 0 ? String(asked.stdout).trim() : null;
 })();
 
-/** `moto_server` on a free port of loopback. */
+/** Starts `moto_server` on a free port of loopback. */
 export async function startMoto(): Promise<{ endpoint: string; stop: () => Promise<void> }> {
   const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;
@@ -34,7 +34,7 @@ export async function startMoto(): Promise<{ endpoint: string; stop: () => Promi
   throw new Error('moto_server did not start');
 }
 
-/** Hands calls of CloudWatch on, without the percentiles that they ask for: moto has none. */
+/** Passes calls on to CloudWatch without their percentiles, because moto has none. */
 export async function withoutPercentiles(
   endpoint: string,
 ): Promise<{ readonly url: string; close: () => void }> {
@@ -58,7 +58,7 @@ export async function withoutPercentiles(
   return { url: `http://127.0.0.1:${port}`, close: () => server.close() };
 }
 
-/** Lambda of moto wants a role that IAM of moto knows. */
+/** Lambda in moto needs a role that IAM in moto knows. */
 export async function createRole(endpoint: string, RoleName: string): Promise<void> {
   const trust = {
     Version: '2012-10-17',

@@ -9,28 +9,34 @@ import { trafficErrors } from '../../traffic/errors.ts';
 import { generationName } from '../../traffic/generation.ts';
 import { isSet } from './route53-sets.ts';
 
-/** Longest time for a connection to Route 53 and for one answer, ms; AWS answers a change in about 300. */
+/**
+ * Longest time for a connection to Route 53, and for one answer, ms; AWS answers a change in about
+ * 300 ms.
+ */
 const connectTimeoutMs = 2_000;
 const requestTimeoutMs = 10_000;
 
-/** Tries by the SDK, on throttling (5 requests/s an account), 5xx and broken connections. */
+/** Tries by the SDK, after throttling (5 requests/s per account), 5xx and broken connections. */
 const maxAttempts = 4;
 
-/** The record and the generation below it lie side by side in Route 53's order, so that one page shows both at one instant. */
+/**
+ * The record and its generation are neighbours in Route 53's order, so that one page shows both at
+ * the same time.
+ */
 const pageSize = 100;
 
-/** Route 53 is global; the SDK wants a region for the signature. */
+/** Route 53 is global; the SDK needs a region for the signature. */
 const signingRegion = 'us-east-1';
 
 export interface Route53ApiOptions {
-  /** Base URL of the API; AWS's own when it is left out. Credentials come from where the SDK looks for them. */
+  /** Base URL of the API; default: AWS's own. Credentials come from the SDK's chain. */
   readonly endpoint?: string;
   readonly zoneId: string;
   readonly name: string;
   readonly type: DnsRecord['type'];
 }
 
-/** The two calls of the API, and its errors in our words. */
+/** The two calls of the API; turns its errors into errors of throwover. */
 export class Route53Api {
   readonly #options: Route53ApiOptions;
   #connected: Promise<{ sdk: Sdk; client: Route53Client }> | null = null;
@@ -39,7 +45,7 @@ export class Route53Api {
     this.#options = options;
   }
 
-  /** All sets of the record, and the set that holds the generation, if there is one. */
+  /** Returns all sets of the record, and the set with the generation, if there is one. */
   async look(): Promise<{ sets: ResourceRecordSet[]; txt: ResourceRecordSet | undefined }> {
     const { name, type, zoneId } = this.#options;
     const txtName = generationName(name);
@@ -54,7 +60,7 @@ export class Route53Api {
     return { sets, txt };
   }
 
-  /** `null` when the batch was made; the refusal when Route 53 made none of it. */
+  /** Returns `null` if the batch was made, or the refusal if Route 53 made no part of it. */
   async change(comment: string, changes: Change[]): Promise<InvalidChangeBatch | null> {
     return this.#call(async ({ sdk, client }) => {
       try {
@@ -103,7 +109,7 @@ export class Route53Api {
 
 type Sdk = typeof import('@aws-sdk/client-route-53');
 
-/** Loaded when first used: a service on another provider never pays for it. */
+/** Loaded at the first use, so that a service with another provider does not load it. */
 async function connect(endpoint: string | undefined): Promise<{ sdk: Sdk; client: Route53Client }> {
   const sdk = await import('@aws-sdk/client-route-53');
   const client = new sdk.Route53Client({
@@ -119,7 +125,10 @@ async function connect(endpoint: string | undefined): Promise<{ sdk: Sdk; client
   return { sdk, client };
 }
 
-/** Route 53 itself said no, and would say it again. Throttling and its own failures are no such answer. */
+/**
+ * Whether Route 53 itself refused, so that it would refuse again. Throttling and failures of Route
+ * 53 do not count.
+ */
 function isAnswer(sdk: Sdk, error: Error): boolean {
   if (!(error instanceof sdk.Route53ServiceException)) return false;
   const status = error.$metadata.httpStatusCode ?? 500;

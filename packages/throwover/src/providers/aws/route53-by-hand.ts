@@ -7,8 +7,9 @@ import { Route53Api, type Route53ApiOptions } from './route53-api.ts';
 import { type Routing, setsFor } from './route53-sets.ts';
 
 /**
- * A record in Route 53 with `aws route53`. The record sets are looked at now, so that the batch that is
- * printed has everything about them that stays. Throws what a look throws: `dns-unreachable`, `dns-refused`.
+ * Manual steps for a record in Route 53 with `aws route53`. The record sets are read now, so that
+ * the printed batch contains everything about them that must stay. Throws the errors of that read:
+ * `dns-unreachable`, `dns-refused`.
  */
 export async function route53Hands(
   options: Route53ApiOptions & { readonly routing: Routing; readonly ttlSeconds: number },

@@ -9,11 +9,11 @@ import {
 } from '../../traffic/generation.ts';
 
 /**
- * Record sets of Route 53 as one record of ours, and back. Pure.
+ * Converts record sets of Route 53 to one record, and back. Pure.
  *
- * simple: one set; a flip changes its values.
- * weighted: a set for each region, known by its addresses; a flip gives all the weight to one of them.
- * failover: a PRIMARY and a SECONDARY set; a flip exchanges the roles. Health checks stay where they are.
+ * simple: one set; a flip changes its values. weighted: a set for each region, identified by its
+ * addresses; a flip gives all the weight to one of them. failover: a PRIMARY and a SECONDARY set; a
+ * flip exchanges the roles. Health checks stay as they are.
  */
 export const routings = ['simple', 'weighted', 'failover'] as const;
 export type Routing = (typeof routings)[number];
@@ -26,7 +26,10 @@ interface Asked {
   readonly routing: Routing;
 }
 
-/** What Route 53 answers by these sets while every health check is well. Refuses sets of another kind. */
+/**
+ * Returns the record that Route 53 answers with from these sets while every health check is
+ * healthy. Refuses sets of another kind.
+ */
 export function recordOf(
   sets: readonly ResourceRecordSet[],
   { name, type, routing }: Asked,
@@ -45,7 +48,7 @@ export function recordOf(
   return { name, type, ttlSeconds: first.TTL, values: [...new Set(live.flatMap(valuesOf))] };
 }
 
-/** The sets as they must be for `next`; everything else about them stays. */
+/** Returns the sets that `next` needs; everything else about them stays. */
 export function setsFor(
   sets: readonly ResourceRecordSet[],
   next: DnsRecord,
@@ -103,7 +106,10 @@ function valuesOf(set: ResourceRecordSet): string[] {
   return (set.ResourceRecords ?? []).map(({ Value }) => Value ?? '');
 }
 
-/** What cannot be swapped as a whole is refused by its name: alias, latency, geolocation and so on. */
+/**
+ * Returns the kind of a set. A set that cannot be swapped as a whole is refused with the name of
+ * its kind: alias, latency, geolocation and so on.
+ */
 function kindOf(set: ResourceRecordSet): Routing | 'alias' | 'of another routing policy' {
   if (set.AliasTarget !== undefined) return 'alias';
   if (set.SetIdentifier === undefined) return 'simple';
@@ -111,7 +117,10 @@ function kindOf(set: ResourceRecordSet): Routing | 'alias' | 'of another routing
   return set.Failover === undefined ? 'of another routing policy' : 'failover';
 }
 
-/** Weights of zero all around mean equal shares to Route 53. */
+/**
+ * Returns the sets that are in use. If all weights are zero, Route 53 gives each set an equal
+ * share.
+ */
 function liveSets(sets: readonly ResourceRecordSet[], routing: Routing) {
   if (routing === 'failover') return sets.filter(({ Failover }) => Failover === 'PRIMARY');
   const weighty = sets.filter(({ Weight }) => (Weight ?? 0) > 0);

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** The lab's server, as a process: this package does not import the lab. */
+/** The lab's server, started as a process, because this package does not import the lab. */
 const script = fileURLToPath(new URL('../../../../lab/src/dns/dns-server.ts', import.meta.url));
 
 export const zoneId = 'Z0TEST';
 export const name = 'checkout.example.test';
 
-/** The SDK and the command line want some; the lab does not look at them. */
+/** The SDK and the command line need credentials; the lab does not check them. */
 export const credentials = {
   AWS_ACCESS_KEY_ID: 'lab',
   AWS_SECRET_ACCESS_KEY: 'lab',
@@ -23,7 +23,10 @@ export interface LabDns {
   stop(): Promise<void>;
 }
 
-/** Free ports; one zone with `checkout` A 127.0.1.1 and TTL 60, without a generation. */
+/**
+ * Starts the lab's DNS on free ports, with one zone: `checkout` A 127.0.1.1 and TTL 60, without a
+ * generation.
+ */
 export async function startLabDns(): Promise<LabDns> {
   const config = {
     host: '127.0.0.1',

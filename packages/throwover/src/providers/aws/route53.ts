@@ -7,19 +7,19 @@ import { Route53Api, type Route53ApiOptions } from './route53-api.ts';
 import { generationOf, generationSet, type Routing, recordOf, setsFor } from './route53-sets.ts';
 
 export interface Route53Options extends Route53ApiOptions {
-  /** How the record's sets are told apart; one plain set when it is left out. */
+  /** How the record's sets are distinguished; default: one plain set. */
   readonly routing?: Routing;
   /** `ip:port` of the authoritative servers; read-back asks them instead of the API. */
   readonly nameservers?: readonly string[];
 }
 
 /**
- * One record in Route 53, changed by compare-and-set (A4). Changing records is Route 53's control
- * plane, which stands in us-east-1.
+ * One record in Route 53, changed by compare-and-set (A4). Changing records uses Route 53's control
+ * plane, which is in us-east-1.
  *
- * Route 53 refuses a batch whose DELETE does not name the current values, TTL and weight exactly, and
- * makes a batch as a whole or not at all. So a batch of DELETE old, DELETE old generation, CREATE new
- * generation, CREATE new is a compare-and-set, without a lock of ours.
+ * Route 53 refuses a batch whose DELETE does not name the current values, TTL and weight exactly,
+ * and makes a batch completely or not at all. So a batch of DELETE old, DELETE old generation,
+ * CREATE new generation, CREATE new is a compare-and-set, without an extra lock.
  */
 export function route53Dns(options: Route53Options): AdoptableDns {
   const { name, type, nameservers, routing = 'simple' } = options;
@@ -60,7 +60,10 @@ export function route53Dns(options: Route53Options): AdoptableDns {
     if (refusal !== null) judge(await read(), old, next, refusal);
   }
 
-  /** A change that could not be made: done already (a repeated request), lost to another writer, or wrong in itself. */
+  /**
+   * Decides about a change that could not be made: already done (a repeated request), lost to
+   * another writer, or invalid.
+   */
   function judge(
     now: DnsRecord,
     old: DnsRecord,
@@ -88,7 +91,7 @@ export function route53Dns(options: Route53Options): AdoptableDns {
       const { sets, record, generation } = await look();
       if (generation !== null) return { ...record, generation };
       const adopted: DnsRecord = { ...record, generation: { number: 1, ...first } };
-      // The record is deleted and made again as it was, so that it cannot change in between.
+      // The record is deleted and created again unchanged, so that it cannot change in between.
       const refusal = await api.change('adopted by throwover', [
         ...sets.flatMap((set) => [
           { Action: 'DELETE' as const, ResourceRecordSet: set },
@@ -104,7 +107,7 @@ export function route53Dns(options: Route53Options): AdoptableDns {
   };
 }
 
-/** AWS sends its messages as one, in brackets; its documentation shows a list. */
+/** AWS sends its messages as one text, in brackets; its documentation shows a list. */
 function wordsOf({ message, messages = [] }: InvalidChangeBatch): string {
   return messages.length > 0 ? messages.join('; ') : message;
 }

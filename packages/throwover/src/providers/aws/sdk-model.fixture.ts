@@ -1,16 +1,16 @@
 import { types } from 'node:util';
 
 /**
- * The model of the service that the AWS SDK carries with it (`NAME$` in each client), as a judge of
- * requests and answers: members that the model does not have, values of another type, required members
- * that are missing. It has no lengths, patterns, ranges or closed lists of values: those are in
- * botocore's model (botocore-model.fixture.ts).
+ * Checks requests and answers against the model of the service in the AWS SDK (`NAME$` in each
+ * client): members that the model does not have, values of another type, missing required members.
+ * It does not have lengths, patterns, ranges or closed lists of values: those are in botocore's
+ * model (botocore-model.fixture.ts).
  */
 
 /** `unit`: an answer without members. */
 type Ref = number | 'unit' | readonly unknown[] | (() => Ref);
 
-/** First element of a schema: what it describes (smithy's numbering). */
+/** The first element of a schema: the kind of its value (smithy's numbering). */
 const kinds = {
   simple: 0,
   list: 1,
@@ -21,7 +21,7 @@ const kinds = {
   operation: 9,
 } as const;
 
-/** Of simple values; lists and maps of them add a bit. */
+/** Kinds of simple values; lists and maps of them add a bit. */
 const simple: Readonly<Record<number, string>> = {
   0: 'string',
   1: 'number',
@@ -50,7 +50,7 @@ export function operationOf(sdk: SdkPackage, command: string): { input: Ref; out
   return { input: schema[4] as Ref, output: schema[5] as Ref };
 }
 
-/** Everything in which `value` differs from the model; empty: nothing. */
+/** Returns every difference of `value` from the model; empty if there is none. */
 export function problemsOf(ref: Ref, value: unknown, path = ''): readonly string[] {
   if (typeof ref === 'function') return problemsOf(ref(), value, path);
   const schema = ref;
@@ -122,11 +122,11 @@ function mapProblems(ref: Ref, value: unknown, path: string): readonly string[] 
     : [`${path}: not a map`];
 }
 
-/** One call as the SDK was asked for it, and what it made of the answer. */
+/** One call as the SDK received it, and the SDK's result of the answer. */
 export interface PlayedCall {
   readonly service: string;
   readonly command: string;
   readonly input: unknown;
-  /** `null`: an error was answered. */
+  /** `null`: the answer was an error. */
   readonly output: unknown;
 }

@@ -22,7 +22,7 @@ const issueSchema = z.object({
   pull_request: z.unknown().optional(),
 });
 
-/** Headers and answer of a call that failed, as @octokit/request-error has them. */
+/** Headers and body of a failed call, as @octokit/request-error has them. */
 const failureSchema = z.object({
   status: z.number(),
   message: z.string(),
@@ -31,7 +31,10 @@ const failureSchema = z.object({
     .optional(),
 });
 
-/** Issues at GitHub, by its own client (REST API 2022-11-28), which is loaded with the first call. */
+/**
+ * Issues at GitHub, through its own client (REST API 2022-11-28), which is loaded at the first
+ * call.
+ */
 export function githubIssues(options: {
   readonly repository: string;
   /** Read when it is used. */
@@ -124,7 +127,7 @@ function readIssues(data: unknown, repository: string): readonly Issue[] {
 /** Rate limits: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api */
 function failed(error: unknown, what: string, clock: Clock) {
   const read = failureSchema.safeParse(error);
-  // What has no status never had an answer: the network, or the deadline.
+  // An error without a status had no answer: a network error, or the deadline.
   if (!read.success || read.data.response === undefined) {
     const message = error instanceof Error ? error.message : String(error);
     return evidenceErrors.make('tracker-away', `${what}: ${message}`, {}, error);

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** One issue as GitHub's REST API gives it. */
+/** One issue as GitHub's REST API returns it. */
 export interface KeptIssue {
   number: number;
   title: string;
@@ -14,26 +14,26 @@ export interface KeptIssue {
   pull_request?: object;
 }
 
-/** What it answers instead, once. */
+/** An answer that it gives once instead of the normal one. */
 export interface Failure {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** It does what it was asked for, and its answer is lost. */
+  /** It carries the request out, but its answer is lost. */
   readonly late?: boolean;
 }
 
 /**
- * Issues of one repository as GitHub's REST API has them (2022-11-28): by label, state and page with a Link
- * header, made, changed; a token; what it fails with.
+ * The issues of one repository as in GitHub's REST API (2022-11-28): listed by label, state and
+ * page with a Link header, created, changed; with a token and prepared failures.
  */
 export class FakeGitHub {
   readonly issues: KeptIssue[] = [];
   /** `GET /repos/acme/checkout/issues?...`, in order. */
   readonly calls: string[] = [];
-  /** Taken from the front, one a call; null: that call goes well. */
+  /** Taken from the front, one per call; `null`: that call succeeds. */
   failures: (Failure | null)[] = [];
-  /** What it makes pages of at most, below what is asked for. */
+  /** Largest page that it returns, even if the request asks for more. */
   largestPage = 100;
   readonly #server: Server;
   readonly #token: string;
@@ -57,7 +57,7 @@ export class FakeGitHub {
     this.#server.close();
   }
 
-  /** An issue of somebody else. */
+  /** Adds an issue of another user. */
   byHand(more: Partial<KeptIssue>): KeptIssue {
     const issue: KeptIssue = {
       number: this.issues.length + 1,

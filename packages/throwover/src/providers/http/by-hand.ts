@@ -1,11 +1,17 @@
 import { type HandWork, quoted } from '../../runbook/by-hand/work.ts';
 import type { DnsHands, DoorHands, GatewayHands } from '../../runs/hands.ts';
 
-/** What stands in the data path, with `curl`: doors and gateways go on without the control plane, and take its commands from people too. */
+/**
+ * Manual steps for the data path, with `curl`: doors and gateways run without the control plane,
+ * and take its commands from people too.
+ */
 
 const json = `-H 'content-type: application/json'`;
 
-/** Of a door at this address (docs: edge.md). A newer epoch needs no token: nobody else has spoken in it. */
+/**
+ * Manual steps for a door at this address (docs: edge.md). A newer epoch needs no token, because no
+ * other command has been sent in it.
+ */
 export function doorHands(options: { readonly region: string; readonly admin: string }): DoorHands {
   const { region, admin } = options;
   const put = (says: string, mode: object): HandWork => ({
@@ -26,7 +32,10 @@ export function doorHands(options: { readonly region: string; readonly admin: st
   };
 }
 
-/** Of a gateway at this address. Its newest token is given back: an older one is refused. */
+/**
+ * Manual steps for a gateway at this address. They send its newest token back, because an older one
+ * is refused.
+ */
 export function gatewayHands(options: {
   readonly region: string;
   readonly admin: string;
@@ -64,19 +73,19 @@ export function gatewayHands(options: {
   };
 }
 
-/** A record behind HTTP of the team's own (docs: dns-providers.md). */
+/** Manual steps for a record behind the team's own HTTP service (docs: dns-providers.md). */
 export function httpDnsHands(options: {
   readonly url: string;
   readonly name: string;
   readonly type: string;
   readonly ttlSeconds: number;
-  /** Where the token stands, for people; `null`: none is needed. */
+  /** Where the token is, for people; `null`: none is needed. */
   readonly token: string | null;
 }): DnsHands {
   const { name, type, ttlSeconds, token } = options;
   const url = quoted(options.url);
   const ask = token === null ? [] : [`read -r -s -p 'Token of ${options.url} (${token}): ' TOKEN`];
-  // From a pipe, not in the command: everybody on the machine can read that.
+  // From a pipe and not in the command, which everybody on the machine could read.
   const header = ` -H @<(printf 'authorization: Bearer %s\\n' "$TOKEN")`;
   const curl = `curl -fsS${token === null ? '' : header}`;
   return {
@@ -85,7 +94,7 @@ export function httpDnsHands(options: {
       says: `See that the record was written for ${region} in epoch ${epoch}: else this runbook is an old one`,
       lines: [
         ...ask,
-        // In whatever order it is told.
+        // In any order of fields.
         `${curl} ${url} | tr -d ' \\n' | grep '"epoch":${epoch}[,}]' | grep '"region":"${region}"'`,
       ],
     }),

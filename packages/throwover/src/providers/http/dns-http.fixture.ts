@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 export const name = 'checkout.example.test';
 export const first = { name, type: 'A', ttlSeconds: 60, values: ['127.0.1.1'], generation: null };
 
-/** The contract of docs/dns-providers.md, as a team would keep it. */
+/** A server that keeps the contract of docs/dns-providers.md, as a team would write it. */
 export async function startApi(
   options: {
     token?: string;

@@ -5,10 +5,10 @@ import { type AdoptableDns, type DnsRecord, sameRecord } from '../../traffic/dns
 import { trafficErrors } from '../../traffic/errors.ts';
 import { askNameservers } from '../nameservers.ts';
 
-/** Longest time for one answer, ms: a DNS provider behind it may take seconds. */
+/** Longest time for one answer, ms: the DNS provider behind it may take seconds. */
 const deadlineMs = 15_000;
 
-/** Longest answer that is read, characters: a record is a few hundred. */
+/** Longest answer that is read, characters: a record has a few hundred. */
 const maxAnswerLength = 64 * 1024;
 
 const recordSchema = z.object({
@@ -22,7 +22,7 @@ const recordSchema = z.object({
 });
 
 export interface HttpDnsOptions {
-  /** Of this one record. */
+  /** URL of this one record. */
   readonly url: string;
   readonly name: string;
   readonly type: DnsRecord['type'];
@@ -33,8 +33,8 @@ export interface HttpDnsOptions {
 }
 
 /**
- * A record behind HTTP of the team's own: `GET` gives it with a strong ETag, `PUT` with `If-Match`
- * replaces it as a whole or answers 412 (docs/dns-providers.md has the contract).
+ * A record behind the team's own HTTP service: `GET` returns it with a strong ETag, `PUT` with
+ * `If-Match` replaces it completely or answers 412 (docs/dns-providers.md has the contract).
  */
 export function httpDns(options: HttpDnsOptions): AdoptableDns {
   const { url, name, type, token, nameservers } = options;
@@ -97,7 +97,7 @@ export function httpDns(options: HttpDnsOptions): AdoptableDns {
     throw trafficErrors.make('dns-record-foreign', message, { name, values: record.values });
   }
 
-  /** True: written. False: it is no longer what the ETag stands for. */
+  /** Returns true if the record was written, false if it has changed since the ETag. */
   async function put(record: DnsRecord, etag: string): Promise<boolean> {
     const { status, text } = await call('PUT', record, etag);
     if (status === 412) return false;

@@ -10,13 +10,19 @@ import {
   stragglersSchema,
 } from '../../traffic/stragglers/wire.ts';
 
-/** Longest time for an answer of a door, ms: it stands inside the write gap, and a door answers in a few. */
+/**
+ * Longest time for an answer of a door, ms: it is part of the write gap, and a door answers in a
+ * few.
+ */
 const deadlineMs = 2_000;
 
-/** The same for what it has counted: nothing waits for it. */
+/** Longest time for a door's counts, ms: no step waits for them. */
 const countsDeadlineMs = 10_000;
 
-/** Longest answer that is read, bytes: a status is a few hundred; a door keeps at most 20,000 cells and 10,000 beacons. */
+/**
+ * Longest answer that is read, bytes: a status has a few hundred; a door keeps at most 20,000 cells
+ * and 10,000 beacons.
+ */
 const maxAnswerBytes = 4 * 1024 * 1024;
 
 const errorSchema = z.object({
@@ -29,8 +35,8 @@ const errorSchema = z.object({
 });
 
 /**
- * The door whose admin interface (`createDoorAdmin`) is at `url`. Connections are kept alive, by
- * `dispatcher`: whoever ends it ends what is asked.
+ * The door whose admin interface (`createDoorAdmin`) is at `url`. `dispatcher` keeps connections
+ * alive; closing it ends open requests.
  */
 export function httpDoor(options: {
   region: string;

@@ -6,7 +6,7 @@ import { drillErrors } from '../../drills/errors.ts';
 import type { DrillSources } from '../../drills/facts.ts';
 import { runbookErrors } from '../../runbook/errors.ts';
 
-/** Deadline of one call, ms: calendars come from services of others. */
+/** Deadline of one call, ms: calendars come from other services. */
 const deadlineMs = 5_000;
 
 /** Largest file or answer, bytes: years of a rota, and a printed runbook, are below 1 MB. */
@@ -22,7 +22,7 @@ const answerSchema = z.object({
   ]),
 });
 
-/** Calendars as files and by HTTP, alarms by Prometheus, printed runbooks as files. */
+/** Calendars from files and over HTTP, alarms from Prometheus, printed runbooks from files. */
 export function drillSources(directory: string): DrillSources {
   return {
     calendar: async (source) => {
@@ -30,7 +30,7 @@ export function drillSources(directory: string): DrillSources {
         if (/^https?:/.test(source)) return await got(new URL(source));
         return await textOf(resolve(directory, source));
       } catch (error) {
-        // The secret address of a feed is no text for a terminal.
+        // The secret address of a feed must not be printed in a terminal.
         const name = source.replace(/\?.*$/, '');
         throw drillErrors.make('calendar-away', `${name}: ${said(error)}`, { name }, error);
       }

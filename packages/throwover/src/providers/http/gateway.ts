@@ -8,9 +8,9 @@ import {
   webhookErrors,
 } from '../../webhooks/webhooks.ts';
 
-/** A gateway answers its status from memory; longer than this is a network that is gone. */
+/** A gateway answers its status from memory, so a longer wait means that the network is down. */
 const STATUS_TIMEOUT_MS = 3_000;
-/** `set` waits for deliveries in flight, at most 20 s by the gateway's configuration. */
+/** `set` waits for deliveries in flight: at most 20 s by the gateway's configuration. */
 const SET_TIMEOUT_MS = 25_000;
 
 const errorSchema = z.object({
@@ -23,9 +23,9 @@ const errorSchema = z.object({
 }) satisfies z.ZodType<ErrorJson>;
 
 /**
- * A gateway over its admin port. All calls are safe to repeat: `set` is refused when newer commands
- * were seen, and changes nothing when the mode holds already; `redeliver` does its work once per key.
- * Whoever ends `dispatcher` ends what is asked.
+ * A gateway over its admin port. All calls are safe to repeat: `set` is refused if newer commands
+ * were seen, and changes nothing if the mode already holds; `redeliver` does its work once per key.
+ * Closing `dispatcher` ends open requests.
  */
 export function httpGateway(options: {
   region: string;

@@ -5,7 +5,7 @@ import type { Sighting } from '../../replication/exposure.ts';
 import type { LagReport } from '../../replication/lag-history.ts';
 import { storeErrors } from '../../store/errors.ts';
 
-/** Deadline of one question, ms: a plan and a check wait for it. */
+/** Deadline of one question, ms: a plan and a check wait for the answer. */
 const deadlineMs = 2_000;
 
 const position = z.custom<Position>(isPosition, 'expected a position');
@@ -28,14 +28,14 @@ const reports: z.ZodType<readonly LagReport[]> = z.array(
   z.object({
     from: z.string(),
     to: z.string(),
+    lag: summary.nullable(),
     heartbeat: summary.nullable(),
-    position: summary.nullable(),
   }),
 );
 
-/** What `throwover serve` has sampled of one service. Errors: `store-away`. */
+/** The samples of `throwover serve` for one service. Errors: `store-away`. */
 export interface LagReports {
-  /** Where a region's primary was seen, newest first. */
+  /** Returns the sightings of a region's primary, newest first. */
   sightings(region: string): Promise<readonly Sighting[]>;
   reports(): Promise<readonly LagReport[]>;
 }

@@ -5,7 +5,10 @@ import { storeErrors } from '../../store/errors.ts';
 /** Deadline of one call, ms. */
 const deadlineMs = 2_000;
 
-/** One call of `throwover serve`. Throws `store-away`, or `bad-request` with what the server says of it. */
+/**
+ * Makes one call to `throwover serve`. Throws `store-away`, or `bad-request` with the server's
+ * message.
+ */
 export async function callServe(url: string, path: string, posted?: string): Promise<unknown> {
   let statusCode: number;
   let answer: unknown;

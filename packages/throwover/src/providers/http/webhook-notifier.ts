@@ -11,13 +11,13 @@ import {
 import type { NoticeKind, Notifier } from '../../notify/notify.ts';
 
 /**
- * Notices as JSON to an HTTP endpoint, signed as the Standard Webhooks specification says when there is
- * a secret. Slack and the like read `text`.
+ * Sends notices as JSON to an HTTP endpoint, signed by the Standard Webhooks specification if there
+ * is a secret. Slack and similar services read `text`.
  */
 export function webhookNotifier(options: {
   readonly url: string;
   readonly kinds: readonly NoticeKind[];
-  /** Read when it is used; `null`: unsigned. */
+  /** Read when it is used; `null`: notices are not signed. */
   readonly secret: (() => Promise<string>) | null;
   readonly clock: Clock;
   readonly random: Random;

@@ -4,27 +4,42 @@ import { fenceLines, linesOf } from './guard/host-based-access.ts';
 import { advanceSql } from './guard/settings.ts';
 import type { Place } from './wire.ts';
 
-/** Longest waits of PostgreSQL's own tools, s: a stop sends the standby everything first. */
+/** Longest waits of PostgreSQL's own tools, s: a stop first sends everything to the standby. */
 const stopSeconds = 120;
 const startSeconds = 120;
 const promoteSeconds = 60;
 
-/** How long people wait for the other side before they stop and think, s. */
+/** How long the commands wait for the other side before a person must decide, s. */
 const patienceSeconds = 60;
 
-/** Values that one place shows and another asks for. */
+/**
+ * Session settings against settings of roles and databases that would stop people as they would
+ * stop a guard (guard/own-session.ts).
+ */
+const sessionOptions = [
+  'role=none',
+  'search_path=pg_catalog,pg_temp',
+  'default_transaction_read_only=off',
+  'statement_timeout=0',
+  'lock_timeout=0',
+  'synchronous_commit=local',
+]
+  .map((setting) => `-c ${setting}`)
+  .join(' ');
+
+/** Values that one box shows and another asks for. */
 const position = 'position';
 
-/** What the team says about a region's machines (service/by-hand-schema.ts). */
+/** The team's commands for a region's machines (service/by-hand-schema.ts). */
 export interface DatabaseCommands {
   readonly stopGuard: string;
   readonly startGuard: string;
-  /** Left out: pg_ctl. */
+  /** Default: pg_ctl. */
   readonly stopDatabase?: string | undefined;
   readonly startDatabase?: string | undefined;
 }
 
-/** One region's PostgreSQL with psql, pg_ctl and an editor's work on two files. */
+/** Manual steps for one region's PostgreSQL, with psql, pg_ctl and changes to two files. */
 export function postgresHands(
   place: Place,
   options: { readonly commands: DatabaseCommands; readonly strict: boolean },
@@ -39,7 +54,7 @@ export function postgresHands(
   const door = doorOf(place);
   const pgCtl = (rest: string) =>
     asOwner(place, `${quoted(`${place.pgBin}/pg_ctl`)} -D ${quoted(dataDir)} ${rest}`);
-  // `restart` starts a stopped server too, with the options that it was started with before.
+  // `restart` also starts a stopped server, with the options that it was last started with.
   const start =
     commands.startDatabase ??
     pgCtl(`restart -w -t ${startSeconds} -l ${quoted(`${dataDir}/by-hand.log`)}`);
@@ -80,14 +95,14 @@ export function postgresHands(
       ...at(
         'Type in the position that was noted down; wait until everything up to it is here',
         `read -r -p 'Position: ' P`,
-        // One line: what is said must not hide that it was not so.
+        // One line, so that the message appears only on success.
         `${until(`SELECT pg_last_wal_receive_lsn() >= '$P'::pg_lsn`, 't')} && echo "${region} has everything up to $P"`,
       ),
       asks: position,
     },
     received: at('Read how far it has come', sql('SELECT pg_last_wal_receive_lsn()')),
     promote: (lossy) => [
-      // Roles cannot be changed in a standby (guard/role-door.ts).
+      // Roles cannot be changed on a standby (guard/role-door.ts).
       ...(lossy === null || place.fence === 'roles'
         ? []
         : [at('Keep the application out until the ids are moved on', ...door.close)]),
@@ -135,25 +150,30 @@ export function postgresHands(
   };
 }
 
-/** One statement as a command that shows its bare answer. A variable of the shell in it is filled in. */
+/**
+ * Returns one statement as a command that prints its bare answer. The shell fills in its variables.
+ */
 function sql(statement: string): string {
   return `q "${statement.replaceAll('"', '\\"')}"`;
 }
 
-/** The same until it answers so. */
+/** Returns a command that repeats the statement until it gives this answer. */
 const until = (statement: string, answer: string) =>
   untilAnswers(sql(statement), answer, patienceSeconds);
 
-/** Lines that ask the database begin with how it is reached. */
+/** Puts the definition of the query function before lines that ask the database. */
 function withSql({ superuser, port, database }: Place, lines: readonly string[]): string[] {
   if (!lines.some((line) => /\bq "/.test(line))) return [...lines];
   return [
-    `q() { psql -X -w -h ${quoted(superuser.host)} -p ${port} -U ${quoted(superuser.user)} -d ${quoted(database)} -v ON_ERROR_STOP=1 -Atqc "$1"; }`,
+    `q() { PGOPTIONS=${quoted(sessionOptions)} psql -X -w -h ${quoted(superuser.host)} -p ${port} -U ${quoted(superuser.user)} -d ${quoted(database)} -v ON_ERROR_STOP=1 -Atqc "$1"; }`,
     ...lines,
   ];
 }
 
-/** What keeps the application out, and lets it in: lines of pg_hba.conf, or the right to log in. */
+/**
+ * The commands that keep the application out and let it in: lines of pg_hba.conf, or the right to
+ * log in.
+ */
 function doorOf(place: Place) {
   const { applicationRoles, hbaFile, fence } = place;
   const names = applicationRoles.map((role) => `'${role}'`).join(', ');
@@ -166,7 +186,8 @@ function doorOf(place: Place) {
   const file = quoted(hbaFile);
   const lines = fenceLines(applicationRoles).map((line) => `'${line}'`);
   const reload = sql('SELECT pg_reload_conf()');
-  // What a box is judged by: a file that could not be written must not look closed.
+  // The result of a box depends on this: if the file could not be written, the door must not look
+  // closed.
   const isClosed = `SELECT count(*) >= ${linesOf(applicationRoles)} FROM pg_hba_file_rules WHERE auth_method = 'reject' AND user_name <@ ARRAY[${names}]`;
   const openFile = asOwner(
     place,
@@ -208,7 +229,7 @@ function standbyFiles(place: Place, upstream: string): readonly string[] {
   ];
 }
 
-/** PostgreSQL refuses to run as root, and its files are its own. */
+/** Runs the command as the owner of PostgreSQL's files: PostgreSQL refuses to run as root. */
 function asOwner({ runAs }: Place, command: string): string {
   if (runAs === null) return command;
   return `setpriv --reuid=${runAs.uid} --regid=${runAs.gid} --clear-groups -- ${command}`;

@@ -29,25 +29,34 @@ const timing = z.strictObject({
   syncPatienceMs: knob,
 } satisfies Record<keyof Timing, typeof knob>);
 
-/** What the small process beside one database is told when it starts. */
+/** The configuration of the guard process beside one database. */
 const guardConfig = z.strictObject({
   region: plainName,
-  /** Where it listens for commands; port 0 takes a free one. */
+  /** Address for commands; port 0 takes a free one. */
   listen: z.strictObject({ host: z.string().min(1), port: z.number().int().min(0).max(65_535) }),
   postgres: z.strictObject({
     /** The address that PostgreSQL listens on. */
     host: z.string().min(1),
     port: z.number().int().min(1).max(65_535),
-    /** Directory of its Unix socket, or null for none. */
+    /** Directory of its Unix socket; `null`: it has none. */
     socketDir: absolutePath.nullable(),
     dataDir: absolutePath,
-    /** Directory with `postgres`, and `pg_rewind` where there is one. */
+    /** Directory with `postgres`, and with `pg_rewind` if it is installed. */
     pgBin: absolutePath,
-    /** pg_hba.conf when it is not in the data directory (Debian: /etc/postgresql/...). */
+    /**
+     * The pg_hba.conf with which the guard starts PostgreSQL. A running server is asked for its
+     * file.
+     */
     hbaFile: absolutePath.optional(),
-    /** PostgreSQL refuses to run as root: who it runs as, or null for the guard's own user. */
+    /**
+     * The user that PostgreSQL runs as, because it refuses to run as root; `null`: the guard's own
+     * user.
+     */
     runAs: z.strictObject({ uid: z.number().int(), gid: z.number().int() }).nullable(),
-    /** Started by the guard, unless a command stopped it; else by a unit with `throwover guard --pre-start`. */
+    /**
+     * True: the guard starts PostgreSQL, unless a command stopped it. False: a unit with `throwover
+     * guard --pre-start` does.
+     */
     startDatabase: z.boolean(),
   }),
   /** How the guard itself logs in; `host` may be the socket directory. */
@@ -56,27 +65,38 @@ const guardConfig = z.strictObject({
     user: z.string().min(1).default('postgres'),
     password: secretRef.default(null),
   }),
-  /** The application's database; `throwover.promotions` stands in it. */
+  /** The application's database, which also contains `throwover.promotions`. */
   database: z.string().min(1),
-  /** Login roles of the application: those that a fence closes out. */
+  /** Login roles of the application, which a fence closes out. */
   applicationRoles: z.array(plainName).min(1),
   replication: z.strictObject({ user: plainName, password: secretRef.default(null) }),
-  /** Where a standby connects to the primary of that region, over the link between the regions. */
+  /**
+   * For each region, the address at which a standby reaches its primary over the link between the
+   * regions.
+   */
   upstreams: z.record(plainName, endpoint),
-  /** How they are closed out: lines in pg_hba.conf, or roles that may not log in where that file is out of reach (guard/door.ts says what that cannot do). */
+  /**
+   * How they are closed out: by lines in pg_hba.conf, or, if that file is out of reach, by roles
+   * that may not log in (guard/door.ts names the limits of that).
+   */
   fence: z.enum(['pg_hba', 'roles']).default('pg_hba'),
-  /** The service that this database is of, as throwover.yaml names it; the store knows it by this name. */
-  service: z.string().min(1).optional(),
-  /** `throwover serve`; left out: the guard asks the other guard alone. */
+  /**
+   * The service of this database, by its name in throwover.yaml; the store knows it by this name.
+   */
+  service: z.string().min(1),
+  /** Address of `throwover serve`; absent: the guard asks only the other guard. */
   store: z.strictObject({ url: z.url() }).optional(),
-  /** The guard of the other region; left out: a fence does not open by itself. */
+  /** The other region and its guard; absent: this guard obeys no run. */
   peer: z.strictObject({ region: plainName, guard: z.url() }).optional(),
   /** As in throwover.yaml. */
   writerFence: z.enum(['available', 'strict']).default('available'),
   durability: z.enum(['asynchronous', 'synchronous']).default('asynchronous'),
-  /** Knobs in milliseconds; what is left out has its default (authority/timing.ts). */
+  /** Timing settings in milliseconds; a missing one has its default (authority/timing.ts). */
   timing: timing.default({}),
-  /** What the guard must not forget (highest token, fence) and PostgreSQL's log. */
+  /**
+   * Directory for the state that the guard must not forget (highest token, fence) and PostgreSQL's
+   * log.
+   */
   stateDir: absolutePath,
 });
 

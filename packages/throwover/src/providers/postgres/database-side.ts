@@ -12,11 +12,14 @@ import {
   type Place,
 } from './wire.ts';
 
-/** Deadlines of the port, ms (replication/database.ts). */
+/** Deadlines of the port, ms (authority/database-side.ts). */
 const statusDeadlineMs = 2_000;
 const commandDeadlineMs = 15_000;
 
-/** Time that an idle connection to a guard is kept, ms: a run polls every few ms, a check every few seconds. */
+/**
+ * How long an idle connection to a guard is kept, ms: a run polls every few ms, a check every few
+ * seconds.
+ */
 const keepAliveMs = 30_000;
 
 export interface PostgresSideOptions {
@@ -46,22 +49,22 @@ export function postgresSide(
     upstream: () => call('upstream', {}, statusDeadlineMs),
     place: () => call('place', {}, statusDeadlineMs),
     unsent: (command) => call('unsent', command, statusDeadlineMs),
-    async admit(token) {
-      await call('admit', { token });
+    async admit(command) {
+      await call('admit', command);
     },
-    async checkpoint(token) {
-      await call('checkpoint', { token });
+    async checkpoint(command) {
+      await call('checkpoint', command);
     },
-    prewarm: (token) => call('prewarm', { token }),
+    prewarm: (command) => call('prewarm', command),
     fence: (command) => call('fence', command),
     async unfence(command) {
       await call('unfence', command);
     },
-    renounce: (token) => call('renounce', { token }),
-    endPromises: (token) => call('endPromises', { token }),
+    renounce: (command) => call('renounce', command),
+    endPromises: (command) => call('endPromises', command),
     promote: (command) => call('promote', command),
-    async stop(token) {
-      await call('stop', { token });
+    async stop(command) {
+      await call('stop', command);
     },
     salvage: (command) => call('salvage', command, options.attachTimeoutMs),
     attach: (command) => call('attach', command, options.attachTimeoutMs),

@@ -7,6 +7,12 @@ export const postgresErrors = defineErrors({
     remedy:
       'Look at the process beside the database (`throwover guard`), at the database itself and at the network between; then run the command again.',
   },
+  'database-full': {
+    disposition: 'retry',
+    notLost: 'Nothing was changed, and the sessions that are there go on.',
+    remedy:
+      'End sessions that are not needed, or set `superuser_reserved_connections` to 3 or more and restart PostgreSQL; then run the command again. A guard that is running keeps the connections that it has.',
+  },
   'peer-away': {
     disposition: 'retry',
     notLost: 'Whether the other guard took it in is not known; it is safe to ask again.',
@@ -25,6 +31,12 @@ export const postgresErrors = defineErrors({
     remedy:
       "Read PostgreSQL's own last lines above and its log; correct the cause and start it again.",
   },
+  'hba-file-missing': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed, and nothing was started.',
+    remedy:
+      "Start PostgreSQL once while the guard runs (it then asks the server where the file is), or give its path as postgres.hbaFile in the guard's file.",
+  },
   'guard-memory-not-written': {
     disposition: 'retry',
     notLost: 'Nothing was done: a guard writes down what it must not forget before it acts.',
@@ -35,6 +47,18 @@ export const postgresErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Nothing was started.',
     remedy: 'Correct the fields named above in the file given with --config.',
+  },
+  'guard-not-running': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      "Run the command on the database's own host, as the guard's user or as root, with the configuration that the guard was started with: `throwover guard --config FILE`.",
+  },
+  'not-on-this-host': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      "Run `throwover guard accept-cluster` on the host of the database: it reads the key in the guard's `stateDir`.",
   },
   'guard-port-taken': {
     disposition: 'stop',

@@ -1,18 +1,24 @@
 /**
- * What the guard and its client say to each other: one POST a command (GET for what changes nothing), JSON both ways.
- * An error travels as `{error: ErrorJson}` with status 409 (answered no) or 503 (could not tell).
+ * The messages between the guard and its client: one POST per command (GET if it changes nothing),
+ * JSON both ways. An error is `{error: ErrorJson}` with status 409 (refused) or 503 (could not
+ * tell).
  */
 import { z } from 'zod';
 import {
   acceptedSchema,
   closedSchema,
+  clusterSightSchema,
+  clusterVerdictSchema,
   confirmedFenceSchema,
+  doorSeenSchema,
   fenceProofSchema,
   knownEpochSchema,
   openingProofSchema,
   positionSchema,
   promotionSchema,
   renunciationSchema,
+  reopenedSchema,
+  runCommand,
   surveySchema,
 } from '../../authority/wire.ts';
 
@@ -27,9 +33,13 @@ const nothing = z.strictObject({});
 
 const status = z.strictObject({
   region: z.string(),
+  service: z.string(),
+  peer: z.strictObject({ region: z.string(), confirmed: z.boolean() }).nullable(),
   role: z.enum(['primary', 'standby', 'stopped']),
   version: z.string().nullable(),
   closed: closedSchema.nullable(),
+  observed: doorSeenSchema.nullable(),
+  reopened: reopenedSchema.nullable(),
   sessions: z.number(),
   position: positionSchema.nullable(),
   received: positionSchema.nullable(),
@@ -46,15 +56,23 @@ const status = z.strictObject({
   leaseLeftMs: z.number().nullable(),
   inSync: z.boolean().nullable(),
   parity: z.record(z.string(), z.string()),
+  cluster: clusterSightSchema.nullable(),
+  clusterVerdict: clusterVerdictSchema,
 });
 
-/** Longest time that open transactions may be given by a fence, ms: above it nobody could write for too long. */
+/**
+ * Longest time that a fence may give open transactions, ms: with more, no region would take writes
+ * for too long.
+ */
 const maxOpenTransactionsMs = 10_000;
 
 /** Longest deadline of a fence, ms. */
 const maxFenceDeadlineMs = 600_000;
 
-/** Where the database is, for people who handle it without this guard (by-hand.ts). No secret is in it. */
+/**
+ * The place of the database, for people who handle it without this guard (by-hand.ts). It contains
+ * no secret.
+ */
 const place = z.strictObject({
   region: z.string(),
   host: z.string(),
@@ -66,7 +84,7 @@ const place = z.strictObject({
   superuser: z.strictObject({ host: z.string(), user: z.string() }),
   database: z.string(),
   applicationRoles: z.array(z.string()),
-  /** `password`: where it stands, `env:NAME` or `file:PATH`. */
+  /** `password`: the place of the secret, `env:NAME` or `file:PATH`. */
   replication: z.strictObject({ user: z.string(), password: z.string().nullable() }),
   upstreams: z.record(z.string(), z.strictObject({ host: z.string(), port: z.number() })),
   fence: z.enum(['pg_hba', 'roles']),
@@ -109,10 +127,10 @@ const salvage = z.discriminatedUnion('state', [
     total: z.number(),
     blind: z.array(z.string()),
   }),
-  unavailable,
+  unavailable.extend({ some: z.literal(true).exactOptional() }),
 ]);
 
-/** Every command: what is sent, what is answered. */
+/** The input and output of every command. */
 export const commands = {
   status: { input: nothing, output: status },
   survey: { input: nothing, output: surveySchema },
@@ -125,41 +143,44 @@ export const commands = {
     input: z.strictObject({ beyond: positionSchema, limit: z.int().positive().max(100) }),
     output: unsent,
   },
-  admit: { input: z.strictObject({ token }), output: nothing },
-  checkpoint: { input: z.strictObject({ token }), output: nothing },
+  admit: { input: z.strictObject(runCommand), output: nothing },
+  checkpoint: { input: z.strictObject(runCommand), output: nothing },
   prewarm: {
-    input: z.strictObject({ token }),
+    input: z.strictObject(runCommand),
     output: z.strictObject({ bytes: z.number(), by: z.string() }),
   },
   fence: {
     input: z.strictObject({
-      token,
+      ...runCommand,
       openTransactionsMs: z.number().nonnegative().max(maxOpenTransactionsMs),
       deadlineMs: z.number().positive().max(maxFenceDeadlineMs).nullable(),
     }),
     output: confirmedFenceSchema,
   },
-  unfence: { input: z.strictObject({ token, proof: openingProofSchema }), output: nothing },
-  renounce: { input: z.strictObject({ token }), output: renunciationSchema },
+  unfence: {
+    input: z.strictObject({ ...runCommand, proof: openingProofSchema }),
+    output: nothing,
+  },
+  renounce: { input: z.strictObject(runCommand), output: renunciationSchema },
   endPromises: {
-    input: z.strictObject({ token }),
+    input: z.strictObject(runCommand),
     output: z.strictObject({ leftMs: z.number().nonnegative() }),
   },
   promote: {
     input: z.strictObject({
-      token,
+      ...runCommand,
       epoch,
       proof: fenceProofSchema,
       lossy: z.strictObject({ sequenceAdvance: z.int().nonnegative() }).nullable(),
+      unknownCluster: z.exactOptional(z.boolean()),
     }),
     output: promotionSchema,
   },
-  stop: { input: z.strictObject({ token }), output: nothing },
+  stop: { input: z.strictObject(runCommand), output: nothing },
   salvage: {
     input: z.strictObject({
-      token,
+      ...runCommand,
       epoch,
-      runId: z.string(),
       switchPosition: positionSchema,
       from: z.int().nonnegative(),
       limit: z.int().positive(),
@@ -167,14 +188,20 @@ export const commands = {
     output: salvage,
   },
   attach: {
-    input: z.strictObject({ token, epoch, upstream: z.string(), promotion: promotionSchema }),
+    input: z.strictObject({
+      ...runCommand,
+      epoch,
+      upstream: z.string(),
+      promotion: promotionSchema,
+      discards: z.boolean(),
+    }),
     output: attachmentSchema,
   },
 } as const;
 
 export type CommandName = keyof typeof commands;
 
-/** Those that change nothing: GET. */
+/** Commands that change nothing use GET. */
 export const looks = (name: CommandName): boolean =>
   name === 'status' || name === 'survey' || name === 'upstream' || name === 'place';
 export type Input<Name extends CommandName> = z.infer<(typeof commands)[Name]['input']>;

@@ -81,7 +81,7 @@ describe.skipIf(missing.length > 0)(
     test('a record that somebody has changed since it was read is not written over', async () => {
       await provider().adopt({ epoch: 1, region: 'east' });
       const work = pointing();
-      // Between the look and the update, as another person's would come.
+      // A change by another person between the read and the update.
       const changed = {
         ...work,
         lines: work.lines.map((line) =>

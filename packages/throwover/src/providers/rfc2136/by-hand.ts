@@ -2,14 +2,14 @@ import type { DnsHands } from '../../runs/hands.ts';
 import { generationName, generationTtlSeconds } from '../../traffic/generation.ts';
 import { parseServer } from './tcp.ts';
 
-/** A record on a server of dynamic updates, with `nsupdate` and `dig`. */
+/** Manual steps for a record on a server with dynamic updates, with `nsupdate` and `dig`. */
 export function rfc2136Hands(options: {
   readonly server: string;
   readonly zone: string;
   readonly name: string;
   readonly type: string;
   readonly ttlSeconds: number;
-  /** `secret`: where it stands, for people. */
+  /** `secret`: its place, for people. */
   readonly key: { readonly name: string; readonly algorithm: string; readonly secret: string };
 }): DnsHands {
   const { zone, name, type, ttlSeconds, key } = options;
@@ -30,7 +30,8 @@ export function rfc2136Hands(options: {
           `OLD=$(${read})`,
           `N=$(echo "$OLD" | sed -n 's/.*generation=\\([0-9]*\\).*/\\1/p')`,
           `read -r -s -p 'Secret of the key ${key.name} (${key.secret}): ' SECRET`,
-          // The secret in the script, not in the command: everybody on the machine can read that.
+          // The secret is in the script and not in the command, which everybody on the machine
+          // could read.
           'nsupdate -v <<END',
           `server ${host} ${port}`,
           `zone ${zone}`,

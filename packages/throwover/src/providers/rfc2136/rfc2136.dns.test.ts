@@ -35,7 +35,7 @@ function provider(server: UpdateServer, options: Partial<Rfc2136Options> = {}, f
   });
 }
 
-/** Between a provider and its server; sees whole answers. */
+/** A proxy between a provider and its server, which sees whole answers. */
 async function startProxy(address: string, change: (answer: Buffer) => void) {
   const { host, port } = parseServer(address);
   const proxy = createServer((socket) => {
@@ -124,7 +124,7 @@ for (const [index, serverName] of serverNames.entries()) {
       const old = await right.adopt({ epoch: 1, region: 'east' });
       const generation = { number: 2, epoch: 2, region: 'west' };
       const proxy = await startProxy(server.address, (answer) => {
-        // NOERROR and YXRRSET change places: "done" becomes "lost", and "lost" becomes "done".
+        // Swaps NOERROR and YXRRSET: "done" becomes "lost", and "lost" becomes "done".
         const update = ((answer[2] ?? 0) & 0x78) === 5 << 3;
         if (update) answer[3] = (answer[3] ?? 0) ^ 7;
       });
@@ -139,7 +139,7 @@ for (const [index, serverName] of serverNames.entries()) {
       } finally {
         await proxy.stop();
       }
-      // Whether it was made is unknown to who asked, and is looked at: it was.
+      // The client does not know whether the change was made, so it reads again: it was made.
       expect((await right.read()).generation).toEqual(generation);
     });
 

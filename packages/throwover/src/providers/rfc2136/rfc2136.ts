@@ -18,11 +18,11 @@ import { exchange, parseServer } from './tcp.ts';
 import { sign, type TsigAlgorithm, tsigErrors, verify } from './tsig.ts';
 import { encodeUpdate, type Prerequisite, type RrType, type UpdateChange } from './update.ts';
 
-/** Reads of one record before it is said that it changes under every one of them. */
+/** Number of reads of one record before an error says that it keeps changing. */
 const readTries = 5;
 
 export interface Rfc2136Options {
-  /** `ip:port` of the primary, where updates are sent. */
+  /** `ip:port` of the primary, which receives the updates. */
   readonly server: string;
   readonly zone: string;
   readonly name: string;
@@ -33,17 +33,21 @@ export interface Rfc2136Options {
     /** The secret in base64, read when it is used. */
     readonly secret: () => Promise<string>;
   };
-  /** `ip:port` of all authoritative servers, asked when a change is read back; the primary alone when it is left out. */
+  /**
+   * `ip:port` of all authoritative servers, which are asked when a change is read back; default:
+   * only the primary.
+   */
   readonly nameservers?: readonly string[];
   readonly clock: Clock;
 }
 
 /**
- * One record set on a server that takes dynamic updates (RFC 2136), signed with TSIG (RFC 8945):
- * BIND, Knot, PowerDNS and others.
+ * One record set on a server with dynamic updates (RFC 2136), signed with TSIG (RFC 8945): BIND,
+ * Knot, PowerDNS and others.
  *
- * A4: an update requires that record and generation still have exactly the values that were read; the
- * server makes all of it or nothing. The old set is deleted in the same update that adds the new one.
+ * A4: an update requires that record and generation still have exactly the values that were read,
+ * and the server makes it completely or not at all. The old set is deleted in the same update that
+ * adds the new one.
  */
 export function rfc2136Dns(options: Rfc2136Options): AdoptableDns {
   const { name, type, zone, clock } = options;
@@ -76,7 +80,10 @@ export function rfc2136Dns(options: Rfc2136Options): AdoptableDns {
     );
   }
 
-  /** Record and generation of one instant: read again until the generation is the same before and after. */
+  /**
+   * Returns record and generation of the same moment: reads again until the generation is the same
+   * before and after.
+   */
   async function look(): Promise<
     Omit<DnsRecord, 'generation'> & { generation: Generation | null }
   > {
@@ -112,7 +119,10 @@ export function rfc2136Dns(options: Rfc2136Options): AdoptableDns {
     throw trafficErrors.make('dns-record-foreign', message, { name, values: record.values });
   }
 
-  /** `null` when the update was made; the server's refusal of a prerequisite when nothing of it was. */
+  /**
+   * Returns `null` if the update was made, or the failed prerequisite if the server made no part of
+   * it.
+   */
   async function update(
     requires: readonly Prerequisite[],
     changes: readonly UpdateChange[],
@@ -130,7 +140,7 @@ export function rfc2136Dns(options: Rfc2136Options): AdoptableDns {
       throw trafficErrors.make('dns-refused', `${options.server}: ${rcode}: ${words}`, { keyName });
     }
     if (verdict.state === 'forged') {
-      // A server that has no such key cannot sign its refusal; nothing else may come unsigned.
+      // A server without such a key cannot sign its refusal; every other answer must be signed.
       const code = rcode === 'NOTAUTH' || rcode === 'REFUSED' ? 'dns-refused' : 'dns-unreachable';
       const message = `${options.server}: ${rcode}, and ${verdict.why}`;
       throw trafficErrors.make(code, message, { keyName });
@@ -206,7 +216,7 @@ export function rfc2136Dns(options: Rfc2136Options): AdoptableDns {
   };
 }
 
-/** What a server answers when a prerequisite does not hold (RFC 2136, section 2.2). */
+/** The answers of a server when a prerequisite does not hold (RFC 2136, section 2.2). */
 const prerequisiteRcodes: readonly string[] = ['NXDOMAIN', 'NXRRSET', 'YXDOMAIN', 'YXRRSET'];
 
 function textOf(data: unknown): string {

@@ -8,7 +8,7 @@ import { encode } from 'dns-packet';
 import { freePort } from '../../../../lab/src/fixtures/ports.ts';
 import { exchange } from './tcp.ts';
 
-/** Real authoritative servers that take dynamic updates, unprivileged, each on a port of its own. */
+/** Real authoritative servers with dynamic updates, unprivileged, each on a separate port. */
 export const serverNames = ['bind', 'knot', 'powerdns'] as const;
 export type ServerName = (typeof serverNames)[number];
 
@@ -49,7 +49,7 @@ checkout6 IN AAAA fd00::1
 alias IN CNAME east.${zone}.
 `;
 
-/** Starts the server on `port` of 127.0.0.1 and waits until it answers with authority. */
+/** Starts the server on `port` of 127.0.0.1 and waits until it gives authoritative answers. */
 export async function startUpdateServer(
   server: ServerName,
   key: KeyOptions,

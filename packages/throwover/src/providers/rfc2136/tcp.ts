@@ -1,7 +1,10 @@
 import { connect } from 'node:net';
 import { trafficErrors } from '../../traffic/errors.ts';
 
-/** Longest time for a connection, a question and its answer, ms: a server on the other side of the world answers in 0.3 s. */
+/**
+ * Longest time for connection, question and answer together, ms: a server on the other side of the
+ * world answers in 0.3 s.
+ */
 const deadlineMs = 5_000;
 
 export interface ServerAddress {
@@ -9,13 +12,16 @@ export interface ServerAddress {
   readonly port: number;
 }
 
-/** `1.2.3.4:53` or `[2001:db8::1]:53`, already checked by the schema. */
+/** Parses `1.2.3.4:53` or `[2001:db8::1]:53`, which the schema has already checked. */
 export function parseServer(text: string): ServerAddress {
   const at = text.lastIndexOf(':');
   return { host: text.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(text.slice(at + 1)) };
 }
 
-/** One question and its answer over a TCP connection of their own. Errors: `dns-unreachable`. */
+/**
+ * Sends one question over a separate TCP connection and returns the answer. Errors:
+ * `dns-unreachable`.
+ */
 export async function exchange({ host, port }: ServerAddress, question: Buffer): Promise<Buffer> {
   const where = `${host} port ${port}`;
   const socket = connect({ host, port, signal: AbortSignal.timeout(deadlineMs), noDelay: true });

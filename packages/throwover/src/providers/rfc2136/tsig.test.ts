@@ -12,7 +12,7 @@ const key: TsigKey = {
 };
 const wallMs = 1_767_225_600_000;
 
-/** An update, signed; what real servers make of it, rfc2136.dns.test.ts shows. */
+/** A signed update; rfc2136.dns.test.ts shows how real servers answer it. */
 const signed = () =>
   sign(
     encodeUpdate({
@@ -33,7 +33,10 @@ test('the signature is the last record, and is counted', () => {
   expect(tsigOffset(message)?.end).toBe(message.length);
 });
 
-/** An answer as RFC 8945 (5.3) wants it signed: over the request's MAC, the message, and the variables. */
+/**
+ * An answer signed as RFC 8945 (5.3) requires: over the request's MAC, the message, and the
+ * variables.
+ */
 function answer() {
   const { message, mac: requestMac } = signed();
   const at = tsigOffset(message);

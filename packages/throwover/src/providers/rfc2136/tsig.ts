@@ -2,11 +2,12 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { tsigOffset, wireName } from './wire.ts';
 
 /**
- * Transaction signatures (RFC 8945): a message and its answer carry a MAC made with a shared secret.
- * What is missing in dns-packet, and no more: HMAC-SHA256 and HMAC-SHA512, one message, one answer.
+ * Transaction signatures (RFC 8945): a message and its answer contain a MAC made with a shared
+ * secret. Only the part that dns-packet lacks and throwover needs: HMAC-SHA256 and HMAC-SHA512, one
+ * message, one answer.
  */
 export interface TsigKey {
-  /** As the server has it: `throwover.example.com`. */
+  /** The key's name on the server: `throwover.example.com`. */
   readonly name: string;
   readonly algorithm: TsigAlgorithm;
   readonly secret: Buffer;
@@ -15,13 +16,13 @@ export interface TsigKey {
 export const tsigAlgorithms = ['hmac-sha256', 'hmac-sha512'] as const;
 export type TsigAlgorithm = (typeof tsigAlgorithms)[number];
 
-/** How far two clocks may be apart, s: what RFC 8945 recommends. */
+/** Largest difference of two clocks, s: the recommendation of RFC 8945. */
 const fudgeSeconds = 300;
 
 const tsigType = 250;
 const classAny = 255;
 
-/** Numbers of RFC 8945, section 3, in words. */
+/** The numbers of RFC 8945, section 3, as text. */
 export const tsigErrors: Readonly<Record<number, string>> = {
   16: 'BADSIG: the server has another secret for this key',
   17: 'BADKEY: the server has no key of this name and algorithm',
@@ -34,7 +35,9 @@ interface Signed {
   readonly mac: Buffer;
 }
 
-/** `message` with a TSIG record at its end, and the MAC that the answer's signature covers. */
+/**
+ * Returns `message` with a TSIG record at its end, and the MAC that the answer's signature covers.
+ */
 export function sign(message: Buffer, key: TsigKey, wallMs: number): Signed {
   const time = uint48(Math.floor(wallMs / 1_000));
   const mac = macOf(key, [message, variables(key, { time, fudge: fudgeSeconds })]);
@@ -58,11 +61,11 @@ export function sign(message: Buffer, key: TsigKey, wallMs: number): Signed {
 
 export type Verdict =
   | { readonly state: 'verified' }
-  /** The server refused our signature, and says why; such an answer is not signed itself. */
+  /** The server refused our signature, with its reason; such an answer is not signed itself. */
   | { readonly state: 'refused'; readonly error: number }
   | { readonly state: 'forged'; readonly why: string };
 
-/** Whether `answer` was made by somebody who has the key, for the request with this MAC. */
+/** Decides whether a server with the key made `answer` to the request with this MAC. */
 export function verify(
   answer: Buffer,
   { key, mac, wallMs }: { key: TsigKey; mac: Buffer; wallMs: number },
@@ -81,7 +84,7 @@ export function verify(
     variables(key, { time: told.time, fudge: told.fudge, error: told.error, other: told.other }),
   ]);
   if (told.mac.length !== expected.length || !timingSafeEqual(told.mac, expected)) {
-    // BADSIG and BADKEY come without a MAC: there is no key that both have.
+    // BADSIG and BADKEY come without a MAC, because there is no key that both sides have.
     const unsigned = told.mac.length === 0 && (told.error === 16 || told.error === 17);
     return unsigned
       ? { state: 'refused', error: told.error }

@@ -3,8 +3,8 @@ import type { DnsRecord } from '../../traffic/dns.ts';
 import { wireName } from './wire.ts';
 
 /**
- * An UPDATE message (RFC 2136): a zone, what must hold, what to change. The server does all of it or
- * none (section 3.7).
+ * An UPDATE message (RFC 2136): a zone, prerequisites, changes. The server carries it out
+ * completely or not at all (section 3.7).
  */
 export interface Update {
   readonly id: number;
@@ -21,7 +21,7 @@ interface RrSet {
 }
 
 export type Prerequisite =
-  /** The set is there, with exactly these values; its TTL is not compared (section 2.4.2). */
+  /** The set exists with exactly these values; its TTL is not compared (section 2.4.2). */
   | ({ readonly is: 'exactly' } & RrSet)
   | { readonly is: 'absent'; readonly name: string; readonly type: RrType };
 

@@ -1,13 +1,13 @@
 /**
- * Bytes of a DNS message that dns-packet does not make or find: plain names, and where the last record
- * of a message stands. Offsets are checked; a message that is cut short gives `null`.
+ * Helpers for bytes of a DNS message that dns-packet does not make or find: plain names, and the
+ * place of the last record. Offsets are checked; a message that is cut short gives `null`.
  */
 
 const headerBytes = 12;
 const maxLabelBytes = 63;
 const maxNameBytes = 255;
 
-/** A name as signatures cover it: lower case, not compressed. */
+/** Returns a name in the form that signatures cover: lower case, not compressed. */
 export function wireName(name: string): Buffer {
   const labels = name.toLowerCase().replace(/\.$/, '').split('.').filter(Boolean);
   const parts = labels.map((label) => {
@@ -20,7 +20,10 @@ export function wireName(name: string): Buffer {
   return wire;
 }
 
-/** The TSIG record of a message: always its last. `null`: there is none. */
+/**
+ * Returns the place of a message's TSIG record, which is always the last one; `null` if there is
+ * none.
+ */
 export function tsigOffset(message: Buffer): { start: number; rdata: number; end: number } | null {
   if (message.length < headerBytes) return null;
   let at: number | null = headerBytes;

@@ -1,8 +1,9 @@
 import type { NoticeKind, Notifier } from '../../notify/notify.ts';
 
 /**
- * Notices as plain text e-mail over SMTP. `server` is a URL such as `smtps://mail.example.com:465` or
- * `smtp://10.0.0.5:25`; the library is loaded when the first notice is sent.
+ * Sends notices as plain text e-mail over SMTP. `server` is a URL such as
+ * `smtps://mail.example.com:465` or `smtp://10.0.0.5:25`; the library is loaded when the first
+ * notice is sent.
  */
 export function emailNotifier(options: {
   readonly server: string;

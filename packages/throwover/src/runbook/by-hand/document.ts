@@ -10,29 +10,31 @@ export interface HandStep {
   readonly byHand: ByHand;
 }
 
-/** A run as a document that people can follow with nothing of throwover at hand. */
+/** A run as manual instructions, for use when throwover is not available. */
 export interface HandDocument {
   readonly version: 1;
   readonly service: string;
   readonly kind: string;
   readonly from: string;
   readonly to: string;
-  /** Epoch in which `from` is active: in another one the document is an old one. */
+  /** Epoch in which `from` is active: in another epoch the document is out of date. */
   readonly epoch: number;
   readonly onCall: readonly string[];
-  /** By region: how people get to the machine of its database. */
+  /** How people reach the machine of each region's database. */
   readonly machines: Readonly<Record<string, string>>;
   readonly before: readonly HandWork[];
   readonly steps: readonly HandStep[];
   readonly after: readonly HandWork[];
 }
 
-/** sha256, in hex, of everything that people are told to do. */
+/** Returns the sha256, in hex, of all instructions in the document. */
 export function documentDigest(document: HandDocument): string {
   return sha256(canonicalJson(document));
 }
 
-/** Of one step; 12 hex digits, to say which one has changed. */
+/**
+ * Returns the first 12 hex digits of one step's sha256, which tell whether that step has changed.
+ */
 export function stepDigest(step: HandStep): string {
   return sha256(canonicalJson(step)).slice(0, 12);
 }
@@ -41,7 +43,9 @@ export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** What is taken back, and how, when it ends before the promotion: last first. */
+/**
+ * Returns the work that takes the steps back if the run ends before the promotion, last step first.
+ */
 export function wayBack(
   steps: readonly HandStep[],
 ): readonly { readonly step: string; readonly work: readonly HandWork[] }[] {

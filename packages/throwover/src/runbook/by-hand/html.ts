@@ -2,7 +2,10 @@ import { html, raw } from 'hono/html';
 import type { Block } from './page.ts';
 import { markOf } from './printed.ts';
 
-/** One page without anything from elsewhere, for paper: black on white, no box torn apart. */
+/**
+ * Returns one page without external resources, made for paper: black on white, no box split over
+ * two pages.
+ */
 export async function htmlOf(
   title: string,
   blocks: readonly Block[],
@@ -47,7 +50,7 @@ function one(block: Block, digestOf: (step: string) => string) {
   }
 }
 
-/** `code` between backticks; the rest is text. */
+/** Renders text between backticks as code; the rest is text. */
 function inline(text: string) {
   return text
     .split('`')

@@ -1,7 +1,10 @@
 import type { Block } from './page.ts';
 import { markOf } from './printed.ts';
 
-/** For a wiki, a repository or a terminal. A box's first line says where it is typed: `sh on=east step=fence`. */
+/**
+ * Returns the document as Markdown, for a wiki, a repository or a terminal. The first line of a box
+ * tells where to type it: `sh on=east step=fence`.
+ */
 export function markdownOf(blocks: readonly Block[], digestOf: (step: string) => string): string {
   return `${blocks.map((block) => one(block, digestOf)).join('\n\n')}\n`;
 }

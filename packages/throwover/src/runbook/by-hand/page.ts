@@ -3,7 +3,7 @@ import type { Expected } from '../history.ts';
 import { type HandDocument, type HandStep, wayBack } from './document.ts';
 import type { HandWork } from './work.ts';
 
-/** A document as what stands on paper, before it is Markdown or HTML. */
+/** A part of the printed document, before it becomes Markdown or HTML. */
 export type Block =
   | { readonly kind: 'title' | 'part' | 'step'; readonly text: string }
   | { readonly kind: 'paragraph'; readonly text: string }
@@ -11,13 +11,15 @@ export type Block =
   | { readonly kind: 'mark'; readonly step: string }
   | { readonly kind: 'work'; readonly work: HandWork; readonly where: string; readonly of: Of };
 
-/** Which part of the way a box belongs to. */
+/** The part of the run that a box belongs to. */
 export interface Of {
   readonly part: 'before' | 'step' | 'after' | 'back';
   readonly step?: string;
 }
 
-/** What is printed besides, and differs from one day to the next: no part of the digest. */
+/**
+ * Additional facts that are printed and change from day to day; they are not part of the digest.
+ */
 export interface PrintedWith {
   readonly atWallMs: number;
   /** How long throwover took for each step in earlier runs. */
@@ -115,7 +117,7 @@ function stepBlocks(
   ];
 }
 
-/** Runs below which nothing is said of three in four (A7). */
+/** With fewer runs than this the text gives no 75 % figure (A7). */
 const fewestRuns = 4;
 
 function tookText({ p75Ms, count }: { readonly p75Ms: number; readonly count: number }): string {
@@ -142,7 +144,7 @@ function whereOf({ on }: HandWork, { machines }: HandDocument): string {
 
 const tools = ['aws', 'curl', 'dig', 'nsupdate', 'psql', 'pg_ctl', 'setpriv'] as const;
 
-/** Those that the boxes call. */
+/** Returns the tools that the boxes call. */
 function toolsOf({ before, steps, after }: HandDocument): readonly string[] {
   const works = [
     ...before,

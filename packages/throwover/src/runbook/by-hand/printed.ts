@@ -3,9 +3,9 @@ import { runbookErrors } from '../errors.ts';
 import { documentDigest, type HandDocument, sha256, stepDigest } from './document.ts';
 
 /**
- * A printed runbook says of itself what it is, in comments that Markdown and HTML share: in its first
- * line which document it is and what its own text was, and before each step that step's digest. So
- * an old one, and one that somebody has changed, are both told from the file alone.
+ * A printed runbook identifies itself in comments that are valid in Markdown and HTML. The first
+ * line names the document and has the digest of its text; before each step is that step's digest.
+ * So the file alone tells whether it is out of date or was changed by hand.
  */
 const headerSchema = z.strictObject({
   service: z.string(),
@@ -14,7 +14,7 @@ const headerSchema = z.strictObject({
   to: z.string(),
   epoch: z.int(),
   digest: z.string(),
-  /** sha256 of what follows the first line. */
+  /** sha256 of the text after the first line. */
   text: z.string(),
 });
 export type PrintedHeader = z.infer<typeof headerSchema>;
@@ -26,7 +26,7 @@ export function markOf(step: string, digest: string): string {
   return `<!-- throwover step ${step} ${digest} -->`;
 }
 
-/** The file: its first line, and the text. */
+/** Returns the file: its first line, and the text. */
 export function withHeader(document: HandDocument, text: string): string {
   const { service, kind, from, to, epoch } = document;
   const header: PrintedHeader = {
@@ -41,11 +41,14 @@ export interface Printed {
   readonly header: PrintedHeader;
   /** Digest of each step, in order. */
   readonly steps: ReadonlyMap<string, string>;
-  /** Nobody has changed the text since it was printed. */
+  /** The text has not been changed since it was printed. */
   readonly intact: boolean;
 }
 
-/** Throws `runbook-not-printed` for a file that is none. */
+/**
+ * Returns the header and digests of a printed runbook. Throws `runbook-not-printed` for any other
+ * file.
+ */
 export function readPrinted(file: string, content: string): Printed {
   const end = content.indexOf('\n');
   const first = content.slice(0, end);
@@ -68,7 +71,10 @@ export function readPrinted(file: string, content: string): Printed {
   };
 }
 
-/** What is different now, a sentence each; empty: the printed runbook still holds. */
+/**
+ * Returns the differences from the present document, one sentence each; empty if the printed
+ * runbook is up to date.
+ */
 export function driftOf(printed: Printed, now: HandDocument): readonly string[] {
   const { header, steps, intact } = printed;
   const said: string[] = [];

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { HandWork } from './work.ts';
 
-/** A box as a person types it: bash, with what is asked for on its input. */
+/** Runs a box as a person types it: in bash, with the values that it asks for on its input. */
 export async function typed(
   { lines }: HandWork,
   asked: { readonly input?: string; readonly env?: Readonly<Record<string, string>> } = {},
@@ -16,14 +16,14 @@ export async function typed(
       said += chunk.toString();
     });
   }
-  // A box that fails before it asks reads nothing.
+  // A box that fails before it asks for a value does not read its input.
   shell.stdin.on('error', () => {});
   shell.stdin.end(`${asked.input ?? ''}\n`);
   const [exitCode] = (await once(shell, 'close')) as [number | null];
   return { exitCode, said };
 }
 
-/** Those of the tools that are not on this machine. */
+/** Returns the tools that are missing on this machine. */
 export function missingTools(...tools: readonly string[]): readonly string[] {
   return tools.filter((tool) => spawnSync('which', [tool]).status !== 0);
 }

@@ -1,38 +1,52 @@
-/** What people do in place of a step, with nothing of throwover at hand. Pure data: providers make it, runs/by-hand.ts places it. */
+/**
+ * The manual work for a step, for use when throwover is not available. Pure data: providers make
+ * it, runs/by-hand.ts puts it in place.
+ */
 
-/** Commands that are typed at one place, one after another. Each ends with exit code 0 when it has worked. */
+/**
+ * Commands that are typed in one place, one after another. Each ends with exit code 0 on success.
+ */
 export interface HandWork {
-  /** Region at whose database machine they are typed; `null`: anywhere with the tools and the rights. */
+  /**
+   * Region on whose database machine they are typed; `null`: any machine with the tools and the
+   * rights.
+   */
   readonly on: string | null;
-  /** What they do, in a sentence. */
+  /** The effect of the commands, in one sentence. */
   readonly says: string;
   /** Lines for bash. */
   readonly lines: readonly string[];
-  /** Name of the value that they show last: it is noted down, since a later place asks for it. */
+  /**
+   * Name of the value that they show last. A person notes it down, because later commands ask for
+   * it.
+   */
   readonly shows?: string;
   /** Name of the value that they ask for. */
   readonly asks?: string;
 }
 
-/** A step by hand; or why there is nothing to do for it. */
+/** A step by hand, or the reason why there is nothing to do for it. */
 export type ByHand =
   | { readonly none: string }
   | {
       readonly work: readonly HandWork[];
-      /** What is seen when it has worked. */
+      /** The visible sign of success. */
       readonly look: string;
-      /** What to do when it is not seen; left out: take back what was done so far. */
+      /** The action if that sign is missing. Absent: take back everything done so far. */
       readonly ifNot?: string;
-      /** Takes it back, or says why that cannot be or need not be. */
+      /** Commands that take the step back, or the reason why that is impossible or not needed. */
       readonly back: readonly HandWork[] | { readonly none: string };
     };
 
-/** A value as one word for a shell. */
+/** Returns the value quoted as a single shell word. */
 export function quoted(value: string): string {
   return /^[A-Za-z0-9_./:@%+,=-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Waits until the command answers so, a second between two tries; exit code 1 when it does not in so many seconds. */
+/**
+ * Returns a command that retries every second until `command` prints `answer`; exit code 1 if it
+ * does not within this many seconds.
+ */
 export function untilAnswers(command: string, answer: string, seconds: number): string {
   return `n=0; until [ "$(${command})" = ${answer} ] || [ $((++n)) -gt ${seconds} ]; do sleep 1; done; [ $n -le ${seconds} ]`;
 }

@@ -11,7 +11,7 @@ import type { ModelGateway } from './gateway.ts';
 /** Longest time for one statement and its commit, ms. */
 const statementMs = 3_000;
 
-/** Share of the writes for which a token is taken, to read them back by. */
+/** Share of the writes for which a token is taken, to read the write back later. */
 const tokenShare = 0.25;
 
 export interface Site {
@@ -21,7 +21,7 @@ export interface Site {
   readonly gateway: ModelGateway;
 }
 
-/** A server as something that one can call. */
+/** Returns a server as an address that can be called. */
 export function databaseAt(server: Server): Address<Server> {
   return {
     place: server.machine.name,
@@ -39,17 +39,17 @@ export interface ClientOptions {
   readonly network: Network;
   readonly machine: Machine;
   readonly sites: readonly Site[];
-  /** What DNS says. */
+  /** The active region according to DNS. */
   readonly active: () => string;
   readonly nextKey: () => number;
   readonly onWritten: (write: Write) => void;
-  /** It can be told later whether a database has this write. */
+  /** Called with a token, by which one can ask later whether a database has this write. */
   readonly onToken: (token: Token, write: Write) => void;
 }
 
 /**
  * An application that writes as fast as it may, keeps its session as a pool does, and turns to the
- * other region when one fails: sometimes by DNS and the doors, sometimes straight to a database.
+ * other region when one fails: sometimes by DNS and the doors, sometimes directly to a database.
  */
 export class Client {
   readonly #options: ClientOptions;
@@ -77,6 +77,11 @@ export class Client {
     this.#stopped = true;
   }
 
+  /** Continues to write there, in a new session. */
+  moveTo(site: Site): void {
+    if (site.server.running) this.#session = { site, session: site.server.connect() };
+  }
+
   async #write(): Promise<void> {
     const { nextKey, onWritten, network, random } = this.#options;
     const key = nextKey();
@@ -94,13 +99,16 @@ export class Client {
       if (random.next() < tokenShare) await this.#takeToken(written.write, site, session);
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
-      // A pool keeps a session whose statement was merely refused.
+      // A pool keeps a session when only a statement was refused.
       if (error.state !== '57P03') this.#session = null;
       else if (random.next() < 0.5) this.#session = null;
     }
   }
 
-  /** A statement of its own after the commit, so that its position is an upper bound: others write in between. */
+  /**
+   * Takes a token in a separate statement after the commit: its position is an upper bound, because
+   * others write in between.
+   */
   async #takeToken(write: Write, site: Site, session: Session): Promise<void> {
     const { network, onToken } = this.#options;
     const position = await request(
@@ -143,12 +151,15 @@ export class Client {
   }
 }
 
-/** Usual transactions take milliseconds; some take long. */
+/** Returns the length of a transaction: usually milliseconds, sometimes long. */
 function tookMs(random: Random): number {
   return random.next() < 0.03 ? 400 * random.next() : 1 + 12 * random.next();
 }
 
-/** The application behind a gateway: the event's effect and its id in one transaction, once. */
+/**
+ * Returns the application behind a gateway: it stores the event's effect and its id in one
+ * transaction, once.
+ */
 export function deliverTo(options: {
   network: Network;
   random: Random;

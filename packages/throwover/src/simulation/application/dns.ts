@@ -8,7 +8,7 @@ const errors = defineErrors({
   'dns-lost-race': { disposition: 'stop', notLost: '', remedy: '' },
 });
 
-/** A provider's API: its calls may fail before, after or during their effect. */
+/** A DNS provider's API: its calls may fail before, after or during their effect. */
 export class ModelDns {
   record: DnsRecord;
   /** Share of calls that fail, half of them after their effect. */

@@ -15,7 +15,7 @@ const errors = defineErrors({
 export const gatewayAway = (region: string) =>
   errors.make('gateway-unreachable', `${region}'s gateway does not answer`);
 
-/** Time between two attempts for an event that was not delivered, ms. */
+/** Time between two attempts for an undelivered event, ms. */
 const againMs = 700;
 
 interface HeldEvent {
@@ -27,12 +27,12 @@ interface HeldEvent {
   position: string | null;
 }
 
-/** Gives an event to the application of a region; resolves with the position that it answered with. */
+/** Delivers an event to the application of a region; resolves with the position of its answer. */
 export type Deliver = (region: string, event: string) => Promise<string>;
 
 /**
- * A webhook gateway: journals before it answers, delivers to the region that it was told, keeps its
- * journal through every end of its machine. The rules are those of webhooks/journal.ts and modes.ts.
+ * A webhook gateway: journals before it answers, delivers to its configured region, and keeps its
+ * journal whenever its machine ends. The rules are those of webhooks/journal.ts and modes.ts.
  */
 export class ModelGateway implements GatewayControl {
   readonly region: string;
@@ -42,6 +42,7 @@ export class ModelGateway implements GatewayControl {
   #token = 0;
   #inFlight = 0;
   #run = 0;
+  readonly #accepted = new Set<string>();
   readonly #redelivered = new Map<string, number>();
   readonly #machine: Machine;
   readonly #queue: EventQueue;
@@ -63,9 +64,10 @@ export class ModelGateway implements GatewayControl {
     this.#mode = { mode: 'deliver', epoch: 1, region: options.active, url: '' };
   }
 
-  /** A sender's event: in the journal when this returns. */
+  /** Accepts a sender's event: it is in the journal when this returns. */
   accept(id: string): void {
-    if (this.events.some((event) => event.id === id)) return;
+    if (this.#accepted.has(id)) return;
+    this.#accepted.add(id);
     const receivedMs = this.#queue.nowMs();
     const event: HeldEvent = {
       id,
@@ -79,7 +81,7 @@ export class ModelGateway implements GatewayControl {
     void this.#attempt(event, this.#run);
   }
 
-  /** After its machine was started again. */
+  /** Called after its machine was started again. */
   restart(): void {
     this.#inFlight = 0;
     this.#resume();
@@ -103,7 +105,7 @@ export class ModelGateway implements GatewayControl {
   }
 
   async set(mode: GatewayMode, token: number): Promise<GatewayStatus> {
-    // A controller's hold after its own delivery is a copy that was late.
+    // A hold that arrives after a delivery of the same controller is a late copy.
     const late = mode.mode === 'hold' && this.#mode.mode === 'deliver' && token === this.#token;
     if (token < this.#token || mode.epoch < this.#mode.epoch || late) {
       throw errors.make('gateway-refused', 'an older epoch or token than it has seen');

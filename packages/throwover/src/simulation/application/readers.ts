@@ -15,8 +15,8 @@ import type { SimProcess } from '../world/machine.ts';
 const deadlineMs = 40;
 
 /**
- * A client that reads its own write back later, from a database of its choice, with the real wait and
- * the real rules of @throwover/client; the database answers its SQL from the model.
+ * Reads a client's own write back later, from a database of its choice, with the real wait and the
+ * real rules of @throwover/client; the model answers the SQL.
  */
 export async function readBack(options: {
   process: SimProcess;
@@ -38,7 +38,7 @@ export async function readBack(options: {
       may = holds({ branch: copy.branch, lsn: Number.POSITIVE_INFINITY }, write.branch, write.lsn);
       const row = viewRow(server, copy, token);
       if (!text.includes('has_schema_privilege')) return { rows: [row] };
-      // Asked first, on each connection: whether the table may be read.
+      // The first query on each connection: whether the table may be read.
       return { rows: [{ ...row, switches: row.switches === '[]' ? null : 'true' }] };
     },
   };
@@ -77,7 +77,10 @@ function viewRow(server: Server, copy: Copy, token: Token) {
   };
 }
 
-/** Ids of a lost tail are given out again: the answer is about this database's own transaction. */
+/**
+ * Returns the status of an id. Ids of a lost tail are given out again, so the answer is about this
+ * database's own transaction.
+ */
 function xidStatus(server: Server, copy: Copy, xid: number): string {
   for (const branch of ancestry(copy.branch)) {
     const found = branch.byXid.get(xid);

@@ -1,9 +1,11 @@
 /**
- * What must hold, read from what happened and from nothing in the code under test.
+ * The invariants, checked on the history and independent of the code under test.
  *
  *   facts.ts    a history, read once
  *   writers.ts  A1, A2: who wrote, what was lost, with which proof
+ *   meddled.ts  windows in which another party let writers in
  *   control.ts  A3, A5, A9: openness, journals, tokens, convergence
+ *   unattended.ts  A8: runs and doors that `throwover serve` changes by itself
  */
 import type { World } from '../world/world.ts';
 import {
@@ -20,15 +22,27 @@ import {
   readsAreTrue,
   standbyReturns,
   staysOpen,
+  successIsOpen,
   webhooksArrive,
 } from './control.ts';
 import { type Ending, factsOf, type Violation } from './facts.ts';
+import {
+  doorsAgree,
+  haltStops,
+  leavesTheLivingAlone,
+  neverBackByItself,
+  oneOpenRun,
+  openRunsEnd,
+  silentLongEnough,
+  standingAllows,
+} from './unattended.ts';
 import {
   idsOnce,
   ledgerIsExact,
   lossWithinBound,
   nothingLost,
   oldSideCloses,
+  oneCluster,
   oneWriter,
   provedPromotions,
   syncRecorded,
@@ -38,6 +52,7 @@ export type { Violation } from './facts.ts';
 
 const rules = [
   noBugs,
+  oneCluster,
   oneWriter,
   oldSideCloses,
   nothingLost,
@@ -58,7 +73,16 @@ const rules = [
   epochsAfterPromotions,
   webhooksArrive,
   readsAreTrue,
+  successIsOpen,
   converges,
+  standingAllows,
+  haltStops,
+  silentLongEnough,
+  oneOpenRun,
+  neverBackByItself,
+  openRunsEnd,
+  leavesTheLivingAlone,
+  doorsAgree,
 ];
 
 export function violationsOf(world: World, ending: Ending): readonly Violation[] {

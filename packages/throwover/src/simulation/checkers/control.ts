@@ -1,11 +1,15 @@
 import { holds } from '../database/history-of-writes.ts';
 import type { Noted } from '../world/history.ts';
 import type { Facts, Violation } from './facts.ts';
+import { closedBySomebody, openedBySomebody, openFileBySomebody } from './meddled.ts';
 
-/** How long a command may go on at a guard after it began there, ms. */
+/** Longest time that a command may continue at a guard after it began there, ms. */
 const commandMs = 45_000;
 
-/** A healthy writer stays open: it closes for a command, a newer branch, or the end of its database. */
+/**
+ * A healthy writer stays open: it closes only for a command, a newer branch, or the end of its
+ * database.
+ */
 export function staysOpen(facts: Facts): readonly Violation[] {
   const { scenario } = facts.world;
   for (const { region, atMs, why, branch } of facts.all('closed')) {
@@ -18,7 +22,8 @@ export function staysOpen(facts: Facts): readonly Violation[] {
           one.atMs > atMs - commandMs &&
           ['fence', 'promote', 'attach', 'stop'].includes(one.name),
       );
-    if (commanded) continue;
+    if (commanded || why.startsWith('somebody')) continue;
+    if (openedBySomebody(facts, region, atMs) || closedBySomebody(facts, region, atMs)) continue;
     const newer = facts
       .all('promoted')
       .some(
@@ -42,8 +47,9 @@ export function staysOpen(facts: Facts): readonly Violation[] {
 }
 
 /**
- * A database that was down opens on somebody's word, and not before. One whose accepted promotion has not
- * ended needs none: its guard may finish that at any time, since no other side can open any more.
+ * A database that was down opens only after its guard had an answer. An exception is a database
+ * whose accepted promotion has not ended: its guard may finish that at any time, since no other
+ * side can open any more.
  */
 export function opensOnAWord(facts: Facts): readonly Violation[] {
   const silent = new Set<string>();
@@ -54,9 +60,14 @@ export function opensOnAWord(facts: Facts): readonly Violation[] {
     if (one.type === 'closed' && one.why === 'ended') {
       if (!unfinished.has(one.region)) silent.add(one.region);
     } else if (one.type === 'heard' || one.type === 'promoted') silent.delete(one.region);
-    // With an opening proof, which the guard judges.
+    // An unfence has an opening proof, which the guard checks.
     else if (one.type === 'command' && one.name === 'unfence') silent.delete(one.region);
-    else if (one.type === 'opened' && silent.delete(one.region)) {
+    else if (
+      one.type === 'opened' &&
+      !one.why.startsWith('somebody') &&
+      silent.delete(one.region)
+    ) {
+      if (one.why === 'started' && openFileBySomebody(facts, one.region, one.atMs)) continue;
       const text = `${one.region} opened at ${(one.atMs / 1000).toFixed(3)}, and nobody had vouched for it since it was down`;
       return [{ rule: 'opens-on-a-word', text }];
     }
@@ -71,27 +82,33 @@ function endsPromotion(one: Noted): one is Extract<Noted, { region: string }> {
   );
 }
 
-/** A switchover's fence ends without anybody typing; so does the closed start of a region that came back. */
+/**
+ * A switchover's fence ends without anybody typing, and so does the closed start of a region that
+ * came back.
+ */
 export function nobodyNeedsToType(facts: Facts): readonly Violation[] {
   const { scenario } = facts.world;
   if (scenario.strict) return [];
   const answer = facts.all('answer').find(({ what }) => what === 'writer');
   if (answer === undefined || answer.detail !== '0') return [];
   const kinds = kindsBefore(facts, answer.atMs);
-  // A failover's fence stands until its run is carried on: it was asked for because the region is sick.
+  // A failover's fence stays until its run is carried on: it was asked for because the region is
+  // unhealthy.
   if (kinds.some((kind) => kind !== 'switchover')) return [];
-  // As it was then: afterwards people carry the run on.
+  // The state at that time; later people carry the run on.
   const accepted = facts.all('answer').find(({ what }) => what === 'accepted');
   if (accepted?.detail !== '0' && !scenario.serveTakesOver) return [];
   return [{ rule: 'fence-ends', text: 'no writer after all had healed and nobody typed anything' }];
 }
 
-/** Of the runs that were begun before people brought everything in order. */
+/** Returns the kinds of the runs that began before people brought everything in order. */
 function kindsBefore(facts: Facts, beforeMs: number): readonly string[] {
   return facts.all('run-begun').flatMap(({ kind, atMs }) => (atMs < beforeMs ? kind : []));
 }
 
-/** What a switchover has attached comes back by itself after every end of its database. */
+/**
+ * A standby that a switchover has attached comes back by itself after every end of its database.
+ */
 export function standbyReturns(facts: Facts): readonly Violation[] {
   const standby = facts.all('answer').find(({ what }) => what === 'standby');
   if (standby === undefined || standby.detail !== '0') return [];
@@ -112,7 +129,7 @@ export function standbyReturns(facts: Facts): readonly Violation[] {
   ];
 }
 
-/** After healing everything comes right: a writer, a standby, no run open, no fence left. */
+/** After healing everything is in order: a writer, a standby, no open run, no fence left. */
 export function converges({ ending, world }: Facts): readonly Violation[] {
   if (ending.converged) return [];
   const { store, sites } = world;
@@ -125,7 +142,23 @@ export function converges({ ending, world }: Facts): readonly Violation[] {
   return [{ rule: 'converges', text }];
 }
 
-/** The journal explains the state: every act has its intent before it, every undo too. */
+/** A run that moved the service succeeds only if the new region could take a write by then. */
+export function successIsOpen(facts: Facts): readonly Violation[] {
+  for (const { runId, record, atMs } of facts.all('appended')) {
+    if (record.type !== 'ended' || record.status !== 'succeeded') continue;
+    const promotion = facts.promotions.findLast(
+      ({ run, branch }) => run?.runId === runId && branch.bornMs <= atMs,
+    );
+    if (promotion === undefined) continue;
+    const { openedMs, branch } = promotion;
+    if (openedMs !== null && openedMs <= atMs) continue;
+    const text = `run ${runId} succeeded, and ${branch.region} had never taken a write on b${branch.id}`;
+    return [{ rule: 'success-is-open', text }];
+  }
+  return [];
+}
+
+/** The journal explains the state: every act and every undo has its intent before it. */
 export function intentsFirst(facts: Facts): readonly Violation[] {
   const intents = new Set<string>();
   for (const one of facts.noted) {
@@ -143,11 +176,12 @@ export function intentsFirst(facts: Facts): readonly Violation[] {
   return [];
 }
 
-/** An act whose outcome is not known is looked at again before it is repeated. */
+/** An act with an unknown outcome is observed again before it is repeated. */
 export function looksBeforeRepeats(facts: Facts): readonly Violation[] {
   const acted = new Set<string>();
   for (const one of facts.all('step')) {
-    const key = `${one.controller} ${one.runId} ${one.step}`;
+    // One process may take a run over that it has left before: with a new token it begins with a look.
+    const key = `${one.controller} ${one.token} ${one.runId} ${one.step}`;
     if (one.what === 'look') acted.delete(key);
     if (one.what !== 'act') continue;
     if (acted.has(key)) {
@@ -159,7 +193,7 @@ export function looksBeforeRepeats(facts: Facts): readonly Violation[] {
   return [];
 }
 
-/** What an older controller sends is refused once a guard has seen a newer token. */
+/** A command of an older controller is refused once a guard has seen a newer token. */
 export function newestToken(facts: Facts): readonly Violation[] {
   const highest = new Map<string, { token: number; atMs: number }>();
   const begun = new Map<string, number>();
@@ -184,7 +218,7 @@ export function newestToken(facts: Facts): readonly Violation[] {
   return [];
 }
 
-/** A taken run is claimed at the guards before its new controller does anything. */
+/** A new controller claims a taken run at the guards before it does anything. */
 export function claimsFirst(facts: Facts): readonly Violation[] {
   const taken = new Map<number, string>();
   const admitted = new Set<number>();
@@ -192,7 +226,7 @@ export function claimsFirst(facts: Facts): readonly Violation[] {
     if (one.type === 'run-taken') taken.set(one.token, one.runId);
     if (one.type === 'command' && one.name === 'admit') admitted.add(one.token);
     if (one.type === 'appended' && one.record.type === 'taken-over') {
-      // Guards that could not be reached are named there.
+      // The record names the guards that could not be reached.
       if ('claimed' in one.record) admitted.add(one.token);
     }
     if (one.type !== 'step' || one.what === 'look' || !taken.has(one.token)) continue;
@@ -203,7 +237,7 @@ export function claimsFirst(facts: Facts): readonly Violation[] {
   return [];
 }
 
-/** A journal is written by the run's newest controller alone. */
+/** Only the run's newest controller writes to its journal. */
 export function oneVoice(facts: Facts): readonly Violation[] {
   const newest = new Map<string, number>();
   for (const one of facts.noted) {
@@ -215,7 +249,7 @@ export function oneVoice(facts: Facts): readonly Violation[] {
   return [];
 }
 
-/** An epoch is opened at the store once its writer was promoted, and not before. */
+/** An epoch is opened at the store only after its writer was promoted. */
 export function epochsAfterPromotions(facts: Facts): readonly Violation[] {
   for (const { epoch, active, atMs } of facts.all('epoch-opened')) {
     const promoted = facts.all('promoted').some((one) => one.region === active && one.atMs <= atMs);
@@ -228,7 +262,7 @@ export function epochsAfterPromotions(facts: Facts): readonly Violation[] {
   return [];
 }
 
-/** An event that came so recently may be on its way, ms. */
+/** An event younger than this may still be on its way, ms. */
 const onTheWayMs = 9_000;
 
 /** A3. Every accepted webhook has its effect in the database that survived. */
@@ -249,7 +283,7 @@ export function webhooksArrive({ world, ending, writes }: Facts): readonly Viola
   return [{ rule: 'webhooks-arrive', text }];
 }
 
-/** Read-your-writes: "satisfied" means that it is there, "lost" that it never will be. */
+/** Read-your-writes: "satisfied" means that the write is there, "lost" that it never will be. */
 export function readsAreTrue(facts: Facts): readonly Violation[] {
   for (const { region, write, outcome, reason, held, may } of facts.all('read')) {
     const wrong = outcome === 'satisfied' ? !held : outcome === 'lost' && may;
@@ -260,7 +294,7 @@ export function readsAreTrue(facts: Facts): readonly Violation[] {
   return [];
 }
 
-/** What is no user's error is a bug. */
+/** An error that a user cannot cause is a bug. */
 export function noBugs(facts: Facts): readonly Violation[] {
   return facts.all('bug').map(({ where, error }) => ({ rule: 'bug', text: `${where}: ${error}` }));
 }

@@ -3,10 +3,11 @@ import { ancestry, type Branch, type Write } from '../database/history-of-writes
 import type { Happening, Noted } from '../world/history.ts';
 import type { World } from '../world/world.ts';
 
-/** Each can be broken: `npm run mutate` names the mutations that do. */
+/** Names of the rules. Each can be broken: `npm run mutate` lists the mutations that break it. */
 export const ruleNames = [
   'bug',
   'one-writer',
+  'one-cluster',
   'old-side-closes',
   'nothing-lost',
   'loss-bound',
@@ -26,7 +27,16 @@ export const ruleNames = [
   'epoch-order',
   'webhooks-arrive',
   'reads-true',
+  'success-is-open',
   'converges',
+  'standing-allows',
+  'halt-stops',
+  'silent-long-enough',
+  'one-open-run',
+  'never-back-by-itself',
+  'open-runs-end',
+  'leaves-the-living',
+  'doors-agree',
 ] as const;
 
 export interface Violation {
@@ -41,29 +51,29 @@ export interface Ending {
 
 type Of<T extends Happening['type']> = Extract<Noted, { type: T }>;
 
-/** What the checkers need to know of a history, read once. */
+/** The facts that the checkers need, read from a history once. */
 export interface Facts {
   readonly world: World;
   readonly ending: Ending;
   readonly noted: readonly Noted[];
   all<T extends Happening['type']>(type: T): readonly Of<T>[];
   readonly branches: readonly Branch[];
-  /** Committed, on any branch, whatever became of it. */
+  /** All committed writes, on any branch, also those that were lost. */
   readonly writes: readonly Write[];
   readonly promotions: readonly PromotionFact[];
-  /** Which run a token belongs to, with its kind and the overrides that were approved. */
+  /** Returns the run of a token, with its kind and the approved overrides. */
   runOf(token: number): RunFact | undefined;
 }
 
 export interface PromotionFact {
   readonly branch: Branch;
   readonly parent: Branch;
-  /** First moment at which it could take a write; `null`: never. */
+  /** First moment at which the branch could take a write; `null`: never. */
   readonly openedMs: number | null;
-  /** The command that asked for it; `null`: nobody did. */
+  /** The command that asked for the promotion; `null` when there was none. */
   readonly command: { readonly token: number; readonly input: PromoteCommand } | null;
   readonly run: RunFact | undefined;
-  /** A person accepted two writers. */
+  /** Whether a person accepted two writers. */
   readonly accepted: boolean;
 }
 
@@ -109,7 +119,7 @@ function branchesOf(world: World, promoted: readonly Branch[]): readonly Branch[
   return [...found].sort((a, b) => a.id - b.id);
 }
 
-/** By token: each belongs to one controller of one run. */
+/** Returns runs by token: each token belongs to one controller of one run. */
 function runsOf(noted: readonly Noted[]): Map<number, RunFact> {
   const byToken = new Map<number, RunFact>();
   const byId = new Map<string, RunFact>();
@@ -165,7 +175,7 @@ function promotionsOf(
   });
 }
 
-/** A person took the risk of two writers, by name. */
+/** Whether a person accepted the risk of two writers, by name. */
 export function acceptsTwo(run: RunFact | undefined): boolean {
   return run?.kind === 'flip-only' || run?.overrides.includes('two-writers') === true;
 }
@@ -176,7 +186,7 @@ export function cameFrom(branch: Branch, other: Branch): boolean {
   return false;
 }
 
-/** For people: which write. */
+/** Returns text that identifies a write, for people. */
 export function writeText({ key, region, branch, lsn, acknowledgedMs, begunMs }: Write): string {
   const at = (ms: number | null) => (ms === null ? 'never' : (ms / 1000).toFixed(4));
   return `write ${key} in ${region} on b${branch.id} at ${lsn.toString(16)}, begun ${at(begunMs)}, acknowledged ${at(acknowledgedMs)}`;

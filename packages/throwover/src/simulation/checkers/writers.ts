@@ -1,5 +1,5 @@
 import { assertNever } from '../../kernel/kernel.ts';
-import { positionAt, type Write } from '../database/history-of-writes.ts';
+import { positionAt, rootOf, type Write } from '../database/history-of-writes.ts';
 import {
   acceptsTwo,
   cameFrom,
@@ -8,13 +8,14 @@ import {
   type Violation,
   writeText,
 } from './facts.ts';
+import { inWindow } from './meddled.ts';
 
 /**
- * A1. No write of an epoch is acknowledged once the next one is open, except where an override by name,
+ * A1. No write of an epoch is acknowledged once the next one is open, unless an override by name,
  * or a person who promoted by hand, accepted it.
  *
- * Strict mode after an expiry: a transaction that began while its lease was in force may end later (its
- * machine stood still in the middle); none may begin.
+ * Strict mode after an expiry: a transaction that began while its lease was in force may end later
+ * (its machine stood still in the middle); none may begin.
  */
 export function oneWriter(facts: Facts): readonly Violation[] {
   const violations: Violation[] = [];
@@ -27,7 +28,8 @@ export function oneWriter(facts: Facts): readonly Violation[] {
         write.branch.bornMs < branch.bornMs &&
         write.acknowledgedMs !== null &&
         write.acknowledgedMs > openedMs &&
-        !(expired && write.begunMs <= openedMs),
+        !(expired && write.begunMs <= openedMs) &&
+        !inWindow(facts, write),
     );
     const [first] = late;
     if (first === undefined) continue;
@@ -39,17 +41,20 @@ export function oneWriter(facts: Facts): readonly Violation[] {
   return violations;
 }
 
-/** How long a guard that everybody answers may take to hear of a newer epoch and close, ms. */
+/** Longest time until a guard that everybody answers has heard of a newer epoch and closed, ms. */
 const hearsWithinMs = 10_000;
 
-/** An old side that lives closes by itself once its guard can hear of the newer one, override or not. */
+/** A live old side closes by itself once its guard can hear of the newer one, override or not. */
 export function oldSideCloses(facts: Facts): readonly Violation[] {
   const { healedMs } = facts.ending;
   for (const { branch } of facts.promotions) {
     const fromMs = Math.max(branch.bornMs, healedMs) + hearsWithinMs;
     const late = facts.writes.find(
-      ({ branch: of, acknowledgedMs }) =>
-        of.bornMs < branch.bornMs && acknowledgedMs !== null && acknowledgedMs > fromMs,
+      (write) =>
+        write.branch.bornMs < branch.bornMs &&
+        write.acknowledgedMs !== null &&
+        write.acknowledgedMs > fromMs &&
+        !inWindow(facts, write),
     );
     if (late !== undefined) {
       const text = `still open long after b${branch.id} began: ${writeText(late)}`;
@@ -59,7 +64,7 @@ export function oldSideCloses(facts: Facts): readonly Violation[] {
   return [];
 }
 
-/** A2. What a promotion left behind. */
+/** A2. Returns the acknowledged writes that a promotion left behind. */
 export function lostBy(facts: Facts, { branch, parent }: PromotionFact): readonly Write[] {
   return facts.writes.filter(
     (write) =>
@@ -69,7 +74,7 @@ export function lostBy(facts: Facts, { branch, parent }: PromotionFact): readonl
   );
 }
 
-/** On a branch that left the parent's line before. */
+/** Whether the write is on a branch that left the parent's line before. */
 function beside(write: Write, branch: Write['branch'], parent: Write['branch']): boolean {
   return (
     write.branch !== parent &&
@@ -79,8 +84,8 @@ function beside(write: Write, branch: Write['branch'], parent: Write['branch']):
 }
 
 /**
- * A2. A promotion that says that nothing is missing loses no acknowledged write; a switchover says so
- * always. What was acknowledged after an overridden promotion had opened was accepted by name.
+ * A2. A promotion that claims completeness loses no acknowledged write; a switchover always claims
+ * it. Writes acknowledged after an overridden promotion had opened were accepted by name.
  */
 export function nothingLost(facts: Facts): readonly Violation[] {
   return facts.promotions.flatMap((promotion) => {
@@ -90,7 +95,8 @@ export function nothingLost(facts: Facts): readonly Violation[] {
       command.input.lossy === null || run?.kind !== 'failover' || saidComplete(facts, promotion);
     if (!claims) return [];
     const lost = lostBy(facts, promotion).filter(
-      ({ acknowledgedMs }) => !accepted || (acknowledgedMs ?? 0) < branch.bornMs,
+      (write) =>
+        (!accepted || (write.acknowledgedMs ?? 0) < branch.bornMs) && !inWindow(facts, write),
     );
     const [first] = lost;
     if (first === undefined) return [];
@@ -104,7 +110,10 @@ export function nothingLost(facts: Facts): readonly Violation[] {
   });
 }
 
-/** The failover's last look before its point of no return said that no acknowledged write is missing. */
+/**
+ * Whether the failover's last look before its point of no return said that no acknowledged write is
+ * missing.
+ */
 function saidComplete(facts: Facts, { run, branch }: PromotionFact): boolean {
   const found = lastOutcome(facts, run?.runId, 'catch-up', branch.bornMs);
   return found?.record.type === 'outcome' && found.record.evidence['complete'] === true;
@@ -122,10 +131,13 @@ function lastOutcome(facts: Facts, runId: string | undefined, step: string, befo
     );
 }
 
-/** Difference of two wall clocks that are as they should be, ms. */
+/** Largest difference between two wall clocks without a fault, ms. */
 const skewMs = 4_500;
 
-/** A failover loses nothing from before the time that its plan names, and no more than its bound unless that was overridden. */
+/**
+ * A failover loses nothing from before the time that its plan names, and no more than its bound
+ * unless that was overridden.
+ */
 export function lossWithinBound(facts: Facts): readonly Violation[] {
   const { scenario } = facts.world;
   if (scenario.faults.some(({ what }) => what === 'jump-wall')) return [];
@@ -135,7 +147,7 @@ export function lossWithinBound(facts: Facts): readonly Violation[] {
     if (lastOutcome(facts, run.runId, 'catch-up', branch.bornMs) === undefined) {
       return [{ rule: 'loss-bound', text: `b${branch.id}: no catch-up` }];
     }
-    // What the old side went on taking after it was asked to close was known to whoever approved.
+    // The approver knew that the old side may take writes after it was asked to close.
     const asked = facts
       .all('appended')
       .find(
@@ -155,7 +167,7 @@ export function lossWithinBound(facts: Facts): readonly Violation[] {
   });
 }
 
-/** Nothing is promoted without a proof that is true. */
+/** Nothing is promoted without a true proof. */
 export function provedPromotions(facts: Facts): readonly Violation[] {
   return facts.promotions.flatMap(({ command, branch, run }): Violation[] => {
     if (branch.by === 'hand') return [];
@@ -173,7 +185,7 @@ export function provedPromotions(facts: Facts): readonly Violation[] {
       case 'expired':
         return facts.world.scenario.strict ? [] : wrong('expiry is a proof in strict mode alone');
       case 'overridden':
-        // Closed, but not caught up with: what is overridden then is the loss, not the second writer.
+        // Closed but not caught up: the override accepts the loss, not a second writer.
         return acceptsTwo(run) || fencedBefore(facts, command.token, branch)
           ? []
           : wrong('overridden, and nobody accepted two writers by name');
@@ -196,7 +208,26 @@ function fencedBefore(facts: Facts, token: number, { region, bornMs }: Write['br
     );
 }
 
-/** No id is given out twice by databases whose promotion throwover did. */
+/** No guard promotes the database of another cluster, or replaces its data by a copy. */
+export function oneCluster(facts: Facts): readonly Violation[] {
+  const { east, west } = facts.world;
+  const own = facts.branches.find(({ id }) => id === 1);
+  const wrong = (text: string): Violation => ({ rule: 'one-cluster', text });
+  const promoted = facts.promotions
+    .filter(({ branch }) => branch.by === 'guard' && rootOf(branch) !== own)
+    .map(({ branch }) => wrong(`${branch.region} promoted b${branch.id}, of another cluster`));
+  const replaced = facts
+    .all('foreign-data-replaced')
+    .map(({ region, branch }) => wrong(`${region} threw b${branch.id} away, of another cluster`));
+  const taught = [east, west].flatMap(({ name, memory: { cluster } }) =>
+    cluster.agreed?.identifier === String(own?.id)
+      ? []
+      : [wrong(`${name}'s guard has forgotten which cluster both agreed on`)],
+  );
+  return [...promoted, ...replaced, ...taught];
+}
+
+/** No id is given out twice by databases that throwover promoted. */
 export function idsOnce(facts: Facts): readonly Violation[] {
   const byHand = facts.branches.some(({ by }) => by === 'hand');
   if (byHand) return [];
@@ -209,8 +240,9 @@ export function idsOnce(facts: Facts): readonly Violation[] {
     }
     const old = before.branch.bornMs < write.branch.bornMs ? before : write;
     const next = old === before ? write : before;
-    // The old side went on giving ids out after a person had accepted two writers.
+    // The old side continued to give out ids after a person had accepted two writers.
     if (next.branch !== old.branch && old.committedMs > next.branch.bornMs) continue;
+    if (inWindow(facts, old)) continue;
     return [
       {
         rule: 'ids-once',
@@ -221,7 +253,10 @@ export function idsOnce(facts: Facts): readonly Violation[] {
   return [];
 }
 
-/** Synchronous: what is acknowledged is on the standby, or it was written down before that it need not be. */
+/**
+ * Synchronous: an acknowledged write is on the standby, or it was recorded before that it need not
+ * be.
+ */
 export function syncRecorded(facts: Facts): readonly Violation[] {
   if (!facts.world.scenario.synchronous) return [];
   const bare = facts.writes.filter(
@@ -242,8 +277,8 @@ export function syncRecorded(facts: Facts): readonly Violation[] {
 }
 
 /**
- * A2: what was lost is accounted for row by row, once the old side is back: each write that it had
- * committed beyond the switch, acknowledged or not, and nothing else.
+ * A2: after the old side is back, the ledger has each write that the old side had committed beyond
+ * the switch, acknowledged or not, and nothing else.
  */
 export function ledgerIsExact(facts: Facts): readonly Violation[] {
   const { world, ending } = facts;

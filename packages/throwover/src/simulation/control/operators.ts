@@ -1,25 +1,18 @@
 import type { EventQueue } from '../../kernel/kernel.ts';
-import { lostPatienceMs } from '../../replication/replication.ts';
 import { SimProcess } from '../world/machine.ts';
-import { service, type World } from '../world/world.ts';
+import type { World } from '../world/world.ts';
 import { Controller, type Ended } from './controller.ts';
+import { runPolicy, service } from './run-policy.ts';
 import { storeOver } from './witness-store.ts';
 
-/** Longest time for which a person watches one command, ms; then another one is tried. */
+/** Longest time for which a person watches one command, ms; then a person tries another one. */
 const watchMs = 200_000;
 
-/** Time between two looks of `throwover serve` at runs whose controller is gone, ms. */
-const lookMs = 1_000;
-
-/** Pause before a run that stayed open is taken up again, ms; doubled each time. */
-const firstPauseMs = 5_000;
-const longestPauseMs = 40_000;
-
-/** The people, and the `serve` that takes runs over; each command is a process of its own. */
+/** The people who type commands; each command is a separate process. */
 export class Operators {
   readonly #world: World;
   #numbers = 0;
-  /** Controllers that work, newest last. */
+  /** Processes of the controllers, newest last. */
   readonly #working: SimProcess[] = [];
 
   constructor(world: World) {
@@ -30,12 +23,15 @@ export class Operators {
     return this.#working.findLast(({ alive }) => alive) ?? null;
   }
 
-  /** Runs a command in a new process; `null` when the process ended, or nobody waits for it any more. */
+  /**
+   * Runs a command in a new process; `null` when the process ended, or nobody waits for it any
+   * more.
+   */
   command(
-    place: 'ops1' | 'ops2' | 'witness',
+    place: 'ops1' | 'ops2',
     work: (controller: Controller, process: SimProcess) => Promise<Ended>,
   ): Promise<Ended | null> {
-    const { machines, queue, surroundings, history, store } = this.#world;
+    const { machines, queue, surroundings, history } = this.#world;
     const name = `controller ${++this.#numbers} at ${place}`;
     const process = new SimProcess(name, machines[place]);
     this.#working.push(process);
@@ -44,7 +40,7 @@ export class Operators {
       process,
       surroundings,
       history,
-      policy: runPolicy(this.#world),
+      policy: runPolicy(this.#world.scenario),
     });
     return new Promise((resolve) => {
       const over = (ended: Ended | null) => {
@@ -52,7 +48,6 @@ export class Operators {
         process.kill();
       };
       process.onEnd(() => resolve(null));
-      if (place === 'witness') store.process?.onEnd(() => process.kill());
       afterAll(queue, watchMs, () => resolve(null));
       work(controller, process).then(over, (error) => {
         history.note({ type: 'bug', where: name, error: String(error?.stack ?? error) });
@@ -61,7 +56,7 @@ export class Operators {
     });
   }
 
-  /** The run that is open, as the store says; `undefined` when it does not answer. */
+  /** Returns the store's open run; `undefined` when the store does not answer. */
   async openRun(): Promise<string | null | undefined> {
     const { machines, network, store } = this.#world;
     const process = new SimProcess('throwover runs', machines.ops2);
@@ -73,58 +68,8 @@ export class Operators {
       process.kill();
     }
   }
-
-  /** `throwover serve --service`: takes over what nobody carries on any more. */
-  async serveTakesOver(): Promise<void> {
-    const { store, queue } = this.#world;
-    let pauseMs = firstPauseMs;
-    let idleUntilMs = 0;
-    for (;;) {
-      await new Promise<void>((resolve) => queue.after(lookMs, resolve));
-      const { process } = store;
-      const running = store.current()?.service;
-      if (!process?.alive || process.still || running === undefined) continue;
-      if (store.state.halt !== null || queue.nowMs() < idleUntilMs) continue;
-      const { openRun } = await running.service(service);
-      if (openRun === null) {
-        pauseMs = firstPauseMs;
-        continue;
-      }
-      const ended = await this.command('witness', (controller) => controller.caretake(openRun));
-      // Its controller lives, mostly.
-      if (ended === null || ended.status === 'refused') continue;
-      if (ended.status === 'open') {
-        idleUntilMs = queue.nowMs() + pauseMs;
-        pauseMs = Math.min(2 * pauseMs, longestPauseMs);
-      }
-    }
-  }
 }
 
 function afterAll(queue: EventQueue, ms: number, then: () => void): void {
   queue.after(ms, then);
-}
-
-function runPolicy({ scenario }: World) {
-  return {
-    service,
-    lagBoundMs: 1_000,
-    armTimeoutMs: 8_000,
-    doorHoldMs: 5_000,
-    openTransactionsMs: 500,
-    attachTimeoutMs: 60_000,
-    fenceDeadlineMs: 10_000,
-    strict: scenario.strict,
-    synchronous: scenario.synchronous,
-    lossBoundMs: scenario.lossBoundMs,
-    idsPerSecond: 50,
-    home: null,
-    standsInFrom: [],
-    lostPatienceMs,
-    forwardUrl: '',
-    backwardUrl: '',
-    deliverUrl: '',
-    returnUrl: '',
-    warm: null,
-  };
 }

@@ -1,4 +1,4 @@
-import type { DatabaseSide } from '../../authority/database-side.ts';
+import type { DatabaseSide, UpstreamWord } from '../../authority/database-side.ts';
 import type { Guard } from '../../authority/guard/guard.ts';
 import { defineErrors, type Random } from '../../kernel/kernel.ts';
 import type { PositionHistory, Sighting } from '../../replication/replication.ts';
@@ -17,6 +17,7 @@ import { storeOver } from './witness-store.ts';
 const errors = defineErrors({
   'database-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
   'store-away': { disposition: 'retry', notLost: '', remedy: '' },
+  'no-such-region': { disposition: 'stop', notLost: '', remedy: '' },
 });
 
 /** Deadlines of the ports, ms. */
@@ -25,7 +26,10 @@ const commandMs = 15_000;
 const attachMs = 40_000;
 const doorMs = 3_000;
 
-/** What is known of where databases stood: `throwover serve` samples it. */
+/** How long a standby's guard waits for its primary, ms. */
+const upstreamMs = 1_000;
+
+/** Samples of the positions of both databases, taken by `throwover serve`. */
 export interface Sightings {
   readonly seen: Sighting[];
 }
@@ -39,7 +43,7 @@ export interface Surroundings {
   readonly sightings: Address<Map<string, Sightings>>;
 }
 
-/** Everything that a run touches, as one process reaches it. */
+/** Returns everything that a run touches, as one process reaches it. */
 export function portsFor(
   process: SimProcess,
   { network, sites, store, dns, sightings }: Surroundings,
@@ -47,7 +51,7 @@ export function portsFor(
 ): RunPorts {
   const region = (name: string) => {
     const site = sites.find((one) => one.name === name);
-    if (site === undefined) throw new Error(`no region ${name}`);
+    if (site === undefined) throw errors.make('no-such-region', name);
     return {
       name,
       database: databaseFor(process, network, site),
@@ -82,21 +86,46 @@ export function databaseFor(process: SimProcess, network: Network, site: Site): 
   return {
     region,
     status: () => ask(statusMs, (guard) => guard.status()),
-    admit: (token) => ask(commandMs, (guard) => guard.admit(token)),
-    checkpoint: (token) => ask(commandMs, (guard) => guard.checkpoint(token)),
-    prewarm: (token) => ask(commandMs, (guard) => guard.prewarm(token)),
+    upstream: () => ask(statusMs, () => upstreamOf(site, network)),
+    admit: (command) => ask(commandMs, (guard) => guard.admit(command)),
+    checkpoint: (command) => ask(commandMs, (guard) => guard.checkpoint(command)),
+    prewarm: (command) => ask(commandMs, (guard) => guard.prewarm(command)),
     fence: (command) => ask(commandMs, (guard) => guard.fence(command)),
     unfence: (command) => ask(commandMs, (guard) => guard.unfence(command)),
-    renounce: (token) => ask(commandMs, (guard) => guard.renounce(token)),
-    endPromises: (token) => ask(commandMs, (guard) => guard.endPromises(token)),
+    renounce: (command) => ask(commandMs, (guard) => guard.renounce(command)),
+    endPromises: (command) => ask(commandMs, (guard) => guard.endPromises(command)),
     promote: (command) => ask(commandMs, (guard) => guard.promote(command)),
-    stop: (token) => ask(commandMs, (guard) => guard.stop(token)),
+    stop: (command) => ask(commandMs, (guard) => guard.stop(command)),
     salvage: (command) => ask(attachMs, (guard) => guard.salvage(command)),
     attach: (command) => ask(attachMs, (guard) => guard.attach(command)),
   };
 }
 
-/** What stands on a region's machine beside its guard, and lives as long as the machine. */
+/**
+ * Opens a connection from a standby's machine to its primary: returns its answer, or none within
+ * the waiting time.
+ */
+async function upstreamOf(site: Site, network: Network): Promise<UpstreamWord> {
+  const { server, guardProcess } = site;
+  const source = server.upstream;
+  if (!server.running || server.role !== 'standby' || source === null || guardProcess === null) {
+    return { answers: null, said: 'no receiver runs' };
+  }
+  const reached = () =>
+    !source.machine.still &&
+    network.open(site.name, source.region) &&
+    network.open(source.region, site.name);
+  if (!reached()) await guardProcess.clock.sleep(upstreamMs);
+  if (!reached()) return { answers: false, said: 'timeout expired' };
+  return source.running
+    ? { answers: true, said: 'a session' }
+    : { answers: false, said: 'connection refused' };
+}
+
+/**
+ * Returns the address of a part on a region's machine beside its guard; the part lives as long as
+ * the machine.
+ */
 function onMachine<S>(site: Site, service: S): Address<S> {
   return {
     place: site.machine.name,

@@ -1,5 +1,6 @@
 import { createGuard, type Guard, type GuardPolicy } from '../../authority/guard/guard.ts';
 import type { GuardMemory, Keep, Peer, Witness } from '../../authority/guard/ports.ts';
+import type { RunCommand } from '../../authority/scope.ts';
 import { storeWitness } from '../../authority/witness.ts';
 import {
   defineErrors,
@@ -22,6 +23,12 @@ const errors = defineErrors({
   'disk-full': { disposition: 'wait', notLost: '', remedy: '' },
 });
 
+/**
+ * The name of the run of a stranger's commands: they are refused, so they are not part of the
+ * history.
+ */
+export const strangerRun = 'run of a stranger';
+
 /** How long a supervisor waits before it starts a process again, ms. */
 const supervisorMs = 700;
 
@@ -42,14 +49,16 @@ export interface SiteOptions {
   readonly deliver: Deliver;
 }
 
-/** One region: a machine with a database, a guard that its supervisor keeps alive, a door, a gateway. */
+/**
+ * One region: a machine with a database, a guard that its supervisor restarts, a door, a gateway.
+ */
 export class Site {
   readonly name: string;
   readonly machine: Machine;
   readonly server: Server;
   readonly door: ModelDoor;
   readonly gateway: ModelGateway;
-  /** Off until it is started again: killed for good, or its power is gone. */
+  /** Off until it is started again: killed permanently, or without power. */
   off = false;
   diskFull = false;
   /** The guard's disk. */
@@ -65,7 +74,12 @@ export class Site {
     this.machine = options.machine;
     this.server = options.server;
     this.memory = options.memory;
-    this.door = new ModelDoor(options.region, () => options.queue.nowMs());
+    this.door = new ModelDoor(
+      options.region,
+      () => options.queue.nowMs(),
+      ({ mode, epoch }) =>
+        options.history.note({ type: 'door', region: options.region, mode, epoch }),
+    );
     this.address = {
       place: options.machine.name,
       dark: () => this.off,
@@ -75,10 +89,10 @@ export class Site {
     this.gateway = new ModelGateway({ region, active, machine, queue, random, deliver });
   }
 
-  /** The guard, to whoever asks over the network. */
+  /** The guard's address for callers over the network. */
   readonly address: Address<Guard>;
 
-  /** Door and gateway: data path, alive as long as the machine. */
+  /** Returns the process of door and gateway: data path, alive as long as the machine. */
   dataPath(): SimProcess {
     if (this.#dataPath?.alive !== true) {
       this.#dataPath = new SimProcess(`${this.name}/door`, this.machine);
@@ -97,12 +111,13 @@ export class Site {
     return { process: running.process, service: running.watched };
   }
 
-  /** Starts the guard now, and again whenever it ends. */
+  /** Starts the guard now, and again each time it ends. */
   startGuard(): void {
     if (this.off || this.#guard?.process.alive) return;
     const { history, policy, queue, random } = this.#options;
     const process = new SimProcess(`${this.name}/guard`, this.machine);
     const guard = createGuard({
+      service: this.#options.service,
       region: this.name,
       clock: process.clock,
       database: guardedServer({
@@ -127,7 +142,7 @@ export class Site {
     void this.#life(process, guard);
   }
 
-  /** kill -9 of everything here. It stays down until `bringBack`. */
+  /** kill -9 of everything here, which stays down until `bringBack`. */
   lose(): void {
     this.off = true;
     this.machine.powerCycle();
@@ -192,7 +207,7 @@ export class Site {
     };
   }
 
-  /** While it waits for a word, who gave one is of interest. */
+  /** Notes who answered, while the database waits to be opened. */
   #heard(from: 'store' | 'peer'): void {
     if (this.memory.closed === null) return;
     this.#options.history.note({ type: 'heard', region: this.name, from });
@@ -210,22 +225,22 @@ export class Site {
     };
     return {
       region: this.peer?.name ?? '',
-      word: async (known) => {
-        const word = await ask((guard) => guard.word(known));
+      word: async (input) => {
+        const word = await ask((guard) => guard.word(input));
         this.#heard('peer');
         return word;
       },
-      renounce: async (token) => {
-        const answer = await ask((guard) => guard.renounceForPeer(token));
+      renounce: async (input) => {
+        const answer = await ask((guard) => guard.renounceForPeer(input));
         this.#heard('peer');
         return answer;
       },
       promise: (input) => ask((guard) => guard.promise(input)),
-      recordSync: (record) => ask((guard) => guard.recordPeerSync(record)),
+      recordSync: (input) => ask((guard) => guard.recordPeerSync(input)),
     };
   }
 
-  /** Commands are noted when they begin and end; what is no user's error is a bug. */
+  /** Notes the start and end of each command; an error that a user cannot cause is a bug. */
   #watched(process: SimProcess, guard: Guard): Guard {
     const { history } = this.#options;
     return new Proxy(guard, {
@@ -238,6 +253,9 @@ export class Site {
           if (command) {
             history.note({ type: 'command', region: this.name, name, token, detail: given[0] });
           }
+          // Nobody replaces the data directory between the guard's look and its effect: the real
+          // guard compares once more before it replaces anything.
+          if (name === 'attach') this.server.attaching = true;
           try {
             const answer: unknown = await Reflect.apply(method, target, given);
             if (command && process.alive) {
@@ -260,6 +278,8 @@ export class Site {
               }
             }
             throw error;
+          } finally {
+            if (name === 'attach') this.server.attaching = false;
           }
         };
       },
@@ -273,7 +293,7 @@ export function bug(where: string, error: unknown) {
 }
 
 function tokenOf(given: unknown): number | null {
-  if (typeof given === 'number') return given;
   if (typeof given !== 'object' || given === null || !('token' in given)) return null;
+  if ((given as Partial<RunCommand>).scope?.run === strangerRun) return null;
   return typeof given.token === 'number' ? given.token : null;
 }

@@ -11,7 +11,7 @@ import type { History } from '../world/history.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';
 
-/** Longest time for one attempt, and for repeating one, ms: as the remote adapter has them. */
+/** Longest time for one attempt, and for all retries, ms: as in the remote adapter. */
 const attemptMs = 3_000;
 const repeatForMs = 10_000;
 const firstPauseMs = 20;
@@ -33,17 +33,24 @@ const writing: ReadonlySet<Call> = new Set<Call>([
   'resolveLoss',
 ]);
 
-/** `throwover serve`: the in-memory store as a process whose disk outlives it. */
+/** `throwover serve`: the in-memory store as a process; its disk survives the process. */
 export class WitnessStore implements Address<Store> {
   readonly place: string;
   readonly state: MemoryStoreState = newMemoryStoreState();
   diskFull = false;
   onStart: (() => void) | null = null;
+  /**
+   * Called for each new process when the rest of the world runs; starts the automatic work of
+   * `throwover serve`.
+   */
+  onServe: ((process: SimProcess, store: Store) => void) | null = null;
   process: SimProcess | null = null;
+  second: SimProcess | null = null;
   readonly #machine: Machine;
   readonly #random: Random;
   readonly #history: History;
   #service: Store | null = null;
+  readonly #leases = new Map<string, number>();
 
   constructor(options: { machine: Machine; random: Random; history: History }) {
     this.place = options.machine.name;
@@ -63,6 +70,18 @@ export class WitnessStore implements Address<Store> {
     });
     this.#service = this.#watched(store);
     this.onStart?.();
+    this.onServe?.(process, this.#service);
+  }
+
+  /** Starts another process over the same files; it answers no other process. */
+  startSecond(): SimProcess | null {
+    if (this.onServe === null || this.second?.alive) return null;
+    const process = new SimProcess('serve', this.#machine);
+    this.second = process;
+    const { state } = this;
+    const store = createMemoryStore({ clock: process.clock, random: this.#random, state });
+    this.onServe(process, this.#watched(store));
+    return process;
   }
 
   dark(): boolean {
@@ -75,7 +94,7 @@ export class WitnessStore implements Address<Store> {
     return { process, service: this.#service };
   }
 
-  /** The same store, with a disk that may be full, and noted by the history. */
+  /** Returns the same store with a disk that may be full; the history notes its calls. */
   #watched(store: Store): Store {
     const call = async (name: Call, input: unknown): Promise<unknown> => {
       if (this.diskFull && writing.has(name)) {
@@ -91,6 +110,14 @@ export class WitnessStore implements Address<Store> {
     ) as unknown as Store;
   }
 
+  /** Notes until when the controller has the run, whatever a restarted store knows of it. */
+  #leased(name: 'beginRun' | 'takeRun' | 'renewRun', input: unknown, answer: unknown): void {
+    const { queue, rate } = this.#machine;
+    const { leaseMs } = input as { leaseMs: number };
+    const { runId } = (name === 'beginRun' ? answer : input) as { runId: string };
+    this.#leases.set(runId, queue.nowMs() + leaseMs / rate);
+  }
+
   #epochs(): string {
     return [...this.state.services.values()]
       .map(({ state }) => `${state.epoch} ${state.active}`)
@@ -104,11 +131,14 @@ export class WitnessStore implements Address<Store> {
       for (const record of records) history.note({ type: 'appended', runId, token, record });
     } else if (name === 'beginRun') {
       const { runId, token } = answer as Awaited<ReturnType<Store['beginRun']>>;
-      const { kind } = input as Parameters<Store['beginRun']>[0];
-      history.note({ type: 'run-begun', runId, kind, token });
+      const { kind, owner, from, to } = input as Parameters<Store['beginRun']>[0];
+      history.note({ type: 'run-begun', runId, kind, token, owner, from, to });
     } else if (name === 'takeRun') {
       const { runId, token } = answer as Awaited<ReturnType<Store['takeRun']>>;
-      history.note({ type: 'run-taken', runId, token });
+      const { owner } = input as Parameters<Store['takeRun']>[0];
+      history.note({ type: 'run-taken', runId, token, owner });
+      const leftMs = (this.#leases.get(runId) ?? 0) - this.#machine.queue.nowMs();
+      if (leftMs > 0) history.note({ type: 'carried-on', runId, by: owner, leftMs });
     } else if (name === 'recordSync') {
       const { epoch, inSync, position } = input as Parameters<Store['recordSync']>[0];
       history.note({ type: 'sync-recorded', at: 'store', epoch, inSync, position });
@@ -119,10 +149,16 @@ export class WitnessStore implements Address<Store> {
       const { expiresInMs, epoch } = answer as Awaited<ReturnType<Store['expireWriter']>>;
       history.note({ type: 'expiry-asked', epoch, leftMs: expiresInMs });
     }
+    if (name === 'beginRun' || name === 'takeRun' || name === 'renewRun') {
+      this.#leased(name, input, answer);
+    }
   }
 }
 
-/** The store as a process elsewhere has it: repeated where that is the same call, as the remote adapter does. */
+/**
+ * Returns the store for a process elsewhere: calls are retried where that is safe, as the remote
+ * adapter does.
+ */
 export function storeOver(
   network: Network,
   caller: SimProcess,

@@ -3,22 +3,25 @@ import type { SimProcess } from '../world/machine.ts';
 import { type LocalFaults, local } from '../world/network.ts';
 import type { Server } from './server.ts';
 
-/** Longest time by which a statement outlives the guard's patience with it, ms. */
+/** Longest time that a statement continues after the guard stopped waiting for it, ms. */
 const lateMs = 3_000;
 
-/** The ways in which a guard calls what stands beside it. */
+/** The ways in which a guard calls the parts beside it. */
 export interface Calls {
-  /** Part of a call: only the end of the process comes between. */
+  /** Part of a call: only the end of the process can interrupt it. */
   step<T>(effect: () => T): Promise<T>;
-  /** It may get no answer. */
+  /** A look, which may get no answer. */
   look<T>(effect: () => T): Promise<T>;
-  /** A file or a process: when the world wants it, it errs before it has done anything, or although it has. */
+  /** A call to a file or a process: a fault makes it fail before its effect, or after it. */
   file<T>(effect: () => T): Promise<T>;
-  /** A statement: as a file, or the server goes on with it after the guard was told that it failed. */
+  /** A statement: as a file; or the server continues it after the guard was told that it failed. */
   statement<T>(effect: () => T): Promise<T>;
 }
 
-/** `failed`: the error that the guard gets; nothing is drawn while nothing is to fail. */
+/**
+ * Returns the calls. `failed` makes the error for the guard; no random number is drawn while no
+ * call can fail.
+ */
 export function callsOf(options: {
   server: Server;
   process: SimProcess;
@@ -38,7 +41,7 @@ export function callsOf(options: {
       effect();
       throw failed();
     });
-  /** It ends with the server that has it. */
+  /** It ends with the server process that runs it. */
   const doneLater = (effect: () => unknown) =>
     step(() => {
       const { process: postgres } = server;
@@ -61,7 +64,7 @@ export function callsOf(options: {
   };
 }
 
-/** Nobody is there any more who could be told that it was refused. */
+/** Runs the effect; nobody is left to receive a refusal. */
 function unheard(effect: () => unknown): void {
   try {
     effect();

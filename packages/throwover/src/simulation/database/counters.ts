@@ -1,16 +1,19 @@
 import { type Copy, heldRecords } from './history-of-writes.ts';
 
-/** A sequence writes to the log every so many ids, that many ahead, as PostgreSQL does. */
+/** A sequence writes to the log every 32 ids, for 32 ids ahead, as PostgreSQL does. */
 const sequenceAhead = 32;
 
-/** Ids of a sequence and of transactions: in memory, and after a crash or a promotion as the log has them. */
+/**
+ * Ids of a sequence and of transactions: in memory, and after a crash or a promotion read from the
+ * log.
+ */
 export class Counters {
   nextXid = 1;
   #nextId = 1;
   #idsLogged = 0;
   readonly #log: (upTo: number) => void;
 
-  /** `log` writes how far the sequence may be used before it is written again. */
+  /** `log` records up to which id the sequence may be used before the next record. */
   constructor(log: (upTo: number) => void) {
     this.#log = log;
   }

@@ -1,32 +1,41 @@
 import { type Position, timelineOf } from '@throwover/client';
 import type { Attachment, Promotion } from '../../authority/database-side.ts';
-import type { DatabaseLook, GuardedDatabase, MachineTime } from '../../authority/guard/ports.ts';
+import type {
+  DatabaseLook,
+  DoorLook,
+  GuardedDatabase,
+  MachineTime,
+} from '../../authority/guard/ports.ts';
 import { defineErrors, type Random } from '../../kernel/kernel.ts';
 import type { Loss } from '../../store/store.ts';
 import type { SimProcess } from '../world/machine.ts';
 import type { LocalFaults } from '../world/network.ts';
 import { callsOf } from './calls.ts';
-import { lsnIn, positionAt, type Write } from './history-of-writes.ts';
+import { lsnIn, positionAt, sightOf, type Write } from './history-of-writes.ts';
 import type { Server } from './server.ts';
 
 const errors = defineErrors({
   'database-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
+  'unread-writes': { disposition: 'stop', notLost: '', remedy: '' },
   'database-refused': { disposition: 'stop', notLost: '', remedy: '' },
 });
 
-/** Time between two looks while something is waited for, ms. */
+/** Time between two looks while waiting, ms. */
 const pollMs = 10;
 
-/** Longest time until a close or an open is seen, ms; the port asks for less than 15 s. */
+/** Longest wait until a close or an open is seen, ms; the port allows less than 15 s. */
 const patienceMs = 6_000;
+
+/** Time after which a door whose setting is not seen is set again, ms. */
+const againMs = 100;
 
 const followPatienceMs = 20_000;
 
 const parity = { max_connections: '100' };
 
 /**
- * The guard's hands on a model of a database: each change of a file, each reload, each look is a step
- * of its own, at which the guard or the machine may end.
+ * The guard's access to a model of a database: each change of a file, each reload and each look is
+ * a separate step, at which the guard or the machine may end.
  */
 export function guardedServer(options: {
   server: Server;
@@ -43,28 +52,39 @@ export function guardedServer(options: {
     if (!server.running) throw errors.make('database-unreachable', `${region} is down`);
     if (server.process?.still) throw errors.make('database-unreachable', `${region} hangs`);
   };
-  const until = async (what: string, holds: () => boolean, limitMs = patienceMs) => {
+  const within = async (limitMs: number, holds: () => boolean) => {
     const endMs = process.clock.monotonicMs() + limitMs;
     while (!(await step(holds))) {
-      if (process.clock.monotonicMs() > endMs) {
-        throw errors.make('database-unreachable', `${region}: ${what} was not seen`);
-      }
+      if (process.clock.monotonicMs() > endMs) return false;
       await process.clock.sleep(pollMs);
     }
+    return true;
   };
-  /** The file first, then the reload; what counts is what the server has loaded. */
+  const until = async (what: string, holds: () => boolean, limitMs = patienceMs) => {
+    if (await within(limitMs, holds)) return;
+    throw errors.make('database-unreachable', `${region}: ${what} was not seen`);
+  };
+  /**
+   * Writes the file first, then reloads; only the configuration that the server has loaded counts.
+   * If another party's file was loaded at that very moment, it is done again.
+   */
   const setDoor = async (door: 'open' | 'closed') => {
-    await file(() => {
-      server.hbaOnDisk = door;
-    });
-    await statement(() => {
-      running();
-      server.process?.deliver(() => server.reload(`guard: ${door}`));
-    });
-    await until(door, () => {
+    const isSo = () => {
       running();
       return server.hba === door;
-    });
+    };
+    const endMs = process.clock.monotonicMs() + patienceMs;
+    do {
+      await file(() => {
+        server.writeHba(door);
+      });
+      await statement(() => {
+        running();
+        server.process?.deliver(() => server.reload(`guard: ${door}`));
+      });
+      if (await within(againMs, isSo)) return;
+    } while (process.clock.monotonicMs() < endMs);
+    throw errors.make('database-unreachable', `${region}: ${door} was not seen`);
   };
 
   return {
@@ -76,10 +96,31 @@ export function guardedServer(options: {
         return lookAt(server, serverOf);
       }),
 
+    lookAtDoor: () =>
+      look((): DoorLook | null => {
+        if (!server.running) return null;
+        running();
+        const closed = server.hbaOnDisk === 'closed';
+        return {
+          admitted: closed ? [] : ['app'],
+          refused: closed ? ['app'] : [],
+          sessions: server.sessions.size,
+          unreadable: null,
+          rules: String(server.hbaWrites),
+          loaded: String(server.hbaLoads),
+        };
+      }),
+
+    tryDoor: () =>
+      look(() => {
+        running();
+        return server.hba === 'closed' ? 'refused' : 'admitted';
+      }),
+
     startClosed: async () => {
       if (await step(() => server.running)) return;
       await file(() => {
-        if (!server.running) server.hbaOnDisk = 'closed';
+        if (!server.running) server.writeHba('closed');
       });
       await file(() => {
         if (server.unusable) throw errors.make('database-refused', `${region}: half a copy`);
@@ -120,9 +161,13 @@ export function guardedServer(options: {
 
     open: () => setDoor('open'),
 
-    promote: async () => {
+    promote: async ({ identifier }) => {
       await statement(() => {
         running();
+        const { branch } = server.copy;
+        const other = identifier !== null && sightOf(branch).identifier !== identifier;
+        if (other && server.role === 'standby')
+          throw errors.make('database-refused', 'another one');
         server.promote('guard');
       });
       return step(() => {
@@ -162,7 +207,7 @@ export function guardedServer(options: {
         server.counters.advanceIds(by);
       }),
 
-    salvage: async ({ epoch, runId, switchPosition }) => {
+    salvage: async ({ epoch, runId, switchPosition, identifier }) => {
       const kept = await step(() => server.salvaged.get(epoch));
       if (kept !== undefined) return kept;
       await file(() => {
@@ -176,7 +221,9 @@ export function guardedServer(options: {
       });
       return step(() => {
         running();
-        // It followed the new history once, though nobody heard that it did.
+        const other = identifier !== null && sightOf(server.copy.branch).identifier !== identifier;
+        if (other) throw errors.make('database-refused', 'another one');
+        // It followed the new history once, though no one received the answer.
         const followed = server.promotions().some((promotion) => promotion.epoch === epoch);
         if (followed) return { state: 'complete', losses: [], blind: [] };
         const losses = tailBeyond(server, lsnIn(switchPosition)).map((write) =>
@@ -188,7 +235,14 @@ export function guardedServer(options: {
       });
     },
 
-    follow: (command) => follow(command),
+    follow,
+
+    upstreamCluster: (upstream) =>
+      step(() => {
+        const source = serverOf(upstream);
+        if (!source.running) throw errors.make('database-unreachable', 'upstream is away');
+        return sightOf(source.copy.branch);
+      }),
 
     machineTime: (): MachineTime => ({
       wallMs: process.machine.wallMs(),
@@ -210,7 +264,8 @@ export function guardedServer(options: {
       }),
 
     setSynchronous: async (on) => {
-      // No later than it was told to fail: settings are written under a lock, so the next one waits for it.
+      // This never takes effect after the guard was told that it failed: settings are written under a
+      // lock, so the next change waits for it.
       await file(() => {
         running();
         server.synchronousOnDisk = on;
@@ -227,6 +282,7 @@ export function guardedServer(options: {
     epoch: number;
     upstream: string;
     promotion: Promotion;
+    discards: boolean;
     mayRun: (may: boolean) => Promise<void>;
   }): Promise<Attachment> {
     const source = serverOf(command.upstream);
@@ -242,6 +298,9 @@ export function guardedServer(options: {
     let way: Attachment['way'] = 'as-is';
     if (server.unusable || !(await step(() => server.canFollow(source)))) {
       way = 'rewind';
+      if (!command.discards && !server.unusable) {
+        throw errors.make('unread-writes', `${region} has more than ${command.upstream}`);
+      }
       await file(() => {
         if (!source.running) throw errors.make('database-unreachable', 'upstream is away');
         server.unusable = true;
@@ -264,7 +323,7 @@ export function guardedServer(options: {
   }
 }
 
-/** What its own branch holds beyond the point where the new side left it. */
+/** Returns the writes of its own branch beyond the point where the new side left it. */
 function tailBeyond(server: Server, lsn: number): readonly Write[] {
   return server.copy.branch.writes.filter((write) => write.lsn > lsn);
 }
@@ -302,6 +361,7 @@ function lookAt(server: Server, serverOf: (region: string) => Server): DatabaseL
       timeline: null,
       promotions: [],
       synchronous: false,
+      cluster: sightOf(server.copy.branch),
     };
   }
   const position: Position = server.position();
@@ -313,12 +373,13 @@ function lookAt(server: Server, serverOf: (region: string) => Server): DatabaseL
     sessions: server.sessions.size,
     position: primary ? position : positionAt(branch, lsn),
     received: position,
-    streaming: server.upstream !== null && server.follows(serverOf(server.upstream.region)),
+    streaming: server.upstream !== null && server.saysStreaming(serverOf(server.upstream.region)),
     standby: primary ? standbyOf(server) : null,
     parity,
     timeline: timelineOf(position),
     promotions: server.promotions(),
     synchronous: server.synchronous,
+    cluster: sightOf(server.copy.branch),
   };
 }
 

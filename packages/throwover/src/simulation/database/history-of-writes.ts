@@ -1,25 +1,26 @@
 import type { Position } from '@throwover/client';
+import type { ClusterSight } from '../../authority/cluster.ts';
 
 /**
- * What databases wrote, as it is in truth: branches of one history. A promotion begins a branch; every
- * copy of the database holds one branch, and those that it came from, up to a position.
+ * The true record of what databases wrote: branches of one history. A promotion begins a branch.
+ * Every copy of the database holds one branch and its ancestors, up to a position.
  */
 export interface Branch {
   readonly id: number;
   readonly timeline: number;
   readonly parent: Branch | null;
-  /** Where it left its parent. */
+  /** Position at which it left its parent. */
   readonly forkLsn: number;
   readonly writes: Write[];
   readonly byXid: Map<number, Write>;
   readonly byEvent: Map<string, Write>;
   readonly promotions: { readonly lsn: number; readonly row: PromotionRow }[];
   readonly sequences: { readonly lsn: number; readonly upTo: number }[];
-  /** First transaction id that it assigned itself. */
+  /** First transaction id that the branch itself assigned. */
   readonly nextXid: number;
   readonly region: string;
   readonly bornMs: number;
-  /** `hand`: a person did it, past throwover. */
+  /** `hand`: a person promoted without throwover. */
   readonly by: 'first' | 'guard' | 'hand';
 }
 
@@ -40,16 +41,16 @@ export interface Write {
   readonly region: string;
   readonly branch: Branch;
   readonly lsn: number;
-  /** Its statement was admitted, true ms. */
+  /** When its statement was admitted, true ms. */
   readonly begunMs: number;
   readonly committedMs: number;
-  /** Webhook event whose effect it is. */
+  /** The webhook event that caused this write. */
   readonly event: string | null;
-  /** The server told its client that it is committed. */
+  /** When the server told its client that it is committed, true ms. */
   acknowledgedMs: number | null;
-  /** A server crash took it out of the log before it was on disk. */
+  /** A server crash removed it from the log before it was on disk. */
   vanished: boolean;
-  /** Synchronous mode: who had it, or had written down that the standby has not. */
+  /** Synchronous mode: whether the standby had it, or it was recorded that the standby does not. */
   covered: 'standby' | 'recorded' | 'nobody' | null;
 }
 
@@ -69,23 +70,40 @@ export function newBranch(
 const hex = (value: number, digits: number) =>
   value.toString(16).toUpperCase().padStart(digits, '0');
 
+const zeros = '0'.repeat(16);
+
 export function positionAt(branch: Branch, lsn: number): Position {
-  return `${hex(branch.timeline, 8)}/${hex(lsn, 16)}` as Position;
+  const digits = lsn.toString(16).toUpperCase();
+  return `${hex(branch.timeline, 8)}/${zeros.slice(digits.length)}${digits}` as Position;
 }
 
 export function lsnIn(position: Position): number {
   return Number.parseInt(position.slice(9), 16);
 }
 
-/** The branch itself, then what it came from. */
+/** Yields the branch itself, then its ancestors. */
 export function* ancestry(branch: Branch): Iterable<Branch> {
   for (let at: Branch | null = branch; at !== null; at = at.parent) yield at;
 }
 
-/** How far a copy that ends at `branch` holds `of`, or `null` when not at all. */
+/** Returns the branch that initdb made: databases with different ones are of different clusters. */
+export function rootOf(branch: Branch): Branch {
+  return branch.parent === null ? branch : rootOf(branch.parent);
+}
+
+/** Returns the branch as a guard sees it. */
+export function sightOf(branch: Branch): ClusterSight {
+  const left: Position[] = [];
+  for (const { parent, forkLsn } of ancestry(branch)) {
+    if (parent !== null) left.unshift(positionAt(parent, forkLsn));
+  }
+  return { identifier: String(rootOf(branch).id), timeline: branch.timeline, left };
+}
+
+/** Returns how far a copy that ends at `branch` holds `of`; `null` when it does not hold it. */
 export function heldOf(copy: Copy, of: Branch): number | null {
   let upTo = copy.lsn;
-  for (const branch of ancestry(copy.branch)) {
+  for (let branch: Branch | null = copy.branch; branch !== null; branch = branch.parent) {
     if (branch === of) return upTo;
     upTo = Math.min(upTo, branch.forkLsn);
   }
@@ -103,7 +121,10 @@ export function holds(copy: Copy, branch: Branch, lsn: number): boolean {
   return upTo !== null && lsn <= upTo;
 }
 
-/** What the copy holds that `of` does not: `of` cannot become it without a rewind when there is something. */
+/**
+ * Whether the copy holds something that `of` does not: then it needs a rewind before it can follow
+ * `of`.
+ */
 export function diverged(copy: Copy, from: Copy): boolean {
   const upTo = heldOf(from, copy.branch);
   return upTo === null || copy.lsn > upTo;
@@ -120,17 +141,16 @@ export function commonPoint(a: Copy, b: Copy): Copy {
   throw new Error('two databases of different origin');
 }
 
-/** What the copy holds of one kind of record, oldest first. */
+/** Returns the records of one kind that the copy holds, oldest first. */
 export function heldRecords<R extends { readonly lsn: number }>(
   copy: Copy,
   kind: (branch: Branch) => readonly R[],
 ): R[] {
-  const parts: R[][] = [];
-  let upTo = copy.lsn;
-  for (const branch of ancestry(copy.branch)) {
-    const limit = upTo;
-    parts.unshift(kind(branch).filter(({ lsn }) => lsn <= limit));
-    upTo = Math.min(upTo, branch.forkLsn);
-  }
-  return parts.flat();
+  const found: R[] = [];
+  const collect = (branch: Branch, upTo: number) => {
+    if (branch.parent !== null) collect(branch.parent, Math.min(upTo, branch.forkLsn));
+    for (const record of kind(branch)) if (record.lsn <= upTo) found.push(record);
+  };
+  collect(copy.branch, copy.lsn);
+  return found;
 }

@@ -16,6 +16,7 @@ import {
   newBranch,
   type PromotionRow,
   positionAt,
+  rootOf,
   type Write,
 } from './history-of-writes.ts';
 import { type Acknowledged, type Session, SqlError } from './sql.ts';
@@ -25,39 +26,59 @@ import { Streaming } from './streaming.ts';
 const writeBytes = 120;
 
 /**
- * A model of one PostgreSQL server and its data directory, as far as it matters to who may write.
+ * How much further ahead the log of a foreign standby is: by its position alone it would be the one
+ * to promote.
+ */
+const foreignAheadBytes = 0x1000000;
+
+/** A data directory. */
+interface Data {
+  readonly copy: Copy;
+  readonly role: 'primary' | 'standby';
+  readonly upstream: Server | null;
+}
+
+/**
+ * A model of one PostgreSQL server and its data directory, as far as they determine who may write.
  *
- * Modelled: timelines and the log, flush and loss of what was not flushed, streaming with lag,
- * synchronous commit, pg_hba.conf on disk and as it is loaded, sessions that outlive a closed door,
- * an unlogged lease row, sequences that are logged ahead, transaction ids, rewind.
+ * Modelled: timelines and the log, flush and loss of unflushed data, streaming with lag,
+ * synchronous commit, pg_hba.conf on disk and as loaded, sessions that outlive a closed door, an
+ * unlogged lease row, sequences that are logged ahead, transaction ids, rewind.
  */
 export class Server {
   readonly region: string;
   readonly machine: Machine;
-  /** On disk. */
+  /** The data on disk. */
   copy: Copy;
   role: 'primary' | 'standby';
   upstream: Server | null = null;
   hbaOnDisk: 'open' | 'closed' = 'open';
+  /** Number of times pg_hba.conf was written, and loaded. */
+  hbaWrites = 0;
+  hbaLoads = 0;
+  /** Fault: this number of logins succeed although the door is closed. */
+  slips = 0;
   synchronousOnDisk = false;
-  /** A rewind was begun and has not ended: it cannot start. */
+  /** A rewind was begun and has not ended, so the server cannot start. */
   unusable = false;
-  /** What was read of its lost tail, by the epoch that it comes back into. */
+  /** Its guard is about to attach it as a standby. */
+  attaching = false;
+  /** The part of its lost tail that was salvaged, by the epoch into which it comes back. */
   readonly salvaged = new Map<number, Salvaged>();
-  /** In memory. */
+  /** State in memory, which ends with the process. */
   process: SimProcess | null = null;
   hba: 'open' | 'closed' = 'open';
   synchronous = false;
   lease: { wallMs: number; bootMs: number } | null = null;
   readonly sessions = new Set<Session>();
-  /** Transactions that have an id and no end yet. */
+  /** Transactions that have an id and have not ended. */
   readonly openXids = new Set<number>();
-  /** Primary: end of the log, flushed or not. */
+  /** On a primary: end of the log, flushed or not. */
   insertedLsn: number;
   replayed: Copy;
-  /** Strict mode: statements ask the lease row. */
+  /** Strict mode: statements check the lease row. */
   readonly strict: boolean;
-  /** Faults of the world. */
+  /** Time until received data is replayed, ms; faults of the world change it. */
   replayMs = 1;
   /** Share of the guard's calls that fail. */
   failing = 0;
@@ -71,6 +92,9 @@ export class Server {
     this.copy.branch.sequences.push({ lsn: this.#insert(99), upTo });
   });
   readonly streaming: Streaming;
+  /** `wal_receiver_timeout`, ms; 0: a silent primary is noticed at once. */
+  receiverTimeoutMs = 0;
+  #heardMs = Number.NEGATIVE_INFINITY;
   readonly #waits = new StandbyWaits();
   #wasOpen = false;
 
@@ -111,6 +135,7 @@ export class Server {
     this.process = process;
     process.onEnd(() => this.#ended());
     this.hba = this.hbaOnDisk;
+    this.hbaLoads += 1;
     this.synchronous = this.synchronousOnDisk;
     this.lease = null;
     this.replayed = this.copy;
@@ -120,7 +145,10 @@ export class Server {
     this.streaming.begin(process);
   }
 
-  /** As a kill: what was not flushed is gone, sessions end, the unlogged row is empty afterwards. */
+  /**
+   * Ends the server as a kill does: unflushed data is lost, sessions end, the unlogged row is empty
+   * afterwards.
+   */
   crash(): void {
     this.process?.kill();
   }
@@ -146,20 +174,34 @@ export class Server {
     this.#noteOpen('ended');
   }
 
-  /** What a reload does: the file as it is now counts from now on. */
+  /** Reloads: the file in its present form takes effect. */
   reload(why: string): void {
     this.hba = this.hbaOnDisk;
+    this.hbaLoads += 1;
     this.synchronous = this.synchronousOnDisk;
     if (!this.synchronous) this.#waits.wake(null);
     this.#noteOpen(why);
   }
 
+  /** Writes pg_hba.conf; anybody may call this. */
+  writeHba(door: 'open' | 'closed'): void {
+    this.hbaOnDisk = door;
+    this.hbaWrites += 1;
+  }
+
   connect(): Session {
     if (!this.running) throw new SqlError('08006', 'no');
-    if (this.hba === 'closed') throw new SqlError('28000', 'no');
+    if (this.hba === 'closed' && !this.#slipsIn()) throw new SqlError('28000', 'no');
     const session = { open: true, busy: false };
     this.sessions.add(session);
     return session;
+  }
+
+  #slipsIn(): boolean {
+    if (this.slips === 0) return false;
+    this.slips -= 1;
+    this.#history.note({ type: 'slipped-in', region: this.region });
+    return true;
   }
 
   endSession(session: Session): void {
@@ -168,7 +210,7 @@ export class Server {
     this.#waits.wakeEnded();
   }
 
-  /** One statement and its commit; resolves when the server says "committed". */
+  /** Runs one statement and its commit; resolves when the server reports "committed". */
   async write(
     session: Session,
     input: { key: number; event: string | null; tookMs: number },
@@ -220,8 +262,8 @@ export class Server {
   }
 
   /**
-   * The event's effect is there. One that still waits for the standby is not to be seen yet; one that
-   * was cut off while it waited is, although the standby never got it.
+   * The event's effect exists already. A commit that still waits for the standby is not visible
+   * yet; one whose wait was cut off is visible, although the standby never got it.
    */
   async #alreadyDone(session: Session, write: Write): Promise<Acknowledged> {
     await this.#waits.seen(session, write);
@@ -229,7 +271,7 @@ export class Server {
     return { write, position: this.position() };
   }
 
-  /** Told of each acknowledged write, at that instant. */
+  /** Called for each acknowledged write, at that instant. */
   onAcknowledged: ((write: Write) => void) | null = null;
 
   leaseHolds(): boolean {
@@ -237,17 +279,17 @@ export class Server {
     return lease !== null && machine.wallMs() < lease.wallMs && machine.bootMs() < lease.bootMs;
   }
 
-  /** Where it writes, or what it has on disk. */
+  /** Returns its write position on a primary, or its position on disk on a standby. */
   position(): Position {
     return positionAt(this.copy.branch, this.role === 'primary' ? this.insertedLsn : this.copy.lsn);
   }
 
-  /** Everything that it has is on disk when this resolves. */
+  /** Resolves when everything is on disk. */
   flushAll(process: SimProcess): Promise<void> {
     return this.#flush(process);
   }
 
-  /** A record that no transaction made: a checkpoint, a snapshot of running transactions. */
+  /** Writes a record without a transaction: a checkpoint, a snapshot of running transactions. */
   noise(): void {
     if (!this.running || this.role !== 'primary') return;
     this.#insert(56);
@@ -269,7 +311,7 @@ export class Server {
       .reverse();
   }
 
-  /** It leaves its upstream and writes on a timeline of its own. */
+  /** Promotes: it leaves its upstream and writes on a new timeline. */
   promote(by: 'guard' | 'hand'): Branch {
     if (this.role === 'primary') return this.copy.branch;
     const { branch: parent, lsn } = this.copy;
@@ -298,16 +340,94 @@ export class Server {
     return branch;
   }
 
-  /** While it is down: its own tail is gone, and it can follow `source`. */
+  /** Rewinds while the server is down: its own tail is removed, and it can follow `source`. */
   rewindTo(source: Server): void {
     const from = { branch: source.copy.branch, lsn: source.copy.lsn };
-    this.copy = commonPoint(this.copy, from);
+    const { branch } = this.copy;
+    if (rootOf(branch) === rootOf(from.branch)) this.copy = commonPoint(this.copy, from);
+    else {
+      this.copy = from;
+      this.#history.note({ type: 'foreign-data-replaced', region: this.region, branch });
+    }
     this.replayed = this.copy;
     this.insertedLsn = this.copy.lsn;
   }
 
+  /**
+   * A person puts another data directory here: that of a standby of another cluster, further ahead
+   * in its log.
+   */
+  putForeign(): void {
+    if (this.#setAside !== null) return;
+    const { copy, role, upstream } = this;
+    this.crash();
+    this.#setAside = { copy: this.copy, role, upstream };
+    const branch = newBranch({
+      id: this.#newBranchId(),
+      timeline: 1,
+      parent: null,
+      forkLsn: 0,
+      nextXid: 1,
+      region: this.region,
+      bornMs: this.#queue.nowMs(),
+      by: 'first',
+    });
+    this.#putData({
+      copy: { branch, lsn: copy.lsn + foreignAheadBytes },
+      role: 'standby',
+      upstream: null,
+    });
+  }
+
+  /** The person removes it again: the previous data directory is back. */
+  putOwnBack(): void {
+    const data = this.#setAside;
+    this.#setAside = null;
+    // The data was replaced meanwhile, which the checkers have seen.
+    if (data === null || rootOf(this.copy.branch) === rootOf(data.copy.branch)) return;
+    this.crash();
+    this.#putData(data);
+  }
+  #setAside: Data | null = null;
+
+  /**
+   * The data on this disk: its own, and the data that a person has put aside for another cluster's.
+   */
+  get stored(): readonly Copy[] {
+    return this.#setAside === null ? [this.copy] : [this.copy, this.#setAside.copy];
+  }
+
+  #putData({ copy, role, upstream }: Data): void {
+    this.copy = copy;
+    this.replayed = copy;
+    this.insertedLsn = copy.lsn;
+    this.role = role;
+    this.upstream = upstream;
+    // A primary is not started here: it must be closed first, as the guard does.
+    if (role === 'standby') this.start();
+  }
+
   canFollow(source: Server): boolean {
     return !diverged(this.copy, source.copy);
+  }
+
+  /**
+   * Returns what its receiver reports: a receiver that hears nothing from a silent machine waits
+   * for its timeout.
+   */
+  saysStreaming(source: Server): boolean {
+    const nowMs = this.#queue.nowMs();
+    if (this.follows(source)) {
+      this.#heardMs = nowMs;
+      return true;
+    }
+    const silent =
+      source.machine.still ||
+      !source.running ||
+      !this.#network.open(this.region, source.region) ||
+      !this.#network.open(source.region, this.region);
+    const receives = this.running && this.role === 'standby' && this.upstream === source;
+    return receives && silent && nowMs - this.#heardMs < this.receiverTimeoutMs;
   }
 
   follows(source: Server): boolean {
@@ -322,7 +442,7 @@ export class Server {
     );
   }
 
-  /** Changes of the lease row may make it take writes for the first time. */
+  /** A change of the lease row may make it take writes for the first time. */
   leaseChanged(): void {
     this.#noteWritable();
   }
@@ -380,21 +500,22 @@ export class Server {
     });
   }
 
-  /** What its upstream sends is on its disk; false when it does not fit. */
+  /** Stores what its upstream sends on disk; false when it does not fit. */
   receive(source: Server, sent: Copy): boolean {
     if (!this.follows(source) || diverged(this.copy, sent)) return false;
     this.copy = sent;
     this.insertedLsn = sent.lsn;
-    this.#queue.after(this.replayMs, () =>
+    this.#queue.after(this.replayMs, () => {
+      this.#queue.nothingMoved();
       this.process?.deliver(() => {
         if (this.role === 'standby' && !diverged(this.replayed, sent)) this.replayed = sent;
-      }),
-    );
+      });
+    });
     return true;
   }
 
-  standbyAnswered(): void {
-    this.#waits.wake(this.synchronous ? this.streaming.standbyHas : null);
+  standbyAnswered(): boolean {
+    return this.#waits.wake(this.synchronous ? this.streaming.standbyHas : null);
   }
 }
 

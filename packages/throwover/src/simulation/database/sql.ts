@@ -4,11 +4,14 @@ import type { Write } from './history-of-writes.ts';
 /** A session of an application. */
 export interface Session {
   open: boolean;
-  /** In a transaction. */
+  /** Inside a transaction. */
   busy: boolean;
 }
 
-/** What an application reads of an error: the SQLSTATE. `committed`: whether it may have been committed. */
+/**
+ * An error as an application sees it: the SQLSTATE. `committed`: whether the write may have been
+ * committed.
+ */
 export class SqlError extends Error {
   readonly state: string;
   readonly committed: 'no' | 'unknown';

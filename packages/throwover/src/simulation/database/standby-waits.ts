@@ -7,29 +7,35 @@ interface Wait {
   readonly wake: () => void;
 }
 
-/** Commits that wait for the standby, and are not to be seen before it has them. */
+/** Commits that wait for the standby, and stay invisible until it has them. */
 export class StandbyWaits {
   readonly #unseen = new Set<Write>();
   #waits: Wait[] = [];
 
-  /** Resolves when the standby has it, when nobody waits for the standby any more, or when the session is ended. */
+  /**
+   * Resolves when the standby has the write, when commits no longer wait for the standby, or when
+   * the session is ended.
+   */
   async commit(session: Session, write: Write): Promise<void> {
     this.#unseen.add(write);
     await this.#until(session, write.lsn);
     this.#unseen.delete(write);
   }
 
-  /** Resolves when the other transaction's write can be seen. */
+  /** Resolves when the other transaction's write is visible. */
   async seen(session: Session, write: Write): Promise<void> {
     if (this.#unseen.has(write)) await this.#until(session, write.lsn);
   }
 
-  /** The standby has everything up to `upTo`; `null`: commits do not wait for it any more. */
-  wake(upTo: number | null): void {
-    this.#wakeWhere(({ lsn }) => upTo === null || lsn <= upTo);
+  /**
+   * Wakes commits: the standby has everything up to `upTo`; `null`: commits no longer wait for it.
+   * Returns whether one of them was waiting for that.
+   */
+  wake(upTo: number | null): boolean {
+    return this.#wakeWhere(({ lsn }) => upTo === null || lsn <= upTo);
   }
 
-  /** Who is told to end ends; what it committed is seen from then on. */
+  /** Wakes ended sessions; their commits are visible from then on. */
   wakeEnded(): void {
     this.#wakeWhere(({ session }) => !session.open);
   }
@@ -43,10 +49,11 @@ export class StandbyWaits {
     return new Promise((wake) => this.#waits.push({ session, lsn, wake }));
   }
 
-  #wakeWhere(over: (wait: Wait) => boolean): void {
-    if (this.#waits.length === 0) return;
+  #wakeWhere(over: (wait: Wait) => boolean): boolean {
+    if (this.#waits.length === 0) return false;
     const woken = this.#waits.filter(over);
     this.#waits = this.#waits.filter((wait) => !over(wait));
     for (const { wake } of woken) wake();
+    return woken.length > 0;
   }
 }

@@ -3,13 +3,13 @@ import type { SimProcess } from '../world/machine.ts';
 import type { Network } from '../world/network.ts';
 import type { Copy } from './history-of-writes.ts';
 
-/** Time between two attempts to stream after the way was shut, ms. */
+/** Time between two attempts to stream after the link was closed, ms. */
 const streamAgainMs = 400;
 
-/** Share of these moments at which the log grows by itself. */
+/** Share of these moments at which the log grows without a transaction. */
 const noiseShare = 0.04;
 
-/** A server, as far as streaming goes. */
+/** The part of a server that streaming uses. */
 export interface StreamingServer {
   readonly region: string;
   readonly copy: Copy;
@@ -19,16 +19,20 @@ export interface StreamingServer {
   noise(): void;
   follows(source: StreamingServer): boolean;
   receive(source: StreamingServer, sent: Copy): boolean;
-  standbyAnswered(): void;
+  /** Returns whether a commit was waiting for the answer. */
+  standbyAnswered(): boolean;
 }
 
-/** What a primary sends to its standby, and hears from it: the newest state each time, one way at a time. */
+/**
+ * Streaming from a primary to its standby, and the answers: each time the newest state, one
+ * direction at a time.
+ */
 export class Streaming {
-  /** What the standby has on disk, as it said; `null` while none is there. */
+  /** Last reported position on the standby's disk; `null` while there is no standby. */
   standbyHas: number | null = null;
-  /** The servers that may stream from here: told once, by the world. */
+  /** The servers that may stream from here; set once, by the world. */
   peers: readonly StreamingServer[] = [];
-  /** A fault of the world. */
+  /** Fault: additional lag, ms. */
   lagMs = 0;
   readonly #server: StreamingServer;
   readonly #queue: EventQueue;
@@ -46,20 +50,23 @@ export class Streaming {
     this.#network = network;
   }
 
-  /** Streaming is taken up again, and the log grows a little by itself. */
+  /** Starts streaming again and again, and lets the log grow a little without transactions. */
   begin(process: SimProcess): void {
     this.standbyHas = null;
     const again = () => {
+      let grows = false;
       process.deliver(() => {
         this.pump();
-        if (this.#random.next() < noiseShare) this.#server.noise();
+        grows = this.#random.next() < noiseShare;
+        if (grows) this.#server.noise();
       });
       if (process.alive) this.#queue.after(streamAgainMs, again);
+      if (!grows) this.#queue.nothingMoved();
     };
     this.#queue.after(streamAgainMs * this.#random.next(), again);
   }
 
-  /** Sends what is on disk to a standby that follows. */
+  /** Sends the data on disk to a standby that follows. */
   pump(): void {
     const server = this.#server;
     if (this.#sending || !server.running || server.machine.still) return;
@@ -77,6 +84,7 @@ export class Streaming {
     const ms = this.#network.latencyMs(server.region, standby.region) + this.lagMs;
     this.#queue.after(ms, () => {
       this.#sending = false;
+      this.#queue.nothingMoved();
       if (!standby.follows(server)) return;
       standby.process?.deliver(() => {
         if (!standby.receive(server, sent)) return;
@@ -86,17 +94,20 @@ export class Streaming {
     });
   }
 
-  /** The standby's answer is on its way. */
+  /** Delivers the standby's answer to the primary. */
   #hears(standby: StreamingServer): void {
     const server = this.#server;
     const { branch, lsn } = standby.copy;
     this.#queue.after(this.#network.latencyMs(standby.region, server.region), () => {
-      if (!this.#network.open(standby.region, server.region)) return;
-      server.process?.deliver(() => {
-        if (server.copy.branch !== branch) return;
-        this.standbyHas = Math.max(this.standbyHas ?? 0, lsn);
-        server.standbyAnswered();
-      });
+      let awaited = false;
+      if (this.#network.open(standby.region, server.region)) {
+        server.process?.deliver(() => {
+          if (server.copy.branch !== branch) return;
+          this.standbyHas = Math.max(this.standbyHas ?? 0, lsn);
+          awaited = server.standbyAnswered();
+        });
+      }
+      if (!awaited) this.#queue.nothingMoved();
     });
   }
 }

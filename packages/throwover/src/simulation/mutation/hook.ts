@@ -1,6 +1,6 @@
 /**
- * Loaded with `--import` before anything else: puts the mutation named by THROWOVER_MUTATION into the
- * sources while they are loaded. The product itself knows of no switch.
+ * Loaded with `--import` before anything else: patches the mutation named by THROWOVER_MUTATION
+ * into the sources while they are loaded. The product itself has no such switch.
  */
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';

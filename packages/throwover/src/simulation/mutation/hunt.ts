@@ -1,7 +1,7 @@
 /**
- * `node --import hook.ts hunt.ts <mutation> <from> <to> <limit, ms>`: runs seeds until a checker finds
- * something, or the time is over. Answers with one JSON line. Without the hook: the same seeds and options
- * on the code as it is.
+ * `node --import hook.ts hunt.ts <mutation> <from> <to> <limit, ms>`: runs seeds until a checker
+ * finds something, or the time is over. Prints one line of JSON. Without the hook it runs the same
+ * seeds and options on the unchanged code.
  */
 import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../../kernel/kernel.ts';
@@ -29,7 +29,8 @@ async function hunt(first: number, last: number) {
     const rules = [...new Set(violations.map(({ rule }) => rule))];
     if (stray !== null) rules.push('bug');
     const text = violations[0]?.text.split('\n')[0] ?? String(stray);
-    // A patch that names what is not there any more breaks the code, and shows nothing about the checkers.
+    // A patch that names an identifier which no longer exists breaks the code and proves nothing
+    // about the checkers.
     if (text.includes('ReferenceError')) throw new Error(`the patch does not fit: ${text}`);
     if (rules.length > 0) return { seed, rules, text, upTo: seed };
   }

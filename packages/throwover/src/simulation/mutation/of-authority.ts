@@ -35,7 +35,7 @@ export const authorityMutations: readonly Mutation[] = [
   {
     name: 'old-token-admitted',
     what: 'An old controller acts after a takeover: guards look at no token.',
-    edits: [edit('memory.ts', 'if (token >= now.token) return;', 'return;')],
+    edits: [edit('memory.ts', 'if (token > now.token) return;', 'return;')],
     options: { family: 'planned' },
   },
   {
@@ -57,7 +57,7 @@ export const authorityMutations: readonly Mutation[] = [
     edits: [
       edit(
         'fencing.ts',
-        'const answer = await peer.renounce(token);',
+        'const answer = await peer.renounce({ run, token });',
         "const answer = { kind: 'renounced', token, epoch: 0 };",
       ),
     ],
@@ -99,8 +99,8 @@ export const authorityMutations: readonly Mutation[] = [
     edits: [
       edit(
         'watching.ts',
-        "if (role === 'primary') await door.settle();",
-        "if (role === 'primary' && memory.current.closed === null) await door.open();",
+        "if (role !== 'stopped') await this.#settleAtStart(role);",
+        "if (role === 'primary' && memory.current.closed === null) await this.#inside.door.open();",
       ),
       edit(
         'fencing.ts',
@@ -207,30 +207,6 @@ export const authorityMutations: readonly Mutation[] = [
       ),
     ],
     options: { strict: false, family: 'lost' },
-  },
-  {
-    name: 'failed-open-left',
-    what: 'An open that failed halfway is taken for done: nobody repeats it.',
-    edits: [
-      edit(
-        'door.ts',
-        'await this.#database.open();',
-        'this.#unsure = false; await this.#database.open();',
-      ),
-    ],
-    options: { strict: false, family: 'planned' },
-  },
-  {
-    name: 'failed-close-left',
-    what: 'A close that failed halfway is taken for done: nobody repeats it.',
-    edits: [
-      edit(
-        'door.ts',
-        'const position = await this.#database.close(options);',
-        'this.#unsure = false; const position = await this.#database.close(options);',
-      ),
-    ],
-    options: { strict: false },
   },
   {
     name: 'attached-unheard-stays-down',

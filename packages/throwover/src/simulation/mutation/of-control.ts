@@ -157,19 +157,19 @@ export const controlMutations: readonly Mutation[] = [
     edits: [
       edit(
         'runs/switchover.ts',
-        `    promote({
-      to: to.database,
-      seen: standby,`,
-        `    openEpoch({ store, to: to.name }),
-    promote({
-      to: to.database,
-      seen: standby,`,
+        `      promote({
+        to: to.database,
+        seen: standby,`,
+        `      openEpoch({ store, to: to.name, database: to.database }),
+      promote({
+        to: to.database,
+        seen: standby,`,
       ),
       edit(
         'runs/switchover.ts',
-        `    openEpoch({ store, to: to.name }),
-    forwardStragglers({`,
-        '    forwardStragglers({',
+        `      openEpoch({ store, to: to.name, database: to.database }),
+      forwardStragglers({`,
+        '      forwardStragglers({',
       ),
     ],
     options: { family: 'planned' },
@@ -188,7 +188,7 @@ export const controlMutations: readonly Mutation[] = [
     ],
     options: { family: 'lost' },
   },
-  // Bugs that seeds have found, put back.
+  // Bugs that seeds have found, put back in.
   {
     name: 'own-promotion-taken-for-a-hand',
     what: 'A guard that was interrupted in its own promotion adopts it as a person’s.',

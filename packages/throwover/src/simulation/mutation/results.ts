@@ -2,18 +2,29 @@ import { ruleNames, type Violation } from '../checkers/facts.ts';
 import type { ScenarioOptions } from '../scenario.ts';
 import type { Mutation } from './mutation.ts';
 
-/** What became of one mutation. */
+/** The result of one mutation. */
 export interface Hunted {
   readonly mutation: Mutation;
-  /** The first that found it; `null`: none did. */
+  /** The first seed that found it; `null` when none did. */
   readonly seed: number | null;
-  /** Every checker that objected in that seed. */
+  /** Every checker that reported a violation in that seed. */
   readonly rules: readonly Violation['rule'][];
   readonly text: string;
   readonly tried: number;
 }
 
-/** docs/results/mutations.md: each mutation with the seed that caught it, each checker with what trips it. */
+/**
+ * Returns the seed that caught each mutation, by its name, from a text written by `resultsText`.
+ */
+export function seedsIn(text: string): ReadonlyMap<string, number> {
+  const rows = text.matchAll(/^\| ([a-z0-9-]+) \| .* \| (\d+) \| [^|]+ \| \d+ \|$/gm);
+  return new Map([...rows].map(([, name = '', seed]) => [name, Number(seed)]));
+}
+
+/**
+ * Returns docs/results/mutations.md: each mutation with the seed that caught it, each checker with
+ * the mutations that it catches.
+ */
 export function resultsText(hunted: readonly Hunted[], seeds: number): string {
   const caught = hunted.filter(({ seed }) => seed !== null);
   const byMutation = hunted.map(({ mutation, seed, rules, tried }) => [
@@ -33,10 +44,10 @@ export function resultsText(hunted: readonly Hunted[], seeds: number): string {
   return [
     '# Mutations: deliberate bugs, and the seeds that caught them',
     '',
-    `${caught.length} of ${hunted.length} caught, within ${seeds} seeds each, from seed 1. Each is a patch of the sources, put in`,
-    'while they are loaded; a seed counts only when the code as it is passes it. A checker that nothing trips',
-    'proves nothing, so the second table names what trips each. Written by',
-    '`npm run mutate -- --out docs/results/mutations.md`.',
+    `${caught.length} of ${hunted.length} caught, within ${seeds} seeds each. Each is a patch of the sources, put in while they are`,
+    'loaded; a seed counts only when the code as it is passes it. The seed named here is tried first, the others',
+    'from 1 only when it catches nothing any more. A checker that nothing trips proves nothing, so the second',
+    'table names what trips each. Written by `npm run mutate -- --out docs/results/mutations.md`.',
     '',
     ...table(
       ['Mutation', 'What it breaks', 'Options', 'Seed', 'Checkers', 'Seeds tried'],

@@ -2,7 +2,7 @@ import type { GuardEvent } from '../../authority/guard/ports.ts';
 import type { JournalRecord } from '../../store/store.ts';
 import type { Branch, Write } from '../database/history-of-writes.ts';
 
-/** What happened in the world, as nobody in it could see it. The checkers read this and nothing else. */
+/** The events of the whole world. No part of the world can see all of them; the checkers read only these. */
 export type Happening =
   /** A database began or ended taking writes from the application. */
   | {
@@ -20,7 +20,9 @@ export type Happening =
   /** The first moment at which this branch could take a write. */
   | { readonly type: 'writable'; readonly region: string; readonly branch: Branch }
   | { readonly type: 'promoted'; readonly region: string; readonly branch: Branch }
-  /** A command of a controller, when its guard began with it. */
+  /** Data of another cluster was replaced by a copy. */
+  | { readonly type: 'foreign-data-replaced'; readonly region: string; readonly branch: Branch }
+  /** A command of a controller, noted when its guard began with it. */
   | {
       readonly type: 'command';
       readonly region: string;
@@ -46,8 +48,47 @@ export type Happening =
       readonly runId: string;
       readonly kind: string;
       readonly token: number;
+      readonly owner: string;
+      readonly from: string;
+      readonly to: string;
     }
-  | { readonly type: 'run-taken'; readonly runId: string; readonly token: number }
+  | {
+      readonly type: 'run-taken';
+      readonly runId: string;
+      readonly token: number;
+      readonly owner: string;
+    }
+  /** A line of the log of `throwover serve`. */
+  | {
+      readonly type: 'serve';
+      readonly name: string;
+      readonly event: { readonly event: string };
+    }
+  | { readonly type: 'serve-started' | 'serve-ended'; readonly name: string }
+  /** A run changed hands while its controller still had it for this time. */
+  | {
+      readonly type: 'carried-on';
+      readonly runId: string;
+      readonly by: string;
+      readonly leftMs: number;
+    }
+  /** A door took this mode. */
+  | {
+      readonly type: 'door';
+      readonly region: string;
+      readonly mode: string;
+      readonly epoch: number;
+    }
+  /** The kill switch. */
+  | { readonly type: 'halt'; readonly on: boolean }
+  /** The true state of the active region. */
+  | {
+      readonly type: 'region';
+      readonly region: string;
+      readonly well: boolean;
+      /** Whether its standby receives from it. */
+      readonly heard: boolean;
+    }
   | { readonly type: 'expiry-asked'; readonly epoch: number; readonly leftMs: number }
   | { readonly type: 'bug'; readonly where: string; readonly error: string }
   | {
@@ -84,11 +125,16 @@ export type Happening =
       readonly position: string;
     }
   | { readonly type: 'fault'; readonly what: string }
+  /** A login succeeded although the door was closed. */
+  | { readonly type: 'slipped-in'; readonly region: string }
   | { readonly type: 'guard'; readonly region: string; readonly event: GuardEvent }
-  /** The guard of a database that waits to be opened had an answer. */
+  /** The guard of a database that waits to be opened got an answer. */
   | { readonly type: 'heard'; readonly region: string; readonly from: 'store' | 'peer' }
   | { readonly type: 'healed' }
-  /** A client read its own write back. `held`: it was there. `may`: it can still come to be there. */
+  /**
+   * A client read its own write back. `held`: the write was there. `may`: it may still arrive
+   * there.
+   */
   | {
       readonly type: 'read';
       readonly region: string;
@@ -103,7 +149,7 @@ export type Happening =
 
 export type Noted = Happening & { readonly atMs: number };
 
-/** Everything that happened, in order, and a hash of it: the same seed gives the same. */
+/** Everything that happened, in order, and a hash of it: the same seed gives the same hash. */
 export class History {
   readonly noted: Noted[] = [];
   readonly #nowMs: () => number;
@@ -119,7 +165,7 @@ export class History {
     return (this.#hash >>> 0).toString(16).padStart(8, '0');
   }
 
-  /** Told of each, for what the world does by itself. */
+  /** Called for each happening; the world reacts to some. */
   onNoted: ((noted: Noted) => void) | null = null;
 
   note(happening: Happening): void {
@@ -132,7 +178,7 @@ export class History {
     this.#trace?.(lineOf(happening, atMs));
   }
 
-  /** Adds to the hash what is too frequent to be kept. */
+  /** Adds happenings to the hash that are too frequent to be stored. */
   mix(text: string): void {
     for (let index = 0; index < text.length; index++) {
       this.#hash = Math.imul(this.#hash ^ text.charCodeAt(index), 0x01000193);

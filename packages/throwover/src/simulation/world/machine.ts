@@ -3,19 +3,19 @@ import type { Clock, EventQueue, Scheduled } from '../../kernel/kernel.ts';
 /** Wall time at the beginning of every simulation: 2026-01-01T00:00:00Z. */
 const startWallMs = 1_767_225_600_000;
 
-/** Shortest time that a timer takes, ms: a wait that rounds to nothing must not stop time. */
+/** Shortest time of a timer, ms: a wait that rounds to 0 must not stop time. */
 const shortestMs = 0.001;
 
 /**
- * A machine: clocks of its own, and processes that end, freeze or sleep with it.
+ * A machine with its own clocks, and with processes that end, freeze or sleep with it.
  *
- * Three clocks, as on Linux. Monotonic: runs at `rate`, stands still while the machine sleeps. Boot: the
- * same, and goes on while it sleeps. Wall: boot time and an offset that may jump.
+ * It has three clocks, as on Linux. Monotonic: runs at `rate` and stands still while the machine
+ * sleeps. Boot: the same, but continues during sleep. Wall: boot time and an offset that may jump.
  */
 export class Machine {
   readonly name: string;
   readonly queue: EventQueue;
-  /** Of its quartz: 1.004 runs 0.4 % fast. */
+  /** Rate of its clock: 1.004 runs 0.4 % fast. */
   readonly rate: number;
   readonly processes = new Set<SimProcess>();
   #wallOffsetMs: number;
@@ -50,7 +50,7 @@ export class Machine {
     this.#wallOffsetMs += ms;
   }
 
-  /** Nothing on it runs until `resume`. `asleep`: its monotonic clock stands still too. */
+  /** Stops everything on it until `resume`. `asleep`: its monotonic clock stands still too. */
   stand(how: 'frozen' | 'asleep'): void {
     if (this.still) return;
     this.#stillSinceMs = this.queue.nowMs();
@@ -63,7 +63,7 @@ export class Machine {
     this.#asleep = false;
     for (const process of [...this.processes]) process.catchUp();
   }
-  /** Power lost: every process is gone, and the boot clock begins again. */
+  /** Power loss: every process is gone, and the boot clock begins again. */
   powerCycle(): void {
     this.resume();
     for (const process of [...this.processes]) process.kill();
@@ -73,8 +73,8 @@ export class Machine {
 }
 
 /**
- * A process. Whatever it waits for reaches it through `deliver`: so one that was killed goes on
- * nowhere, at any await, and one that stands still goes on where it was, later.
+ * A process. Everything that it waits for arrives through `deliver`: so a killed process continues
+ * nowhere, at any await, and a stopped one continues later from where it was.
  */
 export class SimProcess {
   readonly name: string;
@@ -84,7 +84,7 @@ export class SimProcess {
   #stopped = false;
   #waiting: (() => void)[] = [];
   #onEnd: (() => void)[] = [];
-  /** Steps until it dies by itself; `null`: never. */
+  /** Steps until it dies; `null`: never. */
   #stepsLeft: number | null = null;
 
   constructor(name: string, machine: Machine) {
@@ -122,11 +122,13 @@ export class SimProcess {
     this.#stopped = false;
     this.catchUp();
   }
-  /** It dies after this many more steps: calls of a port, before or after their effect. */
+  /**
+   * Lets it die after this number of further steps: calls of a port, before or after their effect.
+   */
   dieIn(steps: number): void {
     this.#stepsLeft = steps;
   }
-  /** One step; false when the process is gone. */
+  /** Takes one step; false when the process is gone. */
   step(): boolean {
     if (this.#alive && this.#stepsLeft !== null) {
       this.#stepsLeft -= 1;
@@ -139,7 +141,7 @@ export class SimProcess {
     if (this.still) this.#waiting.push(run);
     else run();
   }
-  /** What came while it stood still, in order. */
+  /** Delivers what arrived while it stood still, in order. */
   catchUp(): void {
     if (this.still) return;
     const waiting = this.#waiting;
@@ -147,26 +149,9 @@ export class SimProcess {
     for (const run of waiting) this.machine.queue.after(0, () => this.deliver(run));
   }
 
-  /** `run` after `ms` on this process's monotonic clock. */
+  /** Calls `run` after `ms` on this process's monotonic clock. */
   timer(ms: number, run: () => void): Scheduled {
-    const { machine } = this;
-    const waitMs = ms > 0 ? Math.max(ms, shortestMs) : 0;
-    const dueMs = machine.monotonicMs() + waitMs;
-    let cancelled = false;
-    const due = () => {
-      const leftMs = dueMs - machine.monotonicMs();
-      // A machine that slept has later timers.
-      if (leftMs > 1e-6) scheduled = machine.queue.after(leftMs / machine.rate, wake);
-      else if (!cancelled) run();
-    };
-    const wake = () => this.deliver(due);
-    let scheduled = machine.queue.after(waitMs / machine.rate, wake);
-    return {
-      cancel: () => {
-        cancelled = true;
-        scheduled.cancel();
-      },
-    };
+    return new Timer(this, ms > 0 ? Math.max(ms, shortestMs) : 0, run);
   }
 
   #sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -183,4 +168,37 @@ export class SimProcess {
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
+}
+
+/** A timer on the monotonic clock of a process's machine. */
+class Timer implements Scheduled {
+  readonly #process: SimProcess;
+  readonly #dueMs: number;
+  #run: (() => void) | null;
+  #scheduled: Scheduled;
+
+  constructor(process: SimProcess, waitMs: number, run: () => void) {
+    const { machine } = process;
+    this.#process = process;
+    this.#dueMs = machine.monotonicMs() + waitMs;
+    this.#run = run;
+    this.#scheduled = this.#after(waitMs);
+  }
+
+  cancel(): void {
+    this.#run = null;
+    this.#scheduled.cancel();
+  }
+
+  #after(ms: number): Scheduled {
+    const { machine } = this.#process;
+    return machine.queue.after(ms / machine.rate, () => this.#process.deliver(this.#due));
+  }
+
+  readonly #due = () => {
+    const leftMs = this.#dueMs - this.#process.machine.monotonicMs();
+    // On a machine that slept, timers are due later.
+    if (leftMs > 1e-6) this.#scheduled = this.#after(leftMs);
+    else this.#run?.();
+  };
 }

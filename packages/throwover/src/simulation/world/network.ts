@@ -1,23 +1,24 @@
 import type { EventQueue, Random } from '../../kernel/kernel.ts';
 import type { SimProcess } from './machine.ts';
 
-/** How badly the network behaves, per message. */
+/** How unreliable the network is, per message. */
 export interface Weather {
   readonly lose: number;
   readonly duplicate: number;
-  /** Held back for up to `heldBackMs`, so that it is overtaken. */
+  /** Share of messages that are delayed by up to `heldBackMs`, so that others overtake them. */
   readonly holdBack: number;
   readonly heldBackMs: number;
 }
 
 export const clearWeather: Weather = { lose: 0, duplicate: 0, holdBack: 0, heldBackMs: 0 };
 
-/** Messages between places, each direction of each link on its own. */
+/** Messages between places; each direction of each link is independent. */
 export class Network {
   weather: Weather = clearWeather;
   readonly #queue: EventQueue;
   readonly #random: Random;
   readonly #latencyMs: (from: string, to: string) => number;
+  /** Number of cuts of each link that is cut, by name. */
   readonly #cut = new Map<string, number>();
 
   constructor(options: {
@@ -30,26 +31,28 @@ export class Network {
     this.#latencyMs = options.latencyMs;
   }
 
-  /** Cuts add up: a link is open when each was taken back. */
+  /** Cuts add up: a link is open again when each of them was mended. */
   cut(from: string, to: string): void {
     const link = `${from}>${to}`;
     this.#cut.set(link, (this.#cut.get(link) ?? 0) + 1);
   }
   mend(from: string, to: string): void {
     const link = `${from}>${to}`;
-    this.#cut.set(link, Math.max(0, (this.#cut.get(link) ?? 0) - 1));
+    const left = (this.#cut.get(link) ?? 0) - 1;
+    if (left > 0) this.#cut.set(link, left);
+    else this.#cut.delete(link);
   }
   mendAll(): void {
     this.#cut.clear();
   }
   open(from: string, to: string): boolean {
-    return from === to || (this.#cut.get(`${from}>${to}`) ?? 0) === 0;
+    return from === to || this.#cut.size === 0 || !this.#cut.has(`${from}>${to}`);
   }
   latencyMs(from: string, to: string): number {
     return from === to ? 0.1 : this.#latencyMs(from, to) * (0.9 + 0.3 * this.#random.next());
   }
 
-  /** `arrive` runs when the message is there; never when it is lost. */
+  /** Sends a message. `arrive` runs when it arrives; never when it is lost. */
   send(from: string, to: string, arrive: () => void, options: { once?: boolean } = {}): void {
     if (!this.open(from, to)) return;
     const { lose, duplicate, holdBack, heldBackMs } = this.weather;
@@ -64,22 +67,24 @@ export class Network {
     const ms = this.latencyMs(from, to) + (heldBackMs > 0 ? this.#random.next() * heldBackMs : 0);
     this.#queue.after(ms, () => {
       if (this.open(from, to)) arrive();
+      else this.#queue.nothingMoved();
     });
   }
 }
 
-/** A service that answers at a place: the process that has it now, or none. */
+/** A service at a place: the process that provides it now, or none. */
 export interface Address<S> {
   readonly place: string;
-  /** No machine there: not even a refusal comes back. */
+  /** Whether no machine is there: then not even a refusal comes back. */
   dark(): boolean;
   current(): { readonly process: SimProcess; readonly service: S } | null;
 }
 
 /**
- * A call over the network. The request or the answer may be lost, be late, or come twice; the callee
- * may end before, during or after its work. Nobody there: refused at once. No answer: `away()` after
- * `deadlineMs` on the caller's clock, and nobody knows whether it happened.
+ * A call over the network. The request or the answer may be lost, be late, or come twice; the
+ * callee may end before, during or after its work. When no process is there, the call is refused at
+ * once. Without an answer it rejects with `away()` after `deadlineMs` on the caller's clock, and
+ * its outcome is unknown.
  */
 export function request<S, T>(
   network: Network,
@@ -126,16 +131,16 @@ export function request<S, T>(
   });
 }
 
-/** How what is done beside the process itself (its disk, its database) behaves. */
+/** Faults of calls on the same machine: to a disk or a database. */
 export interface LocalFaults {
-  /** Longest usual time, ms. */
+  /** Longest normal time, ms. */
   readonly tookMs: number;
-  /** Share that takes up to `slowMs` instead. */
+  /** Share of calls that take up to `slowMs` instead. */
   readonly slow: number;
   readonly slowMs: number;
 }
 
-/** A call of something on the same machine: the process may end before or after its effect. */
+/** A call on the same machine: the process may end before or after its effect. */
 export function local<T>(
   process: SimProcess,
   random: Random,

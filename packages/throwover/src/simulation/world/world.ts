@@ -1,4 +1,5 @@
 import type { Token } from '@throwover/client';
+import type { ClusterMemory } from '../../authority/cluster.ts';
 import { type GuardPolicy, newGuardMemory } from '../../authority/guard/guard.ts';
 import { defaultTiming } from '../../authority/timing.ts';
 import {
@@ -12,43 +13,53 @@ import { Client, deliverTo } from '../application/clients.ts';
 import { ModelDns } from '../application/dns.ts';
 import { readBack } from '../application/readers.ts';
 import { databaseFor, type Sightings, type Surroundings } from '../control/ports.ts';
+import { service } from '../control/run-policy.ts';
+import type { Serving } from '../control/serve.ts';
 import { Site } from '../control/site.ts';
 import { WitnessStore } from '../control/witness-store.ts';
-import { holds, newBranch, type Write } from '../database/history-of-writes.ts';
+import {
+  type Branch,
+  holds,
+  newBranch,
+  sightOf,
+  type Write,
+} from '../database/history-of-writes.ts';
 import { Server } from '../database/server.ts';
 import type { Place, Scenario } from '../scenario.ts';
 import { History } from './history.ts';
 import { Machine, SimProcess } from './machine.ts';
 import { type Address, type LocalFaults, Network } from './network.ts';
+import { Stranger } from './stranger.ts';
 
-export const service = 'checkout';
-
-/** How a disk and a database on the same machine answer: mostly at once. */
+/** How a disk and a database on the same machine answer: usually at once. */
 const disk: LocalFaults = { tookMs: 2, slow: 0.01, slowMs: 400 };
 
-/** How much later a write is read back at most, ms. */
+/** Longest time until a write is read back, ms. */
 const readAfterMs = 40_000;
 
-/** Time between two samples of where the databases stand, ms: `throwover serve` takes them. */
+/** Time between two samples of the databases' positions, ms, by `throwover serve`. */
 const sampleMs = 2_000;
 
-/** Everything there is in one simulation. */
+/** Everything in one simulation. */
 export interface World {
   readonly scenario: Scenario;
   readonly queue: EventQueue;
   readonly random: Random;
   readonly network: Network;
   readonly history: History;
-  readonly machines: Readonly<Record<Place | 'users', Machine>>;
+  readonly machines: Readonly<Record<Place | 'users' | 'north', Machine>>;
   readonly east: Site;
   readonly west: Site;
   readonly sites: readonly Site[];
   readonly store: WitnessStore;
+  /** Number of `throwover serve` processes that were started, and the one that works now. */
+  readonly serves: { count: number; current: Serving | null };
   readonly dns: ModelDns;
   readonly clients: readonly Client[];
+  readonly stranger: Stranger | null;
   readonly surroundings: Surroundings;
   readonly policy: GuardPolicy;
-  /** What clients were told is committed. */
+  /** Writes that clients were told are committed. */
   readonly told: Write[];
   /** Webhook events that a gateway accepted. */
   readonly accepted: { readonly id: string; readonly atMs: number }[];
@@ -60,12 +71,13 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
   const history = new History({ nowMs: () => queue.nowMs(), trace });
   const network = new Network({ queue, random, latencyMs: latencies(scenario) });
   network.weather = scenario.weather;
-  const machine = (name: Place | 'users') =>
+  const exact = (name: string) => new Machine({ name, queue, rate: 1, wallOffsetMs: 0 });
+  const machine = (name: Place) =>
     new Machine({
       name,
       queue,
-      rate: name === 'users' ? 1 : scenario.rates[name],
-      wallOffsetMs: name === 'users' ? 0 : scenario.wallOffsetsMs[name],
+      rate: scenario.rates[name],
+      wallOffsetMs: scenario.wallOffsetsMs[name],
     });
   const machines = {
     east: machine('east'),
@@ -73,7 +85,8 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
     witness: machine('witness'),
     ops1: machine('ops1'),
     ops2: machine('ops2'),
-    users: machine('users'),
+    users: exact('users'),
+    north: exact('north'),
   };
   const store = new WitnessStore({ machine: machines.witness, random, history });
   const policy: GuardPolicy = {
@@ -94,7 +107,7 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
   let branches = 1;
   let keys = 0;
   const nextKey = () => ++keys;
-  const serverAt = (region: 'east' | 'west', role: 'primary' | 'standby') =>
+  const serverAt = (region: 'east' | 'west' | 'north', role: 'primary' | 'standby') =>
     new Server({
       region,
       machine: machines[region],
@@ -126,6 +139,8 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
       policy,
       memory: {
         ...newGuardMemory(),
+        pairedWith: region === 'east' ? 'west' : 'east',
+        cluster: agreedOn(first),
         known: { epoch: 1, active: 'east' },
         followed: role === 'standby' ? 1 : null,
       },
@@ -144,12 +159,28 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
   for (const site of sites) {
     site.serverOf = (region) => (region === 'east' ? servers.east : servers.west);
     site.server.replayMs = scenario.replayMs;
+    site.server.receiverTimeoutMs = scenario.receiverTimeoutMs;
     if (scenario.synchronous) {
       site.server.onAcknowledged = (write) => {
         write.covered = coveredBy(write, site, store);
       };
     }
   }
+  const { stranger: kind } = scenario;
+  const stranger =
+    kind === null
+      ? null
+      : new Stranger({
+          ...{ queue, random, network, history, disk, service, policy, store, nextKey },
+          ...{
+            kind,
+            cluster: agreedOn(first),
+            server: serverAt('north', 'standby'),
+            east,
+            west,
+            machines,
+          },
+        });
   const dns = new ModelDns(
     {
       name: 'checkout.example.test',
@@ -206,8 +237,10 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
     west,
     sites,
     store,
+    serves: { count: 0, current: null },
     dns,
     clients,
+    stranger,
     surroundings,
     policy,
     told,
@@ -216,19 +249,31 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
 }
 
 /**
- * How long the store has run before the rest begins, ms: one that has just started proves no expiry
- * before the longest lease has passed, and then no seed would see one.
+ * Returns the memory of two guards that have run for long: they agreed at the start of the history.
+ */
+function agreedOn(first: Branch): ClusterMemory {
+  const sight = sightOf(first);
+  return {
+    agreed: { ...sight, upTo: null, by: { kind: 'both', wallMs: 0 } },
+    peer: null,
+    streamedFrom: sight.identifier,
+  };
+}
+
+/**
+ * How long the store has run before the rest begins, ms. A store that has just started proves no
+ * expiry before the longest lease has passed, and no seed would see one.
  */
 export const warmUpMs = 31_000;
 
-/** Everything runs, and the first epoch is open. */
+/** Starts everything and opens the first epoch. */
 export async function startWorld(world: World): Promise<void> {
   const { store, sites, clients, scenario, queue } = world;
   store.start();
   await queue.run({ untilMs: warmUpMs });
   await store.current()?.service.registerService({
     name: service,
-    regions: ['east', 'west'],
+    regions: ['east', 'west', ...(world.stranger === null ? [] : ['north'])],
     active: 'east',
   });
   for (const { server } of sites) {
@@ -239,9 +284,10 @@ export async function startWorld(world: World): Promise<void> {
   world.surroundings.sightings.current();
   for (const client of clients) void client.run();
   void sendWebhooks(world);
+  world.stranger?.start();
 }
 
-/** Senders turn to any gateway, and keep at it until one has accepted. */
+/** Sends webhooks: senders turn to any gateway, and retry until one has accepted. */
 async function sendWebhooks(world: World): Promise<void> {
   const { machines, random, scenario, sites, accepted, network } = world;
   const process = new SimProcess('sender', machines.users);
@@ -260,7 +306,7 @@ async function sendWebhooks(world: World): Promise<void> {
   }
 }
 
-/** `throwover serve` looks at both databases all the time; what it saw is gone with it. */
+/** `throwover serve` looks at both databases all the time; its samples end with the process. */
 function sampler(options: {
   store: WitnessStore;
   sites: readonly Site[];
@@ -282,7 +328,7 @@ function sampler(options: {
           if (list.length > 60) list.shift();
           seen.set(site.name, { seen: list });
         } catch {
-          // Not seen is an answer.
+          // A failed look adds no sample.
         }
       }
     }
@@ -303,10 +349,12 @@ function sampler(options: {
   };
 }
 
-/** At the instant of its acknowledgement. */
+/** Returns who had the write at the instant of its acknowledgement. */
 function coveredBy(write: Write, site: Site, store: WitnessStore): Write['covered'] {
   const standby = site.peer;
-  if (standby !== null && holds(standby.server.copy, write.branch, write.lsn)) return 'standby';
+  const { stored = [] } = standby?.server ?? {};
+  // A person may put the standby's data aside just before the answer arrives.
+  if (stored.some((copy) => holds(copy, write.branch, write.lsn))) return 'standby';
   const told = [store.state.services.get(service)?.state.sync, standby?.memory.peerSync];
   const recorded = told.some((sync) => sync && !sync.inSync);
   return recorded ? 'recorded' : 'nobody';
@@ -314,9 +362,9 @@ function coveredBy(write: Write, site: Site, store: WitnessStore): Write['covere
 
 function latencies(scenario: Scenario): (from: string, to: string) => number {
   const { regionsApartMs, witnessApartMs } = scenario;
+  const isRegion = (place: string) => ['east', 'west', 'north'].includes(place);
   return (from, to) => {
-    const regions = [from, to].every((place) => place === 'east' || place === 'west');
-    if (regions) return regionsApartMs;
+    if (isRegion(from) && isRegion(to)) return regionsApartMs;
     return from === 'users' || to === 'users' ? 5 : witnessApartMs;
   };
 }

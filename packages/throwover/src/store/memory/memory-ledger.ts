@@ -12,10 +12,10 @@ import {
 import { mustSpeak, type RunFacts } from '../rules.ts';
 import type { Store } from '../store.ts';
 
-/** Of one service, by id. */
+/** The ledger of one service, by id. */
 export type Ledger = Map<string, LossEntry>;
 
-/** The ledger of lost writes, in memory. */
+/** The ledger calls of the store in memory. */
 export function ledgerCalls(options: {
   clock: Clock;
   ledgers: Map<string, Ledger>;

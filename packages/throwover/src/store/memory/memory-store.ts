@@ -25,7 +25,10 @@ import type { Halt, RunState, RunSummary, Store } from '../store.ts';
 import { renewal, writerRestored, writerStopped } from '../writer.ts';
 import { type Ledger, ledgerCalls } from './memory-ledger.ts';
 
-/** What a store keeps on its disk: in a simulation it outlives the process. Belongs to the store that was made with it last. */
+/**
+ * The durable state of a store: in a simulation it outlives the process. Only the last store that
+ * was made with it may use it.
+ */
 export interface MemoryStoreState {
   readonly services: Map<string, ServiceFacts>;
   readonly runs: Map<string, RunEntry>;
@@ -37,7 +40,7 @@ interface RunEntry {
   summary: RunSummary;
   leaseMs: number;
   readonly plan: string;
-  /** As text, so that nobody outside can change what is in here. */
+  /** As text, so that callers cannot change it. */
   readonly records: string[];
 }
 
@@ -46,11 +49,11 @@ export function newMemoryStoreState(): MemoryStoreState {
 }
 
 /**
- * Keeps everything in this process: for tests and the simulation. Every call is done before it returns
- * its promise, so a crash at any await finds it done or not begun.
+ * A store that keeps everything in this process, for tests and the simulation. Every call is done
+ * before it returns its promise, so a crash at any await finds it done or not begun.
  *
- * With the `state` of an earlier store it is that store restarted: it knows what was durable, and has
- * forgotten leases and grants as `throwover serve` does.
+ * With the `state` of an earlier store it acts as that store after a restart: it has the durable
+ * state, and has lost leases and grants, as `throwover serve` does.
  */
 export function createMemoryStore(options: {
   clock: Clock;
@@ -203,7 +206,7 @@ function facts({ summary, records }: RunEntry): RunFacts {
   return { ...summary, lastSeq: records.length };
 }
 
-/** Whatever the order of their keys. */
+/** Whether both texts are the same JSON, in any order of keys. */
 function sameJson(a: string | undefined, b: string): boolean {
   return (
     a === b || (a !== undefined && canonicalJson(JSON.parse(a)) === canonicalJson(JSON.parse(b)))

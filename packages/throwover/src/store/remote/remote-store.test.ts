@@ -37,7 +37,10 @@ describe('the remote store without an answer', () => {
     for (const close of closers.splice(0).reverse()) await close();
   });
 
-  /** Speaks HTTP as `throwover serve` does, but drops the connection of the first `drops` calls after it has read them. */
+  /**
+   * Speaks HTTP like `throwover serve`, but drops the connection of the first `drops` calls after
+   * it has read them.
+   */
   const dropping = async (
     drops: number,
     answer: unknown = null,

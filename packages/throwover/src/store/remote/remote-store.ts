@@ -5,23 +5,29 @@ import { errorSchema } from '../shapes.ts';
 import type { Store } from '../store.ts';
 import { type Call, calls, repeatable } from '../wire.ts';
 
-/** Longest time for one attempt, ms: an append takes 1-5 ms on a store that is well. */
+/** Longest time for one attempt, ms: an append takes 1-5 ms on a healthy store. */
 const defaultAttemptTimeoutMs = 3_000;
 
-/** How long a call that is safe to repeat goes on being repeated, ms: `throwover serve` restarts in about one second. */
+/**
+ * How long a call that is safe to repeat is retried, ms: `throwover serve` restarts in about one
+ * second.
+ */
 const defaultRepeatForMs = 10_000;
 
-/** First pause between attempts, ms; doubled up to the longest. */
+/** First pause between attempts, ms; doubled up to `longestPauseMs`. */
 const firstPauseMs = 20;
 const longestPauseMs = 500;
 
-/** One for the controller's steps, one for its renewals, so that neither waits for the other; two spare. */
+/**
+ * One connection for the controller's steps and one for its renewals, so that neither waits for the
+ * other; two are spare.
+ */
 const connections = 4;
 
 /** Longest answer, bytes: a run of 10,000 records with their evidence. */
 const maxAnswerBytes = 64 * 1024 ** 2;
 
-/** Connection errors before anything was sent: the call did not happen, whatever it was. */
+/** Connection errors before anything was sent: the call did not happen. */
 const neverSent = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -37,16 +43,20 @@ export interface RemoteStore extends Store {
 /**
  * The store of the `throwover serve` at `url`. Connections are kept alive.
  *
- * A call without an answer is sent again for `repeatForMs` where that is the same call (an append
- * carries its sequence number); others (wire.ts) only while nothing was sent. Then `store-away`.
- * An error of the store arrives as the same ThrowoverError.
+ * A call without an answer is sent again for `repeatForMs` if a repeat has no further effect (an
+ * append carries its sequence number). Other calls (wire.ts) are sent again only while nothing was
+ * sent. Afterwards the error is `store-away`. An error of the store arrives as the same
+ * ThrowoverError.
  */
 export function createRemoteStore(options: {
   url: string;
   clock: Clock;
   /** Default 3 s. */
   attemptTimeoutMs?: number;
-  /** Default 10 s. A guard gives its deadline, since it would rather ask its peer than wait on. */
+  /**
+   * Default 10 s. A guard sets its own deadline, because it would rather ask its peer than go on
+   * waiting.
+   */
   repeatForMs?: number;
 }): RemoteStore {
   const { clock } = options;
@@ -108,7 +118,7 @@ type Attempt =
   | { readonly kind: 'error'; readonly error: ThrowoverError }
   | { readonly kind: 'no-answer'; readonly code: string; readonly cause: unknown };
 
-/** "No" and "no answer" are different: an attempt returns which of them it was. */
+/** One attempt. Its result tells a refusal from a missing answer. */
 async function send(
   pool: Pool,
   name: Call,
@@ -140,7 +150,10 @@ async function send(
   }
 }
 
-/** Sending it again would bring the same answer: the other side is another version, or no throwover. */
+/**
+ * Sending it again would bring the same answer: the server runs another version, or is not
+ * throwover.
+ */
 function notUnderstood(name: Call, cause: Error): Attempt {
   const message = `the answer to ${name} is not one of this version's: ${cause.message}`;
   return { kind: 'error', error: storeErrors.make('bad-request', message, { call: name }, cause) };

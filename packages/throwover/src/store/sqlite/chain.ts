@@ -10,7 +10,10 @@ export interface ChainedRow {
   readonly hash: string;
 }
 
-/** Where a run's chain begins: its id and its plan, so that neither can be exchanged unseen. */
+/**
+ * The start of a run's hash chain: its id and its plan, so that neither can be exchanged without
+ * notice.
+ */
 export function rootHash(runId: string, plan: string): string {
   return sha256(`${runId}\n${plan}`);
 }
@@ -19,7 +22,7 @@ export function nextHash(previous: string, body: string): string {
   return sha256(`${previous}\n${body}`);
 }
 
-/** The records, or `journal-damaged` when one is missing, changed or cut off. */
+/** Returns the records, or throws `journal-damaged` when one is missing, changed or cut off. */
 export function verifiedRecords(
   run: { runId: string; plan: string; lastSeq: number; lastHash: string },
   rows: readonly ChainedRow[],

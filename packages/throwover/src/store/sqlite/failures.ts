@@ -5,11 +5,11 @@ import { storeErrors } from '../errors.ts';
 const codes = { busy: 5, locked: 6, corrupt: 11, full: 13, notADatabase: 26 } as const;
 
 /**
- * What went wrong in SQLite, in the store's words.
+ * Turns an error of SQLite into an error of the store.
  *
- * A full disk fails the write before anything is synced, and the transaction is rolled back whole: the
- * store goes on when there is space. After any other failed write what the disk holds is unknown,
- * so the store stops.
+ * A full disk fails the write before anything is synced, and the whole transaction is rolled back:
+ * the store continues when there is space. After any other failed write the state on disk is
+ * unknown, so the store stops.
  */
 export function storeFailure(
   error: unknown,
@@ -37,7 +37,10 @@ export function storeFailure(
   }
 }
 
-/** Null for what is not SQLite's: at opening a file system's refusal, anywhere else a bug. */
+/**
+ * Returns SQLite's result code; `null` for other errors: a refusal of the file system while
+ * opening, otherwise a bug.
+ */
 function resultCode(error: unknown): number | null {
   if (typeof error !== 'object' || error === null || !('errcode' in error)) return null;
   return typeof error.errcode === 'number' ? error.errcode & 0xff : null;

@@ -4,10 +4,10 @@ import type { Store } from '../store.ts';
 import { lossRows } from './rows.ts';
 import { factsOf, type Session } from './session.ts';
 
-/** Before every entry. */
+/** A place before every entry. */
 const beginning = ['', -1, ''] as const;
 
-/** The ledger of lost writes. */
+/** The ledger calls of the store. */
 export function lossCalls(
   session: Session,
 ): Pick<Store, 'addLosses' | 'losses' | 'lossCount' | 'resolveLoss'> {

@@ -15,6 +15,9 @@ export interface RunRow {
   readonly lastHash: string;
 }
 
+const summaryColumns = `id, service, kind, from_region, to_region, epoch, plan_digest, owner, token,
+  status, started_wall_ms, ended_wall_ms`;
+
 /** Every statement of the store, prepared once. */
 export function prepare(db: DatabaseSync) {
   return {
@@ -37,8 +40,11 @@ export function prepare(db: DatabaseSync) {
     ),
     run: db.prepare('SELECT * FROM runs WHERE id = ?'),
     openRuns: db.prepare("SELECT id, lease_ms FROM runs WHERE status = 'running'"),
-    runs: db.prepare(
-      'SELECT * FROM runs WHERE ? IS NULL OR service = ? ORDER BY number DESC LIMIT ?',
+    // Two statements, so that each has its index; without the plans, which are most of a run's
+    // bytes.
+    runs: db.prepare(`SELECT ${summaryColumns} FROM runs ORDER BY number DESC LIMIT ?`),
+    runsOfService: db.prepare(
+      `SELECT ${summaryColumns} FROM runs WHERE service = ? ORDER BY number DESC LIMIT ?`,
     ),
     addRun: db.prepare(
       `INSERT INTO runs (id, service, kind, from_region, to_region, epoch, plan_digest, plan, owner,
@@ -98,7 +104,7 @@ export function serviceFacts(row: Row): ServiceFacts {
   };
 }
 
-/** In the order of `putService`. */
+/** Values in the order of `putService`. */
 export function serviceValues(facts: ServiceFacts) {
   const { state, token, stoppedEpoch, restoredToken, ledgerBytes } = facts;
   const { name, regions, epoch, active, openRun, sync } = state;
@@ -116,22 +122,26 @@ export function serviceValues(facts: ServiceFacts) {
   ];
 }
 
+export function summaryRow(row: Row): RunSummary {
+  return {
+    runId: String(row['id']),
+    service: String(row['service']),
+    kind: String(row['kind']),
+    from: String(row['from_region']),
+    to: String(row['to_region']),
+    epoch: Number(row['epoch']),
+    planDigest: String(row['plan_digest']),
+    owner: String(row['owner']),
+    token: Number(row['token']),
+    status: String(row['status']) as RunStatus,
+    startedWallMs: Number(row['started_wall_ms']),
+    endedWallMs: number(row['ended_wall_ms']),
+  };
+}
+
 export function runRow(row: Row): RunRow {
   return {
-    summary: {
-      runId: String(row['id']),
-      service: String(row['service']),
-      kind: String(row['kind']),
-      from: String(row['from_region']),
-      to: String(row['to_region']),
-      epoch: Number(row['epoch']),
-      planDigest: String(row['plan_digest']),
-      owner: String(row['owner']),
-      token: Number(row['token']),
-      status: String(row['status']) as RunStatus,
-      startedWallMs: Number(row['started_wall_ms']),
-      endedWallMs: number(row['ended_wall_ms']),
-    },
+    summary: summaryRow(row),
     plan: String(row['plan']),
     leaseMs: Number(row['lease_ms']),
     lastSeq: Number(row['last_seq']),
@@ -147,7 +157,7 @@ export function haltRow(row: Row | undefined): Halt | null {
   return row === undefined ? null : haltSchema.parse(JSON.parse(String(row['body'])));
 }
 
-/** One after the other, so that who stops early has not read the rest. */
+/** Yields the losses one by one, so that a caller that stops early has not read the rest. */
 export function* lossRows(
   rows: Iterable<Row>,
 ): Generator<{ readonly loss: Loss; readonly bytes: number }> {

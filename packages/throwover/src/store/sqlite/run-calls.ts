@@ -3,12 +3,12 @@ import { withNextToken, withoutRun } from '../epochs.ts';
 import { admitAppend, admitBegin, admitTake, inForce, mustHold, mustRun } from '../rules.ts';
 import type { Store } from '../store.ts';
 import { nextHash, rootHash, verifiedRecords } from './chain.ts';
-import { chainedRow, haltRow, type RunRow, runRow } from './rows.ts';
+import { chainedRow, haltRow, type RunRow, summaryRow } from './rows.ts';
 import { factsOf, type Session } from './session.ts';
 
 type RunCalls = Pick<Store, 'beginRun' | 'takeRun' | 'renewRun' | 'append' | 'run' | 'runs'>;
 
-/** Runs and their journals. */
+/** The calls for runs and their journals. */
 export function runCalls(session: Session, random: Random): RunCalls {
   const { clock, sql, leases, read, write, serviceOf, runOf, keep } = session;
 
@@ -58,7 +58,8 @@ export function runCalls(session: Session, random: Random): RunCalls {
       const token = write(() => {
         const run = runOf(runId);
         admitTake(factsOf(run), leases.leftMs(runId), force);
-        // A journal that cannot be read cannot be carried on: the run stays with whoever has it.
+        // A journal that cannot be read cannot be carried on, so the run stays with its present
+        // controller.
         verified(run);
         const known = serviceOf(run.summary.service);
         const taken = withNextToken(known, runId);
@@ -70,7 +71,8 @@ export function runCalls(session: Session, random: Random): RunCalls {
       return { runId, token, leaseMs };
     },
 
-    // Leases live in memory alone: a renewal is no commit, so it never makes an append wait for the disk.
+    // Leases are only in memory: a renewal is no commit, so it never makes an append wait for the
+    // disk.
     renewRun: async ({ runId, token, leaseMs }) => {
       const { run, halted } = read(() => ({ run: runOf(runId), halted: haltRow(sql.halt.get()) }));
       mustHold(factsOf(run), token);
@@ -111,8 +113,9 @@ export function runCalls(session: Session, random: Random): RunCalls {
 
     runs: async ({ service, limit }) =>
       read(() => {
-        const filter = service ?? null;
-        return sql.runs.all(filter, filter, limit).map((row) => runRow(row).summary);
+        const rows =
+          service === undefined ? sql.runs.all(limit) : sql.runsOfService.all(service, limit);
+        return rows.map(summaryRow);
       }),
   };
 }

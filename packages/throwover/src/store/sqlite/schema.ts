@@ -9,13 +9,14 @@ const fileName = 'throwover.sqlite';
 const pageBytes = 4_096;
 
 /**
- * One entry a schema version, in order; an entry that was released is never changed.
+ * One entry per schema version, in order; an entry that was released is never changed.
  *
- * Every version from 1 on is brought up to date when it is opened, in one transaction. There is no way
- * back: an older throwover refuses the file (`store-too-new`). Who may want to go back copies the
+ * A file of any version from 1 on is migrated when it is opened, in one transaction. There is no
+ * way back: an older throwover refuses the file (`store-too-new`). To keep a way back, copy the
  * directory before.
  *
- * `runs.last_seq` and `last_hash` are the end of the run's journal, so that a missing tail is found too.
+ * `runs.last_seq` and `last_hash` are the end of the run's journal, so that a missing tail is found
+ * too.
  */
 const migrations: readonly string[] = [
   `
@@ -63,7 +64,8 @@ const migrations: readonly string[] = [
     PRIMARY KEY (run_id, seq)
   ) STRICT;
   `,
-  // How an epoch was opened was not kept before: it is the kind of the run that opened it.
+  // Earlier versions did not record how an epoch was opened: it is the kind of the run that opened
+  // it.
   `
   ALTER TABLE services ADD COLUMN sync TEXT;
   ALTER TABLE services ADD COLUMN stopped_epoch INTEGER;
@@ -92,8 +94,8 @@ const migrations: readonly string[] = [
 ];
 
 /**
- * The store's database, which this process alone has open: the lock refuses a second `throwover serve`
- * on the same directory and is freed by the system when the process dies.
+ * Opens the store's database, which only this process may use: the lock refuses a second `throwover
+ * serve` on the same directory, and the operating system frees it when the process dies.
  *
  * WAL with synchronous=FULL: a commit that returned is on disk.
  */

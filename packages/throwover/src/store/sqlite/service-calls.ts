@@ -19,7 +19,7 @@ type ServiceCalls = Pick<
   | 'halt'
 >;
 
-/** Services, their epochs and writers. */
+/** The calls for services, their epochs and writers. */
 export function serviceCalls(session: Session): ServiceCalls {
   const { sql, grants, read, write, serviceOf, runOf, keep } = session;
 
@@ -45,9 +45,9 @@ export function serviceCalls(session: Session): ServiceCalls {
         return keep(known, adopted(known, input));
       }),
 
-    // Looking and granting are one turn of the event loop: no epoch opens and no stop comes between them.
-    // It is no commit, so a store that can write no more still keeps a healthy writer open; a stop
-    // that it could not write has given nobody a proof.
+    // The look and the grant are one turn of the event loop: no epoch is opened and no stop is made
+    // between them. It is no commit, so a store that can no longer write still keeps a healthy
+    // writer open; a stop that could not be written has given no proof to anyone.
     renewWriter: async (input) => {
       const answer = renewal(
         read(() => serviceOf(input.service)),
@@ -57,7 +57,8 @@ export function serviceCalls(session: Session): ServiceCalls {
       return answer;
     },
 
-    // The stop is on disk before the answer, so no restart grants again what was called expired.
+    // The stop is on disk before the answer, so after a restart no lease is granted that was
+    // reported as expired.
     expireWriter: async ({ service, runId, token }) => {
       const { known, stopped } = read(() => {
         const facts = serviceOf(service);

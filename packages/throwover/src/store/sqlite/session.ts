@@ -7,20 +7,25 @@ import type { ServiceState } from '../store.ts';
 import { storeFailure } from './failures.ts';
 import { prepare, type RunRow, runRow, serviceFacts, serviceValues } from './rows.ts';
 
-/** The open database with its transactions, and what this process holds in memory: what every call works with. */
+/**
+ * The open database with its transactions, and the state in this process's memory, which every call
+ * uses.
+ */
 export interface Session {
   readonly clock: Clock;
   readonly sql: ReturnType<typeof prepare>;
   readonly leases: RunLeases;
   readonly grants: WriterGrants;
-  /** Why nothing is written any more, or null. */
+  /** The failure because of which nothing is written any more, or `null`. */
   readonly failure: ThrowoverError | null;
   read<T>(work: () => T): T;
-  /** One transaction: durable when it returns, and nothing of it is kept when it throws. */
+  /** Runs one transaction: durable when it returns, rolled back when it throws. */
   write<T>(work: () => T): T;
   serviceOf(name: string): ServiceFacts;
   runOf(runId: string): RunRow;
-  /** Inside `write`: what is kept of a service from now on. `before`: what `serviceOf` gave. */
+  /**
+   * Inside `write`: stores the new facts of a service. `before`: the facts that `serviceOf` gave.
+   */
   keep(before: ServiceFacts | undefined, after: ServiceFacts): ServiceState;
 }
 
@@ -65,7 +70,8 @@ export function openSession(db: DatabaseSync, clock: Clock, path: string): Sessi
         return result;
       } catch (error) {
         const failed = fail(error, 'writing');
-        // SQLite rolls back by itself after some errors; a rollback that fails leaves nothing committed.
+        // SQLite rolls back by itself after some errors; if a rollback fails, nothing is committed
+        // either.
         if (db.isTransaction) db.exec('ROLLBACK');
         throw failed;
       }

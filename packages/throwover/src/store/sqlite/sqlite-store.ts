@@ -6,23 +6,27 @@ import { openDatabase } from './schema.ts';
 import { serviceCalls } from './service-calls.ts';
 import { openSession } from './session.ts';
 
-/** Largest store, bytes: a run is about 20 KB, so this is some 50,000 runs; a full store is a clear error, not a full disk. */
+/**
+ * Largest store, bytes: a run is about 20 KB, so this is some 50,000 runs. A full store is a clear
+ * error, not a full disk.
+ */
 const defaultMaxBytes = 1024 ** 3;
 
 export interface SqliteStore extends Store {
-  /** Why nothing is written any more, or null. */
+  /** The failure because of which nothing is written any more, or `null`. */
   readonly failure: ThrowoverError | null;
-  /** Gives the directory free; every acknowledged call is on disk already. */
+  /** Frees the directory; every acknowledged call is already on disk. */
   close(): void;
 }
 
 /**
- * Keeps the store in one SQLite file in `dataDir`. Each call is one transaction, durable when it
- * answers, and there is no half of it after a crash. Each journal is a hash chain, verified when read.
+ * Opens a store in one SQLite file in `dataDir`. Each call is one transaction: durable when it
+ * answers, and never half done after a crash. Each journal is a hash chain, verified when read.
  *
- * Leases and grants are in memory alone (leases.ts); what stops a grant is on disk.
+ * Leases and grants are only in memory (leases.ts); a stop of grants is on disk.
  *
- * Throws at opening: `store-in-use`, `store-unusable`, `store-too-new`, `store-disk-full`, `journal-damaged`.
+ * Throws at opening: `store-in-use`, `store-unusable`, `store-too-new`, `store-disk-full`,
+ * `journal-damaged`.
  */
 export function openSqliteStore(options: {
   dataDir: string;

@@ -48,7 +48,7 @@ export function queryOf(
   });
 }
 
-/** What comes back over UDP within the test's time, raw. */
+/** Returns the raw answer that arrives over UDP within the test's time. */
 export async function askUdp(port: number, message: Buffer): Promise<Buffer> {
   const socket = createSocket('udp4');
   try {
@@ -62,7 +62,7 @@ export async function askUdp(port: number, message: Buffer): Promise<Buffer> {
   }
 }
 
-/** Several messages on one connection, in one write; the answers in order. */
+/** Sends several messages on one connection, in one write; returns the answers in order. */
 export async function askTcp(port: number, messages: readonly Buffer[]): Promise<DecodedPacket[]> {
   const socket = connect(port, '127.0.0.1');
   const framed = messages.map((message) => {

@@ -115,7 +115,7 @@ describe('what is answered', () => {
   });
 
   test('ANY gets one small record (RFC 8482)', () => {
-    // dns-packet has no number for ANY: the type is written over that of a query for A.
+    // dns-packet has no number for ANY, so the type in a query for A is overwritten.
     const query = queryOf(long, 'A');
     query.writeUInt16BE(255, 12 + long.length + 2);
     const reply = udp(query);

@@ -1,18 +1,18 @@
 /**
- * A zone of its own whose answers tell when they were given: any resolver that is asked later shows how
- * long it kept one, and production's records are never touched.
+ * A separate zone whose answers contain the time at which they were given. A resolver that is asked
+ * later thereby shows how long it kept an answer, and production's records are never touched.
  *
- *   names.ts       what a name below the zone asks for
+ *   names.ts       the meaning of a name below the zone
  *   stamp.ts       the time in an answer
- *   query.ts       a query as it comes: bytes to a question
- *   reply.ts       an answer to bytes; at most 1.5 times the question over UDP
- *   respond.ts     what is answered
- *   rate-limit.ts  how often a network is answered
- *   seen.ts        who asked for a beacon
+ *   query.ts       bytes of a query -> question
+ *   reply.ts       answer -> bytes; at most 1.5 times the question over UDP
+ *   respond.ts     question -> answer
+ *   rate-limit.ts  limits the answers to a network
+ *   seen.ts        the resolvers that asked for a beacon
  *   listen.ts      UDP and TCP
  *
- * It may stand in the open: it answers for its zone alone, keeps nothing of a query but beacons (bounded),
- * and sends no more than it was asked.
+ * It may be open to the Internet: it answers only for its zone, stores only beacons (a bounded
+ * number), and sends at most 1.5 times the bytes that it was sent over UDP.
  */
 import { isIP } from 'node:net';
 import type { Clock } from '../../kernel/kernel.ts';
@@ -41,9 +41,12 @@ export interface CanaryStatus {
 export interface RunningCanary {
   readonly port: number;
   status(): CanaryStatus;
-  /** Which resolver asked for this beacon first; `null` when none did, or ten minutes have passed. */
+  /**
+   * Returns the resolver that asked for this beacon first; `null` if none did, or after ten
+   * minutes.
+   */
   seen(nonce: string): Sighting | null;
-  /** Beacons first asked for since then, oldest first, at most 10,000. */
+  /** Returns the beacons that were first asked for since then, oldest first, at most 10,000. */
   seenSince(wallMs: number): readonly Sighting[];
   close(): Promise<void>;
 }
@@ -53,7 +56,7 @@ export async function startCanary(options: {
   zone: CanaryZone;
   host: string;
   port: number;
-  /** Answers per second and client network over UDP; `null`: no limit, for a bench. */
+  /** Answers per second for each client network over UDP; `null`: no limit, for a benchmark. */
   answersPerSecond: number | null;
   clock: Clock;
 }): Promise<RunningCanary> {

@@ -5,16 +5,16 @@ import { maxAmplification } from './reply.ts';
 import { canaryResponder } from './respond.ts';
 import { SeenLog } from './seen.ts';
 
-/** What a run of the fuzz counted. */
+/** The counts of a fuzz run. */
 export interface FuzzCount {
   packets: number;
   answered: number;
   silent: number;
-  /** Largest answer as a share of its question, over UDP. */
+  /** Largest ratio of an answer to its question, in bytes, over UDP. */
   worstAmplification: number;
 }
 
-/** A packet after which something was wrong; the seed and its number make it again. */
+/** Thrown with the packet that caused the error; the seed and the packet's number reproduce it. */
 export class FuzzFailure extends Error {
   constructor(what: string, seed: number, index: number, packet: Buffer) {
     super(`${what}; seed ${seed}, packet ${index}: ${packet.toString('hex')}`);
@@ -35,7 +35,7 @@ const names = [
 ];
 const types: readonly RecordType[] = ['A', 'AAAA', 'TXT', 'NS', 'SOA', 'MX', 'AXFR', 'DS', 'TSIG'];
 
-/** Right queries, from which wrong ones are made. */
+/** Valid queries, from which invalid ones are made. */
 const seeds: readonly Buffer[] = names.flatMap((name) =>
   types.flatMap((type) =>
     [[], [opt()], [opt({ ednsVersion: 1 })], [opt(), opt()]].map((additionals) =>
@@ -44,14 +44,14 @@ const seeds: readonly Buffer[] = names.flatMap((name) =>
   ),
 );
 
-/** Changes of one packet, of which each has one to six. */
+/** Changes to a packet; each packet gets one to six of them. */
 const changes: readonly ((packet: Buffer, random: Random) => Buffer)[] = [
   (packet, random) => set(packet, random.integer(packet.length), random.integer(256)),
   (packet, random) => {
     const at = random.integer(packet.length);
     return set(packet, at, (packet[at] ?? 0) ^ (1 << random.integer(8)));
   },
-  // Counts and flags, where a reader's loops begin.
+  // Counts and flags, which control a reader's loops.
   (packet, random) =>
     set(packet, Math.min(packet.length - 1, 2 + random.integer(10)), random.integer(256)),
   (packet, random) => packet.subarray(0, 1 + random.integer(packet.length)),
@@ -62,12 +62,12 @@ const changes: readonly ((packet: Buffer, random: Random) => Buffer)[] = [
     );
     return Buffer.concat([packet.subarray(0, at), bytes, packet.subarray(at)]);
   },
-  // A pointer, to anywhere.
+  // A compression pointer to a random place.
   (packet, random) => {
     const at = random.integer(packet.length);
     return set(set(packet, at, 0xc0 | random.integer(64)), at + 1, random.integer(256));
   },
-  // A part of it once more: records, options, labels.
+  // Repeats a part of the packet: records, options, labels.
   (packet, random) => {
     const from = random.integer(packet.length);
     const part = packet.subarray(from, from + 1 + random.integer(packet.length - from));
@@ -101,9 +101,10 @@ export function* malformed(seed: number, packets: number): Generator<Buffer> {
 }
 
 /**
- * Feeds the responder with packets that no resolver sends. Throws `FuzzFailure` when it throws, sends more
- * than 1.5 times what it got, or says what is no DNS answer to that packet: dns-packet, which shares no
- * line with it, must be able to read it.
+ * Feeds the responder with packets that no resolver sends. Throws `FuzzFailure` when the responder
+ * throws, sends more than 1.5 times the bytes that it got, or sends something that is no DNS answer
+ * to that packet. dns-packet, which shares no code with the responder, must be able to read the
+ * answer.
  */
 export function fuzz(seed: number, packets: number): FuzzCount {
   const counters = { queries: 0, answered: 0, truncated: 0, refused: 0, limited: 0, dropped: 0 };

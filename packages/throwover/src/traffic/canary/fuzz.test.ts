@@ -9,7 +9,7 @@ import { fuzz, malformed } from './fuzz.fixture.ts';
 test('200,000 malformed packets: no crash, at most 1.5 times back, each answer is DNS', () => {
   const count = fuzz(20_261_123, 200_000);
   expect(count.packets).toBe(200_000);
-  // The packets reach deep enough to be answered, and stray far enough to be dropped.
+  // Some packets are valid enough to be answered, and some invalid enough to be dropped.
   expect(count.answered).toBeGreaterThan(50_000);
   expect(count.silent).toBeGreaterThan(1_000);
 });
@@ -29,7 +29,7 @@ test('a server that got 5,000 of them over UDP answers the next query', async ()
       if (packet.length === 0) continue;
       sent += 1;
       socket.send(packet, canary.port, '127.0.0.1');
-      // The kernel's buffer holds some hundreds.
+      // The kernel's buffer holds some hundred packets.
       if (sent % 200 === 0) await expect.poll(() => canary.status().counters.queries).toBe(sent);
     }
     const reply = await askUdp(canary.port, queryOf(`t60.abcdefghijklmnop.g.${zone}`, 'A'));

@@ -6,13 +6,16 @@ import type { Respond } from './respond.ts';
 /** A TCP connection without a query for this long is closed, ms (RFC 7766: a few seconds). */
 const tcpIdleMs = 5_000;
 
-/** TCP connections at once; a stranger who holds them all keeps nobody from asking over UDP. */
+/**
+ * Most TCP connections at the same time. A stranger who holds all of them does not keep others from
+ * asking over UDP.
+ */
 const maxTcpConnections = 256;
 
-/** Kernel buffer for queries that wait, bytes: a burst of some thousand. */
+/** Kernel buffer for waiting queries, bytes: a burst of some thousand. */
 const receiveBufferBytes = 1 << 20;
 
-/** An answer that waits to be read by a slow client, bytes; then its connection is closed. */
+/** Most bytes of answers that may wait for a slow client; beyond that its connection is closed. */
 const maxUnsentBytes = 65_536;
 
 export interface CanaryListener {
@@ -20,10 +23,15 @@ export interface CanaryListener {
   close(): Promise<void>;
 }
 
-/** How often another port is tried where any is taken: one that is free over TCP may be in use over UDP. */
+/**
+ * How often another port is tried for port 0: a port that is free over TCP may be in use over UDP.
+ */
 const portTries = 20;
 
-/** UDP and TCP on the same port; port 0 takes a free one. Rejects with the system's error. */
+/**
+ * Listens on UDP and TCP on the same port; port 0 takes a free one. Rejects with the system's
+ * error.
+ */
 export async function listenCanary(
   host: string,
   port: number,
@@ -56,7 +64,7 @@ async function listenOn(host: string, port: number, respond: Respond): Promise<C
   });
   udp.on('message', (message, { address, port: from }) => {
     const reply = respond(message, address, 'udp');
-    // A client that is gone is no failure of ours.
+    // A client that is gone is not an error of this server.
     if (reply !== null && from !== 0) udp.send(reply, from, address, () => {});
   });
   try {
@@ -88,11 +96,14 @@ async function bind(udp: UdpSocket, port: number, host: string): Promise<void> {
   const listening = once(udp, 'listening');
   udp.bind(port, host);
   await listening;
-  // ICMP says that an answer met a closed port: nothing to do about it.
+  // ICMP reports that an answer reached a closed port; there is nothing to do.
   udp.on('error', () => {});
 }
 
-/** Messages with a length of two bytes before each (RFC 1035, 4.2.2), answered in the order asked. */
+/**
+ * Answers messages with a length of two bytes before each (RFC 1035, 4.2.2), in the order of the
+ * questions.
+ */
 function answerStream(socket: Socket, respond: Respond): void {
   const from = socket.remoteAddress ?? '';
   let waiting: Buffer = Buffer.alloc(0);

@@ -1,12 +1,12 @@
 /**
- * What a name below the zone asks for.
+ * The meaning of a name below the zone.
  *
- *   OPTIONS.NONCE.g.ZONE  an answer that tells when it was given
- *   NONCE.b.ZONE          a beacon: the same, and the server remembers who asked (seen.ts)
+ *   OPTIONS.NONCE.g.ZONE  an answer with the time at which it was given
+ *   NONCE.b.ZONE          a beacon: the same, and the server remembers the resolver (seen.ts)
  *
- * Options are one label with dashes: `t60` a TTL of 60 s; `u1767225600` answers until that second of the
- * Unix epoch and fails afterwards, so that a cache shows whether it gives what has ended. All other names
- * below `g` and `b` exist too, with the zone's TTL.
+ * Options are one label with dashes: `t60` a TTL of 60 s; `u1767225600` answers until that second
+ * of the Unix epoch and fails afterwards, so that a cache shows whether it gives expired answers.
+ * All other names below `g` and `b` exist too, with the zone's TTL.
  */
 export type Asked =
   | { readonly kind: 'outside' }
@@ -24,16 +24,19 @@ export type Asked =
   | { readonly kind: 'nameserver'; readonly index: number }
   | { readonly kind: 'nothing' };
 
-/** Longest TTL that a name can ask for, s: a week, the most that resolvers keep anything. */
+/**
+ * Longest TTL that a name can ask for, s: a week, the longest time for which resolvers keep
+ * anything.
+ */
 const maxTtlSeconds = 604_800;
 
-/** A zone as names are compared with it: in wire form and lower case. */
+/** The names of a zone in the form in which names are compared: wire form, lower case. */
 export interface ZoneNames {
   readonly zone: Buffer;
   readonly nameservers: readonly Buffer[];
 }
 
-/** A name in wire form, lower case; it has been checked before. */
+/** Returns a name in wire form, lower case. The caller has checked the name. */
 export function wireName(name: string): Buffer {
   const labels = name.toLowerCase().replace(/\.$/, '').split('.');
   const parts = labels.map((label) => {
@@ -43,7 +46,7 @@ export function wireName(name: string): Buffer {
   return Buffer.concat([...parts, Buffer.from([0])]);
 }
 
-/** `name` in wire form and lower case, without compression. */
+/** Returns the meaning of a name. `name` is in wire form and lower case, without compression. */
 export function whatIsAsked(name: Buffer, { zone, nameservers }: ZoneNames): Asked {
   const own = name.length - zone.length;
   if (own < 0 || zone.compare(name, own) !== 0) return { kind: 'outside' };
@@ -54,7 +57,7 @@ export function whatIsAsked(name: Buffer, { zone, nameservers }: ZoneNames): Ask
     labels.push(name.toString('latin1', offset + 1, offset + 1 + length));
     offset += 1 + length;
   }
-  // The zone's bytes inside of a label are no zone.
+  // The zone's bytes inside a label do not count as the zone.
   if (offset !== own) return { kind: 'outside' };
   if (labels.length === 0) return { kind: 'apex' };
   const index = nameservers.findIndex((server) => server.equals(name));
@@ -78,7 +81,10 @@ function optionsOf(label: string) {
   };
 }
 
-/** The name that asks for an answer of `ttlSeconds`, which is refused after `untilSeconds`. */
+/**
+ * Returns the name that asks for an answer with this TTL; after `untilSeconds` the server refuses
+ * it.
+ */
 export function stampName(ask: {
   zone: string;
   nonce: string;

@@ -1,8 +1,9 @@
 /**
- * A DNS query as it comes from anybody: what is read of it, and what it is turned away with.
+ * Parses a DNS query from an untrusted sender; decides the error code for a bad one.
  *
- * Read by hand because the answer repeats the question's bytes, letters' case included (resolvers check
- * it), and points into them: without that compression an answer is more than 1.5 times its question.
+ * Parsed by hand because the answer repeats the question's bytes, including the case of letters
+ * (resolvers check it), and points into them: without that compression an answer is more than 1.5
+ * times its question.
  */
 
 export const rcodes = {
@@ -23,7 +24,7 @@ const internetClass = 1;
 
 export interface Query {
   readonly message: Buffer;
-  /** End of the question in `message`; the header alone where the question cannot be read. */
+  /** End of the question in `message`; the end of the header if the question cannot be read. */
   readonly questionEnd: number;
   /** In wire form and lower case. */
   readonly name: Buffer;
@@ -40,7 +41,10 @@ export interface Edns {
 export type Parsed =
   | { readonly outcome: 'query'; readonly query: Query }
   | { readonly outcome: 'refused'; readonly rcode: Rcode; readonly query: Query }
-  /** An answer, or no DNS at all: to answer would let two servers talk for ever. */
+  /**
+   * An answer, or no DNS message at all: to answer it could make two servers send to each other
+   * endlessly.
+   */
   | { readonly outcome: 'drop' };
 
 export function parseQuery(message: Buffer): Parsed {
@@ -75,7 +79,9 @@ export function parseQuery(message: Buffer): Parsed {
   return { outcome: 'query', query };
 }
 
-/** Records after the question: at most one OPT, and whatever else is skipped (TSIG of a stranger). */
+/**
+ * Reads the records after the question: at most one OPT. All others are skipped (for example TSIG).
+ */
 function readAdditionals(
   message: Buffer,
   from: number,
@@ -89,7 +95,7 @@ function readAdditionals(
     const end = nameEnd + 10 + message.readUInt16BE(nameEnd + 8);
     if (end > message.length) return 'wrong';
     if (message.readUInt16BE(nameEnd) === optType) {
-      // RFC 6891: one OPT, owned by the root.
+      // RFC 6891: one OPT, with the root as its name.
       if (found !== null || nameEnd !== offset + 1) return 'wrong';
       found = {
         payloadBytes: message.readUInt16BE(nameEnd + 2),
@@ -102,7 +108,10 @@ function readAdditionals(
   return found;
 }
 
-/** Where a name ends; `null` when it is none. A pointer ends it: nobody follows one here, so none can loop. */
+/**
+ * Returns the end of a name; `null` if it is not one. A pointer ends the name and is not followed,
+ * so there can be no loop.
+ */
 function endOfName(message: Buffer, from: number, pointers: boolean): number | null {
   let offset = from;
   while (offset < message.length && offset - from < maxNameBytes) {
@@ -115,7 +124,9 @@ function endOfName(message: Buffer, from: number, pointers: boolean): number | n
   return null;
 }
 
-/** Letters alone: a length byte is below 64, so it is no capital unless it is a long label's. */
+/**
+ * Lowers only letters. A length byte is below 64, so the length bytes of labels stay as they are.
+ */
 function lowerCase(name: Buffer): Buffer {
   const lower = Buffer.from(name);
   let offset = 0;

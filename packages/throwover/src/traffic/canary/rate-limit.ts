@@ -1,10 +1,13 @@
 import ipaddr from 'ipaddr.js';
 import type { Clock } from '../../kernel/kernel.ts';
 
-/** Networks that are remembered: a flood from made-up addresses takes a few MB and no more. */
+/** Most networks that are remembered, so that a flood from forged addresses takes only a few MB. */
 const maxNetworks = 50_000;
 
-/** Every second answer over the limit goes out as TC, so that an honest client of a flooded network comes by TCP. */
+/**
+ * Every second answer over the limit is sent with TC, so that an honest client of a flooded network
+ * uses TCP.
+ */
 const slipEvery = 2;
 
 export type Permission = 'answer' | 'slip' | 'drop';
@@ -15,9 +18,12 @@ interface Bucket {
   limited: number;
 }
 
-/** Response-rate limiting over UDP by client network, /24 or /56: a token bucket that holds one second. */
+/**
+ * Limits the response rate over UDP for each client network, /24 or /56: a token bucket that holds
+ * one second.
+ */
 export function rateLimit(options: {
-  /** Answers per second and network; `null`: no limit. */
+  /** Answers per second for each network; `null`: no limit. */
   perSecond: number | null;
   clock: Clock;
 }): (address: string) => Permission {
@@ -46,7 +52,10 @@ export function rateLimit(options: {
   };
 }
 
-/** Who shares a bucket. An IPv4 address is cut as text: it is asked for each packet. */
+/**
+ * Returns the network whose addresses share a bucket. An IPv4 address is cut as text, because this
+ * runs for each packet.
+ */
 function networkOf(address: string): string {
   if (!address.includes(':')) return address.slice(0, address.lastIndexOf('.'));
   const parsed = ipaddr.process(address);

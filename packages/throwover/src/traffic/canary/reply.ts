@@ -1,19 +1,25 @@
 import { headerBytes, type Query, type Rcode, rcodes } from './query.ts';
 
-/** Most that is sent over UDP for each byte that was asked: nobody wins by asking in another's name. */
+/**
+ * Most bytes that are sent over UDP for each byte of a query, so that a query with a forged address
+ * is of no use.
+ */
 export const maxAmplification = 1.5;
 
-/** Without EDNS0 (RFC 1035), and what we tell and take with it (DNS Flag Day 2020). */
+/** Limits of UDP answers, bytes: without EDNS0 (RFC 1035), and with it (DNS Flag Day 2020). */
 const plainUdpBytes = 512;
 const ednsUdpBytes = 1_232;
 const optBytes = 11;
 
-/** Type, class, TTL, length: of every record, after its name. */
+/** Type, class, TTL and length, which follow the name of every record. */
 const recordHeadBytes = 10;
 
 export type Transport = 'udp' | 'tcp';
 
-/** A record of the answer. Its name is the question's own, or the zone's, as a pointer into the question. */
+/**
+ * A record of the answer. Its name is the question's name or the zone's, as a pointer into the
+ * question.
+ */
 export interface RecordOut {
   readonly owner: 'question' | 'zone';
   readonly type: number;
@@ -33,7 +39,7 @@ export function bareReply(rcode: Rcode): Reply {
   return { rcode, authoritative: false, answers: [], authorities: [] };
 }
 
-/** Where the zone's name stands in the question. */
+/** Returns the offset of the zone's name in the message. */
 export function zoneOffset(query: Query, zoneBytes: number): number {
   return headerBytes + query.name.length - zoneBytes;
 }
@@ -43,7 +49,10 @@ export interface Encoded {
   readonly truncated: boolean;
 }
 
-/** The reply on the wire; over UDP one that is too large is cut to the question with TC, so that an honest client comes by TCP. */
+/**
+ * Returns the bytes of the reply. Over UDP a reply that is too large is cut to the question with
+ * TC, so that an honest client uses TCP.
+ */
 export function encodeReply(
   query: Query,
   reply: Reply,
@@ -71,7 +80,7 @@ export function encodeReply(
   return { bytes, truncated };
 }
 
-/** The same question with TC and nothing else: what a client gets that asks too often. */
+/** Returns the question with TC and nothing else, for a client that asks too often. */
 export function slipReply(query: Query): Buffer {
   const bytes = Buffer.from(query.message.subarray(0, query.questionEnd));
   writeHeader(bytes, { ...query, edns: null }, bareReply('NOERROR'), true);

@@ -17,17 +17,19 @@ import { txtOf, writeA, writeAaaa } from './stamp.ts';
 
 const types = { A: 1, NS: 2, SOA: 6, HINFO: 13, TXT: 16, AAAA: 28, ANY: 255 } as const;
 
-/** Types that ask for something other than records: zone transfers and the like. */
+/** The first type that asks for something other than records, such as a zone transfer. */
 const firstMetaType = 128;
 
-/** How long a resolver may remember that there is nothing, s: what is not here will not be. */
+/**
+ * How long a resolver may remember a negative answer, s: names that do not exist will not be added.
+ */
 const negativeTtlSeconds = 3_600;
 const nsTtlSeconds = 3_600;
 
 export interface CanaryZone {
   /** `canary.example.com`. */
   readonly zone: string;
-  /** As the parent zone delegates; addresses for those inside of the zone. */
+  /** As the parent zone delegates; with addresses for servers inside the zone. */
   readonly nameservers: readonly { readonly name: string; readonly addresses: readonly string[] }[];
   /** TTL of names that ask for none, s. */
   readonly ttlSeconds: number;
@@ -36,17 +38,20 @@ export interface CanaryZone {
 export interface Counters {
   queries: number;
   answered: number;
-  /** Of those answered: cut, to keep the answer small. */
+  /** Answered, but cut to keep the answer small. */
   truncated: number;
-  /** Another zone, another class, wrong, or not a query of ours. */
+  /** Another zone, another class, an invalid query, or an unsupported operation. */
   refused: number;
-  /** Over the limit: said TC, or nothing. */
+  /** Over the limit: answered with TC, or not at all. */
   limited: number;
-  /** No query at all. */
+  /** Not a query. */
   dropped: number;
 }
 
-/** One message of anybody in, one message or nothing out. Throws for nothing that comes over a wire. */
+/**
+ * Takes one message from any sender and returns one message or nothing. Never throws for received
+ * bytes.
+ */
 export type Respond = (message: Buffer, from: string, transport: Transport) => Buffer | null;
 
 export function canaryResponder(options: {
@@ -174,7 +179,7 @@ function record(type: number, ttlSeconds: number, data: Buffer): RecordOut {
   return { owner: 'question', type, ttlSeconds, data };
 }
 
-/** RFC 8482: to ANY one small record, whatever there is. */
+/** RFC 8482: the answer to ANY is one small record, whatever records exist. */
 function minimalAny(): RecordOut {
   const cpu = Buffer.from('RFC8482', 'latin1');
   const data = Buffer.concat([Buffer.from([cpu.length]), cpu, Buffer.from([0])]);
@@ -185,12 +190,15 @@ function found(answers: readonly RecordOut[]): Reply {
   return { rcode: 'NOERROR', authoritative: true, answers, authorities: [] };
 }
 
-/** With the SOA, so that resolvers remember it (RFC 2308). */
+/** A negative answer with the SOA, so that resolvers remember it (RFC 2308). */
 function negative(rcode: 'NOERROR' | 'NXDOMAIN', query: Query, zone: Prepared): Reply {
   return { rcode, authoritative: true, answers: [], authorities: [soa('zone', query, zone)] };
 }
 
-/** Its mailbox is the zone's own name read as one (`canary.example.com` is canary@example.com), the shortest there is. */
+/**
+ * The SOA record. Its mailbox is the zone's own name (`canary.example.com` is canary@example.com),
+ * the shortest possible one.
+ */
 function soa(owner: 'question' | 'zone', query: Query, zone: Prepared): RecordOut {
   const apex = pointer(zoneOffset(query, zone.names.zone.length));
   const [first] = zone.nameservers;
@@ -203,7 +211,7 @@ function soa(owner: 'question' | 'zone', query: Query, zone: Prepared): RecordOu
   return { owner, type: types.SOA, ttlSeconds: negativeTtlSeconds, data };
 }
 
-/** A name whose end is the zone's points there. */
+/** Replaces the zone's name at the end of a name by a pointer. */
 function compressed(wire: Buffer, query: Query, { names: { zone } }: Prepared): Buffer {
   const own = wire.length - zone.length;
   if (own < 0 || zone.compare(wire, own) !== 0) return wire;

@@ -1,10 +1,10 @@
 import type { Clock } from '../../kernel/kernel.ts';
 import { generationOf } from './stamp.ts';
 
-/** How long it is remembered who asked for a name, ms: a client reports its beacon within seconds. */
+/** How long a beacon's resolver is remembered, ms: a client reports its beacon within seconds. */
 const keptMs = 600_000;
 
-/** Names that are remembered: ten minutes of 160 beacons a second. */
+/** Most names that are remembered: ten minutes of 160 beacons per second. */
 const maxNames = 100_000;
 
 /** A resolver that asked for the name of a nonce. */
@@ -16,7 +16,9 @@ export interface Sighting {
   readonly generation: number;
 }
 
-/** Who asked for which nonce, first sight each, for ten minutes. */
+/**
+ * The resolvers that asked for each nonce, with the first sighting of each nonce, for ten minutes.
+ */
 export class SeenLog {
   readonly #clock: Clock;
   readonly #sightings = new Map<string, Sighting>();

@@ -1,20 +1,25 @@
 import type { Clock } from '../../kernel/kernel.ts';
 
-/** Where a client reports the name that it has just resolved below the canary zone. */
+/** Path at which a client reports the name that it has just resolved below the canary zone. */
 export const beaconPath = '/.well-known/throwover-beacon/';
 
-/** Beacons that a door remembers: ten minutes of 16 a second; the canary forgets as fast. */
+/**
+ * Most beacons that a door remembers: ten minutes of 16 per second; the canary keeps them as long.
+ */
 const maxBeacons = 10_000;
 const keptMs = 600_000;
 
-/** `https://door/.well-known/throwover-beacon/NONCE`, asked by a client of `network`. */
+/** A report at `https://door/.well-known/throwover-beacon/NONCE` from a client in `network`. */
 export interface BeaconReport {
   readonly nonce: string;
   readonly network: string;
   readonly wallMs: number;
 }
 
-/** The nonce of a beacon's path; `null` when it is none. A DNS label, so that nothing else gets in. */
+/**
+ * Returns the nonce of a beacon's path; `null` if it is not one. The nonce is a DNS label, so that
+ * nothing else is accepted.
+ */
 export function beaconNonce(url: string | undefined): string | null {
   if (url === undefined || !url.startsWith(beaconPath)) return null;
   return /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.exec(url.slice(beaconPath.length))?.[0] ?? null;
@@ -30,7 +35,7 @@ export class BeaconLog {
   }
 
   add(nonce: string, network: string): void {
-    // The first report counts: a name that is asked for again says nothing new.
+    // The first report counts; a repeated one has no new information.
     if (this.#reports.has(nonce)) return;
     this.#reports.set(nonce, { nonce, network, wallMs: this.#clock.wallMs() });
     const [oldest] = this.#reports.keys();
@@ -47,7 +52,7 @@ export class BeaconLog {
   }
 }
 
-/** Clients of a network were seen behind a resolver so often; `wallMs` within the minute of life. */
+/** How often clients of a network were seen behind a resolver, in one minute of life time. */
 export interface BeaconCount {
   readonly fromWallMs: number;
   readonly toWallMs: number;
@@ -57,8 +62,9 @@ export interface BeaconCount {
 }
 
 /**
- * Which resolver the clients of a network stand behind: the door saw the network of a nonce, the canary
- * zone's server the resolver that asked for it. Nonces that only one of them saw say nothing.
+ * Returns which resolvers the clients of each network use: the door saw the network of a nonce, the
+ * canary zone's server the resolver that asked for it. Nonces that only one of them saw are
+ * ignored.
  */
 export function joinBeacons(
   reports: readonly BeaconReport[],
@@ -83,15 +89,21 @@ export function joinBeacons(
   return [...counts.values()];
 }
 
-/** Beacons as far back as doors and canary remember them tell who is there now; life ms. */
+/**
+ * Beacons of this period tell which clients are there now, ms of life time: as long as doors and
+ * canary remember them.
+ */
 const nowLifeMs = 600_000;
 
-/** Where they are fewer, older ones count too: two in the last hundredth of the traffic. */
+/**
+ * With fewer beacons older ones count too: this many give two in the last hundredth of the traffic.
+ */
 const enoughBeacons = 200;
 
 /**
- * Those that tell who stands behind which resolver now: of the last ten minutes of life, and before them
- * minute by minute until there are 200. Crowds move from hour to hour, and yesterday's says little.
+ * Returns the beacons that tell which clients use which resolver now: those of the last ten minutes
+ * of life time, and earlier ones minute by minute until there are 200. The clients change from hour
+ * to hour, so yesterday's beacons tell little.
  */
 export function newestBeacons<B extends Pick<BeaconCount, 'fromWallMs' | 'toWallMs' | 'count'>>(
   beacons: readonly B[],
@@ -104,7 +116,8 @@ export function newestBeacons<B extends Pick<BeaconCount, 'fromWallMs' | 'toWall
   return sorted.filter((one) => {
     const wanted = one.toWallMs > sinceMs || count < enoughBeacons || one.fromWallMs === untilMs;
     if (!wanted) return false;
-    // The whole of a minute, or none of it: else who comes first in it would weigh more.
+    // Take the whole of a minute or none of it; otherwise the first beacons of a minute would weigh
+    // more.
     untilMs = one.fromWallMs;
     count += one.count;
     return true;

@@ -1,39 +1,46 @@
 import type { BeaconCount } from './beacons.ts';
 
-/** Why a request reached a region that is not active. */
+/** The causes for which a request reaches a region that is not active. */
 export const causes = ['resolver-tail', 'pinned-connection', 'runtime-cache', 'unknown'] as const;
 export type Cause = (typeof causes)[number];
 
-/** A resolver as the survey found it. Life time. */
+/** A resolver with the findings of the survey. Life time. */
 export interface SurveyedResolver {
-  /** Address that the authoritative canary saw; `null`: it is not known which one it is. */
+  /** Address that the authoritative canary saw; `null`: not known. */
   readonly identity: string | null;
   readonly behaviour: string;
   readonly clampLifeSeconds: number | null;
-  /** How long past being superseded the old answer was still given, one a trial. */
+  /** How long the old answer was still given after it was superseded; one value per trial. */
   readonly holdoversLifeMs: readonly number[];
 }
 
-/** What is known before a run of who asks whom, and of how long each keeps an answer. */
+/**
+ * The knowledge before a run about which clients use which resolver, and how long each resolver
+ * keeps an answer.
+ */
 export interface ResolverKnowledge {
   readonly resolvers: readonly SurveyedResolver[];
   readonly beacons: readonly BeaconCount[];
 }
 
-/** A resolver that is past its hold by more than this is done: clocks of whole seconds, and the answer's way. */
+/**
+ * Margin after which a resolver must have the new answer: clocks count whole seconds, and the
+ * answer takes its time.
+ */
 const marginShare = 0.05;
 const marginMs = 1_000;
 
-/** Trials without which the longest hold seen says little about the longest there is. */
+/** With fewer trials the longest hold that was seen is no reliable bound. */
 const leastTrials = 3;
 
 /**
- * Cause of a straggler on a connection that was opened after the flip, by its network and by the time
- * since the flip (life ms).
+ * Returns the cause of a straggler on a connection that was opened after the flip, from its network
+ * and the time since the flip (ms of life time).
  *
  * resolver-tail: a resolver that this network's clients use may still give the old answer.
- * runtime-cache: all of them are known to give the new one by now, so the client itself kept the old.
- * Where no beacon tells which resolvers a network uses, all that are known count as possible.
+ * runtime-cache: all of these resolvers are known to give the new one by now, so the client itself
+ * kept the old one. If no beacon tells which resolvers a network uses, all known resolvers count as
+ * possible.
  */
 export function causeReader(
   knowledge: ResolverKnowledge,
@@ -61,13 +68,17 @@ export function causeReader(
     const still = possible.map((holdMs) => holdMs === null || sinceFlipLifeMs <= holdMs);
     if (!still.includes(true)) return 'runtime-cache';
     if (possible.includes(null)) return 'unknown';
-    // Of resolvers that any network may use some are past their hold: it could be either.
+    // Some of the possible resolvers are past their hold and some are not: it could be either
+    // cause.
     if (resolvers === undefined && still.includes(false)) return 'unknown';
     return 'resolver-tail';
   };
 }
 
-/** How long after a flip a resolver may give the old answer, life ms, margin included; `null`: nobody knows. */
+/**
+ * Returns how long after a flip a resolver may give the old answer, ms of life time, with margin;
+ * `null`: unknown.
+ */
 function longestHoldMs(resolver: SurveyedResolver, ttlSeconds: number): number | null {
   const { behaviour, clampLifeSeconds, holdoversLifeMs } = resolver;
   const seenMs = Math.max(0, ...holdoversLifeMs);
@@ -82,7 +93,8 @@ function longestHoldMs(resolver: SurveyedResolver, ttlSeconds: number): number |
     case 'clamps-maximum':
       return withMargin(Math.min(ttlSeconds, clamp) * 1_000);
     case 'serves-stale':
-      // Stale is given while the authoritative servers are away; at a flip they answer.
+      // A stale answer is given while the authoritative servers are unreachable; at a flip they
+      // answer.
       return withMargin(Math.max(ttlSeconds * 1_000, seenMs));
     default:
       return holdoversLifeMs.length < leastTrials ? null : withMargin(seenMs);

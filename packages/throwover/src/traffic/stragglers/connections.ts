@@ -3,27 +3,32 @@ import type { Server } from 'node:net';
 import type { Clock } from '../../kernel/kernel.ts';
 import { Histogram } from './histogram.ts';
 
-/** Ages that a report carries at most. */
+/** Most ages in a report. */
 const maxAges = 200;
 
-/** Width of the window in which ages of requests' connections are counted, ms; a report covers one to two. */
+/**
+ * Width of the window in which the ages of requests' connections are counted, ms; a report covers
+ * one to two windows.
+ */
 const windowMs = 60_000;
 
-/** What a door knows of its clients' connections, now. */
+/** The present state of a door's client connections. */
 export interface ConnectionsReport {
   readonly atWallMs: number;
   readonly open: number;
-  /** Ages of open connections, ms, youngest first: all, or 200 that stand evenly between them. */
+  /** Ages of open connections, ms, youngest first: all, or 200 spread evenly over them. */
   readonly agesMs: readonly number[];
   /** Requests of the last one to two minutes. */
   readonly requests: number;
-  /** Share of them that came on connections older than what was asked about; `null` without requests. */
+  /**
+   * Share of these requests on connections older than the requested age; `null` without requests.
+   */
   readonly requestsOnOldShare: number | null;
 }
 
 /**
- * When each connection was opened: from the server's own event where it is watched, else from its first
- * request. A connection is a socket, or an HTTP/2 session.
+ * The opening time of each connection: from the server's own event if the server is watched,
+ * otherwise from the first request. A connection is a socket, or an HTTP/2 session.
  */
 export class Connections {
   readonly #clock: Clock;
@@ -40,12 +45,12 @@ export class Connections {
   watch(server: Server): void {
     const open = (connection: Closes) => this.#open(connection);
     server.on('connection', open);
-    // Over TLS the first of the two is the socket below; requests come on the second.
+    // Over TLS the first of the two is the socket below; requests arrive on the second.
     server.on('secureConnection', open);
     server.on('session', open);
   }
 
-  /** Monotonic ms at which the connection of a request was opened; counts the request. */
+  /** Counts a request and returns the monotonic ms at which its connection was opened. */
   request(req: IncomingMessage): number {
     const now = this.#clock.monotonicMs();
     const openedMs = this.#open(connectionOf(req));

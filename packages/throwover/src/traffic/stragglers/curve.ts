@@ -3,7 +3,9 @@ import type { EpochReport } from './meter.ts';
 
 export type ByCause = Readonly<Record<Cause, number>>;
 
-/** Requests from the flip (within `points` of a curve), or from the point before, to `sinceFlipLifeMs`. */
+/**
+ * Counts from the flip (in a curve's `points`), or from the point before, until `sinceFlipLifeMs`.
+ */
 export interface CurvePoint {
   readonly sinceFlipLifeMs: number;
   readonly requests: number;
@@ -15,7 +17,10 @@ export interface CurvePoint {
 export interface StragglerCurve {
   /** Cumulative from the flip. */
   readonly points: readonly CurvePoint[];
-  /** Time from the flip after which the share of requests that reach the active region directly is and stays at least so high. */
+  /**
+   * Time from the flip after which the share of requests that reach the active region directly
+   * stays at least 50, 90 or 99 %.
+   */
   readonly t50LifeMs: number | null;
   readonly t90LifeMs: number | null;
   readonly t99LifeMs: number | null;
@@ -25,12 +30,16 @@ export interface StragglerCurve {
   readonly drained: boolean;
 }
 
-/** A point is at most this share of its time wide: thousands of buckets become a few hundred points. */
+/**
+ * Largest width of a point as a share of its time: thousands of buckets become a few hundred
+ * points.
+ */
 const widthShare = 0.02;
 
 /**
- * Drained: less than this share, over a window of this much life time and at least so many requests: with
- * none among 300 the share is below 1 % (95 %), and a quiet service need not wait for hours to be told so.
+ * Condition for "drained": less than this share, over a window of this much life time and at least
+ * this many requests. With no straggler among 300 requests the share is below 1 % (95 %), so a
+ * quiet service need not wait for hours.
  */
 const drainedShare = 0.001;
 const windowLifeMs = 60_000;
@@ -43,8 +52,8 @@ interface Bucket {
 }
 
 /**
- * The curve of a run from what the two doors counted in its epoch: the old one what it forwarded, the
- * new one what came to it directly. What came before the flip is left out.
+ * Returns the curve of a run from the counts of the two doors in its epoch: the old one's forwarded
+ * requests and the new one's direct requests. Requests before the flip are left out.
  */
 export function stragglerCurve(options: {
   /** Reports of the epoch that the run opened. */
@@ -53,7 +62,7 @@ export function stragglerCurve(options: {
   flippedWallMs: number;
   untilWallMs: number;
   ttlSeconds: number;
-  /** 60: a minute of life is a second here. */
+  /** 60: a minute of life time is a second here. */
   timeScale: number;
   knowledge: ResolverKnowledge;
 }): StragglerCurve {
@@ -106,7 +115,7 @@ function pointsOf(options: Parameters<typeof stragglerCurve>[0]): readonly Curve
   }));
 }
 
-/** Neighbours put together while they are narrow for their time. */
+/** Joins neighbouring points while they are narrow for their time. */
 function joined(points: readonly CurvePoint[]): readonly CurvePoint[] {
   const out: CurvePoint[] = [];
   let sinceMs = 0;
@@ -144,11 +153,11 @@ function added(a: CurvePoint, b: CurvePoint): CurvePoint {
 }
 
 /**
- * When the share of direct requests is and stays at least `share`.
+ * Returns the time after which the share of direct requests stays at least `share`.
  *
- * Read off the falling curve that fits the straggler shares best (least squares, weighted by requests:
- * pool adjacent violators). A single straggler in a quiet moment would else make a late one of any
- * time: caches do not take an old answer back, so what rises is chance.
+ * It is read from the falling curve that fits the straggler shares best (least squares, weighted by
+ * requests: pool adjacent violators). Otherwise a single straggler in a quiet moment would give a
+ * late time: caches do not return to an old answer, so a rise is chance.
  */
 export function settledLifeMs(
   points: readonly Pick<CurvePoint, 'sinceFlipLifeMs' | 'requests' | 'stragglers'>[],
@@ -170,14 +179,17 @@ export function settledLifeMs(
     blocks.push(block);
   }
   if (blocks.length === 0) return null;
-  // 1 - 0.9 is not quite 0.1: a share that is just reached counts as reached.
+  // 1 - 0.9 is not exactly 0.1: a share that is just reached counts as reached.
   const bound = 1 - share + 1e-9;
   const above = blocks.findLastIndex(({ requests, stragglers }) => stragglers > bound * requests);
   if (above === blocks.length - 1) return null;
   return above < 0 ? 0 : (blocks[above]?.untilMs ?? null);
 }
 
-/** The newest minute of life, or longer, until it has enough requests. */
+/**
+ * Returns the totals of the newest minute of life time, or of a longer period until it has enough
+ * requests.
+ */
 function newestWindow(points: readonly CurvePoint[]) {
   const endMs = points.at(-1)?.sinceFlipLifeMs ?? 0;
   let [requests, stragglers] = [0, 0];

@@ -1,13 +1,13 @@
 /** Ratio of two neighbouring bounds: a quantile is at most 5 % too high. */
 const growth = 1.05;
 
-/** Smallest value that is told apart, ms. */
+/** Smallest value that is distinguished, ms. */
 const smallestMs = 0.01;
 
-/** A day and more, in bins of 5 %: the memory's bound. */
+/** Number of bins of 5 % for a little more than a day: the bound on memory. */
 const maxBin = Math.ceil(Math.log(86_400_000 / smallestMs) / Math.log(growth));
 
-/** Durations counted in bins of 5 %: bounded memory whatever is added. */
+/** Durations counted in bins of 5 %, in bounded memory. */
 export class Histogram {
   readonly #bins = new Map<number, number>();
   #count = 0;
@@ -27,7 +27,10 @@ export class Histogram {
     this.#count += other.#count;
   }
 
-  /** Upper bound of the bin in which the quantile lies, ms; `null` when nothing was added. */
+  /**
+   * Returns the upper bound of the bin that contains the quantile, ms; `null` when nothing was
+   * added.
+   */
   quantile(q: number): number | null {
     if (this.#count === 0) return null;
     const rank = Math.max(1, Math.ceil(q * this.#count));
@@ -39,7 +42,9 @@ export class Histogram {
     return null;
   }
 
-  /** How many are above `ms`; one in the same bin of 5 % counts as not above. */
+  /**
+   * Returns the number of values above `ms`; a value in the same bin of 5 % counts as not above.
+   */
   above(ms: number): number {
     const bin = binOf(ms);
     let count = 0;

@@ -3,38 +3,51 @@ import { Histogram } from './histogram.ts';
 import type { Origin } from './origin.ts';
 
 /**
- * Counts of one door in one epoch, while it serves or while it forwards. Buckets are numbered from the
- * beginning of the Unix epoch, so that those of two doors stand beside each other.
+ * The counts of one door in one epoch, while it serves or while it forwards. Buckets are numbered
+ * from the beginning of the Unix epoch, so that the buckets of two doors match.
  */
 export interface EpochReport {
   readonly epoch: number;
   readonly role: 'serve' | 'forward';
-  /** When the door took this role, wall ms. */
+  /** Time at which the door took this role, wall ms. */
   readonly sinceWallMs: number;
-  /** Since when it counts: later than `sinceWallMs` in a process that was started again. */
+  /** Time since when it counts: later than `sinceWallMs` after a restart of the process. */
   readonly countedFromWallMs: number;
   readonly bucketMs: number;
-  /** `[bucket, requests]`: requests that came here themselves and were served. */
+  /** `[bucket, requests]`: requests that came here directly and were served. */
   readonly direct: readonly (readonly [number, number])[];
-  /** Client networks, by number in `cells`. The last may be `other`. */
+  /** Client networks; `cells` refers to them by number. The last may be `other`. */
   readonly networks: readonly string[];
-  /** `[bucket, network, on connections from before, on newer ones]`: requests that were forwarded or refused. */
+  /**
+   * `[bucket, network, requests on connections from before, requests on newer ones]`: requests that
+   * were forwarded or refused. The bucket is that of their arrival, also for those that were held
+   * first: who came before the flip is not late.
+   */
   readonly cells: readonly (readonly [number, number, number, number])[];
-  /** By product token, most first. */
+  /** By product token, the most frequent first. */
   readonly agents: readonly { readonly agent: string; readonly requests: number }[];
-  /** Counted no more by bucket: the epoch was older than what is kept. */
+  /** Not counted by bucket any more, because the epoch was older than the kept period. */
   readonly late: { readonly direct: number; readonly stragglers: number };
-  /** Until the first byte, ms. */
+  /** Added time until the first byte, ms. */
   readonly addedMs: { readonly count: number; readonly p50: number; readonly p99: number } | null;
 }
 
-/** Epochs that are remembered; runs in a row may each need the one before. */
+/** When a request came and when its connection was opened, monotonic ms. */
+export interface Came {
+  readonly openedMs: number;
+  readonly arrivedMs: number;
+}
+
+/** Number of epochs that are kept; each of several runs in a row may need the one before. */
 const maxEpochs = 4;
 
-/** Buckets of an epoch, from its beginning: two hours of 1 s. The longest hold that was seen is 15 min. */
+/**
+ * Number of buckets of an epoch, from its beginning: two hours of 1 s. The longest hold that was
+ * seen is 15 min.
+ */
 const maxBuckets = 7_200;
 
-/** Networks and agents told apart; what comes beyond counts as `other`. */
+/** Most networks and agents that are distinguished; further ones count as `other`. */
 const maxNetworks = 512;
 const maxAgents = 64;
 
@@ -43,7 +56,7 @@ const maxCells = 20_000;
 
 const other = 'other';
 
-/** What a door counts of stragglers, and of the requests that they are a share of. Bounded. */
+/** Counts stragglers and all requests of a door, in bounded memory. */
 export class StragglerMeter {
   readonly #clock: Clock;
   readonly #bucketMs: number;
@@ -55,7 +68,7 @@ export class StragglerMeter {
     this.#bucketMs = options.bucketMs;
   }
 
-  /** The door has this role from now on; again the same role in the same epoch changes nothing. */
+  /** Starts counting for this role; the same role in the same epoch changes nothing. */
   begin(epoch: number, role: EpochReport['role'], sinceWallMs: number): void {
     const known = this.#epochs.get(epoch);
     if (known?.role === role) {
@@ -79,9 +92,8 @@ export class StragglerMeter {
     this.#now?.direct();
   }
 
-  /** `openedMs`: monotonic ms at which its connection was opened. */
-  straggler(origin: Origin, openedMs: number): void {
-    this.#now?.straggler(origin, openedMs);
+  straggler(origin: Origin, came: Came): void {
+    this.#now?.straggler(origin, came);
   }
 
   added(ms: number): void {
@@ -102,7 +114,10 @@ class EpochCounts {
   readonly #clock: Clock;
   readonly #bucketMs: number;
   readonly #sinceWallMs: number;
-  /** Wall time as this process counts it on: a wall clock that is set must not move a bucket. */
+  /**
+   * Wall time at the start, continued with the monotonic clock: setting the wall clock must not
+   * move a bucket.
+   */
   readonly #countedFrom: { readonly wallMs: number; readonly monotonicMs: number };
   readonly #direct = new Map<number, number>();
   readonly #networks = new Map<string, number>();
@@ -128,14 +143,14 @@ class EpochCounts {
   }
 
   direct(): void {
-    const bucket = this.#bucket();
+    const bucket = this.#bucket(this.#clock.monotonicMs());
     if (bucket === null) this.#late.direct += 1;
     else this.#direct.set(bucket, (this.#direct.get(bucket) ?? 0) + 1);
   }
 
-  straggler({ network, agent }: Origin, openedMs: number): void {
+  straggler({ network, agent }: Origin, { openedMs, arrivedMs }: Came): void {
     this.#agent(agent);
-    const bucket = this.#bucket();
+    const bucket = this.#bucket(arrivedMs);
     if (bucket === null) {
       this.#late.stragglers += 1;
       return;
@@ -174,10 +189,10 @@ class EpochCounts {
     };
   }
 
-  /** `null`: so long after the beginning that it is kept no more. */
-  #bucket(): number | null {
+  /** `null`: it is so long after the beginning that buckets are no longer kept. */
+  #bucket(arrivedMs: number): number | null {
     const { wallMs, monotonicMs } = this.#countedFrom;
-    const atMs = wallMs + this.#clock.monotonicMs() - monotonicMs;
+    const atMs = wallMs + arrivedMs - monotonicMs;
     if (atMs - this.#sinceWallMs >= maxBuckets * this.#bucketMs) return null;
     return Math.floor(atMs / this.#bucketMs);
   }

@@ -1,13 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 
-/** Prefix lengths at which clients share a resolver as a rule, and below which a log would name a person. */
+/**
+ * Prefix lengths of networks: clients of one network usually share a resolver, and a shorter
+ * network would identify a person in a log.
+ */
 const prefixes = { ipv4: 24, ipv6: 48 } as const;
 
 /** Longest product token that is kept. */
 const maxAgentLength = 40;
 
-/** Where a request comes from, as far as it may be kept. */
+/** The origin of a request, as far as it may be stored. */
 export interface Origin {
   /** `192.0.2.0/24`, `2001:db8::/48`, or `unknown`. */
   readonly network: string;
@@ -15,7 +18,10 @@ export interface Origin {
   readonly agent: string;
 }
 
-/** `trusted`: networks (CIDR) of proxies whose `X-Forwarded-For` is believed. */
+/**
+ * Returns a function that reads the origin of a request. `trusted`: networks (CIDR) of proxies
+ * whose `X-Forwarded-For` is trusted.
+ */
 export function originReader(trusted: readonly string[]): (req: IncomingMessage) => Origin {
   const ranges = trusted.map((cidr) => ipaddr.parseCIDR(cidr));
   const isTrusted = (address: string) => {
@@ -23,7 +29,8 @@ export function originReader(trusted: readonly string[]): (req: IncomingMessage)
     const parsed = ipaddr.process(address);
     return ranges.some(([base, bits]) => parsed.kind() === base.kind() && parsed.match(base, bits));
   };
-  // Few clients send most requests: parsing an address once is enough. Bounded by being thrown away.
+  // Few clients send most requests, so each address is parsed once. When the cache is full it is
+  // cleared.
   const known = new Map<string, string>();
   return (req) => {
     const address = clientAddress(req, isTrusted);
@@ -37,7 +44,10 @@ export function originReader(trusted: readonly string[]): (req: IncomingMessage)
   };
 }
 
-/** The last address of the chain that no trusted proxy stands at: those before it can be made up. */
+/**
+ * Returns the last address of the chain that is not a trusted proxy, because earlier ones can be
+ * forged.
+ */
 function clientAddress(req: IncomingMessage, isTrusted: (address: string) => boolean): string {
   let address = req.socket.remoteAddress ?? 'unknown';
   if (!isTrusted(address)) return address;
@@ -53,7 +63,7 @@ function clientAddress(req: IncomingMessage, isTrusted: (address: string) => boo
   return address;
 }
 
-/** The /24 or /48 that an address is in; `unknown` for what is no address. */
+/** Returns the /24 or /48 of an address; `unknown` if it is not an address. */
 export function networkOf(address: string): string {
   if (!ipaddr.isValid(address)) return 'unknown';
   const parsed = ipaddr.process(address);

@@ -97,10 +97,10 @@ describe('a meter', () => {
     meter.direct();
     nowMs = 5_000;
     meter.begin(2, 'forward', 1_005_000);
-    meter.straggler(origin, 4_000);
+    meter.straggler(origin, { openedMs: 4_000, arrivedMs: 5_000 });
     nowMs = 6_500;
-    meter.straggler(origin, 6_400);
-    meter.straggler({ network: 'unknown', agent: 'curl' }, 6_400);
+    meter.straggler(origin, { openedMs: 6_400, arrivedMs: 6_500 });
+    meter.straggler({ network: 'unknown', agent: 'curl' }, { openedMs: 6_400, arrivedMs: 6_500 });
     meter.added(12);
     expect(meter.report(1)).toMatchObject([
       { epoch: 1, role: 'serve', direct: [[1_000, 1]], cells: [] },
@@ -118,9 +118,22 @@ describe('a meter', () => {
       },
     ]);
     expect(meter.report(2)).toHaveLength(1);
-    // A hold that ends goes on where it was.
+    // After a hold the counting continues where it was.
     meter.begin(2, 'forward', 1_005_000);
     expect(meter.report(2)[0]?.cells).toHaveLength(3);
+  });
+
+  test('counts a request that was held at its arrival, among those before the flip', () => {
+    nowMs = 3_000;
+    const meter = new StragglerMeter({ clock, bucketMs: 1_000 });
+    nowMs = 9_000;
+    meter.begin(2, 'forward', 1_009_000);
+    meter.straggler(origin, { openedMs: 7_000, arrivedMs: 7_100 });
+    meter.straggler(origin, { openedMs: 8_900, arrivedMs: 9_000 });
+    expect(meter.report(2)[0]?.cells).toEqual([
+      [1_007, 0, 1, 0],
+      [1_009, 0, 1, 0],
+    ]);
   });
 
   test('stays bounded: epochs, networks, agents, cells, time', () => {
@@ -128,10 +141,13 @@ describe('a meter', () => {
     for (let epoch = 1; epoch <= 9; epoch++) meter.begin(epoch, 'forward', clock.wallMs());
     for (let n = 0; n < 60_000; n++) {
       nowMs += 1;
-      meter.straggler({ network: `${n % 700}`, agent: `${n % 100}` }, -1);
+      meter.straggler(
+        { network: `${n % 700}`, agent: `${n % 100}` },
+        { openedMs: -1, arrivedMs: nowMs },
+      );
     }
     nowMs = 80_000;
-    meter.straggler(origin, 0);
+    meter.straggler(origin, { openedMs: 0, arrivedMs: nowMs });
     const reports = meter.report(0);
     expect(reports.map(({ epoch }) => epoch)).toEqual([6, 7, 8, 9]);
     const last = reports.at(-1);
@@ -230,7 +246,10 @@ describe('the curve of a run', () => {
     addedMs: null,
   });
 
-  /** 100 requests a second; half still go to the old region for 10 s after the flip at 5 s, a tenth for 20 s. */
+  /**
+   * 100 requests per second; half still go to the old region for 10 s after the flip at 5 s, a
+   * tenth for 20 s.
+   */
   function world(untilMs: number) {
     const [old, next] = [report('forward'), report('serve')];
     for (let second = 0; second * 1_000 < untilMs; second++) {
@@ -254,7 +273,7 @@ describe('the curve of a run', () => {
     });
     const sum = (cause: 'pinned-connection' | 'resolver-tail' | 'runtime-cache') =>
       curve.points.at(-1)?.byCause[cause];
-    // The resolver keeps answers 900 s: who comes later than that kept it by itself.
+    // The resolver keeps answers 900 s: a client that arrives later kept the answer itself.
     expect(sum('pinned-connection')).toBe(100);
     expect([sum('resolver-tail'), sum('runtime-cache')]).toEqual([450, 50]);
     expect(curve.points.at(-1)?.requests).toBe(5_500);

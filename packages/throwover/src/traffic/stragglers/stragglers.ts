@@ -1,11 +1,11 @@
 /**
- * Requests that reach a region which is not active: how many, from where, why, and until when.
+ * Requests that reach a region which is not active: their number, sources, causes, and end.
  *
  *   meter.ts        counts of one door by epoch, time, client network
  *   origin.ts       network and product token of a request
  *   connections.ts  ages of connections
  *   histogram.ts    durations in bounded memory
- *   beacons.ts      which resolver the clients of a network stand behind
+ *   beacons.ts      the resolvers that the clients of a network use
  *   causes.ts       resolver tail, runtime cache, or unknown; pure
  *   curve.ts        two doors' counts -> how the traffic of a run moved; pure
  *   wire.ts         the same over HTTP

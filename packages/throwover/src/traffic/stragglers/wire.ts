@@ -36,5 +36,5 @@ export const beaconsSchema: z.ZodType<readonly BeaconReport[]> = z.array(
   z.object({ nonce: z.string().max(63), network: z.string().max(100), wallMs: z.number() }),
 );
 
-/** `?sinceEpoch=`, `?olderThanMs=`, `?sinceWallMs=`: a number, or nothing. */
+/** `?sinceEpoch=`, `?olderThanMs=`, `?sinceWallMs=`: a number; 0 if missing or invalid. */
 export const numberGiven = z.coerce.number().min(0).catch(0);

@@ -3,20 +3,26 @@ import type { Clock } from '../../kernel/kernel.ts';
 import { readFrom, readStamp } from '../canary/canary.ts';
 import type { Observation } from './observation.ts';
 
-/** Longest wait for one answer, ms: a resolver that tries a server that fails answers within seconds. */
+/**
+ * Longest wait for one answer, ms: a resolver whose authoritative server fails answers within
+ * seconds.
+ */
 const queryTimeoutMs = 3_000;
 
 export type AddressType = 'AAAA' | 'A';
 
-/** Asks one resolver. Both calls always settle; what is no answer is an outcome, not an error. */
+/** Asks one resolver. Both calls always settle; a missing answer is an outcome, not an error. */
 export interface ResolverClient {
   ask(name: string, type: AddressType): Promise<Observation>;
-  /** The address from which the zone's server was asked for `name`; `null` when it cannot be told. */
+  /** Returns the address from which the zone's server was asked for `name`; `null` if unknown. */
   identity(name: string): Promise<string | null>;
   close(): void;
 }
 
-/** `server`: `192.0.2.1:53`, `[2001:db8::1]:53`. Once a query over UDP, then TCP if the answer is cut. */
+/**
+ * A client for the resolver at `server`: `192.0.2.1:53`, `[2001:db8::1]:53`. Sends each query once
+ * over UDP, then over TCP if the answer is cut.
+ */
 export function dnsResolverClient(server: string, clock: Clock): ResolverClient {
   const resolver = new Resolver({ timeout: queryTimeoutMs, tries: 1 });
   resolver.setServers([server]);
@@ -55,7 +61,7 @@ export function dnsResolverClient(server: string, clock: Clock): ResolverClient 
   };
 }
 
-/** c-ares's word for it; what is none of its errors is a bug. */
+/** Returns the error code of c-ares; any other error is a bug. */
 function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (typeof code !== 'string') throw error;

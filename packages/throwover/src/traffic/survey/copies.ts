@@ -1,29 +1,35 @@
 import { type Answered, isAnswer, type NameRecord, type Observation } from './observation.ts';
 
-/** One answer of the zone's server, as a cache kept it. Ages count from when it was given out, ms. */
+/**
+ * One answer of the zone's server, as a cache kept it. Ages count from the time at which the server
+ * gave it, ms.
+ */
 export interface Copy {
   readonly servedMs: number;
-  /** It was given at this age, and so is known to have been kept as long. */
+  /** Highest age at which it was given, so it was kept at least that long. */
   readonly lastAgeMs: number;
-  /** At this age another had taken its place; `null`: not seen, or caches take turns. */
+  /**
+   * Age at which another answer had replaced it; `null`: not seen, or several caches take turns.
+   */
   readonly replacedAgeMs: number | null;
   /**
-   * Age at which it would end by what the resolver told with it: the middle of all times. The first one is
-   * the zone's TTL with some that clamp, and what is told of an answer that has ended is made up.
+   * Age at which it should end according to the resolver: the median of all its reports. The first
+   * report is the zone's TTL with some resolvers that clamp, and the report about an expired answer
+   * is meaningless.
    */
   readonly toldEndMs: number;
 }
 
 export interface Copies {
-  /** In the order given out. */
+  /** In the order in which the server gave them. */
   readonly copies: readonly Copy[];
-  /** An older answer came after a newer one: several caches stand behind one address. */
+  /** An older answer came after a newer one: several caches share one address. */
   readonly severalCaches: boolean;
 }
 
 /**
- * By how much the clock of who asks is ahead of the zone server's, ms, with the shortest way of an answer
- * in it: no answer can have come before it was given out.
+ * Returns how far the asking machine's clock is ahead of the zone server's, ms, including the
+ * shortest travel time of an answer: no answer can arrive before it was given.
  */
 export function clockOffsetMs(observations: readonly Observation[]): number {
   const lead = observations
@@ -32,7 +38,7 @@ export function clockOffsetMs(observations: readonly Observation[]): number {
   return lead.length === 0 ? 0 : Math.min(...lead);
 }
 
-/** The middle of a list that is not empty. */
+/** Returns the median of a non-empty list. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -40,7 +46,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? 0) + high) / 2;
 }
 
-/** The copies that a name's observations show. */
+/** Returns the copies that a name's observations show. */
 export function copiesOf({ observations }: NameRecord, offsetMs: number): Copies {
   const byStamp = new Map<number, Answered[]>();
   let newest = Number.NEGATIVE_INFINITY;

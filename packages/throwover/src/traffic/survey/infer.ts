@@ -12,7 +12,10 @@ export const behaviours = [
 ] as const;
 export type Behaviour = (typeof behaviours)[number];
 
-/** What `behaviour` leaves out when more than one is true: the one that keeps answers longest comes first. */
+/**
+ * Order for `behaviour` when several traits are true: the one that keeps answers longest comes
+ * first.
+ */
 const precedence: readonly Behaviour[] = [
   'ignores',
   'serves-stale',
@@ -21,47 +24,67 @@ const precedence: readonly Behaviour[] = [
   'prefetches',
 ];
 
-/** Caches count whole seconds: an answer ends up to one later or earlier than its TTL says; and a query takes its time. */
+/**
+ * Tolerance for whole seconds and the time of a query: caches count whole seconds, so an answer
+ * ends up to one second earlier or later than its TTL.
+ */
 const toleranceMs = 1_250;
 const toleranceShare = 0.05;
 
-/** What ends so long before its time was asked for ahead of it; what ends earlier still was not kept. */
+/**
+ * An answer that was replaced this long before its end was prefetched; one that was replaced
+ * earlier was not kept.
+ */
 const longestPrefetchMs = 6_000;
 const longestPrefetchShare = 0.5;
 
-/** Of several caches that take turns: part of the told time after which it is believed to the end. */
+/**
+ * With several caches that take turns: share of the reported TTL after which an answer counts as
+ * kept to its end.
+ */
 const nearShare = 0.75;
 
-/** How answers of one TTL were kept. */
+/** How answers with one TTL were kept. */
 export interface Kept {
   readonly ttlSeconds: number;
-  /** How long past being given out, and so past being superseded, each answer was still given, ms. One a trial. */
+  /**
+   * How long each answer was still given after it was given out, and so after it was superseded,
+   * ms. One value per trial.
+   */
   readonly holdsMs: readonly number[];
-  /** Trials whose answer is still given: their hold is at least what stands in `holdsMs`. */
+  /**
+   * Number of trials whose answer is still given: their hold is at least the value in `holdsMs`.
+   */
   readonly unended: number;
-  /** What the cache says that it keeps, s: the middle of the trials; `null` when it gave no answer. */
+  /** The TTL that the cache reports, s: the median of the trials; `null` if it gave no answer. */
   readonly toldSeconds: number | null;
-  /** The middle of the trials, s, with what is told where that agrees; `null` when none has ended. */
+  /**
+   * The time for which answers were kept, s: the median of the trials, combined with the reported
+   * TTL if both agree; `null` if no trial has ended.
+   */
   readonly keptSeconds: number | null;
-  /** Asked for anew ahead of its end. */
+  /** The cache asked again before the answer's end. */
   readonly prefetched: boolean;
 }
 
 export interface Findings {
   readonly behaviour: Behaviour;
-  /** All that are true, `honest` if none is. */
+  /** All traits that are true; `honest` if there is none. */
   readonly traits: readonly Behaviour[];
-  /** What the minimum or the maximum is clamped to, s; `null` without a clamp. */
+  /** The minimum or maximum to which TTLs are clamped, s; `null` without a clamp. */
   readonly clampSeconds: number | null;
   /** Shortest TTL first. */
   readonly kept: readonly Kept[];
   readonly severalCaches: boolean;
   readonly queries: number;
-  /** Queries without an answer, not counting those of a name whose server failed on purpose. */
+  /** Number of queries without an answer, except for names whose server failed on purpose. */
   readonly unanswered: number;
 }
 
-/** What the names that were asked at one resolver say of it. Pure: the same names give the same findings. */
+/**
+ * Returns the behaviour of one resolver from the names that it was asked for. Pure: the same names
+ * give the same findings.
+ */
 export function infer(
   names: readonly NameRecord[],
   options: { readonly longestHoldMs: number },
@@ -109,7 +132,7 @@ export function infer(
   };
 }
 
-/** A name that was left alone past its end gave the answer from before. */
+/** Whether a name that was left alone past its end got the earlier answer. */
 function gaveStale({ role, observations }: NameRecord): boolean {
   if (role === 'followed') return false;
   const [first, ...later] = observations.filter(isAnswer);
@@ -140,12 +163,15 @@ function keptOf(
 interface Trial {
   readonly holdMs: number;
   readonly toldEndMs: number;
-  /** Asked for anew ahead of the end that was told. */
+  /** Replaced before its reported end. */
   readonly early: boolean;
   readonly ended: boolean;
 }
 
-/** The first answer of a name: later ones begin when it happened to be asked. */
+/**
+ * Uses the first answer of a name only, because later ones begin when the name happened to be
+ * asked.
+ */
 function oneTrial([first]: Copies['copies']): readonly Trial[] {
   if (first === undefined) return [];
   const { lastAgeMs, replacedAgeMs, toldEndMs } = first;
@@ -155,15 +181,15 @@ function oneTrial([first]: Copies['copies']): readonly Trial[] {
   const earlyMs = toldEndMs - replacedAgeMs;
   const longestMs = Math.max(longestPrefetchMs, toldEndMs * longestPrefetchShare);
   const early = earlyMs > toleranceMs && earlyMs <= longestMs;
-  // What was never given twice was not kept.
+  // An answer that was never given twice was not kept.
   const holdMs = lastAgeMs === 0 ? 0 : (lastAgeMs + replacedAgeMs) / 2;
   return [{ holdMs, toldEndMs, early, ended: true }];
 }
 
 /**
- * Where caches take turns nothing shows that one replaced its answer: what is known is the longest that
- * any was given. Each cache is met once in so many queries, so that falls short of its end; where it comes
- * near to what was told, that is believed.
+ * If several caches take turns, no query shows that one of them replaced its answer. Known is only
+ * the longest time for which an answer was given. Each cache is met only now and then, so that time
+ * is shorter than the real one; if it is near the reported end, the report is used.
  */
 function severalTrial(copies: Copies['copies'], nameEnded: boolean): readonly Trial[] {
   const longest = copies.reduce((a, b) => (b.lastAgeMs > a.lastAgeMs ? b : a));
@@ -173,8 +199,9 @@ function severalTrial(copies: Copies['copies'], nameEnded: boolean): readonly Tr
 }
 
 /**
- * Clamps and TTLs are whole seconds. Where what was told agrees with what was seen, their middle is nearer
- * to one than either: caches count from the second before or after, and tell the rest up or down.
+ * Clamps and TTLs are whole seconds. If the reported and the observed time agree, their average is
+ * nearer to the true value than either: caches count from the second before or after, and round the
+ * rest up or down.
  */
 function keptSeconds(heldMs: number, toldMs: number, prefetched: boolean): number {
   if (prefetched) return Math.round(toldMs / 1_000);

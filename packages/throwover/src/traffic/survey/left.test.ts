@@ -18,7 +18,7 @@ afterAll(() => canary.close());
 
 test('what each says to be left, by the server that said it; who does not answer is left out', async () => {
   const server = `127.0.0.1:${canary.port}`;
-  // Nobody listens at the discard port.
+  // Nothing listens at the discard port.
   const record = { name: `t7.x.g.${zone}`, type: 'AAAA' };
   const left = await answersLeft([server, '127.0.0.1:9'], record, once);
   expect([...left]).toEqual([[server, 7_000]]);
@@ -33,7 +33,10 @@ test('an alias tells no TTL, and is not asked for', async () => {
   );
 });
 
-/** Tells these TTLs in turn, s, and the last one from then on; `askedMs`: when, monotonic. */
+/**
+ * Reports these TTLs in turn, s, and the last one from then on; `askedMs`: times of the questions,
+ * monotonic.
+ */
 async function telling(...ttls: readonly [number, ...number[]]) {
   const socket = createSocket('udp4');
   const askedMs: number[] = [];
@@ -64,7 +67,7 @@ test('exact: asked until the second turns, and told from then; one whose second 
     expect([...left.keys()]).toEqual(servers.slice(0, 2));
     expect(turning.askedMs).toHaveLength(3);
     expect(left.get(renewed.server)).toBeGreaterThan(200_000);
-    // It turned between the query before and the answer; the others were waited for since then.
+    // The second changed between the earlier query and the answer.
     const [, beforeMs = 0] = turning.askedMs;
     expect(left.get(turning.server)).toBeLessThanOrEqual(59_000);
     expect(left.get(turning.server)).toBeGreaterThanOrEqual(beforeMs + 59_000 - endMs);

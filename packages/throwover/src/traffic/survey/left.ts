@@ -1,24 +1,28 @@
 import { Resolver } from 'node:dns/promises';
 import type { Clock } from '../../kernel/kernel.ts';
 
-/** Longest wait for one answer, ms; one try: a forecast does not keep anybody waiting. */
+/** Longest wait for one answer, ms, with one try: a forecast must not keep anybody waiting. */
 const timeoutMs = 1_500;
 
-/** Resolvers asked at once at most. */
+/** Most resolvers that are asked at the same time. */
 const mostResolvers = 50;
 
-/** Where a second is long: how often it is asked until the second turns, and for how long at most, ms. */
+/**
+ * In scaled time a second is long: pause between queries until the second changes, and the longest
+ * time for that, ms.
+ */
 const turnStepMs = 50;
 const turnWithinMs = 1_200;
 
 /**
- * What is left of each resolver's answer to a name, ms as they pass here; asked as any client asks. Resolvers
- * that do not answer are left out, and so are aliases: they tell no TTL. `server` is `192.0.2.1:53` or
- * `[2001:db8::1]:53`.
+ * Returns the remaining TTL of each resolver's answer to a name, ms in time of this environment,
+ * asked like any client. Resolvers that do not answer are left out, and so are aliases, which tell
+ * no TTL. `server` is `192.0.2.1:53` or `[2001:db8::1]:53`.
  *
- * One query each, and the TTL as it is told: whole seconds, up to one less by now. With `exact` (where time is
- * scaled a second stands for a minute) each is asked on until its second turns, and left out where it does
- * not; what is left is then counted to the end of this call, and less than 0 where it has ended since.
+ * One query each gives the reported TTL: whole seconds, up to one less by now. With `exact` (in
+ * scaled time a second stands for a minute) each resolver is asked until its second changes, and
+ * left out if it does not; the result is then counted to the end of this call, and is negative if
+ * the answer has expired since.
  */
 export async function answersLeft(
   servers: readonly string[],
@@ -44,7 +48,7 @@ export async function answersLeft(
 
 interface Told {
   readonly ttlMs: number;
-  /** By the TTL, if the second had begun when it was asked; monotonic. */
+  /** End of the answer by its TTL, if the second began when it was asked; monotonic. */
   readonly endsMs: number;
 }
 
@@ -64,13 +68,16 @@ async function askOnce(
     const ttlMs = answer.ttl * 1_000;
     return { ttlMs, endsMs: (sentMs + clock.monotonicMs()) / 2 + ttlMs };
   } catch (error) {
-    // c-ares's own word: away, refused, no such name. What has none is a bug.
+    // c-ares's own error code: unreachable, refused, no such name. An error without one is a bug.
     if (!(error instanceof Error && 'code' in error)) throw error;
     return null;
   }
 }
 
-/** The first answer with another TTL: its second has just begun. `null`: none came, as where all are told 1 s. */
+/**
+ * Returns the first answer with another TTL: its second has just begun. `null`: there was none, for
+ * example if all answers have 1 s.
+ */
 async function atTurn(
   first: Told,
   ask: () => Promise<Told | null>,

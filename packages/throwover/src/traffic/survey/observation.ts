@@ -1,45 +1,51 @@
 import type { Stamp } from '../canary/canary.ts';
 
-/** A resolver was asked for a name once. Times are wall ms of who asks; stamps are of the canary's server. */
+/**
+ * One question to a resolver. Times are wall ms of the asking machine; stamps are of the canary's
+ * server.
+ */
 export type Observation =
   | {
       readonly outcome: 'answer';
       readonly sentMs: number;
       readonly receivedMs: number;
-      /** When the answer was given out by the zone's server. */
+      /** Time at which the zone's server gave the answer. */
       readonly stamp: Stamp;
-      /** TTL that the resolver gave with it, s. */
+      /** TTL in the resolver's answer, s. */
       readonly ttlSeconds: number;
     }
   | {
       readonly outcome: 'none';
       readonly sentMs: number;
       readonly receivedMs: number;
-      /** `servfail`, `timeout`, ...: what the resolver or the network said instead. */
+      /** `servfail`, `timeout`, ...: the error of the resolver or the network. */
       readonly reason: string;
     };
 
 export type Answered = Extract<Observation, { outcome: 'answer' }>;
 
-/** What a name was asked for. */
+/** The purpose for which a name is asked. */
 export const roles = [
   /** Asked again and again, until its answer is replaced. */
   'followed',
-  /** Asked once, left alone past its end, asked again: does it give what has ended? */
+  /**
+   * Asked once, left alone past its end, asked again: shows whether the resolver gives expired
+   * answers.
+   */
   'idle',
-  /** The same, and the server fails meanwhile. */
+  /** The same while the server fails. */
   'failing',
 ] as const;
 export type Role = (typeof roles)[number];
 
-/** All that was seen of one name at one resolver. */
+/** All observations of one name at one resolver. */
 export interface NameRecord {
   readonly role: Role;
   /** TTL that the zone's server gives with it, s. */
   readonly ttlSeconds: number;
-  /** Nothing more will be asked. */
+  /** There will be no more questions. */
   readonly ended: boolean;
-  /** In the order asked. */
+  /** In the order of the questions. */
   readonly observations: readonly Observation[];
 }
 

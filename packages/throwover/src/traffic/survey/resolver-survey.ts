@@ -6,25 +6,31 @@ import { type Findings, infer } from './infer.ts';
 import type { NameRecord, Observation, Role } from './observation.ts';
 import { nextAsk } from './schedule.ts';
 
-/** Names that are followed for each TTL: an odd number, so that one odd trial decides nothing. */
+/** Names that are followed for each TTL: an odd number, so that one outlier decides nothing. */
 const trialsPerTtl = 3;
 
-/** Followed names begin within this time, ms: caches that count whole seconds are met in different parts of one. */
+/**
+ * Followed names begin within this time, ms, so that caches that count whole seconds are met in
+ * different parts of a second.
+ */
 const spreadMs = 1_000;
 
-/** Queries in a row without an answer after which a name is given up. */
+/** Number of queries in a row without an answer after which a name is given up. */
 const maxUnanswered = 5;
 const unansweredPauseMs = 1_000;
 
-/** Queries after an answer was replaced: does the old one come back? */
+/** Number of queries after an answer was replaced, which show whether the old one comes back. */
 const closingAsks = 3;
 const closingStepMs = 250;
 
-/** How far past its end a name that was left alone is asked again: a part of the hold, and whole seconds. */
+/** How far past its end an idle name is asked again: a share of the hold, plus whole seconds. */
 const idleShare = 0.25;
 const idleBeyondMs = 2_500;
 
-/** How long the server answers for a name before it fails, ms: tried in this order until one is answered. */
+/**
+ * How long the server answers for a name before it fails, ms: tried in this order until one is
+ * answered.
+ */
 const failingAfterMs = [1_500, 4_000, 12_000];
 const failingAsks = 3;
 
@@ -34,11 +40,11 @@ export interface SurveyOptions {
   readonly zone: string;
   /** TTLs to ask for, s. */
   readonly ttlsSeconds: readonly number[];
-  /** What is still kept after this time counts as never let go, ms. */
+  /** An answer that is still kept after this time counts as never released, ms. */
   readonly longestHoldMs: number;
   readonly clock: Clock;
   readonly random: Random;
-  /** Something more is known. */
+  /** Called when there are new results. */
   readonly onChange?: () => void;
 }
 
@@ -48,7 +54,7 @@ interface LiveName extends NameRecord {
   readonly observations: Observation[];
 }
 
-/** One resolver, asked until it is known how it keeps answers: as long as its longest hold lasts. */
+/** Asks one resolver until its behaviour is known, which takes as long as its longest hold. */
 export class ResolverSurvey {
   readonly #options: SurveyOptions;
   readonly #names: LiveName[] = [];
@@ -60,12 +66,12 @@ export class ResolverSurvey {
     this.#options = options;
   }
 
-  /** What is known so far. */
+  /** Returns the results so far. */
   findings(): Findings {
     return infer(this.#names, this.#options);
   }
 
-  /** The address that the zone's server was asked from; `null` until it is known. */
+  /** The address from which the zone's server was asked; `null` until it is known. */
   get identity(): string | null {
     return this.#identity;
   }
@@ -74,7 +80,7 @@ export class ResolverSurvey {
     return this.#finished;
   }
 
-  /** Ends when all is known, or rejects with the signal's reason. */
+  /** Runs until the results are complete, or rejects with the signal's reason. */
   async run(signal: AbortSignal): Promise<void> {
     const { ttlsSeconds, random } = this.#options;
     const shortest = Math.min(...ttlsSeconds);
@@ -109,7 +115,10 @@ export class ResolverSurvey {
     this.#options.onChange?.();
   }
 
-  /** AAAA tells milliseconds; where it is filtered A tells seconds. False: the resolver gives neither. */
+  /**
+   * Chooses the record type: AAAA tells milliseconds; if it is filtered, A tells seconds. Returns
+   * false if the resolver gives neither.
+   */
   async #chooseType(ttlSeconds: number): Promise<boolean> {
     for (const type of ['AAAA', 'A', 'AAAA', 'A'] as const) {
       this.#type = type;
@@ -121,7 +130,7 @@ export class ResolverSurvey {
     return false;
   }
 
-  /** Asks until the answer is replaced, or for the longest hold that is waited for. */
+  /** Asks until the answer is replaced, or until the longest hold has passed. */
   async #follow(ttlSeconds: number, delayMs: number, signal: AbortSignal): Promise<void> {
     const { clock, longestHoldMs } = this.#options;
     await clock.sleep(delayMs, signal);
@@ -148,7 +157,10 @@ export class ResolverSurvey {
     this.#end(name);
   }
 
-  /** Another answer is there, and stays; where caches take turns, all have had their time. */
+  /**
+   * Whether another answer is there and stays. If several caches take turns, waits until each can
+   * have expired.
+   */
   async #isReplaced(name: LiveName, elapsedMs: number, signal: AbortSignal): Promise<boolean> {
     if (this.#copies(name).copies.length < 2) return false;
     for (let asked = 0; asked < closingAsks && !this.#copies(name).severalCaches; asked += 1) {
@@ -199,7 +211,10 @@ export class ResolverSurvey {
     }
   }
 
-  /** Age at which an honest answer of this TTL has ended at this resolver, whatever it clamps, ms. */
+  /**
+   * Returns the age at which an honest answer of this TTL has ended at this resolver, with any
+   * clamp, ms.
+   */
   #idleMs(ttlSeconds: number): number {
     const kept = this.findings().kept.find((one) => one.ttlSeconds === ttlSeconds);
     const heldMs = Math.max(

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { systemClock } from '../../kernel/kernel.ts';
 import { dnsResolverClient } from './ask.ts';
 
-/** Real caching resolvers, unprivileged, on ports of 127.0.0.1, that ask one server for one zone. */
+/**
+ * Real caching resolvers, unprivileged, on ports of 127.0.0.1, which ask one server for one zone.
+ */
 export const kinds = ['unbound', 'bind', 'dnsmasq', 'powerdns', 'knot'] as const;
 export type Kind = (typeof kinds)[number];
 
@@ -26,7 +28,7 @@ const packages: Readonly<Record<Kind, string>> = {
   knot: 'knot-resolver',
 };
 
-/** What is configured; everything else as the resolver's makers chose it. Seconds. */
+/** The configured values; all others are the resolver's defaults. Seconds. */
 export interface Policy {
   readonly minimum?: number;
   readonly maximum?: number;
@@ -34,7 +36,7 @@ export interface Policy {
   readonly prefetch?: true;
 }
 
-/** `null`: it is installed; else why it is not run. */
+/** Returns `null` if the resolver is installed, otherwise the reason why it is not run. */
 export async function missing(kind: Kind): Promise<string | null> {
   const path = binaries[kind];
   const found = await access(path).then(
@@ -47,7 +49,7 @@ export async function missing(kind: Kind): Promise<string | null> {
 export interface Place {
   readonly directory: string;
   readonly port: number;
-  /** The zone, and the port of 127.0.0.1 where its server listens. */
+  /** The zone, and the port of its server on 127.0.0.1. */
   readonly zone: string;
   readonly upstream: number;
   readonly policy: Policy;
@@ -58,7 +60,7 @@ export interface RealResolver {
   stop(): Promise<void>;
 }
 
-/** Starts it and waits until it answers for the zone. */
+/** Starts the resolver and waits until it answers for the zone. */
 export async function startResolver(
   kind: Kind,
   place: Omit<Place, 'directory'>,
@@ -148,7 +150,7 @@ const configure: Readonly<Record<Kind, (place: Place) => Promise<string[]>>> = {
         policy.minimum !== undefined && `  min-cache-ttl ${policy.minimum};`,
         policy.maximum !== undefined && `  max-cache-ttl ${policy.maximum};`,
         policy.stale && '  stale-answer-enable yes; stale-cache-enable yes;',
-        // Its makers' choice is 2 9: what is given out for 9 s or more is asked for 2 s before its end.
+        // Its default is 2 9: an answer with a TTL of 9 s or more is refreshed 2 s before its end.
         policy.prefetch === undefined && '  prefetch 0;',
         '};',
         'controls { };',
@@ -210,7 +212,8 @@ const configure: Readonly<Record<Kind, (place: Place) => Promise<string[]>>> = {
         "trust_anchors.remove('.')",
         'cache.size = 16 * MB',
         `policy.add(policy.suffix(policy.FORWARD({'127.0.0.1@${upstream}'}), {todname('${zone}')}))`,
-        // Without it Knot Resolver keeps everything for 5 s or more; with policy.STUB for just that time.
+        // Without it Knot Resolver keeps everything for 5 s or more; with policy.STUB for exactly
+        // that time.
         `cache.min_ttl(${policy.minimum ?? 0})`,
         policy.maximum !== undefined && `cache.max_ttl(${policy.maximum})`,
         policy.stale && "modules.load('serve_stale < cache')",

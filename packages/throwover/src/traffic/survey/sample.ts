@@ -1,6 +1,6 @@
 import type { Behaviour, Findings, Kept } from './infer.ts';
 
-/** One resolver as it stands in the evidence log, in life time. */
+/** The sample of one resolver in the evidence log, in life time. */
 export interface ResolverSample {
   readonly atWallMs: number;
   readonly vantage: string;
@@ -14,7 +14,7 @@ export interface ResolverSample {
   readonly finished: boolean;
 }
 
-/** A resolver, and what is known of it so far. */
+/** A resolver with its results so far. */
 export interface ResolverReport {
   /** Address and port. */
   readonly resolver: string;
@@ -26,15 +26,21 @@ export interface ResolverReport {
   readonly findings: Findings;
 }
 
-/** The report's trials at the TTL that is next to the service's own: what clients of production would see. */
+/**
+ * Returns a sample from the report's trials at the TTL that is nearest to the service's own: the
+ * behaviour that clients in production would see.
+ */
 export function sampleOf(
   report: ResolverReport,
   options: {
-    /** Who asked. */
+    /** The place that the survey asks from. */
     readonly vantage: string;
-    /** 60: a minute of life is a second here. */
+    /** 60: a minute of life time is a second here. */
     readonly timeScale: number;
-    /** The service's own TTL as it passes here, s; `null`: the shortest that was measured. */
+    /**
+     * The service's own TTL in time of this environment, s; `null`: use the shortest one that was
+     * measured.
+     */
     readonly ttlSeconds: number | null;
   },
 ): ResolverSample {

@@ -1,25 +1,29 @@
 /**
- * When a followed name is asked next: a query a second while its answer is young, every twentieth of its
- * age later, so that a hold is known to 5 %; four a second around the end that the resolver tells.
+ * Decides when a followed name is asked next: once a second while its answer is young, later every
+ * twentieth of its age, so that a hold is known to 5 %; four times a second around the reported
+ * end.
  */
 const youngStepMs = 1_000;
 const ageShare = 0.05;
 const closeStepMs = 250;
 const beforeEndMs = 1_250;
 
-/** A resolver that tells an end that does not come is not asked four times a second for ever. */
+/**
+ * Bound on close queries: a resolver whose reported end does not come is not asked four times a
+ * second without end.
+ */
 const closeAsks = 16;
 
 export interface Look {
-  /** Of the answer that was given last, ms. */
+  /** Age of the last answer, ms. */
   readonly ageMs: number;
-  /** TTL told with it, ms. */
+  /** TTL in that answer, ms. */
   readonly toldLeftMs: number;
-  /** How often it has been asked at `closeStepMs` in a row. */
+  /** How often in a row it has been asked at `closeStepMs`. */
   readonly close: number;
 }
 
-/** Time until the next query, ms, and the count of close ones with it. */
+/** Returns the time until the next query, ms, and the new count of close queries. */
 export function nextAsk({ ageMs, toldLeftMs, close }: Look): {
   readonly waitMs: number;
   readonly close: number;

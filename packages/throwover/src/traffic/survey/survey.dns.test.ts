@@ -15,7 +15,7 @@ import { surveyResolvers } from './survey.ts';
 
 const zone = 'canary.example.test';
 
-/** A minimum shows at the short TTL, a maximum and a prefetch at the long one. */
+/** The short TTL shows a minimum; the long one shows a maximum and a prefetch. */
 const ttlsSeconds = [2, 30];
 
 interface Case {
@@ -47,7 +47,7 @@ const running: RealResolver[] = [];
 const absent = new Map<Kind, string>();
 const reports = new Map<Case, ResolverReport>();
 
-/** All at once: the survey lasts as long as the longest hold. */
+/** All at the same time: the survey lasts as long as the longest hold. */
 beforeAll(async () => {
   canary = await startCanary({
     zone: { zone, nameservers: [], ttlSeconds: 5 },

@@ -9,7 +9,7 @@ import { virtualSurvey } from './virtual.fixture.ts';
 const never = new AbortController().signal;
 const honest = cachePolicy({ behaviour: 'honest', timeScale: 1 });
 
-/** Twelve virtual hours: more than any hold here. */
+/** Twelve virtual hours: longer than any hold here. */
 const limitMs = 12 * 3_600_000;
 
 async function findingsOf(options: Omit<Parameters<typeof virtualSurvey>[0], 'clock'>) {

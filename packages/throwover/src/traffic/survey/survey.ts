@@ -1,17 +1,18 @@
 /**
- * How caching resolvers keep answers, by asking them for names of the canary zone (traffic/canary).
+ * Measures how caching resolvers keep answers, by asking them for names of the canary zone
+ * (traffic/canary).
  *
- *   observation.ts      what one query shows
+ *   observation.ts      the result of one query
  *   ask.ts              asks a resolver over DNS
- *   schedule.ts         when a name is asked again
- *   resolver-survey.ts  one resolver: which names, for how long
+ *   schedule.ts         decides when a name is asked again
+ *   resolver-survey.ts  one resolver: its names, and how long each is asked
  *   copies.ts           observations -> answers as a cache kept them
  *   infer.ts            answers -> behaviour, clamp
  *   sample.ts           behaviour -> a sample for the forecast
  *
- * For each TTL three fresh names are followed until their answer is replaced; one name is left alone past
- * its end, and one more while the zone's server fails. The server writes into each answer when it was
- * given, so no record has to change and no clock has to agree.
+ * For each TTL three fresh names are followed until their answer is replaced; one name is left
+ * alone past its end, and one more while the zone's server fails. The server writes the time into
+ * each answer, so no record has to change and the clocks need not agree.
  */
 import type { Clock, Random } from '../../kernel/kernel.ts';
 import { dnsResolverClient, type ResolverClient } from './ask.ts';
@@ -23,23 +24,27 @@ export { type ResolverReport, sampleOf } from './sample.ts';
 export interface SurveyPlan {
   /** The canary zone. */
   readonly zone: string;
-  /** Address and port each. */
+  /** Address and port of each resolver. */
   readonly resolvers: readonly string[];
-  /** TTLs as they pass here, whole seconds. */
+  /** TTLs in time of this environment, whole seconds. */
   readonly ttlsSeconds: readonly number[];
-  /** What is still kept after this time counts as never let go, ms. */
+  /** An answer that is still kept after this time counts as never released, ms. */
   readonly longestHoldMs: number;
 }
 
-/** A whole second is the shortest TTL; the service's own is measured too. All life ms. */
+/**
+ * Returns the TTLs to measure, in whole seconds of this environment, from TTLs in ms of life time.
+ * A whole second is the shortest TTL.
+ */
 export function ttlsOf(lifeMs: readonly number[], timeScale: number): readonly number[] {
   const seconds = lifeMs.map((ms) => Math.max(1, Math.round(ms / timeScale / 1_000)));
   return [...new Set(seconds)].sort((a, b) => a - b);
 }
 
 /**
- * Asks all resolvers at once; ends when the longest hold has ended, or early when the signal is aborted:
- * then what is not `finished` is "at least". `onChange` is told whenever something more is known.
+ * Asks all resolvers at the same time. Ends when the longest hold has ended, or early when the
+ * signal is aborted: then reports that are not `finished` are lower bounds. Calls `onChange`
+ * whenever there are new results.
  */
 export async function surveyResolvers(options: {
   plan: SurveyPlan;
@@ -47,7 +52,7 @@ export async function surveyResolvers(options: {
   random: Random;
   signal: AbortSignal;
   onChange?: (reports: readonly ResolverReport[]) => void;
-  /** How a resolver is asked; over DNS when it is left out. */
+  /** Makes the client that asks a resolver; default: over DNS. */
   client?: (resolver: string) => ResolverClient;
 }): Promise<readonly ResolverReport[]> {
   const { plan, clock, random, signal, onChange } = options;

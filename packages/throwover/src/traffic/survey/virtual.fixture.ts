@@ -13,7 +13,7 @@ export const zone = 'canary.example.test';
 /** The canary's responder as the lab's caches ask it, without sockets. */
 export function canaryUpstream(clock: Clock, behindMs = 0) {
   const counters = { queries: 0, answered: 0, truncated: 0, refused: 0, limited: 0, dropped: 0 };
-  // The server's clock is not that of who asks.
+  // The server's clock differs from the asking machine's.
   const serverClock = { ...clock, wallMs: () => clock.wallMs() - behindMs };
   const respond = canaryResponder({
     zone: { zone, nameservers: [], ttlSeconds: 5 },
@@ -30,7 +30,7 @@ export function canaryUpstream(clock: Clock, behindMs = 0) {
   };
 }
 
-/** Asks one of several caches, in turns, as behind the address of a public resolver. */
+/** Asks several caches in turn, like the address of a public resolver. */
 export function cacheClient(
   caches: readonly ResolverCache[],
   clock: Clock,
@@ -64,7 +64,7 @@ export function virtualSurvey(options: {
   longestHoldMs?: number;
   caches?: number;
   behindMs?: number;
-  /** The first answers that tell the resolver's identity are lost. */
+  /** Number of first answers with the resolver's identity that are lost. */
   lostIdentities?: number;
 }): ResolverSurvey {
   const { policy, clock, ttlsSeconds, longestHoldMs = 7_200_000, caches = 1, behindMs } = options;

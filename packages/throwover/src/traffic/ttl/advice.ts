@@ -1,30 +1,38 @@
 import { cacheLifeMs, holdoverMs, type Measured, type MeasuredResolver } from './cache-life.ts';
 
-/** What one TTL buys and costs, at the behaviour of resolvers that was measured. */
+/** Benefit and cost of one TTL, with the measured behaviour of resolvers. */
 export interface TtlAdvice {
   readonly ttlSeconds: number;
-  /** After a change, when so many clients have the new answer from their resolver. */
+  /** Time after a change until this share of clients has the new answer from its resolver. */
   readonly holdover: { readonly p50: Measured; readonly p90: Measured; readonly p99: Measured };
-  /** Queries of resolvers at the authoritative servers, a second; `null`: nobody counts lookups. */
+  /**
+   * Queries of resolvers to the authoritative servers, per second; `null`: lookups are not counted.
+   */
   readonly queriesPerSecond: number | null;
-  /** Share of lookups for which the resolver has to ask; `null` as before. */
+  /** Share of lookups for which the resolver has to ask; `null`: lookups are not counted. */
   readonly missShare: number | null;
-  /** What the misses add to a lookup on average, ms; `null`: no lookups counted, or no resolution measured. */
+  /**
+   * Average time that misses add to a lookup, ms; `null`: lookups are not counted, or the
+   * resolution time was not measured.
+   */
   readonly addedMs: number | null;
 }
 
 export interface TtlFacts {
   readonly resolvers: readonly MeasuredResolver[];
-  /** Lookups by clients, a second: new connections at the front doors, each of which looks the name up at most once. */
+  /**
+   * Lookups by clients, per second: new connections at the front doors, each with at most one
+   * lookup.
+   */
   readonly lookupsPerSecond: number | null;
-  /** What one question to an authoritative server takes, ms. */
+  /** Time for one question to an authoritative server, ms. */
   readonly resolutionMs: number | null;
 }
 
 /**
- * A resolver with lookups at rate r keeps each answer for L and asks again at the next lookup after
- * that: it asks r/(1 + rL) times a second, which is a share 1/(1 + rL) of its lookups. A resolver whose
- * behaviour is not known counts as honest here.
+ * Returns the advice for one TTL. A resolver with lookups at rate r keeps each answer for L and
+ * asks again at the next lookup: it asks r/(1 + rL) times a second, a share 1/(1 + rL) of its
+ * lookups. A resolver of unknown behaviour counts as honest here.
  */
 export function adviseTtl(facts: TtlFacts, ttlSeconds: number): TtlAdvice {
   const { resolvers, lookupsPerSecond, resolutionMs } = facts;

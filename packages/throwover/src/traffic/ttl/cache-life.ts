@@ -1,23 +1,25 @@
 import type { Behaviour } from '../survey/infer.ts';
 
-/** One resolver as the survey measured it, and the share of clients that stand behind it. */
+/** One resolver with its survey results, and the share of clients that use it. */
 export interface MeasuredResolver {
   readonly behaviour: Behaviour;
-  /** What the minimum or maximum is clamped to, s of life. */
+  /** The minimum or maximum to which TTLs are clamped, s of life time. */
   readonly clampSeconds: number | null;
   /** TTL that the survey's answers had, s. */
   readonly ttlSeconds: number;
-  /** How long each answer was still given, ms of life; one a trial. */
+  /** How long each answer was still given, ms of life time; one value per trial. */
   readonly holdsMs: readonly number[];
-  /** Any scale; all the same where the shares of clients are not known. */
+  /** Any scale; the same for all if the shares of clients are not known. */
   readonly weight: number;
 }
 
 /**
- * How long this resolver keeps an answer of that TTL, ms; `null`: its behaviour is not known.
+ * Returns how long this resolver keeps an answer of that TTL, ms; `null`: its behaviour is not
+ * known.
  *
- * A clamp holds at any TTL. What was kept beyond the TTL without a clamp (serves stale) is added to any
- * TTL; a resolver that ignores TTLs keeps what it kept.
+ * A clamp applies to any TTL. If answers were kept beyond their TTL without a clamp (serves stale),
+ * that time is added to any TTL. A resolver that ignores TTLs keeps an answer as long as in the
+ * survey, and at least for its TTL.
  */
 export function cacheLifeMs(resolver: MeasuredResolver, ttlSeconds: number): number | null {
   const ttlMs = ttlSeconds * 1_000;
@@ -40,24 +42,29 @@ export function cacheLifeMs(resolver: MeasuredResolver, ttlSeconds: number): num
   }
 }
 
-/** A figure with what it stands on (A7). */
+/** A figure with its basis (A7). */
 export interface Measured {
   /** `null`: fewer than three resolvers. */
   readonly ms: number | null;
-  /** Fewer resolvers than this quantile needs (1/(1-q)): the longest that was seen. */
+  /**
+   * There are fewer resolvers than this quantile needs (1/(1-q)), so `ms` is the longest time seen:
+   * a lower bound.
+   */
   readonly atLeast: boolean;
-  /** Resolvers. */
+  /** Number of resolvers. */
   readonly count: number;
 }
 
-/** Fewest resolvers of which a figure is given. */
+/** With fewer resolvers there is no figure. */
 const fewest = 3;
 
 /**
- * Time after a change at which a share `q` of clients has the new answer from its resolver.
+ * Returns the time after a change at which a share `q` of clients has the new answer from its
+ * resolver.
  *
- * A client that asks at any time finds its resolver's copy at any age, so what is left of a copy's life
- * is even between 0 and its length L; over resolvers of weight w: F(t) = sum of w x min(1, t/L).
+ * A client that asks at any time finds its resolver's copy at any age, so the remaining life of a
+ * copy is uniform between 0 and its length L. Over resolvers of weight w: F(t) = sum of w x min(1,
+ * t/L).
  */
 export function holdoverMs(
   resolvers: readonly MeasuredResolver[],
@@ -69,7 +76,7 @@ export function holdoverMs(
     const share = (t: number) =>
       lives.reduce((all, { lifeMs, weight }) => all + weight * Math.min(1, t / lifeMs), 0) / sum;
     let [low, high] = [0, Math.max(...lives.map(({ lifeMs }) => lifeMs))];
-    // Halved until the bounds are less than 1 ms apart.
+    // Halve the interval until its bounds are at most 1 ms apart.
     while (high - low > 1) {
       const middle = (low + high) / 2;
       if (share(middle) < q) low = middle;
@@ -79,7 +86,10 @@ export function holdoverMs(
   });
 }
 
-/** How long past its TTL the last client of a share `q` still has the old answer. What a lowered TTL waits for besides the old one. */
+/**
+ * Returns how long past its TTL the last client of a share `q` still has the old answer. After
+ * lowering a TTL, a run waits this long in addition to the old TTL.
+ */
 export function beyondTtlMs(
   resolvers: readonly MeasuredResolver[],
   ttlSeconds: number,

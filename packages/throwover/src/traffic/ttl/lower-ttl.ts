@@ -4,28 +4,32 @@ import type { Step } from '../../runbook/step.ts';
 import { type DnsProvider, type DnsRecord, sameValues } from '../dns.ts';
 import type { Measured } from './cache-life.ts';
 
-/** Longest time beyond the old TTL that is waited for, ms of life: holders of 15 min and more were seen in production. */
+/**
+ * Longest time beyond the old TTL that a run waits, ms of life time: holds of 15 min and more were
+ * seen in production.
+ */
 const longestBeyondMs = 30 * 60_000;
 
 /** Longest time for the change itself, ms: Route 53 says "generally within 60 seconds". */
 const changeTimeoutMs = 120_000;
 
-/** Time between two reads while the old TTL is waited out, ms. */
+/** Pause between two reads while the run waits for the old TTL, ms. */
 const pollMs = 1_000;
 
 /**
- * The record has a low TTL, and everybody whose resolver keeps the old one has had the time to let go
- * of it: the old TTL, and what resolvers keep beyond it. The flip writes the declared TTL again, in the
- * same change; a run that is undone before writes it back (A4: both are compare-and-set).
+ * Gives the record a low TTL, and waits until the resolvers can have dropped the old one: the old
+ * TTL, plus the time that resolvers keep answers beyond it. The flip writes the declared TTL again,
+ * in the same change; a run that is undone before that writes it back (A4: both are
+ * compare-and-set).
  */
 export function lowerTtl(options: {
   dns: DnsProvider;
-  /** Declared, and written again by the flip. */
+  /** The declared TTL, which the flip writes again. */
   ttlSeconds: number;
   lowTtlSeconds: number;
-  /** How long resolvers keep an answer beyond the declared TTL, ms of life. */
+  /** How long resolvers keep an answer beyond the declared TTL, ms of life time. */
   beyond: () => Promise<Measured>;
-  /** Life waits are this much longer. */
+  /** Factor between life time and time here. */
   timeScale: number;
 }): Step<'lower-ttl'> {
   const { dns, ttlSeconds, lowTtlSeconds, timeScale } = options;
@@ -56,7 +60,8 @@ export function lowerTtl(options: {
         }
         const answered = await dns.readBack();
         if (!sameValues(answered, current.values)) return pending({ answered });
-        // A controller that takes over waits anew: it does not know since when the servers say so.
+        // A controller that takes over waits again from the start: it does not know since when the
+        // servers give the low TTL.
         seenLowMs ??= clock.monotonicMs();
         beyond ??= await options.beyond();
         const formerSeconds = formerTtl(before);
@@ -82,13 +87,16 @@ export function lowerTtl(options: {
   };
 }
 
-/** The same answer of the same epoch, one generation on. */
+/** Returns the same answer of the same epoch, with the next generation. */
 function withTtl(record: DnsRecord, ttlSeconds: number): DnsRecord {
   const { generation } = record;
   return { ...record, ttlSeconds, generation: { ...generation, number: generation.number + 1 } };
 }
 
-/** What people are told of a record whose TTL a run has lowered and not written back; `null`: it is as declared. */
+/**
+ * Returns a note for people about a record whose TTL a run has lowered and not written back;
+ * `null`: it is as declared.
+ */
 export function ttlNote(record: DnsRecord, declaredSeconds: number): string | null {
   return record.ttlSeconds === declaredSeconds
     ? null

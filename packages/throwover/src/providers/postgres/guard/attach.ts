@@ -1,11 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { timelineOf } from '@throwover/client';
+import { lsnOf, timelineOf } from '@throwover/client';
 import { z } from 'zod';
+import type { ClusterSight } from '../../../authority/cluster.ts';
 import type { Attachment, Promotion } from '../../../authority/database-side.ts';
+import { authorityErrors } from '../../../authority/errors.ts';
 import { postgresErrors } from '../errors.ts';
 import { attachmentSchema } from '../wire.ts';
 import { baseBackup } from './base-backup.ts';
+import { clusterAt, stoppedCluster } from './cluster.ts';
+import { ownSession } from './own-session.ts';
 import { rewind } from './rewind.ts';
 import type { Side } from './side.ts';
 import {
@@ -18,16 +22,25 @@ import {
 import { replaceDurably } from './state.ts';
 import { observe } from './status.ts';
 
-/** Time between two looks at whether it follows, ms; attaching takes 114 ms (measured). */
+/** Pause between two checks whether it follows, ms; attaching takes 114 ms (measured). */
 const followPollMs = 10;
 
-/** Longest time until it follows, or has been seen not to, ms: after a copy it replays what came meanwhile. */
+/**
+ * Longest time until it follows, or is known not to, ms: after a copy it first replays the log
+ * written meanwhile.
+ */
 const followTimeoutMs = 60_000;
 
-/** Seconds after which a receiver gives a login up: without it, it hangs inside a frozen link (measured). */
+/**
+ * Seconds after which a receiver gives up a login: without this it hangs in a frozen link
+ * (measured).
+ */
 const connectTimeoutSeconds = 3;
 
-/** PostgreSQL's words for a log that went on past the point where the upstream's timeline began. */
+/**
+ * PostgreSQL's messages about a log that went on past the point where the upstream's timeline
+ * began.
+ */
 const divergedWords =
   /forked off current database system timeline|is not in this server's history|is not a child of this server's history|does not contain minimum recovery point/;
 
@@ -35,16 +48,18 @@ interface AttachCommand {
   readonly epoch: number;
   readonly upstream: string;
   readonly promotion: Promotion;
-  /** Told whether it may be started again by itself, as a standby. */
+  /** The part of its log beyond the switch position may be discarded. */
+  readonly discards: boolean;
+  /** Called with whether the guard may start the database by itself, as a standby. */
   readonly mayRun: (may: boolean) => Promise<void>;
 }
 
 /**
- * The old primary follows the new one, in the cheapest way that is right: as it is when its log ended
- * at or before the switch position, by a rewind where there is the tool, by a copy otherwise.
+ * Makes the old primary follow the new one, in the cheapest correct way: as it is if its log ended
+ * at or before the switch position, by a rewind if the tool is installed, otherwise by a copy.
  *
- * It is believed when the row that the promotion wrote on the new timeline is read here and the
- * receiver streams that timeline: `state = streaming` alone is shown for a moment by one that diverged.
+ * Done when the promotion's row on the new timeline can be read here and the receiver streams that
+ * timeline. `state = streaming` alone is no proof: a diverged standby shows it for a moment.
  */
 export async function follow(side: Side, command: AttachCommand): Promise<Attachment> {
   const source = await upstreamOf(side, command.upstream);
@@ -60,8 +75,10 @@ async function makeFollow(side: Side, command: AttachCommand, source: Source): P
   await remember(side, command, 'as-is', 0);
   if (await startAndFollow(side, command, source)) return;
   await command.mayRun(false);
-  // Fast: pg_rewind wants a server that was shut down, and a standby writes no checkpoint of its own.
+  // Fast mode: pg_rewind needs a server that was shut down cleanly, and a standby writes no
+  // checkpoint of its own.
   await side.postmaster.stop('fast');
+  if (!command.discards) throw unread(side, command);
   const rewound = await rewind(side.config, {
     link: source.link,
     user: source.user,
@@ -83,7 +100,30 @@ async function makeFollow(side: Side, command: AttachCommand, source: Source): P
   );
 }
 
-/** False when its log has diverged from the upstream's. */
+/**
+ * The error when its log goes on past the switch position and that part was not read. A guard that
+ * did not run cannot know which program wrote there after the database was closed.
+ */
+function unread({ config }: Side, { upstream, promotion }: AttachCommand) {
+  return authorityErrors.make(
+    'unread-writes',
+    `${config.region}'s log goes on past the point at which ${upstream} left it, and what stands there was not read`,
+    { promotion },
+  );
+}
+
+/**
+ * Returns the cluster of the server that `follow` would follow, asked over the link that a copy
+ * would use.
+ */
+export async function upstreamCluster(side: Side, upstream: string): Promise<ClusterSight> {
+  const { link, user, password } = await upstreamOf(side, upstream);
+  const { database, postgres } = side.config;
+  const options = ownSession(postgres.dataDir);
+  return clusterAt({ ...link, user, password, database, options });
+}
+
+/** Returns false if its log has diverged from the upstream's. */
 async function startAndFollow(
   side: Side,
   command: AttachCommand,
@@ -96,14 +136,14 @@ async function startAndFollow(
   try {
     await side.postmaster.start();
   } catch (error) {
-    // A standby whose log has diverged may end before it takes a connection.
+    // A diverged standby may end before it accepts a connection.
     if (divergedWords.test(await side.postmaster.logSince(logged))) return false;
     throw error;
   }
   const deadline = side.clock.monotonicMs() + followTimeoutMs;
   while (!(await follows(side, command))) {
     const words = await side.postmaster.logSince(logged);
-    if (divergedWords.test(words)) return false;
+    if (divergedWords.test(words) || (await wentPast(side, command))) return false;
     if (side.clock.monotonicMs() > deadline) {
       throw postgresErrors.make(
         'database-refused',
@@ -116,7 +156,7 @@ async function startAndFollow(
   return true;
 }
 
-/** The promotion's row is here, and so is its timeline, streaming. */
+/** Whether the promotion's row is here, and its timeline is being streamed. */
 async function follows(side: Side, command: AttachCommand): Promise<boolean> {
   if (side.postmaster.pid() === null) return false;
   const observed = await observe(side, side.sql);
@@ -126,6 +166,21 @@ async function follows(side: Side, command: AttachCommand): Promise<boolean> {
   return observed.promotions.some(
     (row) => row.epoch === command.epoch && row.timeline === timeline,
   );
+}
+
+/**
+ * Whether it has replayed more of the old timeline than the upstream has of it. If an archive gives
+ * it the new timeline's history before it starts, PostgreSQL keeps asking for a next record that
+ * never fits, and logs no message about it.
+ */
+async function wentPast(side: Side, { promotion }: AttachCommand): Promise<boolean> {
+  const { switchPosition } = promotion;
+  const { past } = await side.sql.row<{ past: boolean }>(
+    `SELECT min_recovery_end_timeline <= $1 AND min_recovery_end_lsn > $2::pg_lsn AS past
+     FROM pg_control_recovery()`,
+    [timelineOf(switchPosition), lsnOf(switchPosition)],
+  );
+  return past;
 }
 
 async function takeDown(side: Side): Promise<void> {
@@ -146,16 +201,33 @@ async function copy(side: Side, source: Source): Promise<{ bytesCopied: number }
       user: source.user,
       password: source.password,
       database: side.config.database,
+      options: ownSession(dataDir),
     },
     into,
     owner: runAs,
   });
+  await mustReplaceTheSame(side, into);
   await putOwnFiles(into);
   await replaceDataDirectory(dataDir, into);
   return { bytesCopied };
 }
 
-/** How an attachment was begun: a guard that ended in the middle tells it all the same. */
+/**
+ * Checks again directly before the step that cannot be undone, because the replaced directory may
+ * be another one since the run began.
+ */
+async function mustReplaceTheSame(side: Side, copied: string): Promise<void> {
+  const { dataDir } = side.config.postgres;
+  const [old, next] = await Promise.all([stoppedCluster(dataDir), stoppedCluster(copied)]);
+  if (old === null || old.identifier === next?.identifier) return;
+  throw authorityErrors.make(
+    'cluster-different',
+    `${side.config.region}'s data directory is of cluster ${old.identifier}, the copy of ${next?.identifier ?? 'none'}: it is not replaced`,
+    { own: old, other: next },
+  );
+}
+
+/** How an attachment was begun, so that it can be reported even if a guard ended in the middle. */
 const begunSchema = attachmentSchema.extend({ epoch: z.number() });
 const begunFile = (side: Side) => join(side.config.stateDir, 'attaching.json');
 

@@ -12,20 +12,22 @@ import { clientFor, type Login } from './sql.ts';
 /** First byte of a message in the stream of a base backup, PostgreSQL 15 and later. */
 const message = { newArchive: 0x6e, data: 0x64 } as const;
 
-/** Time for a login over the link between the regions, ms: some round trips across an ocean. */
+/**
+ * Longest time for a login over the link between the regions, ms: some round trips across an ocean.
+ */
 const linkTimeoutMs = 10_000;
 
-/** Files that are fsynced at once: the thread pool has four. */
+/** Files that are fsynced at the same time: the thread pool has four threads. */
 const syncsAtOnce = 4;
 
-/** `pg` gives COPY data to its connection only; this is the part of it that is used. */
+/** `pg` gives COPY data only to its connection; this is the part of it that is used. */
 interface CopyConnection extends EventEmitter {
   readonly stream: Duplex;
 }
 
 /**
- * A consistent copy of another server's data directory, over the replication protocol, with the log
- * that it needs to start. Files are fsynced: what was copied survives a power cut.
+ * Makes a consistent copy of another server's data directory, over the replication protocol, with
+ * the log that it needs to start. Files are fsynced, so the copy survives a power cut.
  */
 export async function baseBackup(options: {
   readonly from: Login;
@@ -74,11 +76,11 @@ async function receive(
       );
       return;
     }
-    // `pg` uses its buffer again for the next message, so the bytes are copied out of it.
+    // `pg` reuses its buffer for the next message, so the bytes are copied.
     const data = Buffer.from(framed ? chunk.subarray(1) : chunk);
     bytes += data.length;
     if (into.write(data) || paused) return;
-    // What was read already still arrives; nothing more is read until the files have caught up.
+    // Data that was already read still arrives; no more is read until the files have caught up.
     paused = true;
     connection.stream.pause();
     into.once('drain', () => {
@@ -135,7 +137,10 @@ async function unpackEntry(
   }
 }
 
-/** All at the end and some at once: a thousand small files then share the disk's commits. */
+/**
+ * Syncs all files at the end, some at the same time, so that a thousand small files share the
+ * disk's commits.
+ */
 async function syncAll(dir: string): Promise<void> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   const paths = [

@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { GuardedDatabase } from '../../../authority/guard/ports.ts';
 import { postgresErrors } from '../errors.ts';
 import { salvageOldSide } from '../salvage/old-side.ts';
-import { follow } from './attach.ts';
+import { follow, upstreamCluster } from './attach.ts';
 import { closeDatabase } from './fence.ts';
 import { promoteDatabase } from './promote.ts';
 import { recordPromotion } from './promotions.ts';
@@ -10,24 +10,31 @@ import { advanceSequences, prewarm, setSynchronous } from './settings.ts';
 import type { Side } from './side.ts';
 import { finishReplacing } from './standby-files.ts';
 import { lookAt } from './status.ts';
-import { endLease, extendLease, installLease, machineTime, removeLease } from './write-lease.ts';
+import { keepLease } from './strict.ts';
+import { endLease, extendLease, machineTime } from './write-lease.ts';
 
 /** Longest checkpoint, ms: the port's own deadline. */
 const checkpointTimeoutMs = 15_000;
 
-/** PostgreSQL, as the guard beside it handles it. What PostgreSQL or the file system answers no to is `database-refused`. */
+/**
+ * PostgreSQL as the guard beside it handles it. A refusal by PostgreSQL or the file system is
+ * `database-refused`.
+ */
 export function postgresDatabase(side: Side): GuardedDatabase {
   const { config, clock, sql, postmaster, door } = side;
   return inTheGuardsWords({
     region: config.region,
     look: lookAt(side),
+    lookAtDoor: async () => (postmaster.pid() === null ? null : door.look()),
+    tryDoor: () => door.tries(),
     startClosed: async () => {
       await finishReplacing(config.postgres.dataDir);
-      // On disk before the server runs: nobody can connect before it is closed.
+      // On disk before the server runs, so that no login can succeed before the database is closed.
       await door.closeBeforeStart();
       const { startDatabase } = config.postgres;
       if (startDatabase) await postmaster.start();
-      // It could not be closed before; or somebody else starts it, and may have just now.
+      // The database could not be closed before the start, or another program starts it and may
+      // have just done so.
       const late = !startDatabase || door.cannot['close-before-start'] !== undefined;
       if (late && postmaster.pid() !== null) await closeDatabase(side, { openTransactionsMs: 0 });
     },
@@ -38,20 +45,22 @@ export function postgresDatabase(side: Side): GuardedDatabase {
     prewarm: () => prewarm(side),
     close: (options) => closeDatabase(side, options),
     open: async () => {
-      // Before anybody may log in: a table that does not check the lease yet would take writes without one.
+      // Before any login: a table that does not check the lease yet would accept writes without
+      // one.
       if (await takesWrites(side)) {
-        await (config.writerFence === 'strict' ? installLease(sql) : removeLease(sql));
+        await keepLease(side, sql);
       }
       await door.open();
     },
-    promote: () => promoteDatabase(side),
+    promote: (only) => promoteDatabase(side, only),
     recordPromotion: (promotion) => recordPromotion(sql, promotion, config.applicationRoles),
     advanceSequences: (by) => advanceSequences(side, by),
     salvage: (command) => salvageOldSide(side, command),
     follow: (command) => follow(side, command),
+    upstreamCluster: (upstream) => upstreamCluster(side, upstream),
     machineTime: () => machineTime(clock),
     extendLease: (until) => extendLease(side.leases, until),
-    endLease: () => endLease(side.leases),
+    endLease: () => endLease(side.leases, config.applicationRoles),
     setSynchronous: (on) => setSynchronous(side, on),
   });
 }
@@ -63,8 +72,9 @@ async function takesWrites({ postmaster, sql }: Side): Promise<boolean> {
 }
 
 /**
- * A guard lives on after an error of its database, and ends on a bug. PostgreSQL's own errors carry a
- * SQLSTATE, the file system's (a full disk) the name of the call: neither is a bug.
+ * Turns errors of the database into `database-refused`: a guard survives these, and ends on a bug.
+ * PostgreSQL's own errors have a SQLSTATE, those of the file system (for example a full disk) the
+ * name of the call: neither is a bug.
  */
 function inTheGuardsWords(database: GuardedDatabase): GuardedDatabase {
   const translate = (error: unknown): never => {
@@ -82,17 +92,20 @@ function inTheGuardsWords(database: GuardedDatabase): GuardedDatabase {
     region,
     machineTime: time,
     look: () => database.look().catch(translate),
+    lookAtDoor: () => database.lookAtDoor().catch(translate),
+    tryDoor: () => database.tryDoor().catch(translate),
     startClosed: () => database.startClosed().catch(translate),
     stop: () => database.stop().catch(translate),
     checkpoint: () => database.checkpoint().catch(translate),
     prewarm: () => database.prewarm().catch(translate),
     close: (options) => database.close(options).catch(translate),
     open: () => database.open().catch(translate),
-    promote: () => database.promote().catch(translate),
+    promote: (only) => database.promote(only).catch(translate),
     recordPromotion: (promotion) => database.recordPromotion(promotion).catch(translate),
     advanceSequences: (by) => database.advanceSequences(by).catch(translate),
     salvage: (command) => database.salvage(command).catch(translate),
     follow: (command) => database.follow(command).catch(translate),
+    upstreamCluster: (upstream) => database.upstreamCluster(upstream).catch(translate),
     extendLease: (until) => database.extendLease(until).catch(translate),
     endLease: () => database.endLease().catch(translate),
     setSynchronous: (on) => database.setSynchronous(on).catch(translate),

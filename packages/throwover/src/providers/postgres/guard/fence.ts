@@ -1,31 +1,45 @@
-import { readFile } from 'node:fs/promises';
 import { type Position, positionOf } from '@throwover/client';
 import { isThrowoverError } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { signal } from './postmaster.ts';
+import { postmasterChildren, titleOf } from './room.ts';
 import type { Side } from './side.ts';
 
-/** Time between two looks at the sessions that are ending, ms; a session ends in about 1 ms. */
+/** Pause between two looks at the sessions that are ending, ms; a session ends in about 1 ms. */
 const drainPollMs = 1;
 
-/** How long a login that began before the door closed may go on before it is ended, ms; one takes 2-5 ms. */
+/**
+ * How long a login that began before the door closed may continue before it is ended, ms; a login
+ * takes 2-5 ms.
+ */
 const loginGraceMs = 50;
 
-/** Longest time for a reload, or for sessions to end once they were told to, ms: within the port's 15 s. */
+/**
+ * Pause between two checks of a door that still admits logins, ms: each check is a login, and a
+ * line in the server's log.
+ */
+const closeAgainMs = 100;
+
+/**
+ * Longest time for a reload, or for sessions to end after they were told to, ms: within the port's
+ * 15 s.
+ */
 const patienceMs = 4_000;
 
 /**
- * The application cannot write here any more, and the position covers everything it wrote (A1).
+ * Closes the database: afterwards the application cannot write here any more, and the returned
+ * position covers everything it wrote (A1).
  *
- * The order is the proof: close the door for new logins, as the server itself acts on it (door.ts); see a
- * login refused; let transactions that had begun by then end, for a bounded time; end every session, and
- * every login that slipped through before the door closed; only then flush and read the position. An
- * application that holds every connection hides the refusal: then it is seen when its sessions are gone,
- * while nobody can write any more. On a standby there is nothing to read: `null`.
+ * The order is the proof: (1) close the door for new logins, in force on the server (door.ts); (2)
+ * see a login refused; (3) let transactions that had begun by then end, for a bounded time; (4) end
+ * every session, and every login that began before the door closed; (5) only then flush and read
+ * the position. If the application holds every connection, the refusal cannot be seen in step 2;
+ * then it is checked when its sessions are gone, before the position counts. A standby has no such
+ * position: `null`.
  */
 export async function closeDatabase(
   side: Side,
-  { openTransactionsMs }: { openTransactionsMs: number },
+  { openTransactionsMs, mend = false }: { openTransactionsMs: number; mend?: boolean },
 ): Promise<Position | null> {
   const { applicationRoles, region } = side.config;
   const { standby, roles } = await side.sql.row<{ standby: boolean; roles: string[] }>(
@@ -40,22 +54,26 @@ export async function closeDatabase(
       { applicationRoles },
     );
   }
-  const { onDisk } = await side.door.close();
-  // Closed when it is promoted, and no earlier (door.ts).
+  const { onDisk } = await side.door.close({ mend });
+  // The door is closed when it is promoted, and not earlier (door.ts).
   if (standby && side.door.cannot['close-standby'] !== undefined) return null;
-  // Awaited below, with what it proves; until then a failure is not unhandled.
+  // Awaited below, with the rest of the proof; until then a failure must not be an unhandled
+  // rejection.
   onDisk.catch(() => {});
   const refusalSeen = await isClosedNow(side);
-  await endSessions(side, roles, openTransactionsMs);
+  await endSessions(side, { roles, openTransactionsMs, mend });
   const [position] = await Promise.all([
     standby ? null : flushedPosition(side),
-    refusalSeen ? null : untilClosed(side),
+    refusalSeen ? null : untilClosed(side, mend),
     onDisk,
   ]);
   return position;
 }
 
-/** One try, while the application still writes: no answer is no proof, and no reason to give up either. */
+/**
+ * Tries once, while the application still writes. No answer is no proof, but no reason to give up
+ * either.
+ */
 async function isClosedNow({ door }: Side): Promise<boolean> {
   try {
     return await door.isClosed();
@@ -65,8 +83,12 @@ async function isClosedNow({ door }: Side): Promise<boolean> {
   }
 }
 
-/** Seen when nobody is left who could hide it. */
-async function untilClosed({ door, clock, config }: Side): Promise<void> {
+/**
+ * Repeats the check when no session is left that could hide the refusal. Another program's file may
+ * have been loaded meanwhile: then the door is closed again.
+ */
+async function untilClosed(side: Side, mend: boolean): Promise<void> {
+  const { door, clock, config } = side;
   const deadline = clock.monotonicMs() + patienceMs;
   while (!(await door.isClosed())) {
     if (clock.monotonicMs() > deadline) {
@@ -75,8 +97,14 @@ async function untilClosed({ door, clock, config }: Side): Promise<void> {
         `logins as ${config.applicationRoles.join(', ')} are still open ${patienceMs} ms after the door was closed`,
       );
     }
-    await clock.sleep(drainPollMs);
+    await clock.sleep(closeAgainMs);
+    await closeAgain(side, mend);
   }
+}
+
+async function closeAgain({ door }: Side, mend: boolean): Promise<void> {
+  const { onDisk } = await door.close({ mend });
+  await onDisk;
 }
 
 const sessionsQuery = `
@@ -88,16 +116,21 @@ const sessionsQuery = `
       THEN pg_terminate_backend(pid) END
   FROM pg_stat_get_activity(NULL)`;
 
-/** Ends idle sessions and late transactions at once, the ones that had begun after `openTransactionsMs`. */
+/**
+ * Ends idle sessions and transactions that began later at once, and the earlier transactions after
+ * `openTransactionsMs`. If new sessions keep coming, another program's file was loaded meanwhile:
+ * the door is closed again.
+ */
 async function endSessions(
   side: Side,
-  roles: readonly string[],
-  openTransactionsMs: number,
+  options: { roles: readonly string[]; openTransactionsMs: number; mend: boolean },
 ): Promise<void> {
+  const { roles, openTransactionsMs, mend } = options;
   const { sql, clock } = side;
   const { now } = await sql.row<{ now: string }>('SELECT clock_timestamp()::text AS now');
   const started = clock.monotonicMs();
-  const children = await postmasterChildren(side);
+  const children = await postmasterChildren(side.postmaster);
+  let nextLookMs = openTransactionsMs + closeAgainMs;
   for (;;) {
     const elapsed = clock.monotonicMs() - started;
     const rows = await sql.rows<{ pid: number; application: boolean; loggingIn: boolean }>(
@@ -116,14 +149,18 @@ async function endSessions(
         { sessions, loggingIn },
       );
     }
+    if (elapsed >= nextLookMs) {
+      if (!(await isClosedNow(side))) await closeAgain(side, mend);
+      nextLookMs = clock.monotonicMs() - started + closeAgainMs;
+    }
     await clock.sleep(drainPollMs);
   }
 }
 
 /**
- * Processes of the server that began before the door was seen closed and are not in pg_stat_activity
- * yet: a session that read the old pg_hba.conf can be among them. Only Linux tells; elsewhere
- * PostgreSQL 18 and later show such sessions themselves.
+ * Returns processes of the server that began before the door was seen closed and are not in
+ * pg_stat_activity yet: a session that read the old pg_hba.conf can be among them. Only Linux shows
+ * them; elsewhere PostgreSQL 18 and later show such sessions themselves.
  */
 async function stillLoggingIn(
   side: Side,
@@ -132,28 +169,22 @@ async function stillLoggingIn(
 ): Promise<number[]> {
   const candidates = [...children].filter((pid) => !decided.has(pid));
   if (candidates.length === 0) return [];
-  const alive = await postmasterChildren(side);
+  const alive = await postmasterChildren(side.postmaster);
   const found = await Promise.all(
     candidates.map(async (pid) => {
       if (!alive.has(pid)) return [];
-      const title = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      // The logger is the one process of the server that pg_stat_activity never shows.
+      const title = await titleOf(pid);
+      // The logger is the only process of the server that pg_stat_activity never shows.
       return title === '' || title.includes(': logger') ? [] : [pid];
     }),
   );
   return found.flat();
 }
 
-async function postmasterChildren(side: Side): Promise<ReadonlySet<number>> {
-  const pid = side.postmaster.pid();
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
-  return new Set(text.split(' ').filter(Boolean).map(Number));
-}
-
 /**
- * Where the log ends on disk. The message before it is flushed with everything in front of it, also
- * what a role with `synchronous_commit = off` was told; its end never stands in a page header, as an
- * insert position can, where no standby would ever report it.
+ * Returns the position at which the log ends on disk. The message before it is flushed together
+ * with everything before it, including commits of a role with `synchronous_commit = off`. Its end
+ * is never in a page header; an insert position can be there, and no standby would ever report it.
  */
 async function flushedPosition(side: Side) {
   const { timeline, lsn } = await side.sql.row<{ timeline: string; lsn: string }>(

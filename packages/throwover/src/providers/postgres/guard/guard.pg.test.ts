@@ -9,17 +9,22 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
 import { until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
 import type { DatabaseSide } from '../../../authority/database-side.ts';
+import { ofRun } from '../../../authority/guard/guard.fixture.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
 import { postgresSide } from '../database-side.ts';
 import { startGuard } from './guard.ts';
-import { insert } from './guards.fixture.ts';
+import { type Guards, guardsOf, insert, untilLedger, untilOneCluster } from './guards.fixture.ts';
 
 let pair: Pair;
+let guards: Guards;
 let sides: Record<Name, DatabaseSide>;
 let close: (() => Promise<void>)[] = [];
 
-async function guarded(name: Name): Promise<DatabaseSide> {
-  const guard = await startGuard(pair.guardConfig(name), { log: () => {} });
+/** At another port, beside the guard of the same database. */
+const anyPort = { listen: { host: '127.0.1.2', port: 0 } };
+
+async function guarded(name: Name, extra: Record<string, unknown> = {}): Promise<DatabaseSide> {
+  const guard = await startGuard(guards.config(name, { timing: {}, ...extra }), { log: () => {} });
   const side = sideAt(name, guard.address);
   close.push(() => guard.close());
   return side;
@@ -38,12 +43,14 @@ function sideAt(name: Name, { host, port }: { host: string; port: number }) {
 
 beforeAll(async () => {
   pair = await testPair();
+  guards = await guardsOf(pair);
 });
 beforeEach(async () => {
   await pair.databases.reset();
   sides = { east: await guarded('east'), west: await guarded('west') };
   await until('west streams', async () => (await sides.west.status()).streaming);
-  // Started closed, and opened in the first round; that is written down before it is done.
+  await untilOneCluster(sides.west);
+  // Started closed, and opened in the first round, which writes that down before it opens.
   await until('east lets logins in', () =>
     pair.connect('east').then(
       (client) => client.end().then(() => true),
@@ -57,7 +64,7 @@ afterEach(async () => {
 });
 afterAll(() => pair.remove());
 
-/** Writes without a pause until it may no more; gives the keys that were acknowledged. */
+/** Writes without a pause until writes are refused; collects the keys that were acknowledged. */
 async function writer(name: Name): Promise<{ acknowledged: string[]; ended: Promise<void> }> {
   const client = await pair.connect(name);
   const acknowledged: string[] = [];
@@ -93,15 +100,23 @@ async function received(to: Name, position: Position): Promise<void> {
 
 /** The steps of a switchover that touch the databases. */
 async function switchOver(from: Name, to: Name, epoch: number) {
+  // As a plan requires: the cluster of a side that was just attached is not confirmed yet.
+  await untilOneCluster(sides[to]);
   const proof = await sides[from].fence({
-    token: epoch,
+    ...ofRun(epoch),
     openTransactionsMs: 100,
     deadlineMs: null,
   });
   await received(to, proof.position);
-  const promotion = await sides[to].promote({ token: epoch, epoch, proof, lossy: null });
-  await sides[from].stop(epoch);
-  const attachment = await sides[from].attach({ token: epoch, epoch, upstream: to, promotion });
+  const promotion = await sides[to].promote({ ...ofRun(epoch, to), epoch, proof, lossy: null });
+  await sides[from].stop(ofRun(epoch));
+  const attachment = await sides[from].attach({
+    ...ofRun(epoch),
+    epoch,
+    upstream: to,
+    promotion,
+    discards: true,
+  });
   return { proof, promotion, attachment };
 }
 
@@ -109,7 +124,11 @@ describe('fence', () => {
   it('admits no write afterwards, and its position covers every acknowledged one (A1)', async () => {
     const writers = await Promise.all(Array.from({ length: 8 }, () => writer('east')));
     await until('all write', async () => writers.every((one) => one.acknowledged.length > 20));
-    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 100, deadlineMs: null });
+    const proof = await sides.east.fence({
+      ...ofRun(1),
+      openTransactionsMs: 100,
+      deadlineMs: null,
+    });
     const after = await keys('east');
     await Promise.all(writers.map((one) => one.ended));
 
@@ -136,7 +155,7 @@ describe('fence', () => {
       await client.query('BEGIN');
       await insert(client);
     }
-    const fenced = sides.east.fence({ token: 1, openTransactionsMs: 1_500, deadlineMs: null });
+    const fenced = sides.east.fence({ ...ofRun(1), openTransactionsMs: 1_500, deadlineMs: null });
     await until('the door is closed', async () =>
       pair.connect('east').then(
         (client) => client.end().then(() => false),
@@ -151,11 +170,11 @@ describe('fence', () => {
   });
 
   it('gives a fresh proof when repeated, survives a restart of the database, and opens again', async () => {
-    const first = await sides.east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
-    const second = await sides.east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
+    const first = await sides.east.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null });
+    const second = await sides.east.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null });
     expect(second.position > first.position).toBe(true);
 
-    await sides.east.stop(1);
+    await sides.east.stop(ofRun(1));
     expect(await sides.east.status()).toMatchObject({
       role: 'stopped',
       closed: { by: 'fence' },
@@ -165,15 +184,13 @@ describe('fence', () => {
     close = [];
     await pair.databases.stop();
     const guardState = join(pair.databases.side('east').stateDir, 'guard.json');
-    await writeFile(
-      guardState,
-      JSON.stringify({ token: 1, fenced: true, stopped: false, attachment: null }),
-    );
+    const memory = JSON.parse(await readFile(guardState, 'utf8'));
+    await writeFile(guardState, JSON.stringify({ ...memory, stopped: false }));
     sides = { east: await guarded('east'), west: await guarded('west') };
     await expect(pair.connect('east')).rejects.toMatchObject({ code: '28000' });
     expect(await sides.east.status()).toMatchObject({ role: 'primary', closed: { by: 'fence' } });
 
-    await sides.east.unfence({ token: 1, proof: { kind: 'never-asked', token: 1 } });
+    await sides.east.unfence({ ...ofRun(1), proof: { kind: 'never-asked', token: 1 } });
     expect(await sides.east.status()).toMatchObject({ closed: null });
     const client = await pair.connect('east');
     await insert(client);
@@ -182,34 +199,36 @@ describe('fence', () => {
 
   it('refuses on a standby', async () => {
     await expect(
-      sides.west.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null }),
+      sides.west.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null }),
     ).rejects.toMatchObject({ code: 'nothing-to-fence' });
   });
 });
 
 describe('promote', () => {
   it('refuses what has not received everything, then promotes, then answers the same (A2)', async () => {
-    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
+    const proof = await sides.east.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null });
     await received('west', proof.position);
     const beyond = { ...proof, position: positionOf(1, 'FF/0') };
     await expect(
-      sides.west.promote({ token: 1, epoch: 2, proof: beyond, lossy: null }),
+      sides.west.promote({ ...ofRun(1), epoch: 2, proof: beyond, lossy: null }),
     ).rejects.toMatchObject({
       code: 'promotion-refused',
     });
     const otherTimeline = { ...proof, position: positionOf(7, '0/1') };
     await expect(
-      sides.west.promote({ token: 1, epoch: 2, proof: otherTimeline, lossy: null }),
+      sides.west.promote({ ...ofRun(1), epoch: 2, proof: otherTimeline, lossy: null }),
     ).rejects.toMatchObject({ code: 'promotion-refused' });
     expect(await sides.west.status()).toMatchObject({ role: 'standby', promotion: null });
 
-    const promotion = await sides.west.promote({ token: 1, epoch: 2, proof, lossy: null });
+    const promotion = await sides.west.promote({ ...ofRun(1), epoch: 2, proof, lossy: null });
     expect(promotion).toMatchObject({ epoch: 2, region: 'west', timeline: 2 });
     expect(promotion.switchPosition >= proof.position).toBe(true);
-    expect(await sides.west.promote({ token: 1, epoch: 2, proof, lossy: null })).toEqual(promotion);
+    expect(await sides.west.promote({ ...ofRun(1), epoch: 2, proof, lossy: null })).toEqual(
+      promotion,
+    );
     expect(await sides.west.status()).toMatchObject({ role: 'primary', promotion, closed: null });
     await expect(
-      sides.west.promote({ token: 1, epoch: 3, proof, lossy: null }),
+      sides.west.promote({ ...ofRun(1), epoch: 3, proof, lossy: null }),
     ).rejects.toMatchObject({
       code: 'promotion-refused',
     });
@@ -234,14 +253,14 @@ describe('promote', () => {
   });
 
   it('refuses a primary', async () => {
-    const proof = await sides.west.admit(1).then(() => ({
+    const proof = await sides.west.admit(ofRun(1)).then(() => ({
       kind: 'confirmed' as const,
       region: 'west',
       position: positionOf(1, '0/1'),
       token: 1,
     }));
     await expect(
-      sides.east.promote({ token: 1, epoch: 2, proof, lossy: null }),
+      sides.east.promote({ ...ofRun(1, 'east'), epoch: 2, proof, lossy: null }),
     ).rejects.toMatchObject({ code: 'promotion-refused' });
   });
 
@@ -249,10 +268,10 @@ describe('promote', () => {
     const client = await pair.connect('east');
     await insert(client);
     await client.end();
-    await sides.east.stop(1);
+    await sides.east.stop(ofRun(1));
     const proof = { kind: 'overridden', by: 'ana', reason: 'east is dead' } as const;
     const promotion = await sides.west.promote({
-      token: 1,
+      ...ofRun(1),
       epoch: 2,
       proof,
       lossy: { sequenceAdvance: 5_000 },
@@ -292,19 +311,29 @@ describe('attach', () => {
       'both hold the same',
       async () => `${await keys('east')}` === `${await keys('west')}`,
     );
-    // Not guaranteed: a background record of the old primary can stand past the switch position.
+    // Not guaranteed: a background record of the old primary can be past the switch position.
     expect(ways.filter((way) => way === 'as-is').length).toBeGreaterThanOrEqual(9);
   }, 120_000);
 
-  it('copies, or rewinds, a side whose log went on past the switch position', async () => {
-    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
+  it('copies, or rewinds, a side whose log went on past the switch position, and not before it was read', async () => {
+    await untilLedger(pair, 'east');
+    const proof = await sides.east.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null });
     await received('west', proof.position);
-    const promotion = await sides.west.promote({ token: 1, epoch: 2, proof, lossy: null });
+    const promotion = await sides.west.promote({ ...ofRun(1), epoch: 2, proof, lossy: null });
     const superuser = await pair.connect('east', 'postgres');
     await insert(superuser);
     await superuser.end();
-    await sides.east.stop(1);
-    const command = { token: 1, epoch: 2, upstream: 'west', promotion };
+    await sides.east.stop(ofRun(1));
+    const command = { ...ofRun(1), epoch: 2, upstream: 'west', promotion, discards: true };
+    await expect(sides.east.attach({ ...command, discards: false })).rejects.toMatchObject({
+      code: 'unread-writes',
+    });
+    const { switchPosition } = promotion;
+    const page = { epoch: 2, switchPosition, from: 0, limit: 10 };
+    expect(await sides.east.salvage({ ...ofRun(1), ...page })).toMatchObject({
+      state: 'complete',
+      losses: [{ table: 'public.orders' }],
+    });
     const attachment = await sides.east.attach(command);
     expect(attachment.way).toBe('copy');
     expect(attachment.bytesCopied).toBeGreaterThan(1_000_000);
@@ -319,11 +348,11 @@ describe('attach', () => {
   });
 
   it('takes a fenced primary that still runs, refuses one that takes writes, and an unknown upstream', async () => {
-    const proof = await sides.east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
+    const proof = await sides.east.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null });
     await received('west', proof.position);
-    const promotion = await sides.west.promote({ token: 1, epoch: 2, proof, lossy: null });
-    const nowhere = { token: 1, epoch: 2, upstream: 'north', promotion };
-    await expect(sides.east.attach(nowhere)).rejects.toMatchObject({ code: 'database-refused' });
+    const promotion = await sides.west.promote({ ...ofRun(1), epoch: 2, proof, lossy: null });
+    const nowhere = { ...ofRun(1), epoch: 2, upstream: 'north', promotion, discards: false };
+    await expect(sides.east.attach(nowhere)).rejects.toMatchObject({ code: 'other-regions' });
     const backwards = { ...nowhere, upstream: 'east' };
     await expect(sides.west.attach(backwards)).rejects.toMatchObject({ code: 'is-active' });
     expect((await sides.west.status()).role).toBe('primary');
@@ -334,11 +363,11 @@ describe('attach', () => {
 
 describe('the guard itself', () => {
   it('refuses a token older than it has seen, also after a restart, and changes nothing', async () => {
-    await sides.east.fence({ token: 7, openTransactionsMs: 0, deadlineMs: null });
-    const again = await guarded('east');
+    await sides.east.fence({ ...ofRun(7), openTransactionsMs: 0, deadlineMs: null });
+    const again = await guarded('east', anyPort);
     for (const side of [sides.east, again]) {
       await expect(
-        side.unfence({ token: 6, proof: { kind: 'never-asked', token: 6 } }),
+        side.unfence({ ...ofRun(6), proof: { kind: 'never-asked', token: 6 } }),
       ).rejects.toMatchObject({ code: 'token-too-old' });
     }
     expect(await again.status()).toMatchObject({ token: 7, closed: { by: 'fence' } });
@@ -357,23 +386,25 @@ describe('the guard itself', () => {
     const east = sideAt('east', second.address);
     expect(await east.status()).toMatchObject({ role: 'primary', sessions: 1 });
     await expect(
-      east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null }),
+      east.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null }),
     ).resolves.toMatchObject({
       kind: 'confirmed',
     });
-    await east.stop(1);
+    await east.stop(ofRun(1));
     expect((await east.status()).role).toBe('stopped');
     second.child.kill('SIGKILL');
     await once(second.child, 'exit');
   });
 
   it('says what is wrong with its configuration, and that its port is taken', async () => {
-    await expect(startGuard({ ...pair.guardConfig('east'), region: 5 })).rejects.toMatchObject({
+    await expect(
+      startGuard({ ...guards.config('east', anyPort), region: 5 }),
+    ).rejects.toMatchObject({
       code: 'guard-config-wrong',
     });
-    const guard = await startGuard(pair.guardConfig('east'), { log: () => {} });
+    const guard = await startGuard(guards.config('east', anyPort), { log: () => {} });
     await expect(
-      startGuard({ ...pair.guardConfig('east'), listen: guard.address }),
+      startGuard({ ...guards.config('east', anyPort), listen: guard.address }),
     ).rejects.toMatchObject({ code: 'guard-port-taken' });
     await guard.close();
   });
@@ -384,7 +415,7 @@ describe('the guard itself', () => {
   });
 });
 
-/** A guard as a process of its own. */
+/** Starts a guard as a separate process. */
 async function process_(name: Name) {
   const guard = pathToFileURL(join(import.meta.dirname, 'guard.ts')).href;
   const program = `
@@ -398,7 +429,7 @@ async function process_(name: Name) {
       '--input-type=module',
       '-e',
       program,
-      JSON.stringify(pair.guardConfig(name)),
+      JSON.stringify(guards.config(name, { timing: {}, ...anyPort })),
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );

@@ -2,18 +2,23 @@
  * The process beside one PostgreSQL: the guard (authority/guard) over HTTP, with a real database.
  *
  *   server.ts             commands over HTTP
+ *   local.ts              commands of a person on the guard's own host
  *   peer.ts               the other region's guard
- *   side.ts               what a command works with
+ *   side.ts               the parts that a command uses
  *   state.ts              the guard's memory, on disk
  *   database.ts           PostgreSQL as a guard handles it:
  *     postmaster.ts         starts, finds, stops PostgreSQL, which outlives this process
  *     door.ts               how logins are refused: hba-door.ts (host-based-access.ts), role-door.ts
- *     fence.ts promote.ts attach.ts status.ts upstream.ts survey.ts settings.ts write-lease.ts
- *     promotions.ts         the rows that say which epoch began on which timeline
+ *     fence.ts promote.ts attach.ts status.ts cluster.ts upstream.ts survey.ts settings.ts write-lease.ts
+ *     strict.ts             the lease: write-lease.ts checks it in statements, lease-watch.ts ends sessions
+ *     own-session.ts        settings of the guard's own sessions; guard-needs.ts: missing rights
+ *     room.ts               a connection on a full server
+ *     hba-file.ts           where pg_hba.conf is: the server is asked
+ *     promotions.ts         the rows with the timeline on which each epoch began
  *     standby-files.ts rewind.ts base-backup.ts  the three ways to become a standby
  *   pre-start.ts          closes the door for a unit that starts PostgreSQL itself
- *   place.ts              where the database is, for people who handle it by hand
- *   housekeeping.ts       what a writer's database needs ahead of time; the slot of the ledger
+ *   place.ts              the place of the database, for people who handle it by hand
+ *   housekeeping.ts       preparations in a writer's database; the slot of the ledger
  */
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
@@ -26,6 +31,7 @@ import { postgresErrors } from '../errors.ts';
 import { readUnsent } from '../salvage/read.ts';
 import { postgresDatabase } from './database.ts';
 import { keepHouse } from './housekeeping.ts';
+import { serveLocal, writeLocalKey } from './local.ts';
 import { httpPeer } from './peer.ts';
 import { placeOf } from './place.ts';
 import { guardApp, type Handlers, type PeerHandlers } from './server.ts';
@@ -37,22 +43,25 @@ import { lookUpstream } from './upstream.ts';
 
 export interface RunningGuard {
   readonly address: { readonly host: string; readonly port: number };
-  /** Ends the guard; the database goes on. */
+  /** Ends the guard; the database continues. */
   close(): Promise<void>;
 }
 
 export interface GuardSurroundings {
   readonly clock?: Clock;
-  /** The store, as compose.ts reaches it; left out or `null`: the guard asks its peer alone. */
-  /** One JSON line for each thing that people should hear of. */
+  /** Receives one JSON line for each event that people should know. */
   readonly log?: (line: string) => void;
+  /** The store, as compose.ts reaches it; absent or `null`: the guard asks only its peer. */
   readonly witness?: (
     config: GuardConfig,
     timing: Timing,
   ) => (Witness & { close(): Promise<void> }) | null;
 }
 
-/** Listens for commands, with the database running, closed if it had to be started, unless a command had stopped it. */
+/**
+ * Starts the guard: it listens for commands, with the database running (closed, if the guard had to
+ * start it), unless a command had stopped it.
+ */
 export async function startGuard(
   input: unknown,
   { clock = systemClock, witness, log = console.log }: GuardSurroundings = {},
@@ -66,6 +75,7 @@ export async function startGuard(
   const say = (what: object) =>
     log(JSON.stringify({ at: isoTime(clock.wallMs()), region: config.region, ...what }));
   const guard = createGuard({
+    service: config.service,
     region: config.region,
     clock,
     database: postgresDatabase(side),
@@ -75,10 +85,13 @@ export async function startGuard(
     policy: { writerFence: config.writerFence, durability: config.durability, timing },
     onEvent: (event) => say(event),
   });
-  const server = createAdaptorServer({
-    fetch: guardApp(commandsOf(guard, side), peerOfGuard(guard)).fetch,
+  const app = guardApp(commandsOf(guard, side), peerOfGuard(guard));
+  serveLocal(app, {
+    key: await writeLocalKey(config.stateDir),
+    acceptCluster: (command) => guard.acceptCluster(command),
   });
-  // The port first: two guards of one database would not both get past it.
+  const server = createAdaptorServer({ fetch: app.fetch });
+  // Listen first: of two guards of one database only one can take the port.
   await listen(server, config.listen);
   const ending = new AbortController();
   try {
@@ -100,6 +113,7 @@ export async function startGuard(
       await Promise.all(loops);
       const connections = [side.sql, side.watch, side.reader, side.leases, side.house];
       await Promise.all(connections.map((sql) => sql.close()));
+      side.leaseWatch.letGo();
       await Promise.all([peer?.close(), store?.close()]);
     },
   };
@@ -114,35 +128,35 @@ function commandsOf(guard: Guard, side: Side): Handlers {
     status: async () => plain(await guard.status()),
     survey: () => surveyDatabase(side),
     upstream: () => lookUpstream(side),
-    place: async () => placeOf(side.config),
-    // On the connection that moves the slot: one at a time has it.
+    place: () => placeOf(side),
+    // On the connection that also moves the slot, because only one session may use the slot.
     unsent: async (command) => plain(await readUnsent(side.house, command)),
-    admit: ({ token }) => empty(guard.admit(token)),
-    checkpoint: ({ token }) => empty(guard.checkpoint(token)),
-    prewarm: ({ token }) => guard.prewarm(token),
+    admit: (command) => empty(guard.admit(command)),
+    checkpoint: (command) => empty(guard.checkpoint(command)),
+    prewarm: (command) => guard.prewarm(command),
     fence: async (command) => plain(await guard.fence(command)),
     unfence: (command) => empty(guard.unfence(command)),
-    renounce: ({ token }) => guard.renounce(token),
-    endPromises: ({ token }) => guard.endPromises(token),
+    renounce: (command) => guard.renounce(command),
+    endPromises: (command) => guard.endPromises(command),
     promote: (command) => guard.promote(command),
-    stop: ({ token }) => empty(guard.stop(token)),
+    stop: (command) => empty(guard.stop(command)),
     salvage: async (command) => plain(await guard.salvage(command)),
     attach: (command) => guard.attach(command),
   };
 }
 
-/** The wire's types are mutable, the port's are not; it is the same object. */
+/** The wire's types are mutable, the port's are not; the object is the same. */
 function plain<T>(value: unknown): T {
   return value as T;
 }
 
 function peerOfGuard(guard: Guard): PeerHandlers {
   return {
-    word: (known) => guard.word(known),
-    renounce: ({ token }) => guard.renounceForPeer(token),
+    word: (input) => guard.word(input),
+    renounce: (input) => guard.renounceForPeer(input),
     promise: (input) => guard.promise(input),
-    sync: async (record) => {
-      await guard.recordPeerSync(record);
+    sync: async (input) => {
+      await guard.recordPeerSync(input);
       return {};
     },
   };

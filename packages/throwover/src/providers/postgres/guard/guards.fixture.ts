@@ -1,4 +1,7 @@
-/** Guards beside the pair of a test file, in this process or in one of their own, that know each other. */
+/**
+ * Guards beside the pair of a test file, each the other's peer, in this process or in separate
+ * ones.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -8,12 +11,14 @@ import { pathToFileURL } from 'node:url';
 import type pg from 'pg';
 import { freePort } from '../../../../../lab/src/fixtures/ports.ts';
 import type { Name, Pair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
+import { until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
 import type { DatabaseSide } from '../../../authority/database-side.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
 import { postgresSide } from '../database-side.ts';
+import { slotName } from '../salvage/slot.ts';
 import { startGuard } from './guard.ts';
 
-/** Rounds in tenths of a second; the lines of authority/timing.ts hold. */
+/** Rounds of a tenth of a second; the conditions of authority/timing.ts hold. */
 export const quickTiming = {
   leaseMs: 1_500,
   renewEveryMs: 100,
@@ -32,7 +37,7 @@ type Config = Readonly<Record<string, unknown>>;
 
 export interface GuardHandle {
   readonly side: DatabaseSide;
-  /** Ends it; the database goes on. Once is enough. */
+  /** Ends the guard; the database continues. A second call changes nothing. */
   end(): Promise<void>;
 }
 
@@ -41,12 +46,17 @@ export interface GuardProcess extends GuardHandle {
 }
 
 export interface Guards {
-  /** Of both regions, with each other as peers. `extra` is the same for both. */
+  /**
+   * Returns the configuration of a region's guard, with the other one as its peer. `extra` is the
+   * same for both.
+   */
   config(name: Name, extra?: Config): Config;
   start(name: Name, extra?: Config): Promise<GuardHandle>;
-  /** In a process of its own, so that it can be stopped and killed. */
+  /** Starts a guard beside the same database, at another address: a stranger to the pair. */
+  third(beside: Name, extra: Config): Promise<GuardHandle>;
+  /** Starts a guard in a separate process, so that it can be stopped and killed. */
   spawn(name: Name, extra?: Config): Promise<GuardProcess>;
-  /** Ends all that still run. */
+  /** Ends all guards that still run. */
   end(): Promise<void>;
 }
 
@@ -65,8 +75,8 @@ export async function guardsOf(pair: Pair): Promise<Guards> {
       ...extra,
     };
   };
-  const handle = (name: Name, close: () => Promise<void>): GuardHandle => {
-    const { host, port } = at(name);
+  const handle = (name: Name, close: () => Promise<void>, address = at(name)): GuardHandle => {
+    const { host, port } = address;
     const side = postgresSide({
       region: name,
       guardUrl: `http://${host}:${port}`,
@@ -86,6 +96,11 @@ export async function guardsOf(pair: Pair): Promise<Guards> {
     start: async (name, extra) => {
       const guard = await startGuard(config(name, extra), { log: () => {} });
       return handle(name, () => guard.close());
+    },
+    third: async (beside, extra) => {
+      const listen = { host: pair.address[beside].host, port: 0 };
+      const guard = await startGuard(config(beside, { ...extra, listen }), { log: () => {} });
+      return handle(beside, () => guard.close(), guard.address);
     },
     spawn: async (name, extra) => {
       const child = await guardProcess(config(name, extra));
@@ -117,7 +132,10 @@ async function guardProcess(config: Config): Promise<ChildProcess> {
   return child;
 }
 
-/** PostgreSQL of one data directory as its processes: frozen and thawed together. */
+/**
+ * Returns the processes of the PostgreSQL of one data directory: they are frozen and thawed
+ * together.
+ */
 export function serverProcesses(dataDir: string): number[] {
   const [pid] = readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n');
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
@@ -129,17 +147,36 @@ export function signalAll(pids: readonly number[], signal: 'SIGSTOP' | 'SIGCONT'
     try {
       process.kill(pid, signal);
     } catch (error) {
-      // One that has ended since the list was made.
+      // The process has ended since the list was made.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }
 }
 
+/**
+ * Waits until its guard and the other one have agreed on the cluster, so that it may be promoted.
+ */
+export function untilOneCluster(side: DatabaseSide): Promise<void> {
+  return until(`${side.region} is of the cluster that both agreed on`, async () => {
+    return (await side.status()).clusterVerdict.is === 'same';
+  });
+}
+
+/** Waits until the slot of the ledger exists: writes from now on can be salvaged from it. */
+export function untilLedger(pair: Pair, name: Name): Promise<void> {
+  return until(`the ledger of ${name} has a slot`, async () => {
+    const found = await pair.ask(
+      name,
+      `SELECT FROM pg_replication_slots WHERE slot_name = '${slotName}' AND confirmed_flush_lsn IS NOT NULL`,
+    );
+    return found.length === 1;
+  });
+}
+
 let lastKey = 0;
 
-/** One order; gives its key. */
-export async function insert(client: pg.Client): Promise<string> {
-  const key = `order-${++lastKey}`;
+/** Inserts one order; returns its key. */
+export async function insert(client: pg.Client, key = `order-${++lastKey}`): Promise<string> {
   await client.query(
     `INSERT INTO orders (idempotency_key, amount, currency, status, region) VALUES ($1, 1, 'eur', 'accepted', 'x')`,
     [key],

@@ -1,25 +1,53 @@
+import type { LoginsTried } from '../../../authority/guard/ports.ts';
 import { postgresErrors } from '../errors.ts';
 import { type Door, type DoorParts, doorPatienceMs, doorPollMs } from './door.ts';
-import { HostBasedAccess, linesOf } from './host-based-access.ts';
-import { loginIsRefused } from './sql.ts';
+import { type Rule, ruledOut, standsFirstFor } from './hba-rules.ts';
+import { HostBasedAccess } from './host-based-access.ts';
+import { loginOutcome, type Sql } from './sql.ts';
 
 /**
- * `reject` lines at the top of pg_hba.conf: before a password is asked for, not replicated, and read when the
- * server starts. What the server has loaded counts, not what stands in the file.
+ * Closes the door with `reject` lines at the top of pg_hba.conf: they refuse before a password is
+ * asked for, are not replicated, and are read when the server starts. The rules that the server has
+ * loaded count, not those in the file.
  */
 export function hbaDoor(parts: DoorParts): Door {
-  const { config, postmaster } = parts;
-  const { postgres, applicationRoles } = config;
-  const access = new HostBasedAccess(postgres.hbaFile ?? `${postgres.dataDir}/pg_hba.conf`);
+  const { postmaster, sql, hbaFile } = parts;
+  const { applicationRoles } = parts.config;
+  const access = new HostBasedAccess(() => hbaFile.path());
   return {
     cannot: {},
-    close: async () => {
-      await access.close(applicationRoles);
-      const onDisk = access.sync();
-      onDisk.catch(() => {});
-      await reload(parts);
-      await rejectsAreFirst(parts);
-      return { onDisk };
+    look: async () => {
+      const [rules, { loaded, sessions }, version] = await Promise.all([
+        rulesOf(parts.watch),
+        parts.watch.row<{ loaded: string; sessions: number }>(standingQuery, [applicationRoles]),
+        access.version(),
+      ]);
+      const first = standsFirstFor(applicationRoles, rules);
+      const broken = rules.find(({ error }) => error !== null);
+      return {
+        admitted: applicationRoles.filter((role) => broken !== undefined || !first.has(role)),
+        refused: ruledOut(applicationRoles, rules),
+        sessions,
+        unreadable: broken === undefined ? null : `line ${broken.line}: ${broken.error}`,
+        rules: version,
+        loaded,
+      };
+    },
+    tries: async () => together(await outcomes(parts)),
+    close: async ({ mend = false } = {}) => {
+      const broken = (await rulesOf(sql)).filter(({ error }) => error !== null);
+      if (broken.length > 0) {
+        if (!mend) throw unreadable(parts, broken);
+        await access.putAside(broken);
+      }
+      for (let times = 1; ; times++) {
+        await access.close(applicationRoles);
+        await reload(parts);
+        // Another tool may replace our file by its own at any moment.
+        const missing = await notFirst(parts);
+        if (missing.length === 0) return { onDisk: quietly(access.sync()) };
+        if (times === mostWrites) throw notRejected(parts, missing);
+      }
     },
     closeBeforeStart: async () => {
       await access.close(applicationRoles);
@@ -29,7 +57,7 @@ export function hbaDoor(parts: DoorParts): Door {
       const wasClosed = await access.open();
       if (wasClosed) await access.sync();
       if (postmaster.pid() === null) return;
-      // A guard that ended between the file and the reload leaves a server that still refuses.
+      // If a guard ended between the file and the reload, the server still refuses logins.
       if (!wasClosed && !(await someLoginIsRefused(parts))) return;
       await reload(parts);
       await readableRules(parts);
@@ -39,13 +67,27 @@ export function hbaDoor(parts: DoorParts): Door {
   };
 }
 
-/** Every login that begins from now on is judged by what stands in pg_hba.conf, if that can be read. */
-async function reload({ sql, clock, config }: DoorParts): Promise<void> {
+/**
+ * How often our lines are written, within some ms each, before another program's file counts as the
+ * winner.
+ */
+const mostWrites = 3;
+
+const standingQuery = `
+  SELECT pg_postmaster_start_time()::text || ' ' || pg_conf_load_time()::text AS loaded,
+    (SELECT count(*)::int FROM pg_stat_get_activity(NULL) a
+     WHERE a.usesysid IN (SELECT oid FROM pg_roles WHERE rolname = ANY($1))) AS sessions`;
+
+/** Makes the server judge every later login by the present pg_hba.conf, if it can read the file. */
+async function reload({ sql: commands, clock, config }: DoorParts): Promise<void> {
+  // Stay on one session, because each session has its own load time.
+  const sql = await commands.standIn();
   const { loaded } = await sql.row<{ loaded: string }>(
     'SELECT pg_conf_load_time()::text AS loaded, pg_reload_conf()',
   );
   const deadline = clock.monotonicMs() + doorPatienceMs;
-  // The postmaster tells its sessions first, and reads pg_hba.conf before it takes another connection.
+  // The postmaster signals its sessions first, and reads pg_hba.conf before it accepts another
+  // connection.
   const seen = 'SELECT pg_conf_load_time() <> $1::timestamptz AS reloaded';
   while (!(await sql.row<{ reloaded: boolean }>(seen, [loaded])).reloaded) {
     if (clock.monotonicMs() > deadline) {
@@ -58,56 +100,73 @@ async function reload({ sql, clock, config }: DoorParts): Promise<void> {
   }
 }
 
-interface Rule {
-  readonly users: readonly string[] | null;
-  readonly method: string | null;
-  readonly error: string | null;
-  readonly line: number;
-}
-
-/** In the order in which they are tried. PostgreSQL keeps the old ones when it cannot read a single line. */
-async function readableRules({ watch, config }: DoorParts): Promise<readonly Rule[]> {
-  const rules = await watch.rows<Rule & Record<string, unknown>>(
-    `SELECT user_name AS users, auth_method AS method, error, line_number AS line
-     FROM pg_hba_file_rules`,
-  );
-  const broken = rules.find(({ error }) => error !== null);
-  if (broken === undefined) return rules;
-  throw postgresErrors.make(
-    'database-refused',
-    `${config.region}'s PostgreSQL cannot read line ${broken.line} of pg_hba.conf (${broken.error}), and keeps the rules that it had`,
-    { line: broken.line, error: broken.error },
+/** Returns the rules in the order in which they are tried. */
+function rulesOf(sql: Sql): Promise<readonly Rule[]> {
+  return sql.rows<Rule & Record<string, unknown>>(
+    `SELECT to_jsonb(r) ->> 'file_name' AS file, line_number AS line, type, database AS databases,
+       user_name AS users, address, auth_method AS method, error
+     FROM pg_hba_file_rules r`,
   );
 }
 
 /**
- * A refusal is ours: our lines are the first that PostgreSQL reads, for every role. A file that does not
- * let this machine in looks the same to a login from here, and lets the application in from elsewhere.
+ * Returns the rules, or throws if a line cannot be read: then PostgreSQL keeps its earlier rules.
  */
-async function rejectsAreFirst(parts: DoorParts): Promise<void> {
-  const { applicationRoles, region } = parts.config;
-  const rules = (await readableRules(parts)).slice(0, linesOf(applicationRoles));
-  const rejected = new Set(
-    rules.flatMap(({ users, method }) => (method === 'reject' ? (users ?? []) : [])),
-  );
-  const missing = applicationRoles.filter((role) => !rejected.has(role));
-  if (missing.length === 0) return;
-  throw postgresErrors.make(
+async function readableRules(parts: DoorParts): Promise<readonly Rule[]> {
+  const rules = await rulesOf(parts.watch);
+  const broken = rules.filter(({ error }) => error !== null);
+  if (broken.length > 0) throw unreadable(parts, broken);
+  return rules;
+}
+
+function unreadable({ config }: DoorParts, [broken]: readonly Rule[]) {
+  return postgresErrors.make(
     'database-refused',
-    `the first lines of ${region}'s pg_hba.conf do not reject ${missing.join(', ')}`,
+    `${config.region}'s PostgreSQL cannot read line ${broken?.line} of pg_hba.conf (${broken?.error}), and keeps the rules that it had`,
+    { line: broken?.line, error: broken?.error },
+  );
+}
+
+/**
+ * Returns the application roles that our lines do not refuse first. A refusal is ours only if there
+ * are none: a file that does not admit this machine also refuses a login from here, but admits the
+ * application from elsewhere.
+ */
+async function notFirst(parts: DoorParts): Promise<readonly string[]> {
+  const { applicationRoles } = parts.config;
+  const first = standsFirstFor(applicationRoles, await readableRules(parts));
+  return applicationRoles.filter((role) => !first.has(role));
+}
+
+function notRejected({ config }: DoorParts, missing: readonly string[]) {
+  return postgresErrors.make(
+    'database-refused',
+    `the first lines of ${config.region}'s pg_hba.conf do not reject ${missing.join(', ')}: somebody else writes that file again and again`,
     { missing },
   );
 }
 
-/** Seen from outside: this is what an application would meet. */
+/** Awaited later; until then a failure must not be an unhandled rejection. */
+function quietly(work: Promise<void>): Promise<void> {
+  work.catch(() => {});
+  return work;
+}
+
+/** Tested from outside, as an application would log in. */
 async function everyLoginIsRefused(parts: DoorParts): Promise<boolean> {
-  return !(await refusals(parts)).includes(false);
+  return (await outcomes(parts)).every((outcome) => outcome === 'refused');
 }
 
 async function someLoginIsRefused(parts: DoorParts): Promise<boolean> {
-  return (await refusals(parts)).includes(true);
+  return (await outcomes(parts)).includes('refused');
 }
 
-function refusals({ config, applicationLogin }: DoorParts): Promise<boolean[]> {
-  return Promise.all(config.applicationRoles.map((role) => loginIsRefused(applicationLogin(role))));
+function outcomes({ config, applicationLogin }: DoorParts): Promise<LoginsTried[]> {
+  return Promise.all(config.applicationRoles.map((role) => loginOutcome(applicationLogin(role))));
+}
+
+/** One admitted role is enough to write. */
+function together(outcomes: readonly LoginsTried[]): LoginsTried {
+  if (outcomes.includes('admitted')) return 'admitted';
+  return outcomes.includes('unknown') ? 'unknown' : 'refused';
 }

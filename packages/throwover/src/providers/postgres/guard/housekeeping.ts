@@ -2,20 +2,24 @@ import type { Guard } from '../../../authority/guard/guard.ts';
 import { keepSlot } from '../salvage/slot.ts';
 import { createPromotions } from './promotions.ts';
 import type { Side } from './side.ts';
-import { installLease, removeLease } from './write-lease.ts';
+import { keepLease } from './strict.ts';
 
-/** Time between two rounds, ms: how far the slot of the ledger may be behind the standby. */
+/**
+ * Pause between two rounds, ms: this is how far the slot of the ledger may be behind the standby.
+ */
 const roundMs = 5_000;
 
-/** The same until everything is there, ms: before that a failover has no ledger. */
+/**
+ * Pause between two rounds until everything is prepared, ms: before that a failover has no ledger.
+ */
 const eagerMs = 500;
 
 const inOrder = 'in order';
 
 /**
- * What a writer's database needs before something happens, done outside of any run: the table of
- * promotions, the lease's triggers on new tables, the slot that the ledger is read from. What fails is
- * logged when it changes, and done again: no run waits for it.
+ * Prepares a writer's database outside of any run: the table of promotions, the lease's triggers on
+ * new tables, the slot that the ledger is read from. A failure is logged when it changes, and
+ * retried: no run waits for it.
  */
 export async function keepHouse(options: {
   readonly side: Side;
@@ -47,7 +51,7 @@ async function round(side: Side, guard: Guard): Promise<string> {
   if (role === 'stopped' || closed !== null) return 'nothing to do';
   if (role === 'primary') {
     await createPromotions(house, config.applicationRoles);
-    await (config.writerFence === 'strict' ? installLease(house) : removeLease(house));
+    if (!(await keepLease(side, house))) return 'lease watch not running: the server is full';
   }
   const standbys = Object.keys(config.upstreams).filter((name) => name !== config.region);
   const slot = await keepSlot(house, { standbys });

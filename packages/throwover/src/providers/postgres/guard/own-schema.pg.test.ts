@@ -4,14 +4,15 @@ import { type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pa
 import { applicationRole, database } from '../../../../../lab/src/postgres/schema.ts';
 import { startServer } from '../../../../../lab/src/postgres/server.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
+import { ownSession } from './own-session.ts';
 import { createPromotions } from './promotions.ts';
 import { Sql } from './sql.ts';
 import { installLease } from './write-lease.ts';
 
-/** A guard has as many connections that may make the same thing: commands, and what is done by the way. */
+/** Number of the guard's connections that may create the same object: commands and housekeeping. */
 const atOnce = 6;
 
-/** Two that collide need not do so each time. */
+/** A collision does not happen in every round. */
 const rounds = 10;
 
 let pair: Pair;
@@ -24,9 +25,10 @@ beforeAll(async () => {
   const { dataDir } = databases.side('east');
   const logFile = join(dir, 'east.log');
   await startServer({ binaries, dataDir, address, logFile, clock: systemClock });
-  const login = { ...address, user: 'postgres', password: null, database };
+  const options = ownSession(dataDir);
+  const login = { ...address, user: 'postgres', password: null, database, options };
   connections = Array.from({ length: atOnce }, () => new Sql(login));
-  // Connected, so that they do begin together.
+  // Connected first, so that they begin at the same time.
   for (const sql of connections) await sql.rows('SELECT 1');
 });
 afterAll(async () => {

@@ -1,9 +1,10 @@
 import type { Sql } from './sql.ts';
 
 /**
- * Makes something of throwover's own schema, safe to repeat and safe when another of the guard's
- * connections makes it at the same time: `IF NOT EXISTS` alone lets two that look together collide
- * (23505 on the catalog), and what comes second may be a promotion, while nobody can write.
+ * Creates an object of throwover's own schema. Safe to repeat, and safe if another of the guard's
+ * connections creates it at the same time: with `IF NOT EXISTS` alone, two that check at the same
+ * time collide (23505 on the catalog), and the second may be a promotion, while no region takes
+ * writes.
  */
 export async function makeOwn(
   sql: Sql,
@@ -11,13 +12,16 @@ export async function makeOwn(
   definition: string,
   timeoutMs?: number,
 ): Promise<void> {
-  await inTurn(sql, 'schema', 'CREATE SCHEMA IF NOT EXISTS throwover', timeoutMs);
-  await inTurn(sql, what, definition, timeoutMs);
+  // The lock belongs to one session.
+  const on = await sql.standIn();
+  await inTurn(on, 'schema', 'CREATE SCHEMA IF NOT EXISTS throwover', timeoutMs);
+  await inTurn(on, what, definition, timeoutMs);
 }
 
 /**
- * The lock is the session's and taken by a transaction of its own: one that waits for it in the
- * transaction of the definition goes on with what its catalog cache said before the wait.
+ * The lock belongs to the session and is taken in a transaction of its own. If the transaction of
+ * the definition waited for it, that transaction would go on with its catalog cache from before the
+ * wait.
  */
 async function inTurn(
   sql: Sql,
@@ -30,7 +34,7 @@ async function inTurn(
   try {
     await sql.rows(definition, [], timeoutMs);
   } finally {
-    // A connection that broke has given it up.
+    // A connection that broke has released it.
     await sql.rows(`SELECT pg_advisory_unlock(${key})`).catch(() => {});
   }
 }

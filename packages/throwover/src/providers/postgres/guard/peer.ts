@@ -19,11 +19,11 @@ export function httpPeer(options: {
     send({ ...options, agent, path, body, output });
   return {
     region,
-    word: (known) => ask('word', known, peerWordSchema),
-    renounce: (token) => ask('renounce', { token }, renunciationSchema),
+    word: (input) => ask('word', input, peerWordSchema),
+    renounce: (input) => ask('renounce', input, renunciationSchema),
     promise: (input) => ask('promise', input, peerPromiseSchema),
-    recordSync: async (record) => {
-      await ask('sync', record, z.strictObject({}));
+    recordSync: async (input) => {
+      await ask('sync', input, z.strictObject({}));
     },
     close: () => agent.destroy(),
   };

@@ -1,18 +1,21 @@
-import type { GuardConfig } from '../config.ts';
 import type { Place } from '../wire.ts';
+import type { Side } from './side.ts';
 
-/** What people need to handle this database without its guard; references to secrets, no secrets. */
-export function placeOf(config: GuardConfig): Place {
+/**
+ * Returns the facts that people need to handle this database without its guard; it contains
+ * references to secrets, no secrets.
+ */
+export async function placeOf({ config, hbaFile }: Side): Promise<Place> {
   const { region, postgres, superuser, database, applicationRoles, replication, upstreams, fence } =
     config;
-  const { host, port, dataDir, pgBin, hbaFile, runAs } = postgres;
+  const { host, port, dataDir, pgBin, runAs } = postgres;
   return {
     region,
     host,
     port,
     dataDir,
     pgBin,
-    hbaFile: hbaFile ?? `${dataDir}/pg_hba.conf`,
+    hbaFile: await hbaFile.path(),
     runAs,
     superuser: { host: superuser.host, user: superuser.user },
     database,

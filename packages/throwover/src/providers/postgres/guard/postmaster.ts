@@ -6,19 +6,22 @@ import type { Clock } from '../../../kernel/kernel.ts';
 import type { PostgresConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
 
-/** Time between two looks at postmaster.pid, ms; a start takes 57 ms, a stop less (measured). */
+/** Pause between two looks at postmaster.pid, ms; a start takes 57 ms, a stop less (measured). */
 const pollMs = 5;
 
-/** Longest start, ms: recovery of the log since the last checkpoint is part of it. */
+/** Longest start, ms: it includes the recovery of the log since the last checkpoint. */
 const startTimeoutMs = 120_000;
 
 /** Longest stop, ms: PostgreSQL kills its own children 5 s after an immediate shutdown. */
 const stopTimeoutMs = 12_000;
 
-/** Lines of PostgreSQL's log that an error shows. */
+/** Number of lines of PostgreSQL's log that an error shows. */
 const shownLogLines = 8;
 
-/** PostgreSQL's postmaster of one data directory: started, found again, stopped. Outlives the guard. */
+/**
+ * PostgreSQL's postmaster of one data directory: starts it, finds it again, stops it. The
+ * postmaster outlives the guard.
+ */
 export class Postmaster {
   readonly #config: PostgresConfig;
   readonly #clock: Clock;
@@ -31,21 +34,22 @@ export class Postmaster {
   }
 
   /**
-   * Process id of the postmaster that lives on this data directory, or null. Reads a few small files
-   * at once, in microseconds: through the thread pool the same reads would wait behind fsyncs.
+   * Returns the process id of the postmaster that runs on this data directory, or `null`. Reads a
+   * few small files synchronously, in microseconds: through the thread pool these reads would wait
+   * behind fsyncs.
    */
   pid(): number | null {
     const file = this.#pidFile();
     return file !== null && this.#isOurs(file.pid) ? file.pid : null;
   }
 
-  /** Starts it unless it runs, and resolves when it takes connections. */
+  /** Starts it unless it runs, and resolves when it accepts connections. */
   async start(): Promise<void> {
     if (this.pid() === null) await this.#spawn();
     else await this.#untilReady(() => null);
   }
 
-  /** `immediate` writes no shutdown checkpoint, so that the log ends where it is. */
+  /** Stops it. `immediate` writes no shutdown checkpoint, so that the log ends where it is. */
   async stop(mode: 'immediate' | 'fast'): Promise<void> {
     const pid = this.pid();
     if (pid === null) return;
@@ -70,7 +74,7 @@ export class Postmaster {
     );
   }
 
-  /** What PostgreSQL has logged since the log had this size. */
+  /** Returns the part of PostgreSQL's log after this size. */
   async logSince(offset: number): Promise<string> {
     const handle = await open(this.logFile, 'r');
     try {
@@ -87,7 +91,7 @@ export class Postmaster {
     const { pgBin, dataDir, host, port, socketDir, runAs } = this.#config;
     const logged = await this.logSize();
     const log = openSync(this.logFile, 'a', 0o600);
-    // The log is read back for its words, so they are in English and go to our file.
+    // The log is searched for messages, so they are in English and go to our file.
     const settings = { logging_collector: 'off', log_destination: 'stderr', lc_messages: 'C' };
     const child = spawn(
       join(pgBin, 'postgres'),
@@ -98,7 +102,8 @@ export class Postmaster {
       ],
       {
         cwd: '/',
-        // A session of its own: the guard's death, or a Ctrl-C beside it, does not take the database down (A5).
+        // A separate session: the end of the guard, or a Ctrl-C in its terminal, does not stop the
+        // database (A5).
         detached: true,
         stdio: ['ignore', log, log],
         env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
@@ -143,7 +148,7 @@ export class Postmaster {
     return Number.isInteger(pid) && pid > 0 ? { pid, status: lines[7]?.trim() ?? '' } : null;
   }
 
-  /** The process lives and is PostgreSQL on this directory: a process id is given to others again. */
+  /** Whether the process lives and is PostgreSQL on this directory: process ids are reused. */
   #isOurs(pid: number): boolean {
     if (!signal(pid, 0)) return false;
     if (process.platform !== 'linux') return true;
@@ -154,7 +159,8 @@ export class Postmaster {
     try {
       return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(this.#config.dataDir);
     } catch (error) {
-      // Not ours to look at: then it is somebody's live process, and the safe answer is yes.
+      // No permission to look: then it is a live process of another user, and the safe answer is
+      // yes.
       return (error as NodeJS.ErrnoException).code === 'EACCES';
     }
   }
@@ -179,7 +185,7 @@ function endOf(child: ChildProcess): () => string | null {
   return () => how;
 }
 
-/** True when the process was there to take it. */
+/** Returns true if the process exists. */
 export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
     process.kill(pid, name);

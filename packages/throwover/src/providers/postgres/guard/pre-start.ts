@@ -4,16 +4,20 @@ import { postgresSide } from '../database-side.ts';
 import { openSide } from './side.ts';
 import { openKeep } from './state.ts';
 
-/** Time between two questions to the guard, ms; it looks at its database once a second. */
+/** Pause between two questions to the guard, ms; the guard looks at its database once a second. */
 const askEveryMs = 50;
 
-/** Longest wait for a guard that runs, ms: several of its rounds, and the store's and the peer's deadlines. */
+/**
+ * Longest wait for a running guard, ms: several of its rounds, plus the deadlines of store and
+ * peer.
+ */
 const patienceMs = 10_000;
 
 /**
- * The application cannot log in to the PostgreSQL that is started next: pg_hba.conf is closed, and the
- * guard knows. For the unit that starts PostgreSQL itself (`throwover guard --pre-start` as ExecStartPre):
- * a region back from the dead is closed before anyone can connect. Changes nothing while PostgreSQL runs.
+ * Makes sure that the application cannot log in to the PostgreSQL that is started next: it closes
+ * pg_hba.conf, and the guard knows of it. For the unit that starts PostgreSQL itself (`throwover
+ * guard --pre-start` as ExecStartPre), so that a returning region is closed before the first
+ * connection. Changes nothing while PostgreSQL runs.
  */
 export async function closeBeforeStart(
   input: unknown,
@@ -23,14 +27,17 @@ export async function closeBeforeStart(
   const side = await openSide(config, clock);
   if (side.postmaster.pid() !== null) return;
   await side.door.closeBeforeStart();
-  // A guard that runs writes this down itself, in a round that sees PostgreSQL down; its memory is its own.
+  // A running guard writes this down itself, in a round that sees PostgreSQL down, because only
+  // that guard may change its memory.
   const { host, port } = config.listen;
   if (await guardKnows({ region: config.region, url: `http://${host}:${port}`, clock })) return;
   const keep = await openKeep(config.stateDir);
   if (keep.current.closed === null) await keep.change({ closed: { by: 'start' } });
 }
 
-/** False: no guard runs. Waits until one that does has seen that PostgreSQL is down. */
+/**
+ * Returns false if no guard runs. Otherwise waits until the guard has seen that PostgreSQL is down.
+ */
 async function guardKnows(guard: { region: string; url: string; clock: Clock }): Promise<boolean> {
   const { region, url, clock } = guard;
   const side = postgresSide({ region, guardUrl: url, attachTimeoutMs: patienceMs, clock });

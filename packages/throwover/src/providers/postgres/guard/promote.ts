@@ -3,31 +3,46 @@ import { postgresErrors } from '../errors.ts';
 import { closeDatabase } from './fence.ts';
 import type { Side } from './side.ts';
 
-/** Time between two looks at pg_is_in_recovery(), ms. `pg_promote(true)` looks every 100 ms instead. */
+/**
+ * Pause between two looks at pg_is_in_recovery(), ms. `pg_promote(true)` looks every 100 ms
+ * instead.
+ */
 const promotePollMs = 2;
 
-/** Longest promotion, ms: what was received and not replayed yet is replayed first; within the port's 15 s. */
+/**
+ * Longest promotion, ms: the received log that is not yet replayed is replayed first; within the
+ * port's 15 s.
+ */
 const promoteTimeoutMs = 13_000;
 
 /**
- * This database takes writes, on a timeline of its own. A primary that was promoted before answers the
- * same again, without the next transaction id: by now new transactions may have taken ids that the old
- * side had given to others, and a token of those must not be called satisfied.
+ * Promotes this database: afterwards it takes writes, on a new timeline. A primary that was
+ * promoted before returns the same answer again, without the next transaction id: by now new
+ * transactions may have ids that the old side had given to others, and a token with such an id must
+ * not count as satisfied.
  */
 export async function promoteDatabase(
   side: Side,
+  { identifier }: { identifier: string | null },
 ): Promise<{ timeline: number; switchPosition: Position; nextXid: string | null }> {
-  const { standby } = await side.sql.row<{ standby: boolean }>(
-    `SELECT standby, CASE WHEN standby THEN pg_promote(false) END AS told
-     FROM pg_is_in_recovery() AS standby`,
+  const { standby, told } = await side.sql.row<{ standby: boolean; told: boolean | null }>(
+    `SELECT standby,
+       CASE WHEN standby AND ($1::text IS NULL OR mod(system_identifier + 2 ^ 64::numeric, 2 ^ 64::numeric)::numeric(20) = $1::numeric)
+         THEN pg_promote(false) END AS told
+     FROM pg_is_in_recovery() AS standby, pg_control_system()`,
+    [identifier],
   );
+  if (standby && told === null) {
+    throw refuse(side, `it is not of cluster ${identifier} any more`, { identifier });
+  }
   if (!standby) {
     const switched = await newestSwitch(side);
     await settleDoor(side);
     return { ...switched, nextXid: null };
   }
   const switched = await newestSwitch(side);
-  // A statement of its own: the snapshot of the one that saw the end of recovery may be older than that.
+  // A separate statement, because the snapshot of the one that saw the end of recovery may be older
+  // than that end.
   const { nextXid } = await side.sql.row<{ nextXid: string }>(
     'SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid"',
   );
@@ -35,22 +50,26 @@ export async function promoteDatabase(
   return { ...switched, nextXid };
 }
 
-/** What a door could not do to a standby is done now, before anybody is told of the promotion. */
+/** Does now what the door could not do on a standby, before the promotion is reported. */
 async function settleDoor(side: Side): Promise<void> {
   if (!(await side.door.promoted())) await closeDatabase(side, { openTransactionsMs: 0 });
 }
 
-// The timeline's history file; its name comes from the log, since the control file is late after a promotion.
+// Reads the timeline's history file. Its name comes from the log, because the control file is out
+// of date after a promotion.
 const historyQuery = `
   SELECT CASE WHEN standby THEN NULL ELSE substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) END AS name,
     CASE WHEN standby THEN NULL ELSE coalesce(pg_read_file(
       'pg_wal/' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) || '.history', 0, $1, true), '') END AS history
   FROM pg_is_in_recovery() AS standby`;
 
-/** Bytes of a history file that are read: a line of about 50 for each promotion there ever was. */
+/** Bytes of a history file that are read: it has a line of about 50 bytes for each promotion. */
 const maxHistoryBytes = 1024 * 1024;
 
-/** Waits until it writes, and reads where its timeline began: parent and position in the history's last line. */
+/**
+ * Waits until the database writes, and reads where its timeline began: parent and position in the
+ * history's last line.
+ */
 async function newestSwitch(side: Side) {
   const { sql, clock } = side;
   const deadline = clock.monotonicMs() + promoteTimeoutMs;

@@ -3,17 +3,20 @@ import type { Promotion } from '../../../authority/database-side.ts';
 import { makeOwn } from './own-schema.ts';
 import type { Sql } from './sql.ts';
 
-/** One row of `throwover.promotions` as PostgreSQL's row_to_json gives it. */
+/** One row of `throwover.promotions` as PostgreSQL's row_to_json returns it. */
 export interface PromotionRow {
   readonly epoch: number;
   readonly region: string;
   readonly timeline: number;
   readonly switch_position: string;
-  /** Not there in tables that an older throwover made. */
+  /** Missing in tables that an older throwover created. */
   readonly next_xid?: string | null;
 }
 
-/** All rows, newest first, as a column of another query: one round trip less while nobody can write. */
+/**
+ * All rows, newest first, as a column of another query: one round trip less while no region takes
+ * writes.
+ */
 export const promotionsColumn = `
   (SELECT coalesce(json_agg(row_to_json(p) ORDER BY p.epoch DESC), '[]') FROM throwover.promotions p)`;
 
@@ -25,7 +28,10 @@ export function promotionOf(row: PromotionRow): Promotion {
   return { epoch, region, timeline, switchPosition, nextXid: row.next_xid ?? null };
 }
 
-/** Whether this database promoted itself into the epoch, or has received that another one did. */
+/**
+ * Returns whether this database opened the epoch itself, or has received the promotion of another
+ * one.
+ */
 export async function knowsPromotion(sql: Sql, epoch: number): Promise<boolean> {
   const { there } = await sql.row<{ there: boolean }>(
     `SELECT to_regclass('throwover.promotions') IS NOT NULL AS there`,
@@ -38,12 +44,12 @@ export async function knowsPromotion(sql: Sql, epoch: number): Promise<boolean> 
   return known;
 }
 
-/** Channel on which applications hear of a new epoch. */
+/** Channel on which applications are notified of a new epoch. */
 const channel = 'throwover_epoch';
 
 /**
- * Writes the row that says which epoch began on which timeline; standbys receive it, applications may
- * read it and LISTEN on `throwover_epoch`. A row of that epoch which is there already stays.
+ * Writes the row that says which epoch began on which timeline. Standbys receive it; applications
+ * may read it and LISTEN on `throwover_epoch`. An existing row of that epoch stays.
  */
 export async function recordPromotion(
   sql: Sql,
@@ -62,14 +68,18 @@ export async function recordPromotion(
   try {
     await write();
   } catch (error) {
-    // 42P01: no table yet. 42703: a table without next_xid. Once a pair; it costs nothing afterwards.
+    // 42P01: no table yet. 42703: a table without next_xid. This happens once per pair and costs
+    // nothing afterwards.
     if (!['42P01', '42703', '3F000'].includes((error as { code?: string }).code ?? '')) throw error;
     await createPromotions(sql, applicationRoles);
     await write();
   }
 }
 
-/** Made ahead of time where there is a primary, so that a promotion need not; nothing is written when it is there. */
+/**
+ * Creates the table ahead of time on a primary, so that a promotion need not; writes nothing if it
+ * exists.
+ */
 export async function createPromotions(
   sql: Sql,
   applicationRoles: readonly string[],

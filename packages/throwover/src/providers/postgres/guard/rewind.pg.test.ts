@@ -2,9 +2,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
 import type { DatabaseSide } from '../../../authority/database-side.ts';
+import { ofRun } from '../../../authority/guard/guard.fixture.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
 import { postgresSide } from '../database-side.ts';
 import { startGuard } from './guard.ts';
+import { type Guards, guardsOf, untilOneCluster } from './guards.fixture.ts';
 
 /** npm's binaries have no pg_rewind; Debian's and Ubuntu's packages do. */
 const debian = '/usr/lib/postgresql';
@@ -14,10 +16,11 @@ const pgBin = (existsSync(debian) ? readdirSync(debian) : [])
 
 describe.runIf(pgBin !== undefined)('with pg_rewind', () => {
   let pair: Pair;
+  let guards: Guards;
   const close: (() => Promise<void>)[] = [];
 
   async function guarded(name: 'east' | 'west'): Promise<DatabaseSide> {
-    const guard = await startGuard(pair.guardConfig(name), { log: () => {} });
+    const guard = await startGuard(guards.config(name), { log: () => {} });
     const side = postgresSide({
       region: name,
       guardUrl: `http://${guard.address.host}:${guard.address.port}`,
@@ -30,6 +33,7 @@ describe.runIf(pgBin !== undefined)('with pg_rewind', () => {
 
   beforeAll(async () => {
     pair = await testPair({ pgBin: pgBin ?? '' });
+    guards = await guardsOf(pair);
   });
   afterAll(async () => {
     for (const end of close) await end();
@@ -39,14 +43,21 @@ describe.runIf(pgBin !== undefined)('with pg_rewind', () => {
   it('takes a diverged side back to the switch position, keeps its own files, and follows', async () => {
     const [east, west] = [await guarded('east'), await guarded('west')];
     while (!(await west.status()).streaming) await systemClock.sleep(10);
-    const proof = await east.fence({ token: 1, openTransactionsMs: 0, deadlineMs: null });
+    await untilOneCluster(west);
+    const proof = await east.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null });
     while (((await west.status()).received ?? '') < proof.position) await systemClock.sleep(5);
-    const promotion = await west.promote({ token: 1, epoch: 2, proof, lossy: null });
+    const promotion = await west.promote({ ...ofRun(1), epoch: 2, proof, lossy: null });
     await pair.ask('east', `INSERT INTO payments (event_id) VALUES ('past the switch')`);
     await pair.ask('west', `INSERT INTO payments (event_id) VALUES ('on the new timeline')`);
-    await east.stop(1);
+    await east.stop(ofRun(1));
 
-    const attachment = await east.attach({ token: 1, epoch: 2, upstream: 'west', promotion });
+    const attachment = await east.attach({
+      ...ofRun(1),
+      epoch: 2,
+      upstream: 'west',
+      promotion,
+      discards: true,
+    });
     expect(attachment.way).toBe('rewind');
     expect(attachment.bytesCopied).toBeGreaterThan(0);
     const payments = () => pair.ask('east', 'SELECT event_id FROM payments');

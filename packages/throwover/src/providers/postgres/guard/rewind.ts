@@ -2,21 +2,23 @@ import { spawn } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GuardConfig } from '../config.ts';
+import { ownSession } from './own-session.ts';
 import { type Login, Sql } from './sql.ts';
 import { conninfo, keepOwnFiles } from './standby-files.ts';
 
-/** Any database serves: pg_rewind reads files through it. This one is always there. */
+/** Any database will do: pg_rewind reads files through it. This one always exists. */
 const rewindDatabase = 'postgres';
 
 /** Longest checkpoint on the source, ms: a busy primary has gigabytes to write. */
 const checkpointTimeoutMs = 60_000;
 
-/** Kilobytes in pg_rewind's last progress line: `12345/12345 kB (100%) copied`. */
+/** The kilobytes in pg_rewind's last progress line: `12345/12345 kB (100%) copied`. */
 const progressLine = /(\d+)\/\s*(\d+) kB \(\s*\d+%\) copied/g;
 
 /**
- * Takes a diverged data directory back to where the upstream left it, with PostgreSQL's own tool.
- * `null` when there is no such tool or it could not: the caller copies instead.
+ * Takes a diverged data directory back to the point where the upstream left its timeline, with
+ * PostgreSQL's own tool. Returns `null` if the tool is missing or failed: the caller makes a copy
+ * instead.
  */
 export async function rewind(
   config: GuardConfig,
@@ -34,7 +36,8 @@ export async function rewind(
   );
   if (!there) return null;
   const { link, user, password } = source;
-  await settleTimeline({ ...link, user, password, database: rewindDatabase });
+  const options = ownSession(dataDir);
+  await settleTimeline({ ...link, user, password, database: rewindDatabase, options });
   const restoreOwnFiles = await keepOwnFiles(dataDir);
   const { code, output } = await run(
     tool,
@@ -42,7 +45,12 @@ export async function rewind(
       '--target-pgdata',
       dataDir,
       '--source-server',
-      conninfo({ ...link, user, dbname: rewindDatabase }),
+      conninfo({
+        ...link,
+        user,
+        dbname: rewindDatabase,
+        options: options({ superuser: false }),
+      }),
       '--progress',
     ],
     { PGPASSWORD: password ?? '' },
@@ -58,9 +66,9 @@ export async function rewind(
 }
 
 /**
- * Before PostgreSQL 16 pg_rewind takes the source's timeline from its control file, which says the old
- * one until the first checkpoint after the promotion, and then sees nothing to rewind. A role that
- * may not write a checkpoint costs a copy, not correctness.
+ * Before PostgreSQL 16 pg_rewind reads the source's timeline from its control file, which has the
+ * old one until the first checkpoint after the promotion; then it finds nothing to rewind. A role
+ * that may not write a checkpoint costs a copy, but nothing is wrong.
  */
 async function settleTimeline(source: Login): Promise<void> {
   const sql = new Sql(source);
@@ -102,5 +110,5 @@ function run(
   });
 }
 
-/** Characters of the tool's output that are kept: its last words say why it failed. */
+/** Characters of the tool's output that are kept: its last lines tell why it failed. */
 const outputLimit = 8_000;

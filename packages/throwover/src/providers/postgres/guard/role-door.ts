@@ -1,10 +1,16 @@
 import { type Door, type DoorParts, doorPatienceMs } from './door.ts';
 import { makeOwn } from './own-schema.ts';
 
-/** Where the roles stand that this door has closed: replicated, as they are, so that the other side can open them. */
+/**
+ * The roles that this door has closed. The table is replicated like the roles, so that the other
+ * side can open them.
+ */
 const tableSql = 'CREATE TABLE IF NOT EXISTS throwover.closed_roles (role name PRIMARY KEY)';
 
-/** Only those that may log in: one that a person has locked out stays so when the door opens. */
+/**
+ * Closes only roles that may log in, so that a role that a person has locked out stays locked when
+ * the door opens.
+ */
 const closeSql = (roles: readonly string[]) => `
   DO $do$
   DECLARE open record;
@@ -18,6 +24,16 @@ const closeSql = (roles: readonly string[]) => `
     END LOOP;
   END $do$`;
 
+const standingQuery = `
+  SELECT pg_is_in_recovery() AS standby,
+    to_regclass('throwover.closed_roles') IS NOT NULL AS kept,
+    (SELECT coalesce(array_agg(rolname::text ORDER BY 1), '{}') FROM pg_roles
+     WHERE rolcanlogin AND rolname = ANY($1)) AS admitted,
+    (SELECT count(*)::int FROM pg_stat_get_activity(NULL) a
+     WHERE a.usesysid IN (SELECT oid FROM pg_roles WHERE rolname = ANY($1))) AS sessions`;
+
+const keptQuery = 'SELECT role::text AS role FROM throwover.closed_roles ORDER BY 1';
+
 const openSql = `
   DO $do$
   DECLARE closed record;
@@ -28,13 +44,14 @@ const openSql = `
   END $do$`;
 
 /**
- * `ALTER ROLE ... NOLOGIN`, for a database whose pg_hba.conf is out of the guard's reach. It is SQL, so it
- * needs a running primary, and it is replicated, so a promotion has to take it back on the new one.
+ * Closes the door with `ALTER ROLE ... NOLOGIN`, for a database whose pg_hba.conf is out of the
+ * guard's reach. This is SQL, so it needs a running primary, and it is replicated, so a promotion
+ * has to undo it on the new primary.
  */
 export function roleDoor(parts: DoorParts): Door {
-  const { config, postmaster, sql } = parts;
+  const { config, postmaster, sql, watch } = parts;
   const { applicationRoles } = config;
-  /** A standby that was told to close: done the moment that it leaves recovery. */
+  /** A standby that was told to close; the door closes when the standby leaves recovery. */
   let meantToBeClosed = false;
   const isStandby = async () =>
     (await sql.row<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby')).standby;
@@ -44,6 +61,11 @@ export function roleDoor(parts: DoorParts): Door {
         `SELECT to_regclass('throwover.closed_roles') IS NOT NULL AS there`,
       )
     ).there;
+  const mayLogIn = () =>
+    sql.rows<{ role: string }>(
+      'SELECT rolname AS role FROM pg_roles WHERE rolcanlogin AND rolname = ANY($1)',
+      [applicationRoles],
+    );
   const unlock = async () => {
     if (await hasTable()) await sql.rows(openSql, [], doorPatienceMs);
   };
@@ -69,13 +91,29 @@ export function roleDoor(parts: DoorParts): Door {
       if (postmaster.pid() === null || (await isStandby())) return;
       await unlock();
     },
-    // The catalog, not a login: a wrong password is refused before a role that may not log in.
-    isClosed: async () => {
-      const { open } = await sql.row<{ open: boolean }>(
-        'SELECT coalesce(bool_or(rolcanlogin), false) AS open FROM pg_roles WHERE rolname = ANY($1)',
-        [applicationRoles],
-      );
-      return !open;
+    look: async () => {
+      const standing = await watch.row<{
+        standby: boolean;
+        admitted: string[];
+        sessions: number;
+        kept: boolean;
+      }>(standingQuery, [applicationRoles]);
+      if (standing.standby) return null;
+      const { admitted, sessions } = standing;
+      const closed = standing.kept ? await watch.rows<{ role: string }>(keptQuery) : [];
+      const rules = JSON.stringify([admitted, closed]);
+      // A role that may log in can do so at once: there are no rules to load.
+      return {
+        ...{ admitted, sessions, rules, loaded: rules, unreadable: null },
+        refused: closed.map(({ role }) => role).filter((role) => !admitted.includes(role)),
+      };
+    },
+    // Uses the catalog and not a login: a wrong password is refused before the check whether a role
+    // may log in.
+    isClosed: async () => (await mayLogIn()).length === 0,
+    tries: async () => {
+      const open = await mayLogIn();
+      return open.length === 0 ? 'refused' : 'admitted';
     },
     promoted: async () => {
       if (meantToBeClosed) return false;

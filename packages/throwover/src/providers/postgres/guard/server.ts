@@ -2,24 +2,37 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { z } from 'zod';
-import { knownEpochSchema, syncRecordSchema } from '../../../authority/wire.ts';
+import {
+  knownEpochSchema,
+  pairSchema,
+  runCommand,
+  syncRecordSchema,
+} from '../../../authority/wire.ts';
 import { ThrowoverError } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { type CommandName, commands, type Input, looks, type Output } from '../wire.ts';
 
-/** Largest command, bytes: a proof and a promotion are some hundred. */
+/** Largest command, bytes: a proof and a promotion have some hundred. */
 const maxBodyBytes = 64 * 1024;
 
 export type Handlers = {
   readonly [Name in CommandName]: (input: Input<Name>) => Promise<Output<Name>>;
 };
 
-/** What the other guard asks. */
+/** The questions of the other guard. */
 const peerCalls = {
-  word: knownEpochSchema,
-  renounce: z.strictObject({ token: z.int().nonnegative() }),
-  promise: z.strictObject({ epoch: z.int().nonnegative(), leaseMs: z.number().positive() }),
-  sync: syncRecordSchema,
+  word: z.strictObject({ pair: pairSchema, known: knownEpochSchema }),
+  renounce: z.strictObject({
+    pair: pairSchema,
+    run: runCommand.scope.shape.run,
+    token: runCommand.token,
+  }),
+  promise: z.strictObject({
+    pair: pairSchema,
+    epoch: z.int().nonnegative(),
+    leaseMs: z.number().positive(),
+  }),
+  sync: z.strictObject({ pair: pairSchema, record: syncRecordSchema }),
 } as const;
 
 type PeerCall = keyof typeof peerCalls;
@@ -28,7 +41,11 @@ export type PeerHandlers = {
   readonly [Name in PeerCall]: (input: z.infer<(typeof peerCalls)[Name]>) => Promise<object>;
 };
 
-/** Commands over HTTP: `POST /v1/NAME` with a JSON body; `GET /v1/status`, `/v1/survey`, `/v1/upstream` and `/v1/place` change nothing; `POST /v1/peer/NAME`: the other guard. */
+/**
+ * Commands over HTTP: `POST /v1/NAME` with a JSON body. `GET /v1/status`, `/v1/survey`,
+ * `/v1/upstream` and `/v1/place` change nothing. `POST /v1/peer/NAME`: questions of the other
+ * guard.
+ */
 export function guardApp(handlers: Handlers, peer: PeerHandlers): Hono {
   const app = new Hono();
   app.use(bodyLimit({ maxSize: maxBodyBytes }));
@@ -72,12 +89,15 @@ function notUnderstood(name: string, error: z.ZodError) {
   );
 }
 
-/** A "no" is 409; "could not tell" is 503. */
+/** A refusal is 409; "could not tell" is 503. */
 function statusFor(error: ThrowoverError): ContentfulStatusCode {
   return error.disposition === 'retry' ? 503 : 409;
 }
 
-/** PostgreSQL's own "no", or a fault of this process: in its words, with its code. */
+/**
+ * Turns PostgreSQL's own refusal, or a fault of this process, into an error with its message and
+ * code.
+ */
 function unexpected(error: Error): ThrowoverError {
   const { code } = error as { code?: unknown };
   return postgresErrors.make(

@@ -1,18 +1,21 @@
 import { postgresErrors } from '../errors.ts';
 import type { Side } from './side.ts';
 
-/** Time between two looks at a setting that was reloaded, ms. */
+/** Pause between two looks at a reloaded setting, ms. */
 const settledPollMs = 2;
 
 /** Longest wait for a reload, ms. */
 const settledTimeoutMs = 4_000;
 
-/** Longest read of what the application uses into the cache, ms: it is help, no condition. */
+/**
+ * Longest time for reading the application's tables into the cache, ms: it helps, but no step
+ * depends on it.
+ */
 const prewarmTimeoutMs = 12_000;
 
 /**
- * Commits wait for a standby, or do not: in force for every later commit once this side's own session
- * has read it and, when commits wait, the standby counts as synchronous.
+ * Makes commits wait for a standby, or not. The setting is in force for every later commit once
+ * this side's own session has read it and, if commits wait, the standby counts as synchronous.
  */
 export async function setSynchronous(side: Side, on: boolean): Promise<void> {
   const { sql, clock, config } = side;
@@ -39,14 +42,18 @@ export async function setSynchronous(side: Side, on: boolean): Promise<void> {
     await clock.sleep(settledPollMs);
   }
   if (!on) return;
-  // On disk here, whether or not a standby has it: the log has gone on also when nobody writes.
+  // On disk here, whether or not a standby has it, so that the log has moved on even if no
+  // application writes.
   await sql.rows(
     `BEGIN; SET LOCAL synchronous_commit = local;
      SELECT pg_logical_emit_message(true, 'throwover', 'synchronous'); COMMIT`,
   );
 }
 
-/** `by`: a number, or the parameter that holds it. */
+/**
+ * Returns the statement that advances all sequences. `by`: a number, or the parameter that holds
+ * it.
+ */
 export const advanceSql = (
   by: string,
 ): string => `SELECT setval(format('%I.%I', schemaname, sequencename)::regclass,
@@ -56,18 +63,21 @@ export const advanceSql = (
   END::bigint)
 FROM pg_sequences`;
 
-/** Every sequence of the application's database by this many steps further, within its own bounds. */
+/**
+ * Advances every sequence of the application's database by this many steps, within its own bounds.
+ */
 export async function advanceSequences(side: Side, by: number): Promise<void> {
   await side.sql.rows(advanceSql('$1'), [by], settledTimeoutMs);
 }
 
 /**
- * Reads the application's largest tables and indexes into the cache, as far as it has room: by
- * `pg_prewarm` where the extension is there, else by reading the tables.
+ * Reads the application's largest tables and indexes into the cache, as far as there is room: with
+ * `pg_prewarm` if the extension is installed, otherwise by reading the tables.
  */
 export async function prewarm(side: Side): Promise<{ bytes: number; by: string }> {
-  const { extension } = await side.watch.row<{ extension: boolean }>(
-    `SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_prewarm') AS extension`,
+  const [extension] = await side.watch.rows<{ call: string }>(
+    `SELECT format('%I.pg_prewarm', n.nspname) AS call FROM pg_extension e
+     JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_prewarm'`,
   );
   const relations = await side.watch.rows<{ name: string; bytes: number; table: boolean }>(
     `SELECT * FROM (
@@ -79,17 +89,17 @@ export async function prewarm(side: Side): Promise<{ bytes: number; by: string }
          AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'throwover', 'pg_toast')) sized
      WHERE so_far <= (SELECT setting::bigint * 8192 FROM pg_settings WHERE name = 'shared_buffers')`,
   );
-  const wanted = extension ? relations : relations.filter(({ table }) => table);
+  const wanted = extension !== undefined ? relations : relations.filter(({ table }) => table);
   const deadline = side.clock.monotonicMs() + prewarmTimeoutMs;
   let bytes = 0;
   for (const relation of wanted) {
     const leftMs = deadline - side.clock.monotonicMs();
     if (leftMs <= 0) break;
     const text = extension
-      ? `SELECT pg_prewarm('${relation.name.replaceAll("'", "''")}'::regclass)`
+      ? `SELECT ${extension.call}('${relation.name.replaceAll("'", "''")}'::regclass)`
       : `SELECT count(*) FROM ${relation.name}`;
     await side.reader.rows(text, [], leftMs);
     bytes += relation.bytes;
   }
-  return { bytes, by: extension ? 'pg_prewarm' : 'reads' };
+  return { bytes, by: extension !== undefined ? 'pg_prewarm' : 'reads' };
 }

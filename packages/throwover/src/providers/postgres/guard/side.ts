@@ -3,25 +3,32 @@ import { parseSecretRef, resolveSecret } from '../../../service/secrets.ts';
 import type { GuardConfig } from '../config.ts';
 import type { Door } from './door.ts';
 import { hbaDoor } from './hba-door.ts';
+import { HbaFile } from './hba-file.ts';
+import { LeaseWatch } from './lease-watch.ts';
+import { ownSession } from './own-session.ts';
 import { Postmaster } from './postmaster.ts';
 import { roleDoor } from './role-door.ts';
+import { endIdleSession } from './room.ts';
 import { type Login, Sql } from './sql.ts';
 
-/** Everything that a command beside one database works with. */
+/** The parts that every command beside one database uses. */
 export interface Side {
   readonly config: GuardConfig;
   readonly clock: Clock;
   readonly postmaster: Postmaster;
   readonly door: Door;
-  /** For commands; `watch` is for status, so that a long command does not hold it up. */
+  readonly hbaFile: HbaFile;
+  /** `sql` is for commands; `watch` is for status, so that a long command does not delay it. */
   readonly sql: Sql;
   readonly watch: Sql;
-  /** Long reads, and what keeps the lease: neither waits for a command. */
+  /** For long reads, for the lease, and for housekeeping: none of them waits for a command. */
   readonly reader: Sql;
   readonly leases: Sql;
   readonly house: Sql;
+  /** Strict mode: ends the application's sessions when there is no lease. */
+  readonly leaseWatch: LeaseWatch;
   secret(ref: string | null): Promise<string | null>;
-  /** The login of an application role, as an outsider without its password would try it. */
+  /** Returns a login of an application role without its password, as an outsider would try it. */
   applicationLogin(role: string): Login;
 }
 
@@ -37,13 +44,28 @@ export async function openSide(config: GuardConfig, clock: Clock): Promise<Side>
     user: superuser.user,
     password: await secret(superuser.password),
     database,
+    options: ownSession(postgres.dataDir),
   };
+  const postmaster = new Postmaster(postgres, { stateDir, clock });
+  const makeRoom = () => endIdleSession({ config, clock, postmaster });
+  const connection = (lenders: () => readonly Sql[], own: Login = login) =>
+    new Sql(own, { clock, lenders, makeRoom });
+  const sql = connection(() => [watch, leases, house]);
+  // It writes nothing, and shows the value that the server has for the application.
+  const watch: Sql = connection(() => [sql, leases, house], {
+    ...login,
+    options: ownSession(postgres.dataDir, ['synchronous_commit']),
+  });
+  const leases: Sql = connection(() => [watch, sql, house]);
+  const house: Sql = connection(() => [sql, watch, leases]);
+  const reader = connection(() => [house, sql, watch, leases]);
   const parts = {
     config,
     clock,
-    postmaster: new Postmaster(postgres, { stateDir, clock }),
-    sql: new Sql(login),
-    watch: new Sql(login),
+    postmaster,
+    sql,
+    watch,
+    hbaFile: new HbaFile({ config, postmaster, watch }),
     applicationLogin: (role: string) => ({
       host: postgres.host,
       port: postgres.port,
@@ -55,9 +77,10 @@ export async function openSide(config: GuardConfig, clock: Clock): Promise<Side>
   return {
     ...parts,
     door: config.fence === 'roles' ? roleDoor(parts) : hbaDoor(parts),
-    reader: new Sql(login),
-    leases: new Sql(login),
-    house: new Sql(login),
+    reader,
+    leases,
+    house,
+    leaseWatch: new LeaseWatch(login, config.applicationRoles),
     secret,
   };
 }

@@ -2,21 +2,28 @@ import { chmod, chown, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from './state.ts';
 
-/** Files of a side's own: a copy or a rewind brings the upstream's, which say where the upstream listens and who may log in. */
+/**
+ * A side's own files: a copy or a rewind brings the upstream's, with the upstream's addresses and
+ * login rules.
+ */
 const ownFiles = ['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf', 'postgresql.auto.conf'];
 
 /** Settings in postgresql.auto.conf that the guard writes. */
 const ourSettings = /^(primary_conninfo|recovery_target_timeline)\s*=/;
 
-/** The server starts as a standby of this upstream, and follows it onto newer timelines. */
+/**
+ * Makes the server start as a standby of this upstream, and follow it onto newer timelines, or stay
+ * on its own.
+ */
 export async function configureStandby(
   dataDir: string,
   options: {
     readonly primaryConninfo: string;
+    readonly timeline?: 'latest' | 'current';
     readonly runAs: { uid: number; gid: number } | null;
   },
 ): Promise<void> {
-  const { primaryConninfo, runAs } = options;
+  const { primaryConninfo, timeline = 'latest', runAs } = options;
   const file = join(dataDir, 'postgresql.auto.conf');
   const kept = (await readFile(file, 'utf8').catch(() => ''))
     .split('\n')
@@ -24,7 +31,7 @@ export async function configureStandby(
   const lines = [
     ...kept,
     `primary_conninfo = ${quoted(primaryConninfo)}`,
-    `recovery_target_timeline = 'latest'`,
+    `recovery_target_timeline = '${timeline}'`,
   ];
   await writeDurably(`${file}.new`, `${lines.join('\n')}\n`);
   await own(`${file}.new`, runAs);
@@ -33,14 +40,14 @@ export async function configureStandby(
   await own(join(dataDir, 'standby.signal'), runAs);
 }
 
-/** A connection string for `primary_conninfo`. */
+/** Returns a connection string for `primary_conninfo`. */
 export function conninfo(parts: Readonly<Record<string, string | number>>): string {
   return Object.entries(parts)
     .map(([name, value]) => `${name}='${String(value).replace(/[\\']/g, '\\$&')}'`)
     .join(' ');
 }
 
-/** Reads this side's own files, and gives a function that puts them into a data directory. */
+/** Reads this side's own files, and returns a function that puts them into a data directory. */
 export async function keepOwnFiles(dataDir: string) {
   const kept = await Promise.all(
     ownFiles.map(async (name) => {
@@ -60,7 +67,7 @@ export async function keepOwnFiles(dataDir: string) {
 }
 
 /**
- * Puts a finished copy in place of the data directory. Between the two renames there is no data
+ * Replaces the data directory by a finished copy. Between the two renames there is no data
  * directory; `finishReplacing` repairs that after a crash.
  */
 export async function replaceDataDirectory(dataDir: string, copy: string): Promise<void> {

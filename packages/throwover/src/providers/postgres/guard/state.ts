@@ -1,34 +1,40 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { noClusterMemory } from '../../../authority/cluster.ts';
 import { newGuardMemory } from '../../../authority/guard/guard.ts';
 import type { GuardMemory, Keep } from '../../../authority/guard/ports.ts';
 import {
   acceptedSchema,
   closedSchema,
+  clusterMemorySchema,
   knownEpochSchema,
+  reopenedSchema,
   syncRecordSchema,
 } from '../../../authority/wire.ts';
 import { postgresErrors } from '../errors.ts';
 import { attachmentSchema } from '../wire.ts';
 
-/** Version 1, before there were epochs and reasons in it: what it has is taken over. */
-const versionOne = z.object({ token: z.number(), fenced: z.boolean(), stopped: z.boolean() });
-
-const memorySchema: z.ZodType<GuardMemory> = z.strictObject({
+const memorySchema: z.ZodType<GuardMemory, unknown> = z.strictObject({
   token: z.number(),
+  run: z.string().nullable(),
+  pairedWith: z.string().nullable(),
   renounced: z.number(),
   accepted: acceptedSchema.nullable(),
   known: knownEpochSchema,
   closed: closedSchema.nullable(),
   followed: z.number().nullable(),
   stopped: z.boolean(),
+  // Guards before this field did not write it.
+  reopened: reopenedSchema.nullable().default(null),
   attachment: attachmentSchema.extend({ epoch: z.number(), proved: z.boolean() }).nullable(),
   promised: z.number().nullable(),
   peerSync: syncRecordSchema.nullable(),
+  // Missing in files of the version before: nothing was agreed then.
+  cluster: clusterMemorySchema.default(noClusterMemory),
 });
 
-/** What the guard must not forget, in one small file that is fsynced before it acts. */
+/** Opens the guard's memory: one small file that is fsynced before the guard acts. */
 export async function openKeep(dir: string): Promise<Keep> {
   await mkdir(dir, { recursive: true, mode: 0o755 });
   const file = join(dir, 'guard.json');
@@ -36,7 +42,7 @@ export async function openKeep(dir: string): Promise<Keep> {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
-  let current = text === null ? newGuardMemory() : parse(JSON.parse(text));
+  let current = text === null ? newGuardMemory() : memorySchema.parse(JSON.parse(text));
   return {
     get current() {
       return current;
@@ -56,18 +62,7 @@ export async function openKeep(dir: string): Promise<Keep> {
   };
 }
 
-function parse(json: unknown): GuardMemory {
-  const old = versionOne.safeParse(json);
-  if (!old.success) return memorySchema.parse(json);
-  const { token, fenced, stopped } = old.data;
-  // Whose fence it was is not known: it stays closed until somebody with a newer token opens it.
-  const closed = fenced
-    ? ({ by: 'fence', token, deadlineMs: null, position: null } as const)
-    : null;
-  return { ...newGuardMemory(), token, stopped, closed };
-}
-
-/** In place as a whole or not at all, also after a power cut. */
+/** Replaces the file completely or not at all, also after a power cut. */
 export async function replaceDurably(file: string, text: string): Promise<void> {
   await writeDurably(`${file}.new`, text);
   await rename(`${file}.new`, file);
@@ -84,7 +79,7 @@ export async function writeDurably(file: string, text: string): Promise<void> {
   }
 }
 
-/** A rename survives a power cut only once its directory is on disk. */
+/** Syncs a directory: a rename survives a power cut only when its directory is on disk. */
 export async function syncDirectory(dir: string): Promise<void> {
   const handle = await open(dir, 'r');
   try {

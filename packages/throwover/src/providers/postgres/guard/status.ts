@@ -2,14 +2,19 @@ import { type Position, positionOf } from '@throwover/client';
 import pg from 'pg';
 import type { DatabaseStatus, Promotion } from '../../../authority/database-side.ts';
 import type { DatabaseLook } from '../../../authority/guard/ports.ts';
+import { clusterReader, isLeft, stoppedCluster } from './cluster.ts';
 import { type PromotionRow, promotionOf, promotionsColumn } from './promotions.ts';
 import type { Side } from './side.ts';
 import type { Sql } from './sql.ts';
 
-/** How long settings are believed, ms: status is polled every 20-50 ms, settings change by hand. */
+/**
+ * How long settings are cached, ms: status is polled every 20-50 ms, settings are changed by hand.
+ */
 const parityMaxAgeMs = 3_000;
 
-/** Settings that a standby needs at least as large as its primary, or that change what an application sees. */
+/**
+ * Settings that a standby needs at least as large as its primary, or that an application notices.
+ */
 const paritySettings = [
   'max_connections',
   'max_locks_per_transaction',
@@ -32,8 +37,9 @@ const replicationColumn = `
     ORDER BY replay_lsn DESC NULLS LAST LIMIT 1) r)`;
 
 /**
- * Everything in one statement. A standby's timeline is its receiver's while one runs; else the newest of
- * what its control file says, which is late, and of the promotions that it has replayed the rows of.
+ * Reads everything in one statement. A standby's timeline is its receiver's while one runs.
+ * Otherwise it is the newest of two: the one in its control file, which may be out of date, and the
+ * newest promotion whose row it has replayed.
  */
 const observeQuery = (promotionRows: string, replayedTimeline: string) => `
   SELECT standby, current_setting('server_version') AS version,
@@ -52,6 +58,8 @@ const observeQuery = (promotionRows: string, replayedTimeline: string) => `
     EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') AS streaming,
     CASE WHEN NOT standby THEN ${replicationColumn} END AS replication,
     current_setting('synchronous_standby_names') <> '' AS synchronous,
+    (SELECT system_identifier::text FROM pg_control_system()) AS identifier,
+    pg_postmaster_start_time()::text AS started,
     ${promotionRows} AS promotions
   FROM pg_is_in_recovery() AS standby`;
 const withPromotions = observeQuery(
@@ -75,6 +83,8 @@ interface ObservedRow {
     readonly known: boolean;
   } | null;
   readonly synchronous: boolean;
+  readonly identifier: string;
+  readonly started: string;
   readonly promotions: readonly PromotionRow[];
 }
 
@@ -84,18 +94,27 @@ export interface Observed {
   readonly sessions: number;
   readonly position: Position;
   readonly received: Position;
+  /**
+   * A receiver streams a timeline that no newer one has left. A diverged log is streamed only up to
+   * the switch position, again and again, and does not count.
+   */
   readonly streaming: boolean;
   readonly replication: ObservedRow['replication'];
   readonly timeline: number;
   readonly synchronous: boolean;
-  /** Its own and those that it received; newest first. */
+  /** PostgreSQL's system identifier, as a signed number, and the start time of the server. */
+  readonly identifier: string;
+  readonly started: string;
+  /** The promotions of this side and those that it received; newest first. */
   readonly promotions: readonly Promotion[];
 }
 
 export async function observe(side: Side, sql: Sql): Promise<Observed> {
   const row = await observedRow(side, sql);
+  const streaming = row.streaming && !(await isLeft(side.config.postgres.dataDir, row.timeline));
   return {
     ...row,
+    streaming,
     position: positionOf(row.timeline, row.lsn),
     received: positionOf(row.timeline, row.received),
     promotions: row.promotions.map(promotionOf),
@@ -114,7 +133,10 @@ async function observedRow(side: Side, sql: Sql): Promise<ObservedRow> {
   }
 }
 
-/** How the database stands; cheap enough to be asked every 20 ms. A stopped one is an answer, not an error. */
+/**
+ * Returns the state of the database; cheap enough for every 20 ms. A stopped database is an answer,
+ * not an error.
+ */
 export function lookAt(side: Side): () => Promise<DatabaseLook> {
   let parity: { values: Readonly<Record<string, string>>; atMs: number } | null = null;
   const parityNow = async () => {
@@ -125,6 +147,7 @@ export function lookAt(side: Side): () => Promise<DatabaseLook> {
     return parity.values;
   };
 
+  const clusterOf = clusterReader(side);
   return async () => {
     try {
       const observed = await observe(side, side.watch);
@@ -140,15 +163,18 @@ export function lookAt(side: Side): () => Promise<DatabaseLook> {
         promotions: observed.promotions,
         synchronous: observed.synchronous,
         parity: await parityNow(),
+        cluster: await clusterOf(side.watch, observed),
       };
     } catch (error) {
-      if (side.postmaster.pid() === null) return stopped;
+      if (side.postmaster.pid() === null) {
+        return { ...stopped, cluster: await stoppedCluster(side.config.postgres.dataDir) };
+      }
       throw error;
     }
   };
 }
 
-const stopped: DatabaseLook = {
+const stopped: Omit<DatabaseLook, 'cluster'> = {
   role: 'stopped',
   version: null,
   sessions: 0,
@@ -166,7 +192,7 @@ function standbyOf({ replication }: Observed): DatabaseStatus['standby'] {
   if (replication === null) return null;
   const { state, known } = replication;
   const lagBytes = Math.max(0, replication.lagBytes);
-  // replay_lag stays at its last value, or is null, once there is nothing left to replay.
+  // replay_lag keeps its last value, or is null, when there is nothing left to replay.
   return { state, lagBytes, lagMs: known && lagBytes === 0 ? 0 : replication.lagMs };
 }
 

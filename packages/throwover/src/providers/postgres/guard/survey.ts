@@ -1,15 +1,17 @@
 import type { DatabaseSurvey, OtherWriter } from '../../../authority/survey.ts';
+import { guardLacks } from './guard-needs.ts';
 import type { Side } from './side.ts';
+import { leaseLeavesOut } from './strict.ts';
 
-/** Most names in an answer: whoever reads it wants to know which, not all. */
+/** Most names in an answer: a reader needs examples, not all. */
 const maxNames = 20;
 
-/** Longest survey, ms: it reads catalogs, which are large where there are many tables. */
+/** Longest survey, ms: it reads catalogs, which are large if there are many tables. */
 const surveyTimeoutMs = 10_000;
 
 /**
- * Who writes, or may write, although pg_hba.conf rejects the application's roles: a fence closes those out
- * and nobody else. Superusers are left out: they are people, and asked for by name elsewhere.
+ * Finds those who write, or may write, although a fence closes out the application's roles.
+ * Superusers are left out, because they are people and not applications.
  */
 export async function surveyDatabase(side: Side): Promise<DatabaseSurvey> {
   const { applicationRoles, region, superuser, replication } = side.config;
@@ -52,6 +54,8 @@ export async function surveyDatabase(side: Side): Promise<DatabaseSurvey> {
     blindTables: blind.slice(0, maxNames).map(({ name }) => name),
     blindTablesInAll: blind.length,
     doorCannot: Object.values(side.door.cannot),
+    guardLacks: await guardLacks(side),
+    leaseLeavesOut: await leaseLeavesOut(side),
   };
 }
 
@@ -59,13 +63,13 @@ const preparedQuery = `
   SELECT gid AS name, owner AS role FROM pg_prepared_xacts
   WHERE database = current_database() ORDER BY prepared`;
 
-// Every column that anybody may read: subconninfo is for superusers, and holds passwords.
+// Only columns that every role may read: subconninfo is for superusers, and contains passwords.
 const subscriptionsQuery = `
   SELECT s.subname AS name, r.rolname AS role FROM pg_subscription s JOIN pg_roles r ON r.oid = s.subowner
   WHERE s.subenabled AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
   ORDER BY 1`;
 
-/** Kinds of processes that PostgreSQL itself starts; what an extension starts has a name of its own. */
+/** Kinds of processes that PostgreSQL itself starts; a process of an extension has another name. */
 const workersQuery = `
   SELECT DISTINCT backend_type AS name FROM pg_stat_activity
   WHERE backend_type NOT IN ('client backend', 'autovacuum launcher', 'autovacuum worker', 'background writer',
@@ -76,7 +80,10 @@ const workersQuery = `
     AND backend_type NOT LIKE 'pg_prewarm%' AND backend_type NOT LIKE 'autoprewarm%'
   ORDER BY 1`;
 
-/** Login roles, by themselves or by a group, that may change a table and are not closed out by a fence. */
+/**
+ * Login roles that may change a table, themselves or through a group, and that a fence does not
+ * close out.
+ */
 const rolesQuery = `
   SELECT r.rolname AS role, count(*)::int AS tables, min(c.oid::regclass::text) AS example
   FROM pg_roles r CROSS JOIN pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -88,7 +95,10 @@ const rolesQuery = `
     AND has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
   GROUP BY 1 ORDER BY 1`;
 
-/** Tables whose log does not say which row was changed or deleted: the ledger of losses cannot either. */
+/**
+ * Tables whose log does not say which row was changed or deleted, so the ledger of losses cannot
+ * say it either.
+ */
 const blindQuery = `
   SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
@@ -99,8 +109,8 @@ const blindQuery = `
   ORDER BY 1`;
 
 /**
- * Jobs that pg_cron runs in this database, other than as a role that a fence closes out. With
- * `cron.use_background_workers` it logs in nowhere, so then each of them.
+ * Returns the jobs that pg_cron runs in this database, except those of a role that a fence closes
+ * out. With `cron.use_background_workers` jobs do not log in, so then all of them.
  */
 async function cronJobs(side: Side): Promise<readonly { name: string; role: string }[]> {
   const { there, here, workers } = await side.reader.row<{
@@ -112,7 +122,8 @@ async function cronJobs(side: Side): Promise<readonly { name: string; role: stri
        coalesce(current_setting('cron.use_background_workers', true), 'off') = 'on' AS workers`,
   );
   if (!there) {
-    // It keeps its jobs in one database for all of them: from another one they cannot be seen.
+    // pg_cron keeps the jobs of all databases in one of them: from another database they cannot be
+    // seen.
     const elsewhere = here !== null && here !== '' && here !== side.config.database;
     return elsewhere ? [{ name: `pg_cron, whose jobs are in database ${here}`, role: 'any' }] : [];
   }

@@ -1,16 +1,21 @@
 import pg from 'pg';
 import type { UpstreamWord } from '../../../authority/database-side.ts';
+import { ownSession } from './own-session.ts';
 import type { Side } from './side.ts';
 import { clientFor } from './sql.ts';
 
-/** Longest wait for the other server's word, ms: five round trips at 100 ms one way, as a login takes. */
+/**
+ * Longest wait for the other server's answer, ms: five round trips at 100 ms one way, as for a
+ * login.
+ */
 const patienceMs = 1_000;
 
 /**
- * Whether the server that this standby receives from answers a new connection now. A receiver that hears
- * nothing goes on calling itself streaming until `wal_receiver_timeout`, 60 s by default.
+ * Returns whether the server that this standby receives from answers a new connection now. A
+ * receiver that gets no data reports "streaming" until `wal_receiver_timeout`, 60 s by default.
  *
- * Any answer of PostgreSQL is one, a refused login too. Errors: `database-unreachable` (of our own).
+ * Any answer of PostgreSQL counts, also a refused login. Errors: `database-unreachable` (for this
+ * side's own database).
  */
 export async function lookUpstream(side: Side): Promise<UpstreamWord> {
   const [receiver] = await side.watch.rows<{ host: string; port: number }>(
@@ -18,8 +23,9 @@ export async function lookUpstream(side: Side): Promise<UpstreamWord> {
   );
   if (receiver === undefined) return { answers: null, said: 'no receiver runs' };
   const { user, password } = side.config.replication;
-  const { database } = side.config;
-  const login = { ...receiver, user, password: await side.secret(password), database };
+  const { database, postgres } = side.config;
+  const options = ownSession(postgres.dataDir);
+  const login = { ...receiver, user, password: await side.secret(password), database, options };
   const client = clientFor(login, { replication: 'true', connectionTimeoutMillis: patienceMs });
   client.on('error', () => {});
   try {

@@ -5,13 +5,16 @@ import { makeOwn } from './own-schema.ts';
 import type { Sql } from './sql.ts';
 
 /**
- * Strict: the right to write, checked by the database itself in every statement. A row that is not
- * logged: empty, hence closed, after a crash and after a promotion.
+ * Strict mode: the right to write is a row that the database itself checks, in each statement that
+ * changes rows of a table, and in each definition (DDL). The row is not logged, so it is empty,
+ * hence closed, after a crash and after a promotion. lease-watch.ts handles the writes that no
+ * trigger of PostgreSQL sees.
  *
  * Both clocks count: the wall clock, which may be set back, and the time since the machine started,
- * which may not and goes on while it sleeps. PostgreSQL reads the latter from /proc/uptime (Linux);
- * elsewhere the wall clock counts alone. Costs 12-20 microseconds a statement, 1-3 of them for the file
- * (20,000 statements in a loop, PostgreSQL 18, two shared cores).
+ * which cannot be set back and continues while the machine sleeps. PostgreSQL reads the latter from
+ * /proc/uptime (Linux); elsewhere only the wall clock counts. The check costs 12-20 microseconds
+ * per statement, 1-3 of them for the file (20,000 statements in a loop, PostgreSQL 18, two shared
+ * cores).
  */
 const uptimeFile = '/proc/uptime';
 
@@ -20,16 +23,29 @@ const lockTimeoutMs = 2_000;
 
 const installTimeoutMs = 30_000;
 
-/** Tables that check the lease: also a partition, since a statement that names it passes its parent by. */
+/**
+ * Tables that check the lease, including partitions, because a statement that names a partition
+ * does not fire its parent's trigger.
+ */
 const checkedTables = `c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'throwover') AND n.nspname NOT LIKE 'pg\\_%'`;
 
+/** The condition on the lease row for a lease that is held. */
+export const leaseHolds = `until_wall > clock_timestamp() AND
+      (until_boot IS NULL OR until_boot > split_part(pg_read_file('${uptimeFile}', 0, 64), ' ', 1)::float8)`;
+
+const refuseSql = `PERFORM FROM throwover.writer_lease WHERE ${leaseHolds};
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'this region has no lease to write' USING ERRCODE = '25006',
+        HINT = 'Another region is or becomes active; connect to it.';
+    END IF;`;
+
 /**
- * Statements of a role that owns its tables could drop the trigger; that is DDL, and no accident. ALWAYS:
- * also for a session that says that it is a replica.
+ * A role that owns its tables could drop the trigger, but that is DDL, and no accident. ALWAYS: the
+ * trigger also fires in a session that declares itself a replica.
  */
 const installSql = `
-  SET lock_timeout = ${lockTimeoutMs};
+  SET LOCAL lock_timeout = ${lockTimeoutMs};
   CREATE UNLOGGED TABLE IF NOT EXISTS throwover.writer_lease (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     until_wall timestamptz NOT NULL,
@@ -38,13 +54,13 @@ const installSql = `
   CREATE OR REPLACE FUNCTION throwover.must_hold_lease() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
   BEGIN
-    PERFORM FROM throwover.writer_lease WHERE until_wall > clock_timestamp() AND
-      (until_boot IS NULL OR until_boot > split_part(pg_read_file('${uptimeFile}', 0, 64), ' ', 1)::float8);
-    IF NOT FOUND THEN
-      RAISE EXCEPTION 'this region has no lease to write' USING ERRCODE = '25006',
-        HINT = 'Another region is or becomes active; connect to it.';
-    END IF;
+    ${refuseSql}
     RETURN NULL;
+  END $function$;
+  CREATE OR REPLACE FUNCTION throwover.must_hold_lease_to_define() RETURNS event_trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
+  BEGIN
+    ${refuseSql}
   END $function$;
   CREATE OR REPLACE FUNCTION throwover.check_lease_on(target oid) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
@@ -53,7 +69,9 @@ const installSql = `
       EXECUTE format('CREATE TRIGGER throwover_lease BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s
         FOR EACH STATEMENT EXECUTE FUNCTION throwover.must_hold_lease()', target::regclass);
     END IF;
-    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER throwover_lease', target::regclass);
+    IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = target AND t.tgname = 'throwover_lease' AND t.tgenabled <> 'A') THEN
+      EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER throwover_lease', target::regclass);
+    END IF;
   END $function$;
   REVOKE EXECUTE ON FUNCTION throwover.check_lease_on(oid) FROM PUBLIC;
   CREATE OR REPLACE FUNCTION throwover.check_lease_on_new_table() RETURNS event_trigger
@@ -65,13 +83,16 @@ const installSql = `
       JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE ${checkedTables};
   END $function$;
+  -- Dropped first: an older throwover made it for fewer commands.
+  DROP EVENT TRIGGER IF EXISTS throwover_lease;
+  CREATE EVENT TRIGGER throwover_lease ON ddl_command_end
+    WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE SCHEMA', 'ALTER TABLE')
+    EXECUTE FUNCTION throwover.check_lease_on_new_table();
+  DROP EVENT TRIGGER IF EXISTS throwover_lease_ddl;
+  CREATE EVENT TRIGGER throwover_lease_ddl ON ddl_command_start
+    EXECUTE FUNCTION throwover.must_hold_lease_to_define();
   DO $do$
   BEGIN
-    IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'throwover_lease') THEN
-      CREATE EVENT TRIGGER throwover_lease ON ddl_command_end
-        WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO')
-        EXECUTE FUNCTION throwover.check_lease_on_new_table();
-    END IF;
     PERFORM throwover.check_lease_on(c.oid)
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE ${checkedTables} AND NOT EXISTS (SELECT FROM pg_trigger t
@@ -79,8 +100,9 @@ const installSql = `
   END $do$`;
 
 const removeSql = `
-  SET lock_timeout = ${lockTimeoutMs};
+  SET LOCAL lock_timeout = ${lockTimeoutMs};
   DROP EVENT TRIGGER IF EXISTS throwover_lease;
+  DROP EVENT TRIGGER IF EXISTS throwover_lease_ddl;
   DO $do$
   DECLARE target record;
   BEGIN
@@ -91,7 +113,8 @@ const removeSql = `
 
 const lookSql = `
   SELECT to_regprocedure('throwover.must_hold_lease()') IS NOT NULL
-      AND EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'throwover_lease' AND evtenabled <> 'D') AS installed,
+      AND EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'throwover_lease' AND evtenabled <> 'D')
+      AND EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'throwover_lease_ddl' AND evtenabled <> 'D') AS installed,
     (SELECT count(*)::int FROM pg_trigger WHERE tgname = 'throwover_lease') AS triggers,
     (SELECT count(*)::int FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE ${checkedTables} AND NOT EXISTS (SELECT FROM pg_trigger t
@@ -100,17 +123,20 @@ const lookSql = `
 interface Installed {
   readonly installed: boolean;
   readonly triggers: number;
-  /** Tables without the trigger, or with one that somebody switched off. */
+  /** Tables without the trigger, or with one that was switched off. */
   readonly unchecked: number;
 }
 
-/** Every table of the application checks the lease, from its first statement on. */
+/**
+ * Makes every table of the application check the lease, from its first statement on, and every
+ * definition too.
+ */
 export async function installLease(sql: Sql): Promise<void> {
   const { installed, unchecked } = await sql.row<Installed & Record<string, unknown>>(lookSql);
   if (!installed || unchecked > 0) await makeOwn(sql, 'write lease', installSql, installTimeoutMs);
 }
 
-/** The service is not strict any more: its tables check nothing. */
+/** Removes the checks, because the service is not strict any more. */
 export async function removeLease(sql: Sql): Promise<void> {
   const { triggers, installed } = await sql.row<Installed & Record<string, unknown>>(lookSql);
   if (triggers > 0 || installed) await sql.rows(removeSql, [], installTimeoutMs);
@@ -134,8 +160,17 @@ export async function extendLease(sql: Sql, until: MachineTime): Promise<void> {
   );
 }
 
-export async function endLease(sql: Sql): Promise<void> {
-  await sql.rows('DELETE FROM throwover.writer_lease');
+/**
+ * Ends the lease, and the application's sessions, because the rest of a running statement is not
+ * checked again.
+ */
+export async function endLease(sql: Sql, applicationRoles: readonly string[]): Promise<void> {
+  await sql.rows(`UPDATE throwover.writer_lease SET until_wall = '-infinity'`);
+  await sql.rows(
+    `SELECT pg_terminate_backend(a.pid) FROM pg_stat_get_activity(NULL) a
+     JOIN pg_roles r ON r.oid = a.usesysid WHERE r.rolname = ANY($1)`,
+    [applicationRoles],
+  );
 }
 
 function uptimeSeconds(): number | null {

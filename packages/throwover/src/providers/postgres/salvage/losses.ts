@@ -10,21 +10,27 @@ export interface DecodedLine {
   readonly data: string;
 }
 
-/** Columns that identify a row, by table as PostgreSQL quotes it; a table that is not in it has none. */
+/**
+ * Columns that identify a row, by table as PostgreSQL quotes it; a table that is missing here has
+ * none.
+ */
 export type Identities = ReadonlyMap<string, readonly string[]>;
 
-/** Prefix of throwover's own messages in the log: a fence writes one, and loses nothing. */
+/** Prefix of throwover's own messages in the log: a fence writes one, which is no loss. */
 const ownPrefix = 'throwover';
 
-/** Schema of throwover's own tables: what a promotion writes there is no write of the application. */
+/**
+ * Schema of throwover's own tables: a row that a promotion writes there is no write of the
+ * application.
+ */
 const ownSchema = 'throwover.';
 
 /**
- * The rows of every transaction that committed beyond the switch position: what the old side has and
- * the new one does not.
+ * Yields the rows of every transaction that committed beyond the switch position: the old side has
+ * them and the new one does not.
  *
- * A commit's line carries the position at which its record ends, so a transaction came over when that
- * is at or before the switch position, however many of its changes lie in front of it.
+ * A commit's line contains the position at which its record ends. A transaction came over if that
+ * position is at or before the switch position; the positions of its changes do not matter.
  */
 export function* lossesIn(
   lines: Iterable<DecodedLine>,
@@ -66,7 +72,8 @@ function* lossesOf(changes: readonly Decoded[], commit: Commit): Generator<Loss>
         transaction: commit.xid,
         commitPosition: commit.position,
         commitWallMs: wallMsOf(commit.atText),
-        // The log says what was committed, not what the application was told: it may have died in between.
+        // The log tells that a transaction was committed, but not whether the application was told:
+        // the server may have died in between.
         acknowledged: 'unknown',
         resolution: null,
         ...part,
@@ -108,7 +115,7 @@ function keyOf(identity: readonly string[] | undefined, row: Columns | null): Co
   return Object.fromEntries(identity.map((column) => [column, row[column] ?? null]));
 }
 
-/** `2026-11-23 05:00:00.123456+00`, as PostgreSQL prints a time in its ISO style. */
+/** Reads `2026-11-23 05:00:00.123456+00`, as PostgreSQL prints a time in its ISO style. */
 function wallMsOf(atText: string | null): number | null {
   if (atText === null) return null;
   const iso = atText.replace(' ', 'T').replace(/([+-]\d{2})$/, '$1:00');

@@ -1,36 +1,49 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Position } from '@throwover/client';
+import { isThrowoverError } from '../../../kernel/kernel.ts';
+import { postgresErrors } from '../errors.ts';
+import { runningCluster } from '../guard/cluster.ts';
+import { majorOf } from '../guard/own-session.ts';
 import { knowsPromotion } from '../guard/promotions.ts';
 import type { Side } from '../guard/side.ts';
 import { configureStandby } from '../guard/standby-files.ts';
 import { replaceDurably } from '../guard/state.ts';
 import { readLosses, type Salvage } from './read.ts';
 
-/** First version whose standbys decode: PostgreSQL 16. */
+/** First version whose standbys can decode: PostgreSQL 16. */
 const decodesOnStandby = 16;
 
-/** File of the ledger beside the guard's state: what was read is not lost when the data directory is replaced. */
+/**
+ * File of the ledger beside the guard's state, so that the ledger is not lost when the data
+ * directory is replaced.
+ */
 const ledgerFile = 'ledger.json';
 
-/** No receiver is started. */
+/** With this connection string no receiver is started. */
 const nobody = '';
 
 /**
- * What this side committed beyond the switch position, read while it is a read-only standby of nobody:
- * it is never opened for it. Stops it at once when it runs as a primary, and starts it again as a
- * standby; before PostgreSQL 16, which cannot decode on a standby, a primary that still runs, closed, is
- * read as it is. The answer is kept on disk, and is the same when it is asked again, whatever has become of
- * the data directory since.
+ * Returns the writes that this side committed beyond the switch position, read while it is a
+ * read-only standby that follows no primary: it is never opened for that. A running primary is
+ * stopped at once and started again as a standby. Before PostgreSQL 16, which cannot decode on a
+ * standby, a running and closed primary is read as it is. The answer is stored on disk, and is the
+ * same when asked again, even if the data directory has changed since.
  */
 export async function salvageOldSide(
   side: Side,
-  command: { readonly runId: string; readonly epoch: number; readonly switchPosition: Position },
+  command: {
+    readonly runId: string;
+    readonly epoch: number;
+    readonly switchPosition: Position;
+    readonly identifier: string | null;
+  },
 ): Promise<Salvage> {
   const kept = await readKept(side, command.epoch);
   if (kept !== null) return kept;
-  const major = await majorOf(side);
-  if (major === null || major >= decodesOnStandby) await asStandbyOfNobody(side);
+  const major = majorOf(side.config.postgres.dataDir);
+  const decodes = major === null || major >= decodesOnStandby;
+  if (decodes) await mustBeStandby(side);
   else if (side.postmaster.pid() === null) {
     return {
       state: 'unavailable',
@@ -38,15 +51,34 @@ export async function salvageOldSide(
     };
   }
   const salvage = await readLosses(side.sql, command);
-  // It followed the new history once, though nobody heard that it did: what it has beyond came from there.
-  if (await knowsPromotion(side.sql, command.epoch))
-    return { state: 'complete', losses: [], blind: [] };
+  await mustBeOfCluster(side, command.identifier);
+  // It followed the new history before, though that was not reported: everything beyond the switch
+  // position came from there.
+  const unread = salvage.state === 'unavailable';
+  const followed =
+    (await knowsPromotion(side.sql, command.epoch)) ||
+    (decodes && unread && (await knowsOnNewestTimeline(side, command.epoch)));
+  if (followed) return { state: 'complete', losses: [], blind: [] };
   if (salvage.state === 'complete') await keep(side, command.epoch, salvage);
   return salvage;
 }
 
-async function asStandbyOfNobody(side: Side): Promise<void> {
-  const { dataDir, runAs } = side.config.postgres;
+/**
+ * Checked after the reading, so that the "nothing" of another data directory is never stored as
+ * this one's.
+ */
+async function mustBeOfCluster(side: Side, identifier: string | null): Promise<void> {
+  if (identifier === null) return;
+  const read = await runningCluster(side.sql);
+  if (read === identifier) return;
+  throw postgresErrors.make(
+    'database-refused',
+    `${side.config.region}'s database is not of cluster ${identifier} any more, but of ${read}: nothing of it is kept`,
+    { identifier, read },
+  );
+}
+
+async function mustBeStandby(side: Side): Promise<void> {
   if (side.postmaster.pid() !== null) {
     const { standby } = await side.sql.row<{ standby: boolean }>(
       'SELECT pg_is_in_recovery() AS standby',
@@ -54,16 +86,32 @@ async function asStandbyOfNobody(side: Side): Promise<void> {
     if (standby) return;
     await side.postmaster.stop('immediate');
   }
-  await configureStandby(dataDir, { primaryConninfo: nobody, runAs });
-  await side.door.closeBeforeStart();
-  await side.postmaster.start();
+  // Its own timeline, from its control file. A side that tried to follow has the history of a newer
+  // timeline here, and with an archive also its log files, and would look for that timeline.
+  await startAsStandbyOfNobody(side, 'current');
 }
 
-/** Of the data directory, so that it is known before the server runs. */
-async function majorOf(side: Side): Promise<number | null> {
-  const file = join(side.config.postgres.dataDir, 'PG_VERSION');
-  const text = await readFile(file, 'utf8').catch(() => null);
-  return text === null ? null : Number.parseInt(text, 10);
+/**
+ * Returns whether the side has received the promotion on the newest timeline of its log. A side that
+ * crashed soon after it had begun to follow does not replay that timeline by itself.
+ */
+async function knowsOnNewestTimeline(side: Side, epoch: number): Promise<boolean> {
+  await side.postmaster.stop('immediate');
+  try {
+    await startAsStandbyOfNobody(side, 'latest');
+    return await knowsPromotion(side.sql, epoch);
+  } catch (error) {
+    // A log that went on past the switch cannot reach that timeline.
+    if (!isThrowoverError(error)) throw error;
+    return false;
+  }
+}
+
+async function startAsStandbyOfNobody(side: Side, timeline: 'current' | 'latest'): Promise<void> {
+  const { dataDir, runAs } = side.config.postgres;
+  await configureStandby(dataDir, { primaryConninfo: nobody, timeline, runAs });
+  await side.door.closeBeforeStart();
+  await side.postmaster.start();
 }
 
 interface Kept {
@@ -71,15 +119,23 @@ interface Kept {
   readonly salvage: Salvage;
 }
 
+/** The last answer, read or written: it is asked for page by page, and parsing a large one takes half a second. */
+const lastKept = new WeakMap<Side, Kept>();
+
 async function readKept(side: Side, epoch: number): Promise<Salvage | null> {
+  const last = lastKept.get(side);
+  if (last?.epoch === epoch) return last.salvage;
   const file = join(side.config.stateDir, ledgerFile);
   const text = await readFile(file, 'utf8').catch(() => null);
   if (text === null) return null;
   const kept = JSON.parse(text) as Kept;
+  lastKept.set(side, kept);
   return kept.epoch === epoch ? kept.salvage : null;
 }
 
 async function keep(side: Side, epoch: number, salvage: Salvage): Promise<void> {
   const file = join(side.config.stateDir, ledgerFile);
-  await replaceDurably(file, JSON.stringify({ epoch, salvage } satisfies Kept));
+  const kept: Kept = { epoch, salvage };
+  await replaceDurably(file, JSON.stringify(kept));
+  lastKept.set(side, kept);
 }

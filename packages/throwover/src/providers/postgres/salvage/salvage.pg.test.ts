@@ -8,7 +8,7 @@ import { startSide, until } from '../../../../../lab/src/postgres/fixtures/serve
 import { database } from '../../../../../lab/src/postgres/schema.ts';
 import { stopServer } from '../../../../../lab/src/postgres/server.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
-import { readLosses, readUnsent, tablesWithoutIdentity } from './read.ts';
+import { maxLosses, readLosses, readUnsent, tablesWithoutIdentity } from './read.ts';
 import { keepSlot, type SlotSql } from './slot.ts';
 
 let pair: Pair;
@@ -63,7 +63,10 @@ async function cutOffFromEast(west: SlotSql): Promise<void> {
   });
 }
 
-/** West stops receiving, east writes on and dies, west is promoted; where west left east's history. */
+/**
+ * West stops receiving, east goes on writing and dies, west is promoted. Returns the position at
+ * which west left east's history.
+ */
 async function lossyPromotion(east: SlotSql, west: SlotSql, writes: readonly string[]) {
   await cutOffFromEast(west);
   for (const text of writes) await east.rows(text);
@@ -75,7 +78,7 @@ async function lossyPromotion(east: SlotSql, west: SlotSql, writes: readonly str
   return positionOf(1, /^\s*1\s+(\S+)/.exec(row?.history ?? '')?.[1] ?? '');
 }
 
-/** As a read-only standby of nobody: never opened. */
+/** Starts it as a read-only standby that follows no primary: it is never opened. */
 async function startOldSide(): Promise<SlotSql> {
   const { dataDir } = pair.databases.side('east');
   await writeFile(join(dataDir, 'standby.signal'), '');
@@ -128,13 +131,45 @@ describe('the ledger of lost writes', () => {
     expect(salvage.blind).toEqual(['public.plain']);
     expect(new Set(salvage.losses.map(({ id }) => id)).size).toBe(5);
     expect(salvage.losses.every(({ commitWallMs }) => commitWallMs !== null)).toBe(true);
-    // Nothing was consumed: asked again it says the same.
+    // Nothing was consumed: a second read gives the same result.
     expect(await readLosses(oldSide, { runId: 'run-1', switchPosition })).toEqual(salvage);
     const [role] = await oldSide.rows<{ standby: boolean }>(
       'SELECT pg_is_in_recovery() AS standby',
     );
     expect(role?.standby).toBe(true);
   });
+
+  it('holds all of many small transactions, each of which is a begin, a row and a commit', async () => {
+    const east = await superuser('east');
+    const west = await superuser('west');
+    await keepSlot(east, { standbys: ['west'] });
+    await east.rows('CREATE TABLE many (a int PRIMARY KEY)');
+    const count = 2 + Math.floor(maxLosses / 3);
+    const switchPosition = await lossyPromotion(east, west, [
+      'SET synchronous_commit = off',
+      `DO $$ BEGIN FOR i IN 1..${count} LOOP INSERT INTO many VALUES (i); COMMIT; END LOOP; END $$`,
+      'SET synchronous_commit = on',
+      order('last'),
+    ]);
+    const salvage = await readLosses(await startOldSide(), { runId: 'run-1', switchPosition });
+    if (salvage.state !== 'complete') throw new Error(salvage.why);
+    expect(salvage.losses).toHaveLength(count + 1);
+    expect(salvage.losses[0]).toMatchObject({ key: { a: '1' } });
+    expect(salvage.losses.at(-1)).toMatchObject({ key: { idempotency_key: 'last' } });
+  }, 120_000);
+
+  it('is unavailable, not cut short, when there are more rows than it may have', async () => {
+    const east = await superuser('east');
+    const west = await superuser('west');
+    await keepSlot(east, { standbys: ['west'] });
+    await east.rows('CREATE TABLE many (a int PRIMARY KEY)');
+    const switchPosition = await lossyPromotion(east, west, [
+      `INSERT INTO many SELECT * FROM generate_series(0, ${maxLosses})`,
+    ]);
+    const salvage = await readLosses(await startOldSide(), { runId: 'run-1', switchPosition });
+    const why = `more than ${maxLosses} rows: keep the data directory and read it by hand`;
+    expect(salvage).toEqual({ state: 'unavailable', why, some: true });
+  }, 120_000);
 
   it('can be looked at while the primary runs: some rows by name, how many there are, nothing consumed', async () => {
     const east = await superuser('east');
@@ -186,7 +221,7 @@ describe('the ledger of lost writes', () => {
     const east = await superuser('east');
     await keepSlot(east, { standbys: ['west'] });
     await east.rows(`ALTER SYSTEM SET max_slot_wal_keep_size = '4MB'`);
-    // Else kept for other reasons, and nothing is given up.
+    // Otherwise the log is kept for other reasons, and the slot is never given up.
     await east.rows(`ALTER SYSTEM SET wal_keep_size = '0'`);
     await east.rows('SELECT pg_reload_conf()');
     const lost = async () => {

@@ -1,16 +1,17 @@
 import { lsnOf, type Position } from '@throwover/client';
 
 /**
- * The logical slot from which lost writes are read after a failover: kept on the active primary, and
- * never further ahead than what the standby has on disk, so that whatever the standby did not get can
- * still be decoded on the old side.
+ * The logical slot from which lost writes are read after a failover. It is on the active primary,
+ * and never further ahead than the position that the standby has on disk, so that writes which the
+ * standby did not get can still be decoded on the old side.
  *
- * `test_decoding` needs no publication. The slot holds log back only up to `max_slot_wal_keep_size`:
- * past that PostgreSQL drops its hold and the ledger is unavailable; the disk is never filled by it.
+ * `test_decoding` needs no publication. The slot holds log back only up to
+ * `max_slot_wal_keep_size`: beyond that PostgreSQL releases the log and the ledger is unavailable,
+ * but the slot never fills the disk.
  */
 export const slotName = 'throwover_ledger';
 
-/** One connection to the database beside us, as the guard keeps it. */
+/** One connection to the database, as the guard keeps it. */
 export interface SlotSql {
   rows<Row extends Record<string, unknown>>(
     text: string,
@@ -19,16 +20,16 @@ export interface SlotSql {
   ): Promise<Row[]>;
 }
 
-/** Whether lost writes could be told after a failover now. `none`: not yet created. */
+/** Whether lost writes could be read after a failover now. `none`: the slot does not exist yet. */
 export type SlotState =
   | { readonly state: 'kept'; readonly confirmedLsn: string; readonly heldBytes: number }
   | { readonly state: 'none' }
   | { readonly state: 'unavailable'; readonly why: string };
 
-/** Creating it waits for every transaction that is open (3.6 s seen), so it has its own deadline, ms. */
+/** Longest time to create the slot, ms: that waits for every open transaction (3.6 s seen). */
 const createTimeoutMs = 60_000;
 
-/** Moving it decodes what lies between, ms. */
+/** Longest time to advance the slot, ms: that decodes the log in between. */
 const advanceTimeoutMs = 10_000;
 
 interface SlotRow extends Record<string, unknown> {
@@ -41,7 +42,7 @@ interface SlotRow extends Record<string, unknown> {
     readonly held: number | null;
     readonly active: boolean;
   } | null;
-  /** What every standby that streams has on disk; `null` when none does. */
+  /** The position that every streaming standby has on disk; `null` if none streams. */
   readonly flushed: string | null;
 }
 
@@ -55,9 +56,10 @@ const slotQuery = `
     (SELECT min(flush_lsn)::text FROM pg_stat_replication WHERE application_name = ANY($2)) AS flushed`;
 
 /**
- * One round of keeping it, on a primary: creates it, moves it up to what the standby has, makes it anew
- * when PostgreSQL has dropped its hold. On a standby it is dropped: there it would only hold log back.
- * Never part of a switch; may take as long as the longest open transaction.
+ * Runs one round of maintenance. On a primary it creates the slot, advances it to the position that
+ * the standby has, or creates it again when PostgreSQL has released its log. On a standby it drops
+ * the slot, which would only hold log back there. Never part of a switch; may take as long as the
+ * longest open transaction.
  */
 export async function keepSlot(
   sql: SlotSql,
@@ -89,7 +91,10 @@ export async function slotState(sql: SlotSql, standbys: readonly string[]): Prom
   return impossible === null ? stateOf(row) : { state: 'unavailable', why: impossible };
 }
 
-/** Why this database has no such slot, and will have none as it is set; `null`: it can have one. */
+/**
+ * Returns the reason why this database cannot have such a slot with its present settings; `null` if
+ * it can.
+ */
 function whyNone({ walLevel, bound }: SlotRow): string | null {
   if (walLevel !== 'logical') return `wal_level is ${walLevel}, not logical`;
   if (bound === '-1') return 'max_slot_wal_keep_size is not set: a slot could fill the disk';
@@ -128,7 +133,7 @@ async function create(sql: SlotSql): Promise<void> {
   );
 }
 
-/** Never past what the standby has, and never back. */
+/** Advances the slot, never past the standby's position, and never back. */
 async function advance(sql: SlotSql, flushed: string): Promise<void> {
   await sql.rows(
     `SELECT pg_replication_slot_advance(slot_name, $2::pg_lsn) FROM pg_replication_slots
@@ -138,7 +143,10 @@ async function advance(sql: SlotSql, flushed: string): Promise<void> {
   );
 }
 
-/** Whether the slot reaches back to this position: then nothing beyond it is missing from the ledger. */
+/**
+ * Whether the slot reaches back to this position, so that nothing after it is missing from the
+ * ledger.
+ */
 export function reachesBackTo(state: SlotState, position: Position): boolean {
   return state.state === 'kept' && compareLsn(state.confirmedLsn, lsnOf(position)) <= 0;
 }

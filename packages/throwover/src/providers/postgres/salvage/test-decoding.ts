@@ -1,14 +1,18 @@
 /**
- * Reads what PostgreSQL's output plugin `test_decoding` prints: one line a begin, a change, a commit.
+ * Parses the output of PostgreSQL's plugin `test_decoding`: one line for each begin, change and
+ * commit.
  *
- * The plugin is chosen because it needs no publication: a publication makes UPDATE and DELETE fail on
- * tables without a replica identity. Its text is not meant for machines, but it is exact: names are
- * quoted as identifiers, values as literals with doubled quotes and nothing else escaped, so a value
- * may hold anything, line breaks and words of this very format included.
- * Source: contrib/test_decoding/test_decoding.c (print_literal, tuple_to_stringinfo).
+ * The plugin is chosen because it needs no publication: a publication makes UPDATE and DELETE fail
+ * on tables without a replica identity. Its text is not meant for machines, but it is exact: names
+ * are quoted as identifiers, values as literals with doubled quotes and nothing else escaped, so a
+ * value may contain anything, including line breaks and keywords of this format. Source:
+ * contrib/test_decoding/test_decoding.c (print_literal, tuple_to_stringinfo).
  */
 
-/** Column values as text; `null` is SQL's null. A value that the log does not hold (unchanged, stored apart) is left out. */
+/**
+ * Column values as text; `null` is SQL's null. A value that is not in the log (unchanged and stored
+ * separately) is missing.
+ */
 export type Columns = Readonly<Record<string, string | null>>;
 
 export type Decoded =
@@ -18,16 +22,22 @@ export type Decoded =
       readonly kind: 'change';
       readonly table: string;
       readonly operation: 'insert' | 'update' | 'delete';
-      /** Update and delete: the old row's identity, or all of it; `null` when the log does not hold it. */
+      /**
+       * For update and delete: the old row's identity, or the whole row; `null` if it is not in the
+       * log.
+       */
       readonly before: Columns | null;
       readonly after: Columns | null;
-      /** Columns of `after` whose value the log does not hold, because it did not change. */
+      /** Columns of `after` whose value is not in the log because it did not change. */
       readonly unchanged: readonly string[];
     }
   | { readonly kind: 'truncate'; readonly tables: readonly string[] }
   | { readonly kind: 'message'; readonly prefix: string; readonly content: string };
 
-/** Throws a SyntaxError that shows where: a line that is not understood must not pass for nothing. */
+/**
+ * Parses one line. Throws a SyntaxError with the place of the mistake, because a line that is not
+ * understood must not count as empty.
+ */
 export function parseDecoded(line: string): Decoded {
   const text = new Text(line);
   if (text.take('BEGIN')) return { kind: 'begin', xid: text.skip(' ').digits() };
@@ -76,7 +86,10 @@ function after(text: Text): { after: Columns | null; unchanged: readonly string[
   return { after: values, unchanged };
 }
 
-/** `message: transactional: 1 prefix: throwover, sz: 5 content:fence`; the prefix may hold anything, so the size decides. */
+/**
+ * `message: transactional: 1 prefix: throwover, sz: 5 content:fence`. The prefix may contain
+ * anything, so the size decides where it ends.
+ */
 function message(text: Text): Decoded {
   text.expect('transactional: ');
   text.digits();
@@ -116,7 +129,7 @@ class Text {
     if (!this.take(word)) throw this.wrong(JSON.stringify(word));
   }
 
-  /** Digits, or nothing: `include-xids` off prints none. */
+  /** Digits, or nothing: with `include-xids` off there are none. */
   digits(): string {
     return this.#match(/\d*/y);
   }
@@ -133,14 +146,14 @@ class Text {
     return this.#text.slice(this.#at);
   }
 
-  /** `schema.table`, as PostgreSQL quotes it: what it prints is what a statement may use. */
+  /** `schema.table`, quoted by PostgreSQL, so that a statement may use it as it is. */
   qualifiedName(): string {
     const schema = this.#identifier();
     this.expect('.');
     return `${schema}.${this.#identifier()}`;
   }
 
-  /** ` name[type]:value` as often as they come; stops in front of ` new-tuple:` and at the end. */
+  /** Reads ` name[type]:value` repeatedly; stops before ` new-tuple:` and at the end. */
   columns(): { values: Columns; unchanged: readonly string[] } {
     const values: Record<string, string | null> = {};
     const unchanged: string[] = [];
@@ -167,7 +180,9 @@ class Text {
     return found;
   }
 
-  /** `[type]`: the type may be an array, and may be quoted with brackets inside the quotes. */
+  /**
+   * Reads `[type]`: the type may be an array, and may be quoted with brackets inside the quotes.
+   */
   #type(): void {
     this.expect('[');
     for (;;) {
@@ -177,7 +192,7 @@ class Text {
     }
   }
 
-  /** Undefined for a value that did not change and is stored apart. */
+  /** Returns `undefined` for a value that did not change and is stored separately. */
   #value(): string | null | undefined {
     if (this.take('unchanged-toast-datum')) return undefined;
     const bits = this.take("B'") || this.take("'");

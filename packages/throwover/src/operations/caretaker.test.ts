@@ -2,7 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { approve, executeRun, planDigest } from '../runbook/runbook.ts';
 import { World } from '../runs/runs.fixture.ts';
 import { type CaretakerEvent, caretake } from './caretaker.ts';
-import { served, worldSession } from './world-session.fixture.ts';
+import { operatedWorld, served } from './operated.fixture.ts';
 
 let world: World;
 let log: CaretakerEvent[];
@@ -11,7 +11,9 @@ beforeEach(async () => {
   log = [];
 });
 
-/** A controller that is killed while `command` is on its way to a guard: nothing of it goes on. */
+/**
+ * A controller that is killed while `command` is on its way to a guard: nothing of it continues.
+ */
 async function killedAt(side: 'east' | 'west', command: string): Promise<void> {
   const definition = world.define('switchover');
   const plan = await world.plan('switchover', definition);
@@ -40,7 +42,7 @@ async function killedAt(side: 'east' | 'west', command: string): Promise<void> {
 /** Lets `throwover serve` look after the service for a minute. */
 const aMinute = () =>
   served(world, 60_000, (signal) =>
-    caretake({ session: worldSession(world), signal, log: (event) => log.push(event) }),
+    caretake({ service: operatedWorld(world), signal, log: (event) => log.push(event) }),
   );
 
 it('opens the old side again when its controller died between fence and promote', async () => {

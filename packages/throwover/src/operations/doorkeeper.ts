@@ -1,18 +1,18 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { DoorMode } from '../traffic/door.ts';
-import type { Session } from './session.ts';
+import type { Operated } from './operated.ts';
 
-/** Time between two looks at the doors, ms. */
+/** Pause between two looks at the doors, ms. */
 const lookEveryMs = 2_000;
 
-/** Below any run's: a run in the same epoch has the last word at a door. */
+/** A token below that of any run: at a door, a run in the same epoch takes precedence. */
 const noRun = 0;
 
-/** Kind of run whose epochs are left as they are. */
+/** The kind of run whose epochs the doorkeeper does not touch. */
 const naive: RunKind = 'flip-only';
 
-/** What the doorkeeper did, as a line of the log of `throwover serve`. */
+/** An act of the doorkeeper, as a line of the log of `throwover serve`. */
 export type DoorkeeperEvent =
   | {
       readonly event: 'door-told';
@@ -23,43 +23,46 @@ export type DoorkeeperEvent =
   | { readonly event: 'door-not-told'; readonly region: string; readonly error: string };
 
 /**
- * Tells doors of an epoch that they have not heard of: one whose region was away when its run ended, or
- * both after a promotion by hand. The active region's serves, the other ones' forward to it. Doors that
- * know the epoch are left as they are, and so is everything while a run is open, automation is halted, or
- * the epoch is `flip-only`'s: that runbook tells no door, and what it leaves behind is what it is kept to
- * show. Ends when the signal is aborted.
+ * Sets doors that have not heard of the present epoch: a door whose region was unreachable when its
+ * run ended, or both doors after a promotion by hand. The door of the active region serves, the
+ * others forward to it. Does nothing with doors that know the epoch, while a run is open, while
+ * automation is halted, or in an epoch of `flip-only`: that runbook sets no door, and is kept to
+ * show the consequences. Ends when the signal is aborted.
  */
 export async function keepDoors(options: {
-  session: Session;
+  service: Operated;
   signal: AbortSignal;
   log: (event: DoorkeeperEvent) => void;
 }): Promise<void> {
-  const { session, signal, log } = options;
+  const { service, signal, log } = options;
   const told = new Map<string, string>();
   while (!signal.aborted) {
     try {
-      await tellDoors(session, (event) => {
-        // A door that goes on refusing is told of once.
+      await tellDoors(service, (event) => {
+        // A door that goes on refusing is logged once.
         const said = JSON.stringify(event);
         if (told.get(event.region) !== said) log(event);
         told.set(event.region, said);
       });
     } catch (error) {
-      // The store is away, or knows no such service yet: nothing is known to tell.
+      // The store is unreachable or does not know the service yet: there is no known epoch to tell.
       if (!isThrowoverError(error)) throw error;
     }
-    await session.clock.sleep(lookEveryMs, signal).catch(() => {});
+    await service.clock.sleep(lookEveryMs, signal).catch(() => {});
   }
 }
 
-async function tellDoors(session: Session, log: (event: DoorkeeperEvent) => void): Promise<void> {
-  const { parts, loaded } = session;
-  const { epoch, active, openRun, openedBy } = await parts.store.service(loaded.service.name);
-  if (openRun !== null || openedBy === naive || (await parts.store.halt()) !== null) return;
-  const url = loaded.service.regions[active]?.door.forward;
+async function tellDoors(
+  { store, name, regions }: Operated,
+  log: (event: DoorkeeperEvent) => void,
+): Promise<void> {
+  const { epoch, active, openRun, openedBy } = await store.service(name);
+  if (openRun !== null || openedBy === naive || (await store.halt()) !== null) return;
+  const url = regions.find((region) => region.name === active)?.forwardUrl;
   if (url === undefined) return;
-  // The active one first: were another to forward to a door that forwards back, both would refuse.
-  const doors = parts.regions
+  // The active region's door first: if another door forwarded to one that forwards back, both would
+  // refuse.
+  const doors = regions
     .map(({ door }) => door)
     .sort((a, b) => Number(b.region === active) - Number(a.region === active));
   for (const door of doors) {
@@ -75,7 +78,7 @@ async function tellDoors(session: Session, log: (event: DoorkeeperEvent) => void
       log({ event: 'door-told', region, mode: mode.mode, epoch });
     } catch (error) {
       if (!isThrowoverError(error)) throw error;
-      // Away: it is told when it is back.
+      // Unreachable: it is set when it is back.
       if (error.disposition === 'retry') continue;
       log({ event: 'door-not-told', region, error: `${error.code}: ${error.message}` });
     }

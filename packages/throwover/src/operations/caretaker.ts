@@ -1,25 +1,31 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
 import type { RunResult } from '../runbook/runbook.ts';
 import type { RunState } from '../store/store.ts';
-import { carriedOn } from './run-commands.ts';
-import type { Session } from './session.ts';
+import { carriedOn } from './carry-on.ts';
+import type { Operated } from './operated.ts';
 import { unattended } from './unattended.ts';
 
-/** Time between two looks at the open run of a service, ms: a run's lease is 15 s, a fence's deadline 10. */
+/**
+ * Pause between two looks at the open run of a service, ms. A run's lease is 15 s, a fence's
+ * deadline 10 s.
+ */
 const lookEveryMs = 1_000;
 
-/** First pause before a run that stayed open is taken up again, ms; it doubles up to the longest. */
+/**
+ * First pause before a run that stayed open is taken up again, ms; it doubles up to
+ * `longestPauseMs`.
+ */
 const firstPauseMs = 5_000;
 const longestPauseMs = 600_000;
 
 /**
- * Kinds that go forward although they stand before their point of no return. A failover was approved
- * because its old region is lost, so there is nothing to go back to; a rejoin closes what must stay
- * closed anyway.
+ * Kinds that go forward even before their point of no return. A failover was approved because its
+ * old region is lost, so there is no way back; a rejoin closes a region that must stay closed
+ * anyway.
  */
 const forwardKinds: readonly string[] = ['failover', 'rejoin'];
 
-/** What the caretaker did, as a line of the log of `throwover serve`. */
+/** An act of the caretaker, as a line of the log of `throwover serve`. */
 export type CaretakerEvent =
   | {
       readonly event: 'run-taken-over';
@@ -45,62 +51,62 @@ export type CaretakerEvent =
 type Way = 'undo' | 'forward';
 
 /**
- * Carries on the runs of one service whose controller is gone, so that a fence is never an outage that
- * waits for a person to type: back where that can be, forward past the point of no return. Begins
- * nothing by itself (A8), and does nothing while automation is halted. Ends when the signal is aborted.
+ * Carries on the runs of one service whose controller is gone, so that a fence is not an outage
+ * that lasts until a person types a command. Takes a run back if that is possible, and forward past
+ * the point of no return. Begins no run by itself (A8), and does nothing while automation is
+ * halted. Ends when the signal is aborted.
  */
 export async function caretake(options: {
-  session: Session;
+  service: Operated;
   signal: AbortSignal;
   log: (event: CaretakerEvent) => void;
 }): Promise<void> {
-  const { session, signal, log } = options;
-  const { clock } = session;
-  const caretaker = new Caretaker(session, log);
+  const { service, signal, log } = options;
+  const { clock } = service;
+  const caretaker = new Caretaker(service, log);
   while (!signal.aborted) {
     try {
       await caretaker.look(signal);
     } catch (error) {
       const said = isThrowoverError(error) ? `${error.code}: ${error.message}` : String(error);
-      log({ event: 'caretaker-failed', service: session.loaded.service.name, error: said });
+      log({ event: 'caretaker-failed', service: service.name, error: said });
     }
     await clock.sleep(lookEveryMs, signal).catch(() => {});
   }
 }
 
 class Caretaker {
-  readonly #session: Session;
+  readonly #service: Operated;
   readonly #log: (event: CaretakerEvent) => void;
   #pause: { readonly runId: string; readonly ms: number; readonly untilMs: number } | null = null;
   #haltTold: string | null = null;
   #epoch: number | null = null;
 
-  constructor(session: Session, log: (event: CaretakerEvent) => void) {
-    this.#session = session;
+  constructor(service: Operated, log: (event: CaretakerEvent) => void) {
+    this.#service = service;
     this.#log = log;
   }
 
   async look(signal: AbortSignal): Promise<void> {
-    const { parts, loaded } = this.#session;
+    const { store, name } = this.#service;
     const runId = await this.#openRun();
     if (runId === null || this.#pausing(runId)) return;
-    const halt = await parts.store.halt();
+    const halt = await store.halt();
     if (halt !== null) {
       if (this.#haltTold !== runId) this.#log({ event: 'halted', runId, reason: halt.reason });
       this.#haltTold = runId;
       return;
     }
-    const run = await parts.store.run(runId);
-    if (run.service !== loaded.service.name || run.status !== 'running') return;
+    const run = await store.run(runId);
+    if (run.service !== name || run.status !== 'running') return;
     await this.#carryOn(run, signal);
   }
 
-  /** The service's run that has not ended; tells of an epoch that somebody opened by hand. */
+  /** Returns the service's open run. Notifies people of an epoch that was opened by hand. */
   async #openRun(): Promise<string | null> {
-    const { parts, loaded } = this.#session;
-    const { name } = loaded.service;
+    const { store, name } = this.#service;
     try {
-      const { openRun, epoch, active, openedBy } = await parts.store.service(name);
+      const { openRun, epoch, active, openedBy } = await store.service(name);
       if (this.#epoch !== null && epoch > this.#epoch && openedBy === 'adopted') {
         this.#adopted({ service: name, epoch, active });
       }
@@ -113,26 +119,26 @@ class Caretaker {
   }
 
   async #carryOn(run: RunState, signal: AbortSignal): Promise<void> {
-    const session = this.#session;
+    const service = this.#service;
     const { runId, kind } = run;
-    const carried = await carriedOn(session, run);
+    const carried = await carriedOn(service, run);
     const way: Way = forwardKinds.includes(kind) ? 'forward' : 'undo';
     const what = {
       ...carried,
       resumeOf: { runId, force: false },
       leaveSignal: signal,
-      // A stop before the run begins: back before the point of no return, forward after it.
+      // A stop before the run begins: it goes back before the point of no return, forward after it.
       ...(way === 'undo' ? { signal: AbortSignal.abort() } : {}),
     };
     try {
-      const result = await unattended(session, what, () =>
+      const result = await unattended(service, what, () =>
         this.#log({ event: 'run-taken-over', runId, kind, way }),
       );
       const { status, error } = result;
       this.#log({ event: 'run-left', runId, status, error: error?.code ?? null });
       this.#settle(runId, status);
     } catch (error) {
-      // Its controller lives, or another one was quicker.
+      // Its controller is alive, or another one took it over first.
       if (isThrowoverError(error, 'run-in-progress') || isThrowoverError(error, 'run-ended'))
         return;
       this.#settle(runId, 'open');
@@ -141,7 +147,7 @@ class Caretaker {
   }
 
   #adopted(what: { service: string; epoch: number; active: string }): void {
-    const { clock, notifiers } = this.#session;
+    const { clock, notifiers } = this.#service;
     const { service, epoch, active } = what;
     this.#log({ event: 'adopted', ...what });
     notifiers.tell({
@@ -156,10 +162,13 @@ class Caretaker {
 
   #pausing(runId: string): boolean {
     if (this.#pause?.runId !== runId) return false;
-    return this.#session.clock.monotonicMs() < this.#pause.untilMs;
+    return this.#service.clock.monotonicMs() < this.#pause.untilMs;
   }
 
-  /** A run that stays open is taken up again, later each time: what keeps it open may pass. */
+  /**
+   * Notes the result: a run that stays open is taken up again after a growing pause, because the
+   * reason may go away.
+   */
   #settle(runId: string, status: RunResult['status']): void {
     if (status !== 'open') {
       this.#pause = null;
@@ -167,6 +176,6 @@ class Caretaker {
     }
     const before = this.#pause?.runId === runId ? this.#pause.ms * 2 : firstPauseMs;
     const ms = Math.min(before, longestPauseMs);
-    this.#pause = { runId, ms, untilMs: this.#session.clock.monotonicMs() + ms };
+    this.#pause = { runId, ms, untilMs: this.#service.clock.monotonicMs() + ms };
   }
 }

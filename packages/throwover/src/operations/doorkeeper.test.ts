@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { World } from '../runs/runs.fixture.ts';
 import { type DoorkeeperEvent, keepDoors } from './doorkeeper.ts';
-import { served, worldSession } from './world-session.fixture.ts';
+import { operatedWorld, served } from './operated.fixture.ts';
 
 let world: World;
 let log: DoorkeeperEvent[];
@@ -10,12 +10,12 @@ beforeEach(async () => {
   log = [];
 });
 
-const aMinute = (session = worldSession(world)) =>
+const aMinute = (service = operatedWorld(world)) =>
   served(world, 60_000, (signal) =>
-    keepDoors({ session, signal, log: (event) => log.push(event) }),
+    keepDoors({ service, signal, log: (event) => log.push(event) }),
   );
 
-/** As a promotion by hand that was adopted leaves it. */
+/** The state after a promotion by hand that was adopted. */
 const adopted = () => world.store.adoptEpoch({ service: 'checkout', epoch: 2, active: 'west' });
 
 it('leaves doors alone that know the epoch', async () => {
@@ -64,11 +64,10 @@ it('does nothing while a run is open, or automation is halted', async () => {
   await world.store.setHalt(null);
   const { store } = world;
   const open = { ...(await store.service('checkout')), openRun: 'r1' };
-  const session = worldSession(world);
   const busy = new Proxy(store, {
     get: (target, name: keyof typeof store) =>
       name === 'service' ? async () => open : Reflect.get(target, name).bind(target),
   });
-  await aMinute({ ...session, parts: { ...session.parts, store: busy } });
+  await aMinute({ ...operatedWorld(world), store: busy });
   expect(log).toEqual([]);
 });

@@ -2,19 +2,41 @@ import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts
 import { type Clock, isThrowoverError, type Random } from '../kernel/kernel.ts';
 import { lostPatienceMs } from '../replication/replication.ts';
 import { approve, type Plan, type RunResult } from '../runbook/runbook.ts';
-import { forecastBefore } from './forecast.ts';
-import { expectations } from './run-commands.ts';
-import { planFor, type Session } from './session.ts';
+import type { Service } from '../service/service.ts';
+import { expectations } from './carry-on.ts';
+import { forecastBefore } from './forecast-before.ts';
+import type { Operated } from './operated.ts';
+import { planFor } from './planned-run.ts';
 import { unattended } from './unattended.ts';
 
-/** Pause after a failover that could not be begun, ms: what kept it may pass. */
+/** Pause after a failover that could not begin, ms, because the reason may go away. */
 const pauseMs = 5_000;
 
-/** The same after one that was begun and undone, which people are told of each time; it doubles up to the longest. */
+/**
+ * Pause after a failover that began and was undone, of which people are told each time, ms; it
+ * doubles up to `longestUndonePauseMs`.
+ */
 const firstUndonePauseMs = 30_000;
 const longestUndonePauseMs = 600_000;
 
-/** What the standing policy did, as a line of the log of `throwover serve`. */
+/** `approval.standing` of throwover.yaml. */
+export type StandingPolicy = NonNullable<Service['approval']['standing']>;
+
+/**
+ * Longest time that a look may take beyond the policy's own wait, ms: the standby's guard asks the
+ * primary for at most 2 s. If a look or a pause took longer, this process stood still, so the
+ * region was not watched.
+ */
+const lookTakesMs = 2_500;
+
+/**
+ * Longest time from the deciding look until the run begins, ms. All parts are asked at the same
+ * time for a few seconds; if it took longer than this, the process stood still and its plan is out
+ * of date.
+ */
+const freshMs = 15_000;
+
+/** An act of the standing policy, as a line of the log of `throwover serve`. */
 export type StandingEvent =
   | { readonly event: 'region-silent'; readonly region: string; readonly seen: string }
   | { readonly event: 'region-answers'; readonly region: string }
@@ -28,88 +50,113 @@ export type StandingEvent =
 
 /**
  * Fails over by the mandate that the team gave ahead of time (`approval.standing`), when the active
- * region is lost: its guard does not answer, or says that no primary runs, and the standby, asked for
- * itself, receives nothing from it either or gets no answer from its database, for as long as the policy says. One witness's own blindness is
- * therefore no loss. Never fails back (A8), and does nothing while a run is open or automation is halted.
- * Ends when the signal is aborted.
+ * region is lost for as long as the policy says. Lost means both: its guard does not answer, or
+ * reports that no primary runs; and the standby, asked separately, receives nothing from it or gets
+ * no answer from its database. So a witness that is itself cut off does not cause a failover. Time
+ * in which this process stood still (frozen, suspended, starved) does not count either: afterwards
+ * the silence is counted from the beginning. Never fails back (A8), and does nothing while a run is
+ * open or automation is halted. Ends when the signal is aborted.
  */
 export async function keepStanding(options: {
-  session: Session;
+  service: Operated;
+  policy: StandingPolicy;
   signal: AbortSignal;
-  /** Dice of the forecast that each run is scored by. */
+  /** Random numbers for the forecast that each run is scored by. */
   random: Random;
   log: (event: StandingEvent) => void;
 }): Promise<void> {
-  const { session, signal, random, log } = options;
-  const policy = session.loaded.service.approval.standing;
-  if (policy === undefined) return;
-  const { clock } = session;
-  const standing = new Standing(session, policy, { random, log });
+  const { service, policy, signal, random, log } = options;
+  const { clock } = service;
+  const standing = new Standing(service, policy, { random, log });
   while (!signal.aborted) {
     const begunMs = clock.monotonicMs();
+    let restMs = policy.everyMs;
     try {
       await standing.look(signal);
+      restMs -= clock.monotonicMs() - begunMs;
     } catch (error) {
       if (signal.aborted) return;
       standing.refused(error);
-      await clock.sleep(pauseMs, signal).catch(() => {});
+      restMs = pauseMs;
     }
-    const restMs = policy.everyMs - (clock.monotonicMs() - begunMs);
-    await clock.sleep(Math.max(1, restMs), signal).catch(() => {});
+    restMs = Math.max(1, restMs);
+    standing.rests(restMs);
+    await clock.sleep(restMs, signal).catch(() => {});
   }
 }
 
-type Policy = NonNullable<Session['loaded']['service']['approval']['standing']>;
-
 class Standing {
-  readonly #session: Session;
-  readonly #policy: Policy;
+  readonly #service: Operated;
+  readonly #policy: StandingPolicy;
   readonly #random: Random;
   readonly #log: (event: StandingEvent) => void;
-  /** Since when every look has said that this region is lost; null: the last one has not. */
+  /** The region that every look since `sinceMs` found lost; `null` if the last look did not. */
   #silent: { readonly region: string; readonly sinceMs: number } | null = null;
-  /** What people were told of this silence last. */
+  /** The reason in the last notice about this silence. */
   #told: string | null = null;
   #undone: { readonly pauseMs: number; readonly untilMs: number } | null = null;
+  /** Time at which the next look is due; `null`: this process has not looked yet. */
+  #dueMs: number | null = null;
 
   constructor(
-    session: Session,
-    policy: Policy,
+    service: Operated,
+    policy: StandingPolicy,
     { random, log }: Pick<Parameters<typeof keepStanding>[0], 'random' | 'log'>,
   ) {
-    this.#session = session;
+    this.#service = service;
     this.#policy = policy;
     this.#random = random;
     this.#log = log;
   }
 
   async look(signal: AbortSignal): Promise<void> {
-    const { parts, loaded, clock } = this.#session;
-    // From before the question: an answer that comes later was true no earlier.
+    const { store, name, clock } = this.#service;
+    // Taken before the question: a later answer describes no earlier time.
     const lookedMs = clock.monotonicMs();
-    const state = await known(parts.store.service(loaded.service.name));
+    if (this.#dueMs !== null && this.#stoodStill(this.#dueMs)) this.#silent = null;
+    const state = await known(store.service(name));
     if (state === null) return;
     const { active, epoch, openRun } = state;
     if (openRun !== null) {
-      // Whoever carries it on decides; afterwards it is counted anew.
+      // The controller of that run decides; afterwards the silence is counted from the beginning.
       this.#silent = null;
       return;
     }
     const seen = await this.#seen(active);
+    if (this.#stoodStill(lookedMs)) {
+      // Its answers are from different times, and late answers look like silence.
+      this.#silent = null;
+      return;
+    }
     this.#note(active, seen, lookedMs);
     if (seen === null || this.#silent === null) return;
     if (lookedMs - this.#silent.sinceMs < this.#policy.forMs) return;
     if (this.#undone !== null && lookedMs < this.#undone.untilMs) return;
-    if ((await parts.store.halt()) !== null) return;
+    if ((await store.halt()) !== null) return;
     await this.#failOver({ from: active, to: seen.standby, epoch }, signal);
   }
 
   /**
-   * It could not be done, so people are needed: told once for each reason, while the policy goes on
-   * trying. An error that is none of throwover's is a bug; it ends neither the watch nor `serve`.
+   * Notes that the next look begins after this pause, ms, unless this process stands still
+   * meanwhile.
+   */
+  rests(ms: number): void {
+    this.#dueMs = this.#service.clock.monotonicMs() + ms;
+  }
+
+  /** Whether this process ran too seldom since then to count the silence as the region's. */
+  #stoodStill(sinceMs: number): boolean {
+    const limitMs = this.#policy.everyMs + lookTakesMs;
+    return this.#service.clock.monotonicMs() - sinceMs > limitMs;
+  }
+
+  /**
+   * A failover was not possible, so people are needed: notifies them once per reason, while the
+   * policy goes on trying. An error that is not one of throwover's is a bug; it ends neither the
+   * watch nor `serve`.
    */
   refused(error: unknown): void {
-    const { loaded, notifiers, clock } = this.#session;
+    const { name, notifiers, clock } = this.#service;
     const known = isThrowoverError(error);
     const said = known ? `${error.code}: ${error.message}` : String(error);
     this.#log({ event: 'standing-refused', error: said });
@@ -117,7 +164,6 @@ class Standing {
     if (this.#silent === null || this.#told === reason) return;
     this.#told = reason;
     const { region } = this.#silent;
-    const { name } = loaded.service;
     notifiers.tell({
       kind: 'needs-approval',
       service: name,
@@ -132,13 +178,17 @@ class Standing {
     });
   }
 
-  /** Who can take over from a region that is lost, and what says so; null: it is not lost, or nobody can. */
+  /**
+   * Returns the standby that can take over from a lost region, with the reason; `null` if the
+   * region is not lost or no standby can take over.
+   */
   async #seen(active: string): Promise<{ readonly standby: string; readonly why: string } | null> {
-    const { parts, clock } = this.#session;
-    // Once there is a doubt, in the same time: a login over a silent link takes as long as its patience.
+    const { regions, clock } = this.#service;
+    // Once there is a doubt, ask both at the same time: a login over a silent link takes as long as
+    // its timeout.
     const doubted = this.#silent?.region === active;
     const looks = await Promise.all(
-      parts.regions.map(async ({ name, database }) => {
+      regions.map(async ({ name, database }) => {
         const asked = doubted && name !== active ? unheard(database) : null;
         const status = await answerWithin(database.status(), this.#policy.everyMs, clock);
         return { name, status, unheard: async () => await (asked ?? unheard(database)) };
@@ -174,35 +224,44 @@ class Standing {
     direction: { from: string; to: string; epoch: number },
     signal: AbortSignal,
   ): Promise<void> {
-    const session = this.#session;
+    const service = this.#service;
     const { by, overrides } = this.#policy;
     const consent = { by: `standing policy of ${by}`, overrides };
-    const planned = await planFor(session, {
-      ...{ kind: 'failover' as const, direction, consent, signal },
-      // Every look has waited as long for the region, in vain.
-      lostPatienceMs: Math.min(this.#policy.everyMs, lostPatienceMs),
-    });
-    const { plan, digest, definition } = planned;
+    const begunMs = service.clock.monotonicMs();
+    // Every look has already waited this long for the region, without an answer.
+    const waits = { lostPatienceMs: Math.min(this.#policy.everyMs, lostPatienceMs) };
+    const planned = { kind: 'failover' as const, direction, consent, signal, ...waits };
+    const { plan, digest } = await planFor(service, planned);
     const mandate = approve(plan, {
       digest,
       by: consent.by,
-      // A policy names what it would accept; a plan takes only the names that it asks for.
+      // A policy lists what it would accept; a plan takes only the overrides that it asks for.
       overrides: overrides.filter((name) => asksFor(plan, name)),
     });
-    const { steps, claim } = definition;
-    const expected = await expectations(session, 'failover');
+    // The run may do what its mandate records, and no more.
+    const { steps, claim } = service.define(
+      'failover',
+      direction,
+      { by: consent.by, overrides: mandate.overrides },
+      waits,
+    );
+    const expected = await expectations(service, 'failover');
+    if (service.clock.monotonicMs() - begunMs > freshMs) {
+      this.#silent = null;
+      return;
+    }
     const what = { steps, claim, expected, plan, mandate, leaveSignal: signal };
     const { from } = direction;
-    const before = forecastBefore(session, {
+    const before = forecastBefore(service, {
       ...{ kind: 'failover', from, approveMs: null, later: true },
       random: this.#random,
     });
     const told = (begun: string) => this.#log({ event: 'standing-failover', runId: begun, from });
-    const { runId, status } = await unattended(session, what, told, before);
+    const { runId, status } = await unattended(service, what, told, before);
     this.#log({ event: 'standing-ended', runId, status });
     this.#silent = null;
     if (status !== 'undone') return;
-    const { clock } = session;
+    const { clock } = service;
     const pause = Math.min(
       this.#undone === null ? firstUndonePauseMs : this.#undone.pauseMs * 2,
       longestUndonePauseMs,
@@ -211,7 +270,7 @@ class Standing {
   }
 }
 
-/** Null: the store has not met the service, so nobody has said yet which region is active. */
+/** `null` if the store does not know the service, so that the active region is not known yet. */
 async function known<T>(state: Promise<T>): Promise<T | null> {
   try {
     return await state;
@@ -229,8 +288,9 @@ function asksFor(plan: Plan, name: string): boolean {
 }
 
 /**
- * What a standby's guard says that still has a receiver, which notices a silent primary late; null: it
- * reaches the primary, or nobody can say.
+ * Returns what the guard of a standby with a connected receiver says about a primary that does not
+ * answer; the receiver itself notices that late. `null` if the standby reaches the primary, or that
+ * is unknown.
  */
 async function unheard(standby: DatabaseSide): Promise<string | null> {
   try {
@@ -242,7 +302,7 @@ async function unheard(standby: DatabaseSide): Promise<string | null> {
   }
 }
 
-/** Null when nothing was answered in time, or that nothing answers. */
+/** `null` if there was no answer in time or the guard is unreachable. */
 async function answerWithin(
   answer: Promise<DatabaseStatus>,
   ms: number,

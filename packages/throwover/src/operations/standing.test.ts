@@ -4,13 +4,15 @@ import { type Notice, noticeKinds } from '../notify/notice.ts';
 import type { Notifier } from '../notify/notify.ts';
 import { World } from '../runs/runs.fixture.ts';
 import { caretake } from './caretaker.ts';
-import { keepStanding, type StandingEvent } from './standing.ts';
-import { served, worldSession } from './world-session.fixture.ts';
+import { operatedWorld, served } from './operated.fixture.ts';
+import { keepStanding, type StandingEvent, type StandingPolicy } from './standing.ts';
 
-const policy = `
-approval:
-  standing: { by: "payments-team, 2026-11-01", every: 1s, for: 10s, overrides: [two-writers, loss-above-bound] }
-`;
+const policy: StandingPolicy = {
+  by: 'payments-team, 2026-11-01',
+  everyMs: 1_000,
+  forMs: 10_000,
+  overrides: ['two-writers', 'loss-above-bound'],
+};
 
 let world: World;
 let told: Notice[];
@@ -21,7 +23,7 @@ beforeEach(async () => {
   told = [];
 });
 
-/** Everything that people are told. */
+/** Collects every notice to people. */
 const people: Notifier = {
   name: 'people',
   kinds: noticeKinds,
@@ -30,11 +32,12 @@ const people: Notifier = {
   },
 };
 
-/** Lets the policy stand for this long. */
-const standFor = (ms: number, text = policy) =>
+/** Lets the policy run for this long. */
+const standFor = (ms: number, given = policy) =>
   served(world, ms, (signal) =>
     keepStanding({
-      session: worldSession(world, text, [people]),
+      service: operatedWorld(world, [people]),
+      policy: given,
       signal,
       random: seededRandom(1),
       log: (event) => log.push(event),
@@ -58,19 +61,20 @@ it('fails over when guard and standby both say for long enough that the region i
 
 it('keeps a forecast of the run that it begins, read when the writer is open again', async () => {
   const kept: unknown[] = [];
-  const session = worldSession(world, policy);
+  const service = operatedWorld(world);
   const roles: string[] = [];
   const evidence = {
     add: async (kind: string, samples: readonly unknown[]) => void kept.push([kind, ...samples]),
-    list: async () => {
-      roles.push(world.west.role);
-      return [];
-    },
+  };
+  const forecastFacts: typeof service.forecastFacts = (kind, from) => {
+    roles.push(world.west.role);
+    return service.forecastFacts(kind, from);
   };
   world.lose(world.east);
   await served(world, 60_000, (signal) =>
     keepStanding({
-      session: { ...session, parts: { ...session.parts, evidence } },
+      service: { ...service, evidence, forecastFacts },
+      policy,
       signal,
       random: seededRandom(1),
       log: (event) => log.push(event),
@@ -124,6 +128,45 @@ it('counts from the beginning when the region has answered in between', async ()
   expect(world.west.role).toBe('standby');
 });
 
+it.each(['between two looks', 'within a look'])(
+  'counts anew when serve itself stood still %s: its own pause is no silence',
+  async (where) => {
+    const { clock } = world;
+    let still = false;
+    const stand = async () => {
+      if (still) await clock.sleep(30_000);
+    };
+    world.west.upstream = async () => {
+      if (where === 'within a look') await stand();
+      return { answers: !world.east.away, said: 'asked' };
+    };
+    await served(world, 60_000, async (signal) => {
+      const sleep: typeof clock.sleep = async (ms, given) => {
+        await clock.sleep(ms, given);
+        if (given === signal && where === 'between two looks') await stand();
+      };
+      world.east.away = true;
+      const standing = keepStanding({
+        service: { ...operatedWorld(world), clock: { ...clock, sleep } },
+        ...{ policy, signal, random: seededRandom(1), log: (event) => log.push(event) },
+      });
+      await clock.sleep(4_000);
+      still = true;
+      await clock.sleep(5_000);
+      still = false;
+      world.east.away = false;
+      // The region is well while nothing looks at it, and unreachable for a moment at each look.
+      await clock.sleep(23_000);
+      world.east.away = true;
+      await clock.sleep(9_000);
+      world.east.away = false;
+      await standing;
+    });
+    expect(world.west.role).toBe('standby');
+    expect(log[0]).toMatchObject({ event: 'region-silent' });
+  },
+);
+
 it('does nothing while automation is halted', async () => {
   await world.store.setHalt({ by: 'bob', reason: 'freeze', wallMs: 0 });
   world.lose(world.east);
@@ -134,11 +177,12 @@ it('does nothing while automation is halted', async () => {
 
 it('accepts no refusal that it does not name: says so, and changes nothing', async () => {
   world.lose(world.east);
-  await standFor(60_000, policy.replace(/overrides: \[.*\]/, 'overrides: []'));
+  await standFor(60_000, { ...policy, overrides: [] });
   expect(world.west.role).toBe('standby');
   expect(log.filter(({ event }) => event === 'standing-refused').length).toBeGreaterThan(2);
   expect(await world.store.runs({ service: 'checkout', limit: 1 })).toEqual([]);
-  // Once, however often it tries: what is missing, what was not lost, and what to do.
+  // People are told once, however often it tries: the missing approval, what was not lost, and the
+  // next action.
   expect(told).toMatchObject([{ kind: 'needs-approval', runId: null }]);
   expect(told[0]?.text).toMatch(
     /fence-not-possible: .*\nNothing was changed\.\n.+--override NAME.+\nSee/,
@@ -154,7 +198,8 @@ it('killed half-way it is carried on by the next serve, with what was approved',
     dead.abort();
   };
   const standing = keepStanding({
-    session: worldSession(world, policy),
+    service: operatedWorld(world),
+    policy,
     signal: dead.signal,
     random: seededRandom(1),
     log: (event) => log.push(event),
@@ -165,7 +210,7 @@ it('killed half-way it is carried on by the next serve, with what was approved',
 
   const stop = new AbortController();
   const care = caretake({
-    session: worldSession(world, policy),
+    service: operatedWorld(world),
     signal: stop.signal,
     log: () => {},
   });
@@ -189,7 +234,7 @@ it('a bug in what it looks at is said, and ends neither the watch nor serve', as
 
 it('comes back later each time to a failover that was undone', async () => {
   world.lose(world.east);
-  // Its guard has given up on every token that can be given out here: each promotion turns back.
+  // Its guard has renounced every token that can be given out here: each promotion turns back.
   world.west.renounced = 1_000;
   await standFor(200_000);
   const begun = log.filter(({ event }) => event === 'standing-failover').length;

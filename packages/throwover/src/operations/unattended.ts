@@ -1,25 +1,27 @@
 import { RunNotices } from '../notify/notify.ts';
 import { type ExecuteOptions, executeRun, type RunResult } from '../runbook/runbook.ts';
-import type { WhatToDo } from './carry-out.ts';
-import type { ForecastBefore } from './forecast.ts';
-import { owner, type Session } from './session.ts';
+import type { WhatToDo } from './carry-on.ts';
+import type { ForecastBefore } from './forecast-before.ts';
+import type { Operated } from './operated.ts';
 
-/** Carries a run out, or on, in `throwover serve`, where nobody looks on: people are told by notices. */
+/**
+ * Carries a run out, or on, in `throwover serve`, without an operator watching; people get notices.
+ */
 export function unattended(
-  session: Session,
+  service: Operated,
   what: WhatToDo,
   begun: (runId: string) => void,
   before?: Pick<ForecastBefore, 'note' | 'settled'>,
 ): Promise<RunResult> {
-  const { parts, clock, notifiers } = session;
+  const { store, clock, notifiers, owner } = service;
   const notices = new RunNotices(
     what.steps.filter(({ noReturn }) => noReturn).map(({ name }) => name),
   );
   const result = executeRun({
     ...what,
-    store: parts.store,
+    store,
     clock,
-    owner: `serve ${owner()}`,
+    owner: `serve ${owner}`,
     onEvent: (event) => {
       if (event.type === 'run-started') begun(event.run.runId);
       before?.note(event);

@@ -1,0 +1,125 @@
+import type { Random } from 'throwover/kernel';
+import { systemClock } from 'throwover/kernel';
+import type { Lab } from '../world/lab.ts';
+import { otherRegion, type RegionName } from '../world/map.ts';
+import { doneMs, ledgerOf, perform } from './operator.ts';
+import type { RoundFacts, Side } from './oracle.ts';
+import { readSideWhenBack } from './sides.ts';
+import type { RoundTraffic } from './traffic.ts';
+
+export interface RoundContext {
+  readonly lab: Lab;
+  readonly from: RegionName;
+  readonly random: Random;
+  readonly fence: 'available' | 'strict';
+  readonly traffic: RoundTraffic;
+  /** 1 is the first round of the series. */
+  readonly round: number;
+}
+
+/** The facts that a kind returns when its faults are over and repaired; traffic still runs. */
+export type Played = Pick<
+  RoundFacts,
+  | 'planned'
+  | 'twoWritersAccepted'
+  | 'faultMs'
+  | 'approvedMs'
+  | 'epochOpenedMs'
+  | 'wokeMs'
+  | 'old'
+  | 'ledger'
+  | 'lossBoundMs'
+> & {
+  readonly active: RegionName;
+  /** Violations that the kind itself finds, in addition to the oracle's. */
+  readonly violations?: readonly string[];
+};
+
+export type Play = (context: RoundContext) => Promise<Played>;
+
+/**
+ * Latest return of the lost region during a failover, ms after its start: a failover takes about
+ * this long to its first write.
+ */
+const longestFailoverMs = 3_000;
+
+export interface Disaster {
+  fault(lab: Lab, region: RegionName): Promise<void>;
+  mend(lab: Lab, region: RegionName): Promise<void>;
+  /** Shortest time that the region stays away, ms; `undefined`: as long as the failover takes. */
+  readonly awayMs?: number;
+  /** The region comes back during the failover. */
+  readonly during?: true;
+}
+
+/**
+ * The active region is lost; a person fails over; the old region comes back and is attached again.
+ */
+export async function failover(context: RoundContext, disaster: Disaster): Promise<Played> {
+  const { lab, from, random } = context;
+  const to = otherRegion(from);
+  await disaster.fault(lab, from);
+  const faultMs = systemClock.wallMs();
+  let wokeMs: number | null = null;
+  const mend = async () => {
+    wokeMs = systemClock.wallMs();
+    await disaster.mend(lab, from);
+  };
+  const early = disaster.during
+    ? systemClock.sleep(random.integer(longestFailoverMs)).then(mend)
+    : Promise.resolve();
+  const { run, approvedMs, planned: approved } = await perform(lab, 'failover', to);
+  await early;
+  const awayMs = systemClock.wallMs() - faultMs;
+  if (disaster.awayMs !== undefined) {
+    await systemClock.sleep(Math.max(0, disaster.awayMs - awayMs));
+  }
+  await context.traffic.more(20, 60_000);
+  if (!disaster.during) await mend();
+  const old = await takeBack(lab, from, to);
+  return {
+    planned: false,
+    active: to,
+    twoWritersAccepted: approved.overrides.includes('two-writers'),
+    lossBoundMs: lossBoundOf(approved.plan),
+    faultMs,
+    approvedMs,
+    epochOpenedMs: doneMs(run, 'open-epoch'),
+    wokeMs,
+    old: old.side,
+    ledger: await ledgerOf(lab, old.runId),
+  };
+}
+
+/** Reads the contents of the old side, then attaches it again: salvage and attach. */
+export async function takeBack(
+  lab: Lab,
+  old: RegionName,
+  active: RegionName,
+): Promise<{ side: Side; runId: string }> {
+  const side = await readSideWhenBack(lab.map, old);
+  const { run } = await perform(lab, 'rejoin', old);
+  if (run.status !== 'succeeded') throw new Error(`rejoin of ${old} to ${active}: ${run.status}`);
+  return { side, runId: run.runId };
+}
+
+/** Returns the loss bound of the plan, life time, ms. */
+export function lossBoundOf(plan: { facts: Readonly<Record<string, unknown>> }): number {
+  const bound = plan.facts['lossBoundMs'];
+  if (typeof bound !== 'number') throw new Error('the plan of a failover shows no bound');
+  return bound;
+}
+
+export function planned(
+  seen: Pick<Played, 'active' | 'faultMs' | 'approvedMs' | 'epochOpenedMs'>,
+): Played {
+  return {
+    planned: true,
+    twoWritersAccepted: false,
+    lossBoundMs: 0,
+    wokeMs: null,
+    old: null,
+    ledger: null,
+    ...seen,
+  };
+}

@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { type Random, systemClock } from 'throwover/kernel';
+import type { Lab } from '../world/lab.ts';
+import { type Part, partOf } from './parts.ts';
+
+/**
+ * Length of a pause, ms: from less than a door's hold to more than the writer's lease and the
+ * fence's deadline.
+ */
+const pauseMs = { least: 200, most: 12_000 };
+
+/** Longest time between two pauses, ms. */
+const longestBetweenMs = 1_500;
+
+export interface Pause {
+  readonly part: Part;
+  readonly ms: number;
+}
+
+/**
+ * Pauses one process of the lab after the other until `end`: chooses a part at random, then one of
+ * its processes.
+ */
+export class Pauser {
+  readonly pauses: Pause[] = [];
+  readonly #lab: Lab;
+  readonly #random: Random;
+  readonly #stopping = new AbortController();
+  readonly #loop: Promise<void>;
+
+  constructor(lab: Lab, random: Random) {
+    this.#lab = lab;
+    this.#random = random;
+    this.#loop = this.#pause();
+  }
+
+  /** Resolves when everything runs again. */
+  async end(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+  }
+
+  async #pause(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const wait = this.#random.integer(longestBetweenMs);
+      await systemClock.sleep(wait, signal).catch(() => {});
+      const chosen = signal.aborted ? null : await this.#choose();
+      if (chosen === null) continue;
+      const ms = pauseMs.least + this.#random.integer(pauseMs.most - pauseMs.least);
+      if (!signalled(chosen.pid, 'SIGSTOP')) continue;
+      this.pauses.push({ part: chosen.part, ms });
+      // A pause always lasts its full time, also when the run ends meanwhile; otherwise the
+      // recorded length would be wrong.
+      await systemClock.sleep(ms);
+      signalled(chosen.pid, 'SIGCONT');
+    }
+  }
+
+  async #choose(): Promise<{ pid: number; part: Part } | null> {
+    const found = (await Promise.all((await this.#lab.pids()).map(described))).flat();
+    const byPart = Map.groupBy(found, ({ part }) => part);
+    if (byPart.size === 0) return null;
+    const part = this.#random.pick([...byPart.keys()].sort());
+    return this.#random.pick(byPart.get(part) ?? []);
+  }
+}
+
+async function described(pid: number): Promise<readonly { pid: number; part: Part }[]> {
+  const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+  const part = partOf(argv);
+  return part === null ? [] : [{ pid, part }];
+}
+
+/** Returns false when the process has ended meanwhile. */
+function signalled(pid: number, name: 'SIGSTOP' | 'SIGCONT'): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,89 @@
+import { caretake, keepDoors, keepStanding, type Operated } from '../../operations/operations.ts';
+import type { Store } from '../../store/store.ts';
+import { callNames } from '../../store/wire.ts';
+import type { SimProcess } from '../world/machine.ts';
+import type { World } from '../world/world.ts';
+import { operatedFrom } from './operated.ts';
+import { runPolicy } from './run-policy.ts';
+
+/**
+ * Longest time that a process continues after it was told to end, ms; then its supervisor kills it.
+ */
+const graceMs = 5_000;
+
+/** From now on each serving process also does the automatic work of `throwover serve --service`. */
+export function beginServing(world: World): void {
+  const { store } = world;
+  store.onServe = (process, local) => {
+    const serving = operate(world, process, local);
+    if (process === store.process) world.serves.current = serving;
+  };
+  const running = store.current();
+  if (running !== null) store.onServe(running.process, running.service);
+}
+
+/**
+ * Starts the automatic work of `throwover serve --service`: the real caretaker, doorkeeper and
+ * standing failover, in the process of the store. Begins when the service is known; ends with the
+ * process.
+ */
+function operate(world: World, process: SimProcess, store: Store): Serving {
+  const { scenario, history, random, surroundings } = world;
+  const name = `serve ${++world.serves.count}`;
+  const operated: Operated = operatedFrom({
+    name,
+    process,
+    surroundings,
+    history,
+    policy: runPolicy(scenario),
+    store: inThisProcess(process, store),
+  });
+  const stop = new AbortController();
+  const { signal } = stop;
+  const log = (event: { readonly event: string }) => {
+    if (process.alive) history.note({ type: 'serve', name, event });
+  };
+  history.note({ type: 'serve-started', name });
+  process.onEnd(() => history.note({ type: 'serve-ended', name }));
+  const { standing, serveTakesOver } = scenario;
+  const loops = [
+    keepDoors({ service: operated, signal, log }),
+    ...(serveTakesOver ? [caretake({ service: operated, signal, log })] : []),
+    ...(standing === null
+      ? []
+      : [keepStanding({ service: operated, policy: standing, signal, random, log })]),
+  ];
+  for (const loop of loops) {
+    loop.catch((error: unknown) => {
+      if (process.alive) history.note({ type: 'bug', where: name, error: String(error) });
+    });
+  }
+  return {
+    end: () => {
+      stop.abort();
+      void Promise.all(loops).then(() => process.kill());
+      world.queue.after(graceMs, () => process.kill());
+    },
+  };
+}
+
+export interface Serving {
+  /** SIGTERM: the process ends and leaves its runs open. */
+  end(): void;
+}
+
+/**
+ * Returns the store for code in the same process: nothing is sent, and nothing continues after the
+ * process has ended.
+ */
+function inThisProcess(process: SimProcess, store: Store): Store {
+  const call = (name: (typeof callNames)[number]) => (input: unknown) =>
+    new Promise<unknown>((resolve, reject) => {
+      if (!process.alive) return;
+      (store[name] as (given: unknown) => Promise<unknown>)(input).then(
+        (value) => process.deliver(() => resolve(value)),
+        (error) => process.deliver(() => reject(error)),
+      );
+    });
+  return Object.fromEntries(callNames.map((name) => [name, call(name)])) as unknown as Store;
+}
