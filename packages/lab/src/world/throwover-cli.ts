@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { Plan } from 'throwover';
 import { labEnv, nodeOptions } from './child.ts';
 import { throwoverBin } from './specs.ts';
 
@@ -59,8 +60,16 @@ export async function throwoverJson<T>(args: readonly string[], cwd: string): Pr
   const last = stdout.trim().split('\n').at(-1);
   if (exitCode !== 0 || last === undefined) {
     throw new Error(
-      `throwover ${args.join(' ')}: ${signal ?? `exit code ${exitCode}`}\n${stdout}${stderr}`,
+      `throwover ${args.join(' ')}: ${signal ?? `exit code ${exitCode}`}\n${refusalsIn(last)}${stdout}${stderr}`,
     );
   }
   return JSON.parse(last) as T;
+}
+
+/** Why a plan is refused, a line each: the plan itself fills a screen before it comes to that. */
+function refusalsIn(json: string | undefined): string {
+  if (!json?.startsWith('{"digest"')) return '';
+  const { plan } = JSON.parse(json) as { plan: Plan };
+  const refusals = plan.guards.flatMap((guard) => guard.refusals);
+  return refusals.map(({ error }) => `refused: ${error.code}: ${error.message}\n`).join('');
 }
