@@ -120,6 +120,11 @@ export const regressions: readonly Regression[] = [
     why: "somebody's file was loaded by the guard's own reload: the checker took that for a closing by nobody",
   },
   {
+    seed: 189_492_735,
+    options: {},
+    why: 'a database that was promoted by hand, and down a moment later, opened although nobody had answered its guard',
+  },
+  {
     seed: 179_520_404,
     options: {},
     why: "somebody's file was put there between the guard's own and the server's start: the checker took that for an opening by the guard",

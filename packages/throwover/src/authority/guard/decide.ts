@@ -180,7 +180,8 @@ export type WatchAction =
   | { readonly do: 'open-again'; readonly why: readonly string[] }
   | { readonly do: 'try-door' }
   | { readonly do: 'stop-old-primary'; readonly active: string }
-  | { readonly do: 'remember-followed'; readonly timeline: number };
+  | { readonly do: 'remember-followed'; readonly timeline: number }
+  | { readonly do: 'remember-standby' };
 
 const nothing: WatchAction = { do: 'nothing' };
 
@@ -193,7 +194,7 @@ export function decideWatch(watch: Watch): WatchAction {
   if (look.role === 'standby') return standbyAction(watch);
   if (begun(memory)) return { do: 'finish-promotion' };
   const byHand = epochOfHand(watch);
-  if (byHand !== null) return { do: 'adopt', epoch: byHand };
+  if (byHand !== null && mayAdopt(watch)) return { do: 'adopt', epoch: byHand };
   const { known, closed } = memory;
   const { epoch, active } = known;
   if (succeeded({ region: watch.region, own: ownEpoch(watch), known }) && active !== null) {
@@ -226,9 +227,12 @@ function standbyAction(watch: Watch): WatchAction {
     return { do: 'open', why: 'it follows' };
   }
   const { timeline } = look;
-  return timeline !== null && memory.followed !== timeline && streams
-    ? { do: 'remember-followed', timeline }
-    : settled(watch);
+  if (timeline !== null && memory.followed !== timeline && streams) {
+    return { do: 'remember-followed', timeline };
+  }
+  const { closed } = memory;
+  if (closed?.by === 'start' && closed.standbySeen !== true) return { do: 'remember-standby' };
+  return settled(watch);
 }
 
 /**
@@ -264,6 +268,16 @@ function epochOfHand(watch: Watch): number | null {
   // Finish an adoption that wrote its row and did not end, unless another region has succeeded this
   // side since.
   return row.region === region && row.epoch > memory.known.epoch ? row.epoch : null;
+}
+
+/**
+ * Whether a promotion by hand may be adopted now. One that happened before the database was down is no decision of this
+ * moment: people may have gone on in the other region since. So it waits until store or peer answer, like any other
+ * database that was started.
+ */
+function mayAdopt({ memory: { closed }, witness, peer, alone }: Watch): boolean {
+  if (closed?.by !== 'start' || closed.standbySeen === true) return true;
+  return alone || witness !== null || peer !== null;
 }
 
 /** Newest epoch that was opened on this database; 1 if it was never promoted. */

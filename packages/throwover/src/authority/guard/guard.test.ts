@@ -261,6 +261,43 @@ describe('watching', () => {
     expect(store).toMatchObject({ epoch: 2, active: 'west' });
     await end();
   });
+
+  it('asks before it adopts what was promoted by hand before the database was down', async () => {
+    const { databases, clock, watch, link, events } = pairOfGuards();
+    const end = watch();
+    await clock.advance(2_000);
+    link.peers = false;
+    link.store = false;
+    Object.assign(databases.west, { role: 'primary', timeline: 2 });
+    await databases.west.stop();
+    await clock.advance(10_000);
+    expect(databases.west.role).toBe('primary');
+    expect(databases.west.writable()).toBe(false);
+    link.store = true;
+    await clock.advance(2_500);
+    expect(databases.west.writable()).toBe(true);
+    expect(events).toContainEqual({ type: 'adopted', epoch: 2, timeline: 2 });
+    await end();
+  });
+
+  it('adopts at once what was promoted by hand after its start, also across its own restart', async () => {
+    const { databases, clock, watch, link, restart } = pairOfGuards();
+    let end = watch();
+    await clock.advance(2_000);
+    link.peers = false;
+    link.store = false;
+    databases.west.streaming = false;
+    await databases.west.stop();
+    await clock.advance(5_000);
+    expect(databases.west.role).toBe('standby');
+    await end();
+    restart('west');
+    Object.assign(databases.west, { role: 'primary', timeline: 2 });
+    end = watch();
+    await clock.advance(2_500);
+    expect(databases.west.writable()).toBe(true);
+    await end();
+  });
 });
 
 describe('strict', () => {

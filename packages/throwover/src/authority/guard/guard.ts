@@ -46,7 +46,7 @@ import { Synchronous } from './sync.ts';
 import { Watching } from './watching.ts';
 
 export type { GuardOptions, GuardPolicy } from './inside.ts';
-export { newGuardMemory } from './memory.ts';
+export { closedAtStart, newGuardMemory } from './memory.ts';
 
 /** The questions of the other guard: the answering side of `Peer`. */
 interface ForPeer {

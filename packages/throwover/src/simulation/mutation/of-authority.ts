@@ -209,6 +209,14 @@ export const authorityMutations: readonly Mutation[] = [
     options: { strict: false, family: 'lost' },
   },
   {
+    name: 'adopts-unheard',
+    what: 'A promotion by hand from before the database was down is adopted although neither store nor peer answers.',
+    edits: [
+      edit('decide.ts', 'return alone || witness !== null || peer !== null;', 'return true;'),
+    ],
+    options: { family: 'hand' },
+  },
+  {
     name: 'attached-unheard-stays-down',
     what: 'A side that was attached while nobody heard of it counts as stopped by a command, and stays down after a crash.',
     edits: [
