@@ -194,11 +194,8 @@ export type Closed =
       readonly deadlineMs: number | null;
       readonly position: Position | null;
     }
-  /**
-   * The database was started, and it has not been confirmed yet that it is the active one. `standbySeen`: it has run as
-   * a standby since that start, so whoever promoted it by hand did so after the start.
-   */
-  | { readonly by: 'start'; readonly standbySeen?: true }
+  /** The database was started, and it has not been confirmed yet that it is the active one. */
+  | { readonly by: 'start' }
   /** Another region is active in this newer epoch. */
   | { readonly by: 'newer-epoch'; readonly epoch: number; readonly active: string }
   /** A lossy promotion is in progress. */

@@ -86,7 +86,7 @@ export const closedSchema: z.ZodType<Closed> = z.discriminatedUnion('by', [
     deadlineMs: z.number().positive().nullable(),
     position: positionSchema.nullable(),
   }),
-  z.strictObject({ by: z.literal('start'), standbySeen: z.literal(true).exactOptional() }),
+  z.strictObject({ by: z.literal('start') }),
   z.strictObject({ by: z.literal('newer-epoch'), epoch, active: region }),
   z.strictObject({ by: z.literal('promotion'), token }),
 ]);

@@ -180,8 +180,7 @@ export type WatchAction =
   | { readonly do: 'open-again'; readonly why: readonly string[] }
   | { readonly do: 'try-door' }
   | { readonly do: 'stop-old-primary'; readonly active: string }
-  | { readonly do: 'remember-followed'; readonly timeline: number }
-  | { readonly do: 'remember-standby' };
+  | { readonly do: 'remember-followed'; readonly timeline: number };
 
 const nothing: WatchAction = { do: 'nothing' };
 
@@ -194,7 +193,7 @@ export function decideWatch(watch: Watch): WatchAction {
   if (look.role === 'standby') return standbyAction(watch);
   if (begun(memory)) return { do: 'finish-promotion' };
   const byHand = epochOfHand(watch);
-  if (byHand !== null && mayAdopt(watch)) return { do: 'adopt', epoch: byHand };
+  if (byHand !== null) return mayAdopt(watch) ? { do: 'adopt', epoch: byHand } : settled(watch);
   const { known, closed } = memory;
   const { epoch, active } = known;
   if (succeeded({ region: watch.region, own: ownEpoch(watch), known }) && active !== null) {
@@ -227,12 +226,9 @@ function standbyAction(watch: Watch): WatchAction {
     return { do: 'open', why: 'it follows' };
   }
   const { timeline } = look;
-  if (timeline !== null && memory.followed !== timeline && streams) {
-    return { do: 'remember-followed', timeline };
-  }
-  const { closed } = memory;
-  if (closed?.by === 'start' && closed.standbySeen !== true) return { do: 'remember-standby' };
-  return settled(watch);
+  return timeline !== null && memory.followed !== timeline && streams
+    ? { do: 'remember-followed', timeline }
+    : settled(watch);
 }
 
 /**
@@ -275,8 +271,8 @@ function epochOfHand(watch: Watch): number | null {
  * moment: people may have gone on in the other region since. So it waits until store or peer answer, like any other
  * database that was started.
  */
-function mayAdopt({ memory: { closed }, witness, peer, alone }: Watch): boolean {
-  if (closed?.by !== 'start' || closed.standbySeen === true) return true;
+function mayAdopt({ look, memory: { closed }, witness, peer, alone }: Watch): boolean {
+  if (closed?.by !== 'start' || look.promotedSinceStart) return true;
   return alone || witness !== null || peer !== null;
 }
 

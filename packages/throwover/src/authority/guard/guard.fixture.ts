@@ -57,6 +57,7 @@ export class FakeDatabase implements GuardedDatabase {
   /** Where earlier timelines ended. */
   left: Position[] = [];
   /** The cluster that `follow` follows; the pair sets it. */
+  promotedSinceStart = false;
   upstream: () => ClusterSight = () => this.cluster;
   readonly log: string[] = [];
   readonly #now: () => number;
@@ -90,6 +91,7 @@ export class FakeDatabase implements GuardedDatabase {
       parity: {},
       timeline: stopped ? null : timeline,
       promotions: [...promotions].sort((a, b) => b.epoch - a.epoch),
+      promotedSinceStart: this.promotedSinceStart,
       synchronous,
       cluster: this.cluster,
     };
@@ -130,6 +132,13 @@ export class FakeDatabase implements GuardedDatabase {
     this.log.push('start closed');
     this.writeRules(false);
     if (this.role === 'stopped') this.role = this.#was;
+    this.promotedSinceStart = false;
+  }
+  /** A person does it: no guard is asked. */
+  promoteByHand() {
+    this.role = 'primary';
+    this.timeline += 1;
+    this.promotedSinceStart = true;
   }
   async stop() {
     if (this.role !== 'stopped') this.#was = this.role;

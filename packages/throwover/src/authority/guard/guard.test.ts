@@ -251,8 +251,7 @@ describe('watching', () => {
     const { databases, clock, watch, store, events } = pairOfGuards();
     const end = watch();
     await clock.advance(2_000);
-    databases.west.role = 'primary';
-    databases.west.timeline = 2;
+    databases.west.promoteByHand();
     await clock.advance(2_500);
     expect(databases.west.writable()).toBe(true);
     expect(databases.east.writable()).toBe(false);
@@ -268,7 +267,7 @@ describe('watching', () => {
     await clock.advance(2_000);
     link.peers = false;
     link.store = false;
-    Object.assign(databases.west, { role: 'primary', timeline: 2 });
+    databases.west.promoteByHand();
     await databases.west.stop();
     await clock.advance(10_000);
     expect(databases.west.role).toBe('primary');
@@ -277,6 +276,29 @@ describe('watching', () => {
     await clock.advance(2_500);
     expect(databases.west.writable()).toBe(true);
     expect(events).toContainEqual({ type: 'adopted', epoch: 2, timeline: 2 });
+    await end();
+  });
+
+  it('asks before it adopts also where the other region is known to be active in a later epoch', async () => {
+    const { databases, disks, clock, watch, link, store } = pairOfGuards();
+    const known = { epoch: 3, active: 'east' };
+    Object.assign(store, known);
+    for (const place of ['east', 'west'] as const) disks[place] = { ...disks[place], known };
+    const { position: switchPosition } = databases.east;
+    const last = { epoch: 3, region: 'east', timeline: 1, switchPosition, nextXid: '7' };
+    for (const database of Object.values(databases)) database.promotions.push(last);
+    const end = watch();
+    await clock.advance(2_000);
+    link.peers = false;
+    link.store = false;
+    databases.west.promoteByHand();
+    await databases.west.stop();
+    await clock.advance(20_000);
+    expect(databases.west.role).toBe('primary');
+    expect(databases.west.writable()).toBe(false);
+    link.store = true;
+    await clock.advance(2_500);
+    expect(databases.west.writable()).toBe(true);
     await end();
   });
 
@@ -292,7 +314,7 @@ describe('watching', () => {
     expect(databases.west.role).toBe('standby');
     await end();
     restart('west');
-    Object.assign(databases.west, { role: 'primary', timeline: 2 });
+    databases.west.promoteByHand();
     end = watch();
     await clock.advance(2_500);
     expect(databases.west.writable()).toBe(true);

@@ -46,7 +46,7 @@ import { Synchronous } from './sync.ts';
 import { Watching } from './watching.ts';
 
 export type { GuardOptions, GuardPolicy } from './inside.ts';
-export { closedAtStart, newGuardMemory } from './memory.ts';
+export { newGuardMemory } from './memory.ts';
 
 /** The questions of the other guard: the answering side of `Peer`. */
 interface ForPeer {
@@ -291,7 +291,7 @@ function statusOf(
 ): DatabaseStatus {
   const { token, renounced, accepted, known, closed, reopened, attachment, peerSync } =
     memory.current;
-  const { timeline: _timeline, promotions, synchronous: _synchronous, ...seen } = look;
+  const { timeline: _timeline, promotions, synchronous: _, promotedSinceStart: __, ...seen } = look;
   const strict = policy.writerFence === 'strict';
   const synchronous = policy.durability === 'synchronous';
   return {

@@ -1,5 +1,5 @@
 import { noClusterMemory } from '../cluster.ts';
-import type { Closed, KnownEpoch } from '../database-side.ts';
+import type { KnownEpoch } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
 import type { RunCommand } from '../scope.ts';
 import type { GuardMemory, Keep } from './ports.ts';
@@ -22,14 +22,6 @@ export function newGuardMemory(): GuardMemory {
     peerSync: null,
     cluster: noClusterMemory,
   };
-}
-
-/**
- * Returns the closure of a database that is being started: a fence or a newer epoch stays. What was seen after an
- * earlier start no longer counts.
- */
-export function closedAtStart({ closed }: Pick<GuardMemory, 'closed'>): Closed {
-  return closed === null || closed.by === 'start' ? { by: 'start' } : closed;
 }
 
 /** The part of the memory that names the last command seen. */

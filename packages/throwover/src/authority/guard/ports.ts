@@ -163,6 +163,11 @@ export type DatabaseLook = Pick<
   readonly timeline: number | null;
   /** The promotions of this side and those that it received; newest first. */
   readonly promotions: readonly Promotion[];
+  /**
+   * It has left recovery since its server was started: the promotion is no older than that start. False where this is
+   * not known.
+   */
+  readonly promotedSinceStart: boolean;
   /** Synchronous mode: commits wait for the standby under the present setting. */
   readonly synchronous: boolean;
   /** Read from the data directory when the server is stopped; `null` if there is none. */

@@ -5,7 +5,6 @@ import { decideWatch, ownEpoch, type Watch } from './decide.ts';
 import type { Fencing } from './fencing.ts';
 import type { Inside } from './inside.ts';
 import type { HeldLease } from './lease.ts';
-import { closedAtStart } from './memory.ts';
 import type { DatabaseLook, DoorLook, PeerWord } from './ports.ts';
 import type { Promoting } from './promotion.ts';
 import { noteReopened } from './reopened.ts';
@@ -172,8 +171,6 @@ export class Watching {
           return this.#stopOldPrimary(action.active);
         case 'remember-followed':
           return memory.put({ followed: action.timeline });
-        case 'remember-standby':
-          return memory.put({ closed: { by: 'start', standbySeen: true } });
       }
     });
   }
@@ -184,7 +181,10 @@ export class Watching {
    */
   async #startClosed(): Promise<void> {
     const { memory, database, onEvent } = this.#inside;
-    await memory.change((now) => ({ part: { closed: closedAtStart(now) }, answer: undefined }));
+    await memory.change((now) => ({
+      part: now.closed === null ? { closed: { by: 'start' } } : null,
+      answer: undefined,
+    }));
     await database.startClosed();
     onEvent({ type: 'started-closed' });
   }

@@ -360,6 +360,7 @@ function lookAt(server: Server, serverOf: (region: string) => Server): DatabaseL
       parity: {},
       timeline: null,
       promotions: [],
+      promotedSinceStart: false,
       synchronous: false,
       cluster: sightOf(server.copy.branch),
     };
@@ -378,6 +379,7 @@ function lookAt(server: Server, serverOf: (region: string) => Server): DatabaseL
     parity,
     timeline: timelineOf(position),
     promotions: server.promotions(),
+    promotedSinceStart: server.promotedSinceStart,
     synchronous: server.synchronous,
     cluster: sightOf(server.copy.branch),
   };

@@ -75,6 +75,8 @@ export class Server {
   readonly openXids = new Set<number>();
   /** On a primary: end of the log, flushed or not. */
   insertedLsn: number;
+  /** It was promoted since its process was started. */
+  promotedSinceStart = false;
   replayed: Copy;
   /** Strict mode: statements check the lease row. */
   readonly strict: boolean;
@@ -138,6 +140,7 @@ export class Server {
     this.hbaLoads += 1;
     this.synchronous = this.synchronousOnDisk;
     this.lease = null;
+    this.promotedSinceStart = false;
     this.replayed = this.copy;
     this.insertedLsn = this.copy.lsn;
     this.counters.recover(this.copy);
@@ -332,6 +335,7 @@ export class Server {
     this.replayed = this.copy;
     this.insertedLsn = lsn;
     this.role = 'primary';
+    this.promotedSinceStart = true;
     this.upstream = null;
     this.lease = null;
     this.streaming.standbyHas = null;

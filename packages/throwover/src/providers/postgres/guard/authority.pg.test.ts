@@ -128,6 +128,44 @@ describe('a region back from the dead', () => {
     await expectClosed('east');
   });
 
+  it('waits for a word when a person promoted it, and it was killed before its guard had seen that', async () => {
+    const { east, west } = await both();
+    await until('it is known to follow', async () =>
+      (await memoryOf('west')).includes('"followed":1'),
+    );
+    await west.end();
+    await east.end();
+    await kill(pair, 'east');
+    await pair.ask('west', 'SELECT pg_promote(true)');
+    await kill(pair, 'west');
+
+    const again = await guards.start('west');
+    await expectClosed('west');
+    expect(await again.side.status()).toMatchObject({ role: 'primary', closed: { by: 'start' } });
+    await guards.start('east');
+    await untilOpen('west');
+    expect((await again.side.status()).known).toEqual({ epoch: 2, active: 'west' });
+  });
+
+  it('opens at once when a person promoted it after its start, although no guard ran then', async () => {
+    const { east, west } = await both();
+    await until('it is known to follow', async () =>
+      (await memoryOf('west')).includes('"followed":1'),
+    );
+    await east.end();
+    await kill(pair, 'east');
+    await west.end();
+    await kill(pair, 'west');
+    const started = await guards.start('west');
+    await until('it is a standby', async () => (await started.side.status()).role === 'standby');
+    expect(await memoryOf('west')).toContain('"by":"start"');
+    await started.end();
+    await pair.ask('west', 'SELECT pg_promote(true)');
+
+    await guards.start('west');
+    await untilOpen('west');
+  });
+
   it('is closed before a unit of the system starts it, also when no guard runs', async () => {
     const byUnit = { postgres: { ...postgresOf('east'), startDatabase: false } };
     await closeBeforeStart(guards.config('east', byUnit));

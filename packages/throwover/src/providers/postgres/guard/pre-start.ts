@@ -1,4 +1,3 @@
-import { closedAtStart } from '../../../authority/guard/guard.ts';
 import { type Clock, isThrowoverError, systemClock } from '../../../kernel/kernel.ts';
 import { parseGuardConfig } from '../config.ts';
 import { postgresSide } from '../database-side.ts';
@@ -33,7 +32,7 @@ export async function closeBeforeStart(
   const { host, port } = config.listen;
   if (await guardKnows({ region: config.region, url: `http://${host}:${port}`, clock })) return;
   const keep = await openKeep(config.stateDir);
-  await keep.change({ closed: closedAtStart(keep.current) });
+  if (keep.current.closed === null) await keep.change({ closed: { by: 'start' } });
 }
 
 /**

@@ -1,5 +1,6 @@
-import { type Position, positionOf } from '@throwover/client';
+import { bytesOf, type Position, positionOf } from '@throwover/client';
 import pg from 'pg';
+import type { ClusterSight } from '../../../authority/cluster.ts';
 import type { DatabaseStatus, Promotion } from '../../../authority/database-side.ts';
 import type { DatabaseLook } from '../../../authority/guard/ports.ts';
 import { clusterReader, isLeft, stoppedCluster } from './cluster.ts';
@@ -51,6 +52,7 @@ const observeQuery = (promotionRows: string, replayedTimeline: string) => `
          FROM pg_control_checkpoint() c, pg_control_recovery() r))
       ELSE ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int
     END AS timeline,
+    pg_last_wal_replay_lsn()::text AS replayed,
     CASE WHEN standby THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text AS lsn,
     CASE WHEN standby
       THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
@@ -73,6 +75,7 @@ interface ObservedRow {
   readonly version: string;
   readonly sessions: number;
   readonly timeline: number;
+  readonly replayed: string | null;
   readonly lsn: string;
   readonly received: string;
   readonly streaming: boolean;
@@ -92,6 +95,8 @@ export interface Observed {
   readonly standby: boolean;
   readonly version: string;
   readonly sessions: number;
+  /** Where the recovery of the last start is, or ended; `null`: that start needed none. */
+  readonly replayed: Position | null;
   readonly position: Position;
   readonly received: Position;
   /**
@@ -115,6 +120,7 @@ export async function observe(side: Side, sql: Sql): Promise<Observed> {
   return {
     ...row,
     streaming,
+    replayed: row.replayed === null ? null : positionOf(row.timeline, row.replayed),
     position: positionOf(row.timeline, row.lsn),
     received: positionOf(row.timeline, row.received),
     promotions: row.promotions.map(promotionOf),
@@ -151,6 +157,7 @@ export function lookAt(side: Side): () => Promise<DatabaseLook> {
   return async () => {
     try {
       const observed = await observe(side, side.watch);
+      const cluster = await clusterOf(side.watch, observed);
       return {
         role: observed.standby ? 'standby' : 'primary',
         version: observed.version,
@@ -161,9 +168,10 @@ export function lookAt(side: Side): () => Promise<DatabaseLook> {
         standby: standbyOf(observed),
         timeline: observed.timeline,
         promotions: observed.promotions,
+        promotedSinceStart: wasPromoted(observed, cluster),
         synchronous: observed.synchronous,
         parity: await parityNow(),
-        cluster: await clusterOf(side.watch, observed),
+        cluster,
       };
     } catch (error) {
       if (side.postmaster.pid() === null) {
@@ -184,9 +192,21 @@ const stopped: Omit<DatabaseLook, 'cluster'> = {
   standby: null,
   timeline: null,
   promotions: [],
+  promotedSinceStart: false,
   synchronous: false,
   parity: {},
 };
+
+/**
+ * Whether this server was a standby until its promotion. PostgreSQL keeps where the recovery of its last start ended:
+ * for such a server that is where the earlier timeline ends. A server that was started after the promotion has replayed
+ * more, or nothing if it was shut down in order.
+ */
+function wasPromoted({ standby, replayed }: Observed, cluster: ClusterSight | null): boolean {
+  const end = cluster?.left?.at(-1);
+  if (standby || replayed === null || end === undefined) return false;
+  return bytesOf(replayed) <= bytesOf(end);
+}
 
 function standbyOf({ replication }: Observed): DatabaseStatus['standby'] {
   if (replication === null) return null;
