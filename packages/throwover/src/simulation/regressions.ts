@@ -120,6 +120,11 @@ export const regressions: readonly Regression[] = [
     why: "somebody's file was loaded by the guard's own reload: the checker took that for a closing by nobody",
   },
   {
+    seed: 237_215_649,
+    options: {},
+    why: 'a reopened database was closed again only when store and peer had let their deadlines pass, twice in a row',
+  },
+  {
     seed: 189_492_735,
     options: {},
     why: 'a database that was promoted by hand, and down a moment later, opened although nobody had answered its guard',

@@ -72,6 +72,19 @@ describe('an old side that somebody reopens', () => {
     await end();
   });
 
+  it.each([100, 1_500])(
+    'is closed again within a round while store and peer leave a question open, reopened %d ms into it',
+    async (afterMs) => {
+      const { databases, clock, link, end } = await failedOver();
+      Object.assign(link, { store: false, silentMs: 10_000, peerMs: 10_000 });
+      await clock.advance(1_100 + afterMs);
+      databases.east.writeRules(true);
+      await clock.advance(1_100);
+      expect(databases.east.writable()).toBe(false);
+      await end();
+    },
+  );
+
   it('takes three restorations within 10 minutes, and is stopped; not when they are far apart', async () => {
     const { databases, guards, clock, events, end } = await failedOver();
     for (let times = 0; times < 4; times++) {

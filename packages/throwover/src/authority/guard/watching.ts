@@ -108,12 +108,11 @@ export class Watching {
 
   async #round(): Promise<void> {
     const { database, memory, door } = this.#inside;
-    const [look, seen, peer, witness] = await Promise.all([
+    const [look, seen, [peer, witness]] = await Promise.all([
       database.look(),
       // If the server does not answer, store and peer are still asked.
       heard(door.look({ inTurn: false })),
-      this.#askPeer(),
-      this.#askWitness(),
+      this.#keepClosedUntil(Promise.all([this.#askPeer(), this.#askWitness()])),
     ]);
     if (peer !== null) await memory.learn(peer.known);
     if (witness !== null) await memory.learn(witness);
@@ -125,6 +124,32 @@ export class Watching {
       await this.#parts.sync.watch(now);
       await this.#tellStore(now, witness);
     } else this.#parts.sync.forget();
+  }
+
+  /**
+   * Store and peer may be silent up to their deadlines. A closed database that somebody opens meanwhile needs no word
+   * of theirs to be closed again.
+   */
+  async #keepClosedUntil<T>(answered: Promise<T>): Promise<T> {
+    const { memory, database, door, clock, policy } = this.#inside;
+    const ending = new AbortController();
+    const keep = async () => {
+      while (!ending.signal.aborted && memory.current.closed !== null) {
+        const verdict = (await door.look({ inTurn: false }))?.verdict ?? null;
+        if (verdict?.is === 'broken') {
+          const look = await database.look();
+          await this.#act({ look, peer: null, witness: null, door: verdict });
+        }
+        await clock.sleep(policy.timing.tickMs, ending.signal).catch(() => {});
+      }
+    };
+    const keeping = quietly(keep);
+    try {
+      return await answered;
+    } finally {
+      ending.abort();
+      await keeping;
+    }
   }
 
   async #act(seen: Pick<Watch, 'look' | 'peer' | 'witness' | 'door'>): Promise<void> {
