@@ -2,9 +2,10 @@ import type { Random } from 'throwover/kernel';
 import { systemClock } from 'throwover/kernel';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName } from '../world/map.ts';
+import { guardCloses } from './guard-word.ts';
 import { doneMs, ledgerOf, perform } from './operator.ts';
 import type { RoundFacts, Side } from './oracle.ts';
-import { readSideWhenBack } from './sides.ts';
+import { readSide } from './sides.ts';
 import type { RoundTraffic } from './traffic.ts';
 
 export interface RoundContext {
@@ -97,7 +98,9 @@ export async function takeBack(
   old: RegionName,
   active: RegionName,
 ): Promise<{ side: Side; runId: string }> {
-  const side = await readSideWhenBack(lab.map, old);
+  // A region that was frozen takes writes for a moment, and the ledger must hold those too.
+  await guardCloses(lab, old);
+  const side = await readSide(lab.map, old);
   const { run } = await perform(lab, 'rejoin', old);
   if (run.status !== 'succeeded') throw new Error(`rejoin of ${old} to ${active}: ${run.status}`);
   return { side, runId: run.runId };

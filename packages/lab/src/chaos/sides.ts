@@ -18,21 +18,6 @@ export async function readSide(map: LabMap, region: RegionName): Promise<Side> {
   });
 }
 
-/** Reads the contents as soon as the database takes connections again. */
-export async function readSideWhenBack(map: LabMap, region: RegionName): Promise<Side> {
-  let side: Side | null = null;
-  await until(
-    `${region}'s database takes connections`,
-    async () => {
-      side = await readSide(map, region);
-      return true;
-    },
-    { timeoutMs: backTimeoutMs, pollMs: 100 },
-  );
-  if (side === null) throw new Error('nothing was read');
-  return side;
-}
-
 /**
  * Waits until the active region has the slot from which lost writes are read; each promotion
  * creates a new one.
