@@ -45,7 +45,7 @@ function standbyFaults(
   switch (role) {
     case 'primary':
       return [
-        `NO STANDBY: ${region}'s database is a primary beside ${active}'s; \`throwover rejoin\` makes it a standby, after it has written down what it alone has`,
+        `NO STANDBY: ${region}'s database is a primary beside ${active}'s; if people promoted it by hand and want it, let its guard reach the store or the other guard, which adopts that; else \`throwover rejoin\` makes it a standby, after it has written down what it alone has`,
       ];
     case 'stopped':
       return [
