@@ -1,10 +1,10 @@
 import { caretake, keepDoors, keepStanding, type Operated } from '../../operations/operations.ts';
 import type { Store } from '../../store/store.ts';
-import { callNames } from '../../store/wire.ts';
 import type { SimProcess } from '../world/machine.ts';
 import type { World } from '../world/world.ts';
 import { operatedFrom } from './operated.ts';
 import { runPolicy } from './run-policy.ts';
+import { storeOf } from './store-of.ts';
 
 /**
  * Longest time that a process continues after it was told to end, ms; then its supervisor kills it.
@@ -77,13 +77,14 @@ export interface Serving {
  * process has ended.
  */
 function inThisProcess(process: SimProcess, store: Store): Store {
-  const call = (name: (typeof callNames)[number]) => (input: unknown) =>
-    new Promise<unknown>((resolve, reject) => {
-      if (!process.alive) return;
-      (store[name] as (given: unknown) => Promise<unknown>)(input).then(
-        (value) => process.deliver(() => resolve(value)),
-        (error) => process.deliver(() => reject(error)),
-      );
-    });
-  return Object.fromEntries(callNames.map((name) => [name, call(name)])) as unknown as Store;
+  return storeOf(
+    (name, input) =>
+      new Promise<unknown>((resolve, reject) => {
+        if (!process.alive) return;
+        (store[name] as (given: unknown) => Promise<unknown>)(input).then(
+          (value) => process.deliver(() => resolve(value)),
+          (error) => process.deliver(() => reject(error)),
+        );
+      }),
+  );
 }

@@ -6,10 +6,11 @@ import {
   newMemoryStoreState,
 } from '../../store/memory/memory-store.ts';
 import type { Store } from '../../store/store.ts';
-import { type Call, callNames, repeatable } from '../../store/wire.ts';
+import { type Call, repeatable } from '../../store/wire.ts';
 import type { History } from '../world/history.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';
+import { storeOf } from './store-of.ts';
 
 /** Longest time for one attempt, and for all retries, ms: as in the remote adapter. */
 const attemptMs = 3_000;
@@ -105,9 +106,7 @@ export class WitnessStore implements Address<Store> {
       this.#note(name, input, answer, before);
       return answer;
     };
-    return Object.fromEntries(
-      callNames.map((name) => [name, (input: unknown) => call(name, input)]),
-    ) as unknown as Store;
+    return storeOf(call);
   }
 
   /** Notes until when the controller has the run, whatever a restarted store knows of it. */
@@ -198,9 +197,7 @@ export function storeOver(
       await clock.sleep(pauseMs);
     }
   };
-  return Object.fromEntries(
-    callNames.map((name) => [name, (input: unknown) => call(name, input)]),
-  ) as unknown as Store;
+  return storeOf(call);
 }
 
 class NoAnswer extends Error {}
