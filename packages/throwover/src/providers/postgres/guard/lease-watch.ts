@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { connect, isFull, type Login, type Sql } from './sql.ts';
+import { connect, destroySocket, isFull, type Login, type Sql } from './sql.ts';
 import { leaseHolds } from './write-lease.ts';
 
 /**
@@ -120,9 +120,7 @@ export class LeaseWatch {
   letGo(): void {
     const client = this.#client;
     this.#client = null;
-    (
-      client as unknown as { connection: { stream: { destroy(): void } } } | null
-    )?.connection.stream.destroy();
+    if (client !== null) destroySocket(client);
   }
 }
 

@@ -225,10 +225,14 @@ export class Sql {
     this.#broken += 1;
     // A broken connection is closed without a farewell: the other side may not answer.
     client.end().catch(() => {});
-    (
-      client as unknown as { connection: { stream: { destroy(): void } } }
-    ).connection.stream.destroy();
+    destroySocket(client);
   }
+}
+
+/** Closes the connection without a farewell. `pg` itself waits for the server's end of it. */
+export function destroySocket(client: pg.Client): void {
+  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
+  connection.stream.destroy();
 }
 
 /**
