@@ -159,7 +159,7 @@ export function writerGapMs(run: RunState, cutWallMs: number | null): number | n
  */
 export function lossMsOf({ kind, records }: RunState): number | null {
   const outcome = (step: string) =>
-    records.find((record) => record.type === 'outcome' && record.step === step);
+    records.findLast((record) => record.type === 'outcome' && record.step === step);
   const caughtUp = outcome('catch-up');
   if (caughtUp?.type !== 'outcome' || outcome('promote') === undefined) return null;
   if (kind !== 'failover') return 0;

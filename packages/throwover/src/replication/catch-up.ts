@@ -1,6 +1,6 @@
 import { bytesOf, type Position, timelineOf } from '@throwover/client';
 import type { DatabaseSide } from '../authority/database-side.ts';
-import type { Clock } from '../kernel/kernel.ts';
+import type { Clock, Evidence } from '../kernel/kernel.ts';
 import { done, evidenceOf, look, pending, refused } from '../runbook/observe.ts';
 import type { Step, StepContext } from '../runbook/step.ts';
 import type { Consent } from './consent.ts';
@@ -25,12 +25,13 @@ export function catchUp(options: {
     waits: 'machine',
     timeoutMs,
     pollMs: catchUpPollMs,
+    holdsForController: true,
     undo: { none: 'nothing was changed' },
-    observe: (context) =>
+    observe: () =>
       look(async () => {
         const status = await to.side.status();
         if (status.role === 'primary') return done({ role: 'primary' });
-        const { position } = await writer.confirmed(context);
+        const { position } = writer.confirmed;
         const evidence = { received: status.received, position };
         if (status.received === null || !covers(status.received, position)) {
           return pending(evidence);
@@ -87,18 +88,24 @@ export function catchUpLossy(options: {
     waits: 'machine',
     timeoutMs: 4 * stillComingMs,
     pollMs: positionPollMs,
+    holdsForController: true,
     undo: { none: 'nothing was changed' },
     observe: (context) =>
       look(async () => {
-        const { role, received, streaming } = await to.status();
-        if (role === 'primary') return done({ role });
+        const { role, received, streaming, renounced } = await to.status();
+        const { run, earlier } = context;
+        if (role === 'primary') return done(earlier ?? { role });
         const nowMs = clock.monotonicMs();
         beganMs ??= nowMs;
         if (last === null || last.received !== received) last = { received, atMs: nowMs };
-        const proof = writer.known(context);
+        const { proof } = writer;
+        if (proof === null && earlier !== null && stillHolds(earlier, renounced)) {
+          return done(earlier);
+        }
         if (proof !== null && received !== null && covers(received, proof.position)) {
           const exposure: Exposure = { kind: 'none', why: 'all-received' };
-          return done({ received, position: proof.position, complete: true, exposure });
+          const { position, token } = proof;
+          return done({ received, position, complete: true, exposure, token });
         }
         const longEnoughMs = streaming ? quietMs : quietUnconnectedMs;
         const quiet = proof === null && nowMs - last.atMs >= longEnoughMs;
@@ -107,7 +114,7 @@ export function catchUpLossy(options: {
         const advance = sequenceAdvance(exposure, options.idsPerSecond);
         // Measured as of the moment when the old side was asked to close: the person who approved
         // knew that time passes from then on.
-        const grownMs = clock.wallMs() - askedWallMs(context, clock);
+        const grownMs = Math.max(0, clock.wallMs() - askedWallMs(context, clock));
         if (
           aboveBound(exposure, boundMs + grownMs) &&
           !consent.overrides.includes('loss-above-bound')
@@ -120,12 +127,22 @@ export function catchUpLossy(options: {
           complete: exposure.kind === 'none',
           exposure,
           sequenceAdvance: advance.by,
+          token: run.token,
           arithmetic: advance.arithmetic,
         });
       }),
     onlyWaits: true,
     act: async () => {},
   };
+}
+
+/**
+ * Whether the verdict of an earlier controller holds for an old side that does not answer. Not if
+ * that side may have opened since: it does so at its fence's deadline, once the new side's guard has
+ * renounced the fence's token.
+ */
+function stillHolds({ token }: Evidence, renounced: number): boolean {
+  return typeof token === 'number' && renounced < token;
 }
 
 /**

@@ -19,6 +19,13 @@ export const replicationErrors = defineErrors({
     remedy:
       'Another run or a person promoted this database later. Look at `throwover runs` and leave this run.',
   },
+  'promotion-under-way': {
+    disposition: 'retry',
+    notLost:
+      'The guard wrote the promotion down before it began, and brings it to its end by itself.',
+    remedy:
+      'Wait. If it stays so, look at that database and its guard: a promotion needs both to run. Then resume the run.',
+  },
   'promoted-by-hand': {
     disposition: 'stop',
     notLost: 'What the run had changed is taken back; both databases stay as they are.',

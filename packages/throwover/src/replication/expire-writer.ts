@@ -39,6 +39,7 @@ export function expireWriter(options: {
     waits: 'machine',
     timeoutMs: expiryTimeoutMs,
     pollMs: expiryPollMs,
+    holdsForController: true,
     undo: async ({ run: { service, runId, token } }) => {
       await store.restoreWriter({ service, runId, token });
     },

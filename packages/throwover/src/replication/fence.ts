@@ -18,6 +18,7 @@ export function fence({ writer, to }: { writer: OldWriter; to: Standby }): Step<
     waits: 'machine',
     timeoutMs: commandTimeoutMs,
     pollMs: positionPollMs,
+    holdsForController: true,
     undo: (context) => writer.unfence(context),
     // The answer of fence() is the evidence: its position was read after the door was seen closed
     // and without sessions.
@@ -50,6 +51,7 @@ export function fenceIfReachable(options: {
     waits: 'machine',
     timeoutMs: commandTimeoutMs,
     pollMs: positionPollMs,
+    holdsForController: true,
     undo: (context) => writer.unfenceIfReachable(context),
     observe: async () => {
       if (writer.proof !== null) return done({ ...writer.proof, askedWallMs });

@@ -1,9 +1,7 @@
-import { isPosition } from '@throwover/client';
 import type { DatabaseSide } from '../authority/database-side.ts';
 import type { ConfirmedFence, OpeningProof } from '../authority/fence-proof.ts';
 import { commandOf } from '../authority/scope.ts';
 import { noAnswer, within } from '../kernel/kernel.ts';
-import { evidenceOf } from '../runbook/observe.ts';
 import type { StepContext } from '../runbook/step.ts';
 import { replicationErrors } from './errors.ts';
 import { fencePatienceMs, guardPatienceMs, lostPatienceMs } from './timings.ts';
@@ -11,9 +9,10 @@ import { fencePatienceMs, guardPatienceMs, lostPatienceMs } from './timings.ts';
 /**
  * The old writer, and this controller's proof that it is fenced.
  *
- * Only the controller that got a proof relies on it: between a crash and a resume somebody may have
- * opened the door again, and promoting from the old position would lose the writes made since. So a
- * controller that takes the run over fences again, which changes nothing if the fence still stands.
+ * Only the controller that got a proof relies on it: between a crash and a resume the fence may have
+ * passed its deadline, or somebody may have opened the door again, and promoting from the old
+ * position would lose the writes made since. So a controller that takes the run over fences again
+ * (the steps say `holdsForController`), which changes nothing if the fence still stands.
  */
 export class OldWriter {
   readonly #from: DatabaseSide;
@@ -101,14 +100,9 @@ export class OldWriter {
     await within(context.clock, fencePatienceMs, this.unfence(context));
   }
 
-  /** Returns this controller's proof: its own from the journal, or a new one after a takeover. */
-  async confirmed(context: StepContext): Promise<ConfirmedFence> {
-    return this.known(context) ?? (await this.fence(context));
-  }
-
-  /** Returns the proof that this controller already has; `null` if it has none. */
-  known(context: StepContext): ConfirmedFence | null {
-    this.#proof ??= journaledProof(context);
+  /** Returns the proof for a step that comes after the fence. */
+  get confirmed(): ConfirmedFence {
+    if (this.#proof === null) throw new Error('not fenced: the steps are out of order');
     return this.#proof;
   }
 
@@ -139,15 +133,4 @@ export class OldWriter {
       { ...answer, region },
     );
   }
-}
-
-/**
- * Returns the proof that this controller journaled; `null` if there is none or another controller
- * did.
- */
-function journaledProof(context: StepContext): ConfirmedFence | null {
-  const { region, position, token } = evidenceOf(context, 'fence');
-  if (typeof region !== 'string' || !isPosition(position) || token !== context.run.token)
-    return null;
-  return { kind: 'confirmed', region, position, token: context.run.token };
 }

@@ -81,6 +81,14 @@ export function promote(options: {
             ),
           );
         }
+        // The guard brings it to its end by itself; steps before it would be too late.
+        if (accepted?.epoch === next && accepted.token < run.token && promotion?.epoch !== next) {
+          throw replicationErrors.make(
+            'promotion-under-way',
+            `${to.region}'s guard has accepted the promotion of an earlier controller, and has not ended it yet`,
+            { accepted },
+          );
+        }
         return role === 'primary' && promotion?.epoch === next
           ? done({ ...promotion })
           : pending({ role });
@@ -107,20 +115,10 @@ async function settle(to: DatabaseSide, { run, clock }: StepContext) {
 
 /**
  * Returns the terms of a switchover's promotion: this controller's proof, with all writes up to it
- * in the new region. `catch-up` has checked that for the proof that it knew; for a proof from after
- * a takeover this function waits.
+ * in the new region, as `catch-up` has seen.
  */
-export function caughtUpTerms(options: {
-  to: DatabaseSide;
-  writer: OldWriter;
-}): (context: StepContext) => Promise<PromotionTerms> {
-  return async (context) => {
-    const proof = await options.writer.confirmed(context);
-    if (evidenceOf(context, 'catch-up')['position'] !== proof.position) {
-      await received(options.to, proof.position, context);
-    }
-    return { proof, lossy: null };
-  };
+export function caughtUpTerms({ writer }: { writer: OldWriter }): () => Promise<PromotionTerms> {
+  return async () => ({ proof: writer.confirmed, lossy: null });
 }
 
 async function received(
@@ -151,14 +149,14 @@ export function failoverTerms(options: {
   const unknownCluster = consent.overrides.includes(unknownClusterOverride);
   const terms = async (context: StepContext): Promise<PromotionTerms> => {
     const { complete, sequenceAdvance: by } = remainderOf(context);
-    const confirmed = writer.known(context) ?? (await fencedAgain(writer, context));
+    const confirmed = writer.proof;
     // Without its own last position the old side may have made commits that it never acknowledged.
     // Then no acknowledged write is missing, but ids that it gave out may be.
     const lossy = complete && confirmed !== null ? null : { sequenceAdvance: by };
     if (confirmed !== null && complete) {
       const same = evidenceOf(context, 'catch-up')['position'] === confirmed.position;
-      // A position read after a takeover may be past the one that `catch-up` saw. The run waits for
-      // it and never gives it up here.
+      // The answer came after `catch-up` had ended without it. The run waits for that position and
+      // never gives it up here.
       if (!same) await received(to, confirmed.position, context);
       return { proof: confirmed, lossy };
     }
@@ -181,16 +179,6 @@ export function failoverTerms(options: {
     ...(await terms(context)),
     ...(unknownCluster ? { unknownCluster } : {}),
   });
-}
-
-/**
- * A controller that took the run over asks the old side again, unless the earlier controller got no
- * answer either.
- */
-async function fencedAgain(writer: OldWriter, context: StepContext) {
-  if (evidenceOf(context, 'fence')['kind'] !== 'confirmed') return null;
-  const answer = await writer.fenceIfAnswering(context);
-  return answer === noAnswer ? null : answer;
 }
 
 async function expired(store: Store, context: StepContext): Promise<FenceProof> {

@@ -17,6 +17,8 @@ const settleGraceMs = 20_000;
 /** How a step ended. `settled`: no act of it is still working, so it may be undone. */
 export type StepEnd =
   | { readonly kind: 'done' }
+  /** Nothing was done: the steps before it held for an earlier controller only. */
+  | { readonly kind: 'held-by-earlier' }
   | { readonly kind: 'failed'; readonly error: ThrowoverError; readonly settled: boolean }
   | { readonly kind: 'stopped'; readonly settled: boolean };
 
@@ -47,6 +49,7 @@ export async function carryOut(
   try {
     let seen = await attempt.untilKnown();
     if (seen.state === 'pending') {
+      if (step.noReturn && progress.heldByEarlier) return { kind: 'held-by-earlier' };
       const { evidence: observed } = seen;
       // A stop may have come during this observation: after the intent it would be too late for a
       // step of no return.

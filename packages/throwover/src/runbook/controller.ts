@@ -101,6 +101,9 @@ export function contextOf(controller: Controller, step: Step, signal: AbortSigna
     get before() {
       return progress.before(step.name);
     },
+    get earlier() {
+      return progress.earlier(step.name);
+    },
     never: (name) => {
       mustHold();
       return progress.never(name);

@@ -3,6 +3,7 @@ import { carryOut, type StepEnd } from './carry-out.ts';
 import type { Controller } from './controller.ts';
 import { runbookErrors } from './errors.ts';
 import type { Step } from './step.ts';
+import { turnBack } from './turn-back.ts';
 
 /** The direction of a run that does not go forward: back, or left open for now. */
 export interface Turn {
@@ -18,14 +19,33 @@ interface Ended {
 /**
  * Carries out every step that has no outcome yet. Returns `null` when all are done, otherwise the
  * direction in which the run goes, and why.
+ *
+ * After a takeover the steps that held for the earlier controller only are carried out again, once
+ * it is seen that the step of no return, which that controller requested, has not happened.
  */
 export async function forward(controller: Controller): Promise<Turn | null> {
-  const { steps, progress, stop } = controller;
-  for (const batch of batchesOf(steps)) {
+  const batches = batchesOf(controller.steps);
+  const turn = await carryOutAll(controller, batches, { again: false });
+  if (turn !== 'held-by-earlier') return turn;
+  controller.progress.dropHeld();
+  const noReturn = batches.findIndex((batch) => batch.some((step) => step.noReturn));
+  const back = await carryOutAll(controller, batches.slice(0, noReturn), { again: true });
+  return back === null || back === 'held-by-earlier' ? forward(controller) : back;
+}
+
+async function carryOutAll(
+  controller: Controller,
+  batches: readonly (readonly Step[])[],
+  { again }: { again: boolean },
+): Promise<Turn | 'held-by-earlier' | null> {
+  const { progress, stop } = controller;
+  for (const batch of batches) {
     const left = batch.filter(({ name }) => !progress.outcomes.has(name));
     if (left.length === 0) continue;
     if (stop.aborted && !progress.pastNoReturn) return { kind: 'undo', error: stop.reason };
-    const turn = await turnAfter(controller, await atOnce(controller, left));
+    const ended = await atOnce(controller, left);
+    if (ended.some(({ end }) => end.kind === 'held-by-earlier')) return 'held-by-earlier';
+    const turn = await turnAfter(controller, ended, { again });
     if (turn !== null) return turn;
   }
   return null;
@@ -71,19 +91,28 @@ async function atOnce(controller: Controller, batch: readonly Step[]): Promise<r
   });
 }
 
+/**
+ * `again`: the step of no return was requested and has not happened, so the run still goes back if
+ * that can be made certain.
+ */
 async function turnAfter(
-  { run, progress, journal, stop }: Controller,
+  controller: Controller,
   ended: readonly Ended[],
+  { again }: { again: boolean },
 ): Promise<Turn | null> {
+  const { run, progress, journal, stop } = controller;
   const { runId } = run;
   const failed = ended.flatMap(({ step, end }) =>
     end.kind === 'failed' ? [{ step, error: end.error }] : [],
   )[0];
   if (failed && progress.pastNoReturn) {
-    return { kind: 'open', error: leftOpen(runId, failed.step, failed.error) };
+    const standing = again
+      ? await turnBack(controller)
+      : leftOpen(runId, failed.step, failed.error);
+    if (standing !== null) return { kind: 'open', error: standing };
   }
   const stopped = ended.filter(({ end }) => end.kind === 'stopped');
-  const unsettled = ended.filter(({ end }) => end.kind !== 'done' && !end.settled);
+  const unsettled = ended.filter(({ end }) => 'settled' in end && !end.settled);
   const [first] = unsettled;
   if (first !== undefined) {
     // For a step that failed the journal says that the run goes back; for one that was stopped it

@@ -6,6 +6,7 @@ interface StepNature {
   readonly name: string;
   readonly noReturn?: boolean;
   readonly keepsAcrossReplan?: true;
+  readonly holdsForController?: true;
 }
 
 /** A person's request to take a run back. */
@@ -26,6 +27,7 @@ interface Abort {
 export class Progress {
   readonly #noReturn: ReadonlySet<string>;
   readonly #keeps: ReadonlySet<string>;
+  readonly #holds: ReadonlySet<string>;
   readonly #outcomes = new Map<string, Evidence>();
   /** First intent of each step under any plan, in the order in which they were journaled. */
   readonly #firstIntents = new Map<string, Evidence>();
@@ -33,17 +35,20 @@ export class Progress {
   readonly #intents = new Set<string>();
   readonly #everDone = new Set<string>();
   readonly #passed = new Set<string>();
+  readonly #earlier = new Map<string, Evidence>();
   readonly #undoIntents = new Set<string>();
   readonly #settledUndos = new Set<string>();
   #failure: ErrorJson | null = null;
   #abort: Abort | null = null;
   #mandated = false;
   #undoing = false;
+  #heldByEarlier = false;
 
   constructor(steps: readonly StepNature[]) {
     const namesOf = (list: readonly StepNature[]) => new Set(list.map(({ name }) => name));
     this.#noReturn = namesOf(steps.filter(({ noReturn }) => noReturn));
     this.#keeps = namesOf(steps.filter(({ keepsAcrossReplan }) => keepsAcrossReplan));
+    this.#holds = namesOf(steps.filter(({ holdsForController }) => holdsForController));
   }
 
   /** Evidence of the steps that are done, by name. */
@@ -60,6 +65,26 @@ export class Progress {
    */
   get pastNoReturn(): boolean {
     return this.#passed.size > 0;
+  }
+  /**
+   * An earlier controller requested the step of no return, on outcomes that held for that
+   * controller only. Whether the step happened is not in the journal.
+   */
+  get heldByEarlier(): boolean {
+    return this.#heldByEarlier;
+  }
+  /** Drops the outcomes that held for an earlier controller: their steps are carried out again. */
+  dropHeld(): void {
+    for (const step of this.#holds) {
+      const evidence = this.#outcomes.get(step);
+      if (evidence !== undefined) this.#earlier.set(step, evidence);
+      this.#outcomes.delete(step);
+    }
+    this.#heldByEarlier = false;
+  }
+  /** The evidence of a step whose outcome was dropped; `null` if there was none. */
+  earlier(step: string): Evidence | null {
+    return this.#earlier.get(step) ?? null;
   }
   /** The steps of no return that were passed. */
   get passed(): readonly string[] {
@@ -124,6 +149,7 @@ export class Progress {
         this.#outcomes.set(event.step, event.evidence);
         this.#everDone.add(event.step);
         this.#pass(event.step);
+        if (this.#noReturn.has(event.step)) this.#heldByEarlier = false;
         return;
       case 'step-failed':
         this.#failure = event.error;
@@ -146,11 +172,18 @@ export class Progress {
         this.#undoing = true;
         return;
       case 'taken-over':
+        this.#takenOver();
+        return;
       case 'ended':
         return;
       default:
         assertNever(event);
     }
+  }
+
+  #takenOver(): void {
+    if (!this.pastNoReturn) this.dropHeld();
+    else if (!this.passed.some((step) => this.#outcomes.has(step))) this.#heldByEarlier = true;
   }
 
   #replanned(): void {
@@ -162,6 +195,8 @@ export class Progress {
     this.#failure = null;
     this.#abort = null;
     this.#undoing = false;
+    this.#heldByEarlier = false;
+    this.#earlier.clear();
     this.#mandated = true;
   }
 

@@ -26,6 +26,11 @@ export interface StepContext {
    */
   readonly before: Evidence | null;
   /**
+   * The evidence with which an earlier controller found the step done, under the same plan; only for
+   * a step that `holdsForController`, which is carried out again.
+   */
+  readonly earlier: Evidence | null;
+  /**
    * Whether this controller has the newest token, and the journal has neither an intent nor an
    * outcome of `step` under any plan of this run. Then the step was never requested, and it cannot
    * be requested with a token up to this one while the run is undone. Only for an undo: it is the
@@ -95,6 +100,12 @@ export interface Step<Name extends string = string> {
    * old plan.
    */
   readonly keepsAcrossReplan?: true;
+  /**
+   * What it saw holds only while its controller carries the run, for example a fence that ends at
+   * its deadline. A controller that takes the run over carries the step out again, unless the step
+   * of no return has happened.
+   */
+  readonly holdsForController?: true;
   /**
    * Takes the effect back when the run ends before its point of no return, or says why that is not
    * needed. Safe to repeat, like `act`.

@@ -8,6 +8,7 @@ import { storeErrors } from '../store/errors.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import type { Store } from '../store/store.ts';
 import { runLeaseMs } from './lease.ts';
+import { done, pending } from './observe.ts';
 import {
   type Bench,
   createBench,
@@ -120,6 +121,78 @@ describe('a controller that is killed', () => {
       ]);
     }
     expect(bench.world.log).toEqual(['hold', 'fence', 'promote', 'settle']);
+  });
+});
+
+describe('a step that holds for its controller only', () => {
+  /** Hold, fence, drain and promote; the fence stands with the token of the controller that asked for it. */
+  const heldSteps = (change: Partial<Step> = {}) => {
+    const { world } = bench;
+    let fencedBy = 0;
+    return [
+      switchStep(world, 'hold'),
+      switchStep(world, 'fence', {
+        holdsForController: true,
+        observe: async ({ run: { token } }) => (fencedBy === token ? done({ token }) : pending({})),
+        act: async ({ run: { token } }) => {
+          fencedBy = token;
+          world.throwSwitch('fence');
+        },
+      }),
+      switchStep(world, 'drain'),
+      switchStep(world, 'promote', { noReturn: true, undo: { none: 'no way back' }, ...change }),
+      switchStep(world, 'settle'),
+    ];
+  };
+
+  const once = ['hold', 'fence', 'drain', 'promote', 'settle'];
+  const twice = ['hold', 'fence', 'drain', 'fence', 'promote', 'settle'];
+
+  test.each([
+    ['before its promotion is asked for', 'intent promote', twice],
+    ['with its promotion asked for', 'promote', twice],
+    ['with its promotion made', 'outcome promote', once],
+  ])('is done again by the next one when a run is left %s', async (_when, where, log) => {
+    const leave = new AbortController();
+    const dies: Store = {
+      ...bench.store,
+      append: async (input) => {
+        const names = input.records.map((one) => ('step' in one ? `${one.type} ${one.step}` : ''));
+        if (!names.includes(where)) return bench.store.append(input);
+        leave.abort();
+        throw new Killed('killed');
+      },
+    };
+    const act = async () => {
+      if (where === 'promote') {
+        leave.abort();
+        throw new Killed('killed');
+      }
+      bench.world.throwSwitch('promote');
+    };
+    const first = bench.begin(heldSteps({ act }), { store: dies, leaveSignal: leave.signal });
+    await Promise.allSettled([first]);
+    expect(await bench.resume(heldSteps())).toMatchObject({ status: 'succeeded' });
+    expect(bench.world.log).toEqual(log);
+    const story = await bench.story();
+    expect(story.filter((one) => one === 'intent fence')).toHaveLength(1);
+    expect(story.filter((one) => one === 'outcome fence')).toHaveLength(
+      log.filter((one) => one === 'fence').length,
+    );
+  });
+
+  test('is done again by each controller, and taken back once', async () => {
+    const leave = new AbortController();
+    const act = async () => {
+      leave.abort();
+      throw new Killed('killed');
+    };
+    const last = { leaveSignal: leave.signal };
+    await Promise.allSettled([bench.begin(heldSteps({ act }), last)]);
+    await Promise.allSettled([bench.resume(heldSteps({ act }), last)]);
+    const settle = async () => 'never' as const;
+    expect(await bench.abort(heldSteps({ settle }))).toMatchObject({ status: 'undone' });
+    expect(bench.world.log.filter((one) => one === '-fence')).toHaveLength(1);
   });
 });
 

@@ -158,18 +158,25 @@ export class FakeSide implements DatabaseSide {
       }
       this.accepted = { token, epoch };
       this.asked = { proof, lossy };
-      this.role = 'primary';
-      this.timeline += 1;
-      this.left = [...this.left, position];
-      this.promotion = {
-        epoch,
-        region: this.region,
-        timeline: this.timeline,
-        switchPosition: position,
-        nextXid: '800',
-      };
-      return this.promotion;
+      return this.finish();
     });
+
+  /** Ends the promotion that it has accepted. */
+  finish(): Promotion {
+    const { accepted, position } = this;
+    if (accepted === null) throw new Error('nothing was accepted');
+    this.role = 'primary';
+    this.timeline += 1;
+    this.left = [...this.left, position];
+    this.promotion = {
+      epoch: accepted.epoch,
+      region: this.region,
+      timeline: this.timeline,
+      switchPosition: position,
+      nextXid: '800',
+    };
+    return this.promotion;
+  }
   stop = (command: RunCommand) =>
     this.#command('stop', command, () => {
       this.role = 'stopped';

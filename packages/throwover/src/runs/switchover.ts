@@ -147,7 +147,7 @@ export const plannedSteps = (
       promote({
         to: to.database,
         seen: standby,
-        terms: caughtUpTerms({ to: to.database, writer }),
+        terms: caughtUpTerms({ writer }),
       }),
       openEpoch({ store, to: to.name, database: to.database }),
       forwardStragglers({

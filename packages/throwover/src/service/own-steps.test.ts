@@ -36,6 +36,7 @@ const context = (signal = new AbortController().signal): StepContext => ({
   signal,
   outcomes: new Map(),
   before: null,
+  earlier: null,
   never: () => false,
   progress: () => {},
 });

@@ -33,6 +33,7 @@ async function heldDoor() {
     signal: new AbortController().signal,
     outcomes: new Map(),
     before: null,
+    earlier: null,
     never: () => false,
     progress: () => {},
   };

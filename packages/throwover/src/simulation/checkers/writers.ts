@@ -147,13 +147,16 @@ export function lossWithinBound(facts: Facts): readonly Violation[] {
     if (lastOutcome(facts, run.runId, 'catch-up', branch.bornMs) === undefined) {
       return [{ rule: 'loss-bound', text: `b${branch.id}: no catch-up` }];
     }
-    // The approver knew that the old side may take writes after it was asked to close.
-    const asked = facts
-      .all('appended')
-      .find(
-        ({ runId, record }) =>
-          runId === run.runId && record.type === 'intent' && record.step === 'fence',
-      );
+    // The approver, of the last plan, knew that the old side may take writes after it was asked to
+    // close.
+    const records = facts.all('appended').filter(({ runId }) => runId === run.runId);
+    const plannedMs =
+      records.findLast(({ atMs, record }) => record.type === 'replanned' && atMs <= branch.bornMs)
+        ?.atMs ?? 0;
+    const asked = records.find(
+      ({ atMs, record }) =>
+        atMs >= plannedMs && record.type === 'intent' && record.step === 'fence',
+    );
     const askedMs = asked?.atMs ?? branch.bornMs;
     if (run.overrides.includes('loss-above-bound')) return [];
     const lost = lostBy(facts, promotion).filter(

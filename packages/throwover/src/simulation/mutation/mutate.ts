@@ -1,15 +1,16 @@
 /**
  * `npm run mutate -- [--seeds N] [--minutes M] [--only NAME,NAME] [--workers N] [--out FILE]
  * [--json]`: hunts each deliberate bug in a separate process, for at most `--minutes`, and reports
- * the seed that caught it. It tries the seed of docs/results/mutations.md first, and seeds from 1
- * on only when that one no longer catches it. `--out` writes the tables of that file. Exit code 1
+ * the seed that caught it. It tries the seed of docs/results/mutations.md and the regressions first,
+ * and seeds from 1 on only when none of these catches it. `--out` writes the tables of that file. Exit code 1
  * when one was not caught.
  */
 import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { systemClock } from '../../kernel/kernel.ts';
+import { regressions } from '../regressions.ts';
 import type { Mutation } from './mutation.ts';
 import { mutations } from './mutations.ts';
 import { type Hunted, resultsText, seedsIn } from './results.ts';
@@ -57,15 +58,19 @@ async function lane(): Promise<void> {
   }
 }
 
-/** Tries the seed that caught it last time, then all. */
+/** Tries the seed that caught it last time, then the regressions of the same kind, then all. */
 async function hunt(mutation: Mutation): Promise<Hunted> {
   const endMs = systemClock.monotonicMs() + limitMs;
-  const before = caughtBefore.get(mutation.name);
-  if (before !== undefined) {
-    const again = await huntIn(mutation, { from: before, to: before }, endMs);
-    if (again.seed !== null) return { ...again, tried: 1 };
+  const { name, options = {} } = mutation;
+  const before = caughtBefore.get(name);
+  const alike = regressions.filter((one) => isDeepStrictEqual(one.options, options));
+  const likely = [...(before === undefined ? [] : [before]), ...alike.map(({ seed }) => seed)];
+  for (const [index, seed] of likely.entries()) {
+    const again = await huntIn(mutation, { from: seed, to: seed }, endMs);
+    if (again.seed !== null) return { ...again, tried: index + 1 };
   }
-  return huntIn(mutation, { from: 1, to: last }, endMs);
+  const found = await huntIn(mutation, { from: 1, to: last }, endMs);
+  return { ...found, tried: found.tried + likely.length };
 }
 
 /** A seed counts only when the unchanged code passes it; otherwise it shows something different. */

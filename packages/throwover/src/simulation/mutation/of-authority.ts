@@ -214,7 +214,6 @@ export const authorityMutations: readonly Mutation[] = [
     edits: [
       edit('decide.ts', 'return alone || witness !== null || peer !== null;', 'return true;'),
     ],
-    options: { family: 'hand' },
   },
   {
     name: 'attached-unheard-stays-down',

@@ -70,6 +70,17 @@ export const controlMutations: readonly Mutation[] = [
     options: { strict: false, family: 'lost' },
   },
   {
+    name: 'fence-of-an-earlier-controller',
+    what: 'A controller that takes a run over relies on the fence and the catch-up of the one before.',
+    edits: [
+      edit(
+        'runbook/progress.ts',
+        'for (const step of this.#holds) this.#outcomes.delete(step);',
+        '',
+      ),
+    ],
+  },
+  {
     name: 'redelivery-skipped',
     what: 'Webhooks of the loss window are not delivered again.',
     edits: [edit('webhooks/steps.ts', 'gateway.redeliver(', '(async () => ({ events: 0 }))(')],

@@ -45,9 +45,9 @@ export function resultsText(hunted: readonly Hunted[], seeds: number): string {
     '# Mutations: deliberate bugs, and the seeds that caught them',
     '',
     `${caught.length} of ${hunted.length} caught, within ${seeds} seeds each. Each is a patch of the sources, put in while they are`,
-    'loaded; a seed counts only when the code as it is passes it. The seed named here is tried first, the others',
-    'from 1 only when it catches nothing any more. A checker that nothing trips proves nothing, so the second',
-    'table names what trips each. Written by `npm run mutate -- --out docs/results/mutations.md`.',
+    'loaded; a seed counts only when the code as it is passes it. The seed named here is tried first, then the',
+    'seeds that once found a bug, then the others from 1. A checker that nothing trips proves nothing, so the',
+    'second table names what trips each. Written by `npm run mutate -- --out docs/results/mutations.md`.',
     '',
     ...table(
       ['Mutation', 'What it breaks', 'Options', 'Seed', 'Checkers', 'Seeds tried'],

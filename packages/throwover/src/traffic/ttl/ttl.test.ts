@@ -128,6 +128,7 @@ describe('lower-ttl', () => {
       clock,
       signal: new AbortController().signal,
       outcomes: new Map(),
+      earlier: null,
       before,
       never: () => false,
       progress: () => {},
