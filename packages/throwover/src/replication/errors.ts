@@ -66,7 +66,7 @@ export const replicationErrors = defineErrors({
     disposition: 'wait',
     notLost: 'Nothing was promoted.',
     remedy:
-      'Shut the old region down by other means, or mend the way to its guard. Only if neither can be, take the risk of two writers by name.',
+      'Shut the old region down by other means, or mend the way to its guard and its PostgreSQL. Only if neither can be, take the risk of two writers by name.',
   },
   'loss-above-bound': {
     disposition: 'wait',

@@ -93,8 +93,11 @@ export function oneWriter(options: {
     // A guard that answers while the plan is made may be silent when it is to close its database.
     ...(strict ? {} : { mayAsk: ['two-writers'] }),
     check: async ({ clock }) => {
-      if (strict || (await lostStatusOf(from, lostPatienceMs, clock)) !== null) return [];
-      return [{ error: fenceNotPossible(from.region, {}), override: 'two-writers' }];
+      if (strict) return [];
+      const old = await lostStatusOf(from, lostPatienceMs, clock);
+      const stopped = old?.role === 'stopped';
+      if (old !== null && !stopped) return [];
+      return [{ error: fenceNotPossible(from.region, { stopped }), override: 'two-writers' }];
     },
   };
 }

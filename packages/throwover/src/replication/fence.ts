@@ -1,4 +1,4 @@
-import { assertNever, type Evidence, noAnswer } from '../kernel/kernel.ts';
+import { assertNever, noAnswer } from '../kernel/kernel.ts';
 import { done, pending, refused } from '../runbook/observe.ts';
 import type { Step } from '../runbook/step.ts';
 import type { Consent } from './consent.ts';
@@ -44,7 +44,7 @@ export function fenceIfReachable(options: {
 }): Step<'fence'> {
   const { writer, without } = options;
   let askedWallMs: number | null = null;
-  let silent: { readonly forMs: number } | null = null;
+  let silent: { readonly silentForMs: number; readonly stopped: boolean } | null = null;
   return {
     name: 'fence',
     title: `Close ${writer.region}'s database to the application, if it answers; at most ${fencePatienceMs / 1_000} s`,
@@ -56,13 +56,13 @@ export function fenceIfReachable(options: {
     observe: async () => {
       if (writer.proof !== null) return done({ ...writer.proof, askedWallMs });
       if (silent === null) return pending({});
-      const evidence = { confirmed: false, silentForMs: silent.forMs, without, askedWallMs };
+      const evidence = { confirmed: false, ...silent, without, askedWallMs };
       switch (without) {
         case 'lease-expiry':
         case 'override':
           return done(evidence);
         case 'nothing':
-          return refused(fenceNotPossible(writer.region, evidence));
+          return refused(fenceNotPossible(writer.region, silent));
         default:
           return assertNever(without);
       }
@@ -73,7 +73,9 @@ export function fenceIfReachable(options: {
       askedWallMs ??= clock.wallMs();
       // An address without a listener refuses the connection at once, so there is no waiting.
       const answer = await writer.fenceIfAnswering(context);
-      silent = answer === noAnswer ? { forMs: Math.round(clock.monotonicMs() - askedMs) } : null;
+      const silentForMs = Math.round(clock.monotonicMs() - askedMs);
+      const confirmed = answer !== noAnswer && answer !== 'stopped';
+      silent = confirmed ? null : { silentForMs, stopped: answer === 'stopped' };
     },
   };
 }
@@ -87,10 +89,13 @@ export function withoutAnswer(strict: boolean, consent: Consent): WithoutAnswer 
   return consent.overrides.includes('two-writers') ? 'override' : 'nothing';
 }
 
-export function fenceNotPossible(region: string, evidence: Evidence) {
+export function fenceNotPossible(region: string, seen: { readonly stopped: boolean }) {
+  const why = seen.stopped
+    ? 'its guard says that PostgreSQL does not run, so it cannot be closed and its last position is unknown. If somebody starts it without its guard, clients write there'
+    : 'its guard does not answer. If it lives, clients that still reach it go on writing there';
   return replicationErrors.make(
     'fence-not-possible',
-    `nobody can say that ${region} has stopped writing: its guard does not answer. If it lives, clients that still reach it go on writing there, and every such write is lost to the new side`,
-    evidence,
+    `nobody can say that ${region} takes no writes: ${why}, and every such write is lost to the new side`,
+    seen,
   );
 }

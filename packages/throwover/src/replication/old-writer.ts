@@ -1,7 +1,7 @@
 import type { DatabaseSide } from '../authority/database-side.ts';
 import type { ConfirmedFence, OpeningProof } from '../authority/fence-proof.ts';
 import { commandOf } from '../authority/scope.ts';
-import { noAnswer, within } from '../kernel/kernel.ts';
+import { isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
 import type { StepContext } from '../runbook/step.ts';
 import { replicationErrors } from './errors.ts';
 import { fencePatienceMs, guardPatienceMs, lostPatienceMs } from './timings.ts';
@@ -65,10 +65,18 @@ export class OldWriter {
   /**
    * Like `fence`, with a limited wait; a later answer still counts. A side that answers anything
    * gets the time for its open transactions. A side that does not answer is treated as lost.
+   * `stopped`: its guard answers, and its server does not run, so that there is nothing to close.
    */
-  async fenceIfAnswering(context: StepContext): Promise<ConfirmedFence | typeof noAnswer> {
+  async fenceIfAnswering(
+    context: StepContext,
+  ): Promise<ConfirmedFence | 'stopped' | typeof noAnswer> {
     const { clock } = context;
-    const asked = this.fence(context);
+    const asked = this.fence(context).catch((error) => {
+      const stopped =
+        isThrowoverError(error, 'nothing-to-fence') && error.evidence['role'] === 'stopped';
+      if (!stopped) throw error;
+      return 'stopped' as const;
+    });
     const patienceMs = this.#lostPatienceMs;
     const [soon, seen] = await Promise.all([
       within(clock, patienceMs, asked),

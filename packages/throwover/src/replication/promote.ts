@@ -172,7 +172,9 @@ export function failoverTerms(options: {
       case 'override':
         return { proof: overridden(consent, context, mayWriteOn), lossy };
       case 'nothing':
-        throw fenceNotPossible(writer.region, {});
+        throw fenceNotPossible(writer.region, {
+          stopped: evidenceOf(context, 'fence')['stopped'] === true,
+        });
     }
   };
   return async (context) => ({
@@ -189,7 +191,7 @@ async function expired(store: Store, context: StepContext): Promise<FenceProof> 
   }
 }
 
-const mayWriteOn = 'override two-writers; it did not answer, and may go on writing';
+const mayWriteOn = 'override two-writers; it was not closed, and may go on writing';
 
 function overridden(consent: Consent, { run }: StepContext, why: string): FenceProof {
   return { kind: 'overridden', by: consent.by, reason: `run ${run.runId}: ${run.from}: ${why}` };

@@ -153,6 +153,33 @@ describe('a failover from a region that answers', () => {
   });
 });
 
+describe('a failover from a region whose guard answers and whose PostgreSQL does not run', () => {
+  beforeEach(() => {
+    sawEast(4_000, 1_512);
+    world.east.role = 'stopped';
+    world.west.streaming = false;
+  });
+
+  it('asks for the same names as from one that does not answer, and says why', async () => {
+    const plan = await world.plan('failover');
+    expect(refusalsOf(plan)).toEqual([
+      'fence-not-possible | two-writers',
+      'loss-above-bound | loss-above-bound',
+    ]);
+    expect(plan.guards.flatMap(({ refusals }) => refusals)[0]?.error.message).toContain(
+      'PostgreSQL does not run',
+    );
+    expect(await world.run('failover', { overrides: both })).toMatchObject({ status: 'succeeded' });
+    expect(world.west.asked).toMatchObject({ proof: { kind: 'overridden', by: 'alice' } });
+  });
+
+  it('strict: waits for the end of its lease', async () => {
+    world.policy = { strict: true, lossBoundMs: 60_000 };
+    expect(await world.run('failover')).toMatchObject({ status: 'succeeded' });
+    expect(world.west.asked).toMatchObject({ proof: { kind: 'expired' } });
+  });
+});
+
 it('a region that closes and then dies is left with what it had not sent, if that was accepted', async () => {
   sawEast(1_000, 1_000);
   world.policy = { lossBoundMs: 60_000 };

@@ -40,6 +40,7 @@ const errors = defineErrors({
   'database-unreachable': { disposition: 'retry', notLost: 'x', remedy: 'x' },
   'database-refused': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'token-too-old': { disposition: 'stop', notLost: 'x', remedy: 'x' },
+  'nothing-to-fence': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'token-renounced': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'door-unreachable': { disposition: 'retry', notLost: 'x', remedy: 'x' },
   'door-refused': { disposition: 'stop', notLost: 'x', remedy: 'x' },
@@ -130,6 +131,9 @@ export class FakeSide implements DatabaseSide {
     this.#command('prewarm', command, () => ({ bytes: 0, by: 'nothing' }));
   fence = (command: RunCommand & { deadlineMs: number | null }) =>
     this.#command('fence', command, () => {
+      if (this.role !== 'primary') {
+        throw errors.make('nothing-to-fence', `it is ${this.role}`, { role: this.role });
+      }
       const { scope, token, deadlineMs } = command;
       this.closed = { by: 'fence', run: scope.run, token, deadlineMs, position: this.position };
       return { kind: 'confirmed', region: this.region, position: this.position, token } as const;

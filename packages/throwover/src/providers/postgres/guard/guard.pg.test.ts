@@ -8,6 +8,7 @@ import { bytesOf, type Position, positionOf } from '@throwover/client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
 import { until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
+import { stopServer } from '../../../../../lab/src/postgres/server.ts';
 import type { DatabaseSide } from '../../../authority/database-side.ts';
 import { ofRun } from '../../../authority/guard/guard.fixture.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
@@ -195,6 +196,27 @@ describe('fence', () => {
     const client = await pair.connect('east');
     await insert(client);
     await client.end();
+  });
+
+  it('says so when PostgreSQL is down and does not start, and an opening changes nothing then', async () => {
+    const { dataDir } = pair.databases.side('east');
+    const file = join(dataDir, 'postgresql.conf');
+    const settings = await readFile(file, 'utf8');
+    await writeFile(file, `${settings}\nthere is no such setting\n`);
+    try {
+      await stopServer(dataDir, 'immediate', systemClock);
+      await expect(
+        sides.east.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null }),
+      ).rejects.toMatchObject({ code: 'nothing-to-fence', evidence: { role: 'stopped' } });
+      await sides.east.unfence({ ...ofRun(1), proof: { kind: 'never-asked', token: 1 } });
+      expect(await sides.east.status()).toMatchObject({ role: 'stopped' });
+    } finally {
+      await writeFile(file, settings);
+    }
+    await until('east is open again', async () => {
+      const { role, closed } = await sides.east.status();
+      return role === 'primary' && closed === null;
+    });
   });
 
   it('refuses on a standby', async () => {
