@@ -15,10 +15,8 @@ import { controlPlaneIn } from './compose/control-plane.ts';
 import { dnsOf, ttlSecondsOf } from './compose/dns.ts';
 import { resolverFacts } from './compose/resolvers.ts';
 import type { DrillSources } from './drills/facts.ts';
-import type { RecordLog } from './evidence/record-log.ts';
-import type { EvidenceLog } from './evidence/samples.ts';
-import type { IssueTracker } from './evidence/week-issues.ts';
 import { defaultRamp } from './functions/functions.ts';
+import type { IssueTracker } from './improvement/week/week-issues.ts';
 import { type Clock, type Random, systemRandom } from './kernel/kernel.ts';
 import { type Notifier, Notifiers } from './notify/notify.ts';
 import { cloudWatchMetrics } from './providers/aws/cloudwatch.ts';
@@ -33,6 +31,8 @@ import { httpRecords } from './providers/http/records.ts';
 import { webhookNotifier } from './providers/http/webhook-notifier.ts';
 import { postgresSide } from './providers/postgres/database-side.ts';
 import { emailNotifier } from './providers/smtp/email-notifier.ts';
+import type { RecordLog } from './records/record-log.ts';
+import type { EvidenceLog } from './records/samples.ts';
 import {
   type Consent,
   noConsent,

@@ -1,6 +1,6 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Audit } from '../evidence/audit.ts';
+import type { Audit } from '../improvement/audit.ts';
 import { truthNames } from '../service/service.ts';
 import { auditCommand } from './audit.ts';
 import { addFinding, closeFinding, taskFinding, waiveFinding } from './finding.ts';

@@ -1,9 +1,9 @@
 /** Text of a change, at most 80 columns wide. Pure. */
-import { type Change, type Measured, reviewOpen, type TradeOff } from '../evidence/change.ts';
-import { percent } from '../evidence/change-rules.ts';
-import { metricOf } from '../evidence/metrics.ts';
-import type { Comparison } from '../evidence/statistics.ts';
+import { type Change, type Measured, reviewOpen, type TradeOff } from '../improvement/change.ts';
+import { percent } from '../improvement/change-rules.ts';
+import type { Comparison } from '../improvement/statistics/statistics.ts';
 import { isoTime, maxColumns, wrap } from '../kernel/kernel.ts';
+import { metricOf } from '../records/metrics.ts';
 import { valueText } from './baseline.ts';
 import { clip } from './progress-view.ts';
 

@@ -1,4 +1,4 @@
-import { type Baseline, baselinesOf } from '../evidence/baseline.ts';
+import { type Baseline, baselinesOf } from '../improvement/baseline.ts';
 import {
   type Amendment,
   type Change,
@@ -8,17 +8,17 @@ import {
   parseTradeOff,
   type TradeOff,
   type verdicts,
-} from '../evidence/change.ts';
+} from '../improvement/change.ts';
 import {
   againstCreating,
   againstVerdict,
   measure,
   measuredOf,
   missingToShip,
-} from '../evidence/change-rules.ts';
-import { evidenceErrors } from '../evidence/errors.ts';
-import { metricSources } from '../evidence/facts.ts';
-import type { Comparison } from '../evidence/statistics.ts';
+} from '../improvement/change-rules.ts';
+import { evidenceErrors } from '../improvement/errors.ts';
+import { metricSources } from '../improvement/facts.ts';
+import type { Comparison } from '../improvement/statistics/statistics.ts';
 import { noConsent } from '../replication/replication.ts';
 import { runKinds } from '../runs/runs.ts';
 import { knownMetric } from './baseline.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { before, population } from '../evidence/forecast/population.fixture.ts';
-import type { EvidenceKind, EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
+import type { EvidenceKind, EvidenceLog, EvidenceSample } from '../records/samples.ts';
 import { World } from '../runs/runs.fixture.ts';
 import { storeErrors } from '../store/errors.ts';
 import { checkCommand } from './check.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { EvidenceKind, EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
+import type { EvidenceKind, EvidenceLog, EvidenceSample } from '../records/samples.ts';
 import { World } from '../runs/runs.fixture.ts';
 import { dnsTtlCommand } from './dns-ttl.ts';
 import { worldSession } from './world-session.fixture.ts';

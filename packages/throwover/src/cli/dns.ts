@@ -2,8 +2,8 @@ import { getServers } from 'node:dns';
 import { hostname } from 'node:os';
 import { createLogUpdate } from 'log-update';
 import { evidenceOf } from '../compose.ts';
-import type { EvidenceLog } from '../evidence/samples.ts';
 import { parseDuration } from '../kernel/kernel.ts';
+import type { EvidenceLog } from '../records/samples.ts';
 import type { Service } from '../service/service.ts';
 import { surveyErrors } from '../traffic/survey/errors.ts';
 import {

@@ -4,7 +4,6 @@ import type { Drill, DrillEvent, Leg, Outcome } from '../drills/drill.ts';
 import { drillsOf } from '../drills/drill.ts';
 import type { FindingEvent, MachineRule } from '../drills/finding.ts';
 import { lossMsOf } from '../drills/report.ts';
-import type { LoggedRecord } from '../evidence/record-log.ts';
 import { isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
 import {
   expectations,
@@ -12,6 +11,7 @@ import {
   forecastBefore,
   type PlannedRun,
 } from '../operations/operations.ts';
+import type { LoggedRecord } from '../records/record-log.ts';
 import { approve, type RunEvent } from '../runbook/runbook.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { Store } from '../store/store.ts';

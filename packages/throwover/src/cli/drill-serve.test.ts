@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { findingsOf } from '../drills/finding.ts';
-import type { EvidenceSample } from '../evidence/samples.ts';
 import type { Notice } from '../notify/notify.ts';
 import { served } from '../operations/operated.fixture.ts';
+import type { EvidenceSample } from '../records/samples.ts';
 import { type DrillServeEvent, keepDrills } from './drill-serve.ts';
 import { Team } from './team.fixture.ts';
 

@@ -3,8 +3,8 @@ import { type DrillFacts, drillFacts } from '../drills/facts.ts';
 import { missedForecasts } from '../drills/forecast-missed.ts';
 import { plannedLines } from '../drills/plan-text.ts';
 import { type PlannedDrill, planDrills } from '../drills/planner.ts';
-import { maxSamplesACall } from '../evidence/samples.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
+import { maxSamplesACall } from '../records/samples.ts';
 import type { Session } from './session.ts';
 
 /** Time between two looks, life ms. */

@@ -7,10 +7,10 @@ import { alarmRefusals, type DrillRefusal, drillGuards, planRefusals } from '../
 import { plannedLines } from '../drills/plan-text.ts';
 import { type PlannedDrill, planDrills } from '../drills/planner.ts';
 import { driversOf } from '../drills/rotation.ts';
-import { metricSources } from '../evidence/facts.ts';
-import { dayMs } from '../evidence/metrics.ts';
+import { metricSources } from '../improvement/facts.ts';
 import { formatMs, isThrowoverError } from '../kernel/kernel.ts';
 import type { PlannedRun } from '../operations/operations.ts';
+import { dayMs } from '../records/metrics.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { DrillKind } from '../service/service.ts';
 import { longestHoldMs } from '../traffic/door-wire.ts';

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { before, play, population } from '../evidence/forecast/population.fixture.ts';
+import { seededRandom } from '../kernel/kernel.ts';
+import { forecastBefore } from '../operations/operations.ts';
 import {
   type EvidenceKind,
   type EvidenceLog,
   type EvidenceSample,
   evidenceSamples,
-} from '../evidence/samples.ts';
-import { seededRandom } from '../kernel/kernel.ts';
-import { forecastBefore } from '../operations/operations.ts';
+} from '../records/samples.ts';
 import type { RunEvent } from '../runbook/runbook.ts';
 import { World } from '../runs/runs.fixture.ts';
 import type { RunKind } from '../runs/runs.ts';

@@ -1,7 +1,5 @@
 import { pricesOf } from '../compose/prices.ts';
 import { noSuchRegion } from '../compose.ts';
-import { firstMinutesRatios } from '../evidence/first-minutes.ts';
-import type { EvidenceSample } from '../evidence/samples.ts';
 import type { FunctionFacts } from '../functions/function-region.ts';
 import {
   type Cost,
@@ -16,6 +14,8 @@ import {
   useOf,
 } from '../functions/functions.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
+import { firstMinutesRatios } from '../records/first-minutes.ts';
+import type { EvidenceSample } from '../records/samples.ts';
 import { neededOf, type RegionPorts } from '../runs/runs.ts';
 import { type StrategyName, strategyNames } from '../service/service.ts';
 import { cliErrors } from './errors.ts';

@@ -1,7 +1,7 @@
 import { pricesOf } from '../compose/prices.ts';
-import type { EvidenceLog } from '../evidence/samples.ts';
 import type { Prices } from '../functions/functions.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
+import type { EvidenceLog } from '../records/samples.ts';
 import { watchCapacity } from '../server/capacity-watch.ts';
 import { watchFiveMinutes } from '../server/five-minutes.ts';
 import type { Service } from '../service/service.ts';

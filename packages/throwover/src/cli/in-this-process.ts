@@ -1,11 +1,11 @@
+import type { Clock } from '../kernel/kernel.ts';
 import {
   type LoggedRecord,
   maxRecordsACall,
   type RecordKind,
   type RecordLog,
-} from '../evidence/record-log.ts';
-import type { EvidenceLog } from '../evidence/samples.ts';
-import type { Clock } from '../kernel/kernel.ts';
+} from '../records/record-log.ts';
+import type { EvidenceLog } from '../records/samples.ts';
 import type { RecordStore } from '../server/record-log.ts';
 import type { RunningServer } from '../server/serve.ts';
 import type { Session } from './session.ts';

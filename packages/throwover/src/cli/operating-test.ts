@@ -1,6 +1,6 @@
-import type { AuditFacts } from '../evidence/audit.ts';
-import { auditFacts, printedStates } from '../evidence/facts.ts';
-import type { PrintedState } from '../evidence/practice.ts';
+import type { AuditFacts } from '../improvement/audit.ts';
+import { auditFacts, printedStates } from '../improvement/facts.ts';
+import type { PrintedState } from '../improvement/practice.ts';
 import { printedDrift } from './runbook.ts';
 import type { Session } from './session.ts';
 

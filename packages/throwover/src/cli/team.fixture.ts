@@ -1,13 +1,13 @@
 import { drillErrors } from '../drills/errors.ts';
+import { isThrowoverError } from '../kernel/kernel.ts';
+import type { Notifier } from '../notify/notify.ts';
 import {
   type EvidenceKind,
   type EvidenceLog,
   type EvidenceSample,
   maxSamplesACall,
   wallMsOf,
-} from '../evidence/samples.ts';
-import { isThrowoverError } from '../kernel/kernel.ts';
-import type { Notifier } from '../notify/notify.ts';
+} from '../records/samples.ts';
 import { World } from '../runs/runs.fixture.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { parseService } from '../service/service.ts';

@@ -1,10 +1,10 @@
 import { issueTrackerOf } from '../compose.ts';
-import type { AuditFacts } from '../evidence/audit.ts';
-import { evidenceErrors } from '../evidence/errors.ts';
-import { weekOf } from '../evidence/week.ts';
-import { carryOutIssueActs, type IssueAct, issueActs } from '../evidence/week-issues.ts';
-import { day, type WeekTask } from '../evidence/week-task.ts';
-import { weekText } from '../evidence/week-text.ts';
+import type { AuditFacts } from '../improvement/audit.ts';
+import { evidenceErrors } from '../improvement/errors.ts';
+import { weekOf } from '../improvement/week/week.ts';
+import { carryOutIssueActs, type IssueAct, issueActs } from '../improvement/week/week-issues.ts';
+import { day, type WeekTask } from '../improvement/week/week-task.ts';
+import { weekText } from '../improvement/week/week-text.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { WeekTask } from '../evidence/week-task.ts';
+import type { WeekTask } from '../improvement/week/week-task.ts';
 import { addFinding, closeFinding, taskFinding } from './finding.ts';
 import { Team } from './team.fixture.ts';
 import { taskDone, weekCommand } from './week.ts';

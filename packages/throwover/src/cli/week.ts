@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { AuditFacts } from '../evidence/audit.ts';
-import { taskKeys } from '../evidence/facts.ts';
-import type { TaskBody } from '../evidence/tasks.ts';
-import { weekOf } from '../evidence/week.ts';
-import type { WeekTask } from '../evidence/week-task.ts';
-import { weekMarkdown, weekText } from '../evidence/week-text.ts';
+import type { AuditFacts } from '../improvement/audit.ts';
+import { taskKeys } from '../improvement/facts.ts';
+import type { TaskBody } from '../improvement/tasks.ts';
+import { weekOf } from '../improvement/week/week.ts';
+import type { WeekTask } from '../improvement/week/week-task.ts';
+import { weekMarkdown, weekText } from '../improvement/week/week-text.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
@@ -48,7 +48,7 @@ async function formatted(
 ): Promise<string> {
   if (format === 'text') return weekText(tasks, nowWallMs);
   if (format === 'markdown') return weekMarkdown(tasks, nowWallMs);
-  const { weekCalendar } = await import('../evidence/week-calendar.ts');
+  const { weekCalendar } = await import('../improvement/week/week-calendar.ts');
   const zone = practice.drills?.policy.zone ?? 'UTC';
   return weekCalendar(tasks, { service, zone, nowWallMs });
 }

@@ -1,4 +1,4 @@
-import { evidenceErrors } from '../evidence/errors.ts';
+import { evidenceErrors } from '../improvement/errors.ts';
 import type { CommandContext } from './context.ts';
 import { person } from './session.ts';
 

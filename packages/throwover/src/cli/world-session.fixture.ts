@@ -1,6 +1,6 @@
 import { defineRun, type Parts } from '../compose.ts';
-import { memoryRecordLog } from '../evidence/record-log.ts';
 import { type Notifier, Notifiers } from '../notify/notify.ts';
+import { memoryRecordLog } from '../records/record-log.ts';
 import type { World } from '../runs/runs.fixture.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { parseService } from '../service/service.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { drillsOf } from '../drills/drill.ts';
 import { type Finding, findingsOf } from '../drills/finding.ts';
-import type { Audit } from '../evidence/audit.ts';
-import type { WeekTask } from '../evidence/week-task.ts';
+import type { Audit } from '../improvement/audit.ts';
+import type { WeekTask } from '../improvement/week/week-task.ts';
 import { dateAt, isoTime, seededRandom, wallMsOfIso, wrap } from '../kernel/kernel.ts';
 import { auditCommand } from './audit.ts';
 import { captureBaseline } from './baseline.ts';

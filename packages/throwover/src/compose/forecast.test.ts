@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { stepsOf } from '../evidence/journal-steps.ts';
-import type { EvidenceLog } from '../evidence/samples.ts';
+import { stepsOf } from '../records/journal-steps.ts';
+import type { EvidenceLog } from '../records/samples.ts';
 import { World } from '../runs/runs.fixture.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { parseService } from '../service/service.ts';

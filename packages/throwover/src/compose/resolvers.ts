@@ -1,6 +1,6 @@
-import type { EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
-import { maxSamplesACall } from '../evidence/samples.ts';
 import type { Clock } from '../kernel/kernel.ts';
+import type { EvidenceLog, EvidenceSample } from '../records/samples.ts';
+import { maxSamplesACall } from '../records/samples.ts';
 import type { MeasuredResolver } from '../traffic/ttl/cache-life.ts';
 
 /** Surveys and beacons that are older than this do not count, ms. */

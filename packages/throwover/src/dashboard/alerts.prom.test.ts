@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { metrics } from '../evidence/metrics.ts';
+import { metrics } from '../records/metrics.ts';
 import { alerts, rulesText } from './alerts.ts';
 import { families } from './families.ts';
 import { dashboardJson } from './grafana.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { metricNames } from '../evidence/metrics.ts';
+import { metricNames } from '../records/metrics.ts';
 import { alerts } from './alerts.ts';
 import { allFamilies, rows } from './families.ts';
 import { dashboardJson } from './grafana.ts';

@@ -6,7 +6,7 @@
  * Names and units follow the conventions of Prometheus: base units (seconds, ratios), a moment as a
  * Unix time.
  */
-import { type Metric, metrics } from '../evidence/metrics.ts';
+import { type Metric, metrics } from '../records/metrics.ts';
 
 export const rows = {
   now: 'Now',

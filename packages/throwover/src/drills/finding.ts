@@ -3,7 +3,7 @@
  * waived or closed. Pure.
  */
 import { z } from 'zod';
-import type { LoggedRecord } from '../evidence/record-log.ts';
+import type { LoggedRecord } from '../records/record-log.ts';
 
 /** The rules by which the machine raises findings. */
 export const machineRules = {

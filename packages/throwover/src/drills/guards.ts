@@ -1,6 +1,7 @@
 /** Guards that keep a drill from beginning. Pure, except for asking the alarms. */
-import { type MetricSources, metricOf } from '../evidence/metrics.ts';
+
 import { isThrowoverError } from '../kernel/kernel.ts';
+import { type MetricSources, metricOf } from '../records/metrics.ts';
 import type { DrillPolicy } from '../service/service.ts';
 import { localText } from './dates.ts';
 import type { DrillFacts, DrillSources } from './facts.ts';

@@ -26,9 +26,9 @@
  *   week.ts         one engineer's week
  *   facts.ts        facts for audit and week
  */
-export { renderComparison } from './comparison.ts';
-export { stepsOf } from './journal-steps.ts';
-export { measure } from './measurement.ts';
+
+export { stepsOf } from '../records/journal-steps.ts';
+export { measure } from './measurement/measurement.ts';
 export type {
   Figures,
   LagRecord,
@@ -36,5 +36,6 @@ export type {
   RunEvidence,
   Survivors,
   WebhookRecord,
-} from './records.ts';
+} from './measurement/run-evidence.ts';
+export { renderComparison } from './report/comparison.ts';
 export { renderReport } from './report/report.ts';

@@ -1,9 +1,9 @@
 import type { DatabaseSide } from '../authority/database-side.ts';
 import type { ForecastFacts } from '../evidence/forecast/forecast.ts';
 import type { ForecastKind } from '../evidence/forecast/kinds.ts';
-import type { EvidenceLog } from '../evidence/samples.ts';
 import type { Clock } from '../kernel/kernel.ts';
 import type { Notifiers } from '../notify/notify.ts';
+import type { EvidenceLog } from '../records/samples.ts';
 import type { LagReport } from '../replication/lag-history.ts';
 import type { Consent } from '../replication/replication.ts';
 import type { Direction, RunDefinition, RunKind } from '../runs/runs.ts';

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
-import { evidenceSamples, isEvidenceKind, maxSamplesACall } from '../evidence/samples.ts';
 import type { Clock } from '../kernel/kernel.ts';
+import { evidenceSamples, isEvidenceKind, maxSamplesACall } from '../records/samples.ts';
 import { storeErrors } from '../store/errors.ts';
 import type { EvidenceStore } from './evidence-log.ts';
 import { jsonOf, serviceOf, wrong } from './request-parts.ts';

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { EvidenceSample } from '../evidence/samples.ts';
 import { systemClock } from '../kernel/kernel.ts';
 import { httpEvidence } from '../providers/http/evidence.ts';
+import type { EvidenceSample } from '../records/samples.ts';
 import { evidenceKeptMs, openEvidenceLog } from './evidence-log.ts';
 import { type RunningServer, startServe } from './serve.ts';
 

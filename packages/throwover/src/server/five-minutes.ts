@@ -1,7 +1,7 @@
-import { stepsOf } from '../evidence/journal-steps.ts';
-import type { EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
 import { type FunctionMetrics, type Prices, runCost, warmthOfRun } from '../functions/functions.ts';
 import type { Clock } from '../kernel/kernel.ts';
+import { stepsOf } from '../records/journal-steps.ts';
+import type { EvidenceLog, EvidenceSample } from '../records/samples.ts';
 import type { RegionPorts } from '../runs/runs.ts';
 import type { RunState, Store } from '../store/store.ts';
 import type { LatencyPiece } from '../traffic/door.ts';

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import {
-  type EvidenceKind,
-  type EvidenceLog,
-  type EvidenceSample,
-  evidenceSamples,
-} from '../evidence/samples.ts';
 import { functionErrors } from '../functions/errors.ts';
 import type { FunctionFacts, FunctionRegion } from '../functions/function-region.ts';
 import { shippedPrices } from '../functions/functions.ts';
 import { createVirtualClock } from '../kernel/virtual-clock.ts';
 import type { Notice } from '../notify/notify.ts';
+import {
+  type EvidenceKind,
+  type EvidenceLog,
+  type EvidenceSample,
+  evidenceSamples,
+} from '../records/samples.ts';
 import type { JournalRecord, RunState } from '../store/store.ts';
 import type { LatencyPiece, LatencySpan } from '../traffic/door.ts';
 import { watchCapacity } from './capacity-watch.ts';

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { maxRecordsACall, memoryRecordLog, type RecordLog } from '../evidence/record-log.ts';
 import { systemClock } from '../kernel/kernel.ts';
 import { httpRecords } from '../providers/http/records.ts';
+import { maxRecordsACall, memoryRecordLog, type RecordLog } from '../records/record-log.ts';
 import { type RunningServer, startServe } from './serve.ts';
 
 let dataDir: string;

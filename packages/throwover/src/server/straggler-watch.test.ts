@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { createVirtualClock } from '../kernel/virtual-clock.ts';
 import {
   type EvidenceKind,
   type EvidenceLog,
   type EvidenceSample,
   evidenceSamples,
-} from '../evidence/samples.ts';
-import { createVirtualClock } from '../kernel/virtual-clock.ts';
+} from '../records/samples.ts';
 import type { RunState } from '../store/store.ts';
 import type { DoorCounts } from '../traffic/door.ts';
 import { BeaconLog } from '../traffic/stragglers/beacons.ts';

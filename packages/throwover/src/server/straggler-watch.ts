@@ -1,7 +1,7 @@
 import { scoreForecast } from '../evidence/forecast/score.ts';
-import { stepsOf } from '../evidence/journal-steps.ts';
-import type { EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
 import type { Clock } from '../kernel/kernel.ts';
+import { stepsOf } from '../records/journal-steps.ts';
+import type { EvidenceLog, EvidenceSample } from '../records/samples.ts';
 import type { RunSummary, Store } from '../store/store.ts';
 import type { DoorCounts } from '../traffic/door.ts';
 import {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { EvidenceLog, EvidenceSample } from '../evidence/samples.ts';
-import { evidenceSamples } from '../evidence/samples.ts';
 import { seededRandom, systemClock } from '../kernel/kernel.ts';
+import type { EvidenceLog, EvidenceSample } from '../records/samples.ts';
+import { evidenceSamples } from '../records/samples.ts';
 import { startCanary } from '../traffic/canary/canary.ts';
 import { SurveyBoard, type SurveyWatch, watchResolvers } from './survey-watch.ts';
 

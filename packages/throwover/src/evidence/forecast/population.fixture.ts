@@ -1,6 +1,6 @@
 import { type Random, seededRandom } from '../../kernel/kernel.ts';
+import type { EvidenceSample } from '../../records/samples.ts';
 import { type Cause, causeReader, stragglerCurve } from '../../traffic/stragglers/stragglers.ts';
-import type { EvidenceSample } from '../samples.ts';
 import type { EvidenceBefore } from './facts.ts';
 
 const minuteMs = 60_000;

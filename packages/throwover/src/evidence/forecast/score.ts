@@ -1,5 +1,5 @@
 import { quantiles } from '../../kernel/kernel.ts';
-import type { EvidenceSample } from '../samples.ts';
+import type { EvidenceSample } from '../../records/samples.ts';
 import type { ShareName } from './forecast.ts';
 
 type Scored = EvidenceSample<'forecast-score'>['t50'];

@@ -1,6 +1,6 @@
+import { stepsOf } from '../../records/journal-steps.ts';
 import type { JournalRecord } from '../../store/store.ts';
-import { stepsOf } from '../journal-steps.ts';
-import { lifeBetween } from '../life-time.ts';
+import { lifeBetween } from '../measurement/life-time.ts';
 
 /** Stages that must be over before traffic moves, in their order. */
 export const stagesBeforeFlip = [

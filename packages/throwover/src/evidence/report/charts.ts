@@ -1,7 +1,7 @@
 import { formatMs, quantiles } from '../../kernel/kernel.ts';
-import { promotion } from '../measurement.ts';
-import type { Figures, RunEvidence } from '../records.ts';
-import { intervalMs, type Series } from '../series.ts';
+import { promotion } from '../measurement/measurement.ts';
+import type { Figures, RunEvidence } from '../measurement/run-evidence.ts';
+import { intervalMs, type Series } from '../measurement/series.ts';
 
 /** One run as a report shows it. */
 export interface ShownRun {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { measure } from '../measurement.ts';
-import type { RunEvidence } from '../records.ts';
-import { sampleEvidence } from '../sample.fixture.ts';
+import { measure } from '../measurement/measurement.ts';
+import type { RunEvidence } from '../measurement/run-evidence.ts';
+import { sampleEvidence } from '../measurement/sample.fixture.ts';
 import { renderReport } from './report.ts';
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';

@@ -13,8 +13,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { html, raw } from 'hono/html';
-import type { Figures, RunEvidence } from '../records.ts';
-import { series } from '../series.ts';
+import type { Figures, RunEvidence } from '../measurement/run-evidence.ts';
+import { series } from '../measurement/series.ts';
 import { answers } from './answer.ts';
 import {
   type Chart,

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
-import { naiveKind } from '../comparison.ts';
-import { type FigureRow, figureRows, isBetter } from '../rows.ts';
+import { type FigureRow, figureRows, isBetter } from '../measurement/rows.ts';
 import type { ShownRun } from './charts.ts';
+import { naiveKind } from './comparison.ts';
 
 const kinds = { count: '', lab: 'lab time', life: 'life time' } as const;
 

@@ -1,7 +1,7 @@
 import type { Octokit } from '@octokit/core';
 import { z } from 'zod';
-import { evidenceErrors } from '../../evidence/errors.ts';
-import type { Issue, IssueText, IssueTracker } from '../../evidence/week-issues.ts';
+import { evidenceErrors } from '../../improvement/errors.ts';
+import type { Issue, IssueText, IssueTracker } from '../../improvement/week/week-issues.ts';
 import { type Clock, isoTime } from '../../kernel/kernel.ts';
 
 /** Deadline of one call, ms. */

@@ -6,7 +6,7 @@ import {
   evidenceSamples,
   maxSamplesACall,
   type SampleQuery,
-} from '../../evidence/samples.ts';
+} from '../../records/samples.ts';
 import { storeErrors } from '../../store/errors.ts';
 import { callServe } from './serve-call.ts';
 

@@ -5,7 +5,7 @@ import {
   maxRecordsACall,
   type RecordKind,
   type RecordLog,
-} from '../../evidence/record-log.ts';
+} from '../../records/record-log.ts';
 import { storeErrors } from '../../store/errors.ts';
 import { callServe } from './serve-call.ts';
 

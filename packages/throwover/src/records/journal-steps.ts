@@ -1,0 +1,62 @@
+import type { DurationKind } from '../kernel/kernel.ts';
+import type { JournalRecord, RunSummary } from '../store/store.ts';
+
+/** One carrying out of a step: when, how, and how it ended; times in wall ms. */
+export interface StepRecord {
+  readonly name: string;
+  readonly title: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly kind: DurationKind;
+  readonly result: 'acted' | 'already-done' | 'failed';
+  /** The step's evidence in the journal, for example the way the old side was attached. */
+  readonly evidence?: Readonly<Record<string, unknown>>;
+}
+
+export interface JournalSteps {
+  readonly steps: readonly StepRecord[];
+  /** Start of the first act, wall ms. */
+  readonly firstActMs: number;
+  /**
+   * When the new address was read back from the authoritative servers, wall ms; null when it never
+   * was.
+   */
+  readonly flippedMs: number | null;
+}
+
+/** Returns the steps in a run's journal: start, end and result of each. */
+export function stepsOf(
+  run: Pick<RunSummary, 'startedWallMs'> & {
+    readonly plan: unknown;
+    readonly records: readonly JournalRecord[];
+  },
+): JournalSteps {
+  const { steps: planned = [] } = (run.plan ?? {}) as {
+    steps?: readonly { name: string; title: string }[];
+  };
+  const titles = new Map(planned.map(({ name, title }) => [name, title]));
+  const steps = run.records.flatMap((record): StepRecord[] => {
+    if (record.type !== 'outcome' && record.type !== 'step-failed') return [];
+    const { step: name, wallMs: endMs, durationMs } = record;
+    const failed = record.type === 'step-failed';
+    return [
+      {
+        name,
+        title: titles.get(name) ?? name,
+        startMs: endMs - durationMs,
+        endMs,
+        kind: failed ? 'machine' : record.kind,
+        result: failed ? 'failed' : record.result,
+        ...(failed ? {} : { evidence: record.evidence }),
+      },
+    ];
+  });
+  const firstIntent = run.records.find(({ type }) => type === 'intent');
+  const flip = run.records.find((record) => record.type === 'outcome' && record.step === 'flip');
+  const flippedMs = flip?.type === 'outcome' ? flip.evidence['atWallMs'] : undefined;
+  return {
+    steps,
+    firstActMs: firstIntent?.wallMs ?? run.startedWallMs,
+    flippedMs: typeof flippedMs === 'number' ? flippedMs : null,
+  };
+}
