@@ -1,5 +1,12 @@
-import { done, look, Patience, pending, refused } from '../runbook/observe.ts';
-import type { Step, StepContext } from '../runbook/step.ts';
+import {
+  done,
+  look,
+  Patience,
+  pending,
+  refused,
+  type Step,
+  type StepContext,
+} from '../runbook/runbook.ts';
 import type { Store } from '../store/store.ts';
 import type { DatabaseSide } from './database-side.ts';
 import { authorityErrors } from './errors.ts';

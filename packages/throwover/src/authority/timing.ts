@@ -1,4 +1,4 @@
-import { driftBound, maxWriterLeaseMs } from '../store/limits.ts';
+import { driftBound, maxWriterLeaseMs } from '../store/store.ts';
 import { authorityErrors } from './errors.ts';
 
 /**

@@ -1,6 +1,5 @@
 import { type Clock, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
-import { storeErrors } from '../store/errors.ts';
-import type { Store } from '../store/store.ts';
+import { type Store, storeErrors } from '../store/store.ts';
 import type { KnownEpoch } from './database-side.ts';
 import type { Witness } from './guard/ports.ts';
 import { defaultTiming } from './timing.ts';

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { systemClock } from '../kernel/kernel.ts';
 import { type RunningServer, startServe } from '../server/serve.ts';
 import { wholeFile } from '../service/service.fixture.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 
 /**
  * Runs the action's own steps in a shell, as the runner starts them, against a real `throwover
@@ -46,7 +47,13 @@ let action: z.infer<typeof actionSchema>;
 beforeAll(async () => {
   action = actionSchema.parse(parse(await readFile(join(root, 'action.yml'), 'utf8')));
   directory = await mkdtemp(join(tmpdir(), 'throwover-action-'));
-  server = await startServe({ host: '127.0.0.1', port: 0, dataDir: directory, clock: systemClock });
+  server = await startServe({
+    openStore: openSqliteStore,
+    host: '127.0.0.1',
+    port: 0,
+    dataDir: directory,
+    clock: systemClock,
+  });
 });
 afterAll(async () => {
   await server.close();

@@ -1,5 +1,10 @@
-import { type Audit, audit } from '../improvement/audit.ts';
-import { auditJunit, auditSarif, auditText } from '../improvement/audit-formats.ts';
+import {
+  type Audit,
+  audit,
+  auditJunit,
+  auditSarif,
+  auditText,
+} from '../improvement/improvement.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { operatingFacts } from './operating-test.ts';

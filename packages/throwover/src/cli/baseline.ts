@@ -1,8 +1,13 @@
-import { type Baseline, baselinesOf, captured, midnightBefore } from '../improvement/baseline.ts';
-import { evidenceErrors } from '../improvement/errors.ts';
-import { metricSources } from '../improvement/facts.ts';
+import {
+  type Baseline,
+  baselinesOf,
+  captured,
+  evidenceErrors,
+  metricSources,
+  midnightBefore,
+} from '../improvement/improvement.ts';
 import { formatMs, isoTime, maxColumns } from '../kernel/kernel.ts';
-import { dayMs, type Metric, metricNames, metricOf, metrics } from '../records/metrics.ts';
+import { dayMs, type Metric, metricNames, metricOf, metrics } from '../records/records.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { clip } from './progress-view.ts';

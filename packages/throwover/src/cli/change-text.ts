@@ -1,9 +1,15 @@
 /** Text of a change, at most 80 columns wide. Pure. */
-import { type Change, type Measured, reviewOpen, type TradeOff } from '../improvement/change.ts';
-import { percent } from '../improvement/change-rules.ts';
+
+import {
+  type Change,
+  type Measured,
+  percent,
+  reviewOpen,
+  type TradeOff,
+} from '../improvement/improvement.ts';
 import type { Comparison } from '../improvement/statistics/statistics.ts';
 import { isoTime, maxColumns, wrap } from '../kernel/kernel.ts';
-import { metricOf } from '../records/metrics.ts';
+import { metricOf } from '../records/records.ts';
 import { valueText } from './baseline.ts';
 import { clip } from './progress-view.ts';
 

@@ -1,23 +1,22 @@
-import { type Baseline, baselinesOf } from '../improvement/baseline.ts';
 import {
   type Amendment,
+  againstCreating,
+  againstVerdict,
+  type Baseline,
+  baselinesOf,
   type Change,
   type ChangeEvent,
   changesOf,
+  evidenceErrors,
+  measure,
+  measuredOf,
+  metricSources,
+  missingToShip,
   parseShare,
   parseTradeOff,
   type TradeOff,
   type verdicts,
-} from '../improvement/change.ts';
-import {
-  againstCreating,
-  againstVerdict,
-  measure,
-  measuredOf,
-  missingToShip,
-} from '../improvement/change-rules.ts';
-import { evidenceErrors } from '../improvement/errors.ts';
-import { metricSources } from '../improvement/facts.ts';
+} from '../improvement/improvement.ts';
 import type { Comparison } from '../improvement/statistics/statistics.ts';
 import { noConsent } from '../replication/replication.ts';
 import { runKinds } from '../runs/runs.ts';

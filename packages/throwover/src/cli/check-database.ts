@@ -1,5 +1,10 @@
-import { type ExpectedGuard, strangerAt, unconfirmedAt } from '../authority/answers-for.ts';
-import type { Closed, DatabaseStatus } from '../authority/database-side.ts';
+import {
+  type Closed,
+  type DatabaseStatus,
+  type ExpectedGuard,
+  strangerAt,
+  unconfirmedAt,
+} from '../authority/authority.ts';
 import { assertNever } from '../kernel/kernel.ts';
 
 /**

@@ -1,5 +1,4 @@
-import type { DatabaseStatus } from '../authority/database-side.ts';
-import { standingOf } from '../authority/takes-writes.ts';
+import { type DatabaseStatus, standingOf } from '../authority/authority.ts';
 import { formatMs } from '../kernel/kernel.ts';
 
 /**

@@ -1,11 +1,8 @@
-import { clusterText } from '../authority/cluster.ts';
-import type { DatabaseSurvey } from '../authority/survey.ts';
-import { controlPlaneIn } from '../compose/control-plane.ts';
-import { ttlSecondsOf } from '../compose/dns.ts';
-import { resolverFacts } from '../compose/resolvers.ts';
+import { clusterText, type DatabaseSurvey } from '../authority/authority.ts';
+import { controlPlaneIn, resolverFacts, ttlSecondsOf } from '../compose/compose.ts';
 import { formatMs, isThrowoverError, type ThrowoverError, wrap } from '../kernel/kernel.ts';
 import { clusterError, verdictOfBoth, writerText } from '../replication/replication.ts';
-import { ttlNote } from '../traffic/ttl/lower-ttl.ts';
+import { ttlNote } from '../traffic/traffic.ts';
 import { closedText, databaseFaults, strangeGuard } from './check-database.ts';
 import { doorFaults, doorText } from './check-door.ts';
 import type { CommandContext } from './context.ts';

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { Hono } from 'hono';
-import type { EvidenceLog } from '../records/samples.ts';
+import type { EvidenceLog } from '../records/records.ts';
 import type { RunningCanary } from '../traffic/canary/canary.ts';
 import { surveyPlanOf } from './dns.ts';
 import type { Session } from './session.ts';

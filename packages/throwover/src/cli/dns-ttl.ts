@@ -1,8 +1,11 @@
-import { resolutionTimesMs, ttlSecondsOf } from '../compose/dns.ts';
-import { newConnectionsPerSecond, resolverFacts } from '../compose/resolvers.ts';
+import {
+  newConnectionsPerSecond,
+  resolutionTimesMs,
+  resolverFacts,
+  ttlSecondsOf,
+} from '../compose/compose.ts';
 import { isThrowoverError, quantiles } from '../kernel/kernel.ts';
-import { adviseTtl, type TtlAdvice } from '../traffic/ttl/advice.ts';
-import type { Measured } from '../traffic/ttl/cache-life.ts';
+import { adviseTtl, type Measured, type TtlAdvice } from '../traffic/traffic.ts';
 import { columns } from './columns.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';

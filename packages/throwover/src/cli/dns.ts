@@ -1,11 +1,10 @@
 import { getServers } from 'node:dns';
 import { hostname } from 'node:os';
 import { createLogUpdate } from 'log-update';
-import { evidenceOf } from '../compose.ts';
+import { evidenceOf } from '../compose/compose.ts';
 import { parseDuration } from '../kernel/kernel.ts';
-import type { EvidenceLog } from '../records/samples.ts';
+import type { EvidenceLog } from '../records/records.ts';
 import type { Service } from '../service/service.ts';
-import { surveyErrors } from '../traffic/survey/errors.ts';
 import {
   type ResolverReport,
   type SurveyPlan,
@@ -13,6 +12,7 @@ import {
   surveyResolvers,
   ttlsOf,
 } from '../traffic/survey/survey.ts';
+import { surveyErrors } from '../traffic/traffic.ts';
 import type { CommandContext } from './context.ts';
 import { surveyLines } from './dns-view.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';

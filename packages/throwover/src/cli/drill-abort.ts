@@ -1,6 +1,4 @@
-import { AbortWatch } from '../drills/abort.ts';
-import { openDrill } from '../drills/drill.ts';
-import { drillErrors } from '../drills/errors.ts';
+import { AbortWatch, drillErrors, openDrill } from '../drills/drills.ts';
 import { withStops } from './carry-out.ts';
 import type { CommandContext } from './context.ts';
 import { factsOf } from './drill.ts';

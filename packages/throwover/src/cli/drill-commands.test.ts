@@ -8,6 +8,7 @@ import { systemClock } from '../kernel/kernel.ts';
 import { drillSources } from '../providers/http/drill-sources.ts';
 import { type RunningServer, startServe } from '../server/serve.ts';
 import { wholeFile } from '../service/service.fixture.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { run, runJson } from './terminal.fixture.ts';
 
 /**
@@ -30,7 +31,13 @@ let config = '';
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'throwover-drill-commands-'));
-  server = await startServe({ host: '127.0.0.1', port: 0, dataDir: directory, clock: systemClock });
+  server = await startServe({
+    openStore: openSqliteStore,
+    host: '127.0.0.1',
+    port: 0,
+    dataDir: directory,
+    clock: systemClock,
+  });
   config = join(directory, 'throwover.yaml');
   const file = wholeFile
     .replace(/^steps:[\s\S]*$/m, '')

@@ -1,4 +1,4 @@
-import type { Look } from '../drills/abort.ts';
+import type { Look } from '../drills/drills.ts';
 import { isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
 import type { Session } from './session.ts';
 

@@ -1,4 +1,4 @@
-import type { Move, MoveStep } from '../drills/moves.ts';
+import type { Move, MoveStep } from '../drills/drills.ts';
 import { type Clock, wrap } from '../kernel/kernel.ts';
 import type { Lines } from './lines.ts';
 

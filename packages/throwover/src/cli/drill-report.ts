@@ -1,7 +1,12 @@
-import type { Drill, Outcome } from '../drills/drill.ts';
-import { drillErrors } from '../drills/errors.ts';
-import { type DrillReport, drillReport, type Objective } from '../drills/report.ts';
-import { reportText } from '../drills/report-text.ts';
+import {
+  type Drill,
+  type DrillReport,
+  drillErrors,
+  drillReport,
+  type Objective,
+  type Outcome,
+  reportText,
+} from '../drills/drills.ts';
 import type { CommandContext } from './context.ts';
 import { factsOf } from './drill.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';

@@ -1,9 +1,16 @@
-import { noSuchRegion } from '../compose.ts';
-import type { AbortWatch, Breach } from '../drills/abort.ts';
-import type { Drill, DrillEvent, Leg, Outcome } from '../drills/drill.ts';
-import { drillsOf } from '../drills/drill.ts';
-import type { FindingEvent, MachineRule } from '../drills/finding.ts';
-import { lossMsOf } from '../drills/report.ts';
+import { noSuchRegion } from '../compose/compose.ts';
+import {
+  type AbortWatch,
+  type Breach,
+  type Drill,
+  type DrillEvent,
+  drillsOf,
+  type FindingEvent,
+  type Leg,
+  lossMsOf,
+  type MachineRule,
+  type Outcome,
+} from '../drills/drills.ts';
 import { isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
 import {
   expectations,
@@ -11,11 +18,11 @@ import {
   forecastBefore,
   type PlannedRun,
 } from '../operations/operations.ts';
-import type { LoggedRecord } from '../records/record-log.ts';
+import type { LoggedRecord } from '../records/records.ts';
 import { approve, type RunEvent } from '../runbook/runbook.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { Store } from '../store/store.ts';
-import { longestHoldMs } from '../traffic/door-wire.ts';
+import { longestHoldMs } from '../traffic/traffic.ts';
 import { carryOut } from './carry-out.ts';
 import type { CommandContext } from './context.ts';
 import { lookAt } from './drill-look.ts';

@@ -1,10 +1,15 @@
-import { type DrillEvent, drillEvent } from '../drills/drill.ts';
-import { type DrillFacts, drillFacts } from '../drills/facts.ts';
-import { missedForecasts } from '../drills/forecast-missed.ts';
-import { plannedLines } from '../drills/plan-text.ts';
-import { type PlannedDrill, planDrills } from '../drills/planner.ts';
+import {
+  type DrillEvent,
+  type DrillFacts,
+  drillEvent,
+  drillFacts,
+  missedForecasts,
+  type PlannedDrill,
+  planDrills,
+  plannedLines,
+} from '../drills/drills.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
-import { maxSamplesACall } from '../records/samples.ts';
+import { maxSamplesACall } from '../records/records.ts';
 import type { Session } from './session.ts';
 
 /** Time between two looks, life ms. */

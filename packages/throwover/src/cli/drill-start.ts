@@ -1,19 +1,29 @@
-import { AbortWatch } from '../drills/abort.ts';
-import { type Drill, type DrillEvent, drillId, drillsOf, openDrill } from '../drills/drill.ts';
-import { drillErrors } from '../drills/errors.ts';
-import type { DrillFacts } from '../drills/facts.ts';
-import { unsettled } from '../drills/finding.ts';
-import { alarmRefusals, type DrillRefusal, drillGuards, planRefusals } from '../drills/guards.ts';
-import { plannedLines } from '../drills/plan-text.ts';
-import { type PlannedDrill, planDrills } from '../drills/planner.ts';
-import { driversOf } from '../drills/rotation.ts';
-import { metricSources } from '../improvement/facts.ts';
+import {
+  AbortWatch,
+  alarmRefusals,
+  type Drill,
+  type DrillEvent,
+  type DrillFacts,
+  type DrillRefusal,
+  drillErrors,
+  drillGuards,
+  drillId,
+  drillsOf,
+  driversOf,
+  openDrill,
+  type PlannedDrill,
+  planDrills,
+  plannedLines,
+  planRefusals,
+  unsettled,
+} from '../drills/drills.ts';
+import { metricSources } from '../improvement/improvement.ts';
 import { formatMs, isThrowoverError } from '../kernel/kernel.ts';
 import type { PlannedRun } from '../operations/operations.ts';
-import { dayMs } from '../records/metrics.ts';
+import { dayMs } from '../records/records.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { DrillKind } from '../service/service.ts';
-import { longestHoldMs } from '../traffic/door-wire.ts';
+import { longestHoldMs } from '../traffic/traffic.ts';
 import { type Stops, withStops } from './carry-out.ts';
 import { checkCommand } from './check.ts';
 import { wantedText } from './confirm.ts';

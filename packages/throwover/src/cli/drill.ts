@@ -1,9 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { drillErrors } from '../drills/errors.ts';
-import { type DrillFacts, drillFacts } from '../drills/facts.ts';
-import { historyText, peopleText, plannedLines, planText } from '../drills/plan-text.ts';
-import { planDrills } from '../drills/planner.ts';
+import {
+  type DrillFacts,
+  drillErrors,
+  drillFacts,
+  historyText,
+  peopleText,
+  planDrills,
+  plannedLines,
+  planText,
+} from '../drills/drills.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import type { Session } from './session.ts';

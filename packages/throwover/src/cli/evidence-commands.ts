@@ -1,5 +1,5 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
-import { verdicts } from '../improvement/change.ts';
+import { verdicts } from '../improvement/improvement.ts';
 import { auditCommand, auditFormats } from './audit.ts';
 import { captureBaseline, listBaselines, listMetrics } from './baseline.ts';
 import {

@@ -1,7 +1,13 @@
-import { daySpan } from '../drills/dates.ts';
-import { drillsOf, openDrill } from '../drills/drill.ts';
-import { drillErrors } from '../drills/errors.ts';
-import { type Finding, type FindingEvent, findingsOf, unsettled } from '../drills/finding.ts';
+import {
+  daySpan,
+  drillErrors,
+  drillsOf,
+  type Finding,
+  type FindingEvent,
+  findingsOf,
+  openDrill,
+  unsettled,
+} from '../drills/drills.ts';
 import { isoTime, wrap } from '../kernel/kernel.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';

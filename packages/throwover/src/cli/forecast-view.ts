@@ -1,6 +1,5 @@
-import type { Bounded } from '../evidence/forecast/bounded.ts';
+import type { Bounded, Calibration } from '../evidence/evidence.ts';
 import type { Forecast, Predicted, ShareName } from '../evidence/forecast/forecast.ts';
-import type { Calibration } from '../evidence/forecast/score.ts';
 import { formatMs, maxColumns, wrap } from '../kernel/kernel.ts';
 import { clip } from './progress-view.ts';
 

@@ -1,11 +1,8 @@
-import { ttlSecondsOf } from '../compose/dns.ts';
-import { type Gathered, gatherForecast } from '../compose/forecast.ts';
+import { type Gathered, gatherForecast, ttlSecondsOf } from '../compose/compose.ts';
+import { calibrationOf, type ForecastKind, forwards } from '../evidence/evidence.ts';
 import { type ForecastFacts, forecast, type ShareName } from '../evidence/forecast/forecast.ts';
-import { type ForecastKind, forwards } from '../evidence/forecast/kinds.ts';
-import { calibrationOf } from '../evidence/forecast/score.ts';
 import { quantiles, seededRandom } from '../kernel/kernel.ts';
-import { firstMinutesRatios } from '../records/first-minutes.ts';
-import { type EvidenceSample, maxSamplesACall } from '../records/samples.ts';
+import { type EvidenceSample, firstMinutesRatios, maxSamplesACall } from '../records/records.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { forecastLines, type WhatIf } from './forecast-view.ts';

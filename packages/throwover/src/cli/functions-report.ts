@@ -1,8 +1,7 @@
-import { pricesOf } from '../compose/prices.ts';
-import { noSuchRegion } from '../compose.ts';
-import type { FunctionFacts } from '../functions/function-region.ts';
+import { noSuchRegion, pricesOf } from '../compose/compose.ts';
 import {
   type Cost,
+  type FunctionFacts,
   type FunctionMetrics,
   type FunctionUse,
   medianOf,
@@ -14,8 +13,7 @@ import {
   useOf,
 } from '../functions/functions.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
-import { firstMinutesRatios } from '../records/first-minutes.ts';
-import type { EvidenceSample } from '../records/samples.ts';
+import { type EvidenceSample, firstMinutesRatios } from '../records/records.ts';
 import { neededOf, type RegionPorts } from '../runs/runs.ts';
 import { type StrategyName, strategyNames } from '../service/service.ts';
 import { cliErrors } from './errors.ts';

@@ -1,9 +1,8 @@
-import { pricesOf } from '../compose/prices.ts';
+import { pricesOf } from '../compose/compose.ts';
 import type { Prices } from '../functions/functions.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
-import type { EvidenceLog } from '../records/samples.ts';
-import { watchCapacity } from '../server/capacity-watch.ts';
-import { watchFiveMinutes } from '../server/five-minutes.ts';
+import type { EvidenceLog } from '../records/records.ts';
+import { watchCapacity, watchFiveMinutes } from '../server/server.ts';
 import type { Service } from '../service/service.ts';
 import type { Session } from './session.ts';
 

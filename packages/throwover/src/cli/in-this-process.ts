@@ -1,13 +1,12 @@
 import type { Clock } from '../kernel/kernel.ts';
 import {
+  type EvidenceLog,
   type LoggedRecord,
   maxRecordsACall,
   type RecordKind,
   type RecordLog,
-} from '../records/record-log.ts';
-import type { EvidenceLog } from '../records/samples.ts';
-import type { RecordStore } from '../server/record-log.ts';
-import type { RunningServer } from '../server/serve.ts';
+} from '../records/records.ts';
+import type { RecordStore, RunningServer } from '../server/server.ts';
 import type { Session } from './session.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { formatMs, isoTime } from '../kernel/kernel.ts';
-import type { LagReport } from '../replication/lag-history.ts';
+import type { LagReport } from '../replication/replication.ts';
 
 /** Returns the sampled lag of one direction: worst, p99, number of samples, age (A7). */
 export function lagText({ lag }: LagReport): string {

@@ -1,7 +1,6 @@
 import { isoTime, maxColumns } from '../kernel/kernel.ts';
 import { ledgerSql } from '../replication/replication.ts';
-import { maxLossesPerCall } from '../store/limits.ts';
-import type { Loss } from '../store/store.ts';
+import { type Loss, maxLossesPerCall } from '../store/store.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { clip } from './progress-view.ts';

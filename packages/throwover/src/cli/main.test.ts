@@ -6,6 +6,7 @@ import { systemClock } from '../kernel/kernel.ts';
 import { type RunningServer, startServe } from '../server/serve.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { createRemoteStore } from '../store/remote/remote-store.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { run, runJson, start } from './terminal.fixture.ts';
 
 /** Nothing listens on port 9 of these addresses: every part but the store is unreachable. */
@@ -22,7 +23,13 @@ beforeAll(async () => {
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
   directory = await mkdtemp(join(tmpdir(), 'throwover-cli-'));
   const dataDir = join(directory, 'store');
-  server = await startServe({ host: '127.0.0.1', port: 0, dataDir, clock: systemClock });
+  server = await startServe({
+    openStore: openSqliteStore,
+    host: '127.0.0.1',
+    port: 0,
+    dataDir,
+    clock: systemClock,
+  });
 });
 afterAll(async () => {
   await server.close();

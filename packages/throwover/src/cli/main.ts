@@ -32,10 +32,10 @@
  *   sim.ts            simulation on virtual time
  *   processes.ts      serve, guard, gateway, edge; `serve` runs operations/ for each service
  */
+
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { handKinds } from '../compose/by-hand.ts';
-import { checkTimingOf } from '../compose.ts';
-import { forecastKinds } from '../evidence/forecast/kinds.ts';
+import { checkTimingOf, handKinds } from '../compose/compose.ts';
+import { forecastKinds } from '../evidence/evidence.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
 import { type RunKind, runKinds } from '../runs/runs.ts';
 import { loadService } from '../service/service.ts';

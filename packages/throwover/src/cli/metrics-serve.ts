@@ -1,6 +1,6 @@
 import type { Hono } from 'hono';
+import { type Reading, ServiceReadings } from '../dashboard/dashboard.ts';
 import { exposition } from '../dashboard/exposition.ts';
-import { type Reading, ServiceReadings } from '../dashboard/readings.ts';
 import { type Clock, within } from '../kernel/kernel.ts';
 import { operatingFacts } from './operating-test.ts';
 import type { Session } from './session.ts';

@@ -1,8 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { rulesText } from '../dashboard/alerts.ts';
-import { allFamilies } from '../dashboard/families.ts';
-import { dashboardJson } from '../dashboard/grafana.ts';
+import { allFamilies, dashboardJson, rulesText } from '../dashboard/dashboard.ts';
 import { wrap } from '../kernel/kernel.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';

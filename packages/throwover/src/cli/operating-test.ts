@@ -1,6 +1,9 @@
-import type { AuditFacts } from '../improvement/audit.ts';
-import { auditFacts, printedStates } from '../improvement/facts.ts';
-import type { PrintedState } from '../improvement/practice.ts';
+import {
+  type AuditFacts,
+  auditFacts,
+  type PrintedState,
+  printedStates,
+} from '../improvement/improvement.ts';
 import { printedDrift } from './runbook.ts';
 import type { Session } from './session.ts';
 

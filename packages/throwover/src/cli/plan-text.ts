@@ -1,7 +1,6 @@
-import type { Unsent } from '../authority/database-side.ts';
+import type { Unsent } from '../authority/authority.ts';
 import { formatMs, wrap } from '../kernel/kernel.ts';
-import type { LagReport } from '../replication/lag-history.ts';
-import { type Exposure, exposureText } from '../replication/replication.ts';
+import { type Exposure, exposureText, type LagReport } from '../replication/replication.ts';
 import type { Plan } from '../runbook/runbook.ts';
 import { lagText } from './lag-text.ts';
 import { clip } from './progress-view.ts';

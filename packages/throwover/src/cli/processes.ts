@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { Hono } from 'hono';
-import { guardWitness } from '../compose.ts';
+import { guardWitness } from '../compose/compose.ts';
+import { processes } from '../compose/processes.ts';
 import { isoTime } from '../kernel/kernel.ts';
-import type { RunningServer } from '../server/serve.ts';
+import type { RunningServer } from '../server/server.ts';
 import { type DnsParts, startDnsParts } from './dns-serve.ts';
 import { cliErrors } from './errors.ts';
 import type { Session } from './session.ts';
@@ -31,7 +32,10 @@ export function serve(
   options: { data: string; host: string; port: number; service: readonly string[] },
 ): Promise<void> {
   return listen(terminal, 'serve', async () => {
-    const { startServe } = await import('../server/serve.ts');
+    const [{ startServe }, { openSqliteStore }] = await Promise.all([
+      import('../server/serve.ts'),
+      processes.embeddedStore(),
+    ]);
     const { clock, random } = terminal;
     const { data: dataDir, host, port } = options;
     const sessions = await openSessions(terminal, options.service);
@@ -45,12 +49,12 @@ export function serve(
       dns.routes(app);
       metrics.routes(app);
     };
-    const server = await startServe({ host, port, dataDir, clock, random, routes }).catch(
-      async (error) => {
-        await dns.close();
-        throw error;
-      },
-    );
+    const openStore = openSqliteStore;
+    const serving = startServe({ host, port, dataDir, openStore, clock, random, routes });
+    const server = await serving.catch(async (error) => {
+      await dns.close();
+      throw error;
+    });
     const local = sessions.map((session) => inThisProcess(session, server, clock));
     metrics.watch(local);
     const care = careOf(terminal, local, server, dns);
@@ -170,7 +174,7 @@ function careOf(
 /** `throwover guard`: the small process beside a database. */
 export function guard(terminal: Terminal, config: string): Promise<void> {
   return listen(terminal, 'guard', async () => {
-    const { startGuard } = await import('../providers/postgres/guard/guard.ts');
+    const { startGuard } = await processes.guard();
     const { clock } = terminal;
     const running = await startGuard(await readJson(config), {
       clock,
@@ -183,7 +187,7 @@ export function guard(terminal: Terminal, config: string): Promise<void> {
 
 /** `throwover guard --pre-start`: closes the door before the calling unit starts PostgreSQL. */
 export async function guardPreStart({ clock }: Terminal, config: string): Promise<void> {
-  const { closeBeforeStart } = await import('../providers/postgres/guard/pre-start.ts');
+  const { closeBeforeStart } = await processes.guardPreStart();
   await closeBeforeStart(await readJson(config), { clock });
 }
 
@@ -194,7 +198,7 @@ export async function guardAcceptCluster(
   { stdout }: Terminal,
   options: { config: string; identifier: string; by: string },
 ): Promise<void> {
-  const { acceptCluster } = await import('../providers/postgres/guard/local.ts');
+  const { acceptCluster } = await processes.guardLocal();
   const { config, identifier, by } = options;
   await acceptCluster(await readJson(config), { identifier, by });
   stdout.write(`${JSON.stringify({ accepted: identifier, by })}\n`);

@@ -1,12 +1,17 @@
 import { readFile } from 'node:fs/promises';
-import type { HandKind } from '../compose/by-hand.ts';
-import { noSuchRegion } from '../compose.ts';
+import { type HandKind, noSuchRegion } from '../compose/compose.ts';
 import { expectations } from '../operations/operations.ts';
-import { documentDigest, type HandDocument, stepDigest } from '../runbook/by-hand/document.ts';
-import { markdownOf } from '../runbook/by-hand/markdown.ts';
-import { pageOf } from '../runbook/by-hand/page.ts';
-import { driftOf, readPrinted, withHeader } from '../runbook/by-hand/printed.ts';
-import { runbookErrors } from '../runbook/errors.ts';
+import {
+  documentDigest,
+  driftOf,
+  type HandDocument,
+  markdownOf,
+  pageOf,
+  readPrinted,
+  runbookErrors,
+  stepDigest,
+  withHeader,
+} from '../runbook/runbook.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';

@@ -1,21 +1,21 @@
 import { hostname, userInfo } from 'node:os';
-import type { DatabaseStatus } from '../authority/database-side.ts';
-import { type HandKind, handDocument } from '../compose/by-hand.ts';
-import { gatherForecast } from '../compose/forecast.ts';
+import type { DatabaseStatus } from '../authority/authority.ts';
 import {
   checkTimingOf,
   compose,
   defineRun,
+  gatherForecast,
+  type HandKind,
+  handDocument,
   noSuchRegion,
   notifiersOf,
   type Parts,
-} from '../compose.ts';
+} from '../compose/compose.ts';
 import { type Clock, isThrowoverError, type Random } from '../kernel/kernel.ts';
 import type { Notifiers } from '../notify/notify.ts';
 import { type Operated, type PlannedRun, planFor } from '../operations/operations.ts';
-import type { LagReport } from '../replication/lag-history.ts';
-import type { Consent } from '../replication/replication.ts';
-import type { HandDocument } from '../runbook/by-hand/document.ts';
+import type { Consent, LagReport } from '../replication/replication.ts';
+import type { HandDocument } from '../runbook/runbook.ts';
 import type { Direction, RunKind } from '../runs/runs.ts';
 import {
   type LoadedService,

@@ -1,10 +1,15 @@
-import { issueTrackerOf } from '../compose.ts';
-import type { AuditFacts } from '../improvement/audit.ts';
-import { evidenceErrors } from '../improvement/errors.ts';
+import { issueTrackerOf } from '../compose/compose.ts';
+import {
+  type AuditFacts,
+  carryOutIssueActs,
+  day,
+  evidenceErrors,
+  type IssueAct,
+  issueActs,
+  type WeekTask,
+  weekText,
+} from '../improvement/improvement.ts';
 import { weekOf } from '../improvement/week/week.ts';
-import { carryOutIssueActs, type IssueAct, issueActs } from '../improvement/week/week-issues.ts';
-import { day, type WeekTask } from '../improvement/week/week-task.ts';
-import { weekText } from '../improvement/week/week-text.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';

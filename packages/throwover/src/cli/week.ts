@@ -1,11 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { AuditFacts } from '../improvement/audit.ts';
-import { taskKeys } from '../improvement/facts.ts';
-import type { TaskBody } from '../improvement/tasks.ts';
+import {
+  type AuditFacts,
+  type TaskBody,
+  taskKeys,
+  type WeekTask,
+  weekMarkdown,
+  weekText,
+} from '../improvement/improvement.ts';
 import { weekOf } from '../improvement/week/week.ts';
-import type { WeekTask } from '../improvement/week/week-task.ts';
-import { weekMarkdown, weekText } from '../improvement/week/week-text.ts';
 import type { CommandContext } from './context.ts';
 import { cliErrors } from './errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';

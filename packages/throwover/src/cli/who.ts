@@ -1,4 +1,4 @@
-import { evidenceErrors } from '../improvement/errors.ts';
+import { evidenceErrors } from '../improvement/improvement.ts';
 import type { CommandContext } from './context.ts';
 import { person } from './session.ts';
 

@@ -1,4 +1,4 @@
-import { defineRun, type Parts } from '../compose.ts';
+import { defineRun, type Parts } from '../compose/service-ports.ts';
 import { type Notifier, Notifiers } from '../notify/notify.ts';
 import { memoryRecordLog } from '../records/record-log.ts';
 import type { World } from '../runs/runs.fixture.ts';

@@ -1,4 +1,3 @@
-import { defineRun, type Parts, policyOf } from '../compose.ts';
 import { assertNever, type Clock } from '../kernel/kernel.ts';
 import { arcHands } from '../providers/aws/arc-by-hand.ts';
 import { lambdaHands } from '../providers/aws/lambda-by-hand.ts';
@@ -8,13 +7,22 @@ import { postgresHands } from '../providers/postgres/by-hand.ts';
 import { postgresSide } from '../providers/postgres/database-side.ts';
 import { rfc2136Hands } from '../providers/rfc2136/by-hand.ts';
 import { noConsent, sequenceAdvance } from '../replication/replication.ts';
-import type { HandDocument } from '../runbook/by-hand/document.ts';
-import { type ByHand, quoted } from '../runbook/by-hand/work.ts';
-import { afterByHand, beforeByHand, byHand, type HandFacts, isStepName } from '../runs/by-hand.ts';
-import type { DnsHands, FunctionHands, Hands } from '../runs/hands.ts';
-import type { Direction, RunKind } from '../runs/runs.ts';
+import { type ByHand, type HandDocument, quoted } from '../runbook/runbook.ts';
+import {
+  afterByHand,
+  beforeByHand,
+  byHand,
+  type Direction,
+  type DnsHands,
+  type FunctionHands,
+  type HandFacts,
+  type Hands,
+  isStepName,
+  type RunKind,
+} from '../runs/runs.ts';
 import type { LoadedService, OwnAction, OwnStep, SecretRef, Service } from '../service/service.ts';
 import { ttlSecondsOf } from './dns.ts';
+import { defineRun, type Parts, policyOf } from './service-ports.ts';
 
 /** Kinds of run that people can do by hand. */
 export const handKinds = ['switchover', 'failover'] as const satisfies readonly RunKind[];

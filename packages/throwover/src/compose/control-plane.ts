@@ -1,5 +1,5 @@
 import type { Service, Traffic } from '../service/service.ts';
-import { type DnsProviderKind, dnsCapabilities } from '../traffic/capabilities.ts';
+import { type DnsProviderKind, dnsCapabilities } from '../traffic/traffic.ts';
 
 /** A part of the control plane that a run needs, and its place as far as known. */
 interface Part {

@@ -6,7 +6,7 @@ import { askNameservers } from '../providers/nameservers.ts';
 import { rfc2136Dns } from '../providers/rfc2136/rfc2136.ts';
 import type { SecretRef, Service } from '../service/service.ts';
 import type { Store } from '../store/store.ts';
-import type { AdoptableDns } from '../traffic/dns.ts';
+import type { AdoptableDns } from '../traffic/traffic.ts';
 
 /**
  * Returns the DNS provider of the record, as `traffic.provider` names it. No call is made until it

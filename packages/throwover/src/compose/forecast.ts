@@ -1,14 +1,18 @@
-import { holdoverFacts } from '../evidence/forecast/facts.ts';
+import {
+  type ForecastKind,
+  forwards,
+  holdoverFacts,
+  type Stage,
+  stageSample,
+  stagesBeforeFlip,
+} from '../evidence/evidence.ts';
 import type { ForecastFacts, StageFacts } from '../evidence/forecast/forecast.ts';
-import { type ForecastKind, forwards } from '../evidence/forecast/kinds.ts';
-import { type Stage, stageSample, stagesBeforeFlip } from '../evidence/forecast/stages.ts';
 import type { Clock } from '../kernel/kernel.ts';
-import { stepsOf } from '../records/journal-steps.ts';
-import { type EvidenceLog, maxSamplesACall } from '../records/samples.ts';
+import { type EvidenceLog, maxSamplesACall, stepsOf } from '../records/records.ts';
 import type { Service } from '../service/service.ts';
 import type { RunState, Store } from '../store/store.ts';
 import { newestBeacons } from '../traffic/stragglers/stragglers.ts';
-import { answersLeft } from '../traffic/survey/left.ts';
+import { answersLeft } from '../traffic/traffic.ts';
 import { ttlSecondsOf } from './dns.ts';
 
 /** Number of earlier runs whose stages are read. */

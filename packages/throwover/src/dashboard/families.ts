@@ -6,8 +6,8 @@
  * Names and units follow the conventions of Prometheus: base units (seconds, ratios), a moment as a
  * Unix time.
  */
-import { type Metric, metrics } from '../records/metrics.ts';
 
+import { type Metric, metrics } from '../records/records.ts';
 export const rows = {
   now: 'Now',
   replication: 'Replication',

@@ -2,7 +2,7 @@
  * The dashboard in the form that Grafana imports, from the same families that are scraped. Pure:
  * the same input gives the same bytes.
  */
-import { metricOf } from '../records/metrics.ts';
+import { metricOf } from '../records/records.ts';
 import { allFamilies, type Family, familyOf, type Row, rows, type Unit } from './families.ts';
 
 /** A panel that the team has declared (`evidence.panels` of throwover.yaml). */

@@ -1,23 +1,24 @@
 /** The current state of a service, family by family. An unknown value is absent, never 0. */
-import type { DatabaseStatus } from '../authority/database-side.ts';
-import { standingOf } from '../authority/takes-writes.ts';
-import { heldOf } from '../drills/drill.ts';
-import { type DrillPorts, drillFacts } from '../drills/facts.ts';
-import { coverage } from '../drills/moves.ts';
-import { planDrills } from '../drills/planner.ts';
+
+import { type DatabaseStatus, standingOf } from '../authority/authority.ts';
+import { coverage, type DrillPorts, drillFacts, heldOf, planDrills } from '../drills/drills.ts';
+import { calibrationOf } from '../evidence/evidence.ts';
 import { shares } from '../evidence/forecast/forecast.ts';
-import { calibrationOf } from '../evidence/forecast/score.ts';
-import { type AuditFacts, audit } from '../improvement/audit.ts';
-import { inUse, reviewOpen } from '../improvement/change.ts';
-import { type EvidencePorts, metricSources } from '../improvement/facts.ts';
+import {
+  type AuditFacts,
+  audit,
+  type EvidencePorts,
+  inUse,
+  metricSources,
+  reviewOpen,
+} from '../improvement/improvement.ts';
 import { type Clock, isThrowoverError, noAnswer, quantileAt, within } from '../kernel/kernel.ts';
-import { metrics } from '../records/metrics.ts';
-import { maxSamplesACall } from '../records/samples.ts';
-import type { LagReport } from '../replication/lag-history.ts';
-import type { RegionPorts } from '../runs/ports.ts';
+import { maxSamplesACall, metrics } from '../records/records.ts';
+import type { LagReport } from '../replication/replication.ts';
+import type { RegionPorts } from '../runs/runs.ts';
 import type { Service } from '../service/service.ts';
-import type { DoorCounts } from '../traffic/door.ts';
-import type { GatewayControl } from '../webhooks/gateway-control.ts';
+import type { DoorCounts } from '../traffic/traffic.ts';
+import type { GatewayControl } from '../webhooks/webhooks.ts';
 import { type Family, families, familyOf } from './families.ts';
 
 /** Longest wait for one part, ms: a scrape usually waits 10 s. */

@@ -1,6 +1,7 @@
 /** A drill that was begun: its records, and the state that they give. Pure. */
+
 import { z } from 'zod';
-import type { LoggedRecord } from '../records/record-log.ts';
+import type { LoggedRecord } from '../records/records.ts';
 import { drillKindNames } from '../service/service.ts';
 import type { HeldDrill } from './planner.ts';
 

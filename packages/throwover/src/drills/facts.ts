@@ -1,7 +1,7 @@
 /** Reads the facts for the plan of drills from their ports. */
 
 import { type Clock, isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
-import type { RecordLog } from '../records/record-log.ts';
+import type { RecordLog } from '../records/records.ts';
 import type { DrillPolicy, Service } from '../service/service.ts';
 import { eventsOf, peopleIn } from './calendar-in.ts';
 import { type Blocked, daysSpan, type Span } from './dates.ts';

@@ -2,8 +2,9 @@
  * A problem that a drill or a run has shown: raised by people or by the machine, then a task,
  * waived or closed. Pure.
  */
+
 import { z } from 'zod';
-import type { LoggedRecord } from '../records/record-log.ts';
+import type { LoggedRecord } from '../records/records.ts';
 
 /** The rules by which the machine raises findings. */
 export const machineRules = {

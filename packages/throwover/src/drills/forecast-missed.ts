@@ -1,5 +1,5 @@
 /** Forecasts before the runs of a drill that turned out wrong. Pure. */
-import type { EvidenceSample } from '../records/samples.ts';
+import type { EvidenceSample } from '../records/records.ts';
 import type { Drill } from './drill.ts';
 import type { Finding, FindingEvent } from './finding.ts';
 

@@ -1,7 +1,7 @@
 /** Guards that keep a drill from beginning. Pure, except for asking the alarms. */
 
 import { isThrowoverError } from '../kernel/kernel.ts';
-import { type MetricSources, metricOf } from '../records/metrics.ts';
+import { type MetricSources, metricOf } from '../records/records.ts';
 import type { DrillPolicy } from '../service/service.ts';
 import { localText } from './dates.ts';
 import type { DrillFacts, DrillSources } from './facts.ts';

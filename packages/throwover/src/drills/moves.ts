@@ -3,8 +3,9 @@
  *
  * It helps the team to learn: people are in the order of the rota, never ranked.
  */
+
 import { z } from 'zod';
-import type { LoggedRecord } from '../records/record-log.ts';
+import type { LoggedRecord } from '../records/records.ts';
 
 /** Prompts that a person answers, in their order. */
 export const moveSteps = {

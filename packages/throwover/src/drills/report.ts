@@ -1,6 +1,6 @@
 /** The results of a drill, from its journals and records; nobody edits them by hand. Pure. */
-import { stepsOf } from '../records/journal-steps.ts';
-import type { LoggedRecord } from '../records/record-log.ts';
+
+import { type LoggedRecord, stepsOf } from '../records/records.ts';
 import type { RunState } from '../store/store.ts';
 import type { AbortCriteria } from './abort.ts';
 import type { Drill, Leg, Outcome } from './drill.ts';

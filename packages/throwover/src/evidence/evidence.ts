@@ -27,7 +27,12 @@
  *   facts.ts        facts for audit and week
  */
 
-export { stepsOf } from '../records/journal-steps.ts';
+export { stepsOf } from '../records/records.ts';
+export type { Bounded } from './forecast/bounded.ts';
+export { holdoverFacts } from './forecast/facts.ts';
+export { type ForecastKind, forecastKinds, forwards, isForecastKind } from './forecast/kinds.ts';
+export { type Calibration, calibrationOf, scoreForecast } from './forecast/score.ts';
+export { type Stage, stageSample, stagesBeforeFlip } from './forecast/stages.ts';
 export { measure } from './measurement/measurement.ts';
 export type {
   Figures,

@@ -16,6 +16,8 @@
 export { type Cost, quarterlyWindows } from './cost/cost.ts';
 export { checkPrices, type Prices, shippedPrices } from './cost/prices.ts';
 export { runCost, warmthOfRun } from './cost/run-cost.ts';
+export { functionErrors } from './errors.ts';
+export type { FunctionFacts, FunctionRegion, WarmUpRound } from './function-region.ts';
 export { enoughRoom, functionsReady, smallQuota } from './guards.ts';
 export { type HeldCapacity, heldCapacity } from './held-capacity.ts';
 export { defaultRamp, type RampPolicy } from './ramp.ts';
@@ -24,4 +26,4 @@ export { littlesLaw, neededInstances, onDemandMs, room } from './sizing.ts';
 export { medianOf, recommend } from './strategies/recommend.ts';
 export { strategies } from './strategies/strategies.ts';
 export type { StrategyParts } from './strategies/strategy.ts';
-export { type FunctionMetrics, type FunctionUse, useOf } from './use.ts';
+export { type FunctionMetrics, type FunctionUse, type MetricMinute, useOf } from './use.ts';

@@ -1,5 +1,5 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
-import type { Guard } from '../runbook/step.ts';
+import type { Guard } from '../runbook/runbook.ts';
 import { functionErrors } from './errors.ts';
 import type { FunctionRegion } from './function-region.ts';
 

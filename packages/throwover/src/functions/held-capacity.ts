@@ -1,6 +1,5 @@
-import type { JournalRecord, RunSummary } from '../store/store.ts';
-
 /** Provisioned capacity that a run has requested, and the team's own capacity before it. */
+import type { JournalRecord, RunSummary } from '../store/store.ts';
 export interface HeldCapacity {
   readonly runId: string;
   readonly region: string;

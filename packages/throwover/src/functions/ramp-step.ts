@@ -1,6 +1,5 @@
 import type { Clock, Evidence } from '../kernel/kernel.ts';
-import { done, pending } from '../runbook/observe.ts';
-import type { Step, StepContext } from '../runbook/step.ts';
+import { done, pending, type Step, type StepContext } from '../runbook/runbook.ts';
 import { functionErrors } from './errors.ts';
 import { beginRamp, decideRamp, type RampPolicy, type RampSeen, shareOf } from './ramp.ts';
 

@@ -1,6 +1,13 @@
 import { type Clock, type Evidence, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
-import { done, evidenceOf, look, Patience, pending } from '../runbook/observe.ts';
-import type { Step, StepContext } from '../runbook/step.ts';
+import {
+  done,
+  evidenceOf,
+  look,
+  Patience,
+  pending,
+  type Step,
+  type StepContext,
+} from '../runbook/runbook.ts';
 import { functionErrors } from './errors.ts';
 import type { FunctionRegion } from './function-region.ts';
 

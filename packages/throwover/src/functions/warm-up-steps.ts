@@ -1,6 +1,5 @@
 import { type Clock, type Evidence, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
-import { done, pending } from '../runbook/observe.ts';
-import type { Step } from '../runbook/step.ts';
+import { done, pending, type Step } from '../runbook/runbook.ts';
 import { functionErrors } from './errors.ts';
 import type { FunctionRegion, WarmUpRound } from './function-region.ts';
 import { failoverPatienceMs } from './steps.ts';

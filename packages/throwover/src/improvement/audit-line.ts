@@ -1,7 +1,7 @@
 /** A subject of the operating test, and one line of its result. Pure. */
-import { dayMs } from '../records/metrics.ts';
 
 /** A truth or a change that must pass the operating test. */
+import { dayMs } from '../records/records.ts';
 export interface Subject {
   readonly kind: 'truth' | 'change';
   readonly name: string;

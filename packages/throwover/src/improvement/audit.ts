@@ -5,8 +5,9 @@
  * Pure rules over facts. Each line becomes true when a person does what it says, and becomes false
  * again when that is undone.
  */
+
 import { isoTime } from '../kernel/kernel.ts';
-import { dayMs, metricOf, quarterMs, rehearsal } from '../records/metrics.ts';
+import { dayMs, metricOf, quarterMs, rehearsal } from '../records/records.ts';
 import {
   type AuditLine,
   keyOf,

@@ -2,9 +2,9 @@
  * Baselines: a named metric over whole weeks, never changed afterwards. Reads them from records,
  * and cuts a window into days. Pure.
  */
+
 import { z } from 'zod';
-import { dayMs, type Metric, type MetricSample } from '../records/metrics.ts';
-import type { LoggedRecord } from '../records/record-log.ts';
+import { dayMs, type LoggedRecord, type Metric, type MetricSample } from '../records/records.ts';
 import { type Block, quantileOf } from './statistics/statistics.ts';
 
 /**

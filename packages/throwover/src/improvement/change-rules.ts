@@ -1,8 +1,9 @@
 /**
  * Rules that refuse to create, ship or judge a change. Pure; each refusal is an error with a code.
  */
+
 import { isoTime, type ThrowoverError } from '../kernel/kernel.ts';
-import { dayMs, type Metric, type MetricSample } from '../records/metrics.ts';
+import { dayMs, type Metric, type MetricSample } from '../records/records.ts';
 import { type Baseline, blocksOf, midnightAfter, minBlocks, thinnedDays } from './baseline.ts';
 import type { Amendment, Change, Measured } from './change.ts';
 import { reviewOpen } from './change.ts';

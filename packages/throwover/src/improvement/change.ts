@@ -1,9 +1,9 @@
 /**
  * A change: an improvement that must prove itself. Its records, and the state that they give. Pure.
  */
+
 import { z } from 'zod';
-import { dayMs } from '../records/metrics.ts';
-import type { LoggedRecord } from '../records/record-log.ts';
+import { dayMs, type LoggedRecord } from '../records/records.ts';
 
 /** Time from shipping until the review opens automatically, ms. */
 export const reviewAfterMs = 30 * dayMs;

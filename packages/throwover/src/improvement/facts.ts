@@ -1,11 +1,16 @@
 /** Reads the facts for the audit and the week from their ports. */
-import { type DrillSources, drillFacts } from '../drills/facts.ts';
-import { findingsOf } from '../drills/finding.ts';
+
+import { type DrillSources, drillFacts, findingsOf } from '../drills/drills.ts';
 import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
-import { stepsOf } from '../records/journal-steps.ts';
-import { type MetricSources, metricOf, quarterMs, type Window } from '../records/metrics.ts';
-import type { RecordLog } from '../records/record-log.ts';
-import type { EvidenceLog } from '../records/samples.ts';
+import {
+  type EvidenceLog,
+  type MetricSources,
+  metricOf,
+  quarterMs,
+  type RecordLog,
+  stepsOf,
+  type Window,
+} from '../records/records.ts';
 import { type Service, truthNames } from '../service/service.ts';
 import type { RunState, Store } from '../store/store.ts';
 import { type AuditFacts, keyOf, type Subject } from './audit.ts';

@@ -2,10 +2,9 @@
  * Whether people have practised, by drills, findings and printed runbooks: the truth `people`.
  * Pure.
  */
-import type { DrillFacts } from '../drills/facts.ts';
-import { type Finding, unsettled } from '../drills/finding.ts';
-import { coverage } from '../drills/moves.ts';
-import { quarterMs } from '../records/metrics.ts';
+
+import { coverage, type DrillFacts, type Finding, unsettled } from '../drills/drills.ts';
+import { quarterMs } from '../records/records.ts';
 import {
   type AuditLine,
   type AuditRule,

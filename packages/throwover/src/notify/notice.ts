@@ -1,6 +1,4 @@
-import type { RunEvent } from '../runbook/events.ts';
-import type { RunIdentity } from '../runbook/step.ts';
-
+import type { RunEvent, RunIdentity } from '../runbook/runbook.ts';
 export const noticeKinds = [
   'needs-approval',
   'started',

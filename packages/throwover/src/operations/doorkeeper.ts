@@ -1,6 +1,6 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
 import type { RunKind } from '../runs/runs.ts';
-import type { DoorMode } from '../traffic/door.ts';
+import type { DoorMode } from '../traffic/traffic.ts';
 import type { Operated } from './operated.ts';
 
 /** Pause between two looks at the doors, ms. */

@@ -1,5 +1,5 @@
+import { isForecastKind } from '../evidence/evidence.ts';
 import { type ForecastFacts, forecast } from '../evidence/forecast/forecast.ts';
-import { isForecastKind } from '../evidence/forecast/kinds.ts';
 import { type Random, seededRandom } from '../kernel/kernel.ts';
 import type { RunEvent } from '../runbook/runbook.ts';
 import type { RunKind } from '../runs/runs.ts';

@@ -1,14 +1,13 @@
-import type { DatabaseSide } from '../authority/database-side.ts';
+import type { DatabaseSide } from '../authority/authority.ts';
+import type { ForecastKind } from '../evidence/evidence.ts';
 import type { ForecastFacts } from '../evidence/forecast/forecast.ts';
-import type { ForecastKind } from '../evidence/forecast/kinds.ts';
 import type { Clock } from '../kernel/kernel.ts';
 import type { Notifiers } from '../notify/notify.ts';
-import type { EvidenceLog } from '../records/samples.ts';
-import type { LagReport } from '../replication/lag-history.ts';
-import type { Consent } from '../replication/replication.ts';
+import type { EvidenceLog } from '../records/records.ts';
+import type { Consent, LagReport } from '../replication/replication.ts';
 import type { Direction, RunDefinition, RunKind } from '../runs/runs.ts';
 import type { Store } from '../store/store.ts';
-import type { Door } from '../traffic/door.ts';
+import type { Door } from '../traffic/traffic.ts';
 
 /**
  * Port: one service, as everything in this folder reaches it. `cli/session.ts` builds it from real

@@ -1,6 +1,5 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
-import type { LagReport } from '../replication/lag-history.ts';
-import type { Consent } from '../replication/replication.ts';
+import type { Consent, LagReport } from '../replication/replication.ts';
 import { checkGuards, makePlan, type Plan, planDigest } from '../runbook/runbook.ts';
 import type { Direction, RunDefinition, RunKind } from '../runs/runs.ts';
 import type { Operated } from './operated.ts';

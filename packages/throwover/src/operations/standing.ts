@@ -1,4 +1,4 @@
-import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
+import type { DatabaseSide, DatabaseStatus } from '../authority/authority.ts';
 import { type Clock, isThrowoverError, type Random } from '../kernel/kernel.ts';
 import { lostPatienceMs } from '../replication/replication.ts';
 import { approve, type Plan, type RunResult } from '../runbook/runbook.ts';

@@ -1,6 +1,5 @@
 import { Resolver } from 'node:dns/promises';
-import type { DnsRecord } from '../traffic/dns.ts';
-import { trafficErrors } from '../traffic/errors.ts';
+import { type DnsRecord, trafficErrors } from '../traffic/traffic.ts';
 
 /** Longest wait for one answer of a name server, ms, and the number of tries. */
 const queryTimeoutMs = 1_000;

@@ -6,8 +6,9 @@
  * life time: where the lab scales a minute of waiting to a second, the measuring part multiplies
  * before it stores.
  */
+
 import { z } from 'zod';
-import { behaviours } from '../traffic/survey/infer.ts';
+import { behaviours } from '../traffic/traffic.ts';
 
 const name = z.string().min(1).max(200);
 const wallMs = z.number().nonnegative();

@@ -1,8 +1,6 @@
-import type { DatabaseSide } from '../authority/database-side.ts';
-import { commandOf } from '../authority/scope.ts';
+import { commandOf, type DatabaseSide } from '../authority/authority.ts';
 import { type Evidence, isThrowoverError } from '../kernel/kernel.ts';
-import { done, look, pending } from '../runbook/observe.ts';
-import type { Step } from '../runbook/step.ts';
+import { done, look, pending, type Step } from '../runbook/runbook.ts';
 import { commandTimeoutMs, positionPollMs } from './timings.ts';
 
 /**

@@ -1,8 +1,15 @@
 import { bytesOf, type Position, timelineOf } from '@throwover/client';
-import type { DatabaseSide } from '../authority/database-side.ts';
+import type { DatabaseSide } from '../authority/authority.ts';
 import type { Clock, Evidence } from '../kernel/kernel.ts';
-import { done, evidenceOf, look, pending, refused } from '../runbook/observe.ts';
-import type { Step, StepContext } from '../runbook/step.ts';
+import {
+  done,
+  evidenceOf,
+  look,
+  pending,
+  refused,
+  type Step,
+  type StepContext,
+} from '../runbook/runbook.ts';
 import type { Consent } from './consent.ts';
 import { replicationErrors } from './errors.ts';
 import { aboveBound, type Exposure, exposureText, sequenceAdvance } from './exposure.ts';

@@ -1,7 +1,6 @@
-import type { DatabaseSide } from '../authority/database-side.ts';
-import { commandOf } from '../authority/scope.ts';
+import { commandOf, type DatabaseSide } from '../authority/authority.ts';
 import { type Clock, type Evidence, noAnswer, within } from '../kernel/kernel.ts';
-import type { RunIdentity } from '../runbook/step.ts';
+import type { RunIdentity } from '../runbook/runbook.ts';
 import { guardPatienceMs } from './timings.ts';
 
 /**

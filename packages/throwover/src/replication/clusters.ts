@@ -1,14 +1,15 @@
 import {
+  authorityErrors,
   type ClusterReport,
   type ClusterVerdict,
   clusterText,
+  type DatabaseSide,
+  type DatabaseStatus,
   judgeBoth,
   judgeFollower,
-} from '../authority/cluster.ts';
-import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
-import { authorityErrors } from '../authority/errors.ts';
+} from '../authority/authority.ts';
 import { type Clock, noAnswer, within } from '../kernel/kernel.ts';
-import type { Guard, Refusal } from '../runbook/step.ts';
+import type { Guard, Refusal } from '../runbook/runbook.ts';
 
 /** Name of the override for a cluster that cannot be confirmed; for failovers only. */
 export const unknownClusterOverride = 'cluster-identity-unknown';

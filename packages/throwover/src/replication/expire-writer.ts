@@ -1,8 +1,5 @@
-import type { DatabaseSide } from '../authority/database-side.ts';
-import type { ExpiredLease } from '../authority/fence-proof.ts';
-import { commandOf } from '../authority/scope.ts';
-import { done, look, pending } from '../runbook/observe.ts';
-import type { Step, StepContext } from '../runbook/step.ts';
+import { commandOf, type DatabaseSide, type ExpiredLease } from '../authority/authority.ts';
+import { done, look, pending, type Step, type StepContext } from '../runbook/runbook.ts';
 import type { Store } from '../store/store.ts';
 import type { OldWriter } from './old-writer.ts';
 

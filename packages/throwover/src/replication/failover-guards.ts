@@ -1,7 +1,12 @@
-import { guardOfAnotherPair, unconfirmedAt } from '../authority/answers-for.ts';
-import type { DatabaseSide, DatabaseStatus, Unsent } from '../authority/database-side.ts';
+import {
+  type DatabaseSide,
+  type DatabaseStatus,
+  guardOfAnotherPair,
+  type Unsent,
+  unconfirmedAt,
+} from '../authority/authority.ts';
 import { type Clock, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
-import type { Guard } from '../runbook/step.ts';
+import type { Guard } from '../runbook/runbook.ts';
 import type { Store } from '../store/store.ts';
 import { lossAboveBound } from './catch-up.ts';
 import { replicationErrors } from './errors.ts';

@@ -1,6 +1,5 @@
 import { assertNever, noAnswer } from '../kernel/kernel.ts';
-import { done, pending, refused } from '../runbook/observe.ts';
-import type { Step } from '../runbook/step.ts';
+import { done, pending, refused, type Step } from '../runbook/runbook.ts';
 import type { Consent } from './consent.ts';
 import { replicationErrors } from './errors.ts';
 import type { OldWriter } from './old-writer.ts';

@@ -1,6 +1,11 @@
-import { type ExpectedGuard, guardOfAnotherPair, strangerAt } from '../authority/answers-for.ts';
-import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
-import type { Guard, Refusal } from '../runbook/step.ts';
+import {
+  type DatabaseSide,
+  type DatabaseStatus,
+  type ExpectedGuard,
+  guardOfAnotherPair,
+  strangerAt,
+} from '../authority/authority.ts';
+import type { Guard, Refusal } from '../runbook/runbook.ts';
 import { replicationErrors } from './errors.ts';
 
 /**

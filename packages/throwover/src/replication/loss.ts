@@ -1,5 +1,5 @@
 import { isPosition, type Position } from '@throwover/client';
-import type { DatabaseSide } from '../authority/database-side.ts';
+import type { DatabaseSide } from '../authority/authority.ts';
 import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
 import type { Store, SyncState } from '../store/store.ts';
 import { type Exposure, exposureOf, type Sighting } from './exposure.ts';

@@ -1,8 +1,11 @@
-import type { DatabaseSide } from '../authority/database-side.ts';
-import type { ConfirmedFence, OpeningProof } from '../authority/fence-proof.ts';
-import { commandOf } from '../authority/scope.ts';
+import {
+  type ConfirmedFence,
+  commandOf,
+  type DatabaseSide,
+  type OpeningProof,
+} from '../authority/authority.ts';
 import { isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
-import type { StepContext } from '../runbook/step.ts';
+import type { StepContext } from '../runbook/runbook.ts';
 import { replicationErrors } from './errors.ts';
 import { fencePatienceMs, guardPatienceMs, lostPatienceMs } from './timings.ts';
 

@@ -1,7 +1,6 @@
-import type { DatabaseSide } from '../authority/database-side.ts';
-import type { OtherWriter } from '../authority/survey.ts';
+import type { DatabaseSide, OtherWriter } from '../authority/authority.ts';
 import { assertNever } from '../kernel/kernel.ts';
-import type { Guard, Refusal } from '../runbook/step.ts';
+import type { Guard, Refusal } from '../runbook/runbook.ts';
 import { replicationErrors } from './errors.ts';
 import { never } from './guards.ts';
 

@@ -1,10 +1,20 @@
 import { isPosition } from '@throwover/client';
-import type { DatabaseSide, Promotion } from '../authority/database-side.ts';
-import type { FenceProof } from '../authority/fence-proof.ts';
-import { commandOf } from '../authority/scope.ts';
+import {
+  commandOf,
+  type DatabaseSide,
+  type FenceProof,
+  type Promotion,
+} from '../authority/authority.ts';
 import { noAnswer, within } from '../kernel/kernel.ts';
-import { done, evidenceOf, look, pending, refused } from '../runbook/observe.ts';
-import type { Step, StepContext } from '../runbook/step.ts';
+import {
+  done,
+  evidenceOf,
+  look,
+  pending,
+  refused,
+  type Step,
+  type StepContext,
+} from '../runbook/runbook.ts';
 import type { Store } from '../store/store.ts';
 import { covers, remainderOf } from './catch-up.ts';
 import { unknownClusterOverride } from './clusters.ts';

@@ -26,12 +26,7 @@ export { clusterError, mayFollow, oneCluster, verdictOfBoth } from './clusters.t
 export { type Consent, noConsent } from './consent.ts';
 export { replicationErrors } from './errors.ts';
 export { expireWriter } from './expire-writer.ts';
-export {
-  type Exposure,
-  exposureText,
-  type Sighting,
-  sequenceAdvance,
-} from './exposure.ts';
+export { type Exposure, exposureText, type Sighting, sequenceAdvance } from './exposure.ts';
 export {
   canRejoin,
   exposureNow,
@@ -45,6 +40,19 @@ export {
 } from './failover-guards.ts';
 export { fence, fenceIfReachable, withoutAnswer } from './fence.ts';
 export { databasesReady } from './guards.ts';
+export {
+  dayMs,
+  hourMs,
+  type LagReport,
+  type LagSample,
+  LagSpan,
+  type LagSpanJson,
+  type MeasureJson,
+  minuteMs,
+  positionLagMs,
+  startOf,
+  type TimedSighting,
+} from './lag-history.ts';
 export { ledgerSql } from './ledger-sql.ts';
 export { lossView, type PositionHistory } from './loss.ts';
 export { OldWriter } from './old-writer.ts';

@@ -1,8 +1,14 @@
-import type { DatabaseSide, Promotion } from '../authority/database-side.ts';
-import { commandOf } from '../authority/scope.ts';
+import { commandOf, type DatabaseSide, type Promotion } from '../authority/authority.ts';
 import type { Evidence } from '../kernel/kernel.ts';
-import { done, look, pending, refused } from '../runbook/observe.ts';
-import type { Guard, Step, StepContext } from '../runbook/step.ts';
+import {
+  done,
+  type Guard,
+  look,
+  pending,
+  refused,
+  type Step,
+  type StepContext,
+} from '../runbook/runbook.ts';
 import type { Store } from '../store/store.ts';
 import type { Consent } from './consent.ts';
 import { replicationErrors } from './errors.ts';

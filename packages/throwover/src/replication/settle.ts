@@ -1,8 +1,11 @@
-import type { Attachment, DatabaseSide, Promotion } from '../authority/database-side.ts';
-import { commandOf } from '../authority/scope.ts';
+import {
+  type Attachment,
+  commandOf,
+  type DatabaseSide,
+  type Promotion,
+} from '../authority/authority.ts';
 import { type Evidence, isThrowoverError } from '../kernel/kernel.ts';
-import { done, look, Patience, pending } from '../runbook/observe.ts';
-import type { Step, StepContext } from '../runbook/step.ts';
+import { done, look, Patience, pending, type Step, type StepContext } from '../runbook/runbook.ts';
 import type { Store } from '../store/store.ts';
 import type { Consent } from './consent.ts';
 import type { OldWriter } from './old-writer.ts';

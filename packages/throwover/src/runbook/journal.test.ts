@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createVirtualClock } from '../kernel/virtual-clock.ts';
-import type { JournalEvent, Store } from '../store/store.ts';
+import type { JournalEvent, Store } from '../store/port.ts';
 import { Journal, JournalFailure } from './journal.ts';
 import { Progress } from './progress.ts';
 

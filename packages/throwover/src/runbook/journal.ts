@@ -1,6 +1,11 @@
 import type { Clock } from '../kernel/kernel.ts';
-import { maxRecordsPerAppend } from '../store/limits.ts';
-import type { JournalEvent, JournalRecord, RunLease, Store } from '../store/store.ts';
+import {
+  type JournalEvent,
+  type JournalRecord,
+  maxRecordsPerAppend,
+  type RunLease,
+  type Store,
+} from '../store/store.ts';
 import type { Progress } from './progress.ts';
 
 /**

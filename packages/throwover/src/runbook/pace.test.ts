@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { JournalRecord } from '../store/store.ts';
+import type { JournalRecord } from '../store/port.ts';
 import { type Expected, enoughSamples, expectedOf } from './history.ts';
 import { stuckAfterMs } from './pace.ts';
 import { type Bench, createBench, switchStep } from './runbook.fixture.ts';

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { canonicalJson, type DurationKind, type ErrorJson } from '../kernel/kernel.ts';
-import { storeErrors } from '../store/errors.ts';
-import { errorSchema } from '../store/wire.ts';
+import { errorSchema, storeErrors } from '../store/store.ts';
 import { runbookErrors } from './errors.ts';
 import type { Step } from './step.ts';
 

@@ -1,7 +1,7 @@
 import { defineErrors, seededRandom } from '../kernel/kernel.ts';
 import { createVirtualClock, type VirtualClock } from '../kernel/virtual-clock.ts';
 import { createMemoryStore } from '../store/memory/memory-store.ts';
-import type { JournalRecord, Store } from '../store/store.ts';
+import type { JournalRecord, Store } from '../store/port.ts';
 import type { RunEvent } from './events.ts';
 import { executeRun, type RunResult } from './execute.ts';
 import { approve } from './mandate.ts';

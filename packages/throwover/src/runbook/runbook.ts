@@ -24,10 +24,19 @@
  *   events.ts      the events for observers
  *   by-hand/       a run as manual instructions: document.ts work.ts; printed: page.ts markdown.ts html.ts
  */
+
+export { documentDigest, type HandDocument, stepDigest } from './by-hand/document.ts';
+export { markdownOf } from './by-hand/markdown.ts';
+export { pageOf } from './by-hand/page.ts';
+export { driftOf, readPrinted, withHeader } from './by-hand/printed.ts';
+export { type ByHand, type HandWork, quoted, untilAnswers } from './by-hand/work.ts';
+export { runbookErrors } from './errors.ts';
 export type { RunEvent } from './events.ts';
 export { executeRun, type RunResult } from './execute.ts';
 export { checkGuards } from './guards.ts';
 export { expectedOf } from './history.ts';
 export { approve, type Mandate } from './mandate.ts';
+export { done, evidenceOf, look, Patience, pending, refused } from './observe.ts';
 export type { ExecuteOptions } from './opening.ts';
 export { makePlan, type Plan, planDigest, storedPlan } from './plan.ts';
+export type { Guard, Observation, Refusal, RunIdentity, Step, StepContext } from './step.ts';

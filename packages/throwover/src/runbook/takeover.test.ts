@@ -5,8 +5,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { isThrowoverError, seededRandom } from '../kernel/kernel.ts';
 import { storeErrors } from '../store/errors.ts';
+import type { Store } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
-import type { Store } from '../store/store.ts';
 import { runLeaseMs } from './lease.ts';
 import { done, pending } from './observe.ts';
 import {

@@ -1,6 +1,5 @@
 import { isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
-import { maxNoteLength } from '../store/limits.ts';
-import type { JournalEvent } from '../store/store.ts';
+import { type JournalEvent, maxNoteLength } from '../store/store.ts';
 import { abortable } from './abortable.ts';
 import { type Controller, contextOf, Interrupted, openWindow, timeIsOver } from './controller.ts';
 import { runbookErrors } from './errors.ts';

@@ -1,4 +1,4 @@
-import type { ByHand, HandWork } from '../runbook/by-hand/work.ts';
+import type { ByHand, HandWork } from '../runbook/runbook.ts';
 import type { Hands } from './hands.ts';
 import type { RunPolicy } from './ports.ts';
 

@@ -1,5 +1,5 @@
 import { replicationErrors } from '../replication/replication.ts';
-import type { Guard } from '../runbook/step.ts';
+import type { Guard } from '../runbook/runbook.ts';
 
 /** Refuses a run if throwover's store or notifier is in the region that is being left (A6). */
 export function controlPlaneElsewhere(options: {

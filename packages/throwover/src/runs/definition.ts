@@ -1,5 +1,5 @@
 import type { Clock, Evidence } from '../kernel/kernel.ts';
-import type { Guard, RunIdentity, Step } from '../runbook/step.ts';
+import type { Guard, RunIdentity, Step } from '../runbook/runbook.ts';
 import type { StepName } from './by-hand.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
 

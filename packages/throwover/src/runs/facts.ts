@@ -1,4 +1,4 @@
-import type { DatabaseSide } from '../authority/database-side.ts';
+import type { DatabaseSide } from '../authority/authority.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
 
 /** Returns how far the standby is behind, as the active side sees it; `null` is unknown. */

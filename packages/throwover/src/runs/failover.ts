@@ -1,5 +1,5 @@
 import { isPosition } from '@throwover/client';
-import { openEpoch, seeWriter } from '../authority/open-epoch.ts';
+import { openEpoch, seeWriter } from '../authority/authority.ts';
 import type { Clock } from '../kernel/kernel.ts';
 import {
   catchUpLossy,
@@ -19,8 +19,7 @@ import {
   unsentNow,
   withoutAnswer,
 } from '../replication/replication.ts';
-import { evidenceOf } from '../runbook/observe.ts';
-import type { StepContext } from '../runbook/step.ts';
+import { evidenceOf, type StepContext } from '../runbook/runbook.ts';
 import { flip, forwardStragglers, trafficReady } from '../traffic/traffic.ts';
 import {
   deliverHeld,

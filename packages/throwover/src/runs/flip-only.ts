@@ -1,4 +1,4 @@
-import { openEpoch, seeWriter } from '../authority/open-epoch.ts';
+import { openEpoch, seeWriter } from '../authority/authority.ts';
 import { claim, promote } from '../replication/replication.ts';
 import { flip } from '../traffic/traffic.ts';
 import type { BuildRun } from './definition.ts';

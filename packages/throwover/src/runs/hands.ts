@@ -1,9 +1,8 @@
-import type { ByHand, HandWork } from '../runbook/by-hand/work.ts';
-
 /**
  * Ports: the parts of a service, handled with the providers' own commands. They return commands for
  * people and run none.
  */
+import type { ByHand, HandWork } from '../runbook/runbook.ts';
 export interface Hands {
   readonly dns: DnsHands;
   readonly database: (region: string) => DatabaseHands;

@@ -1,13 +1,10 @@
-import type { DatabaseSide } from '../authority/database-side.ts';
-import type { FunctionRegion } from '../functions/function-region.ts';
-import type { FunctionMetrics, RampPolicy } from '../functions/functions.ts';
+import type { DatabaseSide } from '../authority/authority.ts';
+import type { FunctionMetrics, FunctionRegion, RampPolicy } from '../functions/functions.ts';
 import type { Consent, PositionHistory } from '../replication/replication.ts';
 import type { StrategyName } from '../service/service.ts';
 import type { Store } from '../store/store.ts';
-import type { DnsProvider, DnsRecord } from '../traffic/dns.ts';
-import type { Door, DoorCounts } from '../traffic/door.ts';
-import type { Measured } from '../traffic/ttl/cache-life.ts';
-import type { GatewayControl } from '../webhooks/gateway-control.ts';
+import type { DnsProvider, DnsRecord, Door, DoorCounts, Measured } from '../traffic/traffic.ts';
+import type { GatewayControl } from '../webhooks/webhooks.ts';
 
 /** The ports of one region that a run uses. */
 export interface RegionPorts {

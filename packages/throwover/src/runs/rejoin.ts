@@ -1,4 +1,4 @@
-import type { DatabaseSide } from '../authority/database-side.ts';
+import type { DatabaseSide } from '../authority/authority.ts';
 import {
   attach,
   canRejoin,
@@ -10,7 +10,7 @@ import {
   OldWriter,
   salvage,
 } from '../replication/replication.ts';
-import type { StepContext } from '../runbook/step.ts';
+import type { StepContext } from '../runbook/runbook.ts';
 import type { Store } from '../store/store.ts';
 import { forwardStragglers } from '../traffic/traffic.ts';
 import { deliverHeld, type LossWindow, redeliverLost } from '../webhooks/webhooks.ts';

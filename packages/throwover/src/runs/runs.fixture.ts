@@ -23,7 +23,7 @@ import {
   type RunResult,
 } from '../runbook/runbook.ts';
 import { createMemoryStore } from '../store/memory/memory-store.ts';
-import type { RunState, Store } from '../store/store.ts';
+import type { RunState, Store } from '../store/port.ts';
 import type { DnsProvider, DnsRecord } from '../traffic/dns.ts';
 import type { Door, DoorMode } from '../traffic/door.ts';
 import type { GatewayControl, GatewayMode, LossWindow } from '../webhooks/gateway-control.ts';

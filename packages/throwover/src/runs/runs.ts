@@ -47,3 +47,13 @@ export function buildRun(
 ): RunDefinition {
   return runs[kind](ports, policy, clock);
 }
+export { afterByHand, beforeByHand, byHand, type HandFacts, isStepName } from './by-hand.ts';
+export type {
+  DatabaseHands,
+  DnsHands,
+  DnsTarget,
+  DoorHands,
+  FunctionHands,
+  GatewayHands,
+  Hands,
+} from './hands.ts';

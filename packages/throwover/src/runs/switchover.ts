@@ -1,4 +1,4 @@
-import { openEpoch, seeWriter } from '../authority/open-epoch.ts';
+import { openEpoch, seeWriter } from '../authority/authority.ts';
 import { functionsReady } from '../functions/functions.ts';
 import type { Clock } from '../kernel/kernel.ts';
 import {
@@ -20,7 +20,7 @@ import {
   stopOld,
   waitForLag,
 } from '../replication/replication.ts';
-import type { Guard } from '../runbook/step.ts';
+import type { Guard } from '../runbook/runbook.ts';
 import {
   flip,
   forwardStragglers,

@@ -1,6 +1,6 @@
 import type { ShareOfTraffic } from '../functions/functions.ts';
 import type { Clock } from '../kernel/kernel.ts';
-import type { LatencyPiece } from '../traffic/door.ts';
+import type { LatencyPiece } from '../traffic/traffic.ts';
 import type { RunPolicy, RunPorts } from './ports.ts';
 
 /** A share that is not renewed ends after this time, ms: twenty observations of a ramp. */

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { functionErrors } from '../functions/errors.ts';
 import type { FunctionFacts, FunctionRegion } from '../functions/function-region.ts';
 import { defaultRamp } from '../functions/functions.ts';
-import type { RunState } from '../store/store.ts';
+import type { RunState } from '../store/port.ts';
 import { World } from './runs.fixture.ts';
 
 const both = ['two-writers', 'loss-above-bound'];

@@ -1,6 +1,6 @@
-import type { FunctionRegion } from '../functions/function-region.ts';
 import {
   enoughRoom,
+  type FunctionRegion,
   littlesLaw,
   neededInstances,
   room,
@@ -10,7 +10,7 @@ import {
   useOf,
 } from '../functions/functions.ts';
 import { type Clock, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
-import type { Guard } from '../runbook/step.ts';
+import type { Guard } from '../runbook/runbook.ts';
 import type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
 import { trafficShare } from './traffic-share.ts';
 

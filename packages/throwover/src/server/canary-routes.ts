@@ -3,9 +3,9 @@ import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { isThrowoverError } from '../kernel/kernel.ts';
-import { storeErrors } from '../store/errors.ts';
+import { storeErrors } from '../store/store.ts';
 import type { RunningCanary } from '../traffic/canary/canary.ts';
-import { canaryErrors } from '../traffic/canary/errors.ts';
+import { canaryErrors } from '../traffic/traffic.ts';
 
 const sinceQuery = z.object({ since: z.coerce.number().nonnegative().default(0) });
 

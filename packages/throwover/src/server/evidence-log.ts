@@ -7,7 +7,7 @@ import {
   maxSamplesACall,
   type SampleQuery,
   wallMsOf,
-} from '../records/samples.ts';
+} from '../records/records.ts';
 
 /**
  * How long a sample is kept, ms: a year of runs with its seasons, and a month more to look back at

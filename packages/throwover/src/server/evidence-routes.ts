@@ -1,8 +1,8 @@
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { Clock } from '../kernel/kernel.ts';
-import { evidenceSamples, isEvidenceKind, maxSamplesACall } from '../records/samples.ts';
-import { storeErrors } from '../store/errors.ts';
+import { evidenceSamples, isEvidenceKind, maxSamplesACall } from '../records/records.ts';
+import { storeErrors } from '../store/store.ts';
 import type { EvidenceStore } from './evidence-log.ts';
 import { jsonOf, serviceOf, wrong } from './request-parts.ts';
 

@@ -5,12 +5,20 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../kernel/kernel.ts';
 import { httpEvidence } from '../providers/http/evidence.ts';
 import type { EvidenceSample } from '../records/samples.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { evidenceKeptMs, openEvidenceLog } from './evidence-log.ts';
 import { type RunningServer, startServe } from './serve.ts';
 
 let dataDir: string;
 let server: RunningServer;
-const start = () => startServe({ host: '127.0.0.1', port: 0, dataDir, clock: systemClock });
+const start = () =>
+  startServe({
+    openStore: openSqliteStore,
+    host: '127.0.0.1',
+    port: 0,
+    dataDir,
+    clock: systemClock,
+  });
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'throwover-evidence-'));
   server = await start();

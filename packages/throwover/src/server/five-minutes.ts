@@ -1,10 +1,9 @@
 import { type FunctionMetrics, type Prices, runCost, warmthOfRun } from '../functions/functions.ts';
 import type { Clock } from '../kernel/kernel.ts';
-import { stepsOf } from '../records/journal-steps.ts';
-import type { EvidenceLog, EvidenceSample } from '../records/samples.ts';
+import { type EvidenceLog, type EvidenceSample, stepsOf } from '../records/records.ts';
 import type { RegionPorts } from '../runs/runs.ts';
 import type { RunState, Store } from '../store/store.ts';
-import type { LatencyPiece } from '../traffic/door.ts';
+import type { LatencyPiece } from '../traffic/traffic.ts';
 import { orNull } from './or-null.ts';
 
 /** Pause between two looks, ms of life time. */

@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Position } from '@throwover/client';
 import type { Clock } from '../kernel/kernel.ts';
-import type { Sighting } from '../replication/exposure.ts';
-import type { LagReport, LagSample, TimedSighting } from '../replication/lag-history.ts';
+import type { LagReport, LagSample, Sighting, TimedSighting } from '../replication/replication.ts';
 import { migrateMinutes } from './lag-migration.ts';
 import { type Direction, DirectionLag, LagRows } from './lag-spans.ts';
 

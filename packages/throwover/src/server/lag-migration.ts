@@ -7,7 +7,7 @@ import {
   type MeasureJson,
   minuteMs,
   startOf,
-} from '../replication/lag-history.ts';
+} from '../replication/replication.ts';
 import type { Direction, LagRows } from './lag-spans.ts';
 
 /** Pause between two slices, ms: other work of the process comes first. */

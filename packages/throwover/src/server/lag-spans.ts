@@ -8,7 +8,7 @@ import {
   type LagSpanJson,
   minuteMs,
   startOf,
-} from '../replication/lag-history.ts';
+} from '../replication/replication.ts';
 
 /**
  * Number of days whose lag is shown: a plan, `check` and `/metrics` show the worst of 30 days and

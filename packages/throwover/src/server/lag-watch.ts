@@ -1,6 +1,6 @@
-import type { DatabaseSide, DatabaseStatus } from '../authority/database-side.ts';
+import type { DatabaseSide, DatabaseStatus } from '../authority/authority.ts';
 import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
-import { positionLagMs } from '../replication/lag-history.ts';
+import { positionLagMs } from '../replication/replication.ts';
 import type { LagLog } from './lag-log.ts';
 
 /**

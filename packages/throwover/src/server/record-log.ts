@@ -5,7 +5,7 @@ import {
   loggedRecord,
   maxRecordsACall,
   type RecordKind,
-} from '../records/record-log.ts';
+} from '../records/records.ts';
 
 /**
  * The records of what people did and said, of all services, in one SQLite file beside the store's.

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { Clock } from '../kernel/kernel.ts';
-import { maxRecordsACall, newRecord, recordKinds } from '../records/record-log.ts';
+import { maxRecordsACall, newRecord, recordKinds } from '../records/records.ts';
 import type { RecordStore } from './record-log.ts';
 import { jsonOf, serviceOf, wrong } from './request-parts.ts';
 

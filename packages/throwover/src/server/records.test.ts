@@ -5,11 +5,19 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../kernel/kernel.ts';
 import { httpRecords } from '../providers/http/records.ts';
 import { maxRecordsACall, memoryRecordLog, type RecordLog } from '../records/record-log.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { type RunningServer, startServe } from './serve.ts';
 
 let dataDir: string;
 let server: RunningServer;
-const start = () => startServe({ host: '127.0.0.1', port: 0, dataDir, clock: systemClock });
+const start = () =>
+  startServe({
+    openStore: openSqliteStore,
+    host: '127.0.0.1',
+    port: 0,
+    dataDir,
+    clock: systemClock,
+  });
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'throwover-records-'));
   server = await start();

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { storeErrors } from '../store/errors.ts';
+import { storeErrors } from '../store/store.ts';
 
 /** Longest name of a service in a path; throwover.yaml allows only shorter ones. */
 const serviceName = z.string().min(1).max(200);

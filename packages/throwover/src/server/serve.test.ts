@@ -3,12 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../kernel/kernel.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { type RunningServer, startServe } from './serve.ts';
 
 let dataDir: string;
 let server: RunningServer;
 const start = (port = 0, dir = dataDir) =>
-  startServe({ host: '127.0.0.1', port, dataDir: dir, clock: systemClock });
+  startServe({
+    openStore: openSqliteStore,
+    host: '127.0.0.1',
+    port,
+    dataDir: dir,
+    clock: systemClock,
+  });
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'throwover-serve-'));
   server = await start();
@@ -39,7 +46,7 @@ test('an address of another machine, or a directory in use, is a clear error', a
   const { host, port } = { host: '192.0.2.1', port: 0 };
   const other = join(dataDir, 'other');
   await expect(
-    startServe({ host, port, dataDir: other, clock: systemClock }),
+    startServe({ openStore: openSqliteStore, host, port, dataDir: other, clock: systemClock }),
   ).rejects.toMatchObject({
     code: 'listen-failed',
   });

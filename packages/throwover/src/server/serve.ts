@@ -10,11 +10,15 @@ import {
   systemRandom,
   type ThrowoverError,
 } from '../kernel/kernel.ts';
-import { storeErrors } from '../store/errors.ts';
-import { maxBodyBytes } from '../store/limits.ts';
-import { openSqliteStore, type SqliteStore } from '../store/sqlite/sqlite-store.ts';
-import type { Store } from '../store/store.ts';
-import { type Call, callNames, calls } from '../store/wire.ts';
+import {
+  type Call,
+  callNames,
+  calls,
+  type EmbeddedStore,
+  maxBodyBytes,
+  type Store,
+  storeErrors,
+} from '../store/store.ts';
 import { serverErrors } from './errors.ts';
 import { type EvidenceStore, openEvidenceLog } from './evidence-log.ts';
 import { evidenceRoutes } from './evidence-routes.ts';
@@ -58,13 +62,15 @@ export async function startServe(options: {
   host: string;
   port: number;
   dataDir: string;
+  /** Opens the store in `dataDir`. */
+  openStore: (options: { dataDir: string; clock: Clock; random: Random }) => EmbeddedStore;
   clock: Clock;
   random?: Random;
   /** Further HTTP routes of this process. */
   routes?: (app: Hono) => void;
 }): Promise<RunningServer> {
-  const { host, port, dataDir, clock, random = systemRandom, routes } = options;
-  const store = openSqliteStore({ dataDir, clock, random });
+  const { host, port, dataDir, openStore, clock, random = systemRandom, routes } = options;
+  const store = openStore({ dataDir, clock, random });
   const lag = openLagLog(dataDir, clock);
   const evidence = openEvidenceLog(dataDir);
   const records = openRecordLog(dataDir);
@@ -98,7 +104,7 @@ export async function startServe(options: {
 }
 
 function createApp(parts: {
-  store: SqliteStore;
+  store: EmbeddedStore;
   lag: LagLog;
   evidence: EvidenceStore;
   records: RecordStore;

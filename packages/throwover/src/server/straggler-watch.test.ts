@@ -7,7 +7,7 @@ import {
   type EvidenceSample,
   evidenceSamples,
 } from '../records/samples.ts';
-import type { RunState } from '../store/store.ts';
+import type { RunState } from '../store/port.ts';
 import type { DoorCounts } from '../traffic/door.ts';
 import { BeaconLog } from '../traffic/stragglers/beacons.ts';
 import { StragglerMeter } from '../traffic/stragglers/meter.ts';

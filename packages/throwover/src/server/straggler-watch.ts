@@ -1,15 +1,14 @@
-import { scoreForecast } from '../evidence/forecast/score.ts';
+import { scoreForecast } from '../evidence/evidence.ts';
 import type { Clock } from '../kernel/kernel.ts';
-import { stepsOf } from '../records/journal-steps.ts';
-import type { EvidenceLog, EvidenceSample } from '../records/samples.ts';
+import { type EvidenceLog, type EvidenceSample, stepsOf } from '../records/records.ts';
 import type { RunSummary, Store } from '../store/store.ts';
-import type { DoorCounts } from '../traffic/door.ts';
 import {
   type EpochReport,
   joinBeacons,
   type ResolverKnowledge,
   stragglerCurve,
 } from '../traffic/stragglers/stragglers.ts';
+import type { DoorCounts } from '../traffic/traffic.ts';
 import { orNull } from './or-null.ts';
 
 /** Pause between two looks, ms of life time. */

@@ -1,6 +1,6 @@
 import type { Hono } from 'hono';
 import type { Clock, Random } from '../kernel/kernel.ts';
-import type { EvidenceLog } from '../records/samples.ts';
+import type { EvidenceLog } from '../records/records.ts';
 import {
   type ResolverReport,
   type SurveyPlan,

@@ -1,5 +1,11 @@
-import { done, pending } from '../runbook/observe.ts';
-import type { Guard, Observation, Step, StepContext } from '../runbook/step.ts';
+import {
+  done,
+  type Guard,
+  type Observation,
+  pending,
+  type Step,
+  type StepContext,
+} from '../runbook/runbook.ts';
 import { serviceErrors } from './errors.ts';
 import { type ActionAnswer, type RunFacts, runAction } from './own-action.ts';
 import { oneOf } from './references.ts';

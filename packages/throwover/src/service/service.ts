@@ -25,5 +25,5 @@ export { type LoadedService, loadService, parseService } from './load.ts';
 export { ownGuards, placeOwnSteps } from './own-steps.ts';
 export { oneOf } from './references.ts';
 export type { OwnAction, OwnStep, Service } from './schema.ts';
-export { resolveSecret, type SecretRef } from './secrets.ts';
+export { isSecretRef, parseSecretRef, resolveSecret, type SecretRef } from './secrets.ts';
 export type { Traffic } from './traffic-schema.ts';

@@ -1,4 +1,4 @@
-import type { DatabaseSide } from '../authority/database-side.ts';
+import type { DatabaseSide } from '../authority/authority.ts';
 import { type Violation, violationsOf } from './checkers/checkers.ts';
 import { Operators } from './control/operators.ts';
 import { service } from './control/run-policy.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { begin, recordOf, refusal, type StoreUnderTest } from './conformance-subject.ts';
-import type { JournalEvent, RunLease } from './store.ts';
+import type { JournalEvent, RunLease } from './port.ts';
 
 const ended: JournalEvent = { type: 'ended', status: 'succeeded', reason: 'all steps are done' };
 

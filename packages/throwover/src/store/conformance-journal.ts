@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { begin, leaseMs, recordOf, refusal, type StoreUnderTest } from './conformance-subject.ts';
-import type { JournalEvent, JournalRecord, RunLease } from './store.ts';
+import type { JournalEvent, JournalRecord, RunLease } from './port.ts';
 
 const intent = (step: string): JournalEvent => ({
   type: 'intent',

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { BeginRun, JournalEvent, JournalRecord, RunLease, Store } from './store.ts';
+import type { BeginRun, JournalEvent, JournalRecord, RunLease, Store } from './port.ts';
 
 /** A store under test with no other users, and the clock that its leases run on. */
 export interface StoreUnderTest {

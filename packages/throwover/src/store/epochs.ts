@@ -1,6 +1,6 @@
 import { storeErrors } from './errors.ts';
+import type { ServiceState, Store, SyncState } from './port.ts';
 import { inProgress, mustHold, mustRun, type RunFacts } from './rules.ts';
-import type { ServiceState, Store, SyncState } from './store.ts';
 
 /**
  * The facts that a store keeps about a service, and how calls change them. Pure: each function

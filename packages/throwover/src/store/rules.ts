@@ -8,7 +8,7 @@ import type {
   RunSummary,
   ServiceState,
   Store,
-} from './store.ts';
+} from './port.ts';
 
 /**
  * The rights to change a run and its journal, as pure functions of the state in the store. Every

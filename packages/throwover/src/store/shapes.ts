@@ -13,7 +13,7 @@ import type {
   SyncState,
   WriterExpiry,
   WriterRenewal,
-} from './store.ts';
+} from './port.ts';
 
 /**
  * Schemas of the port's values when they come from the wire or from a file. Records are strict,

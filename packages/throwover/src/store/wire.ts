@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { maxCounter, maxLossesPerCall, maxRecordsPerAppend, maxRunsListed } from './limits.ts';
+import type { Store } from './port.ts';
 import {
   count,
   expirySchema,
@@ -17,7 +18,6 @@ import {
   summarySchema,
   sync,
 } from './shapes.ts';
-import type { Store } from './store.ts';
 
 export { errorSchema } from './shapes.ts';
 

@@ -1,8 +1,8 @@
 import { epochMoved, type ServiceFacts } from './epochs.ts';
 import { storeErrors } from './errors.ts';
 import { maxWriterLeaseMs } from './limits.ts';
+import type { Store, WriterRenewal } from './port.ts';
 import { mustSpeak, type RunFacts } from './rules.ts';
-import type { Store, WriterRenewal } from './store.ts';
 
 /**
  * Strict mode, pure: which region is granted the right to write, and who may stop that.

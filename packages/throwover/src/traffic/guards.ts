@@ -1,5 +1,5 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
-import type { Guard, Refusal } from '../runbook/step.ts';
+import type { Guard, Refusal } from '../runbook/runbook.ts';
 import type { DnsProvider } from './dns.ts';
 import type { Door } from './door.ts';
 import { trafficErrors } from './errors.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../kernel/kernel.ts';
-import type { Step, StepContext } from '../runbook/step.ts';
+import type { Step, StepContext } from '../runbook/runbook.ts';
 import type { Door } from './door.ts';
 import { longestHoldMs } from './door-wire.ts';
 

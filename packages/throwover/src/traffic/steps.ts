@@ -1,6 +1,5 @@
 import type { Clock } from '../kernel/kernel.ts';
-import { done, look, Patience, pending, refused } from '../runbook/observe.ts';
-import type { Step } from '../runbook/step.ts';
+import { done, look, Patience, pending, refused, type Step } from '../runbook/runbook.ts';
 import { type DnsProvider, type DnsRecord, sameValues } from './dns.ts';
 import type { Door } from './door.ts';
 import { trafficErrors } from './errors.ts';

@@ -12,7 +12,38 @@
  *   generation.ts conformance.ts capabilities.ts  of DNS providers: shared code, contract, abilities
  *   errors.ts  errors for users
  */
+
+export { canaryErrors } from './canary/errors.ts';
+export { type DnsProviderKind, dnsCapabilities } from './capabilities.ts';
+export {
+  type AdoptableDns,
+  type DnsProvider,
+  type DnsRecord,
+  type Generation,
+  sameRecord,
+  sameValues,
+} from './dns.ts';
+export type { Door, DoorCounts, DoorMode, DoorStatus, LatencyPiece } from './door.ts';
+export { doorStatusSchema, latencySchema, longestHoldMs } from './door-wire.ts';
+export { trafficErrors } from './errors.ts';
+export {
+  formatGeneration,
+  generationName,
+  generationTtlSeconds,
+  parseGeneration,
+} from './generation.ts';
 export { trafficReady } from './guards.ts';
 export { HeldDoor } from './held-door.ts';
 export { flip, forwardStragglers, holdDoor } from './steps.ts';
-export { lowerTtl } from './ttl/lower-ttl.ts';
+export { beaconsSchema, connectionsSchema, stragglersSchema } from './stragglers/wire.ts';
+export { surveyErrors } from './survey/errors.ts';
+export { behaviours } from './survey/infer.ts';
+export { answersLeft } from './survey/left.ts';
+export { adviseTtl, type TtlAdvice } from './ttl/advice.ts';
+export {
+  beyondTtlMs,
+  cacheLifeMs,
+  type Measured,
+  type MeasuredResolver,
+} from './ttl/cache-life.ts';
+export { lowerTtl, ttlNote } from './ttl/lower-ttl.ts';

@@ -1,5 +1,5 @@
 import { isThrowoverError } from '../kernel/kernel.ts';
-import type { Guard } from '../runbook/step.ts';
+import type { Guard } from '../runbook/runbook.ts';
 import { statusSoon } from './answering.ts';
 import type { GatewayControl } from './gateway-control.ts';
 

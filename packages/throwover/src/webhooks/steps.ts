@@ -1,6 +1,13 @@
 import { type Clock, type Evidence, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
-import { done, look, Patience, pending } from '../runbook/observe.ts';
-import type { Observation, Step, StepContext } from '../runbook/step.ts';
+import {
+  done,
+  look,
+  type Observation,
+  Patience,
+  pending,
+  type Step,
+  type StepContext,
+} from '../runbook/runbook.ts';
 import { statusSoon } from './answering.ts';
 import type { GatewayControl, GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
 

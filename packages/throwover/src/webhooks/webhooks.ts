@@ -18,7 +18,7 @@
 export { statusSoon } from './answering.ts';
 export { webhookErrors } from './errors.ts';
 export { startGateway } from './gateway.ts';
-export type { GatewayControl, LossWindow } from './gateway-control.ts';
+export type { GatewayControl, GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
 export { gatewaysReady, someGatewayReady } from './guards.ts';
 export { deliverHeld, holdDeliveries, redeliverLost } from './steps.ts';
 export { gatewayStatusSchema, redeliveredSchema } from './wire.ts';

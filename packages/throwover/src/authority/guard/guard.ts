@@ -19,9 +19,10 @@
  *   clusters.ts   whether both databases are one cluster
  *   sync.ts       synchronous mode: written down before a commit does not wait for the standby
  */
+
 import { timelineOf } from '@throwover/client';
 import { isThrowoverError } from '../../kernel/kernel.ts';
-import { laterSync } from '../../store/epochs.ts';
+import { laterSync } from '../../store/store.ts';
 import type { DatabaseSide, DatabaseStatus, KnownEpoch, Renunciation } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
 import type { Pair, RunCommand } from '../scope.ts';

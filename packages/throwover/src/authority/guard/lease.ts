@@ -1,5 +1,5 @@
 import { isThrowoverError } from '../../kernel/kernel.ts';
-import { maxWriterLeaseMs } from '../../store/limits.ts';
+import { maxWriterLeaseMs } from '../../store/store.ts';
 import { authorityErrors } from '../errors.ts';
 import { expiryOf } from '../timing.ts';
 import type { Inside } from './inside.ts';

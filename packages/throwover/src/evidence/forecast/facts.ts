@@ -1,5 +1,5 @@
-import type { EvidenceSample } from '../../records/samples.ts';
-import { cacheLifeMs, type MeasuredResolver } from '../../traffic/ttl/cache-life.ts';
+import type { EvidenceSample } from '../../records/records.ts';
+import { cacheLifeMs, type MeasuredResolver } from '../../traffic/traffic.ts';
 import type { Crowd, HoldoverFacts, RuntimeTail } from './holdover.ts';
 
 /** Number of points that describe a tail of runtime caches. */

@@ -1,5 +1,5 @@
 import { quantiles } from '../../kernel/kernel.ts';
-import type { EvidenceSample } from '../../records/samples.ts';
+import type { EvidenceSample } from '../../records/records.ts';
 import type { ShareName } from './forecast.ts';
 
 type Scored = EvidenceSample<'forecast-score'>['t50'];

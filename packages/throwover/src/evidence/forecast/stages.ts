@@ -1,4 +1,4 @@
-import { stepsOf } from '../../records/journal-steps.ts';
+import { stepsOf } from '../../records/records.ts';
 import type { JournalRecord } from '../../store/store.ts';
 import { lifeBetween } from '../measurement/life-time.ts';
 

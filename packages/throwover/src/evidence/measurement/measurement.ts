@@ -1,5 +1,5 @@
 import { quantiles } from '../../kernel/kernel.ts';
-import type { StepRecord } from '../../records/journal-steps.ts';
+import type { StepRecord } from '../../records/records.ts';
 import { lifeBetween } from './life-time.ts';
 import { isAcknowledgedWrite, outcomeOf, webhookOutcomes } from './outcomes.ts';
 import { recoveredAtMs, recoveryWindowMs } from './recovery.ts';

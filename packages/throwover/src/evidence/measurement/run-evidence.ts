@@ -1,5 +1,5 @@
 import type { Quantiles } from '../../kernel/kernel.ts';
-import type { StepRecord } from '../../records/journal-steps.ts';
+import type { StepRecord } from '../../records/records.ts';
 
 /**
  * The records of a run, by the parts that saw it: one JSON object per line, in wall milliseconds

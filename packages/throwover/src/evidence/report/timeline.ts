@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { formatMs } from '../../kernel/kernel.ts';
-import type { StepRecord } from '../../records/journal-steps.ts';
+import type { StepRecord } from '../../records/records.ts';
 import type { ShownRun } from './charts.ts';
 
 /** Returns the steps of each run as bars on the run's own time axis. */

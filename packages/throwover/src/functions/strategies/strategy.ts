@@ -1,5 +1,5 @@
 import type { Clock } from '../../kernel/kernel.ts';
-import type { Step } from '../../runbook/step.ts';
+import type { Step } from '../../runbook/runbook.ts';
 import type { StrategyName } from '../../service/service.ts';
 import type { Cost, Windows } from '../cost/cost.ts';
 import type { Prices } from '../cost/prices.ts';

@@ -1,11 +1,16 @@
 /** Tasks from drills and findings: prepare, drive, settle, learn. Pure. */
-import { localDay } from '../../drills/dates.ts';
-import type { DrillFacts } from '../../drills/facts.ts';
-import { unsettled } from '../../drills/finding.ts';
-import { coverageMs } from '../../drills/moves.ts';
-import { whenText } from '../../drills/plan-text.ts';
-import { type DrillPlan, type PlannedDrill, planDrills } from '../../drills/planner.ts';
-import { dayMs, quarterMs } from '../../records/metrics.ts';
+
+import {
+  coverageMs,
+  type DrillFacts,
+  type DrillPlan,
+  localDay,
+  type PlannedDrill,
+  planDrills,
+  unsettled,
+  whenText,
+} from '../../drills/drills.ts';
+import { dayMs, quarterMs } from '../../records/records.ts';
 import type { DrillKind } from '../../service/service.ts';
 import { type AuditFacts, practised } from '../audit.ts';
 import { ownerless } from '../practice.ts';

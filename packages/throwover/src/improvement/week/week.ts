@@ -3,7 +3,7 @@
  * a reason, a way to do it and a length. Pure.
  */
 
-import { dayMs, rehearsal } from '../../records/metrics.ts';
+import { dayMs, rehearsal } from '../../records/records.ts';
 import {
   type AuditFacts,
   type AuditRule,

@@ -1,5 +1,5 @@
-import { quoted } from '../../runbook/by-hand/work.ts';
-import type { DnsHands } from '../../runs/hands.ts';
+import { quoted } from '../../runbook/runbook.ts';
+import type { DnsHands } from '../../runs/runs.ts';
 import type { ArcEndpoint } from './arc-cluster.ts';
 
 /**

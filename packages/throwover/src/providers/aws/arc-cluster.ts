@@ -3,7 +3,7 @@ import type {
   RoutingControlState,
 } from '@aws-sdk/client-route53-recovery-cluster';
 import type { Random } from '../../kernel/kernel.ts';
-import { trafficErrors } from '../../traffic/errors.ts';
+import { trafficErrors } from '../../traffic/traffic.ts';
 
 /**
  * Longest time for a connection to one endpoint, and for one answer, ms; then the next one is

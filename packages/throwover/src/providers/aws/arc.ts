@@ -1,6 +1,10 @@
 import type { Random } from '../../kernel/kernel.ts';
-import { type AdoptableDns, type DnsRecord, sameValues } from '../../traffic/dns.ts';
-import { trafficErrors } from '../../traffic/errors.ts';
+import {
+  type AdoptableDns,
+  type DnsRecord,
+  sameValues,
+  trafficErrors,
+} from '../../traffic/traffic.ts';
 import { askNameservers } from '../nameservers.ts';
 import { ArcCluster, type ArcEndpoint } from './arc-cluster.ts';
 

@@ -1,6 +1,9 @@
 import type { CloudWatchClient, MetricDataQuery } from '@aws-sdk/client-cloudwatch';
-import { functionErrors } from '../../functions/errors.ts';
-import type { FunctionMetrics, MetricMinute } from '../../functions/use.ts';
+import {
+  type FunctionMetrics,
+  functionErrors,
+  type MetricMinute,
+} from '../../functions/functions.ts';
 import { type Clock, dateAt } from '../../kernel/kernel.ts';
 
 /** Longest time for one call, with the SDK's own retries, ms. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { functionErrors } from '../../functions/errors.ts';
-import type { WarmUpRound } from '../../functions/function-region.ts';
+import { functionErrors, type WarmUpRound } from '../../functions/functions.ts';
 import { isThrowoverError } from '../../kernel/kernel.ts';
 
 /**

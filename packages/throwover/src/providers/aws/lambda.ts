@@ -1,6 +1,9 @@
 import type { LambdaClient } from '@aws-sdk/client-lambda';
-import { functionErrors } from '../../functions/errors.ts';
-import type { FunctionFacts, FunctionRegion } from '../../functions/function-region.ts';
+import {
+  type FunctionFacts,
+  type FunctionRegion,
+  functionErrors,
+} from '../../functions/functions.ts';
 import type { Clock } from '../../kernel/kernel.ts';
 import { type Invoked, inRounds } from './lambda-warm-up.ts';
 

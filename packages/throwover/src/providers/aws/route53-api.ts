@@ -4,9 +4,7 @@ import type {
   ResourceRecordSet,
   Route53Client,
 } from '@aws-sdk/client-route-53';
-import type { DnsRecord } from '../../traffic/dns.ts';
-import { trafficErrors } from '../../traffic/errors.ts';
-import { generationName } from '../../traffic/generation.ts';
+import { type DnsRecord, generationName, trafficErrors } from '../../traffic/traffic.ts';
 import { isSet } from './route53-sets.ts';
 
 /**

@@ -1,8 +1,7 @@
 import type { ResourceRecordSet } from '@aws-sdk/client-route-53';
-import { type HandWork, quoted } from '../../runbook/by-hand/work.ts';
-import type { DnsHands, DnsTarget } from '../../runs/hands.ts';
-import type { DnsRecord } from '../../traffic/dns.ts';
-import { generationName, generationTtlSeconds } from '../../traffic/generation.ts';
+import { type HandWork, quoted } from '../../runbook/runbook.ts';
+import type { DnsHands, DnsTarget } from '../../runs/runs.ts';
+import { type DnsRecord, generationName, generationTtlSeconds } from '../../traffic/traffic.ts';
 import { Route53Api, type Route53ApiOptions } from './route53-api.ts';
 import { type Routing, setsFor } from './route53-sets.ts';
 

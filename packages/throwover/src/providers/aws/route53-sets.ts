@@ -1,12 +1,14 @@
 import type { ResourceRecordSet } from '@aws-sdk/client-route-53';
-import { type DnsRecord, type Generation, sameValues } from '../../traffic/dns.ts';
-import { trafficErrors } from '../../traffic/errors.ts';
 import {
+  type DnsRecord,
   formatGeneration,
+  type Generation,
   generationName,
   generationTtlSeconds,
   parseGeneration,
-} from '../../traffic/generation.ts';
+  sameValues,
+  trafficErrors,
+} from '../../traffic/traffic.ts';
 
 /**
  * Converts record sets of Route 53 to one record, and back. Pure.

@@ -1,7 +1,11 @@
 import type { InvalidChangeBatch, ResourceRecordSet } from '@aws-sdk/client-route-53';
-import { type AdoptableDns, type DnsRecord, sameRecord } from '../../traffic/dns.ts';
-import { trafficErrors } from '../../traffic/errors.ts';
-import { generationName } from '../../traffic/generation.ts';
+import {
+  type AdoptableDns,
+  type DnsRecord,
+  generationName,
+  sameRecord,
+  trafficErrors,
+} from '../../traffic/traffic.ts';
 import { askNameservers } from '../nameservers.ts';
 import { Route53Api, type Route53ApiOptions } from './route53-api.ts';
 import { generationOf, generationSet, type Routing, recordOf, setsFor } from './route53-sets.ts';

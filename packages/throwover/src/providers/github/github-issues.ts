@@ -1,7 +1,11 @@
 import type { Octokit } from '@octokit/core';
 import { z } from 'zod';
-import { evidenceErrors } from '../../improvement/errors.ts';
-import type { Issue, IssueText, IssueTracker } from '../../improvement/week/week-issues.ts';
+import {
+  evidenceErrors,
+  type Issue,
+  type IssueText,
+  type IssueTracker,
+} from '../../improvement/improvement.ts';
 import { type Clock, isoTime } from '../../kernel/kernel.ts';
 
 /** Deadline of one call, ms. */

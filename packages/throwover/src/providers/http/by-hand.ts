@@ -1,6 +1,3 @@
-import { type HandWork, quoted } from '../../runbook/by-hand/work.ts';
-import type { DnsHands, DoorHands, GatewayHands } from '../../runs/hands.ts';
-
 /**
  * Manual steps for the data path, with `curl`: doors and gateways run without the control plane,
  * and take its commands from people too.
@@ -8,10 +5,12 @@ import type { DnsHands, DoorHands, GatewayHands } from '../../runs/hands.ts';
 
 const json = `-H 'content-type: application/json'`;
 
+import { type HandWork, quoted } from '../../runbook/runbook.ts';
 /**
  * Manual steps for a door at this address (docs: edge.md). A newer epoch needs no token, because no
  * other command has been sent in it.
  */
+import type { DnsHands, DoorHands, GatewayHands } from '../../runs/runs.ts';
 export function doorHands(options: { readonly region: string; readonly admin: string }): DoorHands {
   const { region, admin } = options;
   const put = (says: string, mode: object): HandWork => ({

@@ -1,8 +1,12 @@
 import { request } from 'undici';
 import { z } from 'zod';
 import { isThrowoverError } from '../../kernel/kernel.ts';
-import { type AdoptableDns, type DnsRecord, sameRecord } from '../../traffic/dns.ts';
-import { trafficErrors } from '../../traffic/errors.ts';
+import {
+  type AdoptableDns,
+  type DnsRecord,
+  sameRecord,
+  trafficErrors,
+} from '../../traffic/traffic.ts';
 import { askNameservers } from '../nameservers.ts';
 
 /** Longest time for one answer, ms: the DNS provider behind it may take seconds. */

@@ -1,14 +1,17 @@
 import { type Dispatcher, getGlobalDispatcher, request } from 'undici';
 import { z } from 'zod';
 import { isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
-import type { Door, DoorCounts, DoorMode } from '../../traffic/door.ts';
-import { doorStatusSchema, latencySchema } from '../../traffic/door-wire.ts';
-import { trafficErrors } from '../../traffic/errors.ts';
 import {
   beaconsSchema,
   connectionsSchema,
+  type Door,
+  type DoorCounts,
+  type DoorMode,
+  doorStatusSchema,
+  latencySchema,
   stragglersSchema,
-} from '../../traffic/stragglers/wire.ts';
+  trafficErrors,
+} from '../../traffic/traffic.ts';
 
 /**
  * Longest time for an answer of a door, ms: it is part of the write gap, and a door answers in a

@@ -2,9 +2,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { request } from 'undici';
 import { z } from 'zod';
-import { drillErrors } from '../../drills/errors.ts';
-import type { DrillSources } from '../../drills/facts.ts';
-import { runbookErrors } from '../../runbook/errors.ts';
+import { type DrillSources, drillErrors } from '../../drills/drills.ts';
+import { runbookErrors } from '../../runbook/runbook.ts';
 
 /** Deadline of one call, ms: calendars come from other services. */
 const deadlineMs = 5_000;

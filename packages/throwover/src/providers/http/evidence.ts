@@ -6,8 +6,8 @@ import {
   evidenceSamples,
   maxSamplesACall,
   type SampleQuery,
-} from '../../records/samples.ts';
-import { storeErrors } from '../../store/errors.ts';
+} from '../../records/records.ts';
+import { storeErrors } from '../../store/store.ts';
 import { callServe } from './serve-call.ts';
 
 /** The evidence that `throwover serve` at `url` keeps for a service. */

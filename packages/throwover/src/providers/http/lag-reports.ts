@@ -1,9 +1,8 @@
 import { isPosition, type Position } from '@throwover/client';
 import { request } from 'undici';
 import { z } from 'zod';
-import type { Sighting } from '../../replication/exposure.ts';
-import type { LagReport } from '../../replication/lag-history.ts';
-import { storeErrors } from '../../store/errors.ts';
+import type { LagReport, Sighting } from '../../replication/replication.ts';
+import { storeErrors } from '../../store/store.ts';
 
 /** Deadline of one question, ms: a plan and a check wait for the answer. */
 const deadlineMs = 2_000;

@@ -5,8 +5,8 @@ import {
   maxRecordsACall,
   type RecordKind,
   type RecordLog,
-} from '../../records/record-log.ts';
-import { storeErrors } from '../../store/errors.ts';
+} from '../../records/records.ts';
+import { storeErrors } from '../../store/store.ts';
 import { callServe } from './serve-call.ts';
 
 /** The records that `throwover serve` at `url` keeps for a service. */

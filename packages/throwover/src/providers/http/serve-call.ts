@@ -1,6 +1,6 @@
 import { request } from 'undici';
 import { z } from 'zod';
-import { storeErrors } from '../../store/errors.ts';
+import { storeErrors } from '../../store/store.ts';
 
 /** Deadline of one call, ms. */
 const deadlineMs = 2_000;

@@ -1,5 +1,5 @@
-import { type HandWork, quoted, untilAnswers } from '../../runbook/by-hand/work.ts';
-import type { DatabaseHands } from '../../runs/hands.ts';
+import { type HandWork, quoted, untilAnswers } from '../../runbook/runbook.ts';
+import type { DatabaseHands } from '../../runs/runs.ts';
 import { fenceLines, linesOf } from './guard/host-based-access.ts';
 import { advanceSql } from './guard/settings.ts';
 import type { Place } from './wire.ts';

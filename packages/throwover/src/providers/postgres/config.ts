@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
-import type { Timing } from '../../authority/timing.ts';
-import { isSecretRef } from '../../service/secrets.ts';
+import type { Timing } from '../../authority/authority.ts';
+import { isSecretRef } from '../../service/service.ts';
 import { postgresErrors } from './errors.ts';
 
 const absolutePath = z.string().refine(isAbsolute, 'expected an absolute path');

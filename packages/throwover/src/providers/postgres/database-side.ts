@@ -1,5 +1,5 @@
 import { Agent, request } from 'undici';
-import type { DatabaseSide } from '../../authority/database-side.ts';
+import type { DatabaseSide } from '../../authority/authority.ts';
 import { type Clock, ThrowoverError } from '../../kernel/kernel.ts';
 import { postgresErrors } from './errors.ts';
 import {

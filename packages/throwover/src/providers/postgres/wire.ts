@@ -3,6 +3,7 @@
  * JSON both ways. An error is `{error: ErrorJson}` with status 409 (refused) or 503 (could not
  * tell).
  */
+
 import { z } from 'zod';
 import {
   acceptedSchema,
@@ -20,7 +21,7 @@ import {
   reopenedSchema,
   runCommand,
   surveySchema,
-} from '../../authority/wire.ts';
+} from '../../authority/authority.ts';
 
 const token = z.number().int().nonnegative();
 const epoch = z.number().int().positive();

@@ -1,5 +1,5 @@
-import type { DnsHands } from '../../runs/hands.ts';
-import { generationName, generationTtlSeconds } from '../../traffic/generation.ts';
+import type { DnsHands } from '../../runs/runs.ts';
+import { generationName, generationTtlSeconds } from '../../traffic/traffic.ts';
 import { parseServer } from './tcp.ts';
 
 /** Manual steps for a record on a server with dynamic updates, with `nsupdate` and `dig`. */

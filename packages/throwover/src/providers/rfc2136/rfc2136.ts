@@ -3,16 +3,14 @@ import type { Clock } from '../../kernel/kernel.ts';
 import {
   type AdoptableDns,
   type DnsRecord,
-  type Generation,
-  sameRecord,
-} from '../../traffic/dns.ts';
-import { trafficErrors } from '../../traffic/errors.ts';
-import {
   formatGeneration,
+  type Generation,
   generationName,
   generationTtlSeconds,
   parseGeneration,
-} from '../../traffic/generation.ts';
+  sameRecord,
+  trafficErrors,
+} from '../../traffic/traffic.ts';
 import { askNameservers } from '../nameservers.ts';
 import { exchange, parseServer } from './tcp.ts';
 import { sign, type TsigAlgorithm, tsigErrors, verify } from './tsig.ts';

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { trafficErrors } from '../../traffic/errors.ts';
+import { trafficErrors } from '../../traffic/traffic.ts';
 
 /**
  * Longest time for connection, question and answer together, ms: a server on the other side of the

@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js';
-import type { DnsRecord } from '../../traffic/dns.ts';
+import type { DnsRecord } from '../../traffic/traffic.ts';
 import { wireName } from './wire.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { defineErrors, type Random } from '../../kernel/kernel.ts';
-import type { DnsProvider, DnsRecord } from '../../traffic/dns.ts';
+import type { DnsProvider, DnsRecord } from '../../traffic/traffic.ts';
 import type { SimProcess } from '../world/machine.ts';
 import { type LocalFaults, local } from '../world/network.ts';
 

@@ -1,5 +1,5 @@
 import { defineErrors } from '../../kernel/kernel.ts';
-import type { Door, DoorMode, DoorStatus } from '../../traffic/door.ts';
+import type { Door, DoorMode, DoorStatus } from '../../traffic/traffic.ts';
 
 const errors = defineErrors({
   'door-unreachable': { disposition: 'retry', notLost: '', remedy: '' },

@@ -4,7 +4,7 @@ import type {
   GatewayMode,
   GatewayStatus,
   LossWindow,
-} from '../../webhooks/gateway-control.ts';
+} from '../../webhooks/webhooks.ts';
 import type { Machine } from '../world/machine.ts';
 
 const errors = defineErrors({

@@ -1,4 +1,4 @@
-import type { DatabaseSide } from '../../authority/database-side.ts';
+import type { DatabaseSide } from '../../authority/authority.ts';
 import { ancestry, type Branch, type Write } from '../database/history-of-writes.ts';
 import type { Happening, Noted } from '../world/history.ts';
 import type { World } from '../world/world.ts';

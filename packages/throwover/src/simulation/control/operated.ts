@@ -1,6 +1,6 @@
 import { defineErrors } from '../../kernel/kernel.ts';
 import type { Operated } from '../../operations/operations.ts';
-import type { Step } from '../../runbook/step.ts';
+import type { Step } from '../../runbook/runbook.ts';
 import { buildRun, type RunPolicy } from '../../runs/runs.ts';
 import type { Store } from '../../store/store.ts';
 import type { History } from '../world/history.ts';

@@ -1,11 +1,11 @@
-import type { DatabaseSide, UpstreamWord } from '../../authority/database-side.ts';
+import type { DatabaseSide, UpstreamWord } from '../../authority/authority.ts';
 import type { Guard } from '../../authority/guard/guard.ts';
 import { defineErrors, type Random } from '../../kernel/kernel.ts';
 import type { PositionHistory, Sighting } from '../../replication/replication.ts';
 import type { RunPorts } from '../../runs/runs.ts';
 import type { Store } from '../../store/store.ts';
-import type { Door } from '../../traffic/door.ts';
-import type { GatewayControl } from '../../webhooks/gateway-control.ts';
+import type { Door } from '../../traffic/traffic.ts';
+import type { GatewayControl } from '../../webhooks/webhooks.ts';
 import type { ModelDns } from '../application/dns.ts';
 import { doorAway, type ModelDoor } from '../application/door.ts';
 import { gatewayAway, type ModelGateway } from '../application/gateway.ts';

@@ -1,7 +1,12 @@
+import {
+  type GuardMemory,
+  type Keep,
+  type Peer,
+  type RunCommand,
+  storeWitness,
+  type Witness,
+} from '../../authority/authority.ts';
 import { createGuard, type Guard, type GuardPolicy } from '../../authority/guard/guard.ts';
-import type { GuardMemory, Keep, Peer, Witness } from '../../authority/guard/ports.ts';
-import type { RunCommand } from '../../authority/scope.ts';
-import { storeWitness } from '../../authority/witness.ts';
 import {
   defineErrors,
   type EventQueue,

@@ -1,7 +1,5 @@
-import type { Store } from '../../store/store.ts';
-import { type Call, callNames } from '../../store/wire.ts';
-
 /** Returns a store whose calls all go through one function, by name. */
+import { type Call, callNames, type Store } from '../../store/store.ts';
 export function storeOf(call: (name: Call, input: unknown) => Promise<unknown>): Store {
   const calls = callNames.map((name) => [name, (input: unknown) => call(name, input)]);
   return Object.fromEntries(calls) as unknown as Store;

@@ -1,12 +1,10 @@
 import type { Random } from '../../kernel/kernel.ts';
-import { storeErrors } from '../../store/errors.ts';
 import {
   createMemoryStore,
   type MemoryStoreState,
   newMemoryStoreState,
 } from '../../store/memory/memory-store.ts';
-import type { Store } from '../../store/store.ts';
-import { type Call, repeatable } from '../../store/wire.ts';
+import { type Call, repeatable, type Store, storeErrors } from '../../store/store.ts';
 import type { History } from '../world/history.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';

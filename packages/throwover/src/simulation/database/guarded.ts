@@ -1,11 +1,12 @@
 import { type Position, timelineOf } from '@throwover/client';
-import type { Attachment, Promotion } from '../../authority/database-side.ts';
 import type {
+  Attachment,
   DatabaseLook,
   DoorLook,
   GuardedDatabase,
   MachineTime,
-} from '../../authority/guard/ports.ts';
+  Promotion,
+} from '../../authority/authority.ts';
 import { defineErrors, type Random } from '../../kernel/kernel.ts';
 import type { Loss } from '../../store/store.ts';
 import type { SimProcess } from '../world/machine.ts';

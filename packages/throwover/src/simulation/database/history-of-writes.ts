@@ -1,5 +1,5 @@
 import type { Position } from '@throwover/client';
-import type { ClusterSight } from '../../authority/cluster.ts';
+import type { ClusterSight } from '../../authority/authority.ts';
 
 /**
  * The true record of what databases wrote: branches of one history. A promotion begins a branch.

@@ -1,5 +1,5 @@
 import type { Position } from '@throwover/client';
-import type { Salvaged } from '../../authority/guard/ports.ts';
+import type { Salvaged } from '../../authority/authority.ts';
 import type { EventQueue, Random } from '../../kernel/kernel.ts';
 import type { History } from '../world/history.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';

@@ -1,4 +1,4 @@
-import type { GuardEvent } from '../../authority/guard/ports.ts';
+import type { GuardEvent } from '../../authority/authority.ts';
 import type { JournalRecord } from '../../store/store.ts';
 import type { Branch, Write } from '../database/history-of-writes.ts';
 

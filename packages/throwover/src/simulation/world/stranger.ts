@@ -1,8 +1,6 @@
-import type { ClusterMemory } from '../../authority/cluster.ts';
-import type { FenceProof } from '../../authority/fence-proof.ts';
+import type { ClusterMemory, FenceProof, RunCommand } from '../../authority/authority.ts';
 import type { Guard, GuardPolicy } from '../../authority/guard/guard.ts';
 import { newGuardMemory } from '../../authority/guard/guard.ts';
-import type { RunCommand } from '../../authority/scope.ts';
 import { defineErrors, isThrowoverError, type Random } from '../../kernel/kernel.ts';
 import type { Store } from '../../store/store.ts';
 import { Client } from '../application/clients.ts';

@@ -1,7 +1,6 @@
 import type { Token } from '@throwover/client';
-import type { ClusterMemory } from '../../authority/cluster.ts';
+import { type ClusterMemory, defaultTiming } from '../../authority/authority.ts';
 import { type GuardPolicy, newGuardMemory } from '../../authority/guard/guard.ts';
-import { defaultTiming } from '../../authority/timing.ts';
 import {
   createEventQueue,
   type EventQueue,

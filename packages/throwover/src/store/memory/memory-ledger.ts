@@ -9,8 +9,8 @@ import {
   mustFitLedger,
   noSuchLoss,
 } from '../ledger.ts';
+import type { Store } from '../port.ts';
 import { mustSpeak, type RunFacts } from '../rules.ts';
-import type { Store } from '../store.ts';
 
 /** The ledger of one service, by id. */
 export type Ledger = Map<string, LossEntry>;

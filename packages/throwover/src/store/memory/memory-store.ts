@@ -10,6 +10,7 @@ import {
 } from '../epochs.ts';
 import { RunLeases, WriterGrants } from '../leases.ts';
 import { driftBound } from '../limits.ts';
+import type { Halt, RunState, RunSummary, Store } from '../port.ts';
 import {
   admitAppend,
   admitBegin,
@@ -21,7 +22,6 @@ import {
   noSuchService,
   type RunFacts,
 } from '../rules.ts';
-import type { Halt, RunState, RunSummary, Store } from '../store.ts';
 import { renewal, writerRestored, writerStopped } from '../writer.ts';
 import { type Ledger, ledgerCalls } from './memory-ledger.ts';
 

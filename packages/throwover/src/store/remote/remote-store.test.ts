@@ -8,12 +8,14 @@ import { systemClock } from '../../kernel/kernel.ts';
 import { createVirtualClock } from '../../kernel/virtual-clock.ts';
 import { startServe } from '../../server/serve.ts';
 import { storeConformance } from '../conformance.ts';
+import { openSqliteStore } from '../sqlite/sqlite-store.ts';
 import { createRemoteStore } from './remote-store.ts';
 
 storeConformance('the remote store, through throwover serve', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'throwover-remote-'));
   const clock = createVirtualClock();
-  const start = (port: number) => startServe({ host: '127.0.0.1', port, dataDir, clock });
+  const start = (port: number) =>
+    startServe({ openStore: openSqliteStore, host: '127.0.0.1', port, dataDir, clock });
   let server = await start(0);
   const store = createRemoteStore({ url: server.url, clock: systemClock });
   return {

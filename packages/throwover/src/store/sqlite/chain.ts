@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { storeErrors } from '../errors.ts';
+import type { JournalRecord } from '../port.ts';
 import { recordSchema } from '../shapes.ts';
-import type { JournalRecord } from '../store.ts';
 
 /** One stored line of a journal. */
 export interface ChainedRow {

@@ -1,6 +1,6 @@
 import { admitChunk, firstLosses, mustBeOfService, mustFitLedger, noSuchLoss } from '../ledger.ts';
+import type { Store } from '../port.ts';
 import { mustSpeak } from '../rules.ts';
-import type { Store } from '../store.ts';
 import { lossRows } from './rows.ts';
 import { factsOf, type Session } from './session.ts';
 

@@ -1,8 +1,8 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
 import type { ServiceFacts } from '../epochs.ts';
+import type { Halt, Loss, RunStatus, RunSummary } from '../port.ts';
 import { haltSchema, lossSchema, syncSchema } from '../shapes.ts';
-import type { Halt, Loss, RunStatus, RunSummary } from '../store.ts';
 import type { ChainedRow } from './chain.ts';
 
 export type Row = Record<string, SQLOutputValue>;

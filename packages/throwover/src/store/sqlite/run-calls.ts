@@ -1,7 +1,7 @@
 import { canonicalJson, newId, type Random } from '../../kernel/kernel.ts';
 import { withNextToken, withoutRun } from '../epochs.ts';
+import type { Store } from '../port.ts';
 import { admitAppend, admitBegin, admitTake, inForce, mustHold, mustRun } from '../rules.ts';
-import type { Store } from '../store.ts';
 import { nextHash, rootHash, verifiedRecords } from './chain.ts';
 import { chainedRow, haltRow, type RunRow, summaryRow } from './rows.ts';
 import { factsOf, type Session } from './session.ts';

@@ -1,6 +1,6 @@
 import { adopted, opened, registered, toldSync } from '../epochs.ts';
 import { driftBound } from '../limits.ts';
-import type { Store } from '../store.ts';
+import type { Store } from '../port.ts';
 import { renewal, writerRestored, writerStopped } from '../writer.ts';
 import { haltRow, serviceFacts } from './rows.ts';
 import { factsOf, type Session } from './session.ts';

@@ -1,5 +1,5 @@
-import type { Clock, Random, ThrowoverError } from '../../kernel/kernel.ts';
-import type { Store } from '../store.ts';
+import type { Clock, Random } from '../../kernel/kernel.ts';
+import type { EmbeddedStore } from '../port.ts';
 import { lossCalls } from './loss-calls.ts';
 import { runCalls } from './run-calls.ts';
 import { openDatabase } from './schema.ts';
@@ -11,13 +11,6 @@ import { openSession } from './session.ts';
  * error, not a full disk.
  */
 const defaultMaxBytes = 1024 ** 3;
-
-export interface SqliteStore extends Store {
-  /** The failure because of which nothing is written any more, or `null`. */
-  readonly failure: ThrowoverError | null;
-  /** Frees the directory; every acknowledged call is already on disk. */
-  close(): void;
-}
 
 /**
  * Opens a store in one SQLite file in `dataDir`. Each call is one transaction: durable when it
@@ -33,7 +26,7 @@ export function openSqliteStore(options: {
   clock: Clock;
   random: Random;
   maxBytes?: number;
-}): SqliteStore {
+}): EmbeddedStore {
   const { dataDir, clock, random } = options;
   const db = openDatabase(dataDir, options.maxBytes ?? defaultMaxBytes);
   const session = openSession(db, clock, dataDir);

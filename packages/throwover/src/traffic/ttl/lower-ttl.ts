@@ -1,6 +1,5 @@
 import type { Evidence } from '../../kernel/kernel.ts';
-import { done, look, pending } from '../../runbook/observe.ts';
-import type { Step } from '../../runbook/step.ts';
+import { done, look, pending, type Step } from '../../runbook/runbook.ts';
 import { type DnsProvider, type DnsRecord, sameValues } from '../dns.ts';
 import type { Measured } from './cache-life.ts';
 

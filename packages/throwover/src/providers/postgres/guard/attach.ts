@@ -2,9 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lsnOf, timelineOf } from '@throwover/client';
 import { z } from 'zod';
-import type { ClusterSight } from '../../../authority/cluster.ts';
-import type { Attachment, Promotion } from '../../../authority/database-side.ts';
-import { authorityErrors } from '../../../authority/errors.ts';
+import {
+  type Attachment,
+  authorityErrors,
+  type ClusterSight,
+  type Promotion,
+} from '../../../authority/authority.ts';
 import { postgresErrors } from '../errors.ts';
 import { attachmentSchema } from '../wire.ts';
 import { baseBackup } from './base-backup.ts';

@@ -2,7 +2,7 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Position, positionOf } from '@throwover/client';
 import pg from 'pg';
-import type { ClusterSight } from '../../../authority/cluster.ts';
+import type { ClusterSight } from '../../../authority/authority.ts';
 import { postgresErrors } from '../errors.ts';
 import type { Side } from './side.ts';
 import { clientFor, type Login, type Sql } from './sql.ts';

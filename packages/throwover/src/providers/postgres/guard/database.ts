@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { GuardedDatabase } from '../../../authority/guard/ports.ts';
+import type { GuardedDatabase } from '../../../authority/authority.ts';
 import { postgresErrors } from '../errors.ts';
 import { salvageOldSide } from '../salvage/old-side.ts';
 import { follow, upstreamCluster } from './attach.ts';

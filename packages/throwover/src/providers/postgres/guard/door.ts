@@ -1,4 +1,4 @@
-import type { DoorLook, LoginsTried } from '../../../authority/guard/ports.ts';
+import type { DoorLook, LoginsTried } from '../../../authority/authority.ts';
 import type { Clock } from '../../../kernel/kernel.ts';
 import type { GuardConfig } from '../config.ts';
 import type { HbaFile } from './hba-file.ts';

@@ -1,4 +1,4 @@
-import type { GuardLack } from '../../../authority/survey.ts';
+import type { GuardLack } from '../../../authority/authority.ts';
 import { eventTriggersCanBeOff, majorOf } from './own-session.ts';
 import type { Side } from './side.ts';
 

@@ -20,11 +20,16 @@
  *   place.ts              the place of the database, for people who handle it by hand
  *   housekeeping.ts       preparations in a writer's database; the slot of the ledger
  */
+
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
+import {
+  checkTiming,
+  defaultTiming,
+  type Timing,
+  type Witness,
+} from '../../../authority/authority.ts';
 import { createGuard, type Guard } from '../../../authority/guard/guard.ts';
-import type { Witness } from '../../../authority/guard/ports.ts';
-import { checkTiming, defaultTiming, type Timing } from '../../../authority/timing.ts';
 import { type Clock, isoTime, systemClock } from '../../../kernel/kernel.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';

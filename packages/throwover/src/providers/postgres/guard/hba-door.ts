@@ -1,4 +1,4 @@
-import type { LoginsTried } from '../../../authority/guard/ports.ts';
+import type { LoginsTried } from '../../../authority/authority.ts';
 import { postgresErrors } from '../errors.ts';
 import { type Door, type DoorParts, doorPatienceMs, doorPollMs } from './door.ts';
 import { type Rule, ruledOut, standsFirstFor } from './hba-rules.ts';

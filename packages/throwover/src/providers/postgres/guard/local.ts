@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Hono } from 'hono';
 import { request } from 'undici';
 import { z } from 'zod';
-import type { AcceptClusterCommand } from '../../../authority/guard/ports.ts';
+import type { AcceptClusterCommand } from '../../../authority/authority.ts';
 import { systemRandom, ThrowoverError } from '../../../kernel/kernel.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';

@@ -1,7 +1,11 @@
 import { Agent, request } from 'undici';
 import { z } from 'zod';
-import type { Peer } from '../../../authority/guard/ports.ts';
-import { peerPromiseSchema, peerWordSchema, renunciationSchema } from '../../../authority/wire.ts';
+import {
+  type Peer,
+  peerPromiseSchema,
+  peerWordSchema,
+  renunciationSchema,
+} from '../../../authority/authority.ts';
 import { type Clock, ThrowoverError } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { errorBody } from '../wire.ts';

@@ -1,5 +1,5 @@
 import { isPosition } from '@throwover/client';
-import type { Promotion } from '../../../authority/database-side.ts';
+import type { Promotion } from '../../../authority/authority.ts';
 import { makeOwn } from './own-schema.ts';
 import type { Sql } from './sql.ts';
 

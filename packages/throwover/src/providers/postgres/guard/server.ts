@@ -7,7 +7,7 @@ import {
   pairSchema,
   runCommand,
   syncRecordSchema,
-} from '../../../authority/wire.ts';
+} from '../../../authority/authority.ts';
 import { ThrowoverError } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { type CommandName, commands, type Input, looks, type Output } from '../wire.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../kernel/kernel.ts';
-import { parseSecretRef, resolveSecret } from '../../../service/secrets.ts';
+import { parseSecretRef, resolveSecret } from '../../../service/service.ts';
 import type { GuardConfig } from '../config.ts';
 import type { Door } from './door.ts';
 import { hbaDoor } from './hba-door.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import type { LoginsTried } from '../../../authority/guard/ports.ts';
+import type { LoginsTried } from '../../../authority/authority.ts';
 import { type Clock, isThrowoverError } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import type { OwnSessionOptions } from './own-session.ts';

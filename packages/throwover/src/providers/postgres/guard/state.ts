@@ -1,17 +1,18 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { noClusterMemory } from '../../../authority/cluster.ts';
-import { newGuardMemory } from '../../../authority/guard/guard.ts';
-import type { GuardMemory, Keep } from '../../../authority/guard/ports.ts';
 import {
   acceptedSchema,
   closedSchema,
   clusterMemorySchema,
+  type GuardMemory,
+  type Keep,
   knownEpochSchema,
+  noClusterMemory,
   reopenedSchema,
   syncRecordSchema,
-} from '../../../authority/wire.ts';
+} from '../../../authority/authority.ts';
+import { newGuardMemory } from '../../../authority/guard/guard.ts';
 import { postgresErrors } from '../errors.ts';
 import { attachmentSchema } from '../wire.ts';
 

@@ -1,8 +1,11 @@
 import { bytesOf, type Position, positionOf } from '@throwover/client';
 import pg from 'pg';
-import type { ClusterSight } from '../../../authority/cluster.ts';
-import type { DatabaseStatus, Promotion } from '../../../authority/database-side.ts';
-import type { DatabaseLook } from '../../../authority/guard/ports.ts';
+import type {
+  ClusterSight,
+  DatabaseLook,
+  DatabaseStatus,
+  Promotion,
+} from '../../../authority/authority.ts';
 import { clusterReader, isLeft, stoppedCluster } from './cluster.ts';
 import { type PromotionRow, promotionOf, promotionsColumn } from './promotions.ts';
 import type { Side } from './side.ts';

@@ -1,4 +1,4 @@
-import type { DatabaseSurvey, OtherWriter } from '../../../authority/survey.ts';
+import type { DatabaseSurvey, OtherWriter } from '../../../authority/authority.ts';
 import { guardLacks } from './guard-needs.ts';
 import type { Side } from './side.ts';
 import { leaseLeavesOut } from './strict.ts';

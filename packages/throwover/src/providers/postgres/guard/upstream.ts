@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { UpstreamWord } from '../../../authority/database-side.ts';
+import type { UpstreamWord } from '../../../authority/authority.ts';
 import { ownSession } from './own-session.ts';
 import type { Side } from './side.ts';
 import { clientFor } from './sql.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { MachineTime } from '../../../authority/guard/ports.ts';
+import type { MachineTime } from '../../../authority/authority.ts';
 import type { Clock } from '../../../kernel/kernel.ts';
 import { makeOwn } from './own-schema.ts';
 import type { Sql } from './sql.ts';

@@ -1,5 +1,5 @@
 import { lsnOf, type Position } from '@throwover/client';
-import type { Unsent } from '../../../authority/database-side.ts';
+import type { Unsent } from '../../../authority/authority.ts';
 import type { Loss } from '../../../store/store.ts';
 import { type DecodedLine, type Identities, lossesIn } from './losses.ts';
 import { reachesBackTo, type SlotSql, slotName, slotState } from './slot.ts';

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { compose } from './compose.ts';
-import { systemClock } from './kernel/kernel.ts';
-import { wholeFile } from './service/service.fixture.ts';
-import { parseService } from './service/service.ts';
+import { systemClock } from '../kernel/kernel.ts';
+import { wholeFile } from '../service/service.fixture.ts';
+import { parseService } from '../service/service.ts';
+import { compose } from './service-ports.ts';
 
 test('its end ends what a silent region was asked', async () => {
   const arrived = { door: Promise.withResolvers(), gateway: Promise.withResolvers() };

@@ -1,43 +1,28 @@
-/**
- * Builds the ports of a run from a team's throwover.yaml. Only this file and compose/ name
- * adapters. No call is made and no SDK is loaded until a port is used.
- *
- *   compose/dns.ts            the DNS provider of `traffic`
- *   compose/resolvers.ts      resolvers, from the evidence log
- *   compose/control-plane.ts  parts of the control plane in the region being left (A6)
- */
-
 import { Agent, type Dispatcher } from 'undici';
-import type { Timing } from './authority/timing.ts';
-import { checkTiming, defaultTiming } from './authority/timing.ts';
-import { storeWitness } from './authority/witness.ts';
-import { controlPlaneIn } from './compose/control-plane.ts';
-import { dnsOf, ttlSecondsOf } from './compose/dns.ts';
-import { resolverFacts } from './compose/resolvers.ts';
-import type { DrillSources } from './drills/facts.ts';
-import { defaultRamp } from './functions/functions.ts';
-import type { IssueTracker } from './improvement/week/week-issues.ts';
-import { type Clock, type Random, systemRandom } from './kernel/kernel.ts';
-import { type Notifier, Notifiers } from './notify/notify.ts';
-import { cloudWatchMetrics } from './providers/aws/cloudwatch.ts';
-import { lambdaRegion } from './providers/aws/lambda.ts';
-import { githubIssues } from './providers/github/github-issues.ts';
-import { httpDoor } from './providers/http/door.ts';
-import { drillSources } from './providers/http/drill-sources.ts';
-import { httpEvidence } from './providers/http/evidence.ts';
-import { httpGateway } from './providers/http/gateway.ts';
-import { httpLagReports, type LagReports } from './providers/http/lag-reports.ts';
-import { httpRecords } from './providers/http/records.ts';
-import { webhookNotifier } from './providers/http/webhook-notifier.ts';
-import { postgresSide } from './providers/postgres/database-side.ts';
-import { emailNotifier } from './providers/smtp/email-notifier.ts';
-import type { RecordLog } from './records/record-log.ts';
-import type { EvidenceLog } from './records/samples.ts';
+import { checkTiming, defaultTiming, storeWitness, type Timing } from '../authority/authority.ts';
+import type { DrillSources } from '../drills/drills.ts';
+import { defaultRamp } from '../functions/functions.ts';
+import type { IssueTracker } from '../improvement/improvement.ts';
+import { type Clock, type Random, systemRandom } from '../kernel/kernel.ts';
+import { type Notifier, Notifiers } from '../notify/notify.ts';
+import { cloudWatchMetrics } from '../providers/aws/cloudwatch.ts';
+import { lambdaRegion } from '../providers/aws/lambda.ts';
+import { githubIssues } from '../providers/github/github-issues.ts';
+import { httpDoor } from '../providers/http/door.ts';
+import { drillSources } from '../providers/http/drill-sources.ts';
+import { httpEvidence } from '../providers/http/evidence.ts';
+import { httpGateway } from '../providers/http/gateway.ts';
+import { httpLagReports, type LagReports } from '../providers/http/lag-reports.ts';
+import { httpRecords } from '../providers/http/records.ts';
+import { webhookNotifier } from '../providers/http/webhook-notifier.ts';
+import { postgresSide } from '../providers/postgres/database-side.ts';
+import { emailNotifier } from '../providers/smtp/email-notifier.ts';
+import type { EvidenceLog, RecordLog } from '../records/records.ts';
 import {
   type Consent,
   noConsent,
   lostPatienceMs as usualLostPatienceMs,
-} from './replication/replication.ts';
+} from '../replication/replication.ts';
 import {
   buildRun,
   type Direction,
@@ -46,7 +31,7 @@ import {
   type RunKind,
   type RunPolicy,
   type RunPorts,
-} from './runs/runs.ts';
+} from '../runs/runs.ts';
 import {
   type LoadedService,
   oneOf,
@@ -56,13 +41,14 @@ import {
   type SecretRef,
   type Service,
   serviceErrors,
-} from './service/service.ts';
-import { createRemoteStore } from './store/remote/remote-store.ts';
-import type { Store } from './store/store.ts';
-import type { AdoptableDns } from './traffic/dns.ts';
-import type { DoorCounts } from './traffic/door.ts';
-import { beyondTtlMs } from './traffic/ttl/cache-life.ts';
-import type { GatewayControl } from './webhooks/webhooks.ts';
+} from '../service/service.ts';
+import { createRemoteStore } from '../store/remote/remote-store.ts';
+import type { Store } from '../store/store.ts';
+import { type AdoptableDns, beyondTtlMs, type DoorCounts } from '../traffic/traffic.ts';
+import type { GatewayControl } from '../webhooks/webhooks.ts';
+import { controlPlaneIn } from './control-plane.ts';
+import { dnsOf, ttlSecondsOf } from './dns.ts';
+import { resolverFacts } from './resolvers.ts';
 
 /** All ports of a service. */
 export interface Parts {

@@ -1,0 +1,69 @@
+export {
+  type ExpectedGuard,
+  guardOfAnotherPair,
+  strangerAt,
+  unconfirmedAt,
+} from './answers-for.ts';
+export {
+  type ClusterMemory,
+  type ClusterReport,
+  type ClusterSight,
+  type ClusterVerdict,
+  clusterText,
+  judgeBoth,
+  judgeFollower,
+  noClusterMemory,
+} from './cluster.ts';
+export type {
+  Attachment,
+  Closed,
+  DatabaseSide,
+  DatabaseStatus,
+  Promotion,
+  Unsent,
+  UpstreamWord,
+} from './database-side.ts';
+export { authorityErrors } from './errors.ts';
+export type { ConfirmedFence, ExpiredLease, FenceProof, OpeningProof } from './fence-proof.ts';
+export type {
+  AcceptClusterCommand,
+  DatabaseLook,
+  DoorLook,
+  GuardEvent,
+  GuardedDatabase,
+  GuardMemory,
+  Keep,
+  LoginsTried,
+  MachineTime,
+  Peer,
+  Salvaged,
+  Witness,
+} from './guard/ports.ts';
+export { openEpoch, seeWriter } from './open-epoch.ts';
+export { commandOf, type RunCommand } from './scope.ts';
+export type { DatabaseSurvey, GuardLack, OtherWriter } from './survey.ts';
+export { standingOf } from './takes-writes.ts';
+export { checkTiming, defaultTiming, type Timing } from './timing.ts';
+export {
+  acceptedSchema,
+  closedSchema,
+  clusterMemorySchema,
+  clusterSightSchema,
+  clusterVerdictSchema,
+  confirmedFenceSchema,
+  doorSeenSchema,
+  fenceProofSchema,
+  knownEpochSchema,
+  openingProofSchema,
+  pairSchema,
+  peerPromiseSchema,
+  peerWordSchema,
+  positionSchema,
+  promotionSchema,
+  renunciationSchema,
+  reopenedSchema,
+  runCommand,
+  surveySchema,
+  syncRecordSchema,
+} from './wire.ts';
+export { storeWitness } from './witness.ts';

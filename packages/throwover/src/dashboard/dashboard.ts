@@ -1,0 +1,4 @@
+export { rulesText } from './alerts.ts';
+export { allFamilies } from './families.ts';
+export { dashboardJson } from './grafana.ts';
+export { type Reading, ServiceReadings } from './readings.ts';

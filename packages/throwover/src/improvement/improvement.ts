@@ -1,0 +1,38 @@
+export { type Audit, type AuditFacts, audit } from './audit.ts';
+export { auditJunit, auditSarif, auditText } from './audit-formats.ts';
+export { type Baseline, baselinesOf, captured, midnightBefore } from './baseline.ts';
+export {
+  type Amendment,
+  type Change,
+  type ChangeEvent,
+  changesOf,
+  inUse,
+  type Measured,
+  parseShare,
+  parseTradeOff,
+  reviewOpen,
+  type TradeOff,
+  verdicts,
+} from './change.ts';
+export {
+  againstCreating,
+  againstVerdict,
+  measure,
+  measuredOf,
+  missingToShip,
+  percent,
+} from './change-rules.ts';
+export { evidenceErrors } from './errors.ts';
+export { auditFacts, type EvidencePorts, metricSources, printedStates, taskKeys } from './facts.ts';
+export type { PrintedState } from './practice.ts';
+export type { TaskBody } from './tasks.ts';
+export {
+  carryOutIssueActs,
+  type Issue,
+  type IssueAct,
+  type IssueText,
+  type IssueTracker,
+  issueActs,
+} from './week/week-issues.ts';
+export { day, type WeekTask } from './week/week-task.ts';
+export { weekMarkdown, weekText } from './week/week-text.ts';
