@@ -163,8 +163,23 @@ async function settle(
   }
   // Waits a little longer, to notice late faults.
   await pause(3_000);
+  while (queue.nowMs() < servedMs(world) + doorsWithinMs) await pause(500);
   state.converged = isRight(world);
   if (!state.converged) void settle(world, operators, state);
+}
+
+/**
+ * Longest time until the doorkeeper of a `serve` that was started has told each door where the
+ * service is, ms: a round of one second, plus its slow calls.
+ */
+const doorsWithinMs = 4_000;
+
+/** Returns when a \`serve\` was last started or ended, ms; a fault may come late. */
+function servedMs({ history }: World): number {
+  const last = history.noted.findLast(
+    ({ type }) => type === 'serve-started' || type === 'serve-ended',
+  );
+  return last?.atMs ?? 0;
 }
 
 /**

@@ -258,17 +258,20 @@ export function idsOnce(facts: Facts): readonly Violation[] {
 
 /**
  * Synchronous: an acknowledged write is on the standby, or it was recorded before that it need not
- * be.
+ * be. Not one that somebody let into a closed database.
  */
 export function syncRecorded(facts: Facts): readonly Violation[] {
   if (!facts.world.scenario.synchronous) return [];
-  const bare = facts.writes.filter(
-    ({ acknowledgedMs, covered, branch }) =>
+  const bare = facts.writes.filter((write) => {
+    const { acknowledgedMs, covered, branch } = write;
+    return (
       acknowledgedMs !== null &&
       covered === 'nobody' &&
       branch.by !== 'hand' &&
-      !facts.promotions.some((one) => one.accepted && one.branch.bornMs < acknowledgedMs),
-  );
+      !facts.promotions.some((one) => one.accepted && one.branch.bornMs < acknowledgedMs) &&
+      !inWindow(facts, write)
+    );
+  });
   const [first] = bare;
   if (first === undefined) return [];
   return [
