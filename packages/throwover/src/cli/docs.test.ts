@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { runKinds } from '../runs/runs.ts';
-import { runKindNames } from '../service/schema.ts';
+import { runKindNames } from '../service/schema/schema.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { parseService } from '../service/service.ts';
 import { exitCodes } from './exit-codes.ts';

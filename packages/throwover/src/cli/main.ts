@@ -1,66 +1,55 @@
 /**
  * The command line: a function of arguments, environment and streams.
  *
- *   entry.ts          the process around it
- *   session.ts        an open service: its declaration, its parts, its plans
- *   terminal.ts       input and output, and the text of errors
- *   exit-codes.ts     exit codes for scripts
- *   run-commands.ts   plan, the kinds of run, resume, abort
- *   carry-out.ts      carries out a run from a command line, shows it, notifies people
- *   halt.ts losses.ts the kill switch; the ledger of lost writes
- *   confirm.ts        typed confirmation
- *   plan-text.ts      a plan as text for people
- *   progress-view.ts  a run as it is shown: pure
- *   live.ts           shows a run while it is in progress
- *   run-list.ts       runs, show
- *   runbook.ts        runbook: manual steps for people without throwover
- *   report.ts         report
- *   check.ts          check
- *   dns-commands.ts   dns: its commands and options
- *   dns-ttl.ts        dns ttl
- *   dns.ts            dns survey, dns probe; dns-view.ts shows them
- *   dns-serve.ts      in `serve`: canary zones and surveys
- *   functions.ts      functions: functions-report.ts asks, functions-view.ts shows; functions-serve.ts in `serve`
- *   forecast.ts       forecast; forecast-view.ts shows it
- *   evidence-commands.ts  baseline, change, audit, week: their commands and options
- *   baseline.ts change.ts audit.ts week.ts  what they do; change-text.ts shows a change
- *   drill-commands.ts  drill, finding: their commands and options
- *   drill.ts drill-abort.ts drill-report.ts finding.ts  what they do
- *   drill-serve.ts    in `serve`: reminders of drills, missed forecasts
- *   operating-test.ts facts for audit and week; week-send.ts: week --send
- *   drill-start.ts    drill start: drill-prompt.ts asks, drill-run.ts runs, drill-look.ts watches; lines.ts reads
- *   sim.ts            simulation on virtual time
- *   processes.ts      serve, guard, gateway, edge; `serve` runs operations/ for each service
+ *   entry.ts        the process around it
+ *   terminal.ts     input and output, and the text of errors
+ *   session.ts      an open service: its declaration, its parts, its plans
+ *   exit-codes.ts   exit codes for scripts
+ *   run/            plan, the kinds of run, resume, abort, halt; runs, show, report; runbook, losses
+ *   check/          check
+ *   dns/            dns survey, probe, ttl
+ *   drill/          drill, finding: prompts, the drill while it runs, its report
+ *   evidence/       forecast, metrics; the operating test: baseline, change, audit, week
+ *   functions/      functions
+ *   processes/      serve, guard, gateway, edge; what `serve` does for each service
+ *   text/           columns and words that several commands use
+ *   sim.ts          simulation on virtual time
  */
-
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { checkTimingOf, handKinds } from '../compose/compose.ts';
 import { forecastKinds } from '../evidence/evidence.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
 import { type RunKind, runKinds } from '../runs/runs.ts';
 import { loadService } from '../service/service.ts';
-import { checkCommand, fileIsRight } from './check.ts';
+import { checkCommand, fileIsRight } from './check/check.ts';
 import type { CommandContext } from './context.ts';
-import { dnsCommands } from './dns-commands.ts';
-import { drillCommands } from './drill-commands.ts';
+import { dnsCommands } from './dns/dns-commands.ts';
+import { drillCommands } from './drill/drill-commands.ts';
 import { cliErrors } from './errors.ts';
-import { evidenceCommands } from './evidence-commands.ts';
+import { evidenceCommands } from './evidence/evidence-commands.ts';
+import { forecastCommand } from './evidence/forecast.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
-import { forecastCommand } from './forecast.ts';
-import { functionsCommand } from './functions.ts';
-import { haltCommand } from './halt.ts';
-import { lossesCommand, resolveLossCommand } from './losses.ts';
-import { edge, gateway, guard, guardAcceptCluster, guardPreStart, serve } from './processes.ts';
-import { reportCommand } from './report.ts';
+import { functionsCommand } from './functions/functions.ts';
+import {
+  edge,
+  gateway,
+  guard,
+  guardAcceptCluster,
+  guardPreStart,
+  serve,
+} from './processes/processes.ts';
+import { haltCommand } from './run/halt.ts';
+import { lossesCommand, resolveLossCommand } from './run/losses.ts';
+import { reportCommand } from './run/report.ts';
 import {
   abortCommand,
   planCommand,
   replanCommand,
   resumeCommand,
   runCommand,
-} from './run-commands.ts';
-import { runsCommand, showCommand, shownRuns } from './run-list.ts';
-import { checkRunbook, runbookCommand, runbookFormats } from './runbook.ts';
+} from './run/run-commands.ts';
+import { runsCommand, showCommand, shownRuns } from './run/run-list.ts';
+import { checkRunbook, runbookCommand, runbookFormats } from './run/runbook.ts';
 import { withSession } from './session.ts';
 import { errorJson, errorText, outputOf, type Terminal } from './terminal.ts';
 import { version } from './version.ts';

@@ -7,7 +7,7 @@ import { dayMs, type Metric, type MetricSample } from '../records/records.ts';
 import { type Baseline, blocksOf, midnightAfter, minBlocks, thinnedDays } from './baseline.ts';
 import type { Amendment, Change, Measured } from './change.ts';
 import { reviewOpen } from './change.ts';
-import { evidenceErrors } from './errors.ts';
+import { improvementErrors } from './errors.ts';
 import { type Comparison, compare, samplesNeeded } from './statistics/statistics.ts';
 
 /** Whole weeks in the 30 days before a review. */
@@ -41,14 +41,14 @@ export function againstCreating(
   baseline: Baseline,
 ): ThrowoverError | null {
   if (baseline.metric !== metric.name) {
-    return evidenceErrors.make(
+    return improvementErrors.make(
       'baseline-differs',
       `baseline ${baseline.name} is of ${baseline.metric}, not of ${metric.name}`,
     );
   }
   const better = metric.better === 'lower' ? wanted.expect < 0 : wanted.expect > 0;
   if (!better || wanted.expect <= -1) {
-    return evidenceErrors.make(
+    return improvementErrors.make(
       'effect-wrong',
       `${percent(wanted.expect)} is no improvement of ${metric.name}, of which ${metric.better} is better`,
     );
@@ -64,7 +64,7 @@ export function againstCreating(
   const way = metric.leading === null ? '' : `; the leading metric is ${metric.leading}`;
   const drills =
     metric.cadence === 'run' && !short ? `; or hold ${needed} drills before the review` : '';
-  return evidenceErrors.make('too-few-samples', `${what}${way}${drills}`, {
+  return improvementErrors.make('too-few-samples', `${what}${way}${drills}`, {
     expected,
     needed,
     leading: metric.leading,
@@ -145,19 +145,25 @@ export function againstVerdict(
 ): ThrowoverError | null {
   const { name, status, owner, reviewDueWallMs } = change;
   if (status !== 'shipped' || reviewDueWallMs === null) {
-    return evidenceErrors.make('change-state-wrong', `${name} is ${status}: it has no open review`);
+    return improvementErrors.make(
+      'change-state-wrong',
+      `${name} is ${status}: it has no open review`,
+    );
   }
   if (!reviewOpen(change, given.nowWallMs)) {
-    return evidenceErrors.make(
+    return improvementErrors.make(
       'review-not-due',
       `the review of ${name} opens on ${isoTime(reviewDueWallMs).slice(0, 10)}`,
     );
   }
   if (given.by !== owner) {
-    return evidenceErrors.make('not-the-owner', `${name} is owned by ${owner}, not by ${given.by}`);
+    return improvementErrors.make(
+      'not-the-owner',
+      `${name} is owned by ${owner}, not by ${given.by}`,
+    );
   }
   if (given.verdict === 'kept' && seen.verdict !== 'improved' && given.reason === null) {
-    return evidenceErrors.make(
+    return improvementErrors.make(
       'kept-without-evidence',
       `the effect of ${name} is: ${seen.verdict}${seen.reason === null ? '' : ` (${seen.reason})`}`,
     );

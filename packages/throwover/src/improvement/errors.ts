@@ -1,6 +1,6 @@
 import { defineErrors } from '../kernel/kernel.ts';
 
-export const evidenceErrors = defineErrors({
+export const improvementErrors = defineErrors({
   'no-such-metric': {
     disposition: 'stop',
     notLost: 'Nothing was recorded.',

@@ -22,7 +22,7 @@ export {
   missingToShip,
   percent,
 } from './change-rules.ts';
-export { evidenceErrors } from './errors.ts';
+export { improvementErrors } from './errors.ts';
 export { auditFacts, type EvidencePorts, metricSources, printedStates, taskKeys } from './facts.ts';
 export type { PrintedState } from './practice.ts';
 export type { TaskBody } from './tasks.ts';

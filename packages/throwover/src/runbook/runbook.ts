@@ -3,25 +3,24 @@
  *
  *   step.ts        the types of a step and a guard
  *   observe.ts     short forms for the results of an observation
- *   plan.ts        a runbook applied to today's facts, as data with a digest
- *   guards.ts      asks the guards
- *   mandate.ts     the permission for one digest
- *   execute.ts     carries a run out, or on
- *   opening.ts     gets the run: a new one, or one of an earlier controller
- *   assemble.ts    makes the controller that carries it out
- *   entering.ts    its first records (mandate, takeover, abort, replan), and the run's direction
- *   turn-back.ts   finds out whether a requested step of no return can still be turned back
- *   forward.ts     carries the steps out, those of a group at the same time
- *   carry-out.ts   one step forward
- *   pace.ts        reports when a step is slow or stuck
- *   history.ts     how long steps took in earlier runs
- *   undo.ts        takes the steps back
- *   repeats.ts     how often and how soon an act is repeated
- *   controller.ts  the state of one controller, and its interruptions
- *   progress.ts    how far a run has come, from its journal
- *   journal.ts     writes records in order
- *   lease.ts       renews the lease of the run
- *   events.ts      the events for observers
+ *   plan/          a runbook applied to today's facts, as data with a digest; guards; the mandate
+ *   engine/        carries a run out, or on:
+ *     execute.ts       from its beginning, or from the point that an earlier controller reached
+ *     opening.ts       gets the run: a new one, or one of an earlier controller
+ *     assemble.ts      makes the controller that carries it out
+ *     entering.ts      its first records (mandate, takeover, abort, replan), and the run's direction
+ *     turn-back.ts     finds out whether a requested step of no return can still be turned back
+ *     forward.ts       carries the steps out, those of a group at the same time
+ *     carry-out.ts     one step forward
+ *     pace.ts          reports when a step is slow or stuck
+ *     history.ts       how long steps took in earlier runs
+ *     undo.ts          takes the steps back
+ *     repeats.ts       how often and how soon an act is repeated
+ *     controller.ts    the state of one controller, and its interruptions
+ *     progress.ts      how far a run has come, from its journal
+ *     journal.ts       writes records in order
+ *     lease.ts         renews the lease of the run
+ *     events.ts        the events for observers
  *   by-hand/       a run as manual instructions: document.ts work.ts; printed: page.ts markdown.ts html.ts
  */
 
@@ -30,13 +29,13 @@ export { markdownOf } from './by-hand/markdown.ts';
 export { pageOf } from './by-hand/page.ts';
 export { driftOf, readPrinted, withHeader } from './by-hand/printed.ts';
 export { type ByHand, type HandWork, quoted, untilAnswers } from './by-hand/work.ts';
+export type { RunEvent } from './engine/events.ts';
+export { executeRun, type RunResult } from './engine/execute.ts';
+export { expectedOf } from './engine/history.ts';
+export type { ExecuteOptions } from './engine/opening.ts';
 export { runbookErrors } from './errors.ts';
-export type { RunEvent } from './events.ts';
-export { executeRun, type RunResult } from './execute.ts';
-export { checkGuards } from './guards.ts';
-export { expectedOf } from './history.ts';
-export { approve, type Mandate } from './mandate.ts';
 export { done, evidenceOf, look, Patience, pending, refused } from './observe.ts';
-export type { ExecuteOptions } from './opening.ts';
-export { makePlan, type Plan, planDigest, storedPlan } from './plan.ts';
+export { checkGuards } from './plan/guards.ts';
+export { approve, type Mandate } from './plan/mandate.ts';
+export { makePlan, type Plan, planDigest, storedPlan } from './plan/plan.ts';
 export type { Guard, Observation, Refusal, RunIdentity, Step, StepContext } from './step.ts';

@@ -5,7 +5,7 @@ import { wallMsOfIso } from '../../kernel/kernel.ts';
 import { pricesSchema } from '../../service/service.ts';
 import { functionErrors } from '../errors.ts';
 
-/** A provider's list prices, USD (service/functions-schema.ts). */
+/** A provider's list prices, USD (service/schema/functions.ts). */
 export type Prices = z.infer<typeof pricesSchema>;
 
 /** Returns the price list that is shipped with throwover: AWS Lambda, US East, x86. */

@@ -1,10 +1,10 @@
 import type { Octokit } from '@octokit/core';
 import { z } from 'zod';
 import {
-  evidenceErrors,
   type Issue,
   type IssueText,
   type IssueTracker,
+  improvementErrors,
 } from '../../improvement/improvement.ts';
 import { type Clock, isoTime } from '../../kernel/kernel.ts';
 
@@ -118,7 +118,10 @@ export function githubIssues(options: {
 function readIssues(data: unknown, repository: string): readonly Issue[] {
   const read = z.array(issueSchema).safeParse(data);
   if (!read.success) {
-    throw evidenceErrors.make('tracker-refused', `${repository}: its answer is no list of issues`);
+    throw improvementErrors.make(
+      'tracker-refused',
+      `${repository}: its answer is no list of issues`,
+    );
   }
   return read.data
     .filter((issue) => issue.pull_request === undefined)
@@ -134,7 +137,7 @@ function failed(error: unknown, what: string, clock: Clock) {
   // An error without a status had no answer: a network error, or the deadline.
   if (!read.success || read.data.response === undefined) {
     const message = error instanceof Error ? error.message : String(error);
-    return evidenceErrors.make('tracker-away', `${what}: ${message}`, {}, error);
+    return improvementErrors.make('tracker-away', `${what}: ${message}`, {}, error);
   }
   const { status, message, response } = read.data;
   const said = `${what}: answered ${status}: ${message}`;
@@ -149,8 +152,13 @@ function failed(error: unknown, what: string, clock: Clock) {
         ? clock.wallMs() + Number(waitS) * 1_000
         : Number(headers['x-ratelimit-reset']) * 1_000;
     const until = Number.isFinite(untilMs) ? isoTime(untilMs) : 'a minute from now';
-    return evidenceErrors.make('tracker-limited', `${said}; again at ${until}`, { status }, error);
+    return improvementErrors.make(
+      'tracker-limited',
+      `${said}; again at ${until}`,
+      { status },
+      error,
+    );
   }
   const code = status >= 500 ? 'tracker-away' : 'tracker-refused';
-  return evidenceErrors.make(code, said, { status }, error);
+  return improvementErrors.make(code, said, { status }, error);
 }

@@ -30,7 +30,7 @@ const sessionOptions = [
 /** Values that one box shows and another asks for. */
 const position = 'position';
 
-/** The team's commands for a region's machines (service/by-hand-schema.ts). */
+/** The team's commands for a region's machines (service/schema/by-hand.ts). */
 export interface DatabaseCommands {
   readonly stopGuard: string;
   readonly startGuard: string;

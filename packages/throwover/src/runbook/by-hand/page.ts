@@ -1,5 +1,5 @@
 import { formatMs, isoTime } from '../../kernel/kernel.ts';
-import type { Expected } from '../history.ts';
+import type { Expected } from '../engine/history.ts';
 import { type HandDocument, type HandStep, wayBack } from './document.ts';
 import type { HandWork } from './work.ts';
 

@@ -156,9 +156,20 @@ export const authorityMutations: readonly Mutation[] = [
     edits: [
       edit('decide.ts', 'if (proof.token !== token) {', 'if (proof.token === undefined) {'),
       {
-        file: 'throwover/src/replication/old-writer.ts',
-        find: '|| token !== context.run.token)',
-        replace: '|| token === undefined)',
+        file: 'throwover/src/runbook/engine/progress.ts',
+        find: `      this.#outcomes.delete(step);
+    }
+    this.#heldByEarlier = false;`,
+        replace: `    }
+    this.#heldByEarlier = false;`,
+      },
+      {
+        file: 'throwover/src/replication/promote.ts',
+        find: 'return async () => ({ proof: writer.confirmed, lossy: null });',
+        replace: `return (async (context: StepContext) => {
+    const { region, position, token } = evidenceOf(context, 'fence');
+    return { proof: { kind: 'confirmed', region, position, token }, lossy: null };
+  }) as never;`,
       },
     ],
     options: { strict: false },

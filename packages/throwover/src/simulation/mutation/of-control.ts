@@ -74,9 +74,12 @@ export const controlMutations: readonly Mutation[] = [
     what: 'A controller that takes a run over relies on the fence and the catch-up of the one before.',
     edits: [
       edit(
-        'runbook/progress.ts',
-        'for (const step of this.#holds) this.#outcomes.delete(step);',
-        '',
+        'runbook/engine/progress.ts',
+        `      this.#outcomes.delete(step);
+    }
+    this.#heldByEarlier = false;`,
+        `    }
+    this.#heldByEarlier = false;`,
       ),
     ],
   },
@@ -91,7 +94,7 @@ export const controlMutations: readonly Mutation[] = [
     what: 'An act whose outcome is not known is repeated without a look.',
     edits: [
       edit(
-        'runbook/carry-out.ts',
+        'runbook/engine/carry-out.ts',
         'if (failure !== null && this.turnsBack(failure)) throw failure;',
         "if (failure !== null && this.turnsBack(failure)) throw failure; if (failure?.disposition === 'retry' && repeats < maxRepeats) continue;",
       ),
@@ -102,7 +105,7 @@ export const controlMutations: readonly Mutation[] = [
     what: 'A step acts before its intent is in the journal.',
     edits: [
       edit(
-        'runbook/carry-out.ts',
+        'runbook/engine/carry-out.ts',
         "await journal.append({ type: 'intent', step: step.name, observed });",
         "void journal.append({ type: 'intent', step: step.name, observed });",
       ),
@@ -113,7 +116,7 @@ export const controlMutations: readonly Mutation[] = [
     what: 'A controller that takes a run over acts before any guard knows its token.',
     edits: [
       edit(
-        'runbook/entering.ts',
+        'runbook/engine/entering.ts',
         'const claimed = await claim(controller, options);',
         'const claimed = {};',
       ),
@@ -154,11 +157,7 @@ export const controlMutations: readonly Mutation[] = [
         "return consent.overrides.includes('two-writers') ? 'override' : 'nothing';",
         "return 'override';",
       ),
-      edit(
-        'replication/failover-guards.ts',
-        'if (strict || (await lostStatusOf(from, lostPatienceMs, clock)) !== null) return [];',
-        'return [];',
-      ),
+      edit('replication/failover-guards.ts', 'if (strict) return [];', 'return [];'),
     ],
     options: { strict: false },
   },

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { mutated } from './mutation.ts';
 import { mutations } from './mutations.ts';
 import { type Hunted, resultsText, seedsIn } from './results.ts';
 
@@ -24,6 +25,15 @@ test('the seeds of the results are read back as they were written', () => {
       [third.name, 3],
     ]),
   );
+});
+
+test('every mutation fits the sources', async () => {
+  for (const { name, edits } of mutations) {
+    for (const [file, own] of Map.groupBy(edits, (edit) => edit.file)) {
+      const source = await readFile(new URL(`../../../../${file}`, import.meta.url), 'utf8');
+      expect(() => mutated(source, own), name).not.toThrow();
+    }
+  }
 });
 
 test('every mutation of the kept results has the seed that caught it', async () => {

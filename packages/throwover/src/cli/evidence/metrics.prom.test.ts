@@ -1,0 +1,26 @@
+import { spawnSync } from 'node:child_process';
+import { Hono } from 'hono';
+import { expect, test } from 'vitest';
+import { World } from '../../runs/runs.fixture.ts';
+import { MetricsRoute } from '../processes/metrics-serve.ts';
+import { worldSession } from '../world-session.fixture.ts';
+
+const missing = spawnSync('promtool', ['--version']).error !== undefined;
+
+test.skipIf(missing)(
+  `promtool finds nothing wrong with what is scraped${missing ? ' (skipped: no promtool)' : ''}`,
+  async () => {
+    const world = await new World().begin();
+    await world.run('switchover');
+    const app = new Hono();
+    const metrics = new MetricsRoute(world.clock);
+    metrics.routes(app);
+    metrics.watch([worldSession(world)]);
+    const answer = await world.clock.until(Promise.resolve(app.request('/metrics')), 60_000);
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+      input: await answer.text(),
+      encoding: 'utf8',
+    });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
+  },
+);

@@ -1,0 +1,91 @@
+import { type Clock, formatMs, isoTime, maxColumns } from '../../kernel/kernel.ts';
+import { storedPlan } from '../../runbook/runbook.ts';
+import type { JournalRecord, RunState, RunSummary } from '../../store/store.ts';
+import type { CommandContext } from '../context.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { clip } from './progress-view.ts';
+
+/** Number of runs shown without --limit: one screen. */
+export const shownRuns = 20;
+
+/** `throwover runs`: lists runs, newest first. */
+export async function runsCommand(
+  { output, session }: CommandContext,
+  options: { limit: number },
+): Promise<ExitCode> {
+  const service = session.loaded.service.name;
+  const runs = await session.parts.store.runs({ service, limit: options.limit });
+  const text = runs.length === 0 ? `No runs of ${service} yet.` : runs.map(runLine).join('\n');
+  output.result({ runs }, text);
+  return exitCodes.ok;
+}
+
+/** `throwover show RUN`: shows the run and its journal. */
+export async function showCommand(
+  { output, session, terminal }: CommandContext,
+  options: { runId: string },
+): Promise<ExitCode> {
+  const run = await session.parts.store.run(options.runId);
+  output.result(run, showText(run, terminal.clock));
+  return exitCodes.ok;
+}
+
+function runLine({ runId, kind, from, to, status, startedWallMs }: RunSummary): string {
+  const when = isoTime(startedWallMs).slice(0, 19).replace('T', ' ');
+  return clip(`${runId}  ${status.padEnd(9)}  ${when}  ${kind} ${from} to ${to}`, maxColumns);
+}
+
+/** Returns the journal as lines of at most 80 columns: seconds since the start, event, step. */
+function showText(run: RunState, clock: Clock): string {
+  const { runId, kind, service, from, to, epoch, status, owner, startedWallMs, endedWallMs } = run;
+  const titles = new Map(storedPlan(run).steps.map(({ name, title }) => [name, title]));
+  const took = formatMs((endedWallMs ?? clock.wallMs()) - startedWallMs);
+  const head = [
+    `${kind} of ${service}, ${from} to ${to}, epoch ${epoch}${kind === 'rejoin' ? '' : ` to ${epoch + 1}`}`,
+    `${runId}: ${status}, ${took}${endedWallMs === null ? ' so far' : ''}`,
+    `Began ${isoTime(startedWallMs)}, by ${owner}`,
+    '',
+  ];
+  const records = run.records.map((record) => {
+    const at = `+${((record.wallMs - startedWallMs) / 1_000).toFixed(3)}`;
+    return `${at.padStart(9)}  ${recordText(record, titles)}`;
+  });
+  return [...head, ...records].map((line) => clip(line, maxColumns)).join('\n');
+}
+
+function recordText(record: JournalRecord, titles: ReadonlyMap<string, string>): string {
+  switch (record.type) {
+    case 'mandate': {
+      const { by, second, digest, overrides } = record;
+      const who = second === undefined ? by : `${by} and ${second}`;
+      const accepted = overrides.length === 0 ? '' : `, overriding ${overrides.join(', ')}`;
+      return `approved by ${who}: ${digest.slice(0, 12)}${accepted}`;
+    }
+    case 'taken-over':
+      return `taken over by ${record.by}, token ${record.token}`;
+    case 'abort-requested': {
+      const { by, reason, leave = [] } = record;
+      const left = leave.length === 0 ? '' : `; may be left as it is: ${leave.join(', ')}`;
+      return `abort asked for by ${by}: ${reason}${left}`;
+    }
+    case 'replanned': {
+      const { kind, by, digest, overrides } = record;
+      const accepted = overrides.length === 0 ? '' : `, overriding ${overrides.join(', ')}`;
+      return `from here on a ${kind}, approved by ${by}: ${digest.slice(0, 12)}${accepted}`;
+    }
+    case 'intent':
+      return `${record.step}: ${titles.get(record.step) ?? ''}`;
+    case 'outcome': {
+      const how = record.result === 'acted' ? 'done' : 'held already';
+      return `${record.step}: ${how} in ${formatMs(record.durationMs)}`;
+    }
+    case 'step-failed':
+      return `${record.step}: failed: ${record.error.code}: ${record.error.message}`;
+    case 'undo-intent':
+      return `${record.step}: undoing`;
+    case 'undo-outcome':
+      return `${record.step}: ${record.result}: ${record.note}`;
+    case 'ended':
+      return `${record.status}: ${record.reason}`;
+  }
+}
