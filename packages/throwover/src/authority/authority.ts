@@ -1,3 +1,15 @@
+/**
+ * Who may write (docs/authority.md). It knows no database: providers/ and the simulation have those.
+ *
+ *   database-side.ts  port: the process beside a database, as a run commands it; wire.ts: as JSON
+ *   fence-proof.ts    the evidence that an old writer cannot write
+ *   scope.ts          service, pair and run of a command; answers-for.ts: who answers for what
+ *   cluster.ts        whether two databases are one cluster
+ *   timing.ts         leases, promises and the bounds between them; witness.ts: port to the store
+ *   open-epoch.ts takes-writes.ts  the steps that open an epoch and see its writer
+ *   survey.ts         writers that a fence would not stop
+ *   guard/            the guard's decisions, and its ports to a database
+ */
 export {
   type ExpectedGuard,
   guardOfAnotherPair,

@@ -4,13 +4,13 @@ import {
   checkTimingOf,
   compose,
   defineRun,
-  gatherForecast,
   type HandKind,
   handDocument,
   noSuchRegion,
   notifiersOf,
   type Parts,
 } from '../compose/compose.ts';
+import { gatherForecast } from '../evidence/evidence.ts';
 import { type Clock, isThrowoverError, type Random } from '../kernel/kernel.ts';
 import type { Notifiers } from '../notify/notify.ts';
 import { type Operated, type PlannedRun, planFor } from '../operations/operations.ts';

@@ -20,8 +20,14 @@ import {
   isStepName,
   type RunKind,
 } from '../runs/runs.ts';
-import type { LoadedService, OwnAction, OwnStep, SecretRef, Service } from '../service/service.ts';
-import { ttlSecondsOf } from './dns.ts';
+import {
+  type LoadedService,
+  type OwnAction,
+  type OwnStep,
+  type SecretRef,
+  type Service,
+  ttlSecondsOf,
+} from '../service/service.ts';
 import { defineRun, type Parts, policyOf } from './service-ports.ts';
 
 /** Kinds of run that people can do by hand. */

@@ -4,7 +4,7 @@ import { route53Dns } from '../providers/aws/route53.ts';
 import { httpDns } from '../providers/http/dns-http.ts';
 import { askNameservers } from '../providers/nameservers.ts';
 import { rfc2136Dns } from '../providers/rfc2136/rfc2136.ts';
-import type { SecretRef, Service } from '../service/service.ts';
+import { type SecretRef, type Service, ttlSecondsOf } from '../service/service.ts';
 import type { Store } from '../store/store.ts';
 import type { AdoptableDns } from '../traffic/traffic.ts';
 
@@ -66,11 +66,6 @@ export function dnsOf(
       });
     }
   }
-}
-
-/** Returns the declared TTL of the record in whole seconds, as a zone has it. */
-export function ttlSecondsOf({ traffic }: Service): number {
-  return Math.max(1, Math.round(traffic.ttlMs / 1_000));
 }
 
 /** Number of questions to the authoritative servers that are timed. */

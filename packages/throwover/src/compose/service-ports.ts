@@ -1,10 +1,12 @@
 import { Agent, type Dispatcher } from 'undici';
 import { checkTiming, defaultTiming, storeWitness, type Timing } from '../authority/authority.ts';
 import type { DrillSources } from '../drills/drills.ts';
+import { resolverFacts } from '../evidence/evidence.ts';
 import { defaultRamp } from '../functions/functions.ts';
 import type { IssueTracker } from '../improvement/improvement.ts';
 import { type Clock, type Random, systemRandom } from '../kernel/kernel.ts';
 import { type Notifier, Notifiers } from '../notify/notify.ts';
+import { controlPlaneIn } from '../operations/operations.ts';
 import { cloudWatchMetrics } from '../providers/aws/cloudwatch.ts';
 import { lambdaRegion } from '../providers/aws/lambda.ts';
 import { githubIssues } from '../providers/github/github-issues.ts';
@@ -41,14 +43,13 @@ import {
   type SecretRef,
   type Service,
   serviceErrors,
+  ttlSecondsOf,
 } from '../service/service.ts';
 import { createRemoteStore } from '../store/remote/remote-store.ts';
 import type { Store } from '../store/store.ts';
 import { type AdoptableDns, beyondTtlMs, type DoorCounts } from '../traffic/traffic.ts';
 import type { GatewayControl } from '../webhooks/webhooks.ts';
-import { controlPlaneIn } from './control-plane.ts';
-import { dnsOf, ttlSecondsOf } from './dns.ts';
-import { resolverFacts } from './resolvers.ts';
+import { dnsOf } from './dns.ts';
 
 /** All ports of a service. */
 export interface Parts {

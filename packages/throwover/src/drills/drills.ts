@@ -1,3 +1,7 @@
+/**
+ * Drills: policy and records -> plan, rotation, guards, report (docs/drills.md). Pure, but for
+ * facts.ts, which reads ports.
+ */
 export { AbortWatch, type Breach, type Look } from './abort.ts';
 export { daySpan, localDay } from './dates.ts';
 export {

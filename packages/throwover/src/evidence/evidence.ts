@@ -1,38 +1,19 @@
 /**
- * The cost of a run, calculated from what was seen. Pure; knows no engine and no provider.
+ * What a run cost, and how long the next one will take, calculated from what was seen. Knows no
+ * engine and no provider; docs/measurement.md defines every figure.
  *
- *   records.ts      the records of a run, and the figures made of them
- *   measurement.ts  evidence -> figures, as docs/measurement.md defines them
- *   journal-steps.ts  journal -> steps
- *   outcomes.ts     the outcome of each request and each webhook
- *   recovery.ts     when the new region answers
- *   life-time.ts    lab time -> life time
- *   series.ts       the same evidence over time
- *   rows.ts         the figures in plain words
- *   comparison.ts   several runs side by side, for a terminal
- *   report/         the same as one HTML file
- *   samples.ts      samples that are stored between runs
- *   forecast/       samples -> how long traffic will take to move; scored afterwards
- *
- * The records of what people do and say, and what is derived from them (docs/evidence.md); only
- * facts.ts reads ports:
- *
- *   record-log.ts   the append-only log: port, shapes, in memory
- *   metrics.ts      the named metrics, and where their samples come from
- *   statistics.ts   did a quantile change? review-simulation.ts, review-statistics.ts: is that right
- *   baseline.ts change.ts tasks.ts  folds over records
- *   change-rules.ts rules that refuse a change, and its measured effect
- *   audit.ts        the operating test; audit-formats.ts: text, SARIF, JUnit
- *   week.ts         one engineer's week
- *   facts.ts        facts for audit and week
+ *   measurement/  what clients saw -> the figures of a run: outcomes of requests and webhooks, when
+ *                 the new region answered, lab time -> life time, the same evidence over time
+ *   report/       the figures as one HTML file, and several runs side by side for a terminal
+ *   forecast/     samples -> how long traffic will take to move; scored afterwards. gather.ts and
+ *                 resolver-facts.ts read the samples from their ports; all else is pure
  */
-
 export { stepsOf } from '../records/records.ts';
 export type { Bounded } from './forecast/bounded.ts';
-export { holdoverFacts } from './forecast/facts.ts';
+export { type Gathered, gatherForecast } from './forecast/gather.ts';
 export { type ForecastKind, forecastKinds, forwards, isForecastKind } from './forecast/kinds.ts';
+export { newConnectionsPerSecond, resolverFacts } from './forecast/resolver-facts.ts';
 export { type Calibration, calibrationOf, scoreForecast } from './forecast/score.ts';
-export { type Stage, stageSample, stagesBeforeFlip } from './forecast/stages.ts';
 export { measure } from './measurement/measurement.ts';
 export type {
   Figures,

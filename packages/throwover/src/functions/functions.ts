@@ -14,7 +14,7 @@
  *   errors.ts           errors for users
  */
 export { type Cost, quarterlyWindows } from './cost/cost.ts';
-export { checkPrices, type Prices, shippedPrices } from './cost/prices.ts';
+export { type Prices, pricesOf, shippedPrices } from './cost/prices.ts';
 export { runCost, warmthOfRun } from './cost/run-cost.ts';
 export { functionErrors } from './errors.ts';
 export type { FunctionFacts, FunctionRegion, WarmUpRound } from './function-region.ts';

@@ -1,3 +1,14 @@
+/**
+ * The operating test (docs/evidence.md): an improvement has a baseline, a trade-off, a place in a
+ * dashboard, a runbook and one engineer's week, and a review.
+ *
+ *   baseline.ts change.ts tasks.ts  folds over people's records
+ *   change-rules.ts   rules that refuse a change, and its measured effect
+ *   statistics/       did a quantile change? And is that procedure right
+ *   audit.ts          the test itself; audit-formats.ts: text, SARIF, JUnit. practice.ts: drills in it
+ *   week/             one engineer's week, as text, calendar and issues
+ *   facts.ts          reads the facts for audit and week from their ports; all else is pure
+ */
 export { type Audit, type AuditFacts, audit } from './audit.ts';
 export { auditJunit, auditSarif, auditText } from './audit-formats.ts';
 export { type Baseline, baselinesOf, captured, midnightBefore } from './baseline.ts';

@@ -11,6 +11,7 @@
  *   caretaker.ts        carries on runs whose controller is gone
  *   standing.ts         fails over by a mandate that was given ahead of time
  *   closures.ts         tells people that somebody else opens or closes a database
+ *   control-plane-in.ts the parts of the control plane in a region (A6)
  *   doorkeeper.ts       sets doors that have not heard of the present epoch
  *
  * A8: nothing here fails back, and nothing here acts while automation is halted.
@@ -18,6 +19,7 @@
 export { caretake } from './caretaker.ts';
 export { carriedOn, earlierKind, expectations, type WhatToDo } from './carry-on.ts';
 export { watchClosures } from './closures.ts';
+export { controlPlaneIn } from './control-plane-in.ts';
 export { keepDoors } from './doorkeeper.ts';
 export { type ForecastBefore, forecastBefore } from './forecast-before.ts';
 export type { Operated } from './operated.ts';

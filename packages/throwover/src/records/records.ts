@@ -1,3 +1,12 @@
+/**
+ * What people did and said, and what was sampled between runs and at their end.
+ *
+ *   record-log.ts     people's records: an append-only log; its port and shapes
+ *   samples.ts        samples; the evidence log's port and shapes
+ *   journal-steps.ts  the journal of a run -> its steps
+ *   metrics.ts        the named metrics, and where their samples come from
+ *   first-minutes.ts  one of them: functions in the first minutes
+ */
 export { firstMinutesRatios } from './first-minutes.ts';
 export { type StepRecord, stepsOf } from './journal-steps.ts';
 export {

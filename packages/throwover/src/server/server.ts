@@ -1,3 +1,7 @@
+/**
+ * `throwover serve`: the store over HTTP (serve.ts), its logs (lag, evidence, records) and routes, and
+ * the watchers that sample.
+ */
 export { watchCapacity } from './capacity-watch.ts';
 export { watchFiveMinutes } from './five-minutes.ts';
 export type { RecordStore } from './record-log.ts';

@@ -18,5 +18,5 @@ export { type DrillKind, type DrillPolicy, drillKindNames } from './schema/drill
 export { truthNames } from './schema/evidence.ts';
 export { pricesSchema, type StrategyName, strategyNames } from './schema/functions.ts';
 export type { OwnAction, OwnStep, Service } from './schema/schema.ts';
-export type { Traffic } from './schema/traffic.ts';
+export { type Traffic, ttlSecondsOf } from './schema/traffic.ts';
 export { isSecretRef, parseSecretRef, resolveSecret, type SecretRef } from './secrets.ts';

@@ -1,7 +1,9 @@
 import { clusterText, type DatabaseSurvey } from '../../authority/authority.ts';
-import { controlPlaneIn, resolverFacts, ttlSecondsOf } from '../../compose/compose.ts';
+import { resolverFacts } from '../../evidence/evidence.ts';
 import { formatMs, isThrowoverError, type ThrowoverError, wrap } from '../../kernel/kernel.ts';
+import { controlPlaneIn } from '../../operations/operations.ts';
 import { clusterError, verdictOfBoth, writerText } from '../../replication/replication.ts';
+import { ttlSecondsOf } from '../../service/service.ts';
 import { ttlNote } from '../../traffic/traffic.ts';
 import type { CommandContext } from '../context.ts';
 import { cliErrors } from '../errors.ts';

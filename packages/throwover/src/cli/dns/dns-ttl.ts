@@ -1,10 +1,7 @@
-import {
-  newConnectionsPerSecond,
-  resolutionTimesMs,
-  resolverFacts,
-  ttlSecondsOf,
-} from '../../compose/compose.ts';
+import { resolutionTimesMs } from '../../compose/compose.ts';
+import { newConnectionsPerSecond, resolverFacts } from '../../evidence/evidence.ts';
 import { isThrowoverError, quantiles } from '../../kernel/kernel.ts';
+import { ttlSecondsOf } from '../../service/service.ts';
 import { adviseTtl, type Measured, type TtlAdvice } from '../../traffic/traffic.ts';
 import type { CommandContext } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';

@@ -1,8 +1,14 @@
-import { type Gathered, gatherForecast, ttlSecondsOf } from '../../compose/compose.ts';
-import { calibrationOf, type ForecastKind, forwards } from '../../evidence/evidence.ts';
+import {
+  calibrationOf,
+  type ForecastKind,
+  forwards,
+  type Gathered,
+  gatherForecast,
+} from '../../evidence/evidence.ts';
 import { type ForecastFacts, forecast, type ShareName } from '../../evidence/forecast/forecast.ts';
 import { quantiles, seededRandom } from '../../kernel/kernel.ts';
 import { type EvidenceSample, firstMinutesRatios, maxSamplesACall } from '../../records/records.ts';
+import { ttlSecondsOf } from '../../service/service.ts';
 import type { CommandContext } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { type Session, serviceState } from '../session.ts';

@@ -1,4 +1,4 @@
-import { noSuchRegion, pricesOf } from '../../compose/compose.ts';
+import { noSuchRegion } from '../../compose/compose.ts';
 import {
   type Cost,
   type FunctionFacts,
@@ -6,6 +6,7 @@ import {
   type FunctionUse,
   medianOf,
   onDemandMs,
+  pricesOf,
   quarterlyWindows,
   recommend,
   room,

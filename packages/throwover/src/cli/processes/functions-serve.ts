@@ -1,5 +1,4 @@
-import { pricesOf } from '../../compose/compose.ts';
-import type { Prices } from '../../functions/functions.ts';
+import { type Prices, pricesOf } from '../../functions/functions.ts';
 import { isThrowoverError } from '../../kernel/kernel.ts';
 import type { EvidenceLog } from '../../records/records.ts';
 import { watchCapacity, watchFiveMinutes } from '../../server/server.ts';

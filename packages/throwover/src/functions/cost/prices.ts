@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { z } from 'zod';
 import { wallMsOfIso } from '../../kernel/kernel.ts';
-import { pricesSchema } from '../../service/service.ts';
+import { pricesSchema, type Service } from '../../service/service.ts';
 import { functionErrors } from '../errors.ts';
 
 /** A provider's list prices, USD (service/schema/functions.ts). */
@@ -27,4 +27,13 @@ export function checkPrices(prices: Prices, options: { wallMs: number; maxAgeMs:
     `the prices are of ${prices.asOf}: ${days(ageMs)} days old, and at most ${days(options.maxAgeMs)} are allowed`,
     { asOf: prices.asOf, source: prices.source },
   );
+}
+
+/**
+ * Returns the team's prices, or those that are shipped with throwover. Throws
+ * `functions-prices-old`.
+ */
+export function pricesOf({ functions }: Service, wallMs: number): Prices {
+  const maxAgeMs = functions?.priceMaxAgeMs ?? Infinity;
+  return checkPrices(functions?.prices ?? shippedPrices(), { wallMs, maxAgeMs });
 }

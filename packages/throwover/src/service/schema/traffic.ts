@@ -122,3 +122,8 @@ export const trafficSchema = z
   });
 
 export type Traffic = z.output<typeof trafficSchema>;
+
+/** Returns the declared TTL of the record in whole seconds, as a zone has it. */
+export function ttlSecondsOf({ traffic }: { readonly traffic: Pick<Traffic, 'ttlMs'> }): number {
+  return Math.max(1, Math.round(traffic.ttlMs / 1_000));
+}

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { stepsOf } from '../records/journal-steps.ts';
-import type { EvidenceLog } from '../records/samples.ts';
-import { World } from '../runs/runs.fixture.ts';
-import { wholeFile } from '../service/service.fixture.ts';
-import { parseService } from '../service/service.ts';
-import { gatherForecast } from './forecast.ts';
+import { stepsOf } from '../../records/journal-steps.ts';
+import type { EvidenceLog } from '../../records/samples.ts';
+import { World } from '../../runs/runs.fixture.ts';
+import { wholeFile } from '../../service/service.fixture.ts';
+import { parseService } from '../../service/service.ts';
+import { gatherForecast } from './gather.ts';
 
 const nothing: EvidenceLog = { add: async () => {}, list: async () => [] };
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { wholeFile } from '../service/service.fixture.ts';
 import { parseService } from '../service/service.ts';
-import { controlPlaneIn } from './control-plane.ts';
+import { controlPlaneIn } from './control-plane-in.ts';
 
 const traffic = (text: string) =>
   wholeFile.replace(/traffic:\n[\s\S]*?\nfunctions:/, `traffic:\n${text}\nfunctions:`);

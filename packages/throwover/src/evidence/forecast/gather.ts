@@ -1,19 +1,13 @@
-import {
-  type ForecastKind,
-  forwards,
-  holdoverFacts,
-  type Stage,
-  stageSample,
-  stagesBeforeFlip,
-} from '../evidence/evidence.ts';
-import type { ForecastFacts, StageFacts } from '../evidence/forecast/forecast.ts';
-import type { Clock } from '../kernel/kernel.ts';
-import { type EvidenceLog, maxSamplesACall, stepsOf } from '../records/records.ts';
-import type { Service } from '../service/service.ts';
-import type { RunState, Store } from '../store/store.ts';
-import { newestBeacons } from '../traffic/stragglers/stragglers.ts';
-import { answersLeft } from '../traffic/traffic.ts';
-import { ttlSecondsOf } from './dns.ts';
+import type { Clock } from '../../kernel/kernel.ts';
+import { type EvidenceLog, maxSamplesACall, stepsOf } from '../../records/records.ts';
+import { type Service, ttlSecondsOf } from '../../service/service.ts';
+import type { RunState, Store } from '../../store/store.ts';
+import { newestBeacons } from '../../traffic/stragglers/stragglers.ts';
+import { answersLeft } from '../../traffic/traffic.ts';
+import { holdoverFacts } from './facts.ts';
+import type { ForecastFacts, StageFacts } from './forecast.ts';
+import { type ForecastKind, forwards } from './kinds.ts';
+import { type Stage, stageSample, stagesBeforeFlip } from './stages.ts';
 
 /** Number of earlier runs whose stages are read. */
 const runsRead = 40;

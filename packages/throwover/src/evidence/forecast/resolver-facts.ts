@@ -1,6 +1,6 @@
-import type { Clock } from '../kernel/kernel.ts';
-import { type EvidenceLog, type EvidenceSample, maxSamplesACall } from '../records/records.ts';
-import type { MeasuredResolver } from '../traffic/traffic.ts';
+import type { Clock } from '../../kernel/kernel.ts';
+import { type EvidenceLog, type EvidenceSample, maxSamplesACall } from '../../records/records.ts';
+import type { MeasuredResolver } from '../../traffic/traffic.ts';
 
 /** Surveys and beacons that are older than this do not count, ms. */
 const oldestMs = 30 * 24 * 3_600_000;
