@@ -32,6 +32,7 @@ export interface Session {
   readonly parts: Parts;
   readonly notifiers: Notifiers;
   readonly clock: Clock;
+  readonly random: Random;
   readonly env: NodeJS.ProcessEnv;
   /**
    * Returns the manual runbook of a run, with the current answers of guards and DNS provider;
@@ -79,7 +80,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const parts = compose(loaded, { clock, env });
   const byHand = (kind: HandKind, direction: Direction) =>
     handDocument(kind, loaded, { parts, direction, env, clock });
-  return { loaded, parts, notifiers, clock, env, byHand };
+  return { loaded, parts, notifiers, clock, random, env, byHand };
 }
 
 /** Names this controller to others. */

@@ -1,4 +1,5 @@
 import { defineRun, type Parts } from '../compose/service-ports.ts';
+import { seededRandom } from '../kernel/kernel.ts';
 import { type Notifier, Notifiers } from '../notify/notify.ts';
 import { memoryRecordLog } from '../records/record-log.ts';
 import type { World } from '../runs/runs.fixture.ts';
@@ -36,6 +37,7 @@ export function worldSession(
     parts,
     notifiers: new Notifiers({ notifiers, clock, onFailure: () => {} }),
     clock,
+    random: seededRandom(1),
     env: {},
     // The steps of the real run; only real providers know the commands to type in each.
     byHand: async (kind, direction) => ({

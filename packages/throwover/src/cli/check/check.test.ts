@@ -4,7 +4,7 @@ import type { EvidenceKind, EvidenceLog, EvidenceSample } from '../../records/sa
 import { World } from '../../runs/runs.fixture.ts';
 import { storeErrors } from '../../store/errors.ts';
 import { worldSession } from '../world-session.fixture.ts';
-import { checkCommand } from './check.ts';
+import { check } from './check.ts';
 
 type Kept = { readonly [K in EvidenceKind]?: readonly EvidenceSample<K>[] };
 
@@ -32,7 +32,7 @@ async function board(
     },
   };
   const context = { terminal: {} as never, output: output as never };
-  const checking = checkCommand(
+  const checking = check.run(
     { ...context, session: { ...session, parts: { ...session.parts, evidence } } },
     { adopt: false },
   );

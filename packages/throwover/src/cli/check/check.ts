@@ -1,15 +1,18 @@
+import { Option } from 'commander';
 import { clusterText, type DatabaseSurvey } from '../../authority/authority.ts';
+import { checkTimingOf } from '../../compose/compose.ts';
 import { resolverFacts } from '../../evidence/evidence.ts';
 import { formatMs, isThrowoverError, type ThrowoverError, wrap } from '../../kernel/kernel.ts';
 import { controlPlaneIn } from '../../operations/operations.ts';
 import { clusterError, verdictOfBoth, writerText } from '../../replication/replication.ts';
-import { ttlSecondsOf } from '../../service/service.ts';
+import { loadService, ttlSecondsOf } from '../../service/service.ts';
 import { ttlNote } from '../../traffic/traffic.ts';
+import { answer } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { cliErrors } from '../errors.ts';
 import { calibrations } from '../evidence/forecast.ts';
 import { calibrationText } from '../evidence/forecast-view.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { lagReports, type Session, serviceState } from '../session.ts';
 import { durabilityText, lagText } from '../text/lag-text.ts';
 import { closedText, databaseFaults, strangeGuard } from './check-database.ts';
@@ -33,58 +36,78 @@ interface Seen {
 }
 
 /**
- * `throwover check`: succeeds when the file is correct, every part answers, and no answer shows a
- * fault that would keep a switch from working. Registers a service that the store does not know
- * yet. With `adopt`, adds the first generation to a DNS record that has none.
+ * Succeeds when the file is correct, every part answers, and no answer shows a fault that would keep
+ * a switch from working. Registers a service that the store does not know yet. With `adopt`, adds
+ * the first generation to a DNS record that has none. Errors: `parts-unhealthy`, `parts-away`.
  */
-export async function checkCommand(
-  { output, session }: CommandContext,
-  options: { adopt: boolean },
-): Promise<ExitCode> {
-  const { service, path } = session.loaded;
-  const parts = await look(session, options.adopt);
-  const away = parts.filter(({ state }) => state === 'unreachable');
-  const unwell = parts.filter(({ state }) => state === 'unhealthy');
-  const width = Math.max(...parts.map(({ part }) => part.length));
-  const lines = [
-    `${path}: right (service ${service.name}, owner ${service.owner})`,
-    ...sections.flatMap((section) => {
-      const here = parts.filter((one) => one.section === section);
-      if (here.length === 0) return [];
-      return [
-        section,
-        ...here.map(({ part, state, said }) =>
-          wrap(
-            `  ${marks[state]} ${part.padEnd(width)} ${state.padEnd(11)} ${said}`,
-            width + 17,
-          ).join('\n'),
-        ),
-      ];
-    }),
-  ];
-  if (away.length === 0 && unwell.length === 0) {
-    output.result({ path, service: service.name, parts }, lines.join('\n'));
+export const check = {
+  ...answer({
+    name: 'check',
+    says: 'the file is right, and every part of the service answers',
+    takes: () => [
+      new Option('--offline', 'the file alone'),
+      new Option('--adopt', 'put the first generation beside a DNS record that has none'),
+    ],
+    look: async (session, { adopt = false }: { adopt?: boolean }): Promise<Board> => {
+      const { service, path } = session.loaded;
+      const { name, owner } = service;
+      return { path, service: name, owner, parts: await look(session, adopt) };
+    },
+    text: boardText,
+    json: ({ path, service, parts }) => ({ path, service, parts }),
+    refusal: refusalOf,
+  }),
+  /** Checks the file alone. */
+  offline: async ({ output }: Pick<CommandContext, 'output'>, file: string) => {
+    const { path, service } = await loadService(file);
+    checkTimingOf(service);
+    const { name, owner } = service;
+    output.result({ path, service: name, parts: [] }, headText({ path, service: name, owner }));
     return exitCodes.ok;
-  }
-  output.say(lines.join('\n'));
-  const names = [...unwell, ...away].map(({ part }) => part).join(', ');
-  throw cliErrors.make(
-    unwell.length > 0 ? 'parts-unhealthy' : 'parts-away',
-    unwell.length > 0 ? `not as they must be: ${names}` : `no answer from ${names}`,
-    { path, service: service.name, parts },
-  );
+  },
+};
+
+interface Board {
+  readonly path: string;
+  readonly service: string;
+  readonly owner: string;
+  readonly parts: readonly Seen[];
 }
 
-/** `throwover check --offline`: checks the file alone. */
-export function fileIsRight(
-  { output }: Pick<CommandContext, 'output'>,
-  { path, service }: { path: string; service: { name: string; owner: string } },
-): ExitCode {
-  output.result(
-    { path, service: service.name, parts: [] },
-    `${path}: right (service ${service.name}, owner ${service.owner})`,
-  );
-  return exitCodes.ok;
+/** Returns the error that the board amounts to; `null`: a switch would work. */
+export function refusalOf({ path, service, parts }: Board): ThrowoverError | null {
+  const away = parts.filter(({ state }) => state === 'unreachable');
+  const unwell = parts.filter(({ state }) => state === 'unhealthy');
+  const names = [...unwell, ...away].map(({ part }) => part).join(', ');
+  const evidence = { path, service, parts };
+  if (unwell.length > 0) {
+    return cliErrors.make('parts-unhealthy', `not as they must be: ${names}`, evidence);
+  }
+  if (away.length > 0) return cliErrors.make('parts-away', `no answer from ${names}`, evidence);
+  return null;
+}
+
+function headText({ path, service, owner }: Omit<Board, 'parts'>): string {
+  return `${path}: right (service ${service}, owner ${owner})`;
+}
+
+function boardText(board: Board): string {
+  const { parts } = board;
+  const width = Math.max(...parts.map(({ part }) => part.length));
+  const lines = sections.flatMap((section) => {
+    const here = parts.filter((one) => one.section === section);
+    if (here.length === 0) return [];
+    return [
+      section,
+      ...here.map(({ part, state, said }) =>
+        wrap(
+          `  ${marks[state]} ${part.padEnd(width)} ${state.padEnd(11)} ${said}`,
+          width + 17,
+        ).join('\n'),
+      ),
+    ];
+  });
+  return [headText(board), ...lines].join('\n');
 }
 
 const marks = { healthy: '✓', unhealthy: '✗', unreachable: '?', unknown: '-' } as const;

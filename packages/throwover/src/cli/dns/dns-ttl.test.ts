@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { EvidenceKind, EvidenceLog, EvidenceSample } from '../../records/samples.ts';
 import { World } from '../../runs/runs.fixture.ts';
 import { worldSession } from '../world-session.fixture.ts';
-import { dnsTtlCommand } from './dns-ttl.ts';
+import { dnsTtl } from './dns-ttl.ts';
 
 type Kept = { readonly [K in EvidenceKind]?: readonly EvidenceSample<K>[] };
 
@@ -23,11 +23,8 @@ async function ask(kept: Kept) {
       told = { result, text };
     },
   };
-  await dnsTtlCommand({
-    terminal: {} as never,
-    output: output as never,
-    session: { ...session, parts: { ...session.parts, evidence } },
-  });
+  const asked = { ...session, parts: { ...session.parts, evidence } };
+  await dnsTtl.run({ output: output as never, session: asked }, {});
   return told;
 }
 

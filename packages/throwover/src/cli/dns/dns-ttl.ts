@@ -3,58 +3,61 @@ import { newConnectionsPerSecond, resolverFacts } from '../../evidence/evidence.
 import { isThrowoverError, quantiles } from '../../kernel/kernel.ts';
 import { ttlSecondsOf } from '../../service/service.ts';
 import { adviseTtl, type Measured, type TtlAdvice } from '../../traffic/traffic.ts';
-import type { CommandContext } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { answer } from '../command.ts';
 import { columns } from '../text/columns.ts';
 
 /** TTLs that are compared with today's, s. */
 const comparedSeconds = [5, 20, 60, 300];
 
 /**
- * `throwover dns ttl`: compares the benefit and cost of today's TTL with others, using the measured
- * behaviour of resolvers. Changes nothing. A figure that was not measured is `unknown`, with the
- * way to measure it.
+ * Compares the benefit and cost of today's TTL with others, using the measured behaviour of
+ * resolvers. Changes nothing. A figure that was not measured is `unknown`, with the way to measure
+ * it.
  */
-export async function dnsTtlCommand({ output, session }: CommandContext): Promise<ExitCode> {
-  const { parts, loaded, clock } = session;
-  const today = ttlSecondsOf(loaded.service);
-  const [facts, lookupsPerSecond, resolution] = await Promise.all([
-    resolverFacts(parts.evidence, clock),
-    newConnectionsPerSecond(parts.evidence),
-    resolutionTimesMs(loaded.service, clock).catch((error: unknown) => {
-      if (!isThrowoverError(error)) throw error;
-      return null;
-    }),
-  ]);
-  const times = resolution === null ? null : quantiles(resolution);
-  const given = {
-    resolvers: facts.resolvers,
-    lookupsPerSecond,
-    resolutionMs: times?.p50 ?? null,
-  };
-  const ttls = [...new Set([...comparedSeconds, today])].sort((a, b) => a - b);
-  const advice = ttls.map((ttl) => adviseTtl(given, ttl));
-  const { weights, unsurveyed, surveyAgeMs } = facts;
-  const lines = [
-    `TTL of ${loaded.service.traffic.name}: ${today} s`,
-    '',
-    table(advice, today),
-    '',
-    `resolvers   ${facts.resolvers.length - unsurveyed} surveyed${surveyAgeMs === null ? ': `throwover dns survey` measures them' : `, newest ${(surveyAgeMs / 3_600_000).toFixed(0)} h ago`}; ${unsurveyed} with clients and without a survey; weights ${weights}`,
-    `lookups     ${lookupsPerSecond === null ? 'unknown: no front door has been sampled' : `${rate(lookupsPerSecond)}/s at most: new connections at the front doors`}`,
-    `resolution  ${times === null ? 'unknown: `traffic.nameservers` names no server that answers' : `p50 ${times.p50.toFixed(1)} ms, p99 ${times.p99.toFixed(1)} ms from here (${times.count} questions)`}`,
-    '',
-    'moved in    time after a flip until that share of clients has the new answer from its resolver',
-    'queries     at the authoritative servers: sum over resolvers of r / (1 + r L), r lookups/s, L s kept',
-    'added       misses x p50 of resolution, a lookup on average',
-    'Pinned connections and runtime caches come on top: no TTL reaches them.',
-  ];
-  output.result(
-    { ttlSeconds: today, advice, ...facts, lookupsPerSecond, resolution: times },
-    lines.join('\n'),
-  );
-  return exitCodes.ok;
-}
+export const dnsTtl = answer({
+  name: 'dns ttl',
+  says: "what today's TTL buys and costs beside others, as measured; changes nothing",
+  look: async ({ parts, loaded, clock }) => {
+    const ttlSeconds = ttlSecondsOf(loaded.service);
+    const [facts, lookupsPerSecond, resolution] = await Promise.all([
+      resolverFacts(parts.evidence, clock),
+      newConnectionsPerSecond(parts.evidence),
+      resolutionTimesMs(loaded.service, clock).catch((error: unknown) => {
+        if (!isThrowoverError(error)) throw error;
+        return null;
+      }),
+    ]);
+    const times = resolution === null ? null : quantiles(resolution);
+    const given = {
+      resolvers: facts.resolvers,
+      lookupsPerSecond,
+      resolutionMs: times?.p50 ?? null,
+    };
+    const ttls = [...new Set([...comparedSeconds, ttlSeconds])].sort((a, b) => a - b);
+    const advice = ttls.map((ttl) => adviseTtl(given, ttl));
+    const { name } = loaded.service.traffic;
+    return { name, seen: { ttlSeconds, advice, ...facts, lookupsPerSecond, resolution: times } };
+  },
+  text: ({ name, seen }) => {
+    const { ttlSeconds, advice, resolvers, weights, unsurveyed, surveyAgeMs } = seen;
+    const { lookupsPerSecond, resolution: times } = seen;
+    return [
+      `TTL of ${name}: ${ttlSeconds} s`,
+      '',
+      table(advice, ttlSeconds),
+      '',
+      `resolvers   ${resolvers.length - unsurveyed} surveyed${surveyAgeMs === null ? ': `throwover dns survey` measures them' : `, newest ${(surveyAgeMs / 3_600_000).toFixed(0)} h ago`}; ${unsurveyed} with clients and without a survey; weights ${weights}`,
+      `lookups     ${lookupsPerSecond === null ? 'unknown: no front door has been sampled' : `${rate(lookupsPerSecond)}/s at most: new connections at the front doors`}`,
+      `resolution  ${times === null ? 'unknown: `traffic.nameservers` names no server that answers' : `p50 ${times.p50.toFixed(1)} ms, p99 ${times.p99.toFixed(1)} ms from here (${times.count} questions)`}`,
+      '',
+      'moved in    time after a flip until that share of clients has the new answer from its resolver',
+      'queries     at the authoritative servers: sum over resolvers of r / (1 + r L), r lookups/s, L s kept',
+      'added       misses x p50 of resolution, a lookup on average',
+      'Pinned connections and runtime caches come on top: no TTL reaches them.',
+    ].join('\n');
+  },
+  json: ({ seen }) => seen,
+});
 
 function table(advice: readonly TtlAdvice[], today: number): string {
   const rows = [

@@ -30,6 +30,11 @@ interface Given {
   readonly vantage?: string | undefined;
 }
 
+export interface ProbeGiven extends Given {
+  readonly serve?: string | undefined;
+  readonly service?: string | undefined;
+}
+
 /**
  * `throwover dns survey`: measures how long the service's resolvers keep answers, shows the
  * progress, and stores the result for the forecast.
@@ -54,7 +59,7 @@ export async function dnsSurveyCommand(
 export async function dnsProbeCommand(
   terminal: Terminal,
   output: Output,
-  given: Given & { readonly serve?: string | undefined; readonly service?: string | undefined },
+  given: ProbeGiven,
 ): Promise<ExitCode> {
   if (given.zone === undefined) throw noZone();
   const { serve: url, service } = given;

@@ -1,23 +1,40 @@
+import { Option } from 'commander';
 import { AbortWatch, drillErrors, openDrill } from '../../drills/drills.ts';
+import { act } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { whoGives } from '../evidence/who.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { asPerson, mandatory } from '../options.ts';
 import { withStops } from '../run/carry-out.ts';
 import { factsOf } from './drill.ts';
 import { showReport } from './drill-report.ts';
 import { DrillRun, Keeping } from './drill-run.ts';
 
+interface Given {
+  readonly reason: string;
+  readonly takeover?: boolean;
+  readonly as?: string;
+}
+
+export const drillAbort = act({
+  name: 'drill abort',
+  says: 'end the one that goes on, with the way back',
+  takes: () => [
+    asPerson(),
+    mandatory(new Option('--reason <text>', 'why; it stands in its report')),
+    new Option('--takeover', 'its terminal is gone: take it back from here'),
+  ],
+  run: abortDrill,
+});
+
 /**
- * `throwover drill abort`: ends the open drill early. Its terminal notices within seconds and takes
- * the service back. With `takeover`, for a terminal that is gone, this process takes it back.
+ * Ends the open drill early. Its terminal notices within seconds and takes the service back. With
+ * `takeover`, for a terminal that is gone, this process takes it back.
  */
-export async function drillAbort(
-  context: CommandContext,
-  options: { reason: string; takeover: boolean; as?: string },
-): Promise<ExitCode> {
+async function abortDrill(context: CommandContext, given: Given): Promise<ExitCode> {
   const { terminal, output, session } = context;
-  const { reason, takeover } = options;
-  const by = whoGives(context, options.as);
+  const { reason, takeover = false } = given;
+  const by = whoGives(session, given.as);
   const { drills, policy } = await factsOf(session);
   const drill = openDrill(drills);
   if (drill === null) throw drillErrors.make('no-drill', 'no drill goes on');

@@ -1,3 +1,4 @@
+import { Argument } from 'commander';
 import {
   type Drill,
   type DrillReport,
@@ -7,23 +8,21 @@ import {
   type Outcome,
   reportText,
 } from '../../drills/drills.ts';
+import { answer } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { factsOf } from './drill.ts';
 
-/**
- * `throwover drill report [DRILL]`: shows a drill's report, by default the newest. It is built from
- * the records each time.
- */
-export async function drillReportCommand(
-  { output, session }: CommandContext,
-  { drill }: { drill: string | undefined },
-): Promise<ExitCode> {
-  const { report, zone } = await reportOf(session, drill);
-  output.result(report, reportText(report, zone));
-  return exitCodes.ok;
-}
+/** A drill's report, by default the newest. It is built from the records each time. */
+export const drillReportCommand = answer({
+  name: 'drill report',
+  says: 'what one has shown, from its journals; the newest without a name',
+  takes: () => [new Argument('[drill]')],
+  look: (session, { drill }: { drill?: string | undefined }) => reportOf(session, drill),
+  text: ({ report, zone }) => reportText(report, zone),
+  json: ({ report }) => report,
+});
 
 /** At the end of a drill: stores the findings that the machine makes, then shows the report. */
 export async function showReport(

@@ -88,12 +88,12 @@ async function drill(script: readonly Hand[], options: { override?: string[] } =
     terminal: hands.terminal,
     output: outputOf(hands.terminal, false),
   };
-  const running = drillStart(context, { override: options.override ?? [], to: undefined }).catch(
-    (error: unknown) => {
+  const running = drillStart
+    .run(context, { override: options.override ?? [], to: undefined })
+    .catch((error: unknown) => {
       if (isThrowoverError(error)) return error.code;
       throw error;
-    },
-  );
+    });
   const code = await world.clock.until(running, 24 * 3_600_000);
   return { code, text: hands.text(), left: hands.left() };
 }
@@ -113,7 +113,7 @@ async function asked<T>(command: (context: CommandContext) => Promise<unknown>):
   return found as T;
 }
 const report = () =>
-  asked<DrillReport>((context) => drillReportCommand(context, { drill: undefined }));
+  asked<DrillReport>((context) => drillReportCommand.run(context, { drill: undefined }));
 const held = async (): Promise<readonly Drill[]> =>
   drillsOf(await session.parts.records.list('drill'));
 const findings = async () => findingsOf(await session.parts.records.list('finding'));
@@ -344,7 +344,7 @@ describe('ended early, it comes back', () => {
     const other = type(/west serves for/, '', {
       also: async () => {
         await asked2((context) =>
-          drillAbort(context, { reason: 'an incident elsewhere', takeover: false, as: 'bo' }),
+          drillAbort.run(context, { reason: 'an incident elsewhere', takeover: false, as: 'bo' }),
         );
       },
     });
@@ -474,7 +474,7 @@ describe('a drill whose terminal is gone', () => {
   test('is taken back by another terminal', async () => {
     await abandoned();
     const report = await asked<DrillReport>((context) =>
-      drillAbort(context, { reason: 'the laptop died', takeover: true, as: 'bo' }),
+      drillAbort.run(context, { reason: 'the laptop died', takeover: true, as: 'bo' }),
     );
     expect(report.drill.ended).toMatchObject({ outcome: 'aborted', reason: 'the laptop died' });
     expect(report.legs.map(({ leg, status }) => [leg, status])).toEqual([
@@ -488,7 +488,7 @@ describe('a drill whose terminal is gone', () => {
   test('is only asked for, and left alone, without --takeover', async () => {
     await abandoned();
     await asked((context) =>
-      drillAbort(context, { reason: 'the laptop died', takeover: false, as: 'bo' }),
+      drillAbort.run(context, { reason: 'the laptop died', takeover: false, as: 'bo' }),
     );
     const [only] = await held();
     expect(only?.ended).toBeNull();
@@ -573,7 +573,9 @@ describe('it does not begin', () => {
           terminal: again.terminal,
           output: outputOf(again.terminal, false),
         };
-        await expect(drillStart(context, { override: [], to: undefined })).rejects.toMatchObject({
+        await expect(
+          drillStart.run(context, { override: [], to: undefined }),
+        ).rejects.toMatchObject({
           code: 'drill-open',
         });
       },

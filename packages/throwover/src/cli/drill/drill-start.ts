@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import {
   AbortWatch,
   alarmRefusals,
@@ -18,17 +19,19 @@ import {
   unsettled,
 } from '../../drills/drills.ts';
 import { metricSources } from '../../improvement/improvement.ts';
-import { formatMs, isThrowoverError } from '../../kernel/kernel.ts';
+import { formatMs, isThrowoverError, type ThrowoverError } from '../../kernel/kernel.ts';
 import type { PlannedRun } from '../../operations/operations.ts';
 import { dayMs } from '../../records/records.ts';
 import type { RunKind } from '../../runs/runs.ts';
 import type { DrillKind } from '../../service/service.ts';
 import { longestHoldMs } from '../../traffic/traffic.ts';
-import { checkCommand } from '../check/check.ts';
+import { check, refusalOf } from '../check/check.ts';
+import { act } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { cliErrors } from '../errors.ts';
 import { printedNow } from '../evidence/operating-test.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { toRegion } from '../options.ts';
 import { type Stops, withStops } from '../run/carry-out.ts';
 import { wantedText } from '../run/confirm.ts';
 import { planText } from '../run/plan-text.ts';
@@ -49,15 +52,29 @@ const thereBy = {
   'region-loss': 'failover',
 } as const satisfies Record<DrillKind, string>;
 
+interface Given {
+  readonly override: readonly string[];
+  readonly to?: string | undefined;
+}
+
+export const drillStart = act({
+  name: 'drill start',
+  says: 'drive one now: there, soak, back; its report',
+  takes: () => [
+    toRegion('where to; the other region where there are two'),
+    new Option(
+      '--override <name...>',
+      'accept a refusal by its name; it becomes a finding',
+    ).default([]),
+  ],
+  run: startDrill,
+});
+
 /**
- * `throwover drill start`: runs a drill from its guards to its report. The driver gives a name,
- * then the service goes there, soaks, and comes back. A person must run it at a terminal: a drill
- * measures how the person does.
+ * Runs a drill from its guards to its report. The driver gives a name, then the service goes there,
+ * soaks, and comes back. A person must run it at a terminal: a drill measures how the person does.
  */
-export async function drillStart(
-  context: CommandContext,
-  options: { override: readonly string[]; to: string | undefined },
-): Promise<ExitCode> {
+async function startDrill(context: CommandContext, options: Given): Promise<ExitCode> {
   const { terminal, output, session } = context;
   if (output.json) {
     throw cliErrors.make('usage-wrong', 'a drill is driven by a person: leave --json out');
@@ -158,13 +175,16 @@ async function planned(
 
 /** Runs the whole of `throwover check` now: an earlier one may be out of date. */
 async function checkRefusals(session: CommandContext['session']): Promise<readonly DrillRefusal[]> {
-  const output = { json: false, say: () => {}, result: () => {}, event: () => {} };
+  const told = (error: ThrowoverError): DrillRefusal => ({
+    guard: 'check',
+    says: `${error.code}: ${error.message}`,
+  });
   try {
-    await checkCommand({ output, session } as unknown as CommandContext, { adopt: false });
-    return [];
+    const error = refusalOf(await check.look(session, {}));
+    return error === null ? [] : [told(error)];
   } catch (error) {
     if (!isThrowoverError(error)) throw error;
-    return [{ guard: 'check', says: `${error.code}: ${error.message}` }];
+    return [told(error)];
   }
 }
 

@@ -1,5 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { Option } from 'commander';
 import {
   type DrillFacts,
   drillErrors,
@@ -10,8 +9,8 @@ import {
   plannedLines,
   planText,
 } from '../../drills/drills.ts';
-import type { CommandContext } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { answer } from '../command.ts';
+import { whole } from '../options.ts';
 import type { Session } from '../session.ts';
 
 /** Returns the facts for drills. Throws `no-drills` for a service that has declared none. */
@@ -21,67 +20,75 @@ export async function factsOf({ loaded, parts, clock }: Session): Promise<DrillF
   throw drillErrors.make('no-drills', `${loaded.service.name} has no drills in ${loaded.path}`);
 }
 
-/** `throwover drill plan`: shows the next drills, who drives each, and why dates were moved. */
-export async function drillPlan(
-  { output, session }: CommandContext,
-  { count }: { count: number },
-): Promise<ExitCode> {
-  const facts = await factsOf(session);
-  const plan = planDrills(facts.plan, count);
-  const unknown = facts.unknown.map((error) => error.toJSON());
-  output.result({ ...plan, unknown }, planText(plan, facts));
-  return exitCodes.ok;
-}
+const count = (usual: number) =>
+  new Option('--count <number>', 'how many').argParser(whole(1, 40)).default(usual);
 
-/** `throwover drill next`: shows the next drill, or the one that is due. */
-export async function drillNext({ output, session }: CommandContext): Promise<ExitCode> {
-  const facts = await factsOf(session);
-  const [next = null] = planDrills(facts.plan, 1).next;
-  const text =
+/** The next drills, who drives each, and why dates were moved. */
+export const drillPlan = answer({
+  name: 'drill plan',
+  says: 'the next ones: when, what moved them, who drives',
+  takes: () => [count(6)],
+  look: async (session, given: { count: number }) => {
+    const facts = await factsOf(session);
+    return { facts, plan: planDrills(facts.plan, given.count) };
+  },
+  text: ({ plan, facts }) => planText(plan, facts),
+  json: ({ plan, facts }) => ({ ...plan, unknown: facts.unknown.map((error) => error.toJSON()) }),
+});
+
+/** The next drill, or the one that is due. */
+export const drillNext = answer({
+  name: 'drill next',
+  says: 'the one that comes, or is due',
+  look: async (session) => {
+    const facts = await factsOf(session);
+    const [next = null] = planDrills(facts.plan, 1).next;
+    return { facts, next };
+  },
+  text: ({ facts, next }) =>
     next === null
       ? 'The rule gives no drill any more: see drills.every.'
       : [
           ...plannedLines(next, facts.policy.zone),
           '    throwover drill start',
           ...facts.unknown.map(({ code, message }) => `UNKNOWN: ${code}: ${message}`),
-        ].join('\n');
-  output.result({ next }, text);
-  return exitCodes.ok;
-}
+        ].join('\n'),
+  json: ({ next }) => ({ next }),
+});
 
-/** `throwover drill history`: shows the drills so far, newest first. */
-export async function drillHistory({ output, session }: CommandContext): Promise<ExitCode> {
-  const { drills, policy } = await factsOf(session);
-  output.result({ drills }, historyText(drills, policy.zone));
-  return exitCodes.ok;
-}
+/** The drills so far, newest first. */
+export const drillHistory = answer({
+  name: 'drill history',
+  says: 'those that were',
+  look: factsOf,
+  text: ({ drills, policy }) => historyText(drills, policy.zone),
+  json: ({ drills }) => ({ drills }),
+});
 
-/** `throwover drill people`: shows what each person has practised; no ranking. */
-export async function drillPeople({ output, session }: CommandContext): Promise<ExitCode> {
-  const { memory } = await factsOf(session);
-  output.result({ people: memory }, peopleText(memory));
-  return exitCodes.ok;
-}
+/** What each person has practised; no ranking. */
+export const drillPeople = answer({
+  name: 'drill people',
+  says: 'what each driver remembers, and for how long; no ranking',
+  look: async (session) => ({ people: (await factsOf(session)).memory }),
+  text: ({ people }) => peopleText(people),
+});
 
-/** `throwover drill calendar`: writes the next drills as iCalendar, to a file or to stdout. */
-export async function drillCalendar(
-  { output, session }: CommandContext,
-  { out, count }: { out: string | undefined; count: number },
-): Promise<ExitCode> {
-  const { calendarText } = await import('../../drills/calendar-out.ts');
-  const facts = await factsOf(session);
-  const text = calendarText({
-    service: session.loaded.service.name,
-    policy: facts.policy,
-    plan: planDrills(facts.plan, count),
-    nowWallMs: facts.plan.nowWallMs,
-  });
-  if (out === undefined) {
-    output.result({ calendar: text }, text.trimEnd());
-    return exitCodes.ok;
-  }
-  const path = resolve(out);
-  await writeFile(path, text);
-  output.result({ path }, path);
-  return exitCodes.ok;
-}
+/** The next drills as iCalendar. */
+export const drillCalendar = answer({
+  name: 'drill calendar',
+  says: 'the next ones as iCalendar',
+  takes: () => [count(8)],
+  look: async (session, given: { count: number; out?: string }) => {
+    const { calendarText } = await import('../../drills/calendar-out.ts');
+    const facts = await factsOf(session);
+    const calendar = calendarText({
+      service: session.loaded.service.name,
+      policy: facts.policy,
+      plan: planDrills(facts.plan, given.count),
+      nowWallMs: facts.plan.nowWallMs,
+    });
+    return { calendar };
+  },
+  text: ({ calendar }) => calendar,
+  inFile: () => ({}),
+});

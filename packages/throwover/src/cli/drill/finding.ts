@@ -1,3 +1,4 @@
+import { Argument, Option } from 'commander';
 import {
   daySpan,
   drillErrors,
@@ -9,81 +10,107 @@ import {
   unsettled,
 } from '../../drills/drills.ts';
 import { isoTime, wrap } from '../../kernel/kernel.ts';
-import type { CommandContext } from '../context.ts';
+import { answer } from '../command.ts';
 import { cliErrors } from '../errors.ts';
 import { onCallPerson, whoGives } from '../evidence/who.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { asPerson, mandatory } from '../options.ts';
+import type { Session } from '../session.ts';
 
 interface Given {
+  readonly finding: string;
   readonly as?: string;
 }
 
-/** `throwover finding add TEXT`: adds a finding, for the open drill if there is one. */
-export async function addFinding(
-  context: CommandContext,
-  options: Given & { text: string; run?: string },
-): Promise<ExitCode> {
-  const { output, session } = context;
-  const by = whoGives(context, options.as);
-  const open = openDrill(drillsOf(await session.parts.records.list('drill')));
-  const event: FindingEvent = {
-    event: 'raised',
-    text: options.text,
-    source: 'person',
-    drill: open?.id ?? null,
-    runId: options.run ?? open?.runs.at(-1)?.runId ?? null,
-  };
-  const { seq } = await session.parts.records.append('finding', by, event);
-  const id = `F${seq}`;
-  output.result(
-    { finding: id },
-    `${id}: ${options.text}\nNext: throwover finding task ${id} --owner PERSON --due DATE`,
-  );
-  return exitCodes.ok;
-}
+/** Adds a finding, for the open drill if there is one. */
+export const addFinding = answer({
+  name: 'finding add',
+  says: 'raise one; of the drill that goes on, if one does',
+  takes: () => [new Argument('<text>'), asPerson(), new Option('--run <run>', 'of which run')],
+  look: async (session, { text, run, as }: { text: string; run?: string; as?: string }) => {
+    const by = whoGives(session, as);
+    const open = openDrill(drillsOf(await session.parts.records.list('drill')));
+    const event: FindingEvent = {
+      event: 'raised',
+      text,
+      source: 'person',
+      drill: open?.id ?? null,
+      runId: run ?? open?.runs.at(-1)?.runId ?? null,
+    };
+    const { seq } = await session.parts.records.append('finding', by, event);
+    return { finding: `F${seq}` };
+  },
+  text: ({ finding }, { given }) =>
+    `${finding}: ${given.text}\nNext: throwover finding task ${finding} --owner PERSON --due DATE`,
+});
 
-/** `throwover finding task`: assigns a finding to an owner, with a due date. May be repeated. */
-export async function taskFinding(
-  context: CommandContext,
-  options: Given & { id: string; owner: string; due: string },
-): Promise<ExitCode> {
-  const { service } = context.session.loaded;
-  const owner = onCallPerson(service.onCall, options.owner);
-  const dueWallMs = dueOf(options.due, service.drills?.zone ?? 'UTC');
-  return settle(context, options, { event: 'task', finding: options.id, owner, dueWallMs });
-}
+/** Assigns a finding to an owner, with a due date. May be repeated. */
+export const taskFinding = answer({
+  name: 'finding task',
+  says: 'somebody owns it, until a date',
+  takes: () => [
+    new Argument('<finding>'),
+    asPerson(),
+    mandatory(new Option('--owner <person>', 'a person of onCall')),
+    mandatory(new Option('--due <date>', 'the last day, such as 2026-11-20')),
+  ],
+  look: async (session, given: Given & { owner: string; due: string }) => {
+    const { service } = session.loaded;
+    const owner = onCallPerson(service.onCall, given.owner);
+    const dueWallMs = dueOf(given.due, service.drills?.zone ?? 'UTC');
+    return settle(session, given, { event: 'task', finding: given.finding, owner, dueWallMs });
+  },
+  text: findingText,
+});
 
-/** `throwover finding waive`: accepts a finding without a fix, by name and with a reason. */
-export function waiveFinding(
-  context: CommandContext,
-  options: Given & { id: string; reason: string },
-): Promise<ExitCode> {
-  const { id: finding, reason } = options;
-  return settle(context, options, { event: 'waived', finding, reason });
-}
+/** Accepts a finding without a fix, by name and with a reason. */
+export const waiveFinding = answer({
+  name: 'finding waive',
+  says: 'nothing is done about it',
+  takes: () => [
+    new Argument('<finding>'),
+    asPerson(),
+    mandatory(new Option('--reason <text>', 'why')),
+  ],
+  look: (session, given: Given & { reason: string }) => {
+    const { finding, reason } = given;
+    return settle(session, given, { event: 'waived', finding, reason });
+  },
+  text: findingText,
+});
 
-/** `throwover finding close`: closes a fixed finding, with a note about the fix. */
-export function closeFinding(
-  context: CommandContext,
-  options: Given & { id: string; note: string },
-): Promise<ExitCode> {
-  const { id: finding, note } = options;
-  return settle(context, options, { event: 'closed', finding, note });
-}
+/** Closes a fixed finding, with a note about the fix. */
+export const closeFinding = answer({
+  name: 'finding close',
+  says: 'it is mended',
+  takes: () => [
+    new Argument('<finding>'),
+    asPerson(),
+    mandatory(new Option('--note <text>', 'what was done')),
+  ],
+  look: (session, given: Given & { note: string }) => {
+    const { finding, note } = given;
+    return settle(session, given, { event: 'closed', finding, note });
+  },
+  text: findingText,
+});
 
-/** `throwover finding list`: lists the findings that wait for somebody; with `all`, every one. */
-export async function listFindings(
-  { output, session }: CommandContext,
-  { all }: { all: boolean },
-): Promise<ExitCode> {
-  const every = findingsOf(await session.parts.records.list('finding'));
-  const findings = all ? every : unsettled(every);
-  const text =
+/** The findings that wait for somebody; with `all`, every one. */
+export const listFindings = answer({
+  name: 'finding list',
+  says: 'those that wait for somebody',
+  takes: () => [new Option('--all', 'the settled ones too')],
+  look: async (session, { all }: { all?: boolean }) => {
+    const every = findingsOf(await session.parts.records.list('finding'));
+    return { findings: all === true ? every : unsettled(every) };
+  },
+  text: ({ findings }, { given }) =>
     findings.length === 0
-      ? `No finding${all ? '' : ' waits for anybody'}.`
-      : findings.flatMap((finding) => linesOf(finding)).join('\n');
-  output.result({ findings }, text);
-  return exitCodes.ok;
+      ? `No finding${given.all === true ? '' : ' waits for anybody'}.`
+      : findings.map(findingText).join('\n'),
+});
+
+function findingText(finding: Finding): string {
+  return linesOf(finding).join('\n');
 }
 
 function linesOf({
@@ -111,12 +138,11 @@ function linesOf({
 }
 
 async function settle(
-  context: CommandContext,
-  { id, as }: Given & { id: string },
+  session: Session,
+  { finding: id, as }: Given,
   event: Exclude<FindingEvent, { event: 'raised' }>,
-): Promise<ExitCode> {
-  const { output, session } = context;
-  const by = whoGives(context, as);
+): Promise<Finding> {
+  const by = whoGives(session, as);
   const { records } = session.parts;
   const before = find(findingsOf(await records.list('finding')), id);
   if (before.settled !== null) {
@@ -126,9 +152,7 @@ async function settle(
     });
   }
   await records.append('finding', by, event);
-  const finding = find(findingsOf(await records.list('finding')), id);
-  output.result(finding, linesOf(finding).join('\n'));
-  return exitCodes.ok;
+  return find(findingsOf(await records.list('finding')), id);
 }
 
 function find(findings: readonly Finding[], id: string): Finding {

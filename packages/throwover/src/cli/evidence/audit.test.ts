@@ -51,7 +51,7 @@ const drills = (more: Record<string, unknown> = {}, rota: Record<string, unknown
 let team: Team;
 const auditNow = async () => {
   const { code, text, result } = await team.ask((context) =>
-    auditCommand(context, { format: 'text' }),
+    auditCommand.run(context, { format: 'text' }),
   );
   const { lines, slides } = result as Audit;
   const missing = lines
@@ -83,13 +83,13 @@ const warmed = () =>
   });
 const tasksBy = async (as: string) => {
   for (const name of truthNames) {
-    await team.ask((context) => taskDone(context, { task: `truth ${name}`, as }));
+    await team.ask((context) => taskDone.run(context, { task: `truth ${name}`, as }));
   }
 };
 const print = () => team.print('by-hand.md');
 /** Raises a finding today and returns its id. */
 const raise = async (text: string): Promise<string> => {
-  const { result } = await team.ask((context) => addFinding(context, { text, as: bo }));
+  const { result } = await team.ask((context) => addFinding.run(context, { text, as: bo }));
   return (result as { finding: string }).finding;
 };
 const everythingDone = async () => {
@@ -265,25 +265,25 @@ describe('throwover audit', () => {
       expect(await missing()).not.toContain('people findings');
       await team.days(0.2);
       expect((await auditNow()).text).toContain(`${first} has no owner for 14 d`);
-      const given = { id: first, owner: 'bo', as: ana };
-      await team.ask((context) => taskFinding(context, { ...given, due: '2026-01-20' }));
+      const given = { finding: first, owner: 'bo', as: ana };
+      await team.ask((context) => taskFinding.run(context, { ...given, due: '2026-01-20' }));
       expect(await missing()).not.toContain('people findings');
       await team.days(7);
       expect((await auditNow()).text).toContain(`${first} is 26 h past its date`);
       // A person who leaves the rota owns nothing.
-      await team.ask((context) => taskFinding(context, { ...given, due: '2026-12-01' }));
+      await team.ask((context) => taskFinding.run(context, { ...given, due: '2026-12-01' }));
       expect(await missing()).not.toContain('people findings');
       team.declare(real(), [ana]);
       expect((await auditNow()).text).toContain(`${first} has no owner for 21 d`);
       team.declare(real(), [ana, bo]);
-      const closing = { id: first, note: 'it is 60 now', as: bo };
-      await team.ask((context) => closeFinding(context, closing));
+      const closing = { finding: first, note: 'it is 60 now', as: bo };
+      await team.ask((context) => closeFinding.run(context, closing));
       expect(await missing()).not.toContain('people findings');
       declared({ findingOwnerWithin: '1d' });
       const second = await raise('Slow');
       await team.days(1.1);
       expect(await missing()).toContain('people findings');
-      await team.ask((c) => waiveFinding(c, { id: second, reason: 'old disk', as: ana }));
+      await team.ask((c) => waiveFinding.run(c, { finding: second, reason: 'old disk', as: ana }));
       expect(await missing()).not.toContain('people findings');
     });
 
@@ -309,13 +309,13 @@ describe('throwover audit', () => {
     test('SARIF and JUnit carry its lines', async () => {
       await raise('The TTL was 300');
       await team.days(15);
-      const { text: sarif } = await team.ask((c) => auditCommand(c, { format: 'sarif' }));
+      const { text: sarif } = await team.ask((c) => auditCommand.run(c, { format: 'sarif' }));
       const { results, tool } = JSON.parse(sarif).runs[0];
       const ids = results.map(({ ruleId }: { ruleId: string }) => ruleId);
       expect(ids).toContain('findings');
       const known = tool.driver.rules.map(({ id }: { id: string }) => id);
       expect(known).toEqual(expect.arrayContaining(ids));
-      const { text: junit } = await team.ask((c) => auditCommand(c, { format: 'junit' }));
+      const { text: junit } = await team.ask((c) => auditCommand.run(c, { format: 'junit' }));
       const parsed = new XMLParser({ ignoreAttributes: false }).parse(junit);
       const suite = parsed.testsuites.testsuite.at(-1);
       const named = (name: string) =>
@@ -339,7 +339,9 @@ describe('throwover audit', () => {
   });
 
   test('as SARIF: a result for each line that is missing, each with a known rule', async () => {
-    const { text, code } = await team.ask((context) => auditCommand(context, { format: 'sarif' }));
+    const { text, code } = await team.ask((context) =>
+      auditCommand.run(context, { format: 'sarif' }),
+    );
     expect(code).toBe(1);
     const [run] = JSON.parse(text).runs;
     const rules = run.tool.driver.rules.map(({ id }: { id: string }) => id);
@@ -352,7 +354,7 @@ describe('throwover audit', () => {
 
   test('as JUnit: well-formed, a suite a subject, a failure for each line that is missing', async () => {
     team.declare({ truths: { dns: { ...truth('p', 'flip'), owner: 'a<b>&"c"' } } });
-    const { text } = await team.ask((context) => auditCommand(context, { format: 'junit' }));
+    const { text } = await team.ask((context) => auditCommand.run(context, { format: 'junit' }));
     expect(XMLValidator.validate(text)).toBe(true);
     const parsed = new XMLParser({ ignoreAttributes: false }).parse(text);
     expect(parsed.testsuites.testsuite).toHaveLength(5);
@@ -363,7 +365,7 @@ describe('throwover audit', () => {
 
 describe('throwover week', () => {
   const weekNow = async (person?: string, format: 'text' | 'markdown' = 'text') =>
-    (await team.ask((context) => weekCommand(context, { person, format }))).text;
+    (await team.ask((context) => weekCommand.run(context, { person, format }))).text;
 
   test('a fresh project: somebody must be named', async () => {
     expect(await weekNow()).toContain('nobody is named');
@@ -373,7 +375,7 @@ describe('throwover week', () => {
   test('tasks stand with why, how and how long, and are ticked off by word', async () => {
     await everythingDone();
     await team.days(8);
-    await team.ask((context) => taskDone(context, { task: 'truth dns', as: 'ana' }));
+    await team.ask((context) => taskDone.run(context, { task: 'truth dns', as: 'ana' }));
     const text = await weekNow('ana');
     expect(text).toMatchSnapshot();
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
@@ -382,10 +384,12 @@ describe('throwover week', () => {
 
   test('nobody who is not on call gets or gives a word', async () => {
     const { code } = await team.ask((context) =>
-      taskDone(context, { task: 'truth dns', as: 'eve' }),
+      taskDone.run(context, { task: 'truth dns', as: 'eve' }),
     );
     expect(code).toBe('owner-not-on-call');
-    const unknown = await team.ask((context) => taskDone(context, { task: 'truth x', as: 'ana' }));
+    const unknown = await team.ask((context) =>
+      taskDone.run(context, { task: 'truth x', as: 'ana' }),
+    );
     expect(unknown.code).toBe('usage-wrong');
   });
 });

@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import {
   type Audit,
   audit,
@@ -5,25 +6,29 @@ import {
   auditSarif,
   auditText,
 } from '../../improvement/improvement.ts';
-import type { CommandContext } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { answer } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { version } from '../version.ts';
 import { operatingFacts } from './operating-test.ts';
 
-export const auditFormats = ['text', 'sarif', 'junit'] as const;
-export type AuditFormat = (typeof auditFormats)[number];
+const formats = ['text', 'sarif', 'junit'] as const;
+type Format = (typeof formats)[number];
 
-/** `throwover audit`: runs the operating test. Exit code 1 when something fails it (a slide). */
-export async function auditCommand(
-  { output, session }: CommandContext,
-  { format }: { format: AuditFormat },
-): Promise<ExitCode> {
-  const found = audit(await operatingFacts(session));
-  output.result(found, textOf(found, format, session.loaded.path));
-  return found.slides.length === 0 ? exitCodes.ok : exitCodes.failed;
-}
+/** Runs the operating test. Exit code 1 when something fails it (a slide). */
+export const auditCommand = answer({
+  name: 'audit',
+  says: 'the operating test: what is real, and what is a slide; 1 for a slide',
+  takes: () => [new Option('--format <format>', 'as what').choices(formats).default('text')],
+  look: async (session, _given: { format: Format }) => ({
+    path: session.loaded.path,
+    found: audit(await operatingFacts(session)),
+  }),
+  text: ({ path, found }, { given }) => textOf(found, given.format, path),
+  json: ({ found }) => found,
+  exit: ({ found }) => (found.slides.length === 0 ? exitCodes.ok : exitCodes.failed),
+});
 
-function textOf(found: Audit, format: AuditFormat, path: string): string {
+function textOf(found: Audit, format: Format, path: string): string {
   if (format === 'sarif') return JSON.stringify(auditSarif(found, path, version()), null, 2);
   return format === 'junit' ? auditJunit(found) : auditText(found);
 }

@@ -1,3 +1,4 @@
+import { Argument, InvalidArgumentError, Option } from 'commander';
 import {
   type Baseline,
   baselinesOf,
@@ -8,8 +9,8 @@ import {
 } from '../../improvement/improvement.ts';
 import { formatMs, isoTime, maxColumns } from '../../kernel/kernel.ts';
 import { dayMs, type Metric, metricNames, metricOf, metrics } from '../../records/records.ts';
-import type { CommandContext } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { answer } from '../command.ts';
+import { asPerson, mandatory, whole } from '../options.ts';
 import { clip } from '../run/progress-view.ts';
 import { whoGives } from './who.ts';
 
@@ -22,65 +23,79 @@ export function knownMetric(name: string): Metric {
   );
 }
 
-/**
- * `throwover baseline capture NAME`: captures the whole weeks before last midnight (UTC); they are
- * never changed afterwards.
- */
-export async function captureBaseline(
-  context: CommandContext,
-  options: { name: string; metric: string; weeks: number; quantile?: number; as?: string },
-): Promise<ExitCode> {
-  const { output, session } = context;
-  const { records } = session.parts;
-  const by = whoGives(context, options.as);
-  const { name, weeks } = options;
-  const metric = knownMetric(options.metric);
-  if (baselinesOf(await records.list('baseline')).has(name)) {
-    throw improvementErrors.make('baseline-exists', `there is a baseline "${name}"`);
-  }
-  const untilWallMs = midnightBefore(session.clock.wallMs());
-  const fromWallMs = untilWallMs - weeks * 7 * dayMs;
-  const sources = metricSources(session.parts, session.loaded.service.name);
-  const samples = await metric.read(sources, { sinceWallMs: fromWallMs, untilWallMs });
-  const quantile = options.quantile ?? metric.quantile;
-  const body = captured({ name, metric, quantile, fromWallMs, weeks }, samples);
-  if (body === null) {
-    throw improvementErrors.make(
-      'baseline-empty',
-      `${metric.name} has no sample in ${weeks} weeks before ${day(untilWallMs)}; ${metric.refresh} makes them`,
-    );
-  }
-  const { atWallMs } = await records.append('baseline', by, body);
-  const baseline = { ...body, by, atWallMs };
-  output.result(shown(baseline), baselineText(baseline));
-  return exitCodes.ok;
-}
+/** Captures the whole weeks before last midnight (UTC); they are never changed afterwards. */
+export const captureBaseline = answer({
+  name: 'baseline capture',
+  says: 'keep the whole weeks before last midnight (UTC) for good',
+  takes: () => [
+    new Argument('<name>'),
+    asPerson(),
+    mandatory(new Option('--metric <name>', 'what is captured: `throwover baseline metrics`')),
+    new Option('--weeks <count>', 'how many whole weeks').argParser(whole(1, 52)).default(8),
+    new Option(
+      '--quantile <number>',
+      'judge by this one instead of the usual, such as 0.9',
+    ).argParser(quantileGiven),
+  ],
+  look: async (
+    session,
+    given: { name: string; metric: string; weeks: number; quantile?: number; as?: string },
+  ) => {
+    const { records } = session.parts;
+    const by = whoGives(session, given.as);
+    const { name, weeks } = given;
+    const metric = knownMetric(given.metric);
+    if (baselinesOf(await records.list('baseline')).has(name)) {
+      throw improvementErrors.make('baseline-exists', `there is a baseline "${name}"`);
+    }
+    const untilWallMs = midnightBefore(session.clock.wallMs());
+    const fromWallMs = untilWallMs - weeks * 7 * dayMs;
+    const sources = metricSources(session.parts, session.loaded.service.name);
+    const samples = await metric.read(sources, { sinceWallMs: fromWallMs, untilWallMs });
+    const quantile = given.quantile ?? metric.quantile;
+    const body = captured({ name, metric, quantile, fromWallMs, weeks }, samples);
+    if (body === null) {
+      throw improvementErrors.make(
+        'baseline-empty',
+        `${metric.name} has no sample in ${weeks} weeks before ${day(untilWallMs)}; ${metric.refresh} makes them`,
+      );
+    }
+    const { atWallMs } = await records.append('baseline', by, body);
+    return { ...body, by, atWallMs };
+  },
+  text: baselineText,
+  json: shown,
+});
 
-/** `throwover baseline list`. */
-export async function listBaselines({ output, session }: CommandContext): Promise<ExitCode> {
-  const baselines = [...baselinesOf(await session.parts.records.list('baseline')).values()];
-  const text = baselines.map(baselineText).join('\n\n') || 'No baselines yet.';
-  output.result({ baselines: baselines.map(shown) }, text);
-  return exitCodes.ok;
-}
+export const listBaselines = answer({
+  name: 'baseline list',
+  says: 'what was captured',
+  look: async ({ parts }) => [...baselinesOf(await parts.records.list('baseline')).values()],
+  text: (baselines) => baselines.map(baselineText).join('\n\n') || 'No baselines yet.',
+  json: (baselines) => ({ baselines: baselines.map(shown) }),
+});
 
-/** `throwover baseline metrics`: lists the metrics that can be captured. */
-export async function listMetrics({ output }: CommandContext): Promise<ExitCode> {
-  const told = metrics.map(({ name, title, unit, cadence, leading }) => ({
-    name,
-    title,
-    unit,
-    cadence,
-    leading,
-  }));
-  const text = told.map(({ name, title, cadence }) =>
-    [
-      clip(`${name.padEnd(18)} ${title}`, maxColumns),
-      `${' '.repeat(19)}${cadence === 'run' ? 'one sample a run' : 'sampled always'}`,
-    ].join('\n'),
-  );
-  output.result({ metrics: told }, text.join('\n'));
-  return exitCodes.ok;
+export const listMetrics = answer({
+  name: 'baseline metrics',
+  says: 'what can be captured',
+  look: async () => ({
+    metrics: metrics.map(({ name, title, unit, cadence, leading }) => {
+      return { name, title, unit, cadence, leading };
+    }),
+  }),
+  text: ({ metrics: told }) =>
+    told
+      .flatMap(({ name, title, cadence }) => [
+        clip(`${name.padEnd(18)} ${title}`, maxColumns),
+        `${' '.repeat(19)}${cadence === 'run' ? 'one sample a run' : 'sampled always'}`,
+      ])
+      .join('\n'),
+});
+
+function quantileGiven(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value < 1) return value;
+  throw new InvalidArgumentError('expected a number between 0 and 1.');
 }
 
 /** Returns a value with its unit, for people. */

@@ -1,3 +1,4 @@
+import { Argument, Option } from 'commander';
 import {
   type Amendment,
   againstCreating,
@@ -15,193 +16,244 @@ import {
   parseShare,
   parseTradeOff,
   type TradeOff,
-  type verdicts,
+  verdicts,
 } from '../../improvement/improvement.ts';
 import type { Comparison } from '../../improvement/statistics/statistics.ts';
 import { noConsent } from '../../replication/replication.ts';
 import { runKinds } from '../../runs/runs.ts';
-import type { CommandContext } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { answer } from '../command.ts';
+import { again, asPerson, mandatory, whole } from '../options.ts';
 import { operated, type Session } from '../session.ts';
 import { knownMetric } from './baseline.ts';
 import { changeLine, changeText } from './change-text.ts';
 import { onCallPerson, whoGives } from './who.ts';
 
-export interface NewChangeOptions {
-  readonly name: string;
-  readonly hypothesis: string;
-  readonly metric: string;
-  readonly baseline: string;
-  readonly expect: string;
-  readonly tradeOff: readonly string[];
-  readonly drills: number;
+interface Fillable {
   readonly owner?: string;
   readonly panel?: string;
   readonly step?: string;
   readonly task?: string;
-  readonly as?: string;
 }
+
+/** Values that may still be missing in a draft. */
+const fillable = () => [
+  new Option('--owner <person>', 'who answers for it; who gives the command when it is left out'),
+  new Option('--panel <name>', 'where it is seen: a panel of throwover.yaml that shows the metric'),
+  new Option('--step <name>', 'the runbook step that it is in'),
+  new Option('--task <text>', 'what its owner does for it each week'),
+];
+
+interface State {
+  readonly change: Change;
+}
+
+const stateText = ({ change }: State, { nowWallMs }: { readonly nowWallMs: number }) =>
+  changeText(change, { seen: null, nowWallMs });
 
 /**
- * `throwover change new NAME`: creates a draft. Refused without a baseline, a trade-off with a
- * number, and enough samples to come.
+ * Creates a draft. Refused without a baseline, a trade-off with a number, and enough samples to
+ * come.
  */
-export async function newChange(
-  context: CommandContext,
-  options: NewChangeOptions,
-): Promise<ExitCode> {
-  const { session } = context;
-  const by = whoGives(context, options.as);
-  const { name, drills, hypothesis } = options;
-  if ((await changesIn(session)).has(name)) {
-    throw improvementErrors.make('change-exists', `there is a change "${name}"`);
-  }
-  const metric = knownMetric(options.metric);
-  const baseline = await baselineIn(session, options.baseline);
-  const expect = parseShare(options.expect);
-  if (expect === null) {
-    throw improvementErrors.make('effect-wrong', `expected a share; found "${options.expect}"`);
-  }
-  const tradeOffs = tradeOffsOf(options.tradeOff);
-  const refusal = againstCreating({ expect, drills }, metric, baseline);
-  if (refusal !== null) throw refusal;
-  const { onCall } = session.loaded.service;
-  const owner = options.owner === undefined ? by : onCallPerson(onCall, options.owner);
-  return await recorded(context, by, {
-    event: 'created',
-    name,
-    hypothesis,
-    metric: metric.name,
-    baseline: baseline.name,
-    expect,
-    tradeOffs,
-    drills,
-    ...amendmentOf(options, onCall),
-    owner,
-  });
-}
-
-/** `throwover change amend NAME`: sets owner, panel, step or task. */
-export async function amendChange(
-  context: CommandContext,
-  options: { name: string; as?: string } & Amendment,
-): Promise<ExitCode> {
-  const { session } = context;
-  const by = whoGives(context, options.as);
-  const { name, status } = await changeIn(session, options.name);
-  if (status === 'retired' || status === 'reverted') throw stateWrong(name, status);
-  const amendment = amendmentOf(options, session.loaded.service.onCall);
-  return await recorded(context, by, { event: 'amended', name, ...amendment });
-}
-
-/**
- * `throwover change ship NAME`: records that the change is in production from now on. Refused while
- * something is missing.
- */
-export async function shipChange(
-  context: CommandContext,
-  options: { name: string; as?: string },
-): Promise<ExitCode> {
-  const { session } = context;
-  const by = whoGives(context, options.as);
-  const change = await changeIn(session, options.name);
-  if (change.status !== 'draft') throw stateWrong(change.name, change.status);
-  const { service } = session.loaded;
-  const panels = Object.entries(service.evidence.panels).map(
-    ([panel, { metric }]) => [panel, metric] as const,
-  );
-  const missing = missingToShip(change, {
-    panels: new Map(panels),
-    steps: stepNames(session),
-    onCall: service.onCall,
-  });
-  if (missing.length > 0) {
-    throw improvementErrors.make('change-not-ready', `${change.name} lacks ${missing.join('; ')}`, {
-      missing,
+export const newChange = answer({
+  name: 'change new',
+  says: 'a draft; says whether 30 days will tell anything',
+  takes: () => [
+    new Argument('<name>'),
+    asPerson(),
+    mandatory(new Option('--hypothesis <text>', 'what shall become better, and why')),
+    mandatory(new Option('--metric <name>', 'by which it is judged')),
+    mandatory(new Option('--baseline <name>', 'how it was before')),
+    mandatory(
+      new Option('--expect <share>', 'expected change of the metric, such as --expect=-20%'),
+    ),
+    again(
+      '--trade-off <KIND=NUMBER UNIT: NOTE>',
+      'what is paid: latency, money, complexity, time; may be given again',
+    ),
+    new Option('--drills <count>', 'drills that will be held before its review')
+      .argParser(whole(0, 100))
+      .default(0),
+    ...fillable(),
+  ],
+  look: async (
+    session,
+    given: Fillable & {
+      name: string;
+      hypothesis: string;
+      metric: string;
+      baseline: string;
+      expect: string;
+      tradeOff: readonly string[];
+      drills: number;
+      as?: string;
+    },
+  ) => {
+    const by = whoGives(session, given.as);
+    const { name, drills, hypothesis } = given;
+    if ((await changesIn(session)).has(name)) {
+      throw improvementErrors.make('change-exists', `there is a change "${name}"`);
+    }
+    const metric = knownMetric(given.metric);
+    const baseline = await baselineIn(session, given.baseline);
+    const expect = parseShare(given.expect);
+    if (expect === null) {
+      throw improvementErrors.make('effect-wrong', `expected a share; found "${given.expect}"`);
+    }
+    const tradeOffs = tradeOffsOf(given.tradeOff);
+    const refusal = againstCreating({ expect, drills }, metric, baseline);
+    if (refusal !== null) throw refusal;
+    const { onCall } = session.loaded.service;
+    const owner = given.owner === undefined ? by : onCallPerson(onCall, given.owner);
+    return recorded(session, by, {
+      event: 'created',
+      name,
+      hypothesis,
+      metric: metric.name,
+      baseline: baseline.name,
+      expect,
+      tradeOffs,
+      drills,
+      ...amendmentOf(given, onCall),
+      owner,
     });
-  }
-  return await recorded(context, by, { event: 'shipped', name: change.name });
-}
+  },
+  text: stateText,
+});
+
+/** Sets owner, panel, step or task. */
+export const amendChange = answer({
+  name: 'change amend',
+  says: 'fill in what it lacks',
+  takes: () => [new Argument('<name>'), asPerson(), ...fillable()],
+  look: async (session, given: Fillable & { name: string; as?: string }) => {
+    const by = whoGives(session, given.as);
+    const { name, status } = await changeIn(session, given.name);
+    if (status === 'retired' || status === 'reverted') throw stateWrong(name, status);
+    const amendment = amendmentOf(given, session.loaded.service.onCall);
+    return recorded(session, by, { event: 'amended', name, ...amendment });
+  },
+  text: stateText,
+});
 
 /**
- * `throwover change review NAME`: shows the effect so far; with a verdict, records the owner's
- * verdict.
+ * Records that the change is in production from now on. Refused while something is missing.
  */
-export async function reviewChange(
-  context: CommandContext,
-  options: {
-    name: string;
-    verdict?: (typeof verdicts)[number];
-    cost: readonly string[];
-    reason?: string;
-    as?: string;
+export const shipChange = answer({
+  name: 'change ship',
+  says: 'it is in production; its review opens in 30 days',
+  takes: () => [new Argument('<name>'), asPerson()],
+  look: async (session, given: { name: string; as?: string }) => {
+    const by = whoGives(session, given.as);
+    const change = await changeIn(session, given.name);
+    if (change.status !== 'draft') throw stateWrong(change.name, change.status);
+    const { service } = session.loaded;
+    const panels = Object.entries(service.evidence.panels).map(
+      ([panel, { metric }]) => [panel, metric] as const,
+    );
+    const missing = missingToShip(change, {
+      panels: new Map(panels),
+      steps: stepNames(session),
+      onCall: service.onCall,
+    });
+    if (missing.length > 0) {
+      throw improvementErrors.make(
+        'change-not-ready',
+        `${change.name} lacks ${missing.join('; ')}`,
+        { missing },
+      );
+    }
+    return recorded(session, by, { event: 'shipped', name: change.name });
   },
-): Promise<ExitCode> {
-  const { session, output } = context;
-  const change = await changeIn(session, options.name);
-  const seen = await effectOf(session, change);
-  const { verdict } = options;
-  if (verdict === undefined) {
-    const text = changeText(change, { seen, nowWallMs: session.clock.wallMs() });
-    output.result({ change, measured: seen }, text);
-    return exitCodes.ok;
-  }
-  const by = whoGives(context, options.as);
-  const reason = options.reason ?? null;
-  const nowWallMs = session.clock.wallMs();
-  const refusal = againstVerdict(change, { verdict, by, reason, nowWallMs }, seen);
-  if (refusal !== null) throw refusal;
-  const event: ChangeEvent = {
-    event: 'reviewed',
-    name: change.name,
-    verdict,
-    measured: measuredOf(seen),
-    cost: tradeOffsOf(options.cost, '--cost'),
-    reason,
-  };
-  return await recorded(context, by, event);
+  text: stateText,
+});
+
+interface Reviewed extends State {
+  /** The effect so far; `null`: a verdict was given, and the change has it. */
+  readonly measured: Comparison | null;
 }
 
-/** `throwover change retire NAME`: records that the change was taken back or had no effect. */
-export async function retireChange(
-  context: CommandContext,
-  options: { name: string; reason: string; as?: string },
-): Promise<ExitCode> {
-  const by = whoGives(context, options.as);
-  const { name, status } = await changeIn(context.session, options.name);
-  if (status === 'retired' || status === 'reverted') throw stateWrong(name, status);
-  return await recorded(context, by, { event: 'retired', name, reason: options.reason });
-}
+/** Shows the effect so far; with a verdict, records the owner's verdict. */
+export const reviewChange = answer({
+  name: 'change review',
+  says: "what it has changed so far; with a verdict, its owner's word",
+  takes: () => [
+    new Argument('<name>'),
+    asPerson(),
+    new Option('--verdict <verdict>', 'what becomes of it').choices(verdicts),
+    again('--cost <KIND=NUMBER UNIT: NOTE>', 'what it really cost; may be given again'),
+    new Option('--reason <text>', 'why; needed to keep what has not shown itself'),
+  ],
+  look: async (
+    session,
+    given: {
+      name: string;
+      verdict?: (typeof verdicts)[number];
+      cost: readonly string[];
+      reason?: string;
+      as?: string;
+    },
+  ): Promise<Reviewed> => {
+    const change = await changeIn(session, given.name);
+    const measured = await effectOf(session, change);
+    const { verdict } = given;
+    if (verdict === undefined) return { change, measured };
+    const by = whoGives(session, given.as);
+    const reason = given.reason ?? null;
+    const nowWallMs = session.clock.wallMs();
+    const refusal = againstVerdict(change, { verdict, by, reason, nowWallMs }, measured);
+    if (refusal !== null) throw refusal;
+    const event: ChangeEvent = {
+      event: 'reviewed',
+      name: change.name,
+      verdict,
+      measured: measuredOf(measured),
+      cost: tradeOffsOf(given.cost, '--cost'),
+      reason,
+    };
+    return { ...(await recorded(session, by, event)), measured: null };
+  },
+  text: ({ change, measured }, { nowWallMs }) => changeText(change, { seen: measured, nowWallMs }),
+  json: ({ change, measured }) => (measured === null ? { change } : { change, measured }),
+});
 
-/** `throwover change list`. */
-export async function listChanges({ output, session }: CommandContext): Promise<ExitCode> {
-  const changes = [...(await changesIn(session)).values()];
-  const nowWallMs = session.clock.wallMs();
-  const text = changes.map((change) => changeLine(change, nowWallMs)).join('\n');
-  output.result({ changes }, text || 'No changes yet.');
-  return exitCodes.ok;
-}
+/** Records that the change was taken back or had no effect. */
+export const retireChange = answer({
+  name: 'change retire',
+  says: 'it is taken back, or came to nothing',
+  takes: () => [
+    new Argument('<name>'),
+    asPerson(),
+    mandatory(new Option('--reason <text>', 'why')),
+  ],
+  look: async (session, given: { name: string; reason: string; as?: string }) => {
+    const by = whoGives(session, given.as);
+    const { name, status } = await changeIn(session, given.name);
+    if (status === 'retired' || status === 'reverted') throw stateWrong(name, status);
+    return recorded(session, by, { event: 'retired', name, reason: given.reason });
+  },
+  text: stateText,
+});
 
-/** `throwover change show NAME`. */
-export async function showChange(
-  { output, session }: CommandContext,
-  options: { name: string },
-): Promise<ExitCode> {
-  const change = await changeIn(session, options.name);
-  output.result({ change }, changeText(change, { seen: null, nowWallMs: session.clock.wallMs() }));
-  return exitCodes.ok;
-}
+export const listChanges = answer({
+  name: 'change list',
+  says: 'all of them',
+  look: async (session) => ({ changes: [...(await changesIn(session)).values()] }),
+  text: ({ changes }, { nowWallMs }) =>
+    changes.map((change) => changeLine(change, nowWallMs)).join('\n') || 'No changes yet.',
+});
 
-/** Appends the event and shows the state of the change. */
-async function recorded(
-  { session, output }: CommandContext,
-  by: string,
-  event: ChangeEvent,
-): Promise<ExitCode> {
+export const showChange = answer({
+  name: 'change show',
+  says: 'one of them',
+  takes: () => [new Argument('<name>')],
+  look: async (session, { name }: { name: string }) => ({ change: await changeIn(session, name) }),
+  text: stateText,
+});
+
+/** Appends the event and returns the change as it is then. */
+async function recorded(session: Session, by: string, event: ChangeEvent): Promise<State> {
   await session.parts.records.append('change', by, event);
-  const change = await changeIn(session, event.name);
-  output.result({ change }, changeText(change, { seen: null, nowWallMs: session.clock.wallMs() }));
-  return exitCodes.ok;
+  return { change: await changeIn(session, event.name) };
 }
 
 async function changesIn({ parts }: Session): Promise<ReadonlyMap<string, Change>> {

@@ -42,13 +42,9 @@ async function ask(kept: Kept, kind: 'switchover' | 'failover') {
       told = text;
     },
   };
-  await forecastCommand(
-    {
-      terminal: { random: seededRandom(1) } as never,
-      output: output as never,
-      session,
-    },
-    { kind, share: 't90', whatIf: true, seed: 7 },
+  await forecastCommand.run(
+    { output: output as never, session },
+    { kind, share: '90', whatIf: true, seed: 7 },
   );
   return told;
 }

@@ -1,6 +1,8 @@
+import { Option } from 'commander';
 import {
   calibrationOf,
   type ForecastKind,
+  forecastKinds,
   forwards,
   type Gathered,
   gatherForecast,
@@ -9,49 +11,61 @@ import { type ForecastFacts, forecast, type ShareName } from '../../evidence/for
 import { quantiles, seededRandom } from '../../kernel/kernel.ts';
 import { type EvidenceSample, firstMinutesRatios, maxSamplesACall } from '../../records/records.ts';
 import { ttlSecondsOf } from '../../service/service.ts';
-import type { CommandContext } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { answer } from '../command.ts';
+import { whole } from '../options.ts';
 import { type Session, serviceState } from '../session.ts';
 import { forecastLines, type WhatIf } from './forecast-view.ts';
 
 /** TTLs to try, s, where they are below today's. */
 const triedTtls = [20, 5];
 
+const shareOf = { '50': 't50', '90': 't90', '99': 't99' } as const;
+
 interface Given {
   readonly kind: ForecastKind;
-  readonly share: ShareName;
-  readonly whatIf: boolean;
+  readonly share: keyof typeof shareOf;
+  readonly whatIf?: boolean;
   /** Drawn at random and shown when it is left out. */
-  readonly seed?: number | undefined;
+  readonly seed?: number;
 }
 
-/**
- * `throwover forecast`: predicts from measurements how long traffic would take to move. Changes
- * nothing.
- */
-export async function forecastCommand(
-  { terminal, output, session }: CommandContext,
-  { kind, share, whatIf, seed: given }: Given,
-): Promise<ExitCode> {
-  const { service } = session.loaded;
-  const { store, evidence } = session.parts;
-  const { active: from } = await serviceState(session);
-  const [gathered, calibration] = await Promise.all([
-    gatherForecast({ service, store, evidence, kind, from, clock: session.clock }),
-    calibrations(session),
-  ]);
-  const seed = given ?? terminal.random.integer(1_000_000);
-  const made = forecast(gathered.facts, seededRandom(seed));
-  const shown = {
-    ...{ service: service.name, kind, from, seed, share, forecast: made, calibration },
-    forwarding: forwards(kind),
-    asked: gathered.asked,
-    resolvers: gathered.facts.holdover.resolvers.length,
-    whatIf: whatIf ? await whatIfs(session, gathered, { kind, share, seed }) : [],
-  };
-  output.result(shown, forecastLines(shown).join('\n'));
-  return exitCodes.ok;
-}
+/** Predicts from measurements how long traffic would take to move. Changes nothing. */
+export const forecastCommand = answer({
+  name: 'forecast',
+  says: 'how long traffic would really take to move, from what was measured',
+  takes: () => [
+    new Option('--kind <kind>', 'of run').choices(forecastKinds).default('switchover'),
+    new Option('--share <percent>', 'share of traffic that --what-if compares')
+      .choices(Object.keys(shareOf))
+      .default('99'),
+    new Option(
+      '--what-if',
+      'beside it: with forwarding, a lower TTL, a data-plane flip, warm functions',
+    ),
+    new Option('--seed <seed>', 'dice of an earlier forecast').argParser(whole(0, 999_999_999)),
+  ],
+  look: async (session, given: Given) => {
+    const { kind } = given;
+    const share = shareOf[given.share];
+    const { service } = session.loaded;
+    const { store, evidence } = session.parts;
+    const { active: from } = await serviceState(session);
+    const [gathered, calibration] = await Promise.all([
+      gatherForecast({ service, store, evidence, kind, from, clock: session.clock }),
+      calibrations(session),
+    ]);
+    const seed = given.seed ?? session.random.integer(1_000_000);
+    const made = forecast(gathered.facts, seededRandom(seed));
+    return {
+      ...{ service: service.name, kind, from, seed, share, forecast: made, calibration },
+      forwarding: forwards(kind),
+      asked: gathered.asked,
+      resolvers: gathered.facts.holdover.resolvers.length,
+      whatIf: given.whatIf === true ? await whatIfs(session, gathered, { kind, share, seed }) : [],
+    };
+  },
+  text: (seen) => forecastLines(seen).join('\n'),
+});
 
 /** Returns how accurate the forecasts before earlier runs were. */
 export async function calibrations({ parts: { evidence } }: Session) {

@@ -1,47 +1,41 @@
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { allFamilies, dashboardJson, rulesText } from '../../dashboard/dashboard.ts';
 import { wrap } from '../../kernel/kernel.ts';
-import type { CommandContext } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { answer } from '../command.ts';
 
-/** `throwover metrics list`: lists the metrics that `GET /metrics` of serve exposes. */
-export async function listFamilies({ output }: CommandContext): Promise<ExitCode> {
-  const told = allFamilies.map(({ name, help, unit, labels }) => ({ name, help, unit, labels }));
-  const text = told.flatMap(({ name, help, unit, labels }) => [
-    [name, `(${[unit, ...labels].join(', ')})`].join(' '),
-    ...wrap(`  ${help}`, 2),
-  ]);
-  output.result({ families: told }, text.join('\n'));
-  return exitCodes.ok;
-}
+/** The metrics that `GET /metrics` of serve exposes. */
+export const listFamilies = answer({
+  name: 'metrics list',
+  says: 'every metric with its unit and labels',
+  look: async () => ({
+    families: allFamilies.map(({ name, help, unit, labels }) => ({ name, help, unit, labels })),
+  }),
+  text: ({ families }) =>
+    families
+      .flatMap(({ name, help, unit, labels }) => [
+        [name, `(${[unit, ...labels].join(', ')})`].join(' '),
+        ...wrap(`  ${help}`, 2),
+      ])
+      .join('\n'),
+});
 
-/**
- * `throwover metrics dashboard`: writes a Grafana dashboard with the panels that the team has
- * declared.
- */
-export function dashboardCommand(context: CommandContext, out: string | undefined) {
-  const { panels } = context.session.loaded.service.evidence;
-  const declared = Object.entries(panels).map(([name, { metric }]) => ({ name, metric }));
-  return written(context, dashboardJson(declared), out);
-}
+/** A Grafana dashboard with the panels that the team has declared. */
+export const dashboard = answer({
+  name: 'metrics dashboard',
+  says: 'for Grafana, JSON',
+  look: async ({ loaded }) => {
+    const { panels } = loaded.service.evidence;
+    const declared = Object.entries(panels).map(([name, { metric }]) => ({ name, metric }));
+    return { text: dashboardJson(declared) };
+  },
+  text: ({ text }) => text,
+  inFile: () => ({}),
+});
 
-/** `throwover metrics rules`: writes alert rules for Prometheus. */
-export function rulesCommand(context: CommandContext, out: string | undefined): Promise<ExitCode> {
-  return written(context, rulesText(), out);
-}
-
-async function written(
-  { output }: CommandContext,
-  text: string,
-  out: string | undefined,
-): Promise<ExitCode> {
-  if (out === undefined) {
-    output.result({ text }, text.trimEnd());
-    return exitCodes.ok;
-  }
-  const path = resolve(out);
-  await writeFile(path, text);
-  output.result({ path }, path);
-  return exitCodes.ok;
-}
+/** Alert rules for Prometheus. */
+export const rules = answer({
+  name: 'metrics rules',
+  says: 'alert rules for Prometheus, YAML',
+  look: async () => ({ text: rulesText() }),
+  text: ({ text }) => text,
+  inFile: () => ({}),
+});

@@ -16,7 +16,7 @@ import type { CommandContext } from '../context.ts';
 import { drillStart } from '../drill/drill-start.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { type Hand, handsOn } from '../hands.fixture.ts';
-import { runbookCommand } from '../run/runbook.ts';
+import { runbook } from '../run/runbook.ts';
 import type { Session } from '../session.ts';
 import { outputOf } from '../terminal.ts';
 import { worldSession } from '../world-session.fixture.ts';
@@ -116,7 +116,7 @@ export class Team {
   /** Prints the runbook for the way from the active region, as `throwover runbook` does. */
   async print(file: string): Promise<void> {
     const { text } = await this.ask((context) =>
-      runbookCommand(context, { kind: 'switchover', to: undefined, format: 'markdown' }),
+      runbook.run(context, { kind: 'switchover', format: 'markdown' }),
     );
     this.printed.set(file, text);
   }
@@ -147,7 +147,7 @@ export class Team {
     const { terminal } = hands;
     const context = { session: this.session, terminal, output: outputOf(terminal, false) };
     const given = { override: options.override ?? [], to: undefined };
-    const running = drillStart(context, given).catch((error: unknown) => {
+    const running = drillStart.run(context, given).catch((error: unknown) => {
       if (isThrowoverError(error)) return error.code;
       throw error;
     });

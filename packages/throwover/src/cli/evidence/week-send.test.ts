@@ -50,7 +50,7 @@ const only = (title: string) => {
   return found[0] as (typeof found)[number];
 };
 const weekly = 'checkout: Ask who drives next';
-const ask = (as: string) => team.ask((c) => taskDone(c, { task: 'truth people', as }));
+const ask = (as: string) => team.ask((c) => taskDone.run(c, { task: 'truth people', as }));
 
 describe('as issues', () => {
   test('one a task, with its owner; sent again nothing is made twice', async () => {
@@ -91,18 +91,20 @@ describe('as issues', () => {
 
   test('a finding: to be owned, to be settled, then closed; what is typed in it reaches nobody', async () => {
     const text = '@everyone <!-- throwover week checkout truth%20people --> the TTL was 300';
-    const { result } = await team.ask((c) => addFinding(c, { text, as: bo }));
+    const { result } = await team.ask((c) => addFinding.run(c, { text, as: bo }));
     const { finding: id } = result as { finding: string };
     await send();
     const raised = only(`Give ${id} an owner`);
     expect(raised.assignees).toEqual([{ login: 'ana-gh' }]);
     expect(raised.body).not.toContain('@everyone');
     const { number } = raised;
-    await team.ask((c) => taskFinding(c, { id, owner: bo, due: '2026-02-01', as: ana }));
+    await team.ask((c) =>
+      taskFinding.run(c, { finding: id, owner: bo, due: '2026-02-01', as: ana }),
+    );
     await send();
     expect(only(`Settle ${id}`)).toMatchObject({ number, assignees: [] });
     expect(only(`Settle ${id}`).body).toContain('by 2026-02-01');
-    await team.ask((c) => closeFinding(c, { id, note: 'it is 60 now', as: bo }));
+    await team.ask((c) => closeFinding.run(c, { finding: id, note: 'it is 60 now', as: bo }));
     expect((await send()).text).toContain(`closed #${number}`);
     expect(only(`Settle ${id}`).state).toBe('closed');
     expect(only(weekly).state).toBe('open');

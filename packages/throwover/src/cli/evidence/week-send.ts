@@ -16,7 +16,10 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { operatingFacts } from './operating-test.ts';
 
 /** `throwover week --send`: files everybody's tasks as issues and sends the notice of the week. */
-export async function sendWeek({ output, session }: CommandContext): Promise<ExitCode> {
+export async function sendWeek({
+  output,
+  session,
+}: Pick<CommandContext, 'output' | 'session'>): Promise<ExitCode> {
   const { loaded, notifiers } = session;
   const { github } = loaded.service.week;
   const told = notifiers.wanting('week');

@@ -28,7 +28,7 @@ beforeEach(async () => {
 
 const tasks = async (): Promise<readonly WeekTask[]> => {
   const given = { person: undefined, format: 'text' } as const;
-  const { result, text } = await team.ask((context) => weekCommand(context, given));
+  const { result, text } = await team.ask((context) => weekCommand.run(context, given));
   for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   return (result as { tasks: WeekTask[] }).tasks;
 };
@@ -37,7 +37,8 @@ const of = async (start: string) =>
   (await tasks())
     .filter(({ key }) => key.startsWith(start))
     .map(({ key, person, what, how, done }) => ({ key, person, what, how, done }));
-const says = (task: string, as: string) => team.ask((context) => taskDone(context, { task, as }));
+const says = (task: string, as: string) =>
+  team.ask((context) => taskDone.run(context, { task, as }));
 
 describe('a drill that comes', () => {
   test('is no task before its reminder', async () => {
@@ -115,7 +116,9 @@ describe('a drill that comes', () => {
 
 describe('findings', () => {
   const raise = async () => {
-    const { result } = await team.ask((c) => addFinding(c, { text: 'The TTL was 300', as: bo }));
+    const { result } = await team.ask((c) =>
+      addFinding.run(c, { text: 'The TTL was 300', as: bo }),
+    );
     return (result as { finding: string }).finding;
   };
 
@@ -132,13 +135,15 @@ describe('findings', () => {
 
   test('have their owner until they are settled, or their owner leaves', async () => {
     const id = await raise();
-    await team.ask((c) => taskFinding(c, { id, owner: 'bo', due: '2026-03-01', as: ana }));
+    await team.ask((c) =>
+      taskFinding.run(c, { finding: id, owner: 'bo', due: '2026-03-01', as: ana }),
+    );
     const [task] = (await tasks()).filter(({ key }) => key === `finding ${id}`);
     expect(task).toMatchObject({ person: bo, dueWallMs: Date.UTC(2026, 2, 2), done: false });
     team.declare(owned, [ana, cy]);
     expect(await of('finding')).toMatchObject([{ person: cy }]);
     team.declare(owned, people);
-    await team.ask((c) => closeFinding(c, { id, note: 'it is 60 now', as: bo }));
+    await team.ask((c) => closeFinding.run(c, { finding: id, note: 'it is 60 now', as: bo }));
     expect(await of('finding')).toMatchObject([{ person: bo, done: true }]);
     await team.days(7.1);
     expect(await of('finding')).toEqual([]);

@@ -1,5 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { Argument, Option } from 'commander';
 import {
   type AuditFacts,
   type TaskBody,
@@ -9,43 +8,64 @@ import {
   weekText,
 } from '../../improvement/improvement.ts';
 import { weekOf } from '../../improvement/week/week.ts';
+import { answer } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { cliErrors } from '../errors.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { asPerson } from '../options.ts';
 import { operatingFacts } from './operating-test.ts';
+import { sendWeek } from './week-send.ts';
 import { onCallPerson, whoGives } from './who.ts';
 
-export const weekFormats = ['text', 'markdown', 'ical'] as const;
-export type WeekFormat = (typeof weekFormats)[number];
+const formats = ['text', 'markdown', 'ical'] as const;
+type Format = (typeof formats)[number];
+
+interface Given {
+  readonly person?: string | undefined;
+  readonly format: Format;
+  readonly out?: string;
+}
+
+const tasksOfWeek = answer({
+  name: 'week',
+  says: "an engineer's tasks of this week; everybody's without a name",
+  look: async (session, { person }: Given) => {
+    const { service } = session.loaded;
+    const facts = await operatingFacts(session);
+    const all = weekOf(facts);
+    const named = person === undefined ? null : onCallPerson(service.onCall, person);
+    const tasks = named === null ? all : all.filter((task) => task.person === named);
+    return { tasks, facts, service: service.name };
+  },
+  text: ({ tasks, facts, service }, { given }) => formatted(tasks, given.format, facts, service),
+  json: ({ tasks }) => ({ tasks }),
+  inFile: ({ tasks }) => ({ tasks }),
+});
 
 /**
- * `throwover week [PERSON]`: shows that person's tasks; without a person, everybody's tasks and
- * those without an owner.
+ * A person's tasks; without a person, everybody's tasks and those without an owner. With `send`,
+ * everybody's are sent.
  */
-export async function weekCommand(
-  { output, session }: CommandContext,
-  options: { person: string | undefined; format: WeekFormat; out?: string | undefined },
-): Promise<ExitCode> {
-  const { person, format, out } = options;
-  const { service } = session.loaded;
-  const facts = await operatingFacts(session);
-  const all = weekOf(facts);
-  const named = person === undefined ? null : onCallPerson(service.onCall, person);
-  const tasks = named === null ? all : all.filter((task) => task.person === named);
-  const text = await formatted(tasks, format, facts, service.name);
-  if (out === undefined) {
-    output.result({ tasks }, text.trimEnd());
-    return exitCodes.ok;
-  }
-  const path = resolve(out);
-  await writeFile(path, `${text.trimEnd()}${format === 'ical' ? '\r\n' : '\n'}`);
-  output.result({ tasks, path }, path);
-  return exitCodes.ok;
-}
+export const weekCommand = {
+  ...tasksOfWeek,
+  takes: () => [
+    new Argument('[person]', 'of onCall'),
+    new Option('--format <format>', 'as what').choices(formats).default('text'),
+    ...tasksOfWeek.takes(),
+    new Option('--send', "everybody's tasks as issues (week.github), and to webhooks and e-mail"),
+  ],
+  run: async (
+    context: Pick<CommandContext, 'output' | 'session'>,
+    given: Given & { readonly send?: boolean },
+  ) => {
+    if (given.send !== true) return tasksOfWeek.run(context, given);
+    if (given.person === undefined && given.out === undefined) return sendWeek(context);
+    throw cliErrors.make('usage-wrong', "--send sends everybody's week: no PERSON, no --out");
+  },
+};
 
 async function formatted(
   tasks: readonly WeekTask[],
-  format: WeekFormat,
+  format: Format,
   { nowWallMs, practice }: AuditFacts,
   service: string,
 ): Promise<string> {
@@ -56,28 +76,21 @@ async function formatted(
   return weekCalendar(tasks, { service, zone, nowWallMs });
 }
 
-/**
- * `throwover week done TASK`: records a person's statement that the weekly task of a subject is
- * done.
- */
-export async function taskDone(
-  context: CommandContext,
-  options: { task: string; note?: string; as?: string },
-): Promise<ExitCode> {
-  const { output, session } = context;
-  const by = whoGives(context, options.as);
-  const { parts } = session;
-  const facts = await operatingFacts(session);
-  const byWord = weekOf(facts).filter((task) => task.byWord);
-  const keys = [...new Set([...taskKeys(facts), ...byWord.map(({ key }) => key)])];
-  if (!keys.includes(options.task)) {
-    throw cliErrors.make(
-      'usage-wrong',
-      `expected one of ${keys.join(', ')}; found "${options.task}"`,
-    );
-  }
-  const body: TaskBody = { event: 'by-word', task: options.task, note: options.note ?? null };
-  const record = await parts.records.append('task', by, { ...body });
-  output.result(record, `Done by the word of ${by}: ${options.task}`);
-  return exitCodes.ok;
-}
+/** Records a person's statement that the weekly task of a subject is done. */
+export const taskDone = answer({
+  name: 'week done',
+  says: 'your word that a task is done: truth NAME, change NAME, drill DATE plan',
+  takes: () => [new Argument('<task>'), asPerson(), new Option('--note <text>', 'what was seen')],
+  look: async (session, { task, note, as }: { task: string; note?: string; as?: string }) => {
+    const by = whoGives(session, as);
+    const facts = await operatingFacts(session);
+    const byWord = weekOf(facts).filter((one) => one.byWord);
+    const keys = [...new Set([...taskKeys(facts), ...byWord.map(({ key }) => key)])];
+    if (!keys.includes(task)) {
+      throw cliErrors.make('usage-wrong', `expected one of ${keys.join(', ')}; found "${task}"`);
+    }
+    const body: TaskBody = { event: 'by-word', task, note: note ?? null };
+    return session.parts.records.append('task', by, { ...body });
+  },
+  text: ({ by }, { given }) => `Done by the word of ${by}: ${given.task}`,
+});

@@ -1,13 +1,12 @@
 import { improvementErrors } from '../../improvement/improvement.ts';
-import type { CommandContext } from '../context.ts';
-import { person } from '../session.ts';
+import { person, type Session } from '../session.ts';
 
 /**
  * Returns the person of `onCall` who gives this command: `--as`, otherwise the login name. Throws
  * `owner-not-on-call`.
  */
-export function whoGives({ session }: CommandContext, as: string | undefined): string {
-  return onCallPerson(session.loaded.service.onCall, as ?? person());
+export function whoGives({ loaded }: Pick<Session, 'loaded'>, as: string | undefined): string {
+  return onCallPerson(loaded.service.onCall, as ?? person());
 }
 
 /**

@@ -156,7 +156,9 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
     // The runbook is printed on the first Monday after a drill; in April it was forgotten.
     const stale = drillDays.some((drove) => day > drove && day - drove <= 14);
     if (day === 4 || (stale && day !== 116 && day !== 109)) await team.print('by-hand.md');
-    const { result } = await team.ask((c) => weekCommand(c, { person: undefined, format: 'text' }));
+    const { result } = await team.ask((c) =>
+      weekCommand.run(c, { person: undefined, format: 'text' }),
+    );
     const open = (result as { tasks: WeekTask[] }).tasks.filter(({ done }) => !done);
     const minutes = open.reduce((sum, task) => sum + task.minutes, 0);
     const own = open.filter(({ key }) => !/^(truth|change) /.test(key));
@@ -165,11 +167,11 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
     const line = `${isoTime(team.nowMs()).slice(0, 10)}  WEEK: ${open.length} open, ${minutes} min${listed}`;
     told.push(...wrap(line, 14));
     if (shownWeeks.includes(day)) {
-      await shows('THE WEEK', (c) => weekCommand(c, { person: undefined, format: 'text' }));
+      await shows('THE WEEK', (c) => weekCommand.run(c, { person: undefined, format: 'text' }));
     }
     for (const { key, person } of own) {
       if (person === null || !/^(practice|drill \S+ (plan|runbook|shadow))/.test(key)) continue;
-      await team.ask((c) => taskDone(c, { task: key, as: person }));
+      await team.ask((c) => taskDone.run(c, { task: key, as: person }));
     }
   };
   const shownWeeks = [4, 109, 291];
@@ -182,9 +184,13 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
     if (settled !== null) return;
     if (status === 'open' && ageDays > (day < 40 ? 19 : 6)) {
       const due = isoTime(team.nowMs() + 4 * 86_400_000).slice(0, 10);
-      await does(`finding ${id} to ed`, (c) => taskFinding(c, { id, owner: 'ed', due, as: 'cy' }));
+      await does(`finding ${id} to ed`, (c) =>
+        taskFinding.run(c, { finding: id, owner: 'ed', due, as: 'cy' }),
+      );
     } else if (status === 'task' && ageDays > 26) {
-      await does(`finding ${id} closed`, (c) => closeFinding(c, { id, note: 'mended', as: 'ed' }));
+      await does(`finding ${id} closed`, (c) =>
+        closeFinding.run(c, { finding: id, note: 'mended', as: 'ed' }),
+      );
     }
   };
   const draft = { expect: '-20%', drills: 0, tradeOff: ['latency=3 ms: a lookup'], as: 'ana' };
@@ -193,7 +199,7 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
   const plan: Readonly<Record<number, () => Promise<unknown>>> = {
     20: () =>
       does('new short-lived, no baseline', (c) =>
-        newChange(c, {
+        newChange.run(c, {
           ...draft,
           name: 'short-lived',
           hypothesis: 'Connections that live 5 minutes leave the old region sooner',
@@ -203,7 +209,7 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
       ),
     70: async () => {
       await does('capture connections-q1', (c) =>
-        captureBaseline(c, {
+        captureBaseline.run(c, {
           name: 'connections-q1',
           metric: 'old-connections',
           weeks: 8,
@@ -218,19 +224,19 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
         baseline: 'connections-q1',
       };
       await does('new short-lived, no cost', (c) =>
-        newChange(c, { ...wanted, tradeOff: ['none'] }),
+        newChange.run(c, { ...wanted, tradeOff: ['none'] }),
       );
-      await does('new short-lived', (c) => newChange(c, wanted));
-      await does('ship short-lived', (c) => shipChange(c, { name: 'short-lived', as: 'ana' }));
+      await does('new short-lived', (c) => newChange.run(c, wanted));
+      await does('ship short-lived', (c) => shipChange.run(c, { name: 'short-lived', as: 'ana' }));
       await does('amend short-lived', (c) =>
-        amendChange(c, { ...full, name: 'short-lived', as: 'ana' }),
+        amendChange.run(c, { ...full, name: 'short-lived', as: 'ana' }),
       );
-      await does('ship short-lived', (c) => shipChange(c, { name: 'short-lived', as: 'ana' }));
+      await does('ship short-lived', (c) => shipChange.run(c, { name: 'short-lived', as: 'ana' }));
       factors.connections = 0.6;
     },
     90: () =>
       does('verdict on short-lived', (c) =>
-        reviewChange(c, {
+        reviewChange.run(c, {
           name: 'short-lived',
           verdict: 'kept',
           cost: ['latency=2 ms'],
@@ -239,11 +245,16 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
       ),
     102: async () => {
       await does('verdict on short-lived', (c) =>
-        reviewChange(c, { name: 'short-lived', verdict: 'kept', cost: ['latency=2 ms'], as: 'bo' }),
+        reviewChange.run(c, {
+          name: 'short-lived',
+          verdict: 'kept',
+          cost: ['latency=2 ms'],
+          as: 'bo',
+        }),
       );
       told.push(
         await does('verdict on short-lived', (c) =>
-          reviewChange(c, {
+          reviewChange.run(c, {
             name: 'short-lived',
             verdict: 'kept',
             cost: ['latency=2 ms: measured'],
@@ -254,10 +265,15 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
     },
     150: async () => {
       await does('capture caches-q2', (c) =>
-        captureBaseline(c, { name: 'caches-q2', metric: 'resolver-holdover', weeks: 8, as: 'bo' }),
+        captureBaseline.run(c, {
+          name: 'caches-q2',
+          metric: 'resolver-holdover',
+          weeks: 8,
+          as: 'bo',
+        }),
       );
       await does('new ttl-5, of holdover-t99', (c) =>
-        newChange(c, {
+        newChange.run(c, {
           ...draft,
           name: 'ttl-5',
           hypothesis: 'A TTL of 5 s empties caches sooner',
@@ -267,7 +283,7 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
         }),
       );
       await does('new ttl-5', (c) =>
-        newChange(c, {
+        newChange.run(c, {
           ...draft,
           ...full,
           panel: 'caches',
@@ -278,20 +294,22 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
           as: 'bo',
         }),
       );
-      await does('ship ttl-5', (c) => shipChange(c, { name: 'ttl-5', as: 'bo' }));
+      await does('ship ttl-5', (c) => shipChange.run(c, { name: 'ttl-5', as: 'bo' }));
     },
     190: async () => {
       const verdict = { name: 'ttl-5', cost: ['money=40 usd a month'], as: 'bo' };
-      await does('verdict on ttl-5: kept', (c) => reviewChange(c, { ...verdict, verdict: 'kept' }));
+      await does('verdict on ttl-5: kept', (c) =>
+        reviewChange.run(c, { ...verdict, verdict: 'kept' }),
+      );
       told.push(
         await does('verdict on ttl-5: reverted', (c) =>
-          reviewChange(c, { ...verdict, verdict: 'reverted' }),
+          reviewChange.run(c, { ...verdict, verdict: 'reverted' }),
         ),
       );
     },
     265: async () => {
       await does('capture warm-q3', (c) =>
-        captureBaseline(c, { name: 'warm-q3', metric: 'warm-up', weeks: 30, as: 'cy' }),
+        captureBaseline.run(c, { name: 'warm-q3', metric: 'warm-up', weeks: 30, as: 'cy' }),
       );
       const wanted = {
         ...draft,
@@ -304,28 +322,28 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
         baseline: 'warm-q3',
         as: 'cy',
       };
-      await does('new snap-start', (c) => newChange(c, wanted));
-      await does('new snap-start, 5 drills', (c) => newChange(c, { ...wanted, drills: 5 }));
-      await does('ship snap-start', (c) => shipChange(c, { name: 'snap-start', as: 'cy' }));
+      await does('new snap-start', (c) => newChange.run(c, wanted));
+      await does('new snap-start, 5 drills', (c) => newChange.run(c, { ...wanted, drills: 5 }));
+      await does('ship snap-start', (c) => shipChange.run(c, { name: 'snap-start', as: 'cy' }));
     },
     300: async () => {
       const verdict = { name: 'snap-start', cost: ['complexity=1 part'], as: 'cy' };
       await does('verdict on snap-start: kept', (c) =>
-        reviewChange(c, { ...verdict, verdict: 'kept' }),
+        reviewChange.run(c, { ...verdict, verdict: 'kept' }),
       );
       told.push(
         await does('verdict on snap-start: extended', (c) =>
-          reviewChange(c, { ...verdict, verdict: 'extended' }),
+          reviewChange.run(c, { ...verdict, verdict: 'extended' }),
         ),
       );
     },
     345: () =>
       does('retire snap-start', (c) =>
-        retireChange(c, { name: 'snap-start', reason: 'the drills were not held', as: 'cy' }),
+        retireChange.run(c, { name: 'snap-start', reason: 'the drills were not held', as: 'cy' }),
       ),
   };
 
-  await shows('DRILLS', (c) => drillPlan(c, { count: 4 }));
+  await shows('DRILLS', (c) => drillPlan.run(c, { count: 4 }));
   let noise = 0;
   for (let day = 0; day < 365; day++) {
     const startMs = team.nowMs();
@@ -375,18 +393,18 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
     if (day % 7 === 0) {
       for (const [name, { owner }] of Object.entries(declared.truths)) {
         if (owner.startsWith('ana') && anaAway(day)) continue;
-        await team.ask((c) => taskDone(c, { task: `truth ${name}`, as: owner }));
+        await team.ask((c) => taskDone.run(c, { task: `truth ${name}`, as: owner }));
       }
       for (const name of ['short-lived', 'ttl-5', 'snap-start']) {
         const as = { 'short-lived': 'ana', 'ttl-5': 'bo', 'snap-start': 'cy' }[name] ?? '';
         if (as === 'ana' && anaAway(day)) continue;
         // Refused while the change is not in use.
-        await team.ask((c) => taskDone(c, { task: `change ${name}`, as }));
+        await team.ask((c) => taskDone.run(c, { task: `change ${name}`, as }));
       }
     }
     await team.days((startMs + 86_400_000 - team.nowMs()) / 86_400_000);
     if (dateAt(team.nowMs()).getUTCDate() === 1) {
-      const { code, result } = await team.ask((c) => auditCommand(c, { format: 'text' }));
+      const { code, result } = await team.ask((c) => auditCommand.run(c, { format: 'text' }));
       const { lines, slides } = result as Audit;
       log(`AUDIT: exit ${code}, ${slides.length} slides`);
       for (const { ok, subject, rule, says } of lines) {
@@ -394,12 +412,14 @@ test('a year: drills, changes that are proven, fail or stay unknown, weeks, an a
       }
     }
     if (day === 211) {
-      told.push((await team.ask((c) => weekCommand(c, { person: 'ana', format: 'text' }))).text);
+      told.push(
+        (await team.ask((c) => weekCommand.run(c, { person: 'ana', format: 'text' }))).text,
+      );
     }
   }
-  told.push((await team.ask(listChanges)).text);
-  await shows('HISTORY', drillHistory);
-  await shows('PEOPLE', drillPeople);
+  told.push((await team.ask((c) => listChanges.run(c, {}))).text);
+  await shows('HISTORY', (c) => drillHistory.run(c, {}));
+  await shows('PEOPLE', (c) => drillPeople.run(c, {}));
   expect(`\n${told.join('\n')}\n`).toMatchSnapshot();
   // These statements must hold whatever the wording is.
   const all = told.join('\n');

@@ -1,18 +1,16 @@
-import type { CommandContext } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { answer } from '../command.ts';
+import { toRegion } from '../options.ts';
 import { functionsReport } from './functions-report.ts';
 import { functionsText } from './functions-view.ts';
 
 /**
- * `throwover functions`: shows how much the active region uses, how many instances the other region
- * must have warm and may have, and the cost and results of each strategy. Changes nothing. Throws
- * `functions-prices-old`.
+ * How much the active region uses, how many instances the other region must have warm and may have,
+ * and the cost and results of each strategy. Changes nothing. Error: `functions-prices-old`.
  */
-export async function functionsCommand(
-  { output, session }: CommandContext,
-  { to }: { to: string | null },
-): Promise<ExitCode> {
-  const report = await functionsReport(session, to);
-  output.result(report, functionsText(report));
-  return exitCodes.ok;
-}
+export const functions = answer({
+  name: 'functions',
+  says: 'how cold functions would be after a switch, and what each way to warm them costs',
+  takes: () => [toRegion('region that would become active')],
+  look: (session, { to }: { to?: string }) => functionsReport(session, to ?? null),
+  text: functionsText,
+});

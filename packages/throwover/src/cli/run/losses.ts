@@ -1,43 +1,48 @@
+import { Argument, Option } from 'commander';
 import { isoTime, maxColumns } from '../../kernel/kernel.ts';
 import { ledgerSql } from '../../replication/replication.ts';
 import { type Loss, maxLossesPerCall } from '../../store/store.ts';
-import type { CommandContext } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { owner, serviceState } from '../session.ts';
+import { answer } from '../command.ts';
+import { mandatory } from '../options.ts';
+import { owner, type Session, serviceState } from '../session.ts';
 import { clip } from './progress-view.ts';
 
-/**
- * `throwover losses [--run RUN]`: shows the ledger of lost writes, in the order of their commits.
- */
-export async function lossesCommand(
-  { output, session }: CommandContext,
-  options: { run: string | undefined; sql: boolean },
-): Promise<ExitCode> {
-  await serviceState(session);
-  const losses: Loss[] = [];
-  for await (const loss of lossesOf(session, options.run)) losses.push(loss);
-  output.result({ losses }, options.sql ? ledgerSql(losses) : lossesText(losses));
-  return exitCodes.ok;
-}
+/** The ledger of lost writes, in the order of their commits. */
+export const losses = answer({
+  name: 'losses',
+  says: 'the ledger of writes that a failover lost',
+  takes: () => [
+    new Option('--run <run>', 'of one rejoin alone'),
+    new Option('--sql', 'as statements for a person to read and run'),
+  ],
+  look: async (session, { run }: { run?: string; sql?: boolean }) => {
+    await serviceState(session);
+    return { losses: await lossesOf(session, run) };
+  },
+  text: ({ losses: found }, { given }) =>
+    given.sql === true ? ledgerSql(found) : lossesText(found),
+});
 
-/** `throwover losses resolve ID --note TEXT`: records how a person resolved a lost write. */
-export async function resolveLossCommand(
-  { output, session }: CommandContext,
-  options: { id: string; note: string },
-): Promise<ExitCode> {
-  const { id, note } = options;
-  const { name: service } = await serviceState(session);
-  await session.parts.store.resolveLoss({ service, id, by: owner(), note });
-  output.result({ id, note }, `${id}: resolved`);
-  return exitCodes.ok;
-}
+/** Records how a person resolved a lost write. */
+export const resolveLoss = answer({
+  name: 'losses resolve',
+  says: 'say what became of a lost write',
+  takes: () => [new Argument('<id>'), mandatory(new Option('--note <text>', 'what became of it'))],
+  look: async (session, { id, note }: { id: string; note: string }) => {
+    const { name: service } = await serviceState(session);
+    await session.parts.store.resolveLoss({ service, id, by: owner(), note });
+    return { id, note };
+  },
+  text: ({ id }) => `${id}: resolved`,
+});
 
-/** Yields every entry, page by page. */
-export async function* lossesOf(
-  { parts, loaded }: CommandContext['session'],
+/** Reads every entry, page by page. */
+async function lossesOf(
+  { parts, loaded }: Session,
   runId: string | undefined,
-): AsyncGenerator<Loss> {
+): Promise<readonly Loss[]> {
   const service = loaded.service.name;
+  const all: Loss[] = [];
   let after: string | undefined;
   for (;;) {
     const found = await parts.store.losses({
@@ -46,10 +51,10 @@ export async function* lossesOf(
       ...(runId === undefined ? {} : { runId }),
       ...(after === undefined ? {} : { after }),
     });
-    yield* found;
+    all.push(...found);
     after = found.at(-1)?.id;
     // A page may be short; an empty one is the end.
-    if (after === undefined || found.length === 0) return;
+    if (after === undefined || found.length === 0) return all;
   }
 }
 

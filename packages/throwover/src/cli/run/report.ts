@@ -1,44 +1,56 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { Argument, Option } from 'commander';
 import { z } from 'zod';
 import { type RunEvidence, stepsOf } from '../../evidence/evidence.ts';
 import { isoTime } from '../../kernel/kernel.ts';
 import type { Service } from '../../service/service.ts';
 import type { RunState } from '../../store/store.ts';
-import type { CommandContext } from '../context.ts';
+import { answer } from '../command.ts';
 import { cliErrors } from '../errors.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
 
 /**
- * `throwover report RUN`: writes one HTML file and the same content as JSON. Without `evidence`,
- * figures that need clients' records have a count of 0.
+ * Writes one HTML file and the same content as JSON. Without `evidence`, figures that need clients'
+ * records have a count of 0.
  */
-export async function reportCommand(
-  { output, session, terminal }: CommandContext,
-  options: { runId: string; out: string; evidence?: string },
-): Promise<ExitCode> {
-  const { measure, renderReport } = await import('../../evidence/evidence.ts');
-  const run = await session.parts.store.run(options.runId);
-  const nowMs = terminal.clock.wallMs();
-  const evidence =
-    options.evidence === undefined
-      ? fromJournal(run, session.loaded.service, nowMs)
-      : await readEvidence(options.evidence, run.runId);
-  const report = await renderReport({
-    runs: [{ evidence, figures: measure(evidence) }],
-    title: `${run.kind} of ${run.service}, ${run.from} to ${run.to}`,
-    generatedAt: isoTime(nowMs),
-    provenance: { run: run.runId, source: options.evidence ?? "the run's journal alone" },
-  });
-  const directory = resolve(options.out);
-  await mkdir(directory, { recursive: true });
-  const html = resolve(directory, `${run.runId}.html`);
-  const json = resolve(directory, `${run.runId}.json`);
-  await writeFile(html, report.html);
-  await writeFile(json, report.json);
-  output.result({ html, json }, `${html}\n${json}`);
-  return exitCodes.ok;
-}
+export const report = answer({
+  name: 'report',
+  says: 'a run as one HTML file, and as JSON',
+  takes: () => [
+    new Argument('<run>'),
+    new Option('--out <directory>', 'where to write them').default('reports'),
+    new Option(
+      '--evidence <file>',
+      "what clients saw (the lab's evidence.json); else the journal alone",
+    ),
+  ],
+  look: async (
+    { parts, loaded, clock },
+    given: { run: string; out: string; evidence?: string },
+  ) => {
+    const { measure, renderReport } = await import('../../evidence/evidence.ts');
+    const run = await parts.store.run(given.run);
+    const nowMs = clock.wallMs();
+    const evidence =
+      given.evidence === undefined
+        ? fromJournal(run, loaded.service, nowMs)
+        : await readEvidence(given.evidence, run.runId);
+    const rendered = await renderReport({
+      runs: [{ evidence, figures: measure(evidence) }],
+      title: `${run.kind} of ${run.service}, ${run.from} to ${run.to}`,
+      generatedAt: isoTime(nowMs),
+      provenance: { run: run.runId, source: given.evidence ?? "the run's journal alone" },
+    });
+    const directory = resolve(given.out);
+    await mkdir(directory, { recursive: true });
+    const html = resolve(directory, `${run.runId}.html`);
+    const json = resolve(directory, `${run.runId}.json`);
+    await writeFile(html, rendered.html);
+    await writeFile(json, rendered.json);
+    return { html, json };
+  },
+  text: ({ html, json }) => `${html}\n${json}`,
+});
 
 function fromJournal(run: RunState, service: Service, nowMs: number): RunEvidence {
   const { runId, kind, from, to, startedWallMs, endedWallMs } = run;

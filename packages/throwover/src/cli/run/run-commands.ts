@@ -1,3 +1,4 @@
+import { Argument, Option } from 'commander';
 import {
   carriedOn,
   earlierKind,
@@ -8,36 +9,132 @@ import {
 } from '../../operations/operations.ts';
 import { noConsent } from '../../replication/replication.ts';
 import { approve, type Mandate } from '../../runbook/runbook.ts';
-import type { RunKind } from '../../runs/runs.ts';
+import { type RunKind, runKinds } from '../../runs/runs.ts';
 import type { RunState } from '../../store/store.ts';
+import { act, answer } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { cliErrors } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { mandatory, toRegion } from '../options.ts';
 import { operated, owner, person, planRun, type Session, serviceState } from '../session.ts';
 import { carryOut, withStops } from './carry-out.ts';
 import { confirmed } from './confirm.ts';
 import { planText } from './plan-text.ts';
 
 /** The approval that the operator gave with the command. */
-export interface Approval {
+interface Approval {
   readonly yes?: string;
   readonly override: readonly string[];
   readonly second?: string;
 }
 
-/** `throwover plan KIND [--to REGION]`: shows the plan, also a refused one. Changes nothing. */
-export async function planCommand(
-  { output, session }: CommandContext,
-  options: { kind: RunKind; to: string | undefined },
-): Promise<ExitCode> {
-  const { signal } = new AbortController();
-  const { plan, digest } = await planRun(session, { ...options, consent: noConsent, signal });
-  output.result({ digest, plan }, planText(plan, digest));
-  return plan.guards.some(({ refusals }) => refusals.length > 0) ? exitCodes.refused : exitCodes.ok;
+/** Options that approve a plan. */
+const approving = () => [
+  new Option('--yes <digest>', 'go on without asking, if the plan still has this digest'),
+  new Option('--override <name...>', 'accept a refusal by its name').default([]),
+  new Option('--second <name>', 'the second person who approved, where the team asks for two'),
+];
+
+/** Shows the plan, also a refused one. Changes nothing. */
+export const plan = answer({
+  name: 'plan',
+  says: 'what a run would do today, with its digest; changes nothing',
+  takes: () => [
+    new Argument('<kind>').choices(runKinds),
+    toRegion('region that the run goes to; failback and rejoin know it'),
+  ],
+  look: async (session, { kind, to }: { kind: RunKind; to?: string }) => {
+    const { signal } = new AbortController();
+    const planned = await planRun(session, { kind, to, consent: noConsent, signal });
+    return { digest: planned.digest, plan: planned.plan };
+  },
+  text: (planned) => planText(planned.plan, planned.digest),
+  exit: (planned) =>
+    planned.plan.guards.some(({ refusals }) => refusals.length > 0)
+      ? exitCodes.refused
+      : exitCodes.ok,
+});
+
+const becomesActive = 'region that becomes active';
+
+const kinds: Readonly<
+  Record<RunKind, { readonly says: string; readonly to: string; readonly needsTo: boolean }>
+> = {
+  switchover: {
+    says: 'planned: make another region active, nothing lost',
+    to: becomesActive,
+    needsTo: true,
+  },
+  failover: {
+    says: 'the active region is lost or sick: go on without it; shows first what would be lost',
+    to: becomesActive,
+    needsTo: true,
+  },
+  failback: {
+    says: 'home after a failover, planned; only after rejoin and a read ledger',
+    to: 'home, as throwover.yaml names it',
+    needsTo: false,
+  },
+  rejoin: {
+    says: 'take a region that was left back in, as a standby; it is never opened',
+    to: 'region that comes back; the one that is not active where there are two',
+    needsTo: false,
+  },
+  'flip-only': {
+    says: 'the naive runbook, for comparison: change the DNS and promote',
+    to: becomesActive,
+    needsTo: true,
+  },
+};
+
+/** One command for each kind of run: plans, asks for the mandate, carries the run out. */
+export const kindsOfRun = runKinds.map((kind) => {
+  const { says, to, needsTo } = kinds[kind];
+  return act({
+    name: kind,
+    says,
+    takes: () => [needsTo ? mandatory(toRegion(to)) : toRegion(to), ...approving()],
+    run: (context, given: Approval & { to?: string }) =>
+      runCommand(context, { ...given, kind, to: given.to }),
+  });
+});
+
+interface ResumeGiven extends Approval {
+  readonly run?: string;
+  readonly takeover?: boolean;
+  readonly asFailover?: boolean;
 }
 
-/** `throwover switchover|failover|failback|rejoin|flip-only`: plans, asks for the mandate, runs. */
-export function runCommand(
+export const resume = act({
+  name: 'resume',
+  says: 'carry on a run that stands still',
+  takes: () => [
+    new Argument('[run]', "the service's open run when it is left out"),
+    new Option('--takeover', 'its controller is known to be gone: do not wait for its lease'),
+    new Option('--as-failover', 'from here on it is a failover: its source is lost half-way'),
+    ...approving(),
+  ],
+  run: (context, given: ResumeGiven) =>
+    given.asFailover === true
+      ? replanCommand(context, { ...given, runId: given.run })
+      : resumeCommand(context, { runId: given.run, takeover: given.takeover === true }),
+});
+
+export const abort = act({
+  name: 'abort',
+  says: 'take a run back, where that can still be done',
+  takes: () => [
+    new Argument('[run]', "the service's open run when it is left out"),
+    mandatory(new Option('--reason <text>', 'why; it stands in the journal')),
+    new Option('--leave <step...>', 'end the run although this step cannot be taken back').default(
+      [],
+    ),
+  ],
+  run: (context, given: { run?: string; reason: string; leave: readonly string[] }) =>
+    abortCommand(context, { ...given, runId: given.run }),
+});
+
+function runCommand(
   context: CommandContext,
   options: Approval & { kind: RunKind; to: string | undefined },
 ): Promise<ExitCode> {
@@ -61,8 +158,8 @@ export function runCommand(
   });
 }
 
-/** `throwover resume [RUN]`: resumes a run; without a name, the service's open run. */
-export function resumeCommand(
+/** Resumes a run; without a name, the service's open run. */
+function resumeCommand(
   context: CommandContext,
   options: { runId: string | undefined; takeover: boolean },
 ): Promise<ExitCode> {
@@ -75,11 +172,8 @@ export function resumeCommand(
   });
 }
 
-/**
- * `throwover resume [RUN] --as-failover`: turns the open run into a failover, with its own plan and
- * mandate.
- */
-export function replanCommand(
+/** Turns the open run into a failover, with its own plan and mandate. */
+function replanCommand(
   context: CommandContext,
   options: Approval & { runId: string | undefined },
 ): Promise<ExitCode> {
@@ -110,11 +204,8 @@ export function replanCommand(
   });
 }
 
-/**
- * `throwover abort [RUN]`: undoes the run where that is still possible; otherwise says what to do
- * instead.
- */
-export function abortCommand(
+/** Undoes the run where that is still possible; otherwise says what to do instead. */
+function abortCommand(
   context: CommandContext,
   options: { runId: string | undefined; reason: string; leave: readonly string[] },
 ): Promise<ExitCode> {

@@ -1,34 +1,36 @@
-import { type Clock, formatMs, isoTime, maxColumns } from '../../kernel/kernel.ts';
+import { Argument, Option } from 'commander';
+import { formatMs, isoTime, maxColumns } from '../../kernel/kernel.ts';
 import { storedPlan } from '../../runbook/runbook.ts';
 import type { JournalRecord, RunState, RunSummary } from '../../store/store.ts';
-import type { CommandContext } from '../context.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { answer } from '../command.ts';
+import { whole } from '../options.ts';
 import { clip } from './progress-view.ts';
 
 /** Number of runs shown without --limit: one screen. */
-export const shownRuns = 20;
+const shownRuns = 20;
 
-/** `throwover runs`: lists runs, newest first. */
-export async function runsCommand(
-  { output, session }: CommandContext,
-  options: { limit: number },
-): Promise<ExitCode> {
-  const service = session.loaded.service.name;
-  const runs = await session.parts.store.runs({ service, limit: options.limit });
-  const text = runs.length === 0 ? `No runs of ${service} yet.` : runs.map(runLine).join('\n');
-  output.result({ runs }, text);
-  return exitCodes.ok;
-}
+export const runs = answer({
+  name: 'runs',
+  says: 'runs of the service, newest first',
+  takes: () => [
+    new Option('--limit <count>', 'how many').argParser(whole(1, 1_000)).default(shownRuns),
+  ],
+  look: async ({ loaded, parts }, { limit }: { limit: number }) => {
+    const service = loaded.service.name;
+    return { service, runs: await parts.store.runs({ service, limit }) };
+  },
+  text: ({ service, runs: found }) =>
+    found.length === 0 ? `No runs of ${service} yet.` : found.map(runLine).join('\n'),
+  json: ({ runs: found }) => ({ runs: found }),
+});
 
-/** `throwover show RUN`: shows the run and its journal. */
-export async function showCommand(
-  { output, session, terminal }: CommandContext,
-  options: { runId: string },
-): Promise<ExitCode> {
-  const run = await session.parts.store.run(options.runId);
-  output.result(run, showText(run, terminal.clock));
-  return exitCodes.ok;
-}
+export const show = answer({
+  name: 'show',
+  says: 'a run and its journal',
+  takes: () => [new Argument('<run>')],
+  look: ({ parts }, { run }: { run: string }) => parts.store.run(run),
+  text: (run, { nowWallMs }) => showText(run, nowWallMs),
+});
 
 function runLine({ runId, kind, from, to, status, startedWallMs }: RunSummary): string {
   const when = isoTime(startedWallMs).slice(0, 19).replace('T', ' ');
@@ -36,10 +38,10 @@ function runLine({ runId, kind, from, to, status, startedWallMs }: RunSummary): 
 }
 
 /** Returns the journal as lines of at most 80 columns: seconds since the start, event, step. */
-function showText(run: RunState, clock: Clock): string {
+function showText(run: RunState, nowWallMs: number): string {
   const { runId, kind, service, from, to, epoch, status, owner, startedWallMs, endedWallMs } = run;
   const titles = new Map(storedPlan(run).steps.map(({ name, title }) => [name, title]));
-  const took = formatMs((endedWallMs ?? clock.wallMs()) - startedWallMs);
+  const took = formatMs((endedWallMs ?? nowWallMs) - startedWallMs);
   const head = [
     `${kind} of ${service}, ${from} to ${to}, epoch ${epoch}${kind === 'rejoin' ? '' : ` to ${epoch + 1}`}`,
     `${runId}: ${status}, ${took}${endedWallMs === null ? ' so far' : ''}`,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { type HandKind, noSuchRegion } from '../../compose/compose.ts';
+import { Option } from 'commander';
+import { type HandKind, handKinds, noSuchRegion } from '../../compose/compose.ts';
 import { expectations } from '../../operations/operations.ts';
 import {
   documentDigest,
@@ -12,45 +13,56 @@ import {
   stepDigest,
   withHeader,
 } from '../../runbook/runbook.ts';
-import type { CommandContext } from '../context.ts';
+import { answer } from '../command.ts';
 import { cliErrors } from '../errors.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { toRegion } from '../options.ts';
 import { operated, type Session, serviceState } from '../session.ts';
 
-export const runbookFormats = ['markdown', 'html'] as const;
+const formats = ['markdown', 'html'] as const;
 
-/**
- * `throwover runbook`: prints the runbook: manual steps to follow when throwover is not available.
- */
-export async function runbookCommand(
-  { output, session }: CommandContext,
-  options: {
-    readonly kind: HandKind;
-    readonly to: string | undefined;
-    readonly format: (typeof runbookFormats)[number];
-  },
-): Promise<ExitCode> {
-  const document = await currentDocument(session, options);
-  const text = await printedText(session, document, options);
-  output.result({ digest: documentDigest(document), document, text }, text);
-  return exitCodes.ok;
+interface Given {
+  readonly kind: HandKind;
+  readonly to?: string;
+  readonly format: (typeof formats)[number];
+  readonly check?: string;
 }
 
 /**
- * `throwover runbook --check FILE`: throws `runbook-drifted` when the printed runbook differs from
- * one printed now.
+ * Prints the runbook: manual steps to follow when throwover is not available. With `check` it
+ * compares a printed one with that of now. Error: `runbook-drifted`.
  */
-export async function checkRunbook(
-  { output, session }: CommandContext,
-  { file }: { readonly file: string },
-): Promise<ExitCode> {
+export const runbook = answer({
+  name: 'runbook',
+  says: 'a run as a document that people can follow with no throwover at hand',
+  takes: () => [
+    new Option('--kind <kind>', 'of run').choices(handKinds).default('switchover'),
+    toRegion('region that becomes active; the other one where there are two'),
+    new Option('--format <format>', 'as what').choices(formats).default('markdown'),
+    new Option('--check <file>', 'whether this printed one still holds; 1 when it does not'),
+  ],
+  look: async (session, given: Given) => {
+    if (given.check !== undefined) return stillHolds(session, given.check);
+    const document = await currentDocument(session, given);
+    const expected = await expectations(operated(session), given.kind);
+    return { digest: documentDigest(document), document, expected };
+  },
+  text: async (found, { given, nowWallMs }) =>
+    'document' in found
+      ? printedText(found, given, nowWallMs)
+      : `${given.check} still holds: ${found.way}.`,
+  json: (found, text) =>
+    'document' in found
+      ? { digest: found.digest, document: found.document, text }
+      : { digest: found.digest, drift: [] },
+});
+
+async function stillHolds(session: Session, file: string) {
   const { printed, drift } = await compared(session, file, await readText(file));
   const { kind, to, from, digest } = printed.header;
   if (drift.length > 0) {
     throw runbookErrors.make('runbook-drifted', `${file}: ${drift.join('; ')}`, { file, drift });
   }
-  output.result({ digest, drift }, `${file} still holds: ${kind} from ${from} to ${to}.`);
-  return exitCodes.ok;
+  return { digest, way: `${kind} from ${from} to ${to}` };
 }
 
 /**
@@ -74,9 +86,9 @@ async function compared(session: Session, file: string, text: string) {
 }
 
 /** Returns the document as it would be printed now. */
-export async function currentDocument(
+async function currentDocument(
   session: Session,
-  { kind, to: asked }: { readonly kind: HandKind; readonly to: string | undefined },
+  { kind, to: asked }: Pick<Given, 'kind' | 'to'>,
 ): Promise<HandDocument> {
   const { service } = session.loaded;
   const { active: from, epoch } = await serviceState(session);
@@ -90,12 +102,16 @@ export async function currentDocument(
 }
 
 async function printedText(
-  session: Session,
-  document: HandDocument,
-  { kind, format }: { readonly kind: HandKind; readonly format: 'markdown' | 'html' },
+  {
+    document,
+    expected,
+  }: Pick<Parameters<typeof pageOf>[1], 'expected'> & {
+    readonly document: HandDocument;
+  },
+  { format }: Pick<Given, 'format'>,
+  atWallMs: number,
 ): Promise<string> {
-  const expected = await expectations(operated(session), kind);
-  const blocks = pageOf(document, { atWallMs: session.clock.wallMs(), expected });
+  const blocks = pageOf(document, { atWallMs, expected });
   const digests = new Map(document.steps.map((step) => [step.name, stepDigest(step)]));
   const digestOf = (step: string) => digests.get(step) ?? '';
   if (format === 'markdown') return withHeader(document, markdownOf(blocks, digestOf));
