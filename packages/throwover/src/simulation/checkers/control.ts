@@ -196,23 +196,18 @@ export function looksBeforeRepeats(facts: Facts): readonly Violation[] {
 /** A command of an older controller is refused once a guard has seen a newer token. */
 export function newestToken(facts: Facts): readonly Violation[] {
   const highest = new Map<string, { token: number; atMs: number }>();
-  const begun = new Map<string, number>();
-  for (const one of facts.noted) {
-    if (one.type === 'command') {
-      begun.set(`${one.region} ${one.name} ${one.token}`, one.atMs);
-    } else if (one.type === 'command-ended' && one.error === null) {
-      const seen = highest.get(one.region);
-      const beganMs = begun.get(`${one.region} ${one.name} ${one.token}`) ?? 0;
-      if (seen !== undefined && one.token < seen.token && beganMs > seen.atMs) {
-        const acts = ['fence', 'unfence', 'promote', 'stop', 'attach'].includes(one.name);
-        if (acts) {
-          const text = `${one.region} did ${one.name} for token ${one.token} after it had seen ${seen.token}`;
-          return [{ rule: 'newest-token', text }];
-        }
+  for (const one of facts.all('command-ended')) {
+    if (one.error !== null) continue;
+    const seen = highest.get(one.region);
+    if (seen !== undefined && one.token < seen.token && one.begunMs > seen.atMs) {
+      const acts = ['fence', 'unfence', 'promote', 'stop', 'attach'].includes(one.name);
+      if (acts) {
+        const text = `${one.region} did ${one.name} for token ${one.token} after it had seen ${seen.token}`;
+        return [{ rule: 'newest-token', text }];
       }
-      if (seen === undefined || one.token > seen.token) {
-        highest.set(one.region, { token: one.token, atMs: one.atMs });
-      }
+    }
+    if (seen === undefined || one.token > seen.token) {
+      highest.set(one.region, { token: one.token, atMs: one.atMs });
     }
   }
   return [];

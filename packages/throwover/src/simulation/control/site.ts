@@ -255,32 +255,25 @@ export class Site {
         return async (...given: unknown[]) => {
           const token = tokenOf(given[0]);
           const command = token !== null && typeof name === 'string';
+          const begunMs = this.#options.queue.nowMs();
           if (command) {
             history.note({ type: 'command', region: this.name, name, token, detail: given[0] });
           }
+          const ended = (error: string | null) => {
+            if (!command) return;
+            history.note({ type: 'command-ended', region: this.name, name, token, begunMs, error });
+          };
           // Nobody replaces the data directory between the guard's look and its effect: the real
           // guard compares once more before it replaces anything.
           if (name === 'attach') this.server.attaching = true;
           try {
             const answer: unknown = await Reflect.apply(method, target, given);
-            if (command && process.alive) {
-              history.note({ type: 'command-ended', region: this.name, name, token, error: null });
-            }
+            if (process.alive) ended(null);
             return answer;
           } catch (error) {
             if (process.alive) {
-              if (!isThrowoverError(error))
-                history.note(bug(`${this.name}/${String(name)}`, error));
-              else if (command) {
-                const { code } = error;
-                history.note({
-                  type: 'command-ended',
-                  region: this.name,
-                  name,
-                  token,
-                  error: code,
-                });
-              }
+              if (isThrowoverError(error)) ended(error.code);
+              else history.note(bug(`${this.name}/${String(name)}`, error));
             }
             throw error;
           } finally {

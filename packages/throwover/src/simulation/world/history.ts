@@ -35,6 +35,8 @@ export type Happening =
       readonly region: string;
       readonly name: string;
       readonly token: number;
+      /** When its guard began with it: the weather may have brought several copies. */
+      readonly begunMs: number;
       readonly error: string | null;
     }
   | {
