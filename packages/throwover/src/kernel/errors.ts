@@ -83,3 +83,8 @@ export function isThrowoverError(error: unknown, code?: string): error is Throwo
 export function assertNever(value: never): never {
   throw new Error(`unexpected value: ${JSON.stringify(value)}`);
 }
+
+/** Returns an error as one line of a log: with its code, if it has one. */
+export function errorLine(error: unknown): string {
+  return isThrowoverError(error) ? `${error.code}: ${error.message}` : String(error);
+}

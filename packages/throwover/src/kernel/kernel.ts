@@ -19,13 +19,17 @@ export {
   type ErrorDefinition,
   type ErrorJson,
   type Evidence,
+  errorLine,
   isThrowoverError,
   ThrowoverError,
 } from './errors.ts';
 export { createEventQueue, type EventQueue, type Scheduled } from './event-queue.ts';
+export { every, type Watching } from './every.ts';
 export { newId } from './ids.ts';
+export { closeServer, type Endpoint, isTaken, listenAt, urlOf } from './listen.ts';
 export { type Quantiles, quantileAt, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
 export { QuantileSketch, relativeError, type SketchJson } from './sketch.ts';
-export { noAnswer, within } from './within.ts';
+export { sqliteCodeOf, sqliteCodes } from './sqlite-codes.ts';
+export { noAnswer, orNull, within } from './within.ts';
 export { maxColumns, wrap } from './wrap.ts';

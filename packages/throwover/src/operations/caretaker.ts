@@ -1,8 +1,8 @@
-import { isThrowoverError } from '../kernel/kernel.ts';
+import { errorLine, every, isThrowoverError } from '../kernel/kernel.ts';
 import type { RunResult } from '../runbook/runbook.ts';
 import type { RunState } from '../store/store.ts';
 import { carriedOn } from './carry-on.ts';
-import type { Operated } from './operated.ts';
+import type { LookFailed, Operated } from './operated.ts';
 import { unattended } from './unattended.ts';
 
 /**
@@ -46,7 +46,7 @@ export type CaretakerEvent =
       readonly epoch: number;
       readonly active: string;
     }
-  | { readonly event: 'caretaker-failed'; readonly service: string; readonly error: string };
+  | LookFailed;
 
 type Way = 'undo' | 'forward';
 
@@ -62,17 +62,11 @@ export async function caretake(options: {
   log: (event: CaretakerEvent) => void;
 }): Promise<void> {
   const { service, signal, log } = options;
-  const { clock } = service;
+  const { clock, name } = service;
   const caretaker = new Caretaker(service, log);
-  while (!signal.aborted) {
-    try {
-      await caretaker.look(signal);
-    } catch (error) {
-      const said = isThrowoverError(error) ? `${error.code}: ${error.message}` : String(error);
-      log({ event: 'caretaker-failed', service: service.name, error: said });
-    }
-    await clock.sleep(lookEveryMs, signal).catch(() => {});
-  }
+  const failed = (error: unknown) =>
+    log({ event: 'caretaker-failed', service: name, error: errorLine(error) });
+  await every({ clock, pauseMs: lookEveryMs, signal, failed }, () => caretaker.look(signal));
 }
 
 class Caretaker {

@@ -1,11 +1,11 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { Notice, Notifier } from '../notify/notify.ts';
 import { World } from '../runs/runs.fixture.ts';
-import { type ClosureEvent, watchClosures } from './closures.ts';
+import { watchClosures } from './closures.ts';
 import { operatedWorld, served } from './operated.fixture.ts';
 
 let world: World;
-let log: ClosureEvent[];
+let log: { readonly event: string }[];
 let notices: Notice[];
 beforeEach(async () => {
   world = await new World().begin();

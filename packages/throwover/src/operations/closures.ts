@@ -1,6 +1,6 @@
 import { type DatabaseStatus, standingOf } from '../authority/authority.ts';
-import { isThrowoverError } from '../kernel/kernel.ts';
-import type { Operated } from './operated.ts';
+import { errorLine, every, isThrowoverError } from '../kernel/kernel.ts';
+import type { LookFailed, Operated } from './operated.ts';
 
 /** Pause between two looks, ms. */
 const lookEveryMs = 2_000;
@@ -25,12 +25,14 @@ export interface ClosureEvent {
 export async function watchClosures(options: {
   service: Operated;
   signal: AbortSignal;
-  log: (event: ClosureEvent) => void;
+  log: (event: ClosureEvent | LookFailed) => void;
 }): Promise<void> {
   const { service, signal, log } = options;
   const { clock } = service;
   const told = new Map<string, number>();
-  while (!signal.aborted) {
+  const failed = (error: unknown) =>
+    log({ event: 'closures-failed', service: service.name, error: errorLine(error) });
+  await every({ clock, pauseMs: lookEveryMs, signal, failed }, async () => {
     for (const { name: region, database } of service.regions) {
       const what = await changedBySomebody(database);
       const quietUntilMs = told.get(region) ?? Number.NEGATIVE_INFINITY;
@@ -39,8 +41,7 @@ export async function watchClosures(options: {
       log({ event: 'closure-changed', region, what });
       tell(service, region, what);
     }
-    await clock.sleep(lookEveryMs, signal).catch(() => {});
-  }
+  });
 }
 
 /**

@@ -1,10 +1,10 @@
 import { beforeEach, expect, it } from 'vitest';
 import { World } from '../runs/runs.fixture.ts';
-import { type DoorkeeperEvent, keepDoors } from './doorkeeper.ts';
+import { keepDoors } from './doorkeeper.ts';
 import { operatedWorld, served } from './operated.fixture.ts';
 
 let world: World;
-let log: DoorkeeperEvent[];
+let log: { readonly event: string }[];
 beforeEach(async () => {
   world = await new World().begin();
   log = [];

@@ -1,7 +1,7 @@
-import { isThrowoverError } from '../kernel/kernel.ts';
+import { errorLine, every, isThrowoverError } from '../kernel/kernel.ts';
 import type { RunKind } from '../runs/runs.ts';
 import type { DoorMode } from '../traffic/traffic.ts';
-import type { Operated } from './operated.ts';
+import type { LookFailed, Operated } from './operated.ts';
 
 /** Pause between two looks at the doors, ms. */
 const lookEveryMs = 2_000;
@@ -32,24 +32,24 @@ export type DoorkeeperEvent =
 export async function keepDoors(options: {
   service: Operated;
   signal: AbortSignal;
-  log: (event: DoorkeeperEvent) => void;
+  log: (event: DoorkeeperEvent | LookFailed) => void;
 }): Promise<void> {
   const { service, signal, log } = options;
   const told = new Map<string, string>();
-  while (!signal.aborted) {
-    try {
-      await tellDoors(service, (event) => {
-        // A door that goes on refusing is logged once.
-        const said = JSON.stringify(event);
-        if (told.get(event.region) !== said) log(event);
-        told.set(event.region, said);
-      });
-    } catch (error) {
-      // The store is unreachable or does not know the service yet: there is no known epoch to tell.
-      if (!isThrowoverError(error)) throw error;
-    }
-    await service.clock.sleep(lookEveryMs, signal).catch(() => {});
-  }
+  const { clock, name } = service;
+  const failed = (error: unknown) => {
+    // The store is unreachable or does not know the service yet: there is no known epoch to tell.
+    if (isThrowoverError(error)) return;
+    log({ event: 'doorkeeper-failed', service: name, error: errorLine(error) });
+  };
+  await every({ clock, pauseMs: lookEveryMs, signal, failed }, () =>
+    tellDoors(service, (event) => {
+      // A door that goes on refusing is logged once.
+      const said = JSON.stringify(event);
+      if (told.get(event.region) !== said) log(event);
+      told.set(event.region, said);
+    }),
+  );
 }
 
 async function tellDoors(

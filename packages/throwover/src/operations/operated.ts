@@ -48,3 +48,10 @@ interface OperatedRegion {
   /** Address to which the doors of other regions forward when this region is active. */
   readonly forwardUrl: string;
 }
+
+/** A look of a watcher that failed; it looks again. A line of the log of `throwover serve`. */
+export interface LookFailed {
+  readonly event: 'caretaker-failed' | 'doorkeeper-failed' | 'closures-failed';
+  readonly service: string;
+  readonly error: string;
+}

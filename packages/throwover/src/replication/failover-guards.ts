@@ -118,7 +118,7 @@ export async function exposureNow(options: {
   const { from, to, lostPatienceMs, loss, clock } = options;
   const [old, next] = await Promise.all([
     lostStatusOf(from, lostPatienceMs, clock),
-    orNull(within(clock, guardPatienceMs, to.status())),
+    answerOrNull(within(clock, guardPatienceMs, to.status())),
   ]);
   return loss({ received: next?.received ?? null, oldAnswers: old?.role === 'primary' });
 }
@@ -146,7 +146,7 @@ export async function unsentNow(options: {
       return { state: 'unavailable', why: error.message };
     });
   };
-  return orNull(within(clock, lostPatienceMs, look()));
+  return answerOrNull(within(clock, lostPatienceMs, look()));
 }
 
 /**
@@ -247,10 +247,10 @@ function lostStatusOf(
   patienceMs: number,
   clock: Clock,
 ): Promise<DatabaseStatus | null> {
-  return orNull(within(clock, patienceMs, side.status()));
+  return answerOrNull(within(clock, patienceMs, side.status()));
 }
 
-async function orNull<T>(asked: Promise<T | typeof noAnswer>): Promise<T | null> {
+async function answerOrNull<T>(asked: Promise<T | typeof noAnswer>): Promise<T | null> {
   const answer = await asked;
   return answer === noAnswer ? null : answer;
 }

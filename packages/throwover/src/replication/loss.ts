@@ -1,6 +1,6 @@
 import { isPosition, type Position } from '@throwover/client';
 import type { DatabaseSide } from '../authority/authority.ts';
-import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import { type Clock, orNull } from '../kernel/kernel.ts';
 import type { Store, SyncState } from '../store/store.ts';
 import { type Exposure, exposureOf, type Sighting } from './exposure.ts';
 
@@ -39,8 +39,8 @@ export function lossView(options: {
   return async ({ received, oldAnswers }) => {
     const [state, standby, sampled] = await Promise.all([
       store.service(service),
-      orNull(to.status()),
-      history === null ? [] : orNull(history.sightings(from.region)),
+      orNull(() => to.status()),
+      history === null ? [] : orNull(() => history.sightings(from.region)),
     ]);
     const told = synchronous ? syncSighting(state.sync) : [];
     return exposureOf({
@@ -68,13 +68,4 @@ function inSyncOf(stored: SyncState | null, standby: boolean | null): boolean | 
 function syncSighting(stored: SyncState | null): readonly Sighting[] {
   if (stored === null || stored.inSync || !isPosition(stored.position)) return [];
   return [{ position: stored.position, wallMs: stored.wallMs, by: 'the store' }];
-}
-
-async function orNull<T>(work: Promise<T>): Promise<T | null> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    return null;
-  }
 }

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { isThrowoverError } from '../kernel/kernel.ts';
+import { closeServer, isThrowoverError, listenAt, systemClock, urlOf } from '../kernel/kernel.ts';
 import { storeErrors } from '../store/store.ts';
 import type { RunningCanary } from '../traffic/canary/canary.ts';
 import { canaryErrors } from '../traffic/traffic.ts';
@@ -43,20 +42,12 @@ export async function startCanaryAdmin(
     return Response.json(error.toJSON(), { status: 400 });
   });
   const server = createAdaptorServer({ fetch: app.fetch });
-  server.listen(port, host);
-  await once(server, 'listening').catch((error: unknown) => {
+  const bound = await listenAt(server, { host, port }).catch((error: unknown) => {
     const message = `${host}:${port}: ${error instanceof Error ? error.message : String(error)}`;
     throw canaryErrors.make('canary-listen-failed', message, { host, port }, error);
   });
-  const address = server.address();
-  const bound = typeof address === 'object' && address !== null ? address.port : port;
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-    close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await closed;
-    },
+    url: urlOf(bound),
+    close: () => closeServer(server, { clock: systemClock, graceMs: 0 }),
   };
 }

@@ -1,5 +1,12 @@
 import { type HeldCapacity, heldCapacity } from '../functions/functions.ts';
-import { type Clock, formatMs, isThrowoverError } from '../kernel/kernel.ts';
+import {
+  type Clock,
+  every,
+  formatMs,
+  isThrowoverError,
+  orNull,
+  type Watching,
+} from '../kernel/kernel.ts';
 import type { Notice } from '../notify/notify.ts';
 import type { RegionPorts } from '../runs/runs.ts';
 import type { RunSummary, Store } from '../store/store.ts';
@@ -34,17 +41,10 @@ export interface CapacityWatch {
  * released by hand is not reported. Changes nothing itself, because an open run may depend on the
  * capacity. Ends when the signal is aborted.
  */
-export async function watchCapacity(
-  watch: CapacityWatch & { readonly signal: AbortSignal },
-): Promise<void> {
+export async function watchCapacity(watch: CapacityWatch & Watching): Promise<void> {
   const memory = newCapacityMemory();
-  while (!watch.signal.aborted) {
-    await remindOfCapacity(watch, memory).catch((error: unknown) => {
-      // The store does not answer: it is asked again.
-      if (!isThrowoverError(error)) throw error;
-    });
-    await watch.clock.sleep(everyLifeMs / watch.timeScale, watch.signal).catch(() => {});
-  }
+  const pauseMs = everyLifeMs / watch.timeScale;
+  await every({ ...watch, pauseMs }, () => orNull(() => remindOfCapacity(watch, memory)));
 }
 
 export interface CapacityMemory {

@@ -1,10 +1,9 @@
 import { type FunctionMetrics, type Prices, runCost, warmthOfRun } from '../functions/functions.ts';
-import type { Clock } from '../kernel/kernel.ts';
+import { type Clock, every, orNull, type Watching } from '../kernel/kernel.ts';
 import { type EvidenceLog, type EvidenceSample, stepsOf } from '../records/records.ts';
 import type { RegionPorts } from '../runs/runs.ts';
 import type { RunState, Store } from '../store/store.ts';
 import type { LatencyPiece } from '../traffic/traffic.ts';
-import { orNull } from './or-null.ts';
 
 /** Pause between two looks, ms of life time. */
 const everyLifeMs = 60_000;
@@ -41,15 +40,11 @@ export interface FiveMinuteWatch {
  * five minutes before it, and how long its functions took to be warm. Ends when the signal is
  * aborted. A door that does not answer and a minute without requests are left out.
  */
-export async function watchFiveMinutes(
-  watch: FiveMinuteWatch & { readonly signal: AbortSignal },
-): Promise<void> {
+export async function watchFiveMinutes(watch: FiveMinuteWatch & Watching): Promise<void> {
   const written = new Set<string>();
-  while (!watch.signal.aborted) {
-    // An error costs a figure; the next look is soon.
-    await orNull(() => recordFiveMinutes(watch, written));
-    await watch.clock.sleep(everyLifeMs / watch.timeScale, watch.signal).catch(() => {});
-  }
+  const pauseMs = everyLifeMs / watch.timeScale;
+  // An error costs a figure; the next look is soon.
+  await every({ ...watch, pauseMs }, () => orNull(() => recordFiveMinutes(watch, written)));
 }
 
 /** `written`: runs that are already recorded. */

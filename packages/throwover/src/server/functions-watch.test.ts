@@ -16,6 +16,9 @@ import type { LatencyPiece, LatencySpan } from '../traffic/door.ts';
 import { watchCapacity } from './capacity-watch.ts';
 import { watchFiveMinutes } from './five-minutes.ts';
 
+/** A look must not fail in these tests. */
+const failed = (error: unknown) => expect.unreachable(String(error));
+
 const minute = 60_000;
 
 /** A region whose provider has this many provisioned instances; `null`: it does not answer. */
@@ -71,7 +74,14 @@ function capacityWorld(run: (nowMs: number) => RunState, requested: number | nul
   const told: Notice[] = [];
   const stop = new AbortController();
   const watching = watchCapacity({
-    ...{ service: 'checkout', keepLifeMs: 5 * minute, timeScale: 1, clock, signal: stop.signal },
+    ...{
+      service: 'checkout',
+      keepLifeMs: 5 * minute,
+      timeScale: 1,
+      clock,
+      signal: stop.signal,
+      failed,
+    },
     regions: [{ name: 'west', functions: functionsWith('west', provisioned) }],
     store: storeOf([run(clock.wallMs())]),
     tell: (notice) => told.push(notice),
@@ -186,7 +196,7 @@ test('the five minutes after a run stand beside those before it, with what the r
   const evidence = memoryLog();
   const stop = new AbortController();
   const watching = watchFiveMinutes({
-    ...{ service: 'checkout', timeScale: 1, clock, signal: stop.signal, evidence },
+    ...{ service: 'checkout', timeScale: 1, clock, signal: stop.signal, failed, evidence },
     regions: [
       { name: 'east', functions: null, counts: before } as never,
       { name: 'west', functions: functionsWith('west', { requested: 2 }), counts: after } as never,

@@ -1,5 +1,5 @@
 import type { DatabaseSide, DatabaseStatus } from '../authority/authority.ts';
-import { type Clock, isThrowoverError } from '../kernel/kernel.ts';
+import { type Clock, every, orNull, type Watching } from '../kernel/kernel.ts';
 import { positionLagMs } from '../replication/replication.ts';
 import type { LagLog } from './lag-log.ts';
 
@@ -14,23 +14,24 @@ const sampleEveryMs = 1_000;
  * and the lag of the others. A database that does not answer gives a sample too: unknown. Ends when
  * the signal is aborted.
  */
-export async function watchLag(options: {
-  service: string;
-  sides: readonly DatabaseSide[];
-  log: LagLog;
-  clock: Clock;
-  signal: AbortSignal;
-}): Promise<void> {
-  const { clock, signal } = options;
+export async function watchLag(
+  options: {
+    service: string;
+    sides: readonly DatabaseSide[];
+    log: LagLog;
+    clock: Clock;
+  } & Watching,
+): Promise<void> {
+  const { clock } = options;
   // Keeps the beat instead of a pause after each look: services that began at different times stay
   // apart.
   let dueMs = clock.monotonicMs();
-  while (!signal.aborted) {
-    await sampleOnce(options);
+  const pauseMs = () => {
     const nowMs = clock.monotonicMs();
     dueMs += sampleEveryMs * Math.max(1, Math.ceil((nowMs - dueMs) / sampleEveryMs));
-    await clock.sleep(dueMs - nowMs, signal).catch(() => {});
-  }
+    return dueMs - nowMs;
+  };
+  await every({ ...options, pauseMs }, () => sampleOnce(options));
 }
 
 export async function sampleOnce(options: {
@@ -43,7 +44,7 @@ export async function sampleOnce(options: {
   // Taken before the question: every write that was acknowledged before is at or before the
   // position in the answer.
   const wallMs = clock.wallMs();
-  const looks = await Promise.all(sides.map(orNull));
+  const looks = await Promise.all(sides.map((side) => orNull(() => side.status())));
   const primaries = looks.filter((look) => look?.role === 'primary' && look.closed === null);
   const primary = primaries.length === 1 ? (primaries[0] ?? null) : null;
   if (primary !== null && primary.position !== null) {
@@ -96,13 +97,4 @@ function lagByPosition(seen: {
     replayed: look?.position ?? null,
     sightings: log.timedSightings(service, primary.region),
   });
-}
-
-async function orNull(side: DatabaseSide): Promise<DatabaseStatus | null> {
-  try {
-    return await side.status();
-  } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    return null;
-  }
 }

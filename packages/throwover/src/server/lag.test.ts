@@ -11,6 +11,9 @@ import { inTurn } from './in-turn.ts';
 import { type LagLog, openLagLog } from './lag-log.ts';
 import { sampleOnce, watchLag } from './lag-watch.ts';
 
+/** A look must not fail in these tests. */
+const failed = (error: unknown) => expect.unreachable(String(error));
+
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
 const dayMs = 86_400_000;
@@ -148,6 +151,7 @@ describe('what is sampled', () => {
           log,
           clock: watched,
           signal: stop.signal,
+          failed,
         }),
       );
     };

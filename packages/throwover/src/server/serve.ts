@@ -4,11 +4,16 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import {
   type Clock,
+  closeServer,
   type Disposition,
+  type Endpoint,
+  isTaken,
   isThrowoverError,
+  listenAt,
   type Random,
   systemRandom,
   type ThrowoverError,
+  urlOf,
 } from '../kernel/kernel.ts';
 import {
   type Call,
@@ -85,7 +90,7 @@ export async function startServe(options: {
     routes?.(app);
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
     server.keepAliveTimeout = keepAliveMs;
-    const url = await listen(server, host, port);
+    const url = await listen(server, { host, port });
     return {
       url,
       store,
@@ -93,7 +98,7 @@ export async function startServe(options: {
       evidence,
       records,
       close: async () => {
-        await closeServer(server, clock);
+        await closeServer(server, { clock, graceMs: closeGraceMs });
         release();
       },
     };
@@ -184,38 +189,18 @@ function tooLarge(): Response {
   );
 }
 
-function listen(server: Server, host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE';
-      reject(
-        serverErrors.make(
-          taken ? 'port-taken' : 'listen-failed',
-          taken ? `${host}:${port} is taken` : `cannot listen on ${host}:${port}: ${error.message}`,
+async function listen(server: Server, { host, port }: Endpoint): Promise<string> {
+  try {
+    return urlOf(await listenAt(server, { host, port }));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw isTaken(error)
+      ? serverErrors.make('port-taken', `${host}:${port} is taken`, { host, port }, error)
+      : serverErrors.make(
+          'listen-failed',
+          `cannot listen on ${host}:${port}: ${reason}`,
           { host, port },
           error,
-        ),
-      );
-    });
-    server.listen(port, host, () => {
-      const address = server.address();
-      const actual = typeof address === 'object' && address !== null ? address.port : port;
-      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${actual}`);
-    });
-  });
-}
-
-async function closeServer(server: Server, clock: Clock): Promise<void> {
-  const patience = new AbortController();
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  server.closeIdleConnections();
-  const cut = clock
-    .sleep(closeGraceMs, patience.signal)
-    .then(() => server.closeAllConnections())
-    .catch(() => {});
-  await closed;
-  patience.abort();
-  await cut;
+        );
+  }
 }

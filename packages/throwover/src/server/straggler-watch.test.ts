@@ -13,6 +13,9 @@ import { BeaconLog } from '../traffic/stragglers/beacons.ts';
 import { StragglerMeter } from '../traffic/stragglers/meter.ts';
 import { watchStragglers } from './straggler-watch.ts';
 
+/** A look must not fail in these tests. */
+const failed = (error: unknown) => expect.unreachable(String(error));
+
 const clock = createVirtualClock();
 
 /** Two doors, each with a real meter and a real log of beacons. */
@@ -87,6 +90,7 @@ test('a run is watched until it has drained, and its curve is written once, with
     resolverOf: async (nonces) => new Map(nonces.map((nonce) => [nonce, '192.0.2.53'])),
     clock,
     signal: stop.signal,
+    failed,
   });
   east.beacons.add('nonce', '198.51.100.0/24');
   await clock.advance(2_000);
@@ -179,6 +183,7 @@ test('the next run ends the watch; a run without a flip, or whose old door is go
     resolverOf: null,
     clock,
     signal: stop.signal,
+    failed,
   });
   await clock.advance(10_000);
   expect(await evidence.list('straggler-curve')).toEqual([]);

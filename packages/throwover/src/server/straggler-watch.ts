@@ -1,5 +1,5 @@
 import { scoreForecast } from '../evidence/evidence.ts';
-import type { Clock } from '../kernel/kernel.ts';
+import { type Clock, every, orNull, type Watching } from '../kernel/kernel.ts';
 import { type EvidenceLog, type EvidenceSample, stepsOf } from '../records/records.ts';
 import type { RunSummary, Store } from '../store/store.ts';
 import {
@@ -9,7 +9,6 @@ import {
   stragglerCurve,
 } from '../traffic/stragglers/stragglers.ts';
 import type { DoorCounts } from '../traffic/traffic.ts';
-import { orNull } from './or-null.ts';
 
 /** Pause between two looks, ms of life time. */
 const everyLifeMs = 60_000;
@@ -50,21 +49,18 @@ export interface StragglerWatch {
  * run begins, or after two hours. A door that does not answer is left out and asked again. Ends
  * when the signal is aborted.
  */
-export async function watchStragglers(
-  watch: StragglerWatch & { readonly signal: AbortSignal },
-): Promise<void> {
-  const { clock, signal, timeScale } = watch;
+export async function watchStragglers(watch: StragglerWatch & Watching): Promise<void> {
+  const { clock, timeScale } = watch;
   const written = new Set<string>();
   let sinceWallMs = clock.wallMs();
-  while (!signal.aborted) {
+  await every({ ...watch, pauseMs: everyLifeMs / timeScale }, async () => {
     const nowMs = clock.wallMs();
     // An error costs a figure; the next look is soon.
     await orNull(() => sampleConnections(watch));
     await orNull(() => sampleBeacons(watch, sinceWallMs, nowMs));
     sinceWallMs = nowMs;
     await orNull(() => writeCurves(watch, written));
-    await clock.sleep(everyLifeMs / timeScale, signal).catch(() => {});
-  }
+  });
 }
 
 async function sampleConnections({ doors, evidence, ttlMs, timeScale }: StragglerWatch) {

@@ -9,8 +9,8 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createH2cServer, createSecureServer } from 'node:http2';
-import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import type { Clock } from '../kernel/kernel.ts';
+import type { Server as NetServer, Socket } from 'node:net';
+import { type Clock, type Endpoint, listenAt, urlOf } from '../kernel/kernel.ts';
 import { createDoorAdmin } from './door-admin.ts';
 import { refuse } from './door-answers.ts';
 import { createEdge, type Edge, type Serve } from './edge.ts';
@@ -56,8 +56,8 @@ export async function startEdge(input: unknown, clock: Clock): Promise<RunningEd
   try {
     const scheme = config.tls === undefined ? 'http' : 'https';
     return {
-      url: await listen(server, scheme, config.host, config.port),
-      adminUrl: await listen(admin, 'http', config.adminHost, config.adminPort),
+      url: await listen(server, scheme, config),
+      adminUrl: await listen(admin, 'http', { host: config.adminHost, port: config.adminPort }),
       close,
     };
   } catch (error) {
@@ -110,17 +110,15 @@ function applicationServe(options: { config: EdgeConfig; edge: Edge; proxy: Reve
   };
 }
 
-function listen(server: Server, scheme: string, host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      const message = `cannot listen on ${host}:${port}: ${error.message}`;
-      reject(trafficErrors.make('edge-listen-failed', message, { host, port }, error));
-    });
-    server.listen(port, host, () => {
-      const { port: actual } = server.address() as AddressInfo;
-      resolve(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${actual}`);
-    });
-  });
+async function listen(server: Server, scheme: string, at: Endpoint): Promise<string> {
+  try {
+    return urlOf(await listenAt(server, at), scheme);
+  } catch (error) {
+    const { host, port } = at;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `cannot listen on ${host}:${port}: ${reason}`;
+    throw trafficErrors.make('edge-listen-failed', message, { host, port }, error);
+  }
 }
 
 /**

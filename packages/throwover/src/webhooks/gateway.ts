@@ -1,6 +1,17 @@
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { type Clock, isoTime, type Random, systemClock, systemRandom } from '../kernel/kernel.ts';
+import {
+  type Clock,
+  closeServer,
+  type Endpoint,
+  every,
+  isoTime,
+  isTaken,
+  listenAt,
+  type Random,
+  systemClock,
+  systemRandom,
+  urlOf,
+} from '../kernel/kernel.ts';
 import { createAdmin } from './admin.ts';
 import { type GatewayConfig, parseGatewayConfig } from './config.ts';
 import { Dispatcher, type Log } from './dispatcher.ts';
@@ -65,13 +76,14 @@ export async function startGateway(
   const close = async () => {
     closed.abort();
     intake.refuse();
-    await Promise.all([closeServer(intake.server, clock), closeServer(admin, clock)]);
+    const ending = { clock, graceMs: CLOSE_GRACE_MS };
+    await Promise.all([closeServer(intake.server, ending), closeServer(admin, ending)]);
     await modes.close();
     journal.close();
   };
   try {
-    const url = await listen(intake.server, config.host, config.port);
-    const adminUrl = await listen(admin, config.adminHost, config.adminPort);
+    const url = await listen(intake.server, config);
+    const adminUrl = await listen(admin, { host: config.adminHost, port: config.adminPort });
     modes.start();
     void pruneLoop({ config, journal, clock, log, signal: closed.signal });
     log('info', 'gateway-started', { region: config.region, url, adminUrl, ...journal.totals });
@@ -138,45 +150,22 @@ async function pruneLoop(parts: {
 }): Promise<void> {
   const { config, journal, clock, log, signal } = parts;
   const retentionMs = (config.retentionHours * HOUR_MS) / config.timeScale;
-  try {
-    while (!signal.aborted) {
-      const pruned = await journal.prune(clock.wallMs() - retentionMs);
-      if (pruned > 0) log('info', 'events-pruned', { pruned });
-      await clock.sleep(PRUNE_EVERY_MS / config.timeScale, signal);
-    }
-  } catch (error) {
-    if (!signal.aborted) log('error', 'pruning-stopped', { error: String(error) });
-  }
-}
-
-function listen(server: Server, host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EADDRINUSE') return reject(error);
-      reject(
-        webhookErrors.make('gateway-port-taken', `${host}:${port} is taken`, { host, port }, error),
-      );
-    });
-    server.listen(port, host, () => {
-      resolve(`http://${host}:${(server.address() as AddressInfo).port}`);
-    });
+  const failed = (error: unknown) => log('error', 'pruning-failed', { error: String(error) });
+  const pauseMs = PRUNE_EVERY_MS / config.timeScale;
+  await every({ clock, pauseMs, signal, failed }, async () => {
+    const pruned = await journal.prune(clock.wallMs() - retentionMs);
+    if (pruned > 0) log('info', 'events-pruned', { pruned });
   });
 }
 
-/**
- * Closes the server. A request that has not ended after the grace period is cut off; its sender
- * gets no answer and retries.
- */
-async function closeServer(server: Server, clock: Clock): Promise<void> {
-  const closed = new AbortController();
-  const ended = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  clock.sleep(CLOSE_GRACE_MS, closed.signal).then(
-    () => server.closeAllConnections(),
-    () => undefined,
-  );
-  await ended;
-  closed.abort();
+async function listen(server: Server, { host, port }: Endpoint): Promise<string> {
+  try {
+    return urlOf(await listenAt(server, { host, port }));
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    const message = `${host}:${port} is taken`;
+    throw webhookErrors.make('gateway-port-taken', message, { host, port }, error);
+  }
 }
 
 function logTo(stream: NodeJS.WritableStream, clock: Clock): Log {

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { sqliteCodeOf, sqliteCodes } from '../kernel/kernel.ts';
 import { webhookErrors } from './errors.ts';
 
 const SCHEMA_VERSION = 2;
@@ -70,9 +71,9 @@ export function openDatabase(path: string, maxBytes: number): DatabaseSync {
   } catch (error) {
     db?.close();
     const message = error instanceof Error ? error.message : String(error);
-    const code = /locked|busy/i.test(message)
-      ? 'gateway-journal-in-use'
-      : 'gateway-journal-unusable';
+    const result = sqliteCodeOf(error);
+    const inUse = result === sqliteCodes.busy || result === sqliteCodes.locked;
+    const code = inUse ? 'gateway-journal-in-use' : 'gateway-journal-unusable';
     throw webhookErrors.make(code, `${path}: ${message}`, { path }, error);
   }
 }

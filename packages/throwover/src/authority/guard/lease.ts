@@ -205,20 +205,15 @@ export class Promises {
     const role = await database.look().then((look) => look.role, unheard);
     return memory.change<PeerPromise>((now) => {
       const { known, accepted } = now;
-      const why =
-        policy.writerFence !== 'strict'
-          ? 'this guard is not strict'
-          : accepted !== null && accepted.epoch > epoch
-            ? 'a promotion was accepted'
-            : this.areEnding
-              ? 'a promotion waits for the end of the promises'
-              : known.epoch > epoch
-                ? `epoch ${known.epoch} is known`
-                : role === 'primary' || known.active === region
-                  ? 'this side is the primary'
-                  : leaseMs > maxWriterLeaseMs
-                    ? `a lease of ${leaseMs} ms is too long`
-                    : null;
+      const against = [
+        policy.writerFence !== 'strict' && 'this guard is not strict',
+        accepted !== null && accepted.epoch > epoch && 'a promotion was accepted',
+        this.areEnding && 'a promotion waits for the end of the promises',
+        known.epoch > epoch && `epoch ${known.epoch} is known`,
+        (role === 'primary' || known.active === region) && 'this side is the primary',
+        leaseMs > maxWriterLeaseMs && `a lease of ${leaseMs} ms is too long`,
+      ];
+      const why = against.find((reason) => reason !== false) ?? null;
       if (why !== null) return { part: null, answer: { kind: 'refused', why, known } };
       const endsMs = clock.monotonicMs() + expiryOf(leaseMs, policy.timing.driftBound);
       this.#endsMs = Math.max(this.#endsMs, endsMs);

@@ -1,5 +1,5 @@
 import type { Look } from '../../drills/drills.ts';
-import { isThrowoverError, noAnswer, within } from '../../kernel/kernel.ts';
+import { noAnswer, orNull, within } from '../../kernel/kernel.ts';
 import type { Session } from '../session.ts';
 
 /**
@@ -22,8 +22,8 @@ export async function lookAt({ parts, clock }: Session): Promise<Look> {
   const untilWallMs = clock.wallMs();
   const span = { sinceWallMs: untilWallMs - lookedAtMs, untilWallMs, widthMs: lookedAtMs };
   const [doors, databases] = await Promise.all([
-    Promise.all(parts.doorCounts.map((door) => orNull(() => door.latency(span)))),
-    Promise.all(parts.regions.map(({ database }) => orNull(() => database.status()))),
+    Promise.all(parts.doorCounts.map((door) => soon(() => door.latency(span)))),
+    Promise.all(parts.regions.map(({ database }) => soon(() => database.status()))),
   ]);
   const pieces = doors.flatMap((found) => found ?? []);
   const requests = pieces.reduce((sum, piece) => sum + piece.requests, 0);
@@ -41,13 +41,10 @@ export async function lookAt({ parts, clock }: Session): Promise<Look> {
   };
 
   /** Returns null when there is no answer, or none in time. */
-  async function orNull<T>(ask: () => Promise<T>): Promise<T | null> {
-    try {
+  function soon<T>(ask: () => Promise<T>): Promise<T | null> {
+    return orNull(async () => {
       const answer = await within(clock, deadlineMs, ask());
       return answer === noAnswer ? null : answer;
-    } catch (error) {
-      if (!isThrowoverError(error)) throw error;
-      return null;
-    }
+    });
   }
 }

@@ -11,7 +11,7 @@ import {
   type MachineRule,
   type Outcome,
 } from '../../drills/drills.ts';
-import { isThrowoverError, type ThrowoverError } from '../../kernel/kernel.ts';
+import { errorLine, isThrowoverError, orNull, type ThrowoverError } from '../../kernel/kernel.ts';
 import {
   expectations,
   type ForecastBefore,
@@ -74,6 +74,12 @@ export class Keeping {
     return this.#last;
   }
 }
+
+/** How one leg of the way back ended. `refused`: it may be tried again. */
+type Tried =
+  | { readonly kind: 'back' }
+  | { readonly kind: 'leg-done' }
+  | { readonly kind: 'left-open' | 'refused'; readonly why: string };
 
 /**
  * A drill in progress: its runs use the same engine as any other run, and it is watched from its
@@ -240,15 +246,14 @@ export class DrillRun {
     const { session, output } = this.#context;
     const { from, to } = this.drill;
     for (let tries = 0; ; tries++) {
-      const refused = await this.#tryBack(by, leaveSignal);
-      if (refused === 'is back') return true;
-      if (refused === null) continue;
-      if (refused === 'left' || tries >= backTries || leaveSignal.aborted) {
-        const why = refused === 'left' ? 'the run stays open' : refused;
-        this.raise('not-back', `not back from ${to} to ${from}: ${why}`, null);
+      const tried = await this.#tryBack(by, leaveSignal);
+      if (tried.kind === 'back') return true;
+      if (tried.kind === 'leg-done') continue;
+      if (tried.kind === 'left-open' || tries >= backTries || leaveSignal.aborted) {
+        this.raise('not-back', `not back from ${to} to ${from}: ${tried.why}`, null);
         return false;
       }
-      output.say(`The way back waits: ${refused}`);
+      output.say(`The way back waits: ${tried.why}`);
       await session.clock.sleep(backPauseMs, leaveSignal).catch(() => {});
     }
   }
@@ -268,22 +273,20 @@ export class DrillRun {
     await this.append({ event: 'ended', drill: this.drill.id, outcome, reason, worst }, by);
   }
 
-  /**
-   * Returns null when a leg was carried out, `is back` when no leg is left, otherwise the reason
-   * why it failed.
-   */
-  async #tryBack(by: string, leaveSignal: AbortSignal): Promise<string | null> {
+  /** Carries out the next leg of the way back, if one is left. */
+  async #tryBack(by: string, leaveSignal: AbortSignal): Promise<Tried> {
     try {
       const [next] = await this.legsBack();
-      if (next === undefined) return 'is back';
+      if (next === undefined) return { kind: 'back' };
       const { leg, kind, to } = next;
       const planned = await this.plan(kind, to, [], leaveSignal);
       const { status, error } = await this.carry(leg, planned, { by, overrides: [], leaveSignal });
-      if (status === 'succeeded') return null;
-      return status === 'open' ? 'left' : (error?.message ?? 'it was undone');
+      if (status === 'succeeded') return { kind: 'leg-done' };
+      if (status === 'open') return { kind: 'left-open', why: 'the run stays open' };
+      return { kind: 'refused', why: error?.message ?? 'it was undone' };
     } catch (error) {
       if (!isThrowoverError(error)) throw error;
-      return `${error.code}: ${error.message}`;
+      return { kind: 'refused', why: errorLine(error) };
     }
   }
 
@@ -336,14 +339,12 @@ export class DrillRun {
     while (!signal.aborted) {
       const seen = await lookAt(session);
       await this.#broken(this.#watch.look(seen, clock.monotonicMs()));
-      try {
+      // Records of other terminals will be read later; the criteria are watched meanwhile.
+      await orNull(async () => {
         const sinceSeq = this.#records.at(-1)?.seq ?? 0;
         this.#follow(await parts.records.list('drill', { sinceSeq }));
         if (this.drill.abort !== null) this.#abort.abort();
-      } catch (error) {
-        // Records of other terminals will be read later; the criteria are watched meanwhile.
-        if (!isThrowoverError(error)) throw error;
-      }
+      });
       await clock.sleep(lookEveryMs, signal).catch(() => {});
     }
   }

@@ -8,7 +8,7 @@ import {
   planDrills,
   plannedLines,
 } from '../../drills/drills.ts';
-import { isThrowoverError } from '../../kernel/kernel.ts';
+import { errorLine, every } from '../../kernel/kernel.ts';
 import { maxSamplesACall } from '../../records/records.ts';
 import type { Session } from '../session.ts';
 
@@ -38,15 +38,11 @@ export async function keepDrills(options: {
   const { clock, loaded } = session;
   const { name, drills, timeScale } = loaded.service;
   if (drills === undefined) return;
-  while (!signal.aborted) {
-    try {
-      await lookAfterDrills(session, log);
-    } catch (error) {
-      const said = isThrowoverError(error) ? `${error.code}: ${error.message}` : String(error);
-      log({ event: 'drills-failed', service: name, error: said });
-    }
-    await clock.sleep(everyLifeMs / timeScale, signal).catch(() => {});
-  }
+  const failed = (error: unknown) =>
+    log({ event: 'drills-failed', service: name, error: errorLine(error) });
+  await every({ clock, pauseMs: everyLifeMs / timeScale, signal, failed }, () =>
+    lookAfterDrills(session, log),
+  );
 }
 
 async function lookAfterDrills(session: Session, log: (event: DrillServeEvent) => void) {

@@ -1,5 +1,5 @@
 import { type Prices, pricesOf } from '../../functions/functions.ts';
-import { isThrowoverError } from '../../kernel/kernel.ts';
+import { isThrowoverError, type Watching } from '../../kernel/kernel.ts';
 import type { EvidenceLog } from '../../records/records.ts';
 import { watchCapacity, watchFiveMinutes } from '../../server/server.ts';
 import type { Service } from '../../service/service.ts';
@@ -9,17 +9,18 @@ import type { Session } from '../session.ts';
  * The functions work of `serve`: records the first five minutes of runs, and finds capacity that
  * nobody released.
  */
-export async function watchFunctions(options: {
-  session: Session;
-  evidence: EvidenceLog;
-  signal: AbortSignal;
-}): Promise<void> {
-  const { session, evidence, signal } = options;
+export async function watchFunctions(
+  options: {
+    session: Session;
+    evidence: EvidenceLog;
+  } & Watching,
+): Promise<void> {
+  const { session, evidence, signal, failed } = options;
   const { clock, notifiers, parts, loaded } = session;
   const { name, timeScale, functions } = loaded.service;
   const common = {
     ...{ service: name, regions: parts.regions, store: parts.store },
-    ...{ timeScale, clock, signal },
+    ...{ timeScale, clock, signal, failed },
   };
   const prices = knownPrices(loaded.service, clock.wallMs());
   await Promise.all([

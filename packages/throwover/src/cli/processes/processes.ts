@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { Hono } from 'hono';
 import { guardWitness } from '../../compose/compose.ts';
 import { processes } from '../../compose/processes.ts';
-import { isoTime } from '../../kernel/kernel.ts';
+import { errorLine, isoTime, urlOf } from '../../kernel/kernel.ts';
 import type { RunningServer } from '../../server/server.ts';
 import { cliErrors } from '../errors.ts';
 import type { Session } from '../session.ts';
@@ -128,8 +128,12 @@ function careOf(
     const { store, evidence } = session.parts;
     const turn = { index, count: opened.length, clock, signal };
     const minuteMs = 60_000 / timeScale;
+    const failed = (watch: string) => (error: unknown) =>
+      log({ event: 'watch-failed', watch, service, error: errorLine(error) });
     await Promise.all([
-      inTurn(turn, secondMs, () => watchLag({ service, sides, log: server.lag, clock, signal })),
+      inTurn(turn, secondMs, () =>
+        watchLag({ service, sides, log: server.lag, clock, signal, failed: failed('lag') }),
+      ),
       inTurn(turn, secondMs, () => caretake({ service: operated(session), signal, log })),
       inTurn(turn, minuteMs, () => keepDrills({ session, signal, log })),
       inTurn(turn, secondMs, () => keepDoors({ service: operated(session), signal, log })),
@@ -152,9 +156,12 @@ function careOf(
           resolverOf: dns.resolverOf,
           clock,
           signal,
+          failed: failed('stragglers'),
         }),
       ),
-      inTurn(turn, minuteMs, () => watchFunctions({ session, evidence, signal })),
+      inTurn(turn, minuteMs, () =>
+        watchFunctions({ session, evidence, signal, failed: failed('functions') }),
+      ),
       dns.watch(session, evidence, signal),
     ]);
   };
@@ -180,8 +187,7 @@ export function guard(terminal: Terminal, config: string): Promise<void> {
       clock,
       witness: guardWitness(clock),
     });
-    const { host, port } = running.address;
-    return { addresses: { url: `http://${host}:${port}` }, close: () => running.close() };
+    return { addresses: { url: urlOf(running.address) }, close: () => running.close() };
   });
 }
 

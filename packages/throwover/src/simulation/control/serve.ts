@@ -40,8 +40,12 @@ function operate(world: World, process: SimProcess, store: Store): Serving {
   });
   const stop = new AbortController();
   const { signal } = stop;
-  const log = (event: { readonly event: string }) => {
-    if (process.alive) history.note({ type: 'serve', name, event });
+  const log = (event: { readonly event: string; readonly error?: string | null }) => {
+    if (!process.alive) return;
+    history.note({ type: 'serve', name, event });
+    // An error of throwover's begins with its code; anything else is a bug.
+    const bug = event.event.endsWith('-failed') && !/^[a-z-]+: /.test(event.error ?? '');
+    if (bug) history.note({ type: 'bug', where: name, error: event.error ?? event.event });
   };
   history.note({ type: 'serve-started', name });
   process.onEnd(() => history.note({ type: 'serve-ended', name }));

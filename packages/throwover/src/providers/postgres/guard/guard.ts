@@ -21,7 +21,7 @@
  *   housekeeping.ts       preparations in a writer's database; the slot of the ledger
  */
 
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import {
   checkTiming,
@@ -30,7 +30,14 @@ import {
   type Witness,
 } from '../../../authority/authority.ts';
 import { createGuard, type Guard } from '../../../authority/guard/guard.ts';
-import { type Clock, isoTime, systemClock } from '../../../kernel/kernel.ts';
+import {
+  type Clock,
+  type Endpoint,
+  isoTime,
+  isTaken,
+  listenAt,
+  systemClock,
+} from '../../../kernel/kernel.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
 import { readUnsent } from '../salvage/read.ts';
@@ -176,23 +183,12 @@ function defined<T extends object>(knobs: T): Partial<Timing> {
   return Object.fromEntries(Object.entries(knobs).filter(([, value]) => value !== undefined));
 }
 
-function listen(
-  server: ReturnType<typeof createAdaptorServer>,
-  { host, port }: GuardConfig['listen'],
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'EADDRINUSE'
-          ? postgresErrors.make(
-              'guard-port-taken',
-              `${host}:${port} is taken`,
-              { host, port },
-              error,
-            )
-          : error,
-      ),
-    );
-    server.listen(port, host, () => resolve());
-  });
+async function listen(server: Server, { host, port }: Endpoint): Promise<void> {
+  try {
+    await listenAt(server, { host, port });
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    const message = `${host}:${port} is taken`;
+    throw postgresErrors.make('guard-port-taken', message, { host, port }, error);
+  }
 }

@@ -1,4 +1,5 @@
 import type { Guard } from '../../../authority/guard/guard.ts';
+import { every } from '../../../kernel/kernel.ts';
 import { keepSlot } from '../salvage/slot.ts';
 import { createPromotions } from './promotions.ts';
 import type { Side } from './side.ts';
@@ -35,14 +36,9 @@ export async function keepHouse(options: {
     told = text;
     say({ house: text });
   };
-  while (!signal.aborted) {
-    try {
-      tell(await round(side, guard));
-    } catch (error) {
-      tell(error instanceof Error ? error.message : String(error));
-    }
-    await clock.sleep(told === inOrder ? roundMs : eagerMs, signal).catch(() => {});
-  }
+  const failed = (error: unknown) => tell(error instanceof Error ? error.message : String(error));
+  const pauseMs = () => (told === inOrder ? roundMs : eagerMs);
+  await every({ clock, pauseMs, signal, failed }, async () => tell(await round(side, guard)));
 }
 
 async function round(side: Side, guard: Guard): Promise<string> {

@@ -5,7 +5,7 @@ import type { Hono } from 'hono';
 import { request } from 'undici';
 import { z } from 'zod';
 import type { AcceptClusterCommand } from '../../../authority/authority.ts';
-import { systemRandom, ThrowoverError } from '../../../kernel/kernel.ts';
+import { systemRandom, ThrowoverError, urlOf } from '../../../kernel/kernel.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
 import { errorBody } from '../wire.ts';
@@ -71,7 +71,7 @@ export function serveLocal(
 export async function acceptCluster(input: unknown, command: AcceptClusterCommand): Promise<void> {
   const config = parseGuardConfig(input);
   const file = join(config.stateDir, keyFile);
-  const url = new URL('/v1/local/accept-cluster', urlOf(config));
+  const url = new URL('/v1/local/accept-cluster', ownUrl(config));
   const notRunning = (error: unknown) =>
     postgresErrors.make(
       'guard-not-running',
@@ -95,10 +95,10 @@ export async function acceptCluster(input: unknown, command: AcceptClusterComman
   throw ThrowoverError.fromJSON(errorBody.parse(answer).error);
 }
 
-/** Uses loopback for a guard that listens on every address. */
-function urlOf({ listen: { host, port } }: GuardConfig): string {
+/** Returns the guard's URL; loopback for a guard that listens on every address. */
+export function ownUrl({ listen: { host, port } }: Pick<GuardConfig, 'listen'>): string {
   const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
+  return urlOf({ host: reached, port });
 }
 
 function sameKey(one: string, other: string): boolean {

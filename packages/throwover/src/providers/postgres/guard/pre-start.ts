@@ -1,6 +1,7 @@
 import { type Clock, isThrowoverError, systemClock } from '../../../kernel/kernel.ts';
 import { parseGuardConfig } from '../config.ts';
 import { postgresSide } from '../database-side.ts';
+import { ownUrl } from './local.ts';
 import { openSide } from './side.ts';
 import { openKeep } from './state.ts';
 
@@ -29,8 +30,7 @@ export async function closeBeforeStart(
   await side.door.closeBeforeStart();
   // A running guard writes this down itself, in a round that sees PostgreSQL down, because only
   // that guard may change its memory.
-  const { host, port } = config.listen;
-  if (await guardKnows({ region: config.region, url: `http://${host}:${port}`, clock })) return;
+  if (await guardKnows({ region: config.region, url: ownUrl(config), clock })) return;
   const keep = await openKeep(config.stateDir);
   if (keep.current.closed === null) await keep.change({ closed: { by: 'start' } });
 }

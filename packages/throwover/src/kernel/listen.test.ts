@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { expect, onTestFinished, test } from 'vitest';
+import { systemClock } from './clock.ts';
+import { closeServer, isTaken, listenAt, urlOf } from './listen.ts';
+
+function serverWith(answer: (res: ServerResponse) => void) {
+  const server = createServer((_req, res) => answer(res));
+  onTestFinished(() => void server.close());
+  return server;
+}
+
+test.each([
+  [{ host: '192.0.2.1', port: 80 }, 'http://192.0.2.1:80'],
+  [{ host: '::1', port: 7610 }, 'http://[::1]:7610'],
+  [{ host: 'guard.example.com', port: 7603 }, 'http://guard.example.com:7603'],
+])('the URL of %j is %s', (endpoint, url) => {
+  expect(urlOf(endpoint)).toBe(url);
+});
+
+test.each(['127.0.0.1', '::1'])('listens at %s, and says where', async (host) => {
+  const url = urlOf(
+    await listenAt(
+      serverWith((res) => res.end('here')),
+      { host, port: 0 },
+    ),
+  );
+  expect(await (await fetch(url)).text()).toBe('here');
+});
+
+test('a taken port is told from other errors', async () => {
+  const first = await listenAt(
+    serverWith(() => {}),
+    { host: '127.0.0.1', port: 0 },
+  );
+  const error: unknown = await listenAt(
+    serverWith(() => {}),
+    first,
+  ).catch((cause) => cause);
+  expect(isTaken(error)).toBe(true);
+  const foreign = { host: '192.0.2.1', port: 0 };
+  const other: unknown = await listenAt(
+    serverWith(() => {}),
+    foreign,
+  ).catch((cause) => cause);
+  expect(isTaken(other)).toBe(false);
+});
+
+test('a close waits for the answers in flight', async () => {
+  const held: ServerResponse[] = [];
+  const server = serverWith((res) => held.push(res));
+  const url = urlOf(await listenAt(server, { host: '127.0.0.1', port: 0 }));
+  const answer = fetch(url);
+  await once(server, 'request');
+  const closing = closeServer(server, { clock: systemClock, graceMs: 60_000 });
+  held[0]?.end('whole');
+  expect(await (await answer).text()).toBe('whole');
+  await closing;
+});
+
+test('a close cuts what does not end in its grace', async () => {
+  const server = serverWith(() => {});
+  const url = urlOf(await listenAt(server, { host: '127.0.0.1', port: 0 }));
+  const answer = fetch(url).catch(() => 'cut');
+  await once(server, 'request');
+  await closeServer(server, { clock: systemClock, graceMs: 1 });
+  expect(await answer).toBe('cut');
+});

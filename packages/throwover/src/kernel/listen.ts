@@ -1,0 +1,55 @@
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
+import type { Clock } from './clock.ts';
+
+/** Where a server listens, or shall listen. Port 0 takes a free one. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Returns a base URL without a slash at its end; an IPv6 address gets its brackets. */
+export function urlOf({ host, port }: Endpoint, scheme = 'http'): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/**
+ * Listens, and returns where. Rejects with the error of the operating system, which the caller turns
+ * into one with a code: `taken` says that another process has the port.
+ */
+export function listenAt(server: Server, { host, port }: Endpoint): Promise<Endpoint> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve({ host, port: (server.address() as AddressInfo).port });
+    });
+  });
+}
+
+/** Whether an error of `listenAt` says that another process has the port. */
+export function isTaken(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+}
+
+/**
+ * Ends a server: it takes no new connections, and requests in flight may end. What has not ended
+ * after the grace period is cut; its sender gets no answer.
+ */
+export async function closeServer(
+  server: Server & Partial<Pick<HttpServer, 'closeIdleConnections' | 'closeAllConnections'>>,
+  { clock, graceMs }: { readonly clock: Clock; readonly graceMs: number },
+): Promise<void> {
+  const patience = new AbortController();
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections?.();
+  const cut = clock.sleep(graceMs, patience.signal).then(
+    () => server.closeAllConnections?.(),
+    () => {},
+  );
+  await closed;
+  patience.abort();
+  await cut;
+}
