@@ -105,6 +105,7 @@ export const authorityErrors = defineErrors({
   },
   'timing-wrong': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was started.',
     remedy:
       'Change the knobs that are named under database.timing until every line holds (docs/authority.md).',

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it } from 'vitest';
 import { defineErrors, type ErrorCatalogue, type ErrorDefinition } from '../kernel/kernel.ts';
-import { codesWithExit, exitCodeOf } from './exit-codes.ts';
+import { exitCodeOf } from './exit-codes.ts';
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
@@ -42,11 +42,6 @@ it('docs/errors.md has every error and no other (npx vitest run errors-doc --upd
 it('no code is declared twice', () => {
   const codes = sections.flatMap(({ definitions }) => Object.keys(definitions));
   expect(codes.filter((code, index) => codes.indexOf(code) !== index)).toEqual([]);
-});
-
-it('every code that has an exit code of its own is declared', () => {
-  const codes = sections.flatMap(({ definitions }) => Object.keys(definitions));
-  expect(codesWithExit.filter((code) => !codes.includes(code))).toEqual([]);
 });
 
 it('every code is kebab-case, and its texts are sentences', () => {

@@ -3,21 +3,25 @@ import { defineErrors } from '../kernel/kernel.ts';
 export const cliErrors = defineErrors({
   'node-too-old': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed.',
     remedy: 'Install Node 22.18 or newer, or in a clone use `npx throwover`, which finds its own.',
   },
   'usage-wrong': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed.',
     remedy: 'See `throwover --help`, or `throwover COMMAND --help`.',
   },
   'process-config-wrong': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed.',
     remedy: 'Give --config a JSON file that this user may read.',
   },
   'parts-away': {
     disposition: 'retry',
+    exit: 'away',
     notLost: 'Nothing was changed; not answering is not the same as dead.',
     remedy: 'Look at the parts named above, then `throwover check` again.',
   },
@@ -28,23 +32,27 @@ export const cliErrors = defineErrors({
   },
   'not-confirmed': {
     disposition: 'stop',
+    exit: 'refused',
     notLost: 'Nothing was changed.',
     remedy:
       'Type exactly what is asked for; or, in a script, give --yes with the digest of the plan.',
   },
   'evidence-wrong': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed; the journal is in the store.',
     remedy: 'Give --evidence the JSON file that was recorded for this run, or leave it out.',
   },
   'second-needed': {
     disposition: 'stop',
+    exit: 'refused',
     notLost: 'Nothing was changed.',
     remedy:
       'Have another person read the plan; give that name when it is asked for, or with --second NAME beside --yes DIGEST.',
   },
   'no-open-run': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed.',
     remedy: 'See which runs there are with `throwover runs`.',
   },

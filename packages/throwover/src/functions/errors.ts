@@ -3,6 +3,8 @@ import { defineErrors } from '../kernel/kernel.ts';
 export const functionErrors = defineErrors({
   'functions-unreachable': {
     disposition: 'retry',
+    answered: false,
+    exit: 'away',
     notLost:
       'The functions run on as they are; whether the last request took effect is looked up again.',
     remedy:

@@ -6,10 +6,21 @@
  */
 
 /** retry: the same call may succeed. wait: something must change first. stop: do not go on. page: a person must decide. */
-export type Disposition = 'retry' | 'wait' | 'stop' | 'page';
+export const dispositions = ['retry', 'wait', 'stop', 'page'] as const;
+export type Disposition = (typeof dispositions)[number];
+
+/** How a command ends with this error, for scripts; docs/cli.md has the numbers. */
+export const exits = ['usage', 'refused', 'undone', 'interrupted', 'otherRun', 'away'] as const;
+export type Exit = (typeof exits)[number];
 
 export interface ErrorDefinition {
   readonly disposition: Disposition;
+  /** Absent: the command ran and did not succeed. */
+  readonly exit?: Exit;
+  /**
+   * `false`: nobody answered, so whether the call took effect is not known. Unreachable is not dead.
+   */
+  readonly answered?: false;
   /**
    * The state that is still safe, in a sentence: "Nothing was changed.", "The journal is on disk."
    */
@@ -23,6 +34,9 @@ export type Evidence = Readonly<Record<string, unknown>>;
 export class ThrowoverError extends Error {
   readonly code: string;
   readonly disposition: Disposition;
+  readonly exit: Exit | null;
+  /** Whether somebody answered; see `ErrorDefinition`. */
+  readonly answered: boolean;
   readonly notLost: string;
   readonly remedy: string;
   readonly evidence: Evidence;
@@ -38,14 +52,21 @@ export class ThrowoverError extends Error {
     this.name = 'ThrowoverError';
     this.code = code;
     this.disposition = definition.disposition;
+    this.exit = definition.exit ?? null;
+    this.answered = definition.answered !== false;
     this.notLost = definition.notLost;
     this.remedy = definition.remedy;
     this.evidence = evidence;
   }
 
   toJSON(): ErrorJson {
-    const { code, message, disposition, notLost, remedy, evidence } = this;
-    return { code, message, disposition, notLost, remedy, evidence };
+    const { code, message, disposition, exit, answered, notLost, remedy, evidence } = this;
+    return {
+      ...{ code, message, disposition },
+      ...(exit === null ? {} : { exit }),
+      ...(answered ? {} : { answered }),
+      ...{ notLost, remedy, evidence },
+    };
   }
 
   /** Rebuilds the error after it crossed a wire. */

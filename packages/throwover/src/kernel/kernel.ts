@@ -11,6 +11,7 @@ export {
   lifeMs,
   parseDuration,
 } from './durations.ts';
+export { errorSchema } from './error-schema.ts';
 export {
   assertNever,
   type Disposition,
@@ -19,6 +20,7 @@ export {
   type ErrorDefinition,
   type ErrorJson,
   type Evidence,
+  type Exit,
   errorLine,
   isThrowoverError,
   ThrowoverError,

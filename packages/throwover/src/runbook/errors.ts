@@ -9,23 +9,27 @@ export const runbookErrors = defineErrors({
   },
   'plan-refused': {
     disposition: 'stop',
+    exit: 'refused',
     notLost: 'Nothing was changed.',
     remedy:
       'Bring about what each refusal asks for and plan again; or accept one by its name with `--override NAME`.',
   },
   'override-unknown': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed.',
     remedy: 'Give only the overrides that `throwover plan` names; today’s plan needs no other.',
   },
   'digest-mismatch': {
     disposition: 'stop',
+    exit: 'refused',
     notLost: 'Nothing was changed.',
     remedy:
       'The plan is another one than was approved: read `throwover plan` and approve the digest that it shows now.',
   },
   'steps-differ': {
     disposition: 'page',
+    exit: 'refused',
     notLost: 'Nothing was changed by this controller; the run stays open.',
     remedy:
       'Resume with the throwover version and the throwover.yaml that the run’s plan was made with.',
@@ -44,34 +48,40 @@ export const runbookErrors = defineErrors({
   },
   'act-unsettled': {
     disposition: 'page',
+    exit: 'interrupted',
     notLost: 'The journal names the step; the run stays open.',
     remedy:
       '`throwover resume RUN` once nothing of this controller runs any more: it goes on with a newer token.',
   },
   'stop-requested': {
     disposition: 'stop',
+    exit: 'undone',
     notLost: 'What the run had changed was taken back.',
     remedy: 'Plan again when it suits.',
   },
   'run-halted': {
     disposition: 'stop',
+    exit: 'undone',
     notLost: 'What the run had changed was taken back.',
     remedy:
       'Automation was halted by the person and for the reason named above. `throwover halt --off` when that has passed; then plan again.',
   },
   'run-aborted': {
     disposition: 'stop',
+    exit: 'undone',
     notLost: 'What the run had changed was taken back.',
     remedy: 'Plan again when it suits.',
   },
   'no-way-back': {
     disposition: 'stop',
+    exit: 'interrupted',
     notLost: 'The new region’s promotion stands; the run is open and goes forward only.',
     remedy:
       '`throwover resume RUN` if nobody carries it on. To go back: a run of its own, planned when this one has ended.',
   },
   'turn-back-unknown': {
     disposition: 'page',
+    exit: 'interrupted',
     notLost:
       'Nothing was undone, and nothing goes forward: nobody knows whether the promotion that was asked for has happened.',
     remedy:
@@ -84,27 +94,32 @@ export const runbookErrors = defineErrors({
   },
   'replan-differs': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed; the run goes on as it was.',
     remedy: 'Plan for the regions of the run that is open, or end that run first.',
   },
   'claim-timed-out': {
     disposition: 'retry',
+    exit: 'interrupted',
     notLost: 'Nothing was done by this controller; the run stays open.',
     remedy:
       'See with `throwover check` which part does not answer, then `throwover resume RUN` again.',
   },
   'second-is-first': {
     disposition: 'stop',
+    exit: 'refused',
     notLost: 'Nothing was changed.',
     remedy: 'Have another person read the plan, and give that person’s name.',
   },
   'never-mandated': {
     disposition: 'stop',
+    exit: 'undone',
     notLost: 'Nothing was changed.',
     remedy: 'Plan again, and approve the plan.',
   },
   'undo-failed': {
     disposition: 'page',
+    exit: 'interrupted',
     notLost:
       'The run stays open, so that what is still changed is not forgotten. All other steps were taken back, apart from own steps that came before this one.',
     remedy:
@@ -117,22 +132,26 @@ export const runbookErrors = defineErrors({
   },
   'run-left-open': {
     disposition: 'page',
+    exit: 'interrupted',
     notLost:
       'The journal says how far the run came; it is past its point of no return and can only go forward.',
     remedy: 'Mend what the error names, then `throwover resume RUN`.',
   },
   'run-left': {
     disposition: 'page',
+    exit: 'interrupted',
     notLost: 'The journal says how far the run came; it stays open.',
     remedy: '`throwover resume RUN`.',
   },
   'lease-expired': {
     disposition: 'page',
+    exit: 'interrupted',
     notLost: 'The journal says how far the run came; it stays open.',
     remedy: 'See that `throwover serve` answers, then `throwover resume RUN`.',
   },
   'runbook-not-printed': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed.',
     remedy:
       'Give --check a file that `throwover runbook` has printed, with its first line as it was.',

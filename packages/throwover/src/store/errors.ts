@@ -3,6 +3,8 @@ import { defineErrors } from '../kernel/kernel.ts';
 export const storeErrors = defineErrors({
   'store-away': {
     disposition: 'retry',
+    answered: false,
+    exit: 'away',
     notLost:
       'Every record that the store acknowledged is on its disk; the last call may or may not have happened.',
     remedy:
@@ -43,28 +45,33 @@ export const storeErrors = defineErrors({
   },
   'run-in-progress': {
     disposition: 'wait',
+    exit: 'otherRun',
     notLost: 'Nothing was changed; the other run goes on.',
     remedy:
       'See it with `throwover show RUN`. Wait for its end; if its controller is gone, `throwover resume RUN`.',
   },
   'run-lost': {
     disposition: 'stop',
+    exit: 'otherRun',
     notLost:
       'Everything up to the takeover is in the journal; the newer controller carries the run on.',
     remedy: 'Leave this controller ended, and follow the run with `throwover show RUN`.',
   },
   'run-ended': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'The run is complete in the journal.',
     remedy: 'See how it ended with `throwover show RUN`; make a new plan for the next run.',
   },
   'epoch-moved': {
     disposition: 'stop',
+    exit: 'refused',
     notLost: 'Nothing was changed.',
     remedy: 'The active region changed since the plan was made: plan again.',
   },
   'no-such-run': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed.',
     remedy: 'See which runs there are with `throwover runs`.',
   },
@@ -80,6 +87,7 @@ export const storeErrors = defineErrors({
   },
   halted: {
     disposition: 'wait',
+    exit: 'refused',
     notLost: 'Nothing was changed; runs that are open can still be resumed or aborted by a person.',
     remedy:
       'Automation was halted by the person who is named. Ask them, then `throwover halt --off`.',
@@ -102,6 +110,7 @@ export const storeErrors = defineErrors({
   },
   'no-such-loss': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed.',
     remedy: 'See which entries there are with `throwover losses`.',
   },
@@ -132,6 +141,7 @@ export const storeErrors = defineErrors({
   },
   'bad-request': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed.',
     remedy: 'Use a throwover of the same version as `throwover serve`.',
   },

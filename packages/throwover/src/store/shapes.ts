@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ErrorJson } from '../kernel/kernel.ts';
+import { errorSchema } from '../kernel/kernel.ts';
 import { maxLeaseMs, maxNoteLength } from './limits.ts';
 import type {
   Halt,
@@ -25,15 +25,6 @@ export const count = z.int().nonnegative();
 const evidence = z.record(z.string(), z.unknown());
 export const note = z.string().max(maxNoteLength);
 export const leaseMs = z.number().positive().max(maxLeaseMs);
-
-export const errorSchema: z.ZodType<ErrorJson> = z.object({
-  code: z.string(),
-  message: z.string(),
-  disposition: z.enum(['retry', 'wait', 'stop', 'page']),
-  notLost: z.string(),
-  remedy: z.string(),
-  evidence,
-});
 
 const line = { seq: z.int().positive(), wallMs: z.number(), token: count };
 

@@ -31,4 +31,4 @@ export type {
   Store,
   SyncState,
 } from './port.ts';
-export { type Call, callNames, calls, errorSchema, repeatable } from './wire.ts';
+export { type Call, callNames, calls, repeatable } from './wire.ts';

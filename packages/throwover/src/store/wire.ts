@@ -19,8 +19,6 @@ import {
   sync,
 } from './shapes.ts';
 
-export { errorSchema } from './shapes.ts';
-
 /**
  * The port as JSON: `POST /v1/store/<call>` with the call's argument, answered by its result or by
  * an ErrorJson. `throwover serve` reads requests with it, the remote adapter reads answers.

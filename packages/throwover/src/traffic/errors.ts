@@ -15,6 +15,8 @@ export const trafficErrors = defineErrors({
   },
   'dns-unreachable': {
     disposition: 'retry',
+    answered: false,
+    exit: 'away',
     notLost:
       'Whether the last change was made is unknown; it is looked at again before anything is repeated.',
     remedy:
@@ -53,6 +55,8 @@ export const trafficErrors = defineErrors({
   },
   'door-unreachable': {
     disposition: 'retry',
+    answered: false,
+    exit: 'away',
     notLost: 'A door keeps its last mode without us, and a hold ends by itself.',
     remedy:
       "See whether the door's process runs and whether its admin address (`regions.NAME.door.admin`) is reachable from here.",
@@ -132,6 +136,7 @@ export const trafficErrors = defineErrors({
   },
   'edge-config-invalid': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was started.',
     remedy: 'Correct the field that is named in the configuration of `throwover edge`.',
   },

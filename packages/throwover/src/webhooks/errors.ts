@@ -3,6 +3,8 @@ import { defineErrors } from '../kernel/kernel.ts';
 export const webhookErrors = defineErrors({
   'gateway-unreachable': {
     disposition: 'retry',
+    answered: false,
+    exit: 'away',
     notLost:
       'Events that the gateway answered with 2xx are in its journal; senders retry the others.',
     remedy:
@@ -22,11 +24,13 @@ export const webhookErrors = defineErrors({
   },
   'gateway-config-invalid': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'The gateway did not start; its journal was not touched.',
     remedy: 'Correct the named field of the configuration file and start again.',
   },
   'gateway-secret-missing': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'The gateway did not start; its journal was not touched.',
     remedy: 'Set the environment variable or write the file that the source names as its secret.',
   },

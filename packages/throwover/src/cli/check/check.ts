@@ -381,10 +381,7 @@ async function seen(section: Section, part: string, read: () => Promise<Said>): 
     return { section, part, state, said: [said, ...faults].join('; '), error: null };
   } catch (error) {
     if (!isThrowoverError(error)) throw error;
-    const state =
-      error.code.endsWith('-unreachable') || error.code === 'store-away'
-        ? 'unreachable'
-        : 'unhealthy';
+    const state = error.answered ? 'unhealthy' : 'unreachable';
     return { section, part, state, said: `${error.code}: ${error.message}`, error: error.toJSON() };
   }
 }

@@ -1,6 +1,6 @@
 import { type Dispatcher, getGlobalDispatcher, request } from 'undici';
-import { z } from 'zod';
-import { isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
+import type { z } from 'zod';
+import { errorSchema, isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
 import {
   beaconsSchema,
   connectionsSchema,
@@ -27,15 +27,6 @@ const countsDeadlineMs = 10_000;
  * and 10,000 beacons.
  */
 const maxAnswerBytes = 4 * 1024 * 1024;
-
-const errorSchema = z.object({
-  code: z.string(),
-  message: z.string(),
-  disposition: z.enum(['retry', 'wait', 'stop', 'page']),
-  notLost: z.string(),
-  remedy: z.string(),
-  evidence: z.record(z.string(), z.unknown()),
-});
 
 /**
  * The door whose admin interface (`createDoorAdmin`) is at `url`. `dispatcher` keeps connections

@@ -1,6 +1,6 @@
 import { type Dispatcher, getGlobalDispatcher, request } from 'undici';
-import { z } from 'zod';
-import { type ErrorJson, ThrowoverError } from '../../kernel/kernel.ts';
+import type { z } from 'zod';
+import { errorSchema, ThrowoverError } from '../../kernel/kernel.ts';
 import {
   type GatewayControl,
   gatewayStatusSchema,
@@ -12,15 +12,6 @@ import {
 const STATUS_TIMEOUT_MS = 3_000;
 /** `set` waits for deliveries in flight: at most 20 s by the gateway's configuration. */
 const SET_TIMEOUT_MS = 25_000;
-
-const errorSchema = z.object({
-  code: z.string(),
-  message: z.string(),
-  disposition: z.enum(['retry', 'wait', 'stop', 'page']),
-  notLost: z.string(),
-  remedy: z.string(),
-  evidence: z.record(z.string(), z.unknown()),
-}) satisfies z.ZodType<ErrorJson>;
 
 /**
  * A gateway over its admin port. All calls are safe to repeat: `set` is refused if newer commands

@@ -3,6 +3,8 @@ import { defineErrors } from '../../kernel/kernel.ts';
 export const postgresErrors = defineErrors({
   'database-unreachable': {
     disposition: 'retry',
+    answered: false,
+    exit: 'away',
     notLost: 'Whether the command took effect is not known; it is safe to repeat.',
     remedy:
       'Look at the process beside the database (`throwover guard`), at the database itself and at the network between; then run the command again.',
@@ -15,6 +17,7 @@ export const postgresErrors = defineErrors({
   },
   'peer-away': {
     disposition: 'retry',
+    answered: false,
     notLost: 'Whether the other guard took it in is not known; it is safe to ask again.',
     remedy:
       "Look at the other region's `throwover guard` and at the network between the regions. Until it answers, a fence whose deadline has passed stays closed.",
@@ -45,6 +48,7 @@ export const postgresErrors = defineErrors({
   },
   'guard-config-wrong': {
     disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was started.',
     remedy: 'Correct the fields named above in the file given with --config.',
   },

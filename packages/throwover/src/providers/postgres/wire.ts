@@ -22,6 +22,7 @@ import {
   runCommand,
   surveySchema,
 } from '../../authority/authority.ts';
+import { errorSchema } from '../../kernel/kernel.ts';
 
 const token = z.number().int().nonnegative();
 const epoch = z.number().int().positive();
@@ -208,13 +209,4 @@ export const looks = (name: CommandName): boolean =>
 export type Input<Name extends CommandName> = z.infer<(typeof commands)[Name]['input']>;
 export type Output<Name extends CommandName> = z.infer<(typeof commands)[Name]['output']>;
 
-export const errorBody = z.object({
-  error: z.object({
-    code: z.string(),
-    message: z.string(),
-    disposition: z.enum(['retry', 'wait', 'stop', 'page']),
-    notLost: z.string(),
-    remedy: z.string(),
-    evidence: z.record(z.string(), z.unknown()),
-  }),
-});
+export const errorBody = z.object({ error: errorSchema });

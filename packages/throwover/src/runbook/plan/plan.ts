@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { canonicalJson, type DurationKind, type ErrorJson } from '../../kernel/kernel.ts';
-import { errorSchema, storeErrors } from '../../store/store.ts';
+import {
+  canonicalJson,
+  type DurationKind,
+  type ErrorJson,
+  errorSchema,
+} from '../../kernel/kernel.ts';
+import { storeErrors } from '../../store/store.ts';
 import { runbookErrors } from '../errors.ts';
 import type { Step } from '../step.ts';
 

@@ -1,8 +1,7 @@
 import { Pool } from 'undici';
-import { type Clock, isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
+import { type Clock, errorSchema, isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
 import { storeErrors } from '../errors.ts';
 import type { Store } from '../port.ts';
-import { errorSchema } from '../shapes.ts';
 import { type Call, calls, repeatable } from '../wire.ts';
 
 /** Longest time for one attempt, ms: an append takes 1-5 ms on a healthy store. */
