@@ -42,6 +42,7 @@ export const entries: Readonly<Record<string, string>> = {
   'traffic/edge.ts': 'the data path of the door: an export of the package, small on purpose',
   'dashboard/exposition.ts': 'loads a library that only a scraped process needs',
   'compose/processes.ts': "adapters of throwover's own processes, without the rest of compose/",
+  'kernel/http-call.ts': 'loads an HTTP client that only callers need',
   'store/memory/memory-store.ts': 'one file is all of this folder',
 };
 

@@ -62,6 +62,7 @@ export function dnsOf(
       return httpDns({
         ...common,
         url,
+        clock,
         token: secret === undefined ? null : () => readSecret(secret),
       });
     }

@@ -100,10 +100,11 @@ export function compose(
       }),
     ]),
   );
+  const serve = { url: service.store.url, service: service.name, clock };
   // Closed with the session: a command must not stay up because a silent region has not answered.
   const dispatcher = new Agent();
   const regions = [...databases].map(([region, database]) => {
-    const door = doorOf(service, region, dispatcher);
+    const door = doorOf(service, region, { dispatcher, clock });
     const functions = functionsOf(service, region, clock);
     const metrics = metricsOf(service, region, clock);
     return { name: region, database, door, counts: door, functions, ...metrics };
@@ -118,11 +119,11 @@ export function compose(
     }),
     doorCounts: regions.map(({ counts }) => counts),
     regions,
-    gateways: regions.flatMap(({ name }) => gatewayOf(service, name, dispatcher)),
-    lag: httpLagReports({ url: service.store.url, service: service.name }),
-    evidence: httpEvidence({ url: service.store.url, service: service.name }),
-    records: httpRecords({ url: service.store.url, service: service.name }),
-    drills: drillSources(directory),
+    gateways: regions.flatMap(({ name }) => gatewayOf(service, name, { dispatcher, clock })),
+    lag: httpLagReports(serve),
+    evidence: httpEvidence(serve),
+    records: httpRecords(serve),
+    drills: drillSources(directory, clock),
     close: async () => {
       await store.close();
       for (const database of databases.values()) await database.close();
@@ -290,8 +291,13 @@ export function issueTrackerOf(
   return githubIssues({ repository, label, api, token: read, clock });
 }
 
-function doorOf(service: Service, region: string, dispatcher: Dispatcher) {
-  return httpDoor({ region, url: declared(service, region).door.admin, dispatcher });
+interface Calls {
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+}
+
+function doorOf(service: Service, region: string, calls: Calls) {
+  return httpDoor({ region, url: declared(service, region).door.admin, ...calls });
 }
 
 function functionsOf(service: Service, region: string, clock: Clock) {
@@ -317,14 +323,10 @@ function metricsOf(service: Service, region: string, clock: Clock) {
   return { metrics };
 }
 
-function gatewayOf(
-  service: Service,
-  region: string,
-  dispatcher: Dispatcher,
-): readonly GatewayControl[] {
+function gatewayOf(service: Service, region: string, calls: Calls): readonly GatewayControl[] {
   const { gateway } = declared(service, region);
   if (service.webhooks === undefined || gateway === undefined) return [];
-  return [httpGateway({ region, url: gateway.admin, dispatcher })];
+  return [httpGateway({ region, url: gateway.admin, ...calls })];
 }
 
 function declared(service: Service, region: string) {
@@ -343,7 +345,7 @@ export function noSuchRegion(service: Service, region: string) {
 }
 
 /** Returns the evidence log of a service, for a process without a throwover.yaml. */
-export function evidenceOf(at: { url: string; service: string }): EvidenceLog {
+export function evidenceOf(at: { url: string; service: string; clock: Clock }): EvidenceLog {
   return httpEvidence(at);
 }
 

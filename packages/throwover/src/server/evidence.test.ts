@@ -38,14 +38,16 @@ const beacon = (toWallMs: number, count = 1): EvidenceSample<'beacon'> => ({
 const nowMs = () => systemClock.wallMs();
 
 test('samples are kept by service and kind, newest first, over a restart', async () => {
-  const evidence = httpEvidence({ url: server.url, service: 'checkout' });
+  const evidence = httpEvidence({ url: server.url, service: 'checkout', clock: systemClock });
   const old = beacon(nowMs() - 9_000, 1);
   const young = beacon(nowMs() - 1_000, 2);
   await evidence.add('beacon', [young, old]);
-  await httpEvidence({ url: server.url, service: 'other' }).add('beacon', [beacon(nowMs(), 3)]);
+  await httpEvidence({ url: server.url, service: 'other', clock: systemClock }).add('beacon', [
+    beacon(nowMs(), 3),
+  ]);
   await server.close();
   server = await start();
-  const again = httpEvidence({ url: server.url, service: 'checkout' });
+  const again = httpEvidence({ url: server.url, service: 'checkout', clock: systemClock });
   expect(await again.list('beacon')).toEqual([young, old]);
   expect(await again.list('beacon', { sinceWallMs: young.toWallMs })).toEqual([young]);
   expect(await again.list('beacon', { limit: 1 })).toEqual([young]);
@@ -53,7 +55,7 @@ test('samples are kept by service and kind, newest first, over a restart', async
 });
 
 test('more samples than one call takes are sent in several', async () => {
-  const evidence = httpEvidence({ url: server.url, service: 'checkout' });
+  const evidence = httpEvidence({ url: server.url, service: 'checkout', clock: systemClock });
   const base = nowMs();
   const many = Array.from({ length: 2_300 }, (_, i) => beacon(base - i, i));
   await evidence.add('beacon', many);
@@ -80,7 +82,7 @@ test.each([
 });
 
 test('one wrong sample refuses the whole call', async () => {
-  const evidence = httpEvidence({ url: server.url, service: 'checkout' });
+  const evidence = httpEvidence({ url: server.url, service: 'checkout', clock: systemClock });
   await expect(
     evidence.add('beacon', [beacon(nowMs()), { ...beacon(nowMs()), count: -1 }]),
   ).rejects.toMatchObject({ code: 'bad-request' });
@@ -89,7 +91,9 @@ test('one wrong sample refuses the whole call', async () => {
 
 test('a server that is away is store-away', async () => {
   await expect(
-    httpEvidence({ url: 'http://127.0.0.1:1', service: 'checkout' }).list('beacon'),
+    httpEvidence({ url: 'http://127.0.0.1:1', service: 'checkout', clock: systemClock }).list(
+      'beacon',
+    ),
   ).rejects.toMatchObject({ code: 'store-away' });
 });
 

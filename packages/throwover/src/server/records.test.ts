@@ -26,7 +26,8 @@ afterEach(async () => {
   await server.close();
   await rm(dataDir, { recursive: true });
 });
-const served = (service = 'checkout') => httpRecords({ url: server.url, service });
+const served = (service = 'checkout') =>
+  httpRecords({ url: server.url, service, clock: systemClock });
 
 describe.each([
   ['over HTTP, in SQLite', () => served()],
@@ -76,6 +77,8 @@ test('a kind that is not kept is refused, and a server that is away is store-awa
   expect(answer.status).toBe(400);
   expect(await answer.json()).toMatchObject({ code: 'bad-request' });
   await expect(
-    httpRecords({ url: 'http://127.0.0.1:1', service: 'checkout' }).list('task'),
+    httpRecords({ url: 'http://127.0.0.1:1', service: 'checkout', clock: systemClock }).list(
+      'task',
+    ),
   ).rejects.toMatchObject({ code: 'store-away' });
 });

@@ -73,7 +73,10 @@ export async function dnsProbeCommand(
     timeScale: 1,
     ttlSeconds: null,
     vantage: given.vantage ?? hostname(),
-    evidence: url === undefined || service === undefined ? null : evidenceOf({ url, service }),
+    evidence:
+      url === undefined || service === undefined
+        ? null
+        : evidenceOf({ url, service, clock: terminal.clock }),
   });
 }
 

@@ -149,7 +149,7 @@ test('alarms are asked of an API as Prometheus has it; anything else is unknown,
   });
   await new Promise<void>((resolve) => prometheus.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(prometheus.address() as AddressInfo).port}`;
-  const { series } = drillSources(directory);
+  const { series } = drillSources(directory, systemClock);
   try {
     expect(await series(url, 'two')).toEqual([0, 2.5]);
     expect(await series(`${url}/`, 'none')).toEqual([]);

@@ -1,6 +1,6 @@
-import { request } from 'undici';
 import { z } from 'zod';
-import { isThrowoverError } from '../../kernel/kernel.ts';
+import { httpCall, reasonOf } from '../../kernel/http-call.ts';
+import { type Clock, isThrowoverError, systemClock } from '../../kernel/kernel.ts';
 import {
   type AdoptableDns,
   type DnsRecord,
@@ -12,8 +12,8 @@ import { askNameservers } from '../nameservers.ts';
 /** Longest time for one answer, ms: the DNS provider behind it may take seconds. */
 const deadlineMs = 15_000;
 
-/** Longest answer that is read, characters: a record has a few hundred. */
-const maxAnswerLength = 64 * 1024;
+/** Longest answer, bytes: a record has a few hundred. */
+const maxAnswerBytes = 64 * 1024;
 
 const recordSchema = z.object({
   name: z.string(),
@@ -34,6 +34,7 @@ export interface HttpDnsOptions {
   readonly token: (() => Promise<string>) | null;
   /** `ip:port` of the authoritative servers; read-back asks them instead of the API. */
   readonly nameservers?: readonly string[];
+  readonly clock?: Clock;
 }
 
 /**
@@ -41,33 +42,30 @@ export interface HttpDnsOptions {
  * `If-Match` replaces it completely or answers 412 (docs/dns-providers.md has the contract).
  */
 export function httpDns(options: HttpDnsOptions): AdoptableDns {
-  const { url, name, type, token, nameservers } = options;
+  const { url, name, type, token, nameservers, clock = systemClock } = options;
 
   async function call(method: 'GET' | 'PUT', record: DnsRecord | null, etag: string | null) {
     try {
-      const answer = await request(url, {
-        method,
-        body: record === null ? null : JSON.stringify(record),
+      const answer = await httpCall({
+        ...{ url, method, deadlineMs, maxBytes: maxAnswerBytes, clock },
+        ...(record && { body: JSON.stringify(record) }),
         headers: {
           accept: 'application/json',
           ...(record && { 'content-type': 'application/json' }),
           ...(etag !== null && { 'if-match': etag }),
           ...(token && { authorization: `Bearer ${await token()}` }),
         },
-        signal: AbortSignal.timeout(deadlineMs),
       });
-      const text = await answer.body.text();
       const tag = answer.headers['etag'];
       return {
-        status: answer.statusCode,
-        text: text.slice(0, maxAnswerLength),
+        status: answer.status,
+        text: answer.text,
         etag: typeof tag === 'string' ? tag : null,
       };
     } catch (error) {
       if (isThrowoverError(error)) throw error;
-      const cause = error instanceof Error ? error : new Error(String(error));
-      const message = `${url}: ${cause.message || cause.name}`;
-      throw trafficErrors.make('dns-unreachable', message, { url }, cause);
+      const message = `${url}: ${reasonOf(error)}`;
+      throw trafficErrors.make('dns-unreachable', message, { url }, error);
     }
   }
 

@@ -1,6 +1,7 @@
-import { type Dispatcher, getGlobalDispatcher, request } from 'undici';
+import { type Dispatcher, getGlobalDispatcher } from 'undici';
 import type { z } from 'zod';
-import { errorSchema, isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
+import { answeredValue, jsonCall } from '../../kernel/http-call.ts';
+import { type Clock, systemClock } from '../../kernel/kernel.ts';
 import {
   beaconsSchema,
   connectionsSchema,
@@ -36,28 +37,37 @@ export function httpDoor(options: {
   region: string;
   url: string;
   dispatcher?: Dispatcher;
+  clock?: Clock;
 }): Door & DoorCounts {
-  const { region, dispatcher = getGlobalDispatcher() } = options;
-  const url = `${options.url.replace(/\/$/, '')}/v1/door`;
-  const status = async (method: 'GET' | 'PUT', body: string | null) =>
-    ask({ region, url, dispatcher, method, body, deadlineMs }, doorStatusSchema);
+  const { region, dispatcher = getGlobalDispatcher(), clock = systemClock } = options;
+  const base = `${options.url.replace(/\/$/, '')}/v1/door`;
+  const ask = <T>(
+    asked: { path?: string; method?: 'PUT'; input?: unknown; deadlineMs: number },
+    output: z.ZodType<T>,
+  ) => {
+    const { path = '', ...rest } = asked;
+    const url = `${base}${path}`;
+    const answer = jsonCall({
+      ...{ url, ...rest, output },
+      ...{ dispatcher, maxBytes: maxAnswerBytes, clock },
+    });
+    return answeredValue(answer, (why, cause) => {
+      const message = `${region}'s door at ${url}: ${why}`;
+      return trafficErrors.make('door-unreachable', message, { region, url }, cause);
+    });
+  };
   const counts = <T>(path: string, schema: z.ZodType<T>) =>
-    ask(
-      {
-        ...{ region, url: `${url}/${path}`, dispatcher },
-        ...{ method: 'GET', body: null, deadlineMs: countsDeadlineMs },
-      },
-      schema,
-    );
+    ask({ path: `/${path}`, deadlineMs: countsDeadlineMs }, schema);
   return {
     region,
     status: async () => {
-      const now = await status('GET', null);
+      const now = await ask({ deadlineMs }, doorStatusSchema);
       if (now.region === region) return now;
-      const message = `${url} is the door of ${now.region}, not of ${region}`;
-      throw trafficErrors.make('door-wrong-region', message, { url, region: now.region });
+      const message = `${base} is the door of ${now.region}, not of ${region}`;
+      throw trafficErrors.make('door-wrong-region', message, { url: base, region: now.region });
     },
-    set: (mode: DoorMode, token: number) => status('PUT', JSON.stringify({ region, mode, token })),
+    set: (mode: DoorMode, token: number) =>
+      ask({ method: 'PUT', input: { region, mode, token }, deadlineMs }, doorStatusSchema),
     stragglers: (sinceEpoch) => counts(`stragglers?sinceEpoch=${sinceEpoch}`, stragglersSchema),
     connections: (olderThanMs) =>
       counts(`connections?olderThanMs=${olderThanMs}`, connectionsSchema),
@@ -68,48 +78,4 @@ export function httpDoor(options: {
       ),
     beacons: (sinceWallMs) => counts(`beacons?sinceWallMs=${sinceWallMs}`, beaconsSchema),
   };
-}
-
-interface Question {
-  readonly region: string;
-  readonly url: string;
-  readonly dispatcher: Dispatcher;
-  readonly method: 'GET' | 'PUT';
-  readonly body: string | null;
-  readonly deadlineMs: number;
-}
-
-async function ask<T>(
-  { region, url, dispatcher, method, body, deadlineMs }: Question,
-  schema: z.ZodType<T>,
-): Promise<T> {
-  try {
-    const answer = await request(url, {
-      dispatcher,
-      method,
-      body,
-      headers: body === null ? {} : { 'content-type': 'application/json' },
-      signal: AbortSignal.timeout(deadlineMs),
-    });
-    const json = await readJson(answer.body);
-    if (answer.statusCode === 200) return schema.parse(json);
-    throw ThrowoverError.fromJSON(errorSchema.parse(json));
-  } catch (error) {
-    if (isThrowoverError(error)) throw error;
-    const cause = error instanceof Error ? error : new Error(String(error));
-    const message = `${region}'s door at ${url}: ${cause.message || cause.name}`;
-    throw trafficErrors.make('door-unreachable', message, { region, url }, cause);
-  }
-}
-
-async function readJson(body: AsyncIterable<Uint8Array>): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > maxAnswerBytes)
-      throw new RangeError(`an answer of more than ${maxAnswerBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
 }

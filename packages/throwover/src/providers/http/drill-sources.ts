@@ -1,8 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { request } from 'undici';
 import { z } from 'zod';
 import { type DrillSources, drillErrors } from '../../drills/drills.ts';
+import { httpCall } from '../../kernel/http-call.ts';
+import type { Clock } from '../../kernel/kernel.ts';
 import { runbookErrors } from '../../runbook/runbook.ts';
 
 /** Deadline of one call, ms: calendars come from other services. */
@@ -22,11 +23,11 @@ const answerSchema = z.object({
 });
 
 /** Calendars from files and over HTTP, alarms from Prometheus, printed runbooks from files. */
-export function drillSources(directory: string): DrillSources {
+export function drillSources(directory: string, clock: Clock): DrillSources {
   return {
     calendar: async (source) => {
       try {
-        if (/^https?:/.test(source)) return await got(new URL(source));
+        if (/^https?:/.test(source)) return await got(new URL(source), clock);
         return await textOf(resolve(directory, source));
       } catch (error) {
         // The secret address of a feed must not be printed in a terminal.
@@ -38,7 +39,7 @@ export function drillSources(directory: string): DrillSources {
       try {
         const url = new URL('api/v1/query', prometheus.replace(/\/?$/, '/'));
         url.searchParams.set('query', query);
-        const { data } = answerSchema.parse(JSON.parse(await got(url)));
+        const { data } = answerSchema.parse(JSON.parse(await got(url, clock)));
         const values =
           data.resultType === 'scalar' ? [data.result] : data.result.map((e) => e.value);
         return values.map(([, text]) => Number(text));
@@ -64,17 +65,10 @@ async function textOf(path: string): Promise<string> {
   return readFile(path, 'utf8');
 }
 
-async function got(url: URL): Promise<string> {
-  const response = await request(url, { signal: AbortSignal.timeout(deadlineMs) });
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of response.body) {
-    bytes += part.length;
-    if (bytes > maxBytes) throw new RangeError(`larger than ${maxBytes} bytes`);
-    parts.push(part);
-  }
-  if (response.statusCode !== 200) throw new Error(`answered ${response.statusCode}`);
-  return Buffer.concat(parts).toString('utf8');
+async function got(url: URL, clock: Clock): Promise<string> {
+  const { status, text } = await httpCall({ url, deadlineMs, maxBytes, clock });
+  if (status !== 200) throw new Error(`answered ${status}`);
+  return text;
 }
 
 function said(error: unknown): string {

@@ -7,18 +7,17 @@ import {
   maxSamplesACall,
   type SampleQuery,
 } from '../../records/records.ts';
-import { storeErrors } from '../../store/store.ts';
-import { callServe } from './serve-call.ts';
+import { callServe, type ServeAt } from './serve-call.ts';
 
-/** The evidence that `throwover serve` at `url` keeps for a service. */
-export function httpEvidence(options: { url: string; service: string }): EvidenceLog {
+/** The evidence that `throwover serve` keeps for a service. */
+export function httpEvidence(serve: ServeAt): EvidenceLog {
   const pathOf = (kind: EvidenceKind) =>
-    `/v1/evidence/${encodeURIComponent(options.service)}/${kind}`;
+    `/v1/evidence/${encodeURIComponent(serve.service)}/${kind}`;
   return {
     add: async (kind, samples) => {
       for (let at = 0; at < samples.length; at += maxSamplesACall) {
-        const body = JSON.stringify(samples.slice(at, at + maxSamplesACall));
-        await callServe(options.url, pathOf(kind), body);
+        const page = samples.slice(at, at + maxSamplesACall);
+        await callServe(serve, pathOf(kind), z.unknown(), page);
       }
     },
     list: async <K extends EvidenceKind>(
@@ -27,10 +26,12 @@ export function httpEvidence(options: { url: string; service: string }): Evidenc
     ) => {
       const until = untilWallMs === undefined ? '' : `&until=${untilWallMs}`;
       const query = `?since=${sinceWallMs}${until}&limit=${Math.min(limit, maxSamplesACall)}&skip=${skip}`;
-      const answer = await callServe(options.url, `${pathOf(kind)}${query}`);
-      const samples = z.array(evidenceSamples[kind]).safeParse(answer);
-      if (samples.success) return samples.data as EvidenceSample<K>[];
-      throw storeErrors.make('bad-request', `evidence of kind ${kind} is of another version`);
+      const samples = await callServe(
+        serve,
+        `${pathOf(kind)}${query}`,
+        z.array(evidenceSamples[kind]),
+      );
+      return samples as EvidenceSample<K>[];
     },
   };
 }

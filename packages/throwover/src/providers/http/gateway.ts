@@ -1,6 +1,7 @@
-import { type Dispatcher, getGlobalDispatcher, request } from 'undici';
+import { type Dispatcher, getGlobalDispatcher } from 'undici';
 import type { z } from 'zod';
-import { errorSchema, ThrowoverError } from '../../kernel/kernel.ts';
+import { answeredValue, jsonCall } from '../../kernel/http-call.ts';
+import { type Clock, systemClock } from '../../kernel/kernel.ts';
 import {
   type GatewayControl,
   gatewayStatusSchema,
@@ -13,6 +14,9 @@ const STATUS_TIMEOUT_MS = 3_000;
 /** `set` waits for deliveries in flight: at most 20 s by the gateway's configuration. */
 const SET_TIMEOUT_MS = 25_000;
 
+/** Longest answer of a gateway, bytes: a status has a few hundred. */
+const MAX_ANSWER_BYTES = 1024 ** 2;
+
 /**
  * A gateway over its admin port. All calls are safe to repeat: `set` is refused if newer commands
  * were seen, and changes nothing if the mode already holds; `redeliver` does its work once per key.
@@ -22,48 +26,29 @@ export function httpGateway(options: {
   region: string;
   url: string;
   dispatcher?: Dispatcher;
+  clock?: Clock;
 }): GatewayControl {
-  const { region, url, dispatcher = getGlobalDispatcher() } = options;
-
-  async function call<T>(
+  const { region, url, dispatcher = getGlobalDispatcher(), clock = systemClock } = options;
+  const call = <T>(
     method: 'GET' | 'PUT' | 'POST',
     path: string,
-    body: unknown,
-    timeoutMs: number,
-    schema: z.ZodType<T>,
-  ): Promise<T> {
-    const unreachable = (reason: string, cause?: unknown) =>
-      webhookErrors.make(
-        'gateway-unreachable',
-        `the gateway of ${region} at ${url} ${reason}`,
-        { region, url },
-        cause,
-      );
-    let status: number;
-    let answer: unknown;
-    try {
-      const response = await request(new URL(path, url), {
-        dispatcher,
-        method,
-        signal: AbortSignal.timeout(timeoutMs),
-        ...(body === undefined
-          ? {}
-          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-      });
-      status = response.statusCode;
-      answer = await response.body.json();
-    } catch (error) {
-      throw unreachable('does not answer', error);
-    }
-    if (status === 200) {
-      const parsed = schema.safeParse(answer);
-      if (parsed.success) return parsed.data;
-      throw unreachable('gives an answer of another form', parsed.error);
-    }
-    const error = errorSchema.safeParse(answer);
-    throw error.success ? ThrowoverError.fromJSON(error.data) : unreachable(`answers ${status}`);
-  }
-
+    input: unknown,
+    deadlineMs: number,
+    output: z.ZodType<T>,
+  ) =>
+    answeredValue(
+      jsonCall({
+        ...{ url: new URL(path, url), method, input, output },
+        ...{ dispatcher, deadlineMs, maxBytes: MAX_ANSWER_BYTES, clock },
+      }),
+      (why, cause) =>
+        webhookErrors.make(
+          'gateway-unreachable',
+          `the gateway of ${region} at ${url}: ${why}`,
+          { region, url },
+          cause,
+        ),
+    );
   return {
     region,
     status: () => call('GET', '/v1/gateway', undefined, STATUS_TIMEOUT_MS, gatewayStatusSchema),

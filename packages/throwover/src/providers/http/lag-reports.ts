@@ -1,11 +1,7 @@
 import { isPosition, type Position } from '@throwover/client';
-import { request } from 'undici';
 import { z } from 'zod';
 import type { LagReport, Sighting } from '../../replication/replication.ts';
-import { storeErrors } from '../../store/store.ts';
-
-/** Deadline of one question, ms: a plan and a check wait for the answer. */
-const deadlineMs = 2_000;
+import { callServe, type ServeAt } from './serve-call.ts';
 
 const position = z.custom<Position>(isPosition, 'expected a position');
 const sightings: z.ZodType<readonly Sighting[]> = z.array(
@@ -39,25 +35,11 @@ export interface LagReports {
   reports(): Promise<readonly LagReport[]>;
 }
 
-export function httpLagReports(options: { url: string; service: string }): LagReports {
-  const { url, service } = options;
-  const base = `/v1/lag/${encodeURIComponent(service)}`;
+export function httpLagReports(serve: ServeAt): LagReports {
+  const base = `/v1/lag/${encodeURIComponent(serve.service)}`;
   return {
-    sightings: (region) => get(url, `${base}/sightings/${encodeURIComponent(region)}`, sightings),
-    reports: () => get(url, base, reports),
+    sightings: (region) =>
+      callServe(serve, `${base}/sightings/${encodeURIComponent(region)}`, sightings),
+    reports: () => callServe(serve, base, reports),
   };
-}
-
-async function get<T>(url: string, path: string, schema: z.ZodType<T>): Promise<T> {
-  try {
-    const { statusCode, body } = await request(new URL(path, url), {
-      signal: AbortSignal.timeout(deadlineMs),
-    });
-    const answer: unknown = await body.json();
-    if (statusCode !== 200) throw new Error(`answered ${statusCode}`);
-    return schema.parse(answer);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw storeErrors.make('store-away', `${url}${path}: ${message}`, { url }, error);
-  }
 }

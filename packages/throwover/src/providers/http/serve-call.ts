@@ -1,36 +1,34 @@
-import { request } from 'undici';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { answeredValue, jsonCall } from '../../kernel/http-call.ts';
+import type { Clock } from '../../kernel/kernel.ts';
 import { storeErrors } from '../../store/store.ts';
 
-/** Deadline of one call, ms. */
+/** Deadline of one call, ms: a plan and a check wait for the answer. */
 const deadlineMs = 2_000;
 
-/**
- * Makes one call to `throwover serve`. Throws `store-away`, or `bad-request` with the server's
- * message.
- */
-export async function callServe(url: string, path: string, posted?: string): Promise<unknown> {
-  let statusCode: number;
-  let answer: unknown;
-  try {
-    const response = await request(new URL(path, url), {
-      signal: AbortSignal.timeout(deadlineMs),
-      ...(posted === undefined
-        ? {}
-        : { method: 'POST', body: posted, headers: { 'content-type': 'application/json' } }),
-    });
-    statusCode = response.statusCode;
-    answer = await response.body.json();
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw storeErrors.make('store-away', `${url}${path}: ${message}`, { url }, error);
-  }
-  if (statusCode === 200) return answer;
-  const said = z.object({ message: z.string() }).safeParse(answer);
-  const message = said.success ? said.data.message : `answered ${statusCode}`;
-  throw storeErrors.make(
-    statusCode === 400 ? 'bad-request' : 'store-away',
-    `${url}${path}: ${message}`,
-    { url },
+/** Longest answer, bytes: a page of samples. */
+const maxAnswerBytes = 64 * 1024 ** 2;
+
+/** The `throwover serve` of one service. */
+export interface ServeAt {
+  readonly url: string;
+  readonly service: string;
+  readonly clock: Clock;
+}
+
+/** Makes one call to `throwover serve`. Throws `store-away`, or the error with which it refused. */
+export function callServe<T>(
+  { url, clock }: ServeAt,
+  path: string,
+  output: z.ZodType<T>,
+  input?: unknown,
+): Promise<T> {
+  const answer = jsonCall({
+    ...{ url: new URL(path, url), output },
+    ...(input === undefined ? {} : { method: 'POST', input }),
+    ...{ deadlineMs, maxBytes: maxAnswerBytes, clock },
+  });
+  return answeredValue(answer, (why, cause) =>
+    storeErrors.make('store-away', `${url}${path}: ${why}`, { url }, cause),
   );
 }

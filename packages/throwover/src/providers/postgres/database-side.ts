@@ -1,18 +1,12 @@
-import { Agent, request } from 'undici';
+import { Agent } from 'undici';
+import type { z } from 'zod';
 import type { DatabaseSide } from '../../authority/authority.ts';
-import { type Clock, ThrowoverError } from '../../kernel/kernel.ts';
+import { answeredValue, jsonCall } from '../../kernel/http-call.ts';
+import type { Clock } from '../../kernel/kernel.ts';
 import { postgresErrors } from './errors.ts';
-import {
-  type CommandName,
-  commands,
-  errorBody,
-  type Input,
-  looks,
-  type Output,
-  type Place,
-} from './wire.ts';
+import { type CommandName, commands, type Input, looks, type Output, type Place } from './wire.ts';
 
-/** Deadlines of the port, ms (authority/database-side.ts). */
+/** Deadlines of the port, ms. */
 const statusDeadlineMs = 2_000;
 const commandDeadlineMs = 15_000;
 
@@ -72,7 +66,10 @@ export function postgresSide(
   };
 }
 
-async function send<Name extends CommandName>(call: {
+/** Longest answer of a guard, bytes: a page of 500 lost writes with their values. */
+const maxAnswerBytes = 64 * 1024 ** 2;
+
+function send<Name extends CommandName>(call: {
   region: string;
   guardUrl: string;
   agent: Agent;
@@ -82,45 +79,18 @@ async function send<Name extends CommandName>(call: {
   clock: Clock;
 }): Promise<Output<Name>> {
   const { region, guardUrl, agent, name, input, deadlineMs, clock } = call;
-  const deadline = new AbortController();
-  const answered = new AbortController();
-  clock.sleep(deadlineMs, answered.signal).then(
-    () => deadline.abort(new Error(`no answer within ${deadlineMs} ms`)),
-    () => {},
-  );
-  try {
-    const { statusCode, body } = await request(new URL(`/v1/${name}`, guardUrl), {
-      dispatcher: agent,
-      ...(looks(name) ? { method: 'GET' } : post(input)),
-      signal: deadline.signal,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-    const answer: unknown = await body.json();
-    if (statusCode === 200) return commands[name].output.parse(answer) as Output<Name>;
-    throw ThrowoverError.fromJSON(errorBody.parse(answer).error);
-  } catch (error) {
-    if (error instanceof ThrowoverError) throw error;
-    throw postgresErrors.make(
+  const answer = jsonCall({
+    ...{ url: new URL(`/v1/${name}`, guardUrl), dispatcher: agent },
+    ...(looks(name) ? {} : { method: 'POST', input }),
+    output: commands[name].output as z.ZodType<Output<Name>>,
+    ...{ deadlineMs, maxBytes: maxAnswerBytes, clock },
+  });
+  return answeredValue(answer, (why, cause) =>
+    postgresErrors.make(
       'database-unreachable',
-      `${region}: no answer from the process beside the database to ${name}: ${reason(error)}`,
+      `${region}: no answer from the process beside the database to ${name}: ${why}`,
       { region, guardUrl, command: name },
-      error,
-    );
-  } finally {
-    answered.abort();
-  }
-}
-
-function post(input: unknown) {
-  return {
-    method: 'POST' as const,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(input),
-  };
-}
-
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message || (error as { code?: string }).code || error.name;
+      cause,
+    ),
+  );
 }

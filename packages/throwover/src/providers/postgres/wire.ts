@@ -22,7 +22,6 @@ import {
   runCommand,
   surveySchema,
 } from '../../authority/authority.ts';
-import { errorSchema } from '../../kernel/kernel.ts';
 
 const token = z.number().int().nonnegative();
 const epoch = z.number().int().positive();
@@ -208,5 +207,3 @@ export const looks = (name: CommandName): boolean =>
   name === 'status' || name === 'survey' || name === 'upstream' || name === 'place';
 export type Input<Name extends CommandName> = z.infer<(typeof commands)[Name]['input']>;
 export type Output<Name extends CommandName> = z.infer<(typeof commands)[Name]['output']>;
-
-export const errorBody = z.object({ error: errorSchema });

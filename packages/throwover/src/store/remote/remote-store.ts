@@ -1,5 +1,7 @@
 import { Pool } from 'undici';
-import { type Clock, errorSchema, isThrowoverError, ThrowoverError } from '../../kernel/kernel.ts';
+import type { z } from 'zod';
+import { type HttpCall, jsonCall, reasonOf } from '../../kernel/http-call.ts';
+import type { Clock, ThrowoverError } from '../../kernel/kernel.ts';
 import { storeErrors } from '../errors.ts';
 import type { Store } from '../port.ts';
 import { type Call, calls, repeatable } from '../wire.ts';
@@ -70,7 +72,10 @@ export function createRemoteStore(options: {
   ): Promise<Awaited<ReturnType<Store[Name]>>> => {
     const startedMs = clock.monotonicMs();
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
-      const attempt = await send(pool, name, JSON.stringify(input ?? null), attemptTimeoutMs);
+      const attempt = await send(
+        { name, input },
+        { origin, dispatcher: pool, deadlineMs: attemptTimeoutMs, clock },
+      );
       if (attempt.kind === 'answer') return attempt.value as Awaited<ReturnType<Store[Name]>>;
       if (attempt.kind === 'error') throw attempt.error;
       const again = repeatable(name, input) || neverSent.has(attempt.code);
@@ -119,58 +124,27 @@ type Attempt =
 
 /** One attempt. Its result tells a refusal from a missing answer. */
 async function send(
-  pool: Pool,
-  name: Call,
-  body: string,
-  attemptTimeoutMs: number,
+  { name, input }: { readonly name: Call; readonly input: unknown },
+  how: Pick<HttpCall, 'dispatcher' | 'deadlineMs' | 'clock'> & { readonly origin: string },
 ): Promise<Attempt> {
+  const { origin, ...rest } = how;
   try {
-    const answer = await pool.request({
-      method: 'POST',
-      path: `/v1/store/${name}`,
-      headers: { 'content-type': 'application/json' },
-      body,
-      signal: AbortSignal.timeout(attemptTimeoutMs),
+    const output: z.ZodType<unknown> = calls[name].output;
+    const answer = await jsonCall({
+      ...{ url: `${origin}/v1/store/${name}`, method: 'POST', input: input ?? null, output },
+      ...{ ...rest, maxBytes: maxAnswerBytes },
     });
-    const json = await readJson(answer.body);
-    if (answer.statusCode === 200) {
-      const value = calls[name].output.safeParse(json);
-      return value.success
-        ? { kind: 'answer', value: value.data }
-        : notUnderstood(name, value.error);
-    }
-    const error = errorSchema.safeParse(json);
-    return error.success
-      ? { kind: 'error', error: ThrowoverError.fromJSON(error.data) }
-      : notUnderstood(name, error.error);
-  } catch (error) {
-    if (isThrowoverError(error)) return { kind: 'error', error };
-    return { kind: 'no-answer', code: reasonOf(error), cause: error };
+    if (answer.kind === 'answer') return answer;
+    if (answer.kind === 'refusal') return { kind: 'error', error: answer.error };
+    const message = `the answer to ${name} is not one of this version's: ${answer.why}`;
+    const error = storeErrors.make('bad-request', message, { call: name }, answer.cause);
+    return { kind: 'error', error };
+  } catch (cause) {
+    return { kind: 'no-answer', code: codeOf(cause), cause };
   }
 }
 
-/**
- * Sending it again would bring the same answer: the server runs another version, or is not
- * throwover.
- */
-function notUnderstood(name: Call, cause: Error): Attempt {
-  const message = `the answer to ${name} is not one of this version's: ${cause.message}`;
-  return { kind: 'error', error: storeErrors.make('bad-request', message, { call: name }, cause) };
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-}
-
-async function readJson(body: AsyncIterable<Uint8Array>): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > maxAnswerBytes)
-      throw new RangeError(`an answer of more than ${maxAnswerBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+function codeOf(error: unknown): string {
+  const { code } = error as { readonly code?: unknown };
+  return typeof code === 'string' ? code : reasonOf(error);
 }

@@ -2,13 +2,12 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hono } from 'hono';
-import { request } from 'undici';
 import { z } from 'zod';
 import type { AcceptClusterCommand } from '../../../authority/authority.ts';
-import { systemRandom, ThrowoverError, urlOf } from '../../../kernel/kernel.ts';
+import { answeredValue, jsonCall } from '../../../kernel/http-call.ts';
+import { systemClock, systemRandom, urlOf } from '../../../kernel/kernel.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
-import { errorBody } from '../wire.ts';
 import { replaceDurably } from './state.ts';
 
 /**
@@ -24,6 +23,9 @@ const keyWords = 8;
 
 /** Longest wait for the guard's answer, ms: the guard first asks the store and the other guard. */
 const answerTimeoutMs = 15_000;
+
+/** Longest answer, bytes: an error. */
+const maxAnswerBytes = 1024 ** 2;
 
 const acceptInput: z.ZodType<AcceptClusterCommand> = z.strictObject({
   identifier: z.string().regex(/^\d{1,20}$/, 'expected the digits of a system identifier'),
@@ -82,17 +84,12 @@ export async function acceptCluster(input: unknown, command: AcceptClusterComman
   const key = await readFile(file, 'utf8').catch((error) => {
     throw notRunning(error);
   });
-  const { statusCode, body } = await request(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${key.trim()}` },
-    body: JSON.stringify(command),
-    headersTimeout: answerTimeoutMs,
-  }).catch((error) => {
-    throw notRunning(error);
+  const answer = jsonCall({
+    ...{ url, method: 'POST', input: command, output: z.unknown() },
+    headers: { authorization: `Bearer ${key.trim()}` },
+    ...{ deadlineMs: answerTimeoutMs, maxBytes: maxAnswerBytes, clock: systemClock },
   });
-  const answer: unknown = await body.json().catch(() => null);
-  if (statusCode === 200) return;
-  throw ThrowoverError.fromJSON(errorBody.parse(answer).error);
+  await answeredValue(answer, (_why, cause) => notRunning(cause));
 }
 
 /** Returns the guard's URL; loopback for a guard that listens on every address. */

@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici';
+import { Agent } from 'undici';
 import { z } from 'zod';
 import {
   type Peer,
@@ -6,9 +6,12 @@ import {
   peerWordSchema,
   renunciationSchema,
 } from '../../../authority/authority.ts';
-import { type Clock, ThrowoverError } from '../../../kernel/kernel.ts';
+import { answeredValue, jsonCall } from '../../../kernel/http-call.ts';
+import type { Clock } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
-import { errorBody } from '../wire.ts';
+
+/** Longest answer of a peer, bytes: a word has a few hundred. */
+const maxAnswerBytes = 1024 ** 2;
 
 /** The other region's guard, over HTTP. */
 export function httpPeer(options: {
@@ -17,10 +20,22 @@ export function httpPeer(options: {
   readonly deadlineMs: number;
   readonly clock: Clock;
 }): Peer & { close(): Promise<void> } {
-  const { region } = options;
+  const { region, url, deadlineMs, clock } = options;
   const agent = new Agent();
-  const ask = <T>(path: string, body: unknown, output: z.ZodType<T>) =>
-    send({ ...options, agent, path, body, output });
+  const ask = <T>(path: string, input: unknown, output: z.ZodType<T>) =>
+    answeredValue(
+      jsonCall({
+        ...{ url: new URL(`/v1/peer/${path}`, url), method: 'POST', input, output },
+        ...{ dispatcher: agent, deadlineMs, maxBytes: maxAnswerBytes, clock },
+      }),
+      (why, cause) =>
+        postgresErrors.make(
+          'peer-away',
+          `${region}'s guard at ${url} gave no answer to ${path}: ${why}`,
+          { region, url },
+          cause,
+        ),
+    );
   return {
     region,
     word: (input) => ask('word', input, peerWordSchema),
@@ -31,46 +46,4 @@ export function httpPeer(options: {
     },
     close: () => agent.destroy(),
   };
-}
-
-async function send<T>(call: {
-  region: string;
-  url: string;
-  deadlineMs: number;
-  clock: Clock;
-  agent: Agent;
-  path: string;
-  body: unknown;
-  output: z.ZodType<T>;
-}): Promise<T> {
-  const { region, url, deadlineMs, clock, agent, path, output } = call;
-  const late = new AbortController();
-  const answered = new AbortController();
-  clock.sleep(deadlineMs, answered.signal).then(
-    () => late.abort(new Error(`no answer within ${deadlineMs} ms`)),
-    () => {},
-  );
-  try {
-    const { statusCode, body } = await request(new URL(`/v1/peer/${path}`, url), {
-      dispatcher: agent,
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(call.body),
-      signal: late.signal,
-    });
-    const answer: unknown = await body.json();
-    if (statusCode === 200) return output.parse(answer);
-    throw ThrowoverError.fromJSON(errorBody.parse(answer).error);
-  } catch (error) {
-    if (error instanceof ThrowoverError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    throw postgresErrors.make(
-      'peer-away',
-      `${region}'s guard at ${url} gave no answer to ${path}: ${message}`,
-      { region, url },
-      error,
-    );
-  } finally {
-    answered.abort();
-  }
 }

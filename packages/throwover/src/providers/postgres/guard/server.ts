@@ -67,7 +67,7 @@ export function guardApp(handlers: Handlers, peer: PeerHandlers): Hono {
   app.onError((error, context) => {
     const known = error instanceof ThrowoverError ? error : unexpected(error);
     console.error(JSON.stringify({ level: 'error', path: context.req.path, ...known.toJSON() }));
-    return context.json({ error: known.toJSON() }, statusFor(known));
+    return context.json(known.toJSON(), statusFor(known));
   });
   return app;
 }
