@@ -89,7 +89,7 @@ export function answer<Given, Value>(spec: Answer<Given, Value>) {
   return { kind: 'session', name, says, takes: all, look, run } as const;
 }
 
-const outFile = () => new Option('--out <file>', 'where to write it; stdout when it is left out');
+const outFile = () => new Option('--out <file>', 'Write to this file instead of stdout');
 
 /** A command that a person follows at the terminal while it works. */
 export function act<Given>(
@@ -113,7 +113,7 @@ export function listening<Given>(
   return {
     kind: 'bare',
     ...spec,
-    takes: () => [...(takes?.() ?? []), new Option('--json', 'tell errors as one JSON object')],
+    takes: () => [...(takes?.() ?? []), new Option('--json', 'Print errors as one JSON object')],
     run: async (terminal: Terminal, given: Given) => {
       await run(terminal, given);
       return exitCodes.ok;
@@ -153,9 +153,9 @@ export function addCommands(
 }
 
 const configFile = () =>
-  new Option('--config <file>', 'what the team declares').default('throwover.yaml');
+  new Option('--config <file>', 'Service description file').default('throwover.yaml');
 export const jsonAnswer = () =>
-  new Option('--json', 'answer with one JSON object on the last line of stdout');
+  new Option('--json', 'Print the result as one JSON object, on the last line of stdout');
 
 function childNamed(parent: Command, word: string): Command {
   const child = parent.commands.find((one) => one.name() === word);

@@ -171,7 +171,7 @@ describe('0', () => {
   it('is a right file', async () => {
     expect(await run('check', '--offline', '--config', config)).toMatchObject({
       code: 0,
-      stdout: `${config}: right (service ${service}, owner payments-team)\n`,
+      stdout: `${config}: valid (service ${service}, owner payments-team)\n`,
     });
   });
 

@@ -41,16 +41,18 @@ import { version } from './version.ts';
 /** Its modules are loaded only when it runs. */
 const sim = bare({
   name: 'sim',
-  says: 'this tool itself on virtual time, with faults, and checkers',
+  says: 'Simulate throwover itself: virtual time, faults, checkers',
   takes: () => [
-    new Option('--seeds <count>', 'how many').argParser(whole(0, 999_999_999)).default(1_000),
-    new Option('--from <seed>', 'the first one').argParser(whole(0, 999_999_999)).default(1),
-    new Option('--seed <seed>', 'this one alone').argParser(whole(0, 999_999_999)),
-    new Option('--trace', 'with --seed: everything that happens'),
-    new Option('--workers <count>', 'threads').argParser(whole(1, 1_000)).default(2),
+    new Option('--seeds <count>', 'How many to show')
+      .argParser(whole(0, 999_999_999))
+      .default(1_000),
+    new Option('--from <seed>', 'First seed').argParser(whole(0, 999_999_999)).default(1),
+    new Option('--seed <seed>', 'Run only this seed').argParser(whole(0, 999_999_999)),
+    new Option('--trace', 'With --seed: print everything that happens'),
+    new Option('--workers <count>', 'Number of threads').argParser(whole(1, 1_000)).default(2),
     new Option('--writer-fence <mode>').choices(['available', 'strict']),
     new Option('--durability <mode>').choices(['asynchronous', 'synchronous']),
-    new Option('--family <name>', 'what the seeds are about').choices([
+    new Option('--family <name>', 'Family of scenarios').choices([
       'planned',
       'lost',
       'absent',
@@ -124,7 +126,7 @@ function failed(terminal: Terminal, json: boolean, error: unknown): ExitCode {
 
 function commands(terminal: Terminal, ended: (code: ExitCode) => void): Command {
   const program = new Command('throwover')
-    .description('Rehearses and performs failovers between regions, and measures what they cost')
+    .description('Rehearse and perform failovers between two regions, and measure what they cost')
     .version(version())
     .exitOverride()
     .configureOutput({

@@ -2,7 +2,8 @@ import { InvalidArgumentError, Option } from 'commander';
 
 /** Options that several commands take, and the kinds of their values. */
 
-export const asPerson = () => new Option('--as <person>', 'who you are: a person of onCall');
+export const asPerson = () =>
+  new Option('--as <person>', 'Your name in onCall (default: your login name)');
 
 export const toRegion = (says: string) => new Option('--to <region>', says);
 

@@ -66,7 +66,7 @@ describe('throwover, packed and installed into an empty project', () => {
     await writeFile(join(directory, 'throwover.yaml'), wholeFile);
     expect(await command('npx', 'throwover', 'check', '--offline')).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('throwover.yaml: right'),
+      stdout: expect.stringContaining('throwover.yaml: valid'),
     });
     await writeFile(join(directory, 'bad.yaml'), wholeFile.replace('ttl: 60s', 'ttl: soon'));
     expect(await command('npx', 'throwover', 'check', '--config', 'bad.yaml')).toMatchObject({

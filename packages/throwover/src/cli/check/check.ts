@@ -43,10 +43,10 @@ interface Seen {
 export const check = {
   ...answer({
     name: 'check',
-    says: 'the file is right, and every part of the service answers',
+    says: 'Check the configuration file and that every part of the service responds',
     takes: () => [
-      new Option('--offline', 'the file alone'),
-      new Option('--adopt', 'put the first generation beside a DNS record that has none'),
+      new Option('--offline', 'Check the configuration file only'),
+      new Option('--adopt', 'Write the first generation for a DNS record that has none'),
     ],
     look: async (session, { adopt = false }: { adopt?: boolean }): Promise<Board> => {
       const { service, path } = session.loaded;
@@ -88,7 +88,7 @@ export function refusalOf({ path, service, parts }: Board): ThrowoverError | nul
 }
 
 function headText({ path, service, owner }: Omit<Board, 'parts'>): string {
-  return `${path}: right (service ${service}, owner ${owner})`;
+  return `${path}: valid (service ${service}, owner ${owner})`;
 }
 
 function boardText(board: Board): string {

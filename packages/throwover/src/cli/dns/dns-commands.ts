@@ -9,41 +9,41 @@ import { dnsTtl } from './dns-ttl.ts';
 
 /** What a survey asks, and whom. */
 const asking = () => [
-  new Option('--resolver <address>', 'resolver to ask, or `system`; may be given again')
+  new Option('--resolver <address>', 'Resolver to ask, or `system` (repeatable)')
     .argParser((text: string, before: readonly string[]) => {
       if (text === 'system' || isResolver(text)) return [...before, text];
       throw new InvalidArgumentError('expected 192.0.2.53, 192.0.2.53:5353 or [2001:db8::1]:53.');
     })
     .default([]),
-  new Option(
-    '--zone <name>',
-    'the canary zone; canary.zone of throwover.yaml if left out',
-  ).argParser(zone),
-  new Option('--ttl <duration>', 'TTL to ask for; may be given again')
+  new Option('--zone <name>', 'Canary zone (default: canary.zone of throwover.yaml)').argParser(
+    zone,
+  ),
+  new Option('--ttl <duration>', 'TTL to ask for (repeatable)')
     .argParser((text: string, before: readonly number[]) => [...before, duration(text)])
     .default([]),
-  new Option('--longest <duration>', 'what is kept longer counts as never let go').argParser(
-    duration,
-  ),
-  new Option('--vantage <name>', 'who asks; the name of this machine if left out'),
+  new Option(
+    '--longest <duration>',
+    'Stop waiting after this long; a resolver that still has the old answer counts as never releasing it',
+  ).argParser(duration),
+  new Option('--vantage <name>', 'Name of the place that asks (default: the name of this machine)'),
 ];
 
 export const dnsCommands: readonly CommandSpec[] = [
-  group('dns', 'how the traffic would really move'),
+  group('dns', 'Measure how long resolvers keep answers'),
   dnsTtl,
   act({
     name: 'dns survey',
-    says: 'how resolvers keep answers: asks them for names of the canary zone',
+    says: 'Measure how long resolvers keep answers, with names of the canary zone',
     takes: asking,
     run: dnsSurveyCommand,
   }),
   bare({
     name: 'dns probe',
-    says: "the same for this machine's own resolvers, from anywhere, without throwover.yaml",
+    says: 'Measure the resolvers of this machine; needs no throwover.yaml',
     takes: () => [
       ...asking(),
-      new Option('--serve <url>', 'send what was found to this `throwover serve`'),
-      new Option('--service <name>', 'service that it is kept for'),
+      new Option('--serve <url>', 'Send the results to the `throwover serve` at this URL'),
+      new Option('--service <name>', 'Service that the results belong to'),
       jsonAnswer(),
     ],
     run: (terminal, given: ProbeGiven & { json?: boolean }) =>
@@ -51,25 +51,27 @@ export const dnsCommands: readonly CommandSpec[] = [
   }),
   listening({
     name: 'dns canary',
-    says: 'the authoritative server of the canary zone, safe to expose',
+    says: 'Start the authoritative DNS server of the canary zone; safe to expose',
     takes: () => [
       mandatory(
-        new Option('--zone <name>', 'zone of its own that is delegated here').argParser(zone),
+        new Option('--zone <name>', 'Zone that is delegated to this server').argParser(zone),
       ),
-      new Option('--listen <address:port>', 'where it answers, UDP and TCP').default(
+      new Option('--listen <address:port>', 'Address to answer on, UDP and TCP').default(
         '127.0.0.1:53',
       ),
       new Option(
         '--admin <address:port>',
-        'who asked for which beacon, over HTTP; keep it on loopback',
+        'Address of its HTTP interface, which lists who asked for which beacon; keep it on loopback',
       ),
       new Option(
         '--nameserver <name[=address,...]>',
-        'as the parent zone delegates; with addresses if it is inside of the zone; may be given again',
+        'Name server as in the parent zone, with its addresses if its name is inside the zone (repeatable)',
       )
         .argParser(nameserver)
         .default([]),
-      new Option('--rate <count>', 'answers per second over UDP to one /24 or /56').argParser(rate),
+      new Option('--rate <count>', 'Most answers per second over UDP to one /24 or /56').argParser(
+        rate,
+      ),
     ],
     run: dnsCanary,
   }),

@@ -16,7 +16,7 @@ const comparedSeconds = [5, 20, 60, 300];
  */
 export const dnsTtl = answer({
   name: 'dns ttl',
-  says: "what today's TTL buys and costs beside others, as measured; changes nothing",
+  says: 'Compare the TTL of today with others, from measurements. Changes nothing',
   look: async ({ parts, loaded, clock }) => {
     const ttlSeconds = ttlSecondsOf(loaded.service);
     const [facts, lookupsPerSecond, resolution] = await Promise.all([

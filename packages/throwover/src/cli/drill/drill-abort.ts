@@ -18,11 +18,14 @@ interface Given {
 
 export const drillAbort = act({
   name: 'drill abort',
-  says: 'end the one that goes on, with the way back',
+  says: 'End the open drill early and move the service back',
   takes: () => [
     asPerson(),
-    mandatory(new Option('--reason <text>', 'why; it stands in its report')),
-    new Option('--takeover', 'its terminal is gone: take it back from here'),
+    mandatory(new Option('--reason <text>', 'Reason, shown in the report of the drill')),
+    new Option(
+      '--takeover',
+      'Move the service back from this terminal, because the one of the driver is gone',
+    ),
   ],
   run: abortDrill,
 });

@@ -6,7 +6,7 @@ import { drillStart } from './drill-start.ts';
 import { addFinding, closeFinding, listFindings, taskFinding, waiveFinding } from './finding.ts';
 
 export const drillCommands: readonly CommandSpec[] = [
-  group('drill', 'rehearsals in production: planned, driven by a person, remembered'),
+  group('drill', 'Plan, start and review drills: rehearsals in production'),
   drillPlan,
   drillNext,
   drillHistory,
@@ -15,7 +15,7 @@ export const drillCommands: readonly CommandSpec[] = [
   drillStart,
   drillAbort,
   drillReportCommand,
-  group('finding', 'what drills and runs have shown: each becomes a task, or is waived by name'),
+  group('finding', 'Manage findings: problems that drills and runs have shown'),
   addFinding,
   taskFinding,
   waiveFinding,

@@ -17,7 +17,7 @@ import { factsOf } from './drill.ts';
 /** A drill's report, by default the newest. It is built from the records each time. */
 export const drillReportCommand = answer({
   name: 'drill report',
-  says: 'what one has shown, from its journals; the newest without a name',
+  says: 'Show the report of a drill (default: the newest)',
   takes: () => [new Argument('[drill]')],
   look: (session, { drill }: { drill?: string | undefined }) => reportOf(session, drill),
   text: ({ report, zone }) => reportText(report, zone),

@@ -59,12 +59,12 @@ interface Given {
 
 export const drillStart = act({
   name: 'drill start',
-  says: 'drive one now: there, soak, back; its report',
+  says: 'Start a drill now: switch, wait, switch back, show the report',
   takes: () => [
-    toRegion('where to; the other region where there are two'),
+    toRegion('Region to switch to (default: the other region)'),
     new Option(
       '--override <name...>',
-      'accept a refusal by its name; it becomes a finding',
+      'Accept a refusal by its name; it is recorded as a finding',
     ).default([]),
   ],
   run: startDrill,

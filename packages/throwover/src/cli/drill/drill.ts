@@ -21,12 +21,12 @@ export async function factsOf({ loaded, parts, clock }: Session): Promise<DrillF
 }
 
 const count = (usual: number) =>
-  new Option('--count <number>', 'how many').argParser(whole(1, 40)).default(usual);
+  new Option('--count <number>', 'How many to show').argParser(whole(1, 40)).default(usual);
 
 /** The next drills, who drives each, and why dates were moved. */
 export const drillPlan = answer({
   name: 'drill plan',
-  says: 'the next ones: when, what moved them, who drives',
+  says: 'Show the next drills: date, driver, and what moved the date',
   takes: () => [count(6)],
   look: async (session, given: { count: number }) => {
     const facts = await factsOf(session);
@@ -39,7 +39,7 @@ export const drillPlan = answer({
 /** The next drill, or the one that is due. */
 export const drillNext = answer({
   name: 'drill next',
-  says: 'the one that comes, or is due',
+  says: 'Show the next drill, or the one that is due',
   look: async (session) => {
     const facts = await factsOf(session);
     const [next = null] = planDrills(facts.plan, 1).next;
@@ -59,7 +59,7 @@ export const drillNext = answer({
 /** The drills so far, newest first. */
 export const drillHistory = answer({
   name: 'drill history',
-  says: 'those that were',
+  says: 'List past drills',
   look: factsOf,
   text: ({ drills, policy }) => historyText(drills, policy.zone),
   json: ({ drills }) => ({ drills }),
@@ -68,7 +68,7 @@ export const drillHistory = answer({
 /** What each person has practised; no ranking. */
 export const drillPeople = answer({
   name: 'drill people',
-  says: 'what each driver remembers, and for how long; no ranking',
+  says: 'Show what each person has practised, and how long ago',
   look: async (session) => ({ people: (await factsOf(session)).memory }),
   text: ({ people }) => peopleText(people),
 });
@@ -76,7 +76,7 @@ export const drillPeople = answer({
 /** The next drills as iCalendar. */
 export const drillCalendar = answer({
   name: 'drill calendar',
-  says: 'the next ones as iCalendar',
+  says: 'Print the next drills as iCalendar',
   takes: () => [count(8)],
   look: async (session, given: { count: number; out?: string }) => {
     const { calendarText } = await import('../../drills/calendar-out.ts');

@@ -24,8 +24,12 @@ interface Given {
 /** Adds a finding, for the open drill if there is one. */
 export const addFinding = answer({
   name: 'finding add',
-  says: 'raise one; of the drill that goes on, if one does',
-  takes: () => [new Argument('<text>'), asPerson(), new Option('--run <run>', 'of which run')],
+  says: 'Record a finding; it belongs to the open drill, if there is one',
+  takes: () => [
+    new Argument('<text>'),
+    asPerson(),
+    new Option('--run <run>', 'Run that showed it'),
+  ],
   look: async (session, { text, run, as }: { text: string; run?: string; as?: string }) => {
     const by = whoGives(session, as);
     const open = openDrill(drillsOf(await session.parts.records.list('drill')));
@@ -46,12 +50,12 @@ export const addFinding = answer({
 /** Assigns a finding to an owner, with a due date. May be repeated. */
 export const taskFinding = answer({
   name: 'finding task',
-  says: 'somebody owns it, until a date',
+  says: 'Assign a finding to an owner, with a due date',
   takes: () => [
     new Argument('<finding>'),
     asPerson(),
-    mandatory(new Option('--owner <person>', 'a person of onCall')),
-    mandatory(new Option('--due <date>', 'the last day, such as 2026-11-20')),
+    mandatory(new Option('--owner <person>', 'Owner: a person of onCall')),
+    mandatory(new Option('--due <date>', 'Due date, for example 2026-11-20')),
   ],
   look: async (session, given: Given & { owner: string; due: string }) => {
     const { service } = session.loaded;
@@ -65,7 +69,7 @@ export const taskFinding = answer({
 /** Accepts a finding without a fix, by name and with a reason. */
 export const waiveFinding = answer({
   name: 'finding waive',
-  says: 'nothing is done about it',
+  says: 'Accept a finding without fixing it',
   takes: () => [
     new Argument('<finding>'),
     asPerson(),
@@ -81,11 +85,11 @@ export const waiveFinding = answer({
 /** Closes a fixed finding, with a note about the fix. */
 export const closeFinding = answer({
   name: 'finding close',
-  says: 'it is mended',
+  says: 'Close a finding that is fixed',
   takes: () => [
     new Argument('<finding>'),
     asPerson(),
-    mandatory(new Option('--note <text>', 'what was done')),
+    mandatory(new Option('--note <text>', 'What was done to fix it')),
   ],
   look: (session, given: Given & { note: string }) => {
     const { finding, note } = given;
@@ -97,8 +101,8 @@ export const closeFinding = answer({
 /** The findings that wait for somebody; with `all`, every one. */
 export const listFindings = answer({
   name: 'finding list',
-  says: 'those that wait for somebody',
-  takes: () => [new Option('--all', 'the settled ones too')],
+  says: 'List findings that nobody has settled yet',
+  takes: () => [new Option('--all', 'Include settled findings')],
   look: async (session, { all }: { all?: boolean }) => {
     const every = findingsOf(await session.parts.records.list('finding'));
     return { findings: all === true ? every : unsettled(every) };

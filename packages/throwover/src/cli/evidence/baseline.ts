@@ -26,15 +26,17 @@ export function knownMetric(name: string): Metric {
 /** Captures the whole weeks before last midnight (UTC); they are never changed afterwards. */
 export const captureBaseline = answer({
   name: 'baseline capture',
-  says: 'keep the whole weeks before last midnight (UTC) for good',
+  says: 'Capture the whole weeks before last midnight (UTC); a baseline never changes',
   takes: () => [
     new Argument('<name>'),
     asPerson(),
-    mandatory(new Option('--metric <name>', 'what is captured: `throwover baseline metrics`')),
-    new Option('--weeks <count>', 'how many whole weeks').argParser(whole(1, 52)).default(8),
+    mandatory(
+      new Option('--metric <name>', 'Metric to capture; `throwover baseline metrics` lists them'),
+    ),
+    new Option('--weeks <count>', 'Number of whole weeks').argParser(whole(1, 52)).default(8),
     new Option(
       '--quantile <number>',
-      'judge by this one instead of the usual, such as 0.9',
+      'Quantile that will be compared, for example 0.9 (default: that of the metric)',
     ).argParser(quantileGiven),
   ],
   look: async (
@@ -69,7 +71,7 @@ export const captureBaseline = answer({
 
 export const listBaselines = answer({
   name: 'baseline list',
-  says: 'what was captured',
+  says: 'List the captured baselines',
   look: async ({ parts }) => [...baselinesOf(await parts.records.list('baseline')).values()],
   text: (baselines) => baselines.map(baselineText).join('\n\n') || 'No baselines yet.',
   json: (baselines) => ({ baselines: baselines.map(shown) }),
@@ -77,7 +79,7 @@ export const listBaselines = answer({
 
 export const listMetrics = answer({
   name: 'baseline metrics',
-  says: 'what can be captured',
+  says: 'List the metrics that can be captured',
   look: async () => ({
     metrics: metrics.map(({ name, title, unit, cadence, leading }) => {
       return { name, title, unit, cadence, leading };

@@ -37,10 +37,10 @@ interface Fillable {
 
 /** Values that may still be missing in a draft. */
 const fillable = () => [
-  new Option('--owner <person>', 'who answers for it; who gives the command when it is left out'),
-  new Option('--panel <name>', 'where it is seen: a panel of throwover.yaml that shows the metric'),
-  new Option('--step <name>', 'the runbook step that it is in'),
-  new Option('--task <text>', 'what its owner does for it each week'),
+  new Option('--owner <person>', 'Owner (default: you)'),
+  new Option('--panel <name>', 'Panel of throwover.yaml that shows the metric'),
+  new Option('--step <name>', 'Runbook step that it changes'),
+  new Option('--task <text>', 'What its owner does for it each week'),
 ];
 
 interface State {
@@ -56,21 +56,21 @@ const stateText = ({ change }: State, { nowWallMs }: { readonly nowWallMs: numbe
  */
 export const newChange = answer({
   name: 'change new',
-  says: 'a draft; says whether 30 days will tell anything',
+  says: 'Create a change as a draft; refused if 30 days cannot show its effect',
   takes: () => [
     new Argument('<name>'),
     asPerson(),
-    mandatory(new Option('--hypothesis <text>', 'what shall become better, and why')),
-    mandatory(new Option('--metric <name>', 'by which it is judged')),
-    mandatory(new Option('--baseline <name>', 'how it was before')),
+    mandatory(new Option('--hypothesis <text>', 'What should become better, and why')),
+    mandatory(new Option('--metric <name>', 'Metric that will judge it')),
+    mandatory(new Option('--baseline <name>', 'Baseline of that metric, captured before')),
     mandatory(
-      new Option('--expect <share>', 'expected change of the metric, such as --expect=-20%'),
+      new Option('--expect <share>', 'Expected change of the metric, for example --expect=-20%'),
     ),
     again(
       '--trade-off <KIND=NUMBER UNIT: NOTE>',
-      'what is paid: latency, money, complexity, time; may be given again',
+      'Cost: latency, money, complexity or time (repeatable)',
     ),
-    new Option('--drills <count>', 'drills that will be held before its review')
+    new Option('--drills <count>', 'Number of drills that will take place before its review')
       .argParser(whole(0, 100))
       .default(0),
     ...fillable(),
@@ -123,7 +123,7 @@ export const newChange = answer({
 /** Sets owner, panel, step or task. */
 export const amendChange = answer({
   name: 'change amend',
-  says: 'fill in what it lacks',
+  says: 'Set owner, panel, step or task of a change',
   takes: () => [new Argument('<name>'), asPerson(), ...fillable()],
   look: async (session, given: Fillable & { name: string; as?: string }) => {
     const by = whoGives(session, given.as);
@@ -140,7 +140,7 @@ export const amendChange = answer({
  */
 export const shipChange = answer({
   name: 'change ship',
-  says: 'it is in production; its review opens in 30 days',
+  says: 'Record that a change is in production; its review opens in 30 days',
   takes: () => [new Argument('<name>'), asPerson()],
   look: async (session, given: { name: string; as?: string }) => {
     const by = whoGives(session, given.as);
@@ -175,13 +175,13 @@ interface Reviewed extends State {
 /** Shows the effect so far; with a verdict, records the owner's verdict. */
 export const reviewChange = answer({
   name: 'change review',
-  says: "what it has changed so far; with a verdict, its owner's word",
+  says: 'Show the effect of a change so far; with --verdict, record the decision of its owner',
   takes: () => [
     new Argument('<name>'),
     asPerson(),
-    new Option('--verdict <verdict>', 'what becomes of it').choices(verdicts),
-    again('--cost <KIND=NUMBER UNIT: NOTE>', 'what it really cost; may be given again'),
-    new Option('--reason <text>', 'why; needed to keep what has not shown itself'),
+    new Option('--verdict <verdict>', 'Decision').choices(verdicts),
+    again('--cost <KIND=NUMBER UNIT: NOTE>', 'Actual cost (repeatable)'),
+    new Option('--reason <text>', 'Reason; required to keep a change without a measured effect'),
   ],
   look: async (
     session,
@@ -219,7 +219,7 @@ export const reviewChange = answer({
 /** Records that the change was taken back or had no effect. */
 export const retireChange = answer({
   name: 'change retire',
-  says: 'it is taken back, or came to nothing',
+  says: 'Record that a change was reverted or abandoned',
   takes: () => [
     new Argument('<name>'),
     asPerson(),
@@ -236,7 +236,7 @@ export const retireChange = answer({
 
 export const listChanges = answer({
   name: 'change list',
-  says: 'all of them',
+  says: 'List all changes',
   look: async (session) => ({ changes: [...(await changesIn(session)).values()] }),
   text: ({ changes }, { nowWallMs }) =>
     changes.map((change) => changeLine(change, nowWallMs)).join('\n') || 'No changes yet.',
@@ -244,7 +244,7 @@ export const listChanges = answer({
 
 export const showChange = answer({
   name: 'change show',
-  says: 'one of them',
+  says: 'Show one change',
   takes: () => [new Argument('<name>')],
   look: async (session, { name }: { name: string }) => ({ change: await changeIn(session, name) }),
   text: stateText,

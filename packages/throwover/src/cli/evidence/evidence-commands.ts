@@ -16,15 +16,15 @@ import { taskDone, weekCommand } from './week.ts';
 
 export const evidenceCommands: readonly CommandSpec[] = [
   forecastCommand,
-  group('baseline', 'a metric over whole weeks, captured before something is changed'),
+  group('baseline', 'Capture metrics over whole weeks, before something is changed'),
   captureBaseline,
   listBaselines,
   listMetrics,
-  group('metrics', 'what `GET /metrics` of serve tells; its dashboard and its alerts'),
+  group('metrics', 'Show what `GET /metrics` of serve exposes; print a dashboard and alert rules'),
   listFamilies,
   dashboard,
   rules,
-  group('change', 'an improvement with its baseline, its trade-off, its owner and its review'),
+  group('change', 'Manage changes: improvements with baseline, trade-off, owner and review'),
   newChange,
   amendChange,
   shipChange,

@@ -32,17 +32,19 @@ interface Given {
 /** Predicts from measurements how long traffic would take to move. Changes nothing. */
 export const forecastCommand = answer({
   name: 'forecast',
-  says: 'how long traffic would really take to move, from what was measured',
+  says: 'Predict from measurements how long traffic would take to move. Changes nothing',
   takes: () => [
-    new Option('--kind <kind>', 'of run').choices(forecastKinds).default('switchover'),
-    new Option('--share <percent>', 'share of traffic that --what-if compares')
+    new Option('--kind <kind>', 'Kind of run').choices(forecastKinds).default('switchover'),
+    new Option('--share <percent>', 'Share of traffic that --what-if compares, in percent')
       .choices(Object.keys(shareOf))
       .default('99'),
     new Option(
       '--what-if',
-      'beside it: with forwarding, a lower TTL, a data-plane flip, warm functions',
+      'Also predict for changes: forwarding, a lower TTL, a data-plane flip, warm functions',
     ),
-    new Option('--seed <seed>', 'dice of an earlier forecast').argParser(whole(0, 999_999_999)),
+    new Option('--seed <seed>', 'Random seed of an earlier forecast, to repeat it').argParser(
+      whole(0, 999_999_999),
+    ),
   ],
   look: async (session, given: Given) => {
     const { kind } = given;

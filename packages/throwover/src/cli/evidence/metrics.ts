@@ -5,7 +5,7 @@ import { answer } from '../command.ts';
 /** The metrics that `GET /metrics` of serve exposes. */
 export const listFamilies = answer({
   name: 'metrics list',
-  says: 'every metric with its unit and labels',
+  says: 'List every metric with its unit and labels',
   look: async () => ({
     families: allFamilies.map(({ name, help, unit, labels }) => ({ name, help, unit, labels })),
   }),
@@ -21,7 +21,7 @@ export const listFamilies = answer({
 /** A Grafana dashboard with the panels that the team has declared. */
 export const dashboard = answer({
   name: 'metrics dashboard',
-  says: 'for Grafana, JSON',
+  says: 'Print a dashboard for Grafana (JSON)',
   look: async ({ loaded }) => {
     const { panels } = loaded.service.evidence;
     const declared = Object.entries(panels).map(([name, { metric }]) => ({ name, metric }));
@@ -34,7 +34,7 @@ export const dashboard = answer({
 /** Alert rules for Prometheus. */
 export const rules = answer({
   name: 'metrics rules',
-  says: 'alert rules for Prometheus, YAML',
+  says: 'Print alert rules for Prometheus (YAML)',
   look: async () => ({ text: rulesText() }),
   text: ({ text }) => text,
   inFile: () => ({}),

@@ -27,7 +27,7 @@ interface Given {
 
 const tasksOfWeek = answer({
   name: 'week',
-  says: "an engineer's tasks of this week; everybody's without a name",
+  says: 'Show the tasks of this week for one person (default: for everybody)',
   look: async (session, { person }: Given) => {
     const { service } = session.loaded;
     const facts = await operatingFacts(session);
@@ -48,10 +48,13 @@ const tasksOfWeek = answer({
 export const weekCommand = {
   ...tasksOfWeek,
   takes: () => [
-    new Argument('[person]', 'of onCall'),
-    new Option('--format <format>', 'as what').choices(formats).default('text'),
+    new Argument('[person]', 'A person of onCall'),
+    new Option('--format <format>', 'Output format').choices(formats).default('text'),
     ...tasksOfWeek.takes(),
-    new Option('--send', "everybody's tasks as issues (week.github), and to webhooks and e-mail"),
+    new Option(
+      '--send',
+      'Send the tasks of everybody, as issues (week.github) and by webhook and e-mail',
+    ),
   ],
   run: async (
     context: Pick<CommandContext, 'output' | 'session'>,
@@ -79,8 +82,8 @@ async function formatted(
 /** Records a person's statement that the weekly task of a subject is done. */
 export const taskDone = answer({
   name: 'week done',
-  says: 'your word that a task is done: truth NAME, change NAME, drill DATE plan',
-  takes: () => [new Argument('<task>'), asPerson(), new Option('--note <text>', 'what was seen')],
+  says: 'Record that you have done a task: `truth NAME`, `change NAME` or `drill DATE plan`',
+  takes: () => [new Argument('<task>'), asPerson(), new Option('--note <text>', 'What you saw')],
   look: async (session, { task, note, as }: { task: string; note?: string; as?: string }) => {
     const by = whoGives(session, as);
     const facts = await operatingFacts(session);

@@ -9,8 +9,8 @@ import { functionsText } from './functions-view.ts';
  */
 export const functions = answer({
   name: 'functions',
-  says: 'how cold functions would be after a switch, and what each way to warm them costs',
-  takes: () => [toRegion('region that would become active')],
+  says: 'Show how cold functions would be after a switch, and the cost of each way to warm them',
+  takes: () => [toRegion('Region that would become active')],
   look: (session, { to }: { to?: string }) => functionsReport(session, to ?? null),
   text: functionsText,
 });

@@ -3,7 +3,7 @@ import { type CommandSpec, listening } from '../command.ts';
 import { again, mandatory, port } from '../options.ts';
 import { edge, gateway, guard, guardAcceptCluster, guardPreStart, serve } from './processes.ts';
 
-const configuration = () => mandatory(new Option('--config <file>', 'its configuration, JSON'));
+const configuration = () => mandatory(new Option('--config <file>', 'Configuration file (JSON)'));
 
 interface Configured {
   readonly config: string;
@@ -13,26 +13,28 @@ interface Configured {
 export const processCommands: readonly CommandSpec[] = [
   listening({
     name: 'serve',
-    says: 'the store of epochs, leases and journals, in a third place',
+    says: 'Start the store of epochs, leases and journals; run it outside both regions',
     takes: () => [
-      mandatory(new Option('--data <directory>', 'where the store is')),
-      new Option('--host <address>', 'address to listen on').default('127.0.0.1'),
-      new Option('--port <port>', 'port to listen on').argParser(port).default(7610),
+      mandatory(new Option('--data <directory>', 'Directory of the store')),
+      new Option('--host <address>', 'Address to listen on').default('127.0.0.1'),
+      new Option('--port <port>', 'Port to listen on; 0 takes a free one')
+        .argParser(port)
+        .default(7610),
       again(
         '--service <file>',
-        'look after the service of this throwover.yaml: sample its replication, carry on abandoned runs; may be given again',
+        'Also watch the service of this throwover.yaml: sample replication, resume abandoned runs (repeatable)',
       ),
     ],
     run: serve,
   }),
   listening({
     name: 'guard',
-    says: 'the small process beside a database',
+    says: 'Start the guard: the process beside a database that decides whether it takes writes',
     takes: () => [
       configuration(),
       new Option(
         '--pre-start',
-        'write the closed pg_hba.conf and end: for the unit that starts PostgreSQL (ExecStartPre)',
+        'Write a pg_hba.conf that admits no application, and exit (for ExecStartPre of PostgreSQL)',
       ),
     ],
     run: (terminal, { config, preStart }: Configured & { preStart?: boolean }) =>
@@ -44,21 +46,21 @@ export const processCommands: readonly CommandSpec[] = [
     takes: () => [
       new Argument(
         '<identifier>',
-        'system identifier that the database has now (`throwover check`)',
+        'System identifier that the database has now; `throwover check` shows it',
       ),
-      mandatory(new Option('--by <name>', 'your name; the guard keeps it with the time')),
+      mandatory(new Option('--by <name>', 'Your name; the guard stores it with the time')),
     ],
     run: guardAcceptCluster,
   }),
   listening({
     name: 'gateway',
-    says: 'the webhook gateway of a region',
+    says: 'Start the webhook gateway of a region',
     takes: () => [configuration()],
     run: (terminal, { config }: Configured) => gateway(terminal, config),
   }),
   listening({
     name: 'edge',
-    says: 'the front door of a region, before its application: serves, holds, forwards',
+    says: 'Start the front door of a region: serves, holds or forwards requests',
     takes: () => [configuration()],
     run: (terminal, { config }: Configured) => edge(terminal, config),
   }),

@@ -10,10 +10,10 @@ import { owner } from '../session.ts';
  */
 export const halt = answer({
   name: 'halt',
-  says: 'the kill switch: no run begins, open ones stop at their next safe point',
+  says: 'Show or set the kill switch: no run begins, open runs stop at their next safe point',
   takes: () => [
-    new Option('--reason <text>', 'throw it; why'),
-    new Option('--off', 'take it back'),
+    new Option('--reason <text>', 'Set the kill switch, for this reason'),
+    new Option('--off', 'Clear the kill switch'),
   ],
   look: async ({ parts: { store }, clock }, given: { reason?: string; off?: boolean }) => {
     const { reason, off = false } = given;

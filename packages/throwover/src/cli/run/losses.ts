@@ -10,10 +10,10 @@ import { clip } from './progress-view.ts';
 /** The ledger of lost writes, in the order of their commits. */
 export const losses = answer({
   name: 'losses',
-  says: 'the ledger of writes that a failover lost',
+  says: 'List the writes that a failover lost',
   takes: () => [
-    new Option('--run <run>', 'of one rejoin alone'),
-    new Option('--sql', 'as statements for a person to read and run'),
+    new Option('--run <run>', 'Only those that this rejoin run found'),
+    new Option('--sql', 'Print SQL statements for a person to review and run'),
   ],
   look: async (session, { run }: { run?: string; sql?: boolean }) => {
     await serviceState(session);
@@ -26,8 +26,11 @@ export const losses = answer({
 /** Records how a person resolved a lost write. */
 export const resolveLoss = answer({
   name: 'losses resolve',
-  says: 'say what became of a lost write',
-  takes: () => [new Argument('<id>'), mandatory(new Option('--note <text>', 'what became of it'))],
+  says: 'Record how a lost write was resolved',
+  takes: () => [
+    new Argument('<id>'),
+    mandatory(new Option('--note <text>', 'How it was resolved')),
+  ],
   look: async (session, { id, note }: { id: string; note: string }) => {
     const { name: service } = await serviceState(session);
     await session.parts.store.resolveLoss({ service, id, by: owner(), note });

@@ -15,13 +15,13 @@ import { cliErrors } from '../errors.ts';
  */
 export const report = answer({
   name: 'report',
-  says: 'a run as one HTML file, and as JSON',
+  says: 'Write the report of a run as one HTML file and as JSON',
   takes: () => [
     new Argument('<run>'),
-    new Option('--out <directory>', 'where to write them').default('reports'),
+    new Option('--out <directory>', 'Directory to write to').default('reports'),
     new Option(
       '--evidence <file>',
-      "what clients saw (the lab's evidence.json); else the journal alone",
+      'Records of what clients saw (evidence.json of the lab); without it the report uses the journal alone',
     ),
   ],
   look: async (

@@ -30,18 +30,18 @@ interface Approval {
 
 /** Options that approve a plan. */
 const approving = () => [
-  new Option('--yes <digest>', 'go on without asking, if the plan still has this digest'),
-  new Option('--override <name...>', 'accept a refusal by its name').default([]),
-  new Option('--second <name>', 'the second person who approved, where the team asks for two'),
+  new Option('--yes <digest>', 'Do not ask for confirmation if the plan has this digest'),
+  new Option('--override <name...>', 'Accept a refusal by its name').default([]),
+  new Option('--second <name>', 'Second person who approved, if the service requires two'),
 ];
 
 /** Shows the plan, also a refused one. Changes nothing. */
 export const plan = answer({
   name: 'plan',
-  says: 'what a run would do today, with its digest; changes nothing',
+  says: 'Show the plan of a run and its digest. Changes nothing',
   takes: () => [
     new Argument('<kind>').choices(runKinds),
-    toRegion('region that the run goes to; failback and rejoin know it'),
+    toRegion('Target region; failback and rejoin find it themselves'),
   ],
   look: async (session, { kind, to }: { kind: RunKind; to?: string }) => {
     const { signal } = new AbortController();
@@ -55,33 +55,33 @@ export const plan = answer({
       : exitCodes.ok,
 });
 
-const becomesActive = 'region that becomes active';
+const becomesActive = 'Region that becomes active';
 
 const kinds: Readonly<
   Record<RunKind, { readonly says: string; readonly to: string; readonly needsTo: boolean }>
 > = {
   switchover: {
-    says: 'planned: make another region active, nothing lost',
+    says: 'Move the service to another region without losing writes (planned)',
     to: becomesActive,
     needsTo: true,
   },
   failover: {
-    says: 'the active region is lost or sick: go on without it; shows first what would be lost',
+    says: 'Move the service away from a lost or sick region; shows first what may be lost',
     to: becomesActive,
     needsTo: true,
   },
   failback: {
-    says: 'home after a failover, planned; only after rejoin and a read ledger',
-    to: 'home, as throwover.yaml names it',
+    says: 'Move the service home after a failover (planned); needs rejoin and a resolved ledger first',
+    to: 'Home region (default: `home` of throwover.yaml)',
     needsTo: false,
   },
   rejoin: {
-    says: 'take a region that was left back in, as a standby; it is never opened',
-    to: 'region that comes back; the one that is not active where there are two',
+    says: 'Reattach the old region as a standby, after listing the writes that only it has',
+    to: 'Region to reattach (default: the region that is not active)',
     needsTo: false,
   },
   'flip-only': {
-    says: 'the naive runbook, for comparison: change the DNS and promote',
+    says: 'Run the naive runbook, for comparison: change the DNS and promote',
     to: becomesActive,
     needsTo: true,
   },
@@ -107,11 +107,17 @@ interface ResumeGiven extends Approval {
 
 export const resume = act({
   name: 'resume',
-  says: 'carry on a run that stands still',
+  says: 'Resume a run whose controller stopped',
   takes: () => [
-    new Argument('[run]', "the service's open run when it is left out"),
-    new Option('--takeover', 'its controller is known to be gone: do not wait for its lease'),
-    new Option('--as-failover', 'from here on it is a failover: its source is lost half-way'),
+    new Argument('[run]', 'Run id (default: the open run of the service)'),
+    new Option(
+      '--takeover',
+      'Do not wait for the lease of its controller, because that is known to be gone',
+    ),
+    new Option(
+      '--as-failover',
+      'Turn the run into a failover, because the region that it leaves is lost',
+    ),
     ...approving(),
   ],
   run: (context, given: ResumeGiven) =>
@@ -122,13 +128,11 @@ export const resume = act({
 
 export const abort = act({
   name: 'abort',
-  says: 'take a run back, where that can still be done',
+  says: 'Undo a run, if nothing was promoted yet',
   takes: () => [
-    new Argument('[run]', "the service's open run when it is left out"),
-    mandatory(new Option('--reason <text>', 'why; it stands in the journal')),
-    new Option('--leave <step...>', 'end the run although this step cannot be taken back').default(
-      [],
-    ),
+    new Argument('[run]', 'Run id (default: the open run of the service)'),
+    mandatory(new Option('--reason <text>', 'Reason, written to the journal')),
+    new Option('--leave <step...>', 'End the run even if this step cannot be undone').default([]),
   ],
   run: (context, given: { run?: string; reason: string; leave: readonly string[] }) =>
     abortCommand(context, { ...given, runId: given.run }),

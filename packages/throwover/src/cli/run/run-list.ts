@@ -11,9 +11,9 @@ const shownRuns = 20;
 
 export const runs = answer({
   name: 'runs',
-  says: 'runs of the service, newest first',
+  says: 'List the runs of the service, newest first',
   takes: () => [
-    new Option('--limit <count>', 'how many').argParser(whole(1, 1_000)).default(shownRuns),
+    new Option('--limit <count>', 'How many to show').argParser(whole(1, 1_000)).default(shownRuns),
   ],
   look: async ({ loaded, parts }, { limit }: { limit: number }) => {
     const service = loaded.service.name;
@@ -26,7 +26,7 @@ export const runs = answer({
 
 export const show = answer({
   name: 'show',
-  says: 'a run and its journal',
+  says: 'Show a run and its journal',
   takes: () => [new Argument('<run>')],
   look: ({ parts }, { run }: { run: string }) => parts.store.run(run),
   text: (run, { nowWallMs }) => showText(run, nowWallMs),

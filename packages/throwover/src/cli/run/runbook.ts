@@ -33,12 +33,15 @@ interface Given {
  */
 export const runbook = answer({
   name: 'runbook',
-  says: 'a run as a document that people can follow with no throwover at hand',
+  says: 'Print the runbook: manual steps to follow when throwover is not available',
   takes: () => [
-    new Option('--kind <kind>', 'of run').choices(handKinds).default('switchover'),
-    toRegion('region that becomes active; the other one where there are two'),
-    new Option('--format <format>', 'as what').choices(formats).default('markdown'),
-    new Option('--check <file>', 'whether this printed one still holds; 1 when it does not'),
+    new Option('--kind <kind>', 'Kind of run').choices(handKinds).default('switchover'),
+    toRegion('Region that becomes active (default: the other region)'),
+    new Option('--format <format>', 'Output format').choices(formats).default('markdown'),
+    new Option(
+      '--check <file>',
+      'Compare a printed runbook with a new one; exit code 1 if they differ',
+    ),
   ],
   look: async (session, given: Given) => {
     if (given.check !== undefined) return stillHolds(session, given.check);
