@@ -94,7 +94,7 @@ export const authorityErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Nothing was changed; the guard keeps what it had.',
     remedy:
-      'End an open run first (`throwover runs`, `throwover abort RUN`). Name the identifier that the database has now, which `throwover check` shows. While both guards answer, mend the side that is wrong instead.',
+      'End an open run first (`throwover runs`, `throwover abort RUN`). Name the identifier that the database has now, which `throwover check` shows. While both guards answer, repair the wrong side instead.',
   },
   'active-takes-no-writes': {
     disposition: 'stop',

@@ -22,13 +22,13 @@ export const cliErrors = defineErrors({
   'parts-away': {
     disposition: 'retry',
     exit: 'away',
-    notLost: 'Nothing was changed; not answering is not the same as dead.',
-    remedy: 'Look at the parts named above, then `throwover check` again.',
+    notLost: 'Nothing was changed. A part that does not respond may still be running.',
+    remedy: 'Check the parts named above, then run `throwover check` again.',
   },
   'parts-unhealthy': {
     disposition: 'stop',
     notLost: 'Nothing was changed.',
-    remedy: 'Look at the parts named above, each with its own error, then `throwover check` again.',
+    remedy: 'Fix the parts named above; each has its own error. Then run `throwover check` again.',
   },
   'not-confirmed': {
     disposition: 'stop',

@@ -32,7 +32,7 @@ export const drillErrors = defineErrors({
     exit: 'refused',
     notLost: 'Nothing was changed.',
     remedy:
-      'Bring about what each line asks for, or wait for the window; or accept one by its name with `--override NAME`, which raises a finding.',
+      'Fix each item listed above, or wait for the window. Or accept an item by its name with `--override NAME`; that is recorded as a finding.',
   },
   'drill-open': {
     disposition: 'stop',

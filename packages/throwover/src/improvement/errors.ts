@@ -39,7 +39,7 @@ export const improvementErrors = defineErrors({
     exit: 'refused',
     notLost: 'Nothing was recorded.',
     remedy:
-      'Say what is paid, with a number: `--trade-off "latency=3 ms: a second lookup"`. Kinds: latency, money, complexity, time.',
+      'Say what the change costs, with a number: `--trade-off "latency=3 ms: a second lookup"`. Kinds: latency, money, complexity, time.',
   },
   'effect-wrong': {
     disposition: 'stop',
@@ -82,7 +82,7 @@ export const improvementErrors = defineErrors({
     disposition: 'stop',
     exit: 'refused',
     notLost: 'Nothing was recorded.',
-    remedy: 'See where it stands with `throwover change show NAME`.',
+    remedy: '`throwover change show NAME` shows its state.',
   },
   'review-not-due': {
     disposition: 'wait',
@@ -95,7 +95,7 @@ export const improvementErrors = defineErrors({
     exit: 'refused',
     notLost: 'Nothing was recorded.',
     remedy:
-      "The verdict is the owner's word: have the owner give it, or say with --as that it is you.",
+      'Only the owner decides: ask the owner to run this command, or say with --as that you are the owner.',
   },
   'kept-without-evidence': {
     disposition: 'stop',

@@ -5,7 +5,7 @@ export const replicationErrors = defineErrors({
     disposition: 'wait',
     notLost: 'Nothing was changed; the active region goes on as it was.',
     remedy:
-      'Look at the standby: `throwover check` names what is missing. Attach it (`throwover rejoin`), wait until it streams, plan again.',
+      '`throwover check` says what the standby lacks. Attach it (`throwover rejoin`), wait until it streams, then plan again.',
   },
   'not-the-primary': {
     disposition: 'stop',
@@ -30,7 +30,7 @@ export const replicationErrors = defineErrors({
     disposition: 'stop',
     notLost: 'What the run had changed is taken back; both databases stay as they are.',
     remedy:
-      'A person promoted this database while the run went on, and its guard has adopted that. See with `throwover check` which side is active; then `throwover rejoin` takes the other one in.',
+      'A person promoted this database during the run, and its guard has adopted that. `throwover check` shows which side is active; then `throwover rejoin` reattaches the other one.',
   },
   'configuration-differs': {
     disposition: 'stop',
@@ -54,7 +54,7 @@ export const replicationErrors = defineErrors({
     disposition: 'page',
     notLost: 'The old side stays closed, so that two regions cannot take writes.',
     remedy:
-      'Mend the way to the guard that is named, then `throwover resume RUN`: it asks again. See docs/cli.md, "A region that is closed to writes".',
+      'Restore the connection to the guard that is named, then `throwover resume RUN`: it asks again. See docs/cli.md, "A region that is closed to writes".',
   },
   'promotion-accepted': {
     disposition: 'page',
@@ -66,13 +66,13 @@ export const replicationErrors = defineErrors({
     disposition: 'wait',
     notLost: 'Nothing was promoted.',
     remedy:
-      'Shut the old region down by other means, or mend the way to its guard and its PostgreSQL. Only if neither can be, take the risk of two writers by name.',
+      'Shut the old region down by other means, or restore the connection to its guard and start its PostgreSQL. Only if you can do neither, accept the risk of two writers with `--override two-writers`.',
   },
   'loss-above-bound': {
     disposition: 'wait',
     notLost: 'Nothing was promoted.',
     remedy:
-      'Mend the way to the old region if you can: what it has is then not lost. If it is gone, accept the loss by name.',
+      'Restore the connection to the old region if you can; then its writes are not lost. If it is gone, accept the loss with `--override loss-above-bound`.',
   },
   'nothing-to-follow': {
     disposition: 'stop',

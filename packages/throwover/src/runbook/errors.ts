@@ -5,27 +5,27 @@ export const runbookErrors = defineErrors({
     disposition: 'wait',
     notLost: 'Nothing was changed.',
     remedy:
-      'What the guard looks at does not answer: `throwover check` names it. Mend it, then plan again.',
+      'A part that this check reads does not respond: `throwover check` names it. Repair it, then plan again.',
   },
   'plan-refused': {
     disposition: 'stop',
     exit: 'refused',
     notLost: 'Nothing was changed.',
     remedy:
-      'Bring about what each refusal asks for and plan again; or accept one by its name with `--override NAME`.',
+      'Fix each item listed above, then plan again. Or accept an item by its name with `--override NAME`.',
   },
   'override-unknown': {
     disposition: 'stop',
     exit: 'usage',
     notLost: 'Nothing was changed.',
-    remedy: 'Give only the overrides that `throwover plan` names; today’s plan needs no other.',
+    remedy: 'Give only the overrides that `throwover plan` lists; the plan needs no other.',
   },
   'digest-mismatch': {
     disposition: 'stop',
     exit: 'refused',
     notLost: 'Nothing was changed.',
     remedy:
-      'The plan is another one than was approved: read `throwover plan` and approve the digest that it shows now.',
+      'The plan has changed since it was approved: read `throwover plan` again and approve the digest that it shows now.',
   },
   'steps-differ': {
     disposition: 'page',
@@ -37,14 +37,12 @@ export const runbookErrors = defineErrors({
   'step-timed-out': {
     disposition: 'page',
     notLost: 'The step’s intent is in the journal; what it reached is observed again on resume.',
-    remedy:
-      'See in `throwover show RUN` what was last observed, and look at that part of the service.',
+    remedy: '`throwover show RUN` shows the last observation. Check that part of the service.',
   },
   'step-threw': {
     disposition: 'stop',
     notLost: 'The step’s intent is in the journal; what it reached is observed again on resume.',
-    remedy:
-      'This is a mistake in the step itself: report it with the output of `throwover show RUN`.',
+    remedy: 'This is a bug in the step: report it with the output of `throwover show RUN`.',
   },
   'act-unsettled': {
     disposition: 'page',
@@ -57,7 +55,7 @@ export const runbookErrors = defineErrors({
     disposition: 'stop',
     exit: 'undone',
     notLost: 'What the run had changed was taken back.',
-    remedy: 'Plan again when it suits.',
+    remedy: 'Plan again when you are ready.',
   },
   'run-halted': {
     disposition: 'stop',
@@ -70,7 +68,7 @@ export const runbookErrors = defineErrors({
     disposition: 'stop',
     exit: 'undone',
     notLost: 'What the run had changed was taken back.',
-    remedy: 'Plan again when it suits.',
+    remedy: 'Plan again when you are ready.',
   },
   'no-way-back': {
     disposition: 'stop',
@@ -123,7 +121,7 @@ export const runbookErrors = defineErrors({
     notLost:
       'The run stays open, so that what is still changed is not forgotten. All other steps were taken back, apart from own steps that came before this one.',
     remedy:
-      'Mend what the error names, then run `throwover resume RUN`: it goes on undoing. If it cannot be mended now, `throwover abort RUN --reason TEXT --leave STEP` ends the run and leaves that one step as it is.',
+      'Fix what the error names, then run `throwover resume RUN`: it continues the undo. If you cannot fix it now, `throwover abort RUN --reason TEXT --leave STEP` ends the run and leaves that one step as it is.',
   },
   'step-not-owed': {
     disposition: 'stop',
@@ -135,7 +133,7 @@ export const runbookErrors = defineErrors({
     exit: 'interrupted',
     notLost:
       'The journal says how far the run came; it is past its point of no return and can only go forward.',
-    remedy: 'Mend what the error names, then `throwover resume RUN`.',
+    remedy: 'Fix what the error names, then `throwover resume RUN`.',
   },
   'run-left': {
     disposition: 'page',

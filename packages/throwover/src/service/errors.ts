@@ -58,6 +58,7 @@ export const serviceErrors = defineErrors({
   'own-check-refused': {
     disposition: 'stop',
     notLost: 'Nothing was changed.',
-    remedy: 'Bring about what the check asks for, then plan again; or use its override, by name.',
+    remedy:
+      'Fix what the check reports, then plan again. Or accept it with the override that it names.',
   },
 });

@@ -8,7 +8,7 @@ export const storeErrors = defineErrors({
     notLost:
       'Every record that the store acknowledged is on its disk; the last call may or may not have happened.',
     remedy:
-      'Start `throwover serve` where it stands, or mend the way to it; then `throwover runs`, and `throwover resume RUN` for a run that has not ended.',
+      'Start `throwover serve` where it stands, or restore the connection to it; then `throwover runs`, and `throwover resume RUN` for a run that has not ended.',
   },
   'store-in-use': {
     disposition: 'stop',
@@ -55,7 +55,7 @@ export const storeErrors = defineErrors({
     exit: 'otherRun',
     notLost:
       'Everything up to the takeover is in the journal; the newer controller carries the run on.',
-    remedy: 'Leave this controller ended, and follow the run with `throwover show RUN`.',
+    remedy: 'Do not restart this controller; follow the run with `throwover show RUN`.',
   },
   'run-ended': {
     disposition: 'stop',
