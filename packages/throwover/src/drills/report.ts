@@ -1,6 +1,7 @@
 /** The results of a drill, from its journals and records; nobody edits them by hand. Pure. */
 
 import { type LoggedRecord, stepsOf } from '../records/records.ts';
+import { caughtUp, promoted } from '../replication/replication.ts';
 import type { RunState } from '../store/store.ts';
 import type { AbortCriteria } from './abort.ts';
 import type { Drill, Leg, Outcome } from './drill.ts';
@@ -158,16 +159,12 @@ export function writerGapMs(run: RunState, cutWallMs: number | null): number | n
  * null when unknown, or when the run never opened the new side.
  */
 export function lossMsOf({ kind, records }: RunState): number | null {
-  const outcome = (step: string) =>
-    records.findLast((record) => record.type === 'outcome' && record.step === step);
-  const caughtUp = outcome('catch-up');
-  if (caughtUp?.type !== 'outcome' || outcome('promote') === undefined) return null;
+  const caught = caughtUp.in(records);
+  if (caught === null || promoted.in(records) === null) return null;
   if (kind !== 'failover') return 0;
-  const { exposure } = caughtUp.evidence as {
-    exposure?: { kind?: string; atRiskMs?: number } | undefined;
-  };
+  const { exposure } = caught.outcome;
   if (exposure?.kind === 'none') return 0;
-  return exposure?.kind === 'at-risk' ? (exposure.atRiskMs ?? null) : null;
+  return exposure?.kind === 'at-risk' ? exposure.atRiskMs : null;
 }
 
 function legOf(leg: Leg, run: RunState): LegReport {

@@ -11,6 +11,7 @@
  *   cost/               dated prices, the cost of each strategy and each run
  *   held-capacity.ts    capacity that a run left behind
  *   guards.ts           guards: the function is the same in both regions, and there is room for it
+ *   outcomes.ts         what the steps leave in the journal
  *   errors.ts           errors for users
  */
 export { type Cost, quarterlyWindows } from './cost/cost.ts';
@@ -20,6 +21,7 @@ export { functionErrors } from './errors.ts';
 export type { FunctionFacts, FunctionRegion, WarmUpRound } from './function-region.ts';
 export { enoughRoom, functionsReady, smallQuota } from './guards.ts';
 export { type HeldCapacity, heldCapacity } from './held-capacity.ts';
+export { warmed } from './outcomes.ts';
 export { defaultRamp, type RampPolicy } from './ramp.ts';
 export type { ShareOfTraffic } from './ramp-step.ts';
 export { littlesLaw, neededInstances, onDemandMs, room } from './sizing.ts';

@@ -1,15 +1,8 @@
 import { type Clock, type Evidence, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
-import {
-  done,
-  evidenceOf,
-  look,
-  Patience,
-  pending,
-  type Step,
-  type StepContext,
-} from '../runbook/runbook.ts';
+import { done, look, Patience, pending, type Step, type StepContext } from '../runbook/runbook.ts';
 import { functionErrors } from './errors.ts';
 import type { FunctionRegion } from './function-region.ts';
+import { flipped, warmed } from './outcomes.ts';
 
 /**
  * Longest time that a failover waits for an answer about warm capacity, ms: no region takes writes
@@ -157,8 +150,8 @@ export function keepWarm(options: { keepMs: number; clock: Clock }): Step<'keep-
     pollMs: 250,
     undo: { none: 'nothing was changed' },
     observe: async (context) => {
-      const { atWallMs } = evidenceOf(context, 'flip');
-      if (typeof atWallMs !== 'number') return done({ keptMs: 0 });
+      const { atWallMs } = flipped.of(context) ?? {};
+      if (atWallMs === undefined) return done({ keptMs: 0 });
       // Wall time, because a resumed run shares no monotonic time with the controller before it.
       const keptMs = options.clock.wallMs() - atWallMs;
       return keptMs >= options.keepMs ? done({ keptMs }) : pending({ keptMs });
@@ -172,10 +165,7 @@ export function keepWarm(options: { keepMs: number; clock: Clock }): Step<'keep-
  * none releases none.
  */
 export function release(options: { to: FunctionRegion }): Step<'release'> {
-  const formerOf = (context: StepContext) => {
-    const { former } = evidenceOf(context, 'warm');
-    return typeof former === 'number' ? former : null;
-  };
+  const formerOf = (context: StepContext) => warmed.of(context)?.former ?? null;
   return {
     name: 'release',
     title: `Release the warm capacity in ${options.to.region}`,

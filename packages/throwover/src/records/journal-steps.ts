@@ -1,5 +1,6 @@
 import type { DurationKind } from '../kernel/kernel.ts';
 import type { JournalRecord, RunSummary } from '../store/store.ts';
+import { flipped } from '../traffic/traffic.ts';
 
 /** One carrying out of a step: when, how, and how it ended; times in wall ms. */
 export interface StepRecord {
@@ -52,11 +53,9 @@ export function stepsOf(
     ];
   });
   const firstIntent = run.records.find(({ type }) => type === 'intent');
-  const flip = run.records.find((record) => record.type === 'outcome' && record.step === 'flip');
-  const flippedMs = flip?.type === 'outcome' ? flip.evidence['atWallMs'] : undefined;
   return {
     steps,
     firstActMs: firstIntent?.wallMs ?? run.startedWallMs,
-    flippedMs: typeof flippedMs === 'number' ? flippedMs : null,
+    flippedMs: flipped.in(run.records)?.outcome.atWallMs ?? null,
   };
 }

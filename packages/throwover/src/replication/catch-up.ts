@@ -1,20 +1,13 @@
 import { bytesOf, type Position, timelineOf } from '@throwover/client';
 import type { DatabaseSide } from '../authority/authority.ts';
 import type { Clock, Evidence } from '../kernel/kernel.ts';
-import {
-  done,
-  evidenceOf,
-  look,
-  pending,
-  refused,
-  type Step,
-  type StepContext,
-} from '../runbook/runbook.ts';
+import { done, look, pending, refused, type Step, type StepContext } from '../runbook/runbook.ts';
 import type { Consent } from './consent.ts';
 import { replicationErrors } from './errors.ts';
 import { aboveBound, type Exposure, exposureText, sequenceAdvance } from './exposure.ts';
 import type { LossView } from './loss.ts';
 import type { OldWriter } from './old-writer.ts';
+import { caughtUp, fenced } from './outcomes.ts';
 import type { Standby } from './standby.ts';
 import { catchUpPollMs, positionPollMs } from './timings.ts';
 
@@ -157,8 +150,7 @@ function stillHolds({ token }: Evidence, renounced: number): boolean {
  * journal does not tell.
  */
 function askedWallMs(context: StepContext, clock: Clock): number {
-  const { askedWallMs: asked } = evidenceOf(context, 'fence');
-  return typeof asked === 'number' ? asked : clock.wallMs();
+  return fenced.of(context)?.askedWallMs ?? clock.wallMs();
 }
 
 export function lossAboveBound(options: { exposure: Exposure; boundMs: number; from: string }) {
@@ -172,18 +164,15 @@ export function lossAboveBound(options: { exposure: Exposure; boundMs: number; f
 
 /** Returns the result of `catch-up`. Without it in the journal, nothing counts as complete. */
 export function remainderOf(context: StepContext): Remainder {
-  const { complete, exposure, sequenceAdvance: advance } = evidenceOf(context, 'catch-up');
+  const { complete, exposure, sequenceAdvance } = caughtUp.of(context) ?? {};
   return {
     complete: complete === true,
-    exposure: isExposure(exposure)
-      ? exposure
-      : { kind: 'unknown', why: 'the journal does not say what was missing' },
-    sequenceAdvance: typeof advance === 'number' ? advance : 0,
+    exposure: exposure ?? {
+      kind: 'unknown',
+      why: 'the journal does not say what was missing',
+    },
+    sequenceAdvance: sequenceAdvance ?? 0,
   };
-}
-
-function isExposure(value: unknown): value is Exposure {
-  return typeof value === 'object' && value !== null && 'kind' in value;
 }
 
 /**

@@ -1,4 +1,3 @@
-import { isPosition } from '@throwover/client';
 import {
   commandOf,
   type DatabaseSide,
@@ -6,15 +5,7 @@ import {
   type Promotion,
 } from '../authority/authority.ts';
 import { noAnswer, within } from '../kernel/kernel.ts';
-import {
-  done,
-  evidenceOf,
-  look,
-  pending,
-  refused,
-  type Step,
-  type StepContext,
-} from '../runbook/runbook.ts';
+import { done, look, pending, refused, type Step, type StepContext } from '../runbook/runbook.ts';
 import type { Store } from '../store/store.ts';
 import { covers, remainderOf } from './catch-up.ts';
 import { unknownClusterOverride } from './clusters.ts';
@@ -23,6 +14,7 @@ import { replicationErrors } from './errors.ts';
 import { expiry } from './expire-writer.ts';
 import { fenceNotPossible, withoutAnswer } from './fence.ts';
 import type { OldWriter } from './old-writer.ts';
+import { caughtUp, fenced, promoted } from './outcomes.ts';
 import { Standby } from './standby.ts';
 import { commandTimeoutMs, guardPatienceMs, positionPollMs } from './timings.ts';
 
@@ -164,7 +156,7 @@ export function failoverTerms(options: {
     // Then no acknowledged write is missing, but ids that it gave out may be.
     const lossy = complete && confirmed !== null ? null : { sequenceAdvance: by };
     if (confirmed !== null && complete) {
-      const same = evidenceOf(context, 'catch-up')['position'] === confirmed.position;
+      const same = caughtUp.of(context)?.position === confirmed.position;
       // The answer came after `catch-up` had ended without it. The run waits for that position and
       // never gives it up here.
       if (!same) await received(to, confirmed.position, context);
@@ -183,7 +175,7 @@ export function failoverTerms(options: {
         return { proof: overridden(consent, context, mayWriteOn), lossy };
       case 'nothing':
         throw fenceNotPossible(writer.region, {
-          stopped: evidenceOf(context, 'fence')['stopped'] === true,
+          stopped: fenced.of(context)?.stopped === true,
         });
     }
   };
@@ -209,22 +201,9 @@ function overridden(consent: Consent, { run }: StepContext, why: string): FenceP
 
 /** Returns the promotion that this run made, from the journal. */
 export function ownPromotion(context: StepContext): Promotion {
-  const { epoch, region, timeline, switchPosition, nextXid } = evidenceOf(context, 'promote');
-  if (
-    typeof epoch !== 'number' ||
-    typeof region !== 'string' ||
-    typeof timeline !== 'number' ||
-    !isPosition(switchPosition)
-  ) {
-    throw new Error('the journal has no promotion: the steps are out of order');
-  }
-  return {
-    epoch,
-    region,
-    timeline,
-    switchPosition,
-    nextXid: typeof nextXid === 'string' ? nextXid : null,
-  };
+  const promotion = promoted.of(context);
+  if (promotion !== null) return promotion;
+  throw new Error('the journal has no promotion: the steps are out of order');
 }
 
 /**

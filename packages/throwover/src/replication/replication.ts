@@ -17,6 +17,7 @@
  *   clusters.ts         guards that both databases are one cluster
  *   other-writers.ts    guard against writers that a fence does not stop
  *   consent.ts          the approved overrides
+ *   outcomes.ts         what the steps leave in the journal
  *   errors.ts           errors for users
  */
 export { checkpoint, prewarm, waitForLag } from './arm.ts';
@@ -57,6 +58,7 @@ export { ledgerSql } from './ledger-sql.ts';
 export { lossView, type PositionHistory } from './loss.ts';
 export { OldWriter } from './old-writer.ts';
 export { nothingPassesTheFence, writerText } from './other-writers.ts';
+export { caughtUp, promoted, salvaged } from './outcomes.ts';
 export {
   caughtUpTerms,
   failoverTerms,

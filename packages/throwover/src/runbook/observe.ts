@@ -4,7 +4,7 @@ import {
   isThrowoverError,
   type ThrowoverError,
 } from '../kernel/kernel.ts';
-import type { Observation, StepContext } from './step.ts';
+import type { Observation } from './step.ts';
 
 /** Short forms for the results of a step's `observe`. */
 export const done = (evidence: Evidence): Observation => ({ state: 'done', evidence });
@@ -23,14 +23,6 @@ export async function look(observe: () => Promise<Observation>): Promise<Observa
     const answered = error.disposition === 'stop' || error.disposition === 'page';
     return { state: answered ? 'refused' : 'unknown', error };
   }
-}
-
-/**
- * Returns the evidence that an earlier step of this run left in the journal; empty if there is
- * none.
- */
-export function evidenceOf(context: StepContext, step: string): Evidence {
-  return context.outcomes.get(step) ?? {};
 }
 
 /**

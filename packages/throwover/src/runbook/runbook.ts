@@ -3,6 +3,7 @@
  *
  *   step.ts        the types of a step and a guard
  *   observe.ts     short forms for the results of an observation
+ *   outcome.ts     what a done step leaves in the journal, with its shape
  *   plan/          a runbook applied to today's facts, as data with a digest; guards; the mandate
  *   engine/        carries a run out, or on:
  *     execute.ts       from its beginning, or from the point that an earlier controller reached
@@ -34,7 +35,8 @@ export { executeRun, type RunResult } from './engine/execute.ts';
 export { expectedOf } from './engine/history.ts';
 export type { ExecuteOptions } from './engine/opening.ts';
 export { runbookErrors } from './errors.ts';
-export { done, evidenceOf, look, Patience, pending, refused } from './observe.ts';
+export { done, look, Patience, pending, refused } from './observe.ts';
+export { stepOutcome } from './outcome.ts';
 export { checkGuards } from './plan/guards.ts';
 export { approve, type Mandate } from './plan/mandate.ts';
 export { makePlan, type Plan, planDigest, storedPlan } from './plan/plan.ts';

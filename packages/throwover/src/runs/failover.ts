@@ -3,6 +3,7 @@ import { openEpoch, seeWriter } from '../authority/authority.ts';
 import type { Clock } from '../kernel/kernel.ts';
 import {
   catchUpLossy,
+  caughtUp,
   claim,
   expireWriter,
   exposureNow,
@@ -14,12 +15,13 @@ import {
   oneCluster,
   oneWriter,
   promote,
+  promoted,
   sequenceAdvance,
   standbyAnswers,
   unsentNow,
   withoutAnswer,
 } from '../replication/replication.ts';
-import { evidenceOf, type StepContext } from '../runbook/runbook.ts';
+import type { StepContext } from '../runbook/runbook.ts';
 import { flip, forwardStragglers, trafficReady } from '../traffic/traffic.ts';
 import {
   deliverHeld,
@@ -166,19 +168,16 @@ export const failover: BuildRun = (ports, policy, clock) => {
  * event is answered 2xx although the new side does not have the effect.
  */
 function lossWindow(context: StepContext): Omit<LossWindow, 'key'> | null {
-  const { complete, exposure, position } = evidenceOf(context, 'catch-up');
+  const { complete, exposure, position } = caughtUp.of(context) ?? {};
   if (complete === true && isPosition(position)) return null;
-  const since = (exposure as { sinceWallMs?: unknown } | undefined)?.sinceWallMs;
-  const { switchPosition } = evidenceOf(context, 'promote');
-  const beyond = isPosition(switchPosition) ? switchPosition : null;
+  const since = exposure?.kind === 'at-risk' ? exposure.sinceWallMs : null;
+  const beyond = promoted.of(context)?.switchPosition ?? null;
   const { epoch } = context.run;
   if (complete === true && beyond !== null) return { epoch, fromWallMs: null, beyond };
   return {
     epoch,
     fromWallMs:
-      typeof since === 'number'
-        ? since - redeliveryMarginMs
-        : context.clock.wallMs() - unknownWindowMs,
+      since === null ? context.clock.wallMs() - unknownWindowMs : since - redeliveryMarginMs,
     beyond,
   };
 }

@@ -9,13 +9,13 @@ import {
   newestPromotion,
   OldWriter,
   salvage,
+  salvaged,
 } from '../replication/replication.ts';
 import type { StepContext } from '../runbook/runbook.ts';
 import type { Store } from '../store/store.ts';
 import { forwardStragglers } from '../traffic/traffic.ts';
-import { deliverHeld, type LossWindow, redeliverLost } from '../webhooks/webhooks.ts';
+import { deliverHeld, type LossWindow, redelivered, redeliverLost } from '../webhooks/webhooks.ts';
 import type { BuildRun } from './definition.ts';
-import { isWindow } from './window.ts';
 
 /**
  * How long the run waits for the returned region's door, ms. Its processes are starting, and a door
@@ -117,12 +117,7 @@ async function windowOfOpener(options: {
   if (opener === undefined) return beyondSwitch(active, epoch);
   if (opener.kind !== 'failover') return null;
   const { records } = await store.run(opener.runId);
-  for (const record of [...records].reverse()) {
-    if (record.type !== 'outcome' || record.step !== 'redeliver-webhooks') continue;
-    const { window } = record.evidence;
-    return isWindow(window) ? window : null;
-  }
-  return null;
+  return redelivered.in(records)?.outcome.window ?? null;
 }
 
 /** Returns the deliveries that were answered with a position beyond the switch position. */
@@ -138,9 +133,9 @@ async function beyondSwitch(active: DatabaseSide, epoch: number): Promise<Omit<L
  */
 async function windowOfLedger(
   active: DatabaseSide,
-  { run, outcomes }: StepContext,
+  context: StepContext,
 ): Promise<Omit<LossWindow, 'key'> | null> {
-  const salvaged = outcomes.get('salvage');
-  if (salvaged?.['rows'] === 0 || salvaged?.['notNeeded'] !== undefined) return null;
-  return beyondSwitch(active, run.epoch);
+  const found = salvaged.of(context);
+  if (found?.rows === 0 || found?.notNeeded !== undefined) return null;
+  return beyondSwitch(active, context.run.epoch);
 }

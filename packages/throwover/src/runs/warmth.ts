@@ -8,6 +8,7 @@ import {
   smallQuota,
   strategies,
   useOf,
+  warmed,
 } from '../functions/functions.ts';
 import { type Clock, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/runbook.ts';
@@ -159,11 +160,8 @@ async function neededOrRemembered(
   const runs = await ports.store.runs({ service: policy.service, limit: runsLookedAt });
   for (const { runId } of runs) {
     const { records } = await ports.store.run(runId);
-    for (const record of records) {
-      if (record.type !== 'outcome' || record.step !== 'warm') continue;
-      const { needed } = record.evidence;
-      if (typeof needed === 'number') return needed;
-    }
+    const needed = warmed.in(records)?.outcome.needed;
+    if (typeof needed === 'number') return needed;
   }
   return null;
 }

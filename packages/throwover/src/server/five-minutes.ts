@@ -1,6 +1,7 @@
 import { type FunctionMetrics, type Prices, runCost, warmthOfRun } from '../functions/functions.ts';
 import { type Clock, every, orNull, type Watching } from '../kernel/kernel.ts';
 import { type EvidenceLog, type EvidenceSample, stepsOf } from '../records/records.ts';
+import { promoted } from '../replication/replication.ts';
 import type { RegionPorts } from '../runs/runs.ts';
 import type { RunState, Store } from '../store/store.ts';
 import type { LatencyPiece } from '../traffic/traffic.ts';
@@ -83,11 +84,8 @@ export async function recordFiveMinutes(
  */
 function servedSince(run: RunState): number | null {
   const { flippedMs } = stepsOf(run);
-  const promoted = run.records.find(
-    (record) => record.type === 'outcome' && record.step === 'promote',
-  );
   if (flippedMs === null) return null;
-  return Math.min(flippedMs, promoted?.wallMs ?? flippedMs);
+  return Math.min(flippedMs, promoted.in(run.records)?.wallMs ?? flippedMs);
 }
 
 async function fiveMinutesOf(

@@ -34,6 +34,7 @@ export {
 } from './generation.ts';
 export { trafficReady } from './guards.ts';
 export { HeldDoor } from './held-door.ts';
+export { flipped } from './outcomes.ts';
 export { flip, forwardStragglers, holdDoor } from './steps.ts';
 export { beaconsSchema, connectionsSchema, stragglersSchema } from './stragglers/wire.ts';
 export { surveyErrors } from './survey/errors.ts';

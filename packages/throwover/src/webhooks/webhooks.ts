@@ -20,5 +20,6 @@ export { webhookErrors } from './errors.ts';
 export { startGateway } from './gateway.ts';
 export type { GatewayControl, GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
 export { gatewaysReady, someGatewayReady } from './guards.ts';
+export { redelivered } from './outcomes.ts';
 export { deliverHeld, holdDeliveries, redeliverLost } from './steps.ts';
 export { gatewayStatusSchema, redeliveredSchema } from './wire.ts';

@@ -12,6 +12,7 @@ import {
   room,
   strategies,
   useOf,
+  warmed,
 } from '../../functions/functions.ts';
 import { isThrowoverError } from '../../kernel/kernel.ts';
 import { type EvidenceSample, firstMinutesRatios } from '../../records/records.ts';
@@ -208,11 +209,8 @@ async function slowestStartMs({ parts, loaded }: Session): Promise<number | null
   const runs = await parts.store.runs({ service: loaded.service.name, limit: 20 });
   for (const { runId } of runs) {
     const { records } = await parts.store.run(runId);
-    for (const record of records) {
-      if (record.type !== 'outcome' || record.step !== 'warm') continue;
-      const { slowestStartMs } = record.evidence;
-      if (typeof slowestStartMs === 'number') return slowestStartMs;
-    }
+    const slowestMs = warmed.in(records)?.outcome.slowestStartMs;
+    if (typeof slowestMs === 'number') return slowestMs;
   }
   return null;
 }

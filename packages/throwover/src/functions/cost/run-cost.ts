@@ -1,4 +1,5 @@
 import type { JournalRecord } from '../../store/store.ts';
+import { warmed } from '../outcomes.ts';
 import { invocationsCost, provisionedWindowCost } from './cost.ts';
 import type { Prices } from './prices.ts';
 
@@ -15,19 +16,17 @@ export interface RunWarmth {
 
 export function warmthOfRun(records: readonly JournalRecord[]): RunWarmth {
   const nothing = { strategy: 'nothing', instances: null, readyMs: null, readyWallMs: null };
-  for (const record of records) {
-    if (record.type !== 'outcome') continue;
-    if (record.step === 'ramp') return { ...nothing, strategy: 'ramp' };
-    const { strategy, instances } = record.evidence;
-    if (record.step !== 'warm' || typeof strategy !== 'string') continue;
-    return {
-      strategy,
-      instances: typeof instances === 'number' ? instances : null,
-      readyMs: record.durationMs,
-      readyWallMs: record.wallMs,
-    };
+  if (records.some((record) => record.type === 'outcome' && record.step === 'ramp')) {
+    return { ...nothing, strategy: 'ramp' };
   }
-  return nothing;
+  const warm = warmed.in(records);
+  if (typeof warm?.outcome.strategy !== 'string') return nothing;
+  return {
+    strategy: warm.outcome.strategy,
+    instances: warm.outcome.instances ?? null,
+    readyMs: warm.durationMs,
+    readyWallMs: warm.wallMs,
+  };
 }
 
 /**
@@ -47,11 +46,11 @@ export function runCost(options: {
   if (warmthOfRun(records).strategy === 'nothing' || warmthOfRun(records).strategy === 'ramp') {
     return 0;
   }
-  const warm = records.find((record) => record.type === 'outcome' && record.step === 'warm');
+  const warm = warmed.in(records);
   const asked = records.find((record) => record.type === 'intent' && record.step === 'warm');
   const released = records.find((record) => record.type === 'outcome' && record.step === 'release');
-  if (warm?.type !== 'outcome') return null;
-  const { requests, billedMs, former, instances, needed } = warm.evidence;
+  if (warm === null) return null;
+  const { requests, billedMs, former, instances, needed } = warm.outcome;
   if (typeof billedMs === 'number' && typeof requests === 'number') {
     return invocationsCost({ prices, memoryMb, requests, billedMs, windowsPerYear: 1 }).perWindow;
   }

@@ -167,7 +167,7 @@ export const authorityMutations: readonly Mutation[] = [
         file: 'throwover/src/replication/promote.ts',
         find: 'return async () => ({ proof: writer.confirmed, lossy: null });',
         replace: `return (async (context: StepContext) => {
-    const { region, position, token } = evidenceOf(context, 'fence');
+    const { region, position, token } = (context.outcomes.get('fence') ?? {}) as never;
     return { proof: { kind: 'confirmed', region, position, token }, lossy: null };
   }) as never;`,
       },

@@ -1,0 +1,33 @@
+import type { z } from 'zod';
+import type { Evidence } from '../kernel/kernel.ts';
+import type { JournalRecord } from '../store/store.ts';
+import type { StepContext } from './step.ts';
+
+/**
+ * What a done step leaves in the journal, with its shape. `null` where the step is not done, or was
+ * done by a version that left another shape.
+ */
+export interface StepOutcome<T> {
+  readonly step: string;
+  /** Returns it for a later step of the same run. */
+  of(context: Pick<StepContext, 'outcomes'>): T | null;
+  /** Returns the newest one of a run's journal, with its record. */
+  in(records: readonly JournalRecord[]): (OutcomeRecord & { readonly outcome: T }) | null;
+}
+
+type OutcomeRecord = Extract<JournalRecord, { type: 'outcome' }>;
+
+export function stepOutcome<T>(step: string, schema: z.ZodType<T>): StepOutcome<T> {
+  const read = (evidence: Evidence | undefined) => schema.safeParse(evidence).data ?? null;
+  return {
+    step,
+    of: ({ outcomes }) => read(outcomes.get(step)),
+    in: (records) => {
+      const record = records.findLast(
+        (one): one is OutcomeRecord & JournalRecord => one.type === 'outcome' && one.step === step,
+      );
+      const outcome = read(record?.evidence);
+      return record === undefined || outcome === null ? null : { ...record, outcome };
+    },
+  };
+}
