@@ -160,7 +160,7 @@ export function writerGapMs(run: RunState, cutWallMs: number | null): number | n
  */
 export function lossMsOf({ kind, records }: RunState): number | null {
   const caught = caughtUp.in(records);
-  if (caught === null || promoted.in(records) === null) return null;
+  if (caught === null || promoted.doneMs(records) === null) return null;
   if (kind !== 'failover') return 0;
   const { exposure } = caught.outcome;
   if (exposure?.kind === 'none') return 0;

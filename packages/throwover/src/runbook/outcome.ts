@@ -13,21 +13,26 @@ export interface StepOutcome<T> {
   of(context: Pick<StepContext, 'outcomes'>): T | null;
   /** Returns the newest one of a run's journal, with its record. */
   in(records: readonly JournalRecord[]): (OutcomeRecord & { readonly outcome: T }) | null;
+  /** Returns when the step was last seen done, wall ms, whatever it left. */
+  doneMs(records: readonly JournalRecord[]): number | null;
 }
 
 type OutcomeRecord = Extract<JournalRecord, { type: 'outcome' }>;
 
 export function stepOutcome<T>(step: string, schema: z.ZodType<T>): StepOutcome<T> {
   const read = (evidence: Evidence | undefined) => schema.safeParse(evidence).data ?? null;
+  const newest = (records: readonly JournalRecord[]) =>
+    records.findLast(
+      (one): one is OutcomeRecord & JournalRecord => one.type === 'outcome' && one.step === step,
+    );
   return {
     step,
     of: ({ outcomes }) => read(outcomes.get(step)),
     in: (records) => {
-      const record = records.findLast(
-        (one): one is OutcomeRecord & JournalRecord => one.type === 'outcome' && one.step === step,
-      );
+      const record = newest(records);
       const outcome = read(record?.evidence);
       return record === undefined || outcome === null ? null : { ...record, outcome };
     },
+    doneMs: (records) => newest(records)?.wallMs ?? null,
   };
 }

@@ -85,7 +85,7 @@ export async function recordFiveMinutes(
 function servedSince(run: RunState): number | null {
   const { flippedMs } = stepsOf(run);
   if (flippedMs === null) return null;
-  return Math.min(flippedMs, promoted.in(run.records)?.wallMs ?? flippedMs);
+  return Math.min(flippedMs, promoted.doneMs(run.records) ?? flippedMs);
 }
 
 async function fiveMinutesOf(
