@@ -75,7 +75,7 @@ export const authorityErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Everything in its log: nothing of it was thrown away.',
     remedy:
-      'Run `throwover rejoin`: it writes down what this side alone has committed before it is attached.',
+      'If a run is open, `throwover resume RUN`; otherwise `throwover rejoin`. Both write down what this side alone has committed before it is attached.',
   },
   'cluster-different': {
     disposition: 'stop',

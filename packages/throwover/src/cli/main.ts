@@ -43,15 +43,21 @@ const sim = bare({
   name: 'sim',
   says: 'Simulate throwover itself: virtual time, faults, checkers',
   takes: () => [
-    new Option('--seeds <count>', 'How many to show')
+    new Option('--seeds <count>', 'Number of seeds to run')
       .argParser(whole(0, 999_999_999))
       .default(1_000),
     new Option('--from <seed>', 'First seed').argParser(whole(0, 999_999_999)).default(1),
     new Option('--seed <seed>', 'Run only this seed').argParser(whole(0, 999_999_999)),
     new Option('--trace', 'With --seed: print everything that happens'),
     new Option('--workers <count>', 'Number of threads').argParser(whole(1, 1_000)).default(2),
-    new Option('--writer-fence <mode>').choices(['available', 'strict']),
-    new Option('--durability <mode>').choices(['asynchronous', 'synchronous']),
+    new Option(
+      '--writer-fence <mode>',
+      'Fence mode to simulate (default: drawn from the seed)',
+    ).choices(['available', 'strict']),
+    new Option(
+      '--durability <mode>',
+      'Durability to simulate (default: drawn from the seed)',
+    ).choices(['asynchronous', 'synchronous']),
     new Option('--family <name>', 'Family of scenarios').choices([
       'planned',
       'lost',

@@ -11,7 +11,8 @@ export const drillErrors = defineErrors({
     disposition: 'stop',
     exit: 'usage',
     notLost: 'Nothing was changed.',
-    remedy: 'Open the file, or the address, in a browser: it must begin with BEGIN:VCALENDAR.',
+    remedy:
+      'Correct the calendar that is named above, in `drills` of throwover.yaml: the file or address must contain iCalendar, which begins with BEGIN:VCALENDAR.',
   },
   'calendar-away': {
     disposition: 'retry',

@@ -6,7 +6,7 @@ export const functionErrors = defineErrors({
     answered: false,
     exit: 'away',
     notLost:
-      'The functions run on as they are; whether the last request took effect is looked up again.',
+      'The functions run on as they are; whether the last request took effect is checked again by the next `resume`.',
     remedy:
       'Check that this machine reaches the Lambda API of the region that is named (network, endpoint, DNS), then `throwover resume`.',
   },
@@ -58,7 +58,7 @@ export const functionErrors = defineErrors({
     disposition: 'stop',
     notLost: 'No request was lost: all of them go to the region that they came from again.',
     remedy:
-      'The figures tell what the new region could not take. Warm it (`functions.strategy`), or look at its log, and begin again.',
+      'The figures say what the new region could not handle. Warm it (`functions.strategy`), or read the log of its function; then start a new run.',
   },
   'functions-prices-old': {
     disposition: 'stop',

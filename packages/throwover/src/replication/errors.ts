@@ -48,7 +48,7 @@ export const replicationErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Nothing was changed.',
     remedy:
-      "Correct `applicationRoles` in the guard's configuration: a fence that misses a role refuses.",
+      "Correct `applicationRoles` in the guard's configuration: the guard refuses a fence if a role is missing.",
   },
   'opening-unproved': {
     disposition: 'page',

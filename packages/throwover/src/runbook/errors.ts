@@ -37,7 +37,8 @@ export const runbookErrors = defineErrors({
   'step-timed-out': {
     disposition: 'page',
     notLost: 'The step’s intent is in the journal; what it reached is observed again on resume.',
-    remedy: '`throwover show RUN` shows the last observation. Check that part of the service.',
+    remedy:
+      '`throwover show RUN` shows the last observation. Fix that part of the service, then `throwover resume RUN`.',
   },
   'step-threw': {
     disposition: 'stop',
@@ -87,7 +88,7 @@ export const runbookErrors = defineErrors({
   },
   'turned-back': {
     disposition: 'stop',
-    notLost: 'The step did not happen, and cannot any more with what was asked for before.',
+    notLost: 'The step did not happen, and cannot happen later.',
     remedy: 'Nothing: this record says why the run could be undone or replanned.',
   },
   'replan-differs': {
@@ -139,7 +140,8 @@ export const runbookErrors = defineErrors({
     disposition: 'page',
     exit: 'interrupted',
     notLost: 'The journal says how far the run came; it stays open.',
-    remedy: '`throwover resume RUN`.',
+    remedy:
+      'Decide whether the run goes on: `throwover resume RUN`; or back, if nothing was promoted: `throwover abort RUN --reason TEXT`.',
   },
   'lease-expired': {
     disposition: 'page',

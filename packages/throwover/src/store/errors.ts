@@ -8,7 +8,7 @@ export const storeErrors = defineErrors({
     notLost:
       'Every record that the store acknowledged is on its disk; the last call may or may not have happened.',
     remedy:
-      'Start `throwover serve` where it stands, or restore the connection to it; then `throwover runs`, and `throwover resume RUN` for a run that has not ended.',
+      'Start `throwover serve` on its host, or restore the connection to it; then `throwover runs`, and `throwover resume RUN` for a run that has not ended.',
   },
   'store-in-use': {
     disposition: 'stop',
@@ -101,7 +101,7 @@ export const storeErrors = defineErrors({
     disposition: 'wait',
     notLost: 'Nothing acknowledged: commits go on waiting for the standby.',
     remedy:
-      'A failover is taking the right to write away. It ends by itself, with the other region promoted or with the writer given back.',
+      'Wait: a failover is removing the right to write, and `throwover runs` shows it. It ends with the other region promoted, or with the right given back.',
   },
   'writer-restored': {
     disposition: 'stop',

@@ -6,7 +6,7 @@ export const trafficErrors = defineErrors({
     notLost:
       'Nothing was overwritten: the record says what somebody else wrote, and still answers.',
     remedy:
-      'Another run or a person changed the record. Look at `throwover runs`, read the record, and plan again.',
+      'Another run or a person changed the record. See `throwover runs` and the record (`throwover check` shows it), then plan again.',
   },
   'dns-empty-answer': {
     disposition: 'stop',
@@ -57,9 +57,9 @@ export const trafficErrors = defineErrors({
     disposition: 'retry',
     answered: false,
     exit: 'away',
-    notLost: 'A door keeps its last mode without us, and a hold ends by itself.',
+    notLost: 'The door keeps its last mode without throwover, and a hold ends by itself.',
     remedy:
-      "See whether the door's process runs and whether its admin address (`regions.NAME.door.admin`) is reachable from here.",
+      "Check that the door's process runs and that its admin address (`regions.NAME.door.admin`) is reachable from here; then run the command again.",
   },
   'door-refused': {
     disposition: 'stop',
@@ -105,7 +105,7 @@ export const trafficErrors = defineErrors({
     disposition: 'retry',
     notLost: 'The request was not handed to the application.',
     remedy:
-      'Send it again after the seconds in Retry-After. If it lasts: more capacity behind this door, or a higher bound on what it takes at once.',
+      'Client: send the request again after the seconds in Retry-After. Operator, if it lasts: add capacity behind this door, or raise its limit of concurrent requests.',
   },
   'door-closing': {
     disposition: 'retry',
@@ -150,7 +150,7 @@ export const trafficErrors = defineErrors({
     disposition: 'retry',
     notLost: 'The request was not sent to the application.',
     remedy:
-      'Send it again after the seconds in Retry-After. If it lasts: see whether the application runs at `upstream`.',
+      'Client: send the request again after the seconds in Retry-After. Operator, if it lasts: check that the application runs at `upstream`.',
   },
   'edge-application-failed': {
     disposition: 'retry',

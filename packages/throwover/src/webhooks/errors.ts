@@ -14,7 +14,7 @@ export const webhookErrors = defineErrors({
     disposition: 'stop',
     notLost: 'The gateway goes on in the mode that it had.',
     remedy:
-      'A newer run has told this gateway what to do. Look at `throwover runs` and leave the older run.',
+      'A newer run has told this gateway what to do. See `throwover runs`; stop the controller of the older run and do not resume it.',
   },
   'gateway-request-invalid': {
     disposition: 'stop',

@@ -46,7 +46,10 @@ export const check = {
     says: 'Check the configuration file and that every part of the service responds',
     takes: () => [
       new Option('--offline', 'Check the configuration file only'),
-      new Option('--adopt', 'Write the first generation for a DNS record that has none'),
+      new Option(
+        '--adopt',
+        'Mark a DNS record that throwover does not manage yet (writes its first generation)',
+      ),
     ],
     look: async (session, { adopt = false }: { adopt?: boolean }): Promise<Board> => {
       const { service, path } = session.loaded;

@@ -15,9 +15,10 @@ const asking = () => [
       throw new InvalidArgumentError('expected 192.0.2.53, 192.0.2.53:5353 or [2001:db8::1]:53.');
     })
     .default([]),
-  new Option('--zone <name>', 'Canary zone (default: canary.zone of throwover.yaml)').argParser(
-    zone,
-  ),
+  new Option(
+    '--zone <name>',
+    'Canary zone; `dns probe` requires it (default of `dns survey`: canary.zone of throwover.yaml)',
+  ).argParser(zone),
   new Option('--ttl <duration>', 'TTL to ask for (repeatable)')
     .argParser((text: string, before: readonly number[]) => [...before, duration(text)])
     .default([]),
@@ -51,7 +52,7 @@ export const dnsCommands: readonly CommandSpec[] = [
   }),
   listening({
     name: 'dns canary',
-    says: 'Start the authoritative DNS server of the canary zone; safe to expose',
+    says: 'Start the authoritative DNS server of the canary zone; its DNS port may face the internet',
     takes: () => [
       mandatory(
         new Option('--zone <name>', 'Zone that is delegated to this server').argParser(zone),

@@ -17,7 +17,7 @@ type Format = (typeof formats)[number];
 /** Runs the operating test. Exit code 1 when something fails it (a slide). */
 export const auditCommand = answer({
   name: 'audit',
-  says: 'Run the operating test: which improvements have a panel, a runbook step and an owner; exit code 1 if any is missing',
+  says: 'Check that each improvement has a panel, a runbook step and an owner; exit code 1 if any is missing',
   takes: () => [new Option('--format <format>', 'Output format').choices(formats).default('text')],
   look: async (session, _given: { format: Format }) => ({
     path: session.loaded.path,

@@ -36,8 +36,8 @@ interface Fillable {
 }
 
 /** Values that may still be missing in a draft. */
-const fillable = () => [
-  new Option('--owner <person>', 'Owner (default: you)'),
+const fillable = (ownerByDefault: string) => [
+  new Option('--owner <person>', `Owner (default: ${ownerByDefault})`),
   new Option('--panel <name>', 'Panel of throwover.yaml that shows the metric'),
   new Option('--step <name>', 'Runbook step that it changes'),
   new Option('--task <text>', 'What its owner does for it each week'),
@@ -73,7 +73,7 @@ export const newChange = answer({
     new Option('--drills <count>', 'Number of drills that will take place before its review')
       .argParser(whole(0, 100))
       .default(0),
-    ...fillable(),
+    ...fillable('you'),
   ],
   look: async (
     session,
@@ -124,7 +124,7 @@ export const newChange = answer({
 export const amendChange = answer({
   name: 'change amend',
   says: 'Set owner, panel, step or task of a change',
-  takes: () => [new Argument('<name>'), asPerson(), ...fillable()],
+  takes: () => [new Argument('<name>'), asPerson(), ...fillable('unchanged')],
   look: async (session, given: Fillable & { name: string; as?: string }) => {
     const by = whoGives(session, given.as);
     const { name, status } = await changeIn(session, given.name);

@@ -82,7 +82,7 @@ async function formatted(
 /** Records a person's statement that the weekly task of a subject is done. */
 export const taskDone = answer({
   name: 'week done',
-  says: 'Record that you have done a task: `truth NAME`, `change NAME` or `drill DATE plan`',
+  says: 'Record that you have done a task, named as in `throwover week`: `truth NAME`, `change NAME`, `drill DATE plan`',
   takes: () => [new Argument('<task>'), asPerson(), new Option('--note <text>', 'What you saw')],
   look: async (session, { task, note, as }: { task: string; note?: string; as?: string }) => {
     const by = whoGives(session, as);

@@ -9,7 +9,7 @@ import { functionsText } from './functions-view.ts';
  */
 export const functions = answer({
   name: 'functions',
-  says: 'Show how cold functions would be after a switch, and the cost of each way to warm them',
+  says: 'Show how many function instances need warming before a switch, and the cost of each way',
   takes: () => [toRegion('Region that would become active')],
   look: (session, { to }: { to?: string }) => functionsReport(session, to ?? null),
   text: functionsText,

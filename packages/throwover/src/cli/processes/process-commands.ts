@@ -22,7 +22,7 @@ export const processCommands: readonly CommandSpec[] = [
         .default(7610),
       again(
         '--service <file>',
-        'Also watch the service of this throwover.yaml: sample replication, resume abandoned runs (repeatable)',
+        'Also watch the service of this throwover.yaml: sample replication, resume abandoned runs, fail over under a standing approval (repeatable)',
       ),
     ],
     run: serve,
@@ -54,7 +54,7 @@ export const processCommands: readonly CommandSpec[] = [
   }),
   listening({
     name: 'gateway',
-    says: 'Start the webhook gateway of a region',
+    says: 'Start the webhook gateway of a region: accepts webhooks, stores them, delivers them',
     takes: () => [configuration()],
     run: (terminal, { config }: Configured) => gateway(terminal, config),
   }),

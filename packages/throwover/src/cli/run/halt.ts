@@ -10,7 +10,7 @@ import { owner } from '../session.ts';
  */
 export const halt = answer({
   name: 'halt',
-  says: 'Show or set the kill switch: no run begins, open runs stop at their next safe point',
+  says: 'Show, set or clear the kill switch: while it is set no run begins, and open runs stop at their next safe point',
   takes: () => [
     new Option('--reason <text>', 'Set the kill switch, for this reason'),
     new Option('--off', 'Clear the kill switch'),

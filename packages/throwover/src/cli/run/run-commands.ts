@@ -40,8 +40,10 @@ export const plan = answer({
   name: 'plan',
   says: 'Show the plan of a run and its digest. Changes nothing',
   takes: () => [
-    new Argument('<kind>').choices(runKinds),
-    toRegion('Target region; failback and rejoin find it themselves'),
+    new Argument('<kind>', 'Kind of run').choices(runKinds),
+    toRegion(
+      'Target region (default of failback: `home` of throwover.yaml; of rejoin: the inactive region)',
+    ),
   ],
   look: async (session, { kind, to }: { kind: RunKind; to?: string }) => {
     const { signal } = new AbortController();
@@ -71,7 +73,7 @@ const kinds: Readonly<
     needsTo: true,
   },
   failback: {
-    says: 'Move the service home after a failover (planned); needs rejoin and a resolved ledger first',
+    says: 'Move the service home after a failover (planned); needs rejoin and all lost writes resolved',
     to: 'Home region (default: `home` of throwover.yaml)',
     needsTo: false,
   },
@@ -81,7 +83,7 @@ const kinds: Readonly<
     needsTo: false,
   },
   'flip-only': {
-    says: 'Run the naive runbook, for comparison: change the DNS and promote',
+    says: 'Change the DNS and promote without a fence. Can lose writes; for comparison only',
     to: becomesActive,
     needsTo: true,
   },
@@ -112,7 +114,7 @@ export const resume = act({
     new Argument('[run]', 'Run id (default: the open run of the service)'),
     new Option(
       '--takeover',
-      'Do not wait for the lease of its controller, because that is known to be gone',
+      'Do not wait for the lease of the controller; only if that controller is gone',
     ),
     new Option(
       '--as-failover',
@@ -132,7 +134,10 @@ export const abort = act({
   takes: () => [
     new Argument('[run]', 'Run id (default: the open run of the service)'),
     mandatory(new Option('--reason <text>', 'Reason, written to the journal')),
-    new Option('--leave <step...>', 'End the run even if this step cannot be undone').default([]),
+    new Option(
+      '--leave <step...>',
+      'End the run although this step cannot be undone; the step stays done',
+    ).default([]),
   ],
   run: (context, given: { run?: string; reason: string; leave: readonly string[] }) =>
     abortCommand(context, { ...given, runId: given.run }),

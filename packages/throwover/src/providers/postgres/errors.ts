@@ -18,7 +18,7 @@ export const postgresErrors = defineErrors({
   'peer-away': {
     disposition: 'retry',
     answered: false,
-    notLost: 'Whether the other guard took it in is not known; it is safe to ask again.',
+    notLost: 'Whether the other guard received the request is not known; it is safe to ask again.',
     remedy:
       "Look at the other region's `throwover guard` and at the network between the regions. Until it answers, a fence whose deadline has passed stays closed.",
   },
