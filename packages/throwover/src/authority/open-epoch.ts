@@ -1,6 +1,7 @@
 import {
   done,
   look,
+  type Observation,
   Patience,
   pending,
   refused,
@@ -38,7 +39,7 @@ export function openEpoch(options: {
   database: DatabaseSide;
 }): Step<'open-epoch'> {
   const { store, to, database } = options;
-  const writer = new NewWriter(database);
+  const writer = new NewWriter(database, { patience: new Patience(unseenPatienceMs) });
   return {
     name: 'open-epoch',
     title: `Open the next epoch with ${to} active`,
@@ -72,7 +73,8 @@ export function openEpoch(options: {
 /**
  * The last step of a run: the active region takes writes, as its guard has seen on the server since
  * this step began. An observation from before the promotion does not count: somebody may have
- * closed the server since.
+ * closed the server since. A guard that does not answer does not count either: then the run stays
+ * open.
  */
 export function seeWriter({ database }: { database: DatabaseSide }): Step<'see-writer'> {
   const writer = new NewWriter(database, { lookedSince: true });
@@ -95,21 +97,31 @@ export function seeWriter({ database }: { database: DatabaseSide }): Step<'see-w
 class NewWriter {
   readonly #database: DatabaseSide;
   readonly #lookedSince: boolean;
-  readonly #patience = new Patience(unseenPatienceMs);
+  readonly #patience: Patience | null;
   #askedSinceMs: number | null = null;
   #refusingSinceMs: number | null = null;
 
-  /** `lookedSince`: the guard must have looked at the server after this object's first question. */
-  constructor(database: DatabaseSide, { lookedSince = false }: { lookedSince?: boolean } = {}) {
+  /**
+   * `lookedSince`: the guard must have looked at the server after this object's first question.
+   * `patience`: how long its answer is waited for; without it, for as long as the step may take.
+   */
+  constructor(
+    database: DatabaseSide,
+    { lookedSince = false, patience }: { lookedSince?: boolean; patience?: Patience },
+  ) {
     this.#database = database;
     this.#lookedSince = lookedSince;
+    this.#patience = patience ?? null;
   }
 
   look({ clock }: StepContext) {
     const { region } = this.#database;
     this.#askedSinceMs ??= clock.monotonicMs();
     const askedSinceMs = this.#askedSinceMs;
-    return this.#patience.look(clock, async () => {
+    const patient = this.#patience;
+    const seen = (ask: () => Promise<Observation>) =>
+      patient === null ? look(ask) : patient.look(clock, ask);
+    return seen(async () => {
       const askedForMs = clock.monotonicMs() - askedSinceMs;
       const status = await this.#database.status();
       const why = noWritesBecause(status);

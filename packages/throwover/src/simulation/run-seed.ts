@@ -1,5 +1,5 @@
 import type { DatabaseSide } from '../authority/authority.ts';
-import { type Violation, violationsOf } from './checkers/checkers.ts';
+import { misledDoors, type Violation, violationsOf } from './checkers/checkers.ts';
 import { Operators } from './control/operators.ts';
 import { service } from './control/run-policy.ts';
 import { beginServing } from './control/serve.ts';
@@ -161,18 +161,21 @@ async function settle(
     }
     await pause(1_500);
   }
+  const rightMs = queue.nowMs();
   // Waits a little longer, to notice late faults.
   await pause(3_000);
-  while (queue.nowMs() < servedMs(world) + doorsWithinMs) await pause(500);
+  const doorsByMs = () => Math.max(rightMs, servedMs(world)) + doorsWithinMs;
+  while (queue.nowMs() < doorsByMs() && misledDoors(world).length > 0) await pause(500);
   state.converged = isRight(world);
   if (!state.converged) void settle(world, operators, state);
 }
 
 /**
- * Longest time until the doorkeeper of a `serve` that was started has told each door where the
- * service is, ms: a round of one second, plus its slow calls.
+ * Longest time until the doorkeeper has told each door where the service is, ms, from the start of
+ * its `serve` and from when everything is in order: a call to each door that got lost before that
+ * (3 s each), the pause, and a round whose calls arrive.
  */
-const doorsWithinMs = 4_000;
+const doorsWithinMs = 10_000;
 
 /** Returns when a \`serve\` was last started or ended, ms; a fault may come late. */
 function servedMs({ history }: World): number {

@@ -49,6 +49,7 @@ import {
 } from './writers.ts';
 
 export type { Violation } from './facts.ts';
+export { misledDoors } from './unattended.ts';
 
 const rules = [
   noBugs,

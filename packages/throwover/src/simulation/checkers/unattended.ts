@@ -1,4 +1,5 @@
 import type { Noted } from '../world/history.ts';
+import type { World } from '../world/world.ts';
 import type { Facts, Violation } from './facts.ts';
 
 /**
@@ -193,16 +194,20 @@ export function doorsAgree(facts: Facts): readonly Violation[] {
     return [{ rule: 'doors-agree', text }];
   }
   if (!ending.converged) return [];
-  const state = [...world.store.state.services.values()][0]?.state;
+  return misledDoors(world).map((text) => ({ rule: 'doors-agree', text }));
+}
+
+/** Returns, as sentences, which doors do not lead to the active region. */
+export function misledDoors({ store, sites }: World): readonly string[] {
+  const state = [...store.state.services.values()][0]?.state;
   if (state === undefined) return [];
   const { active, epoch } = state;
-  return world.sites.flatMap(({ name, door }): Violation[] => {
+  return sites.flatMap(({ name, door }) => {
     const target = door.target();
     // In the first epoch no door has been told anything.
     const right = door.epoch === epoch && (target === active || (epoch === 1 && target === name));
     if (right) return [];
-    const text = `${name}'s door leads to ${target ?? 'nowhere'} in epoch ${door.epoch}, and ${active} is active in ${epoch}`;
-    return [{ rule: 'doors-agree', text }];
+    return `${name}'s door leads to ${target ?? 'nowhere'} in epoch ${door.epoch}, and ${active} is active in ${epoch}`;
   });
 }
 

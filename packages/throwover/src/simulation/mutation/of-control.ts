@@ -258,4 +258,16 @@ export const controlMutations: readonly Mutation[] = [
     edits: [edit('authority/guard/decide.ts', 'return yields ?', 'return peer === undefined ?')],
     options: { family: 'hand' },
   },
+  {
+    name: 'success-without-a-writer',
+    what: "A run ends well although the new region's guard never said that writes are taken.",
+    edits: [
+      edit(
+        'authority/open-epoch.ts',
+        'new NewWriter(database, { lookedSince: true })',
+        'new NewWriter(database, { lookedSince: true, patience: new Patience(unseenPatienceMs) })',
+      ),
+    ],
+    options: {},
+  },
 ];
