@@ -32,7 +32,7 @@ function copyAssets() {
 
 /** Left as it is formatted when it says the same. */
 async function writeSchema() {
-  const { serviceJsonSchema } = await import('./dist/service/json-schema.js');
+  const { serviceJsonSchema } = await import('./dist/service/schema/json-schema.js');
   const path = join(here, 'throwover.schema.json');
   const schema = JSON.stringify(serviceJsonSchema(), null, 2);
   if (existsSync(path) && isDeepStrictEqual(JSON.parse(readFileSync(path)), JSON.parse(schema)))

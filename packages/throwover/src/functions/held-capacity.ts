@@ -1,5 +1,6 @@
-/** Provisioned capacity that a run has requested, and the team's own capacity before it. */
 import type { JournalRecord, RunSummary } from '../store/store.ts';
+
+/** Provisioned capacity that a run has requested, and the team's own capacity before it. */
 export interface HeldCapacity {
   readonly runId: string;
   readonly region: string;

@@ -63,6 +63,16 @@ test.each([
   await expect(asked(url)).rejects.toThrow(why);
 });
 
+test('an answer of another version is told apart from no answer, where somebody asks', async () => {
+  const { url } = await serving((res) => res.end(JSON.stringify({ epoch: 'seven' })));
+  const answered = answeredValue(
+    jsonCall({ url, output, ...usual }),
+    (why) => errors.make('away', why),
+    (why) => errors.make('not-today', why),
+  );
+  await expect(answered).rejects.toMatchObject({ code: 'not-today' });
+});
+
 test('a port where nobody listens', async () => {
   const { server, url } = await serving(() => {});
   server.close();

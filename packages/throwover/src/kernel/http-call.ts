@@ -72,8 +72,10 @@ export type Answered<T> =
   | { readonly kind: 'answer'; readonly value: T }
   /** It refused, with an error of its own. */
   | { readonly kind: 'refusal'; readonly error: ThrowoverError }
-  /** It is of another version, or is not throwover: sending again would bring the same. */
-  | { readonly kind: 'not-understood'; readonly why: string; readonly cause: unknown };
+  /** It is throwover of another version: sending again would bring the same. */
+  | { readonly kind: 'other-version'; readonly why: string; readonly cause: unknown }
+  /** Somebody else answered at its address, a proxy perhaps, as one does while it restarts. */
+  | { readonly kind: 'somebody-else'; readonly why: string; readonly cause: unknown };
 
 /**
  * Calls one of throwover's own processes: JSON there and back, an `ErrorJson` for a refusal. Throws
@@ -96,33 +98,42 @@ export async function jsonCall<T>(
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    return { kind: 'not-understood', why: `answers ${status} without JSON`, cause };
+    return { kind: 'somebody-else', why: `answers ${status} without JSON`, cause };
   }
   if (status === 200) {
     const parsed = output.safeParse(json);
     if (parsed.success) return { kind: 'answer', value: parsed.data };
     const why = `gives an answer of another form: ${parsed.error.message}`;
-    return { kind: 'not-understood', why, cause: parsed.error };
+    return { kind: 'other-version', why, cause: parsed.error };
   }
   const error = errorSchema.safeParse(json);
   return error.success
     ? { kind: 'refusal', error: ThrowoverError.fromJSON(error.data) }
-    : { kind: 'not-understood', why: `answers ${status}`, cause: error.error };
+    : { kind: 'somebody-else', why: `answers ${status}`, cause: error.error };
 }
 
 /**
- * Returns the value, or throws: the process's own error, or `unreachable` with the reason when
- * nobody answered, or not in a form that is understood.
+ * Returns the value, or throws: the process's own error; `unreachable` with the reason when it did
+ * not answer; `otherVersion`, by default the same, when its answer is of another form.
  */
 export async function answeredValue<T>(
   answered: Promise<Answered<T>>,
   unreachable: (why: string, cause: unknown) => ThrowoverError,
+  otherVersion: typeof unreachable = unreachable,
 ): Promise<T> {
   const answer = await answered.catch((cause: unknown) => {
     throw unreachable(reasonOf(cause), cause);
   });
-  if (answer.kind === 'answer') return answer.value;
-  throw answer.kind === 'refusal' ? answer.error : unreachable(answer.why, answer.cause);
+  switch (answer.kind) {
+    case 'answer':
+      return answer.value;
+    case 'refusal':
+      throw answer.error;
+    case 'other-version':
+      throw otherVersion(answer.why, answer.cause);
+    case 'somebody-else':
+      throw unreachable(answer.why, answer.cause);
+  }
 }
 
 /** Returns an error of the network in a few words: its message, or its code where it has none. */

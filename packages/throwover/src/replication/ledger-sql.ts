@@ -1,9 +1,10 @@
+import type { Loss } from '../store/store.ts';
+
 /**
  * Returns the ledger of lost writes as SQL, for a person to read first. Lost inserts are statements
  * that skip rows which exist by now. Updates, deletes and truncates are comments, because the row
  * may have been written since, and the older write must not replace the newer one.
  */
-import type { Loss } from '../store/store.ts';
 export function ledgerSql(losses: readonly Loss[]): string {
   const lines = [
     '-- Lost writes, in the order of their commits. Read before you run it.',

@@ -58,5 +58,5 @@ export const promoted = stepOutcome(
 
 export const salvaged = stepOutcome(
   'salvage',
-  z.object({ rows: z.number().optional(), notNeeded: z.unknown() }),
+  z.object({ rows: z.number().optional(), notNeeded: z.string().optional() }),
 );

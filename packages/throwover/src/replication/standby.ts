@@ -1,8 +1,9 @@
+import type { DatabaseSide, DatabaseStatus } from '../authority/authority.ts';
+
 /**
  * The new side of one run, as this controller sees it. The last status that `catch-up` saw is the
  * first look of `promote`: no writes happen between the two, and the guard decides by its own look.
  */
-import type { DatabaseSide, DatabaseStatus } from '../authority/authority.ts';
 export class Standby {
   readonly side: DatabaseSide;
   #caughtUp: DatabaseStatus | null = null;

@@ -26,8 +26,8 @@ export interface RunDefinition {
 }
 
 /**
- * A run whose steps people can also do by hand (by-hand.ts). compose.ts inserts a team's own steps
- * between them.
+ * A run whose steps people can also do by hand (by-hand.ts). compose/service-ports.ts inserts a
+ * team's own steps between them.
  */
 export interface BuiltRun extends RunDefinition {
   readonly steps: readonly Step<StepName>[];

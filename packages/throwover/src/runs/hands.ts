@@ -1,8 +1,9 @@
+import type { ByHand, HandWork } from '../runbook/runbook.ts';
+
 /**
  * Ports: the parts of a service, handled with the providers' own commands. They return commands for
  * people and run none.
  */
-import type { ByHand, HandWork } from '../runbook/runbook.ts';
 export interface Hands {
   readonly dns: DnsHands;
   readonly database: (region: string) => DatabaseHands;

@@ -1,9 +1,10 @@
+import { type HandWork, quoted, untilAnswers } from '../../runbook/runbook.ts';
+import type { FunctionHands } from '../../runs/runs.ts';
+
 /** How long people wait for provisioned capacity, s: AWS documents minutes for large requests. */
 const readySeconds = 600;
 
-import { type HandWork, quoted, untilAnswers } from '../../runbook/runbook.ts';
 /** Manual steps for a function's capacity with `aws lambda`. */
-import type { FunctionHands } from '../../runs/runs.ts';
 export function lambdaHands(options: {
   readonly region: string;
   readonly awsRegion: string;

@@ -2,15 +2,15 @@
  * Manual steps for the data path, with `curl`: doors and gateways run without the control plane,
  * and take its commands from people too.
  */
+import { type HandWork, quoted } from '../../runbook/runbook.ts';
+import type { DnsHands, DoorHands, GatewayHands } from '../../runs/runs.ts';
 
 const json = `-H 'content-type: application/json'`;
 
-import { type HandWork, quoted } from '../../runbook/runbook.ts';
 /**
  * Manual steps for a door at this address (docs: edge.md). A newer epoch needs no token, because no
  * other command has been sent in it.
  */
-import type { DnsHands, DoorHands, GatewayHands } from '../../runs/runs.ts';
 export function doorHands(options: { readonly region: string; readonly admin: string }): DoorHands {
   const { region, admin } = options;
   const put = (says: string, mode: object): HandWork => ({

@@ -16,7 +16,10 @@ export interface ServeAt {
   readonly clock: Clock;
 }
 
-/** Makes one call to `throwover serve`. Throws `store-away`, or the error with which it refused. */
+/**
+ * Makes one call to `throwover serve`. Throws `store-away`, `bad-request` when it is of another
+ * version, or the error with which it refused.
+ */
 export function callServe<T>(
   { url, clock }: ServeAt,
   path: string,
@@ -28,7 +31,7 @@ export function callServe<T>(
     ...(input === undefined ? {} : { method: 'POST', input }),
     ...{ deadlineMs, maxBytes: maxAnswerBytes, clock },
   });
-  return answeredValue(answer, (why, cause) =>
-    storeErrors.make('store-away', `${url}${path}: ${why}`, { url }, cause),
-  );
+  const failed = (code: 'store-away' | 'bad-request') => (why: string, cause: unknown) =>
+    storeErrors.make(code, `${url}${path}: ${why}`, { url }, cause);
+  return answeredValue(answer, failed('store-away'), failed('bad-request'));
 }

@@ -1,6 +1,6 @@
 /**
  * The messages between the guard and its client: one POST per command (GET if it changes nothing),
- * JSON both ways. An error is `{error: ErrorJson}` with status 409 (refused) or 503 (could not
+ * JSON both ways. An error is an `ErrorJson` with status 409 (refused) or 503 (could not
  * tell).
  */
 

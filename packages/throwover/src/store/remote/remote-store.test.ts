@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../kernel/kernel.ts';
+import { listenAt, urlOf } from '../../kernel/listen.ts';
 import { createVirtualClock } from '../../kernel/virtual-clock.ts';
 import { startServe } from '../../server/serve.ts';
 import { storeConformance } from '../conformance.ts';
@@ -133,6 +134,29 @@ describe('the remote store without an answer', () => {
       evidence: { reason: 'ECONNREFUSED' },
       remedy: expect.stringContaining('throwover serve'),
     });
+  });
+
+  test.each([
+    ['502 of a proxy', 502, '<html>Bad Gateway</html>'],
+    ['503 of a proxy that answers in JSON', 503, '{"message":"no healthy upstream"}'],
+    ['a page of somebody else', 200, '<html>'],
+  ])('%s while serve restarts is no answer: it is asked again', async (_what, status, body) => {
+    const seen: string[] = [];
+    const server = createServer((request, response) => {
+      seen.push(request.url ?? '');
+      if (seen.length === 1) response.writeHead(status).end(body);
+      else response.end('null');
+    });
+    closers.push(() => new Promise((resolve) => server.close(resolve)));
+    const url = urlOf(await listenAt(server, { host: '127.0.0.1', port: 0 }));
+    const store = createRemoteStore({ url, clock: systemClock });
+    closers.push(() => store.close());
+    await store.append({ runId: 'run_1', token: 4, records: [] });
+    expect(seen).toHaveLength(2);
+    const impatient = createRemoteStore({ url, clock: systemClock, repeatForMs: 0 });
+    closers.push(() => impatient.close());
+    seen.length = 0;
+    await expect(impatient.service('checkout')).rejects.toMatchObject({ code: 'store-away' });
   });
 
   test('an answer of something else is refused at once, not repeated', async () => {

@@ -136,6 +136,8 @@ async function send(
     });
     if (answer.kind === 'answer') return answer;
     if (answer.kind === 'refusal') return { kind: 'error', error: answer.error };
+    if (answer.kind === 'somebody-else')
+      return { kind: 'no-answer', code: answer.why, cause: answer.cause };
     const message = `the answer to ${name} is not one of this version's: ${answer.why}`;
     const error = storeErrors.make('bad-request', message, { call: name }, answer.cause);
     return { kind: 'error', error };
