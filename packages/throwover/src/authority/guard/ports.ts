@@ -39,7 +39,9 @@ export interface GuardedDatabase {
   startClosed(): Promise<void>;
   /** Stops it at once, without a shutdown checkpoint. */
   stop(): Promise<void>;
+  /** Writes a checkpoint, so that a restart has little log to replay. */
   checkpoint(): Promise<void>;
+  /** Reads the database's data into memory; returns how much, and by what means. */
   prewarm(): Promise<{ readonly bytes: number; readonly by: string }>;
   /**
    * Closes the database to the application and returns a position that covers everything that it

@@ -103,6 +103,7 @@ const guardConfig = z.strictObject({
 export type GuardConfig = z.infer<typeof guardConfig>;
 export type PostgresConfig = GuardConfig['postgres'];
 
+/** Returns the configuration, or throws `guard-config-wrong` with every place that is wrong. */
 export function parseGuardConfig(input: unknown): GuardConfig {
   const parsed = guardConfig.safeParse(input);
   if (!parsed.success) {

@@ -18,6 +18,7 @@ export function rootHash(runId: string, plan: string): string {
   return sha256(`${runId}\n${plan}`);
 }
 
+/** Returns the hash of the next line, from the hash before it and its body, as hexadecimal SHA-256. */
 export function nextHash(previous: string, body: string): string {
   return sha256(`${previous}\n${body}`);
 }
