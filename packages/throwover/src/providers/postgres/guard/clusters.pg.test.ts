@@ -185,7 +185,7 @@ it('takes a foreign cluster on the word of a person on this host alone, and writ
     headers: { 'content-type': 'application/json', authorization: 'Bearer 0' },
     body: JSON.stringify({ identifier, by: 'mallory' }),
   });
-  expect(await stranger.body.json()).toMatchObject({ error: { code: 'not-on-this-host' } });
+  expect(await stranger.body.json()).toMatchObject({ code: 'not-on-this-host' });
   const wrong = acceptCluster(config, { identifier: '1', by: 'ana' });
   await expect(wrong).rejects.toEqual(code('cluster-not-accepted'));
   await acceptCluster(config, { identifier, by: 'ana' });

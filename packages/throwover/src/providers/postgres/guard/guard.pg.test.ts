@@ -333,8 +333,10 @@ describe('attach', () => {
       'both hold the same',
       async () => `${await keys('east')}` === `${await keys('west')}`,
     );
-    // Not guaranteed: a background record of the old primary can be past the switch position.
-    expect(ways.filter((way) => way === 'as-is').length).toBeGreaterThanOrEqual(9);
+    // A background record of the old primary can be past the switch position, the more often the
+    // slower the machine is; then its log is taken back, and still nothing is copied.
+    expect(ways).not.toContain('copy');
+    expect(ways).toContain('as-is');
   }, 120_000);
 
   it('copies, or rewinds, a side whose log went on past the switch position, and not before it was read', async () => {
