@@ -145,6 +145,11 @@ export const regressions: readonly Regression[] = [
     why: 'the doorkeeper was still waiting for an answer that had got lost when all was healed: the checker asked for its door before its next round',
   },
   {
+    seed: 201_934_946,
+    options: {},
+    why: 'a guard was stopped after the healing, while somebody let a writer in: the checker took every hindrance for over with the healing',
+  },
+  {
     seed: 232_872_967,
     options: {},
     why: 'serve was started again 0.1 s before the end of the seed: the checker asked for a door that its doorkeeper had had no time to tell',

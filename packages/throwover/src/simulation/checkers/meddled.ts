@@ -16,8 +16,11 @@ const hinders = /kill-guard|stop-guard|stand|database-fails|disk-full|lose-regio
  */
 export function openedBySomebody(facts: Facts, region: string, atMs: number): boolean {
   const faults = facts.all('fault');
-  const hindered = faults.some(({ what }) => hinders.test(what) && what.includes(`"${region}"`));
-  const untilMs = hindered ? Math.max(facts.ending.healedMs, 0) + windowMs : Number.NaN;
+  const { healedMs } = facts.ending;
+  const untilMs = faults
+    .filter(({ what }) => hinders.test(what) && what.includes(`"${region}"`))
+    .map((fault) => (fault.atMs <= healedMs ? healedMs : fault.atMs + lastsMs(fault)) + windowMs)
+    .reduce((latest, ms) => Math.max(latest, ms), Number.NEGATIVE_INFINITY);
   const opened = [
     ...faults.filter(
       ({ what }) => what.startsWith('somebody-opens') && what.includes(`"${region}"`),
@@ -25,6 +28,11 @@ export function openedBySomebody(facts: Facts, region: string, atMs: number): bo
     ...facts.all('slipped-in').filter((one) => one.region === region),
   ];
   return opened.some((one) => one.atMs <= atMs && (atMs <= one.atMs + windowMs || atMs <= untilMs));
+}
+
+/** How long a fault lasts that strikes after the healing, which ends the earlier ones, ms. */
+function lastsMs({ what }: { readonly what: string }): number {
+  return Number(/"forMs":([\d.]+)/.exec(what)?.[1] ?? 0);
 }
 
 /**
