@@ -110,6 +110,8 @@ async function switchOver(from: Name, to: Name, epoch: number) {
   });
   await received(to, proof.position);
   const promotion = await sides[to].promote({ ...ofRun(epoch, to), epoch, proof, lossy: null });
+  const { position } = await sides[from].status();
+  if (position === null) throw new Error(`${from} is down`);
   await sides[from].stop(ofRun(epoch));
   const attachment = await sides[from].attach({
     ...ofRun(epoch),
@@ -118,7 +120,8 @@ async function switchOver(from: Name, to: Name, epoch: number) {
     promotion,
     discards: true,
   });
-  return { proof, promotion, attachment };
+  const wentOn = bytesOf(position) > bytesOf(promotion.switchPosition);
+  return { proof, promotion, attachment, wentOn };
 }
 
 describe('fence', () => {
@@ -310,13 +313,15 @@ describe('promote', () => {
 describe('attach', () => {
   it('needs no copy after fence, promote, stop: ten switchovers there and back, nothing lost', async () => {
     const ways: string[] = [];
+    let goneOn = 0;
     let [from, to]: [Name, Name] = ['east', 'west'];
     for (let epoch = 2; epoch < 12; epoch++) {
       const { acknowledged, ended } = await writer(from);
       await until('it writes', async () => acknowledged.length > 30);
-      const { attachment, promotion } = await switchOver(from, to, epoch);
+      const { attachment, promotion, wentOn } = await switchOver(from, to, epoch);
       await ended;
       ways.push(attachment.way);
+      if (wentOn) goneOn++;
       expect(await sides[from].status()).toMatchObject({
         role: 'standby',
         streaming: true,
@@ -333,10 +338,11 @@ describe('attach', () => {
       'both hold the same',
       async () => `${await keys('east')}` === `${await keys('west')}`,
     );
-    // A background record of the old primary can be past the switch position, the more often the
-    // slower the machine is; then its log is taken back, and still nothing is copied.
+    // PostgreSQL writes records of its own, the more of them past the switch position the slower the
+    // machine is. Such a log is taken back, and still nothing is copied; one may have come unseen,
+    // right before the stop.
     expect(ways).not.toContain('copy');
-    expect(ways).toContain('as-is');
+    expect(ways.filter((way) => way === 'as-is').length).toBeGreaterThanOrEqual(9 - goneOn);
   }, 120_000);
 
   it('copies, or rewinds, a side whose log went on past the switch position, and not before it was read', async () => {
