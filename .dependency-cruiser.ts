@@ -77,7 +77,7 @@ const config: IConfiguration = {
           `${src}(${Object.keys(entries).map(escaped).join('|')})$`,
           at(...adapters),
         ],
-        // What is loaded only when used is named by its file.
+        // A dynamic import names the file itself: the entry file would load the whole folder.
         dependencyTypesNot: ['dynamic-import'],
       },
       'a folder is entered by the file with its name',

@@ -1,5 +1,5 @@
 /**
- * Who may write (docs/authority.md). It knows no database: providers/ and the simulation have those.
+ * Who may write (docs/authority.md). The databases themselves are in providers/ and in the simulation.
  *
  *   database-side.ts  port: the process beside a database, as a run commands it; wire.ts: as JSON
  *   fence-proof.ts    the evidence that an old writer cannot write

@@ -1,5 +1,5 @@
 /**
- * What a run cost, and how long the next one will take, calculated from what was seen. Knows no
+ * Computes from measurements what a run cost and how long the next one will take. Imports no
  * engine and no provider; docs/measurement.md defines every figure.
  *
  *   measurement/  what clients saw -> the figures of a run: outcomes of requests and webhooks, when

@@ -1,5 +1,5 @@
 /**
- * What people did and said, and what was sampled between runs and at their end.
+ * Records of what people did and said, and samples measured between runs and at their end.
  *
  *   record-log.ts     people's records: an append-only log; its port and shapes
  *   samples.ts        samples; the evidence log's port and shapes

@@ -3,7 +3,7 @@ import { positionSchema } from '../authority/authority.ts';
 import { stepOutcome } from '../runbook/runbook.ts';
 import type { Exposure } from './exposure.ts';
 
-/** What the steps of replication leave in the journal, for the steps and pages that read it. */
+/** The results that the replication steps write to the journal, for later steps and for pages. */
 
 const exposureSchema: z.ZodType<Exposure> = z.discriminatedUnion('kind', [
   z.object({

@@ -4,8 +4,8 @@ import type { JournalRecord } from '../store/store.ts';
 import type { StepContext } from './step.ts';
 
 /**
- * What a done step leaves in the journal, with its shape. `null` where the step is not done, or was
- * done by a version that left another shape.
+ * Reads the result that a step wrote to the journal when it was done. `null`: the step is not done,
+ * or another version wrote a result of another shape.
  */
 export interface StepOutcome<T> {
   readonly step: string;

@@ -7,7 +7,7 @@ import { outputOf } from '../terminal.ts';
 import { dnsProbeCommand, dnsSurveyCommand, durationGiven, type ProbeGiven } from './dns.ts';
 import { dnsTtl } from './dns-ttl.ts';
 
-/** What a survey asks, and whom. */
+/** Options of a survey: which resolvers it asks, with which TTLs, and from where. */
 const asking = () => [
   new Option('--resolver <address>', 'Resolver to ask, or `system` (repeatable)')
     .argParser((text: string, before: readonly string[]) => {

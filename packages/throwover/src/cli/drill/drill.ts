@@ -65,7 +65,7 @@ export const drillHistory = answer({
   json: ({ drills }) => ({ drills }),
 });
 
-/** What each person has practised; no ranking. */
+/** Shows, for each person, the practised parts. People are not compared. */
 export const drillPeople = answer({
   name: 'drill people',
   says: 'Show what each person has practised, and how long ago',

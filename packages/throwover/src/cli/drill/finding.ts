@@ -89,7 +89,7 @@ export const closeFinding = answer({
   takes: () => [
     new Argument('<finding>'),
     asPerson(),
-    mandatory(new Option('--note <text>', 'What was done to fix it')),
+    mandatory(new Option('--note <text>', 'How it was fixed')),
   ],
   look: (session, given: Given & { note: string }) => {
     const { finding, note } = given;

@@ -40,7 +40,7 @@ const fillable = (ownerByDefault: string) => [
   new Option('--owner <person>', `Owner (default: ${ownerByDefault})`),
   new Option('--panel <name>', 'Panel of throwover.yaml that shows the metric'),
   new Option('--step <name>', 'Runbook step that it changes'),
-  new Option('--task <text>', 'What its owner does for it each week'),
+  new Option('--task <text>', 'Task that the change gives its owner each week'),
 ];
 
 interface State {
@@ -60,7 +60,7 @@ export const newChange = answer({
   takes: () => [
     new Argument('<name>'),
     asPerson(),
-    mandatory(new Option('--hypothesis <text>', 'What should become better, and why')),
+    mandatory(new Option('--hypothesis <text>', 'What should improve, and why')),
     mandatory(new Option('--metric <name>', 'Metric that will judge it')),
     mandatory(new Option('--baseline <name>', 'Baseline of that metric, captured before')),
     mandatory(

@@ -83,7 +83,11 @@ async function formatted(
 export const taskDone = answer({
   name: 'week done',
   says: 'Record that you have done a task, named as in `throwover week`: `truth NAME`, `change NAME`, `drill DATE plan`',
-  takes: () => [new Argument('<task>'), asPerson(), new Option('--note <text>', 'What you saw')],
+  takes: () => [
+    new Argument('<task>'),
+    asPerson(),
+    new Option('--note <text>', 'What you saw when you did the task'),
+  ],
   look: async (session, { task, note, as }: { task: string; note?: string; as?: string }) => {
     const by = whoGives(session, as);
     const facts = await operatingFacts(session);
