@@ -64,7 +64,7 @@ export const authorityErrors = defineErrors({
     disposition: 'stop',
     notLost: 'The database stays closed to the application; nothing was changed.',
     remedy:
-      'Another region is active, or nobody has said yet that this one is. See `throwover check`; rejoin this side with `throwover rejoin`.',
+      'Another region is active, or is about to be. See `throwover check`; rejoin this side with `throwover rejoin`.',
   },
   'is-active': {
     disposition: 'stop',

@@ -1,4 +1,5 @@
 import { bytesOf, type Position, timelineOf } from '@throwover/client';
+import { assertNever } from '../../kernel/kernel.ts';
 import type { Closed, KnownEpoch } from '../database-side.ts';
 import type { FenceProof, OpeningProof } from '../fence-proof.ts';
 import { expiryOf } from '../timing.ts';
@@ -91,10 +92,23 @@ function covered(received: Position | null, position: Position): Verdict {
 }
 
 /**
- * Decides whether a closed database may be opened with this proof. No proof opens a side that
- * another region has succeeded.
+ * What a guard does when it is told to open its database. `leave`: no fence stands. A database that
+ * was started opens when store or peer confirm it as active, and no proof of a run replaces that.
  */
-export function openingHolds(facts: {
+export type Opening =
+  | { readonly do: 'open' }
+  | { readonly do: 'leave' }
+  | {
+      readonly do: 'refuse';
+      readonly code: 'proof-not-accepted' | 'must-stay-closed';
+      readonly why: string;
+    };
+
+/**
+ * Decides whether a closed database is opened with this proof. No proof opens a side that another
+ * region has succeeded.
+ */
+export function decideOpening(facts: {
   readonly region: string;
   /** Newest epoch that was opened on this database. */
   readonly own: number;
@@ -103,15 +117,32 @@ export function openingHolds(facts: {
   readonly proof: OpeningProof;
   readonly token: number;
   readonly peer: string | null;
-}): { readonly verdict: Verdict; readonly of: 'proof' | 'state' } {
+}): Opening {
   const { closed, known, proof } = facts;
   if (succeeded(facts)) {
-    return { verdict: no(`${known.active} is active in epoch ${known.epoch}`), of: 'state' };
+    const why = `${known.active} is active in epoch ${known.epoch}`;
+    return { do: 'refuse', code: 'must-stay-closed', why };
   }
-  if (proof.kind === 'overridden') return { verdict: yes, of: 'proof' };
-  if (closed.by === 'fence')
-    return { verdict: provesNoPromotion(facts, closed.token), of: 'proof' };
-  return { verdict: no(`it is closed by ${closed.by}, not by a fence`), of: 'state' };
+  if (proof.kind === 'overridden') return { do: 'open' };
+  switch (closed.by) {
+    case 'start':
+      return { do: 'leave' };
+    case 'fence': {
+      const verdict = provesNoPromotion(facts, closed.token);
+      return verdict.ok
+        ? { do: 'open' }
+        : { do: 'refuse', code: 'proof-not-accepted', why: verdict.why };
+    }
+    case 'newer-epoch':
+    case 'promotion':
+      return {
+        do: 'refuse',
+        code: 'must-stay-closed',
+        why: `it is closed by ${closed.by}, not by a fence`,
+      };
+    default:
+      return assertNever(closed);
+  }
 }
 
 function provesNoPromotion(

@@ -1,7 +1,8 @@
+import { assertNever } from '../../kernel/kernel.ts';
 import { authorityErrors } from '../errors.ts';
 import type { ConfirmedFence, OpeningProof } from '../fence-proof.ts';
 import type { RunCommand } from '../scope.ts';
-import { openingHolds, ownEpoch } from './decide.ts';
+import { decideOpening, ownEpoch } from './decide.ts';
 import type { Inside } from './inside.ts';
 import { seen } from './memory.ts';
 
@@ -63,27 +64,33 @@ export class Fencing {
   }
 
   /**
-   * Opens the database. Runs in its turn. The fence is removed from disk before the door is opened.
+   * Takes the fence back. Runs in its turn. The fence is removed from disk before the door is
+   * opened. Without a fence nothing changes: a refusal would leave the run open.
    */
   async unfence({ token, proof }: { token: number; proof: OpeningProof }): Promise<void> {
     const { region, database, door, memory, peer } = this.#inside;
     const own = ownEpoch({ region, look: await database.look() });
-    await memory.change((now) => {
+    const left = await memory.change((now) => {
       const { closed, known } = now;
-      if (closed === null) return { part: null, answer: undefined };
-      const { verdict, of } = openingHolds({
+      if (closed === null) return { part: null, answer: false };
+      const opening = decideOpening({
         ...{ region, own, closed, known, proof, token },
         peer: peer?.region ?? null,
       });
-      if (!verdict.ok) {
-        throw authorityErrors.make(
-          of === 'proof' ? 'proof-not-accepted' : 'must-stay-closed',
-          `${region} stays closed: ${verdict.why}`,
-          { closed, known, proof },
-        );
+      switch (opening.do) {
+        case 'open':
+          return { part: opened(closed, now.renounced), answer: false };
+        case 'leave':
+          return { part: null, answer: true };
+        case 'refuse':
+          throw authorityErrors.make(opening.code, `${region} stays closed: ${opening.why}`, {
+            ...{ closed, known, proof },
+          });
+        default:
+          return assertNever(opening);
       }
-      return { part: opened(closed, now.renounced), answer: undefined };
     });
+    if (left) return;
     this.#deadline = null;
     await door.open();
   }

@@ -143,6 +143,29 @@ describe('a message that comes late', () => {
     },
   );
 
+  it.each([
+    ['the journal that knows of no promotion', { kind: 'never-asked', token: 5 }],
+    ['the word of the peer', { kind: 'renounced', region: 'west', token: 5 }],
+  ] as const)(
+    'an opening with %s ends, and leaves a database that was down to the word of store or peer',
+    async (_what, proof) => {
+      const { guards, databases, disks, link, clock, watch } = pairOfGuards();
+      databases.east.role = 'stopped';
+      link.peers = false;
+      link.store = false;
+      await guards.east.start();
+      await guards.east.unfence({ ...ofRun(5), proof });
+      const end = watch();
+      await clock.advance(5_000);
+      expect(databases.east.writable()).toBe(false);
+      expect(disks.east.closed).toEqual({ by: 'start' });
+      link.store = true;
+      await clock.advance(2_000);
+      expect(databases.east.writable()).toBe(true);
+      await end();
+    },
+  );
+
   it("a fence's deadline does not open the fence of a newer token", async () => {
     const { guards, databases, clock, watch } = pairOfGuards();
     const end = watch();

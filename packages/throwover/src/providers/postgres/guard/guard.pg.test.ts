@@ -211,8 +211,11 @@ describe('fence', () => {
       await expect(
         sides.east.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null }),
       ).rejects.toMatchObject({ code: 'nothing-to-fence', evidence: { role: 'stopped' } });
+      await until('the guard has seen it', async () => {
+        return (await sides.east.status()).closed?.by === 'start';
+      });
       await sides.east.unfence({ ...ofRun(1), proof: { kind: 'never-asked', token: 1 } });
-      expect(await sides.east.status()).toMatchObject({ role: 'stopped' });
+      expect(await sides.east.status()).toMatchObject({ role: 'stopped', closed: { by: 'start' } });
     } finally {
       await writeFile(file, settings);
     }
