@@ -5,6 +5,7 @@
  */
 export const layers: readonly Layer[] = [
   one('kernel', 'clock, random, ids, errors, durations, quantiles; knows no domain'),
+  one('wire', 'a table of calls -> client, routes, OpenAPI; each domain has its own tables'),
   one('store', 'epochs, run leases, journals: the port, its rules, its conformance suite'),
   one('runbook', 'the engine: steps, plan, guards, mandate, execution; by-hand/. Knows no domain'),
   one('service', 'throwover.yaml -> Service; own steps and checks of a team'),
@@ -43,6 +44,9 @@ export const entries: Readonly<Record<string, string>> = {
   'dashboard/exposition.ts': 'loads a library that only a scraped process needs',
   'compose/processes.ts': "adapters of throwover's own processes, without the rest of compose/",
   'kernel/http-call.ts': 'loads an HTTP client that only callers need',
+  'wire/client.ts': 'loads an HTTP client that only callers need',
+  'wire/routes.ts': 'loads what only a process that listens needs',
+  'wire/openapi.ts': 'for docs and their test; routes.ts serves it',
   'store/memory/memory-store.ts': 'one file is all of this folder',
 };
 

@@ -1,7 +1,8 @@
 /**
  * Who may write (docs/authority.md). The databases themselves are in providers/ and in the simulation.
  *
- *   database-side.ts  port: the process beside a database, as a run commands it; wire.ts: as JSON
+ *   database-side.ts  port: the process beside a database, as a run commands it
+ *   calls.ts          the calls of a guard over HTTP; wire.ts: the schemas of its messages
  *   fence-proof.ts    the evidence that an old writer cannot write
  *   scope.ts          service, pair and run of a command; answers-for.ts: who answers for what
  *   cluster.ts        whether two databases are one cluster
@@ -16,6 +17,14 @@ export {
   strangerAt,
   unconfirmedAt,
 } from './answers-for.ts';
+export {
+  attachmentSchema,
+  hostCalls,
+  peerCalls,
+  type SideCall,
+  sideCalls,
+  sideThrough,
+} from './calls.ts';
 export {
   type ClusterMemory,
   type ClusterReport,
@@ -60,22 +69,9 @@ export {
   acceptedSchema,
   closedSchema,
   clusterMemorySchema,
-  clusterSightSchema,
-  clusterVerdictSchema,
-  confirmedFenceSchema,
-  doorSeenSchema,
-  fenceProofSchema,
   knownEpochSchema,
-  openingProofSchema,
-  pairSchema,
-  peerPromiseSchema,
-  peerWordSchema,
   positionSchema,
-  promotionSchema,
-  renunciationSchema,
   reopenedSchema,
-  runCommand,
-  surveySchema,
   syncRecordSchema,
 } from './wire.ts';
 export { storeWitness } from './witness.ts';

@@ -1,12 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { glob } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it } from 'vitest';
 import { defineErrors, type ErrorCatalogue, type ErrorDefinition } from '../kernel/kernel.ts';
+import { formattedMarkdown, root } from './docs.fixture.ts';
 import { exitCodeOf } from './exit-codes.ts';
-
-const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
 interface Section {
   readonly folder: string;
@@ -36,7 +32,7 @@ function isCatalogue(value: unknown): value is ErrorCatalogue<string> {
 
 it('docs/errors.md has every error and no other (npx vitest run errors-doc --update writes it)', async () => {
   expect(sections.map(({ folder }) => folder)).toContain('store');
-  await expect(formatted(document())).toMatchFileSnapshot(`${root}docs/errors.md`);
+  await expect(formattedMarkdown(document())).toMatchFileSnapshot(`${root}docs/errors.md`);
 });
 
 it('no code is declared twice', () => {
@@ -52,13 +48,6 @@ it('every code is kebab-case, and its texts are sentences', () => {
     }
   }
 });
-
-/** Formats as the repository's formatter does, so that the two never undo each other. */
-function formatted(markdown: string): string {
-  const biome = createRequire(import.meta.url).resolve('@biomejs/biome/bin/biome');
-  const args = [biome, 'format', '--stdin-file-path=docs/errors.md'];
-  return execFileSync(process.execPath, args, { cwd: root, input: markdown, encoding: 'utf8' });
-}
 
 function document(): string {
   return `# Errors

@@ -3,10 +3,12 @@
  *
  *   record-log.ts     people's records: an append-only log; its port and shapes
  *   samples.ts        samples; the evidence log's port and shapes
+ *   calls.ts          the calls of `throwover serve` for both
  *   journal-steps.ts  the journal of a run -> its steps
  *   metrics.ts        the named metrics, and where their samples come from
  *   first-minutes.ts  one of them: functions in the first minutes
  */
+export { evidenceCalls, evidenceCallsOf, evidenceKinds, recordCalls } from './calls.ts';
 export { firstMinutesRatios } from './first-minutes.ts';
 export { type StepRecord, stepsOf } from './journal-steps.ts';
 export {
@@ -25,17 +27,14 @@ export {
   type LoggedRecord,
   loggedRecord,
   maxRecordsACall,
-  newRecord,
   type RecordKind,
   type RecordLog,
-  recordKinds,
 } from './record-log.ts';
 export {
   type EvidenceKind,
   type EvidenceLog,
   type EvidenceSample,
   evidenceSamples,
-  isEvidenceKind,
   maxSamplesACall,
   type SampleQuery,
   wallMsOf,

@@ -202,9 +202,6 @@ export const evidenceSamples = {
 export type EvidenceKind = keyof typeof evidenceSamples;
 export type EvidenceSample<K extends EvidenceKind> = z.infer<(typeof evidenceSamples)[K]>;
 
-export const isEvidenceKind = (kind: string): kind is EvidenceKind =>
-  Object.hasOwn(evidenceSamples, kind);
-
 /**
  * Returns the time of a sample, wall ms: `since` is compared with it, and old samples are deleted
  * by it.

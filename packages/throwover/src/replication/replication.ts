@@ -11,7 +11,7 @@
  *   promote.ts          the point of no return, and the proof for it
  *   settle.ts           stop, close and attach the old side
  *   salvage.ts          reads the writes that only the old side has, before it is attached
- *   lag-history.ts      lag over thirty days
+ *   lag-history.ts      lag over thirty days; lag-calls.ts: how `throwover serve` tells it
  *   claim.ts            tells both guards the newest token, first act of a takeover
  *   guards.ts           guards of a planned switch; failover-guards.ts: of the other runs
  *   clusters.ts         guards that both databases are one cluster
@@ -41,6 +41,7 @@ export {
 } from './failover-guards.ts';
 export { fence, fenceIfReachable, withoutAnswer } from './fence.ts';
 export { databasesReady } from './guards.ts';
+export { lagCalls } from './lag-calls.ts';
 export {
   dayMs,
   hourMs,

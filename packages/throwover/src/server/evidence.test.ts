@@ -63,17 +63,17 @@ test('more samples than one call takes are sent in several', async () => {
 });
 
 test.each([
-  ['a kind that is not kept', 'gossip', '[]', 'application/json', 'no evidence of kind "gossip"'],
-  ['what is no sample', 'beacon', '{"count":1}', 'application/json', 'fromWallMs'],
-  ['no JSON', 'beacon', '{', 'application/json', 'no JSON'],
-  ['not said to be JSON', 'beacon', '[]', 'text/plain', 'application/json'],
-])('%s is refused and nothing is kept', async (_, kind, body, contentType, message) => {
+  ['a kind that is not kept', 'gossip', '[]', 'application/json', 'no POST', 404],
+  ['what is no sample', 'beacon', '[{"count":1}]', 'application/json', 'fromWallMs', 400],
+  ['no JSON', 'beacon', '{', 'application/json', 'no JSON', 400],
+  ['not said to be JSON', 'beacon', '[]', 'text/plain', 'application/json', 400],
+])('%s is refused and nothing is kept', async (_, kind, body, contentType, message, status) => {
   const answer = await fetch(`${server.url}/v1/evidence/checkout/${kind}`, {
     method: 'POST',
     body,
     headers: { 'content-type': contentType },
   });
-  expect(answer.status).toBe(400);
+  expect(answer.status).toBe(status);
   expect(await answer.json()).toMatchObject({
     code: 'bad-request',
     message: expect.stringContaining(message),

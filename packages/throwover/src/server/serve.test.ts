@@ -71,7 +71,7 @@ test.each([
     400,
     'bad-request',
   ],
-  ['an unknown call', '/v1/store/dropRun', '{}', 'application/json', 400, 'bad-request'],
+  ['an unknown call', '/v1/store/dropRun', '{}', 'application/json', 404, 'bad-request'],
   [
     'an unknown service',
     '/v1/store/service',
@@ -85,7 +85,7 @@ test.each([
     '/v1/store/beginRun',
     `"${'x'.repeat(3 << 20)}"`,
     'application/json',
-    409,
+    413,
     'record-too-large',
   ],
 ])('%s is refused with code and remedy', async (_what, path, body, contentType, status, code) => {

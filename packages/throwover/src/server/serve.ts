@@ -1,35 +1,33 @@
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import {
   type Clock,
   closeServer,
-  type Disposition,
   type Endpoint,
   isTaken,
-  isThrowoverError,
   listenAt,
   type Random,
   systemRandom,
-  type ThrowoverError,
   urlOf,
 } from '../kernel/kernel.ts';
+import { recordCalls } from '../records/records.ts';
+import { lagCalls } from '../replication/replication.ts';
 import {
-  type Call,
-  callNames,
-  calls,
   type EmbeddedStore,
   maxBodyBytes,
   type Store,
+  storeCallNames,
+  storeCalls,
   storeErrors,
 } from '../store/store.ts';
+import { type Handlers, Routes } from '../wire/routes.ts';
+import { healthCalls, serveTable } from './calls.ts';
 import { serverErrors } from './errors.ts';
 import { type EvidenceStore, openEvidenceLog } from './evidence-log.ts';
 import { evidenceRoutes } from './evidence-routes.ts';
 import { type LagLog, openLagLog } from './lag-log.ts';
 import { openRecordLog, type RecordStore } from './record-log.ts';
-import { recordRoutes } from './record-routes.ts';
 
 /**
  * How long an idle connection of a controller is kept, ms: a step may take minutes, and a new
@@ -71,10 +69,18 @@ export async function startServe(options: {
   openStore: (options: { dataDir: string; clock: Clock; random: Random }) => EmbeddedStore;
   clock: Clock;
   random?: Random;
-  /** Further HTTP routes of this process. */
-  routes?: (app: Hono) => void;
+  /** Adds further routes of this process. */
+  routes?: (routes: Routes) => void;
 }): Promise<RunningServer> {
-  const { host, port, dataDir, openStore, clock, random = systemRandom, routes } = options;
+  const {
+    host,
+    port,
+    dataDir,
+    openStore,
+    clock,
+    random = systemRandom,
+    routes = () => {},
+  } = options;
   const store = openStore({ dataDir, clock, random });
   const lag = openLagLog(dataDir, clock);
   const evidence = openEvidenceLog(dataDir);
@@ -86,8 +92,7 @@ export async function startServe(options: {
     store.close();
   };
   try {
-    const app = createApp({ store, lag, evidence, records, clock });
-    routes?.(app);
+    const app = createApp({ store, lag, evidence, records, clock, more: routes });
     const server = createAdaptorServer({ fetch: app.fetch }) as Server;
     server.keepAliveTimeout = keepAliveMs;
     const url = await listen(server, { host, port });
@@ -114,79 +119,46 @@ function createApp(parts: {
   evidence: EvidenceStore;
   records: RecordStore;
   clock: Clock;
+  more: (routes: Routes) => void;
 }): Hono {
-  const { store, lag, evidence, records, clock } = parts;
+  const { store, lag, evidence, records, clock, more } = parts;
   const app = new Hono();
-  app.get('/healthz', (c) =>
-    store.failure === null
-      ? c.json({ status: 'healthy' })
-      : c.json({ status: 'unhealthy', error: store.failure }, 503),
-  );
-  app.use('/v1/*', bodyLimit({ maxSize: maxBodyBytes, onError: () => tooLarge() }));
-  for (const name of callNames) {
-    app.post(`/v1/store/${name}`, async (c) => {
-      const input = await inputOf(name, c.req);
-      const answer = await (store[name] as (input: unknown) => Promise<unknown>)(input);
-      return c.json(answer ?? null);
-    });
-  }
-  app.get('/v1/lag/:service', async (c) => c.json(await lag.reports(c.req.param('service'))));
-  app.get('/v1/lag/:service/sightings/:region', (c) =>
-    c.json(lag.sightings(c.req.param('service'), c.req.param('region'))),
-  );
-  evidenceRoutes(app, evidence, clock);
-  recordRoutes(app, records, clock);
-  app.notFound((c) =>
-    refuse(storeErrors.make('bad-request', `no ${c.req.method} ${c.req.path} here`)),
-  );
-  app.onError((error) => {
-    if (isThrowoverError(error)) return refuse(error);
-    throw error;
+  const routes = new Routes(app, {
+    title: 'throwover serve',
+    table: serveTable,
+    maxBodyBytes,
+    badCall: (message, issues) => storeErrors.make('bad-request', message, { issues }),
+    tooLarge: (message) => storeErrors.make('record-too-large', message, { maxBodyBytes }),
   });
+  routes
+    .add(healthCalls, {
+      health: () =>
+        store.failure === null
+          ? ({ status: 'healthy' } as const)
+          : Response.json({ status: 'unhealthy', error: store.failure.toJSON() }, { status: 503 }),
+    })
+    .add(storeCalls, storeHandlers(store))
+    .add(lagCalls, {
+      reports: ({ params }) => lag.reports(params.service),
+      sightings: ({ params }) => lag.sightings(params.service, params.region),
+    })
+    .add(recordCalls, {
+      append: ({ params: { service, kind }, body }) =>
+        records.append(service, kind, body, clock.wallMs()),
+      list: ({ params: { service, kind }, query: { since, limit } }) =>
+        records.list(service, kind, { sinceSeq: since, limit }),
+    });
+  evidenceRoutes(routes, evidence, clock);
+  more(routes);
   return app;
 }
 
-/**
- * Returns the input of a call. An invalid body is refused with its first mistake. The content type
- * must be JSON, so that no web page can post it without permission.
- */
-async function inputOf(
-  name: Call,
-  request: { header(name: string): string | undefined; text(): Promise<string> },
-): Promise<Parameters<Store[Call]>[0]> {
-  if (!request.header('content-type')?.startsWith('application/json')) {
-    throw storeErrors.make('bad-request', `${name}: the body must be application/json`);
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(await request.text());
-  } catch (error) {
-    throw storeErrors.make('bad-request', `${name}: the body is no JSON`, {}, error);
-  }
-  const input = calls[name].input.safeParse(json);
-  if (input.success) return input.data as Parameters<Store[Call]>[0];
-  const issues = input.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  throw storeErrors.make('bad-request', `${name}: ${issues[0]}`, { issues });
-}
-
-const statuses: Readonly<Record<Disposition, number>> = {
-  retry: 503,
-  wait: 409,
-  stop: 409,
-  page: 500,
-};
-
-function refuse(error: ThrowoverError): Response {
-  const status = error.code === 'bad-request' ? 400 : statuses[error.disposition];
-  return Response.json(error.toJSON(), { status });
-}
-
-function tooLarge(): Response {
-  return refuse(
-    storeErrors.make('record-too-large', `a body of more than ${maxBodyBytes} bytes`, {
-      maxBodyBytes,
-    }),
-  );
+function storeHandlers(store: Store): Handlers<typeof storeCalls> {
+  const handlers = storeCallNames.map((name) => [
+    name,
+    ({ body }: { body: unknown }) => (store[name] as (body: unknown) => Promise<unknown>)(body),
+  ]);
+  return Object.fromEntries(handlers);
 }
 
 async function listen(server: Server, { host, port }: Endpoint): Promise<string> {

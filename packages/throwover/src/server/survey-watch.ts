@@ -1,4 +1,3 @@
-import type { Hono } from 'hono';
 import type { Clock, Random } from '../kernel/kernel.ts';
 import type { EvidenceLog } from '../records/records.ts';
 import {
@@ -7,6 +6,8 @@ import {
   sampleOf,
   surveyResolvers,
 } from '../traffic/survey/survey.ts';
+import type { Routes } from '../wire/routes.ts';
+import { surveyCalls } from './calls.ts';
 
 /** Shortest pause before the next survey, ms, also after one that reached no resolver. */
 const shortestPauseMs = 60_000;
@@ -25,14 +26,10 @@ export class SurveyBoard {
   }
 }
 
-/**
- * `GET /v1/survey/SERVICE`: returns the results so far of each resolver; `finished` tells whether
- * they are complete.
- */
-export function surveyRoutes(app: Hono, board: SurveyBoard): void {
-  app.get('/v1/survey/:service', (c) =>
-    c.json({ resolvers: board.of(c.req.param('service')) ?? [] }),
-  );
+export function surveyRoutes(routes: Routes, board: SurveyBoard): void {
+  routes.add(surveyCalls, {
+    resolvers: ({ params }) => ({ resolvers: board.of(params.service) ?? [] }),
+  });
 }
 
 export interface SurveyWatch {

@@ -4,7 +4,7 @@
  *   port.ts            the port, and the shapes of what it keeps
  *   rules.ts epochs.ts writer.ts ledger.ts  what each call may do: pure, the same for every adapter
  *   leases.ts          the state that a store process keeps only in memory
- *   shapes.ts wire.ts  the port as JSON
+ *   shapes.ts wire.ts  the port as JSON, and the table of its calls
  *   conformance.ts     the suite that every adapter runs
  *   memory/ sqlite/ remote/  the adapters
  */
@@ -31,4 +31,4 @@ export type {
   Store,
   SyncState,
 } from './port.ts';
-export { type Call, callNames, calls, repeatable } from './wire.ts';
+export { type StoreCall, storeCallNames, storeCalls, storeThrough } from './wire.ts';

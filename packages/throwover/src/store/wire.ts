@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Call, nothing } from '../wire/wire.ts';
 import { maxCounter, maxLossesPerCall, maxRecordsPerAppend, maxRunsListed } from './limits.ts';
 import type { Store } from './port.ts';
 import {
@@ -24,9 +25,6 @@ import {
  * an ErrorJson. `throwover serve` reads requests with it, the remote adapter reads answers.
  */
 
-/** Undefined, because an empty answer is `null` in JSON. */
-const nothing = z.null().transform(() => undefined);
-
 /** The run in whose name a controller calls. */
 const speaker = { service: name, runId: name, token: count };
 
@@ -39,9 +37,11 @@ const speaker = { service: name, runId: name, token: count };
  * renewal is safe to send again, because its holder counts from the first sending: an expiry only
  * waits longer.
  */
-export const calls = {
+const rows = {
   registerService: {
-    input: z.object({
+    says: 'Registers a service; the same again changes nothing',
+    roles: ['controller', 'operator'],
+    body: z.object({
       name,
       regions: z.array(name).min(1).max(20),
       active: name,
@@ -52,9 +52,17 @@ export const calls = {
     output: serviceSchema,
     repeat: true,
   },
-  service: { input: name, output: serviceSchema, repeat: true },
+  service: {
+    says: "The service's epoch and active region",
+    roles: ['controller', 'guard', 'viewer'],
+    body: name,
+    output: serviceSchema,
+    repeat: true,
+  },
   beginRun: {
-    input: z.object({
+    says: 'Begins a run of an approved plan',
+    roles: ['controller'],
+    body: z.object({
       service: name,
       kind: name,
       from: name,
@@ -69,17 +77,23 @@ export const calls = {
     repeat: false,
   },
   takeRun: {
-    input: z.object({ runId: name, owner: name, leaseMs, force: z.boolean() }),
+    says: 'Takes over a run whose controller is gone',
+    roles: ['controller'],
+    body: z.object({ runId: name, owner: name, leaseMs, force: z.boolean() }),
     output: leaseSchema,
     repeat: false,
   },
   renewRun: {
-    input: z.object({ runId: name, token: count, leaseMs }),
+    says: "Renews a controller's lease of its run",
+    roles: ['controller'],
+    body: z.object({ runId: name, token: count, leaseMs }),
     output: z.object({ halted: haltSchema.nullable() }),
     repeat: true,
   },
   append: {
-    input: z.object({
+    says: 'Appends records to the journal of a run',
+    roles: ['controller'],
+    body: z.object({
       runId: name,
       token: count,
       records: z.array(recordSchema).min(1).max(maxRecordsPerAppend),
@@ -88,40 +102,72 @@ export const calls = {
     repeat: true,
   },
   openEpoch: {
-    input: z.object({ service: name, runId: name, token: count, epoch: count, active: name }),
+    says: 'Opens the next epoch with its active region',
+    roles: ['controller'],
+    body: z.object({ service: name, runId: name, token: count, epoch: count, active: name }),
     output: serviceSchema,
     repeat: true,
   },
   adoptEpoch: {
-    input: z.object({ service: name, epoch: count.max(maxCounter), active: name }),
+    says: 'Writes down an epoch that a guard opened without a run',
+    roles: ['controller', 'guard'],
+    body: z.object({ service: name, epoch: count.max(maxCounter), active: name }),
     output: serviceSchema,
     repeat: true,
   },
   renewWriter: {
-    input: z.object({ service: name, region: name, epoch: count, leaseMs }),
+    says: 'Renews the right to write of the active region',
+    roles: ['guard'],
+    body: z.object({ service: name, region: name, epoch: count, leaseMs }),
     output: renewalSchema,
     repeat: true,
   },
-  expireWriter: { input: z.object(speaker), output: expirySchema, repeat: true },
-  restoreWriter: { input: z.object(speaker), output: nothing, repeat: true },
+  expireWriter: {
+    says: 'Gives the right to write to nobody, and tells when the last one ends',
+    roles: ['controller'],
+    body: z.object(speaker),
+    output: expirySchema,
+    repeat: true,
+  },
+  restoreWriter: {
+    says: 'Takes back expireWriter',
+    roles: ['controller'],
+    body: z.object(speaker),
+    output: nothing,
+    repeat: true,
+  },
   recordSync: {
-    input: z.object({ service: name, region: name, ...sync }),
+    says: 'Writes down whether commits wait for the standby',
+    roles: ['guard'],
+    body: z.object({ service: name, region: name, ...sync }),
     output: nothing,
     repeat: true,
   },
   setHalt: {
-    input: haltSchema.nullable(),
+    says: 'Sets the kill switch, or takes it back',
+    roles: ['operator'],
+    body: haltSchema.nullable(),
     output: nothing,
     repeat: (halt: unknown) => halt !== null,
   },
-  halt: { input: nothing, output: haltSchema.nullable(), repeat: true },
+  halt: {
+    says: 'The kill switch, and who set it',
+    roles: ['controller', 'viewer'],
+    body: nothing,
+    output: haltSchema.nullable(),
+    repeat: true,
+  },
   addLosses: {
-    input: z.object({ ...speaker, losses: z.array(lossSchema).max(maxLossesPerCall) }),
+    says: 'Adds rows to the ledger of losses',
+    roles: ['controller'],
+    body: z.object({ ...speaker, losses: z.array(lossSchema).max(maxLossesPerCall) }),
     output: nothing,
     repeat: true,
   },
   losses: {
-    input: z.object({
+    says: 'A page of the ledger of losses',
+    roles: ['controller', 'viewer'],
+    body: z.object({
       service: name,
       runId: name.exactOptional(),
       after: name.exactOptional(),
@@ -131,32 +177,59 @@ export const calls = {
     repeat: true,
   },
   lossCount: {
-    input: z.object({ service: name, runId: name.exactOptional() }),
+    says: 'How many losses the ledger has',
+    roles: ['controller', 'viewer'],
+    body: z.object({ service: name, runId: name.exactOptional() }),
     output: lossCountSchema,
     repeat: true,
   },
   resolveLoss: {
-    input: z.object({ service: name, id: name, by: name, note }),
+    says: 'Marks a loss as dealt with, by name',
+    roles: ['operator'],
+    body: z.object({ service: name, id: name, by: name, note }),
     output: nothing,
     repeat: false,
   },
-  run: { input: name, output: stateSchema, repeat: true },
+  run: {
+    says: 'A run with its journal',
+    roles: ['controller', 'viewer'],
+    body: name,
+    output: stateSchema,
+    repeat: true,
+  },
   runs: {
-    input: z.object({ service: name.optional(), limit: z.int().positive().max(maxRunsListed) }),
+    says: 'The newest runs',
+    roles: ['controller', 'viewer'],
+    body: z.object({ service: name.optional(), limit: z.int().positive().max(maxRunsListed) }),
     output: z.array(summarySchema),
     repeat: true,
   },
-} satisfies Record<
-  keyof Store,
-  { input: z.ZodType; output: z.ZodType; repeat: boolean | ((input: unknown) => boolean) }
->;
+} satisfies Record<keyof Store, Row>;
 
-/** Whether this call may be sent again although it may have taken effect. */
-export function repeatable(call: Call, input: unknown): boolean {
-  const { repeat } = calls[call];
-  return typeof repeat === 'function' ? repeat(input) : repeat;
+/** Longest time for one attempt, ms: an append takes 1-5 ms on a healthy store. */
+const deadlineMs = 3_000;
+
+/** Longest answer, bytes: a run of 10,000 records with their evidence. */
+const maxAnswerBytes = 64 * 1024 ** 2;
+
+type Row = Pick<Call, 'says' | 'output' | 'repeat' | 'roles'> & { readonly body: z.ZodType };
+
+export type StoreCall = keyof typeof rows;
+
+export const storeCallNames = Object.keys(rows) as readonly StoreCall[];
+
+export const storeCalls = Object.fromEntries(
+  Object.entries(rows).map(([name, row]) => [
+    name,
+    { ...row, method: 'POST', path: `/v1/store/${name}`, deadlineMs, maxAnswerBytes },
+  ]),
+) as {
+  readonly [Name in StoreCall]: (typeof rows)[Name] &
+    Omit<Call, 'params' | 'query' | 'body' | 'output'>;
+};
+
+/** Returns a store whose calls all go through one function, by name. */
+export function storeThrough(call: (name: StoreCall, body: unknown) => Promise<unknown>): Store {
+  const calls = storeCallNames.map((name) => [name, (body: unknown) => call(name, body)]);
+  return Object.fromEntries(calls) as unknown as Store;
 }
-
-export type Call = keyof typeof calls;
-
-export const callNames = Object.keys(calls) as readonly Call[];

@@ -2,7 +2,7 @@
  * Truth 1: DNS TTLs lie.
  *
  *   dns.ts     port: the one record set that sends traffic to a region
- *   door.ts    port: a region's front door, as the control plane sees it
+ *   door.ts    port: a region's front door, as the control plane sees it; door-calls.ts: over HTTP
  *   steps.ts   hold the door, forward stragglers, flip
  *   held-door.ts  the hold of one run, renewed during the run
  *   guards.ts  guards: DNS points at the region being left, the doors answer
@@ -24,7 +24,8 @@ export {
   sameValues,
 } from './dns.ts';
 export type { Door, DoorCounts, DoorMode, DoorStatus, LatencyPiece } from './door.ts';
-export { doorStatusSchema, latencySchema, longestHoldMs } from './door-wire.ts';
+export { doorCalls } from './door-calls.ts';
+export { longestHoldMs } from './door-wire.ts';
 export { trafficErrors } from './errors.ts';
 export {
   formatGeneration,
@@ -36,7 +37,6 @@ export { trafficReady } from './guards.ts';
 export { HeldDoor } from './held-door.ts';
 export { flipped } from './outcomes.ts';
 export { flip, forwardStragglers, holdDoor } from './steps.ts';
-export { beaconsSchema, connectionsSchema, stragglersSchema } from './stragglers/wire.ts';
 export { surveyErrors } from './survey/errors.ts';
 export { behaviours } from './survey/infer.ts';
 export { answersLeft } from './survey/left.ts';

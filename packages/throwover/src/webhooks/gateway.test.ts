@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { httpGateway } from '../providers/http/gateway.ts';
+import { expectEveryCall } from '../wire/wire.fixture.ts';
 import {
   type Answer,
   application,
@@ -347,6 +348,7 @@ describe('a gateway', () => {
     const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
     await expect(start({ port }, env)).rejects.toMatchObject({ code: 'gateway-port-taken' });
     const { adminUrl } = await gateway(null);
+    await expectEveryCall(adminUrl);
     const bad = await request(`${adminUrl}/v1/gateway/mode`, { method: 'PUT', body: '{"mode":1}' });
     expect(bad.statusCode).toBe(400);
     expect(await bad.body.json()).toMatchObject({ code: 'gateway-request-invalid' });

@@ -12,14 +12,14 @@
  *   dispatcher.ts       decides when to deliver which event; lane.ts: one source's queue
  *   delivery.ts         one attempt, and its outcome as a value
  *   modes.ts            hold or deliver, on disk, fenced by epoch and token
- *   admin.ts, wire.ts   private port, and its messages
+ *   admin.ts, calls.ts, wire.ts  private port, its calls and their messages
  *   errors.ts           errors for users
  */
 export { statusSoon } from './answering.ts';
+export { gatewayCalls } from './calls.ts';
 export { webhookErrors } from './errors.ts';
 export { startGateway } from './gateway.ts';
 export type { GatewayControl, GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
 export { gatewaysReady, someGatewayReady } from './guards.ts';
 export { redelivered } from './outcomes.ts';
 export { deliverHeld, holdDeliveries, redeliverLost } from './steps.ts';
-export { gatewayStatusSchema, redeliveredSchema } from './wire.ts';

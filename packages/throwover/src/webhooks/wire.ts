@@ -1,14 +1,8 @@
 import { z } from 'zod';
 import type { GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
 
-/**
- * The messages of a gateway's admin port.
- *
- *   GET /v1/gateway                            -> GatewayDetails
- *   PUT /v1/gateway/mode {mode, token}         -> GatewayDetails, or 409 gateway-refused
- *   POST /v1/gateway/redeliver {window, token} -> {events}, or 409 gateway-refused
- *   GET /v1/gateway/events?state&limit&after   -> {events: GatewayEvent[], hasMore}
- */
+/** The messages of a gateway's admin port; calls.ts is the table of its calls. */
+
 const epoch = z.int().min(0);
 
 export const gatewayModeSchema = z.discriminatedUnion('mode', [
@@ -37,46 +31,45 @@ export const redeliverSchema = z.strictObject({
 
 export const redeliveredSchema = z.object({ events: z.int().min(0) });
 
-/** Unknown fields are dropped, so that a newer gateway can be asked. */
-export const gatewayStatusSchema = z.object({
+/** The status, with further facts for people, dashboards and tests. Unknown fields are dropped. */
+export const gatewayDetailsSchema = z.object({
   region: z.string(),
   current: gatewayModeSchema,
   backlog: z.int(),
-  refusedWaiting: z.int().default(0),
-  redelivering: z.int().default(0),
+  refusedWaiting: z.int(),
+  redelivering: z.int(),
   inFlight: z.int(),
   accepted: z.int(),
   delivered: z.int(),
   deadLetters: z.int(),
   oldestMs: z.number().nullable(),
-}) satisfies z.ZodType<GatewayStatus>;
-
-/** The status with further facts, for people, dashboards and tests. */
-export interface GatewayDetails extends GatewayStatus {
-  readonly token: number;
+  token: z.int().min(0),
   /** stopped: a write failed; the gateway accepts and delivers nothing until a restart. */
-  readonly journal: { readonly state: 'open' | 'stopped'; readonly error: string | null };
+  journal: z.object({ state: z.enum(['open', 'stopped']), error: z.string().nullable() }),
   /**
    * The reason why the door does not answer: deliveries wait, and one at a time is tried again.
    * Otherwise `null`.
    */
-  readonly away: string | null;
+  away: z.string().nullable(),
   /** Counts since the process started. A wrong secret shows as `signatureRefused`. */
-  readonly sources: Readonly<Record<string, SourceCounts>>;
-}
+  sources: z.record(
+    z.string(),
+    z.object({
+      accepted: z.int(),
+      duplicates: z.int(),
+      signatureRefused: z.int(),
+      lastSignatureError: z.string().nullable(),
+    }),
+  ),
+}) satisfies z.ZodType<GatewayStatus>;
+export type GatewayDetails = z.infer<typeof gatewayDetailsSchema>;
+export type SourceCounts = GatewayDetails['sources'][string];
 
-export interface SourceCounts {
-  readonly accepted: number;
-  readonly duplicates: number;
-  readonly signatureRefused: number;
-  readonly lastSignatureError: string | null;
-}
-
-export const eventStates = ['pending', 'delivered', 'dead'] as const;
+const eventStates = ['pending', 'delivered', 'dead'] as const;
 export type EventState = (typeof eventStates)[number];
 
 /** Highest number of events in one answer: a page that a person or a script reads at once. */
-export const MAX_PAGE = 1_000;
+const MAX_PAGE = 1_000;
 
 export const eventsQuerySchema = z.strictObject({
   state: z.enum(eventStates).optional(),
@@ -86,23 +79,26 @@ export const eventsQuerySchema = z.strictObject({
 });
 
 /** One event of the journal, without its body. */
-export interface GatewayEvent {
-  readonly seq: number;
-  readonly source: string;
-  readonly id: string;
-  readonly state: EventState;
-  readonly receivedMs: number;
+const gatewayEventSchema = z.object({
+  seq: z.int(),
+  source: z.string(),
+  id: z.string(),
+  state: z.enum(eventStates),
+  receivedMs: z.number(),
   /** Number of attempts whose end was recorded, including those with an unknown outcome. */
-  readonly attempts: number;
-  readonly refusals: number;
+  attempts: z.int(),
+  refusals: z.int(),
   /** The reason why the last attempt was not a delivery, or `null`. */
-  readonly reason: string | null;
+  reason: z.string().nullable(),
   /** Time at which it was delivered or became a dead letter, wall ms. */
-  readonly endedMs: number | null;
-  readonly region: string | null;
-  readonly epoch: number | null;
+  endedMs: z.number().nullable(),
+  region: z.string().nullable(),
+  epoch: z.int().nullable(),
   /** The `throwover-position` that the application returned. */
-  readonly position: string | null;
+  position: z.string().nullable(),
   /** It was put back into the queue after a delivery. */
-  readonly redelivery: boolean;
-}
+  redelivery: z.boolean(),
+});
+export type GatewayEvent = Readonly<z.infer<typeof gatewayEventSchema>>;
+
+export const eventsSchema = z.object({ events: z.array(gatewayEventSchema), hasMore: z.boolean() });

@@ -7,6 +7,7 @@ import { freePort } from '../../../../lab/src/fixtures/ports.ts';
 import { seededRandom, systemClock } from '../../kernel/kernel.ts';
 import { wholeFile } from '../../service/service.fixture.ts';
 import { askUdp, queryOf } from '../../traffic/canary/canary.fixture.ts';
+import { expectEveryCall } from '../../wire/wire.fixture.ts';
 import { run, runJson, start } from '../terminal.fixture.ts';
 
 const zone = 'canary.example.test';
@@ -97,7 +98,8 @@ test('a beacon is told by the admin port; what nobody asked for is not', async (
   expect(seen).toMatchObject({ nonce: 'nonce-1', resolver: '127.0.0.1' });
   expect(await getJson(`${admin}/v1/canary/seen?since=0`)).toEqual([seen]);
   expect(await getJson(`${admin}/v1/canary/seen?since=${seen.wallMs + 1}`)).toEqual([]);
-  expect((await fetch(`${admin}/v1/canary/seen/nonce-2`)).status).toBe(404);
+  expect(await getJson(`${admin}/v1/canary/seen/nonce-2`)).toBe(null);
+  await expectEveryCall(admin);
   expect(await getJson(`${admin}/v1/canary`)).toMatchObject({
     zones: [{ zone, listen: canary['dns'], counters: { answered: 1 } }],
   });
@@ -130,6 +132,7 @@ test('serve answers for the canary zone, surveys in the background, and shows wh
   const { resolvers } = (await getJson(`${url}/v1/survey/checkout`)) as { resolvers: unknown };
   expect(resolvers).toMatchObject([{ resolver, finished: true }]);
   expect(await getJson(`${url}/v1/canary`)).toMatchObject({ zones: [{ zone }] });
+  await expectEveryCall(url);
 });
 
 test.each([

@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { Hono } from 'hono';
 import { expect, test } from 'vitest';
 import { World } from '../../runs/runs.fixture.ts';
-import { MetricsRoute } from '../processes/metrics-serve.ts';
 import { worldSession } from '../world-session.fixture.ts';
+import { metricsApp } from './metrics.fixture.ts';
 
 const missing = spawnSync('promtool', ['--version']).error !== undefined;
 
@@ -12,10 +11,7 @@ test.skipIf(missing)(
   async () => {
     const world = await new World().begin();
     await world.run('switchover');
-    const app = new Hono();
-    const metrics = new MetricsRoute(world.clock);
-    metrics.routes(app);
-    metrics.watch([worldSession(world)]);
+    const app = metricsApp([worldSession(world)]);
     const answer = await world.clock.until(Promise.resolve(app.request('/metrics')), 60_000);
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
       input: await answer.text(),

@@ -1,12 +1,12 @@
-import { Hono } from 'hono';
+import type { Hono } from 'hono';
 import { beforeEach, expect, test } from 'vitest';
 import { formatMs, wallMsOfIso } from '../../kernel/kernel.ts';
 import { type LagReport, LagSpan } from '../../replication/lag-history.ts';
 import { World } from '../../runs/runs.fixture.ts';
-import { MetricsRoute } from '../processes/metrics-serve.ts';
 import type { Session } from '../session.ts';
 import { lagText } from '../text/lag-text.ts';
 import { worldSession } from '../world-session.fixture.ts';
+import { metricsApp } from './metrics.fixture.ts';
 
 const drills = `
 drills:
@@ -22,10 +22,7 @@ let app: Hono;
 beforeEach(async () => {
   world = await new World().begin();
   session = worldSession(world, drills);
-  app = new Hono();
-  const metrics = new MetricsRoute(world.clock);
-  metrics.routes(app);
-  metrics.watch([session]);
+  app = metricsApp([session]);
 });
 
 /** Scrapes the metrics, by family and labels. */
@@ -95,10 +92,7 @@ test('what is kept is read again after a while, and a drill that passes its wind
 
 test('a scrape of 50 services is the sum of their own scrapes, each with its lag as `check` tells it', async () => {
   const linesOf = async (sessions: readonly Session[]) => {
-    const one = new Hono();
-    const metrics = new MetricsRoute(world.clock);
-    metrics.routes(one);
-    metrics.watch(sessions);
+    const one = metricsApp(sessions);
     const answer = await world.clock.until(Promise.resolve(one.request('/metrics')), 60_000);
     return (await answer.text()).split('\n').filter((line) => line.includes('service='));
   };

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
-import type { Hono } from 'hono';
 import type { EvidenceLog } from '../../records/records.ts';
 import type { RunningCanary } from '../../traffic/canary/canary.ts';
+import type { Routes } from '../../wire/routes.ts';
 import { surveyPlanOf } from '../dns/dns.ts';
 import type { Session } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
@@ -10,7 +10,7 @@ import type { Terminal } from '../terminal.ts';
  * The DNS work of `throwover serve`: canary zones and surveys of the services that it looks after.
  */
 export interface DnsParts {
-  routes(app: Hono): void;
+  routes(routes: Routes): void;
   /** Finds which resolver asked for each beacon; `null` when no canary zone is served here. */
   readonly resolverOf: ((nonces: readonly string[]) => Promise<ReadonlyMap<string, string>>) | null;
   /**
@@ -39,9 +39,9 @@ export async function startDnsParts(
   const canaries = await startCanaries({ clock }, sessions);
   const board = new SurveyBoard();
   return {
-    routes: (app) => {
-      canaryRoutes(app, canaries);
-      surveyRoutes(app, board);
+    routes: (routes) => {
+      canaryRoutes(routes, canaries);
+      surveyRoutes(routes, board);
     },
     resolverOf:
       canaries.length === 0

@@ -1,7 +1,8 @@
-import type { Hono } from 'hono';
 import { type Reading, ServiceReadings } from '../../dashboard/dashboard.ts';
 import { exposition } from '../../dashboard/exposition.ts';
 import { type Clock, within } from '../../kernel/kernel.ts';
+import { metricsCalls } from '../../server/server.ts';
+import type { Routes } from '../../wire/routes.ts';
 import { operatingFacts } from '../evidence/operating-test.ts';
 import type { Session } from '../session.ts';
 import { version } from '../version.ts';
@@ -32,22 +33,24 @@ export class MetricsRoute {
     });
   }
 
-  routes(app: Hono): void {
-    app.get('/metrics', async (c) => {
-      const asked: Promise<readonly Reading[]>[] = [];
-      // Asks a few services at a time, so that a guard's request to this process need not wait for
-      // all of them.
-      for (const service of this.#services) {
-        const before = asked.at(-atOnce);
-        if (before !== undefined) await within(this.#clock, paceMs, before);
-        const reading = service.read();
-        // A bug is thrown below, where all readings are awaited.
-        reading.catch(() => {});
-        asked.push(reading);
-      }
-      const readings = await Promise.all(asked);
-      const { text, contentType } = await exposition(readings.flat(), version(), this.#clock);
-      return c.body(text, 200, { 'content-type': contentType });
-    });
+  routes(routes: Routes): void {
+    routes.add(metricsCalls, { metrics: () => this.#scrape() });
+  }
+
+  async #scrape(): Promise<Response> {
+    const asked: Promise<readonly Reading[]>[] = [];
+    // Asks a few services at a time, so that a guard's request to this process need not wait for
+    // all of them.
+    for (const service of this.#services) {
+      const before = asked.at(-atOnce);
+      if (before !== undefined) await within(this.#clock, paceMs, before);
+      const reading = service.read();
+      // A bug is thrown below, where all readings are awaited.
+      reading.catch(() => {});
+      asked.push(reading);
+    }
+    const readings = await Promise.all(asked);
+    const { text, contentType } = await exposition(readings.flat(), version(), this.#clock);
+    return new Response(text, { headers: { 'content-type': contentType } });
   }
 }

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import type { Hono } from 'hono';
 import { guardWitness } from '../../compose/compose.ts';
 import { processes } from '../../compose/processes.ts';
 import { errorLine, isoTime, urlOf } from '../../kernel/kernel.ts';
 import type { RunningServer } from '../../server/server.ts';
+import type { Routes } from '../../wire/routes.ts';
 import { cliErrors } from '../errors.ts';
 import type { Session } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
@@ -45,9 +45,9 @@ export function serve(
       import('./in-this-process.ts'),
     ]);
     const metrics = new MetricsRoute(clock);
-    const routes = (app: Hono) => {
-      dns.routes(app);
-      metrics.routes(app);
+    const routes = (added: Routes) => {
+      dns.routes(added);
+      metrics.routes(added);
     };
     const openStore = openSqliteStore;
     const serving = startServe({ host, port, dataDir, openStore, clock, random, routes });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { World } from '../../traffic/edge.fixture.ts';
 import { createDoorAdmin } from '../../traffic/edge.ts';
+import { expectEveryCall } from '../../wire/wire.fixture.ts';
 import { httpDoor } from './door.ts';
 
 let world: World;
@@ -51,6 +52,12 @@ test('the door of another region is not commanded', async () => {
   expect(edge.status().current).toEqual({ mode: 'serve', epoch: 1 });
 });
 
+test('every call of its document is there, and none is done without what it takes', async () => {
+  const { edge, url } = await eastDoor();
+  await expectEveryCall(url);
+  expect(edge.status().current).toEqual({ mode: 'serve', epoch: 1 });
+});
+
 test.each([
   ['no JSON', '{'],
   ['a mode that is not there', { region: 'east', mode: { mode: 'open', epoch: 1 }, token: 1 }],
@@ -71,6 +78,7 @@ test.each([
   const { edge, url } = await eastDoor();
   const response = await fetch(`${url}/v1/door`, {
     method: 'PUT',
+    headers: { 'content-type': 'application/json' },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
   expect(response.status).toBe(400);

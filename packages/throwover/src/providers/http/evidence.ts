@@ -1,9 +1,8 @@
-import { z } from 'zod';
 import {
   type EvidenceKind,
   type EvidenceLog,
   type EvidenceSample,
-  evidenceSamples,
+  evidenceCallsOf,
   maxSamplesACall,
   type SampleQuery,
 } from '../../records/records.ts';
@@ -11,27 +10,26 @@ import { callServe, type ServeAt } from './serve-call.ts';
 
 /** The evidence that `throwover serve` keeps for a service. */
 export function httpEvidence(serve: ServeAt): EvidenceLog {
-  const pathOf = (kind: EvidenceKind) =>
-    `/v1/evidence/${encodeURIComponent(serve.service)}/${kind}`;
+  const params = { service: serve.service };
   return {
     add: async (kind, samples) => {
+      const { add } = evidenceCallsOf(kind);
       for (let at = 0; at < samples.length; at += maxSamplesACall) {
-        const page = samples.slice(at, at + maxSamplesACall);
-        await callServe(serve, pathOf(kind), z.unknown(), page);
+        const body = samples.slice(at, at + maxSamplesACall);
+        await callServe(serve, add, { params, body });
       }
     },
-    list: async <K extends EvidenceKind>(
-      kind: K,
+    list: async <Kind extends EvidenceKind>(
+      kind: Kind,
       { sinceWallMs = 0, untilWallMs, limit = maxSamplesACall, skip = 0 }: SampleQuery = {},
     ) => {
-      const until = untilWallMs === undefined ? '' : `&until=${untilWallMs}`;
-      const query = `?since=${sinceWallMs}${until}&limit=${Math.min(limit, maxSamplesACall)}&skip=${skip}`;
-      const samples = await callServe(
-        serve,
-        `${pathOf(kind)}${query}`,
-        z.array(evidenceSamples[kind]),
-      );
-      return samples as EvidenceSample<K>[];
+      const query = {
+        since: sinceWallMs,
+        until: untilWallMs,
+        ...{ limit: Math.min(limit, maxSamplesACall), skip },
+      };
+      const { list } = evidenceCallsOf(kind);
+      return callServe(serve, list, { params, query }) as Promise<EvidenceSample<Kind>[]>;
     },
   };
 }

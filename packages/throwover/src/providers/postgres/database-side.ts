@@ -1,14 +1,11 @@
 import { Agent } from 'undici';
-import type { z } from 'zod';
-import type { DatabaseSide } from '../../authority/authority.ts';
-import { answeredValue, jsonCall } from '../../kernel/http-call.ts';
+import { type DatabaseSide, sideCalls, sideThrough } from '../../authority/authority.ts';
+import { answeredValue } from '../../kernel/http-call.ts';
 import type { Clock } from '../../kernel/kernel.ts';
+import { callOver } from '../../wire/client.ts';
+import type { Call, Given, Output } from '../../wire/wire.ts';
 import { postgresErrors } from './errors.ts';
-import { type CommandName, commands, type Input, looks, type Output, type Place } from './wire.ts';
-
-/** Deadlines of the port, ms. */
-const statusDeadlineMs = 2_000;
-const commandDeadlineMs = 15_000;
+import { type Place, postgresCalls } from './wire.ts';
 
 /**
  * How long an idle connection to a guard is kept, ms: a run polls every few ms, a check every few
@@ -29,68 +26,30 @@ export interface PostgresSideOptions {
 export function postgresSide(
   options: PostgresSideOptions,
 ): DatabaseSide & { place(): Promise<Place>; close(): Promise<void> } {
-  const { region, clock } = options;
-  const agent = new Agent({ keepAliveTimeout: keepAliveMs });
-  const call = <Name extends CommandName>(
-    name: Name,
-    input: Input<Name>,
-    deadlineMs = commandDeadlineMs,
-  ) => send({ ...options, agent, name, input, deadlineMs, clock });
+  const { region, guardUrl, clock } = options;
+  const dispatcher = new Agent({ keepAliveTimeout: keepAliveMs });
+  const send = <One extends Call>(
+    command: string,
+    call: One,
+    body: unknown,
+    deadlineMs: number,
+  ): Promise<Output<One>> =>
+    answeredValue(
+      callOver(call, { body } as Given<One>, { url: guardUrl, dispatcher, clock, deadlineMs }),
+      (why, cause) =>
+        postgresErrors.make(
+          'database-unreachable',
+          `${region}: no answer from the process beside the database to ${command}: ${why}`,
+          { region, guardUrl, command },
+          cause,
+        ),
+    );
+  const { place } = postgresCalls;
   return {
-    region,
-    status: () => call('status', {}, statusDeadlineMs),
-    survey: () => call('survey', {}),
-    upstream: () => call('upstream', {}, statusDeadlineMs),
-    place: () => call('place', {}, statusDeadlineMs),
-    unsent: (command) => call('unsent', command, statusDeadlineMs),
-    async admit(command) {
-      await call('admit', command);
-    },
-    async checkpoint(command) {
-      await call('checkpoint', command);
-    },
-    prewarm: (command) => call('prewarm', command),
-    fence: (command) => call('fence', command),
-    async unfence(command) {
-      await call('unfence', command);
-    },
-    renounce: (command) => call('renounce', command),
-    endPromises: (command) => call('endPromises', command),
-    promote: (command) => call('promote', command),
-    async stop(command) {
-      await call('stop', command);
-    },
-    salvage: (command) => call('salvage', command, options.attachTimeoutMs),
-    attach: (command) => call('attach', command, options.attachTimeoutMs),
-    close: () => agent.destroy(),
-  };
-}
-
-/** Longest answer of a guard, bytes: a page of 500 lost writes with their values. */
-const maxAnswerBytes = 64 * 1024 ** 2;
-
-function send<Name extends CommandName>(call: {
-  region: string;
-  guardUrl: string;
-  agent: Agent;
-  name: Name;
-  input: Input<Name>;
-  deadlineMs: number;
-  clock: Clock;
-}): Promise<Output<Name>> {
-  const { region, guardUrl, agent, name, input, deadlineMs, clock } = call;
-  const answer = jsonCall({
-    ...{ url: new URL(`/v1/${name}`, guardUrl), dispatcher: agent },
-    ...(looks(name) ? {} : { method: 'POST', input }),
-    output: commands[name].output as z.ZodType<Output<Name>>,
-    ...{ deadlineMs, maxBytes: maxAnswerBytes, clock },
-  });
-  return answeredValue(answer, (why, cause) =>
-    postgresErrors.make(
-      'database-unreachable',
-      `${region}: no answer from the process beside the database to ${name}: ${why}`,
-      { region, guardUrl, command: name },
-      cause,
+    ...sideThrough(options, (name, body, deadlineMs) =>
+      send<Call>(name, sideCalls[name], body, deadlineMs),
     ),
-  );
+    place: () => send('place', place, undefined, place.deadlineMs),
+    close: () => dispatcher.destroy(),
+  };
 }

@@ -1,11 +1,18 @@
-import type { DatabaseSide, UpstreamWord } from '../../authority/authority.ts';
+import {
+  type DatabaseSide,
+  type DatabaseSurvey,
+  type SideCall,
+  sideThrough,
+  type UpstreamWord,
+} from '../../authority/authority.ts';
 import type { Guard } from '../../authority/guard/guard.ts';
 import { defineErrors, type Random } from '../../kernel/kernel.ts';
-import type { PositionHistory, Sighting } from '../../replication/replication.ts';
+import { lagCalls, type PositionHistory, type Sighting } from '../../replication/replication.ts';
 import type { RunPorts } from '../../runs/runs.ts';
 import type { Store } from '../../store/store.ts';
-import type { Door } from '../../traffic/traffic.ts';
-import type { GatewayControl } from '../../webhooks/webhooks.ts';
+import { type Door, doorCalls } from '../../traffic/traffic.ts';
+import { type GatewayControl, gatewayCalls } from '../../webhooks/webhooks.ts';
+import type { Call } from '../../wire/wire.ts';
 import type { ModelDns } from '../application/dns.ts';
 import { doorAway, type ModelDoor } from '../application/door.ts';
 import { gatewayAway, type ModelGateway } from '../application/gateway.ts';
@@ -20,11 +27,8 @@ const errors = defineErrors({
   'no-such-region': { disposition: 'stop', notLost: '', remedy: '' },
 });
 
-/** Deadlines of the ports, ms. */
-const statusMs = 2_000;
-const commandMs = 15_000;
-const attachMs = 40_000;
-const doorMs = 3_000;
+/** Deadline of a salvage and of an attachment, ms. */
+const attachTimeoutMs = 40_000;
 
 /** How long a standby's guard waits for its primary, ms. */
 const upstreamMs = 1_000;
@@ -62,7 +66,7 @@ export function portsFor(
   const history: PositionHistory = {
     sightings: (of) =>
       request(network, process, sightings, async (map) => [...(map.get(of)?.seen ?? [])], {
-        deadlineMs: doorMs,
+        deadlineMs: lagCalls.sightings.deadlineMs,
         away: () => errors.make('store-away', 'no answer'),
       }),
   };
@@ -78,26 +82,42 @@ export function portsFor(
 
 export function databaseFor(process: SimProcess, network: Network, site: Site): DatabaseSide {
   const { name: region, address } = site;
-  const ask = <T>(deadlineMs: number, work: (guard: Guard) => Promise<T>) =>
-    request(network, process, address, work, {
+  return sideThrough({ region, attachTimeoutMs }, (name, body, deadlineMs) =>
+    request(network, process, address, (guard) => answerOf(name, body, { guard, site, network }), {
       deadlineMs,
       away: (why) => errors.make('database-unreachable', `${region}'s guard: no answer (${why})`),
-    });
+    }),
+  );
+}
+
+/** The model's answer, where the guard itself does not give it. */
+function answerOf(
+  name: SideCall,
+  body: unknown,
+  { guard, site, network }: { guard: Guard; site: Site; network: Network },
+): Promise<unknown> {
+  switch (name) {
+    case 'upstream':
+      return upstreamOf(site, network);
+    case 'survey':
+      return Promise.resolve(nothingFound(site.name));
+    case 'unsent':
+      return Promise.resolve({
+        state: 'unavailable',
+        why: 'the model keeps no slot for the ledger',
+      });
+    default:
+      return (guard[name] as (command: unknown) => Promise<unknown>)(body);
+  }
+}
+
+/** The model has no writers but the application's. */
+function nothingFound(region: string): DatabaseSurvey {
   return {
     region,
-    status: () => ask(statusMs, (guard) => guard.status()),
-    upstream: () => ask(statusMs, () => upstreamOf(site, network)),
-    admit: (command) => ask(commandMs, (guard) => guard.admit(command)),
-    checkpoint: (command) => ask(commandMs, (guard) => guard.checkpoint(command)),
-    prewarm: (command) => ask(commandMs, (guard) => guard.prewarm(command)),
-    fence: (command) => ask(commandMs, (guard) => guard.fence(command)),
-    unfence: (command) => ask(commandMs, (guard) => guard.unfence(command)),
-    renounce: (command) => ask(commandMs, (guard) => guard.renounce(command)),
-    endPromises: (command) => ask(commandMs, (guard) => guard.endPromises(command)),
-    promote: (command) => ask(commandMs, (guard) => guard.promote(command)),
-    stop: (command) => ask(commandMs, (guard) => guard.stop(command)),
-    salvage: (command) => ask(attachMs, (guard) => guard.salvage(command)),
-    attach: (command) => ask(attachMs, (guard) => guard.attach(command)),
+    ...{ writers: [], writersInAll: 0, missingRoles: [] },
+    ...{ blindTables: [], blindTablesInAll: 0, doorCannot: [] },
+    ...{ guardLacks: [], leaseLeavesOut: [] },
   };
 }
 
@@ -136,24 +156,24 @@ function onMachine<S>(site: Site, service: S): Address<S> {
 
 function doorFor(process: SimProcess, network: Network, site: Site): Door {
   const address = onMachine<ModelDoor>(site, site.door);
-  const options = { deadlineMs: doorMs, away: () => doorAway(site.name) };
+  const ask = <T>({ deadlineMs }: Call, work: (door: ModelDoor) => Promise<T>) =>
+    request(network, process, address, work, { deadlineMs, away: () => doorAway(site.name) });
   return {
     region: site.name,
-    status: () => request(network, process, address, (door) => door.status(), options),
-    set: (mode, token) =>
-      request(network, process, address, (door) => door.set(mode, token), options),
+    status: () => ask(doorCalls.status, (door) => door.status()),
+    set: (mode, token) => ask(doorCalls.set, (door) => door.set(mode, token)),
   };
 }
 
 function gatewayFor(process: SimProcess, network: Network, site: Site): GatewayControl {
   const address = onMachine<ModelGateway>(site, site.gateway);
-  const options = { deadlineMs: doorMs, away: () => gatewayAway(site.name) };
+  const ask = <T>({ deadlineMs }: Call, work: (gateway: ModelGateway) => Promise<T>) =>
+    request(network, process, address, work, { deadlineMs, away: () => gatewayAway(site.name) });
   return {
     region: site.name,
-    status: () => request(network, process, address, (gateway) => gateway.status(), options),
-    set: (mode, token) =>
-      request(network, process, address, (gateway) => gateway.set(mode, token), options),
+    status: () => ask(gatewayCalls.status, (gateway) => gateway.status()),
+    set: (mode, token) => ask(gatewayCalls.setMode, (gateway) => gateway.set(mode, token)),
     redeliver: (window, token) =>
-      request(network, process, address, (gateway) => gateway.redeliver(window, token), options),
+      ask(gatewayCalls.redeliver, (gateway) => gateway.redeliver(window, token)),
   };
 }

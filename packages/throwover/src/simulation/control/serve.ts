@@ -1,10 +1,9 @@
 import { caretake, keepDoors, keepStanding, type Operated } from '../../operations/operations.ts';
-import type { Store } from '../../store/store.ts';
+import { type Store, storeThrough } from '../../store/store.ts';
 import type { SimProcess } from '../world/machine.ts';
 import type { World } from '../world/world.ts';
 import { operatedFrom } from './operated.ts';
 import { runPolicy } from './run-policy.ts';
-import { storeOf } from './store-of.ts';
 
 /**
  * Longest time that a process continues after it was told to end, ms; then its supervisor kills it.
@@ -81,7 +80,7 @@ export interface Serving {
  * process has ended.
  */
 function inThisProcess(process: SimProcess, store: Store): Store {
-  return storeOf(
+  return storeThrough(
     (name, input) =>
       new Promise<unknown>((resolve, reject) => {
         if (!process.alive) return;

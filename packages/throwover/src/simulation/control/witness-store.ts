@@ -4,20 +4,25 @@ import {
   type MemoryStoreState,
   newMemoryStoreState,
 } from '../../store/memory/memory-store.ts';
-import { type Call, repeatable, type Store, storeErrors } from '../../store/store.ts';
+import {
+  type Store,
+  type StoreCall,
+  storeCalls,
+  storeErrors,
+  storeThrough,
+} from '../../store/store.ts';
+import { repeatable } from '../../wire/wire.ts';
 import type { History } from '../world/history.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';
-import { storeOf } from './store-of.ts';
 
-/** Longest time for one attempt, and for all retries, ms: as in the remote adapter. */
-const attemptMs = 3_000;
+/** Longest time for all retries, ms: as in the remote adapter. */
 const repeatForMs = 10_000;
 const firstPauseMs = 20;
 const longestPauseMs = 500;
 
 /** Calls that write to the disk of the store. */
-const writing: ReadonlySet<Call> = new Set<Call>([
+const writing: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'registerService',
   'beginRun',
   'takeRun',
@@ -95,7 +100,7 @@ export class WitnessStore implements Address<Store> {
 
   /** Returns the same store with a disk that may be full; the history notes its calls. */
   #watched(store: Store): Store {
-    const call = async (name: Call, input: unknown): Promise<unknown> => {
+    const call = async (name: StoreCall, input: unknown): Promise<unknown> => {
       if (this.diskFull && writing.has(name)) {
         throw storeErrors.make('store-disk-full', 'the disk of the store is full');
       }
@@ -104,7 +109,7 @@ export class WitnessStore implements Address<Store> {
       this.#note(name, input, answer, before);
       return answer;
     };
-    return storeOf(call);
+    return storeThrough(call);
   }
 
   /** Notes until when the controller has the run, whatever a restarted store knows of it. */
@@ -121,7 +126,7 @@ export class WitnessStore implements Address<Store> {
       .join();
   }
 
-  #note(name: Call, input: unknown, answer: unknown, before: string): void {
+  #note(name: StoreCall, input: unknown, answer: unknown, before: string): void {
     const history = this.#history;
     if (name === 'append') {
       const { runId, token, records } = input as Parameters<Store['append']>[0];
@@ -160,13 +165,13 @@ export function storeOver(
   network: Network,
   caller: SimProcess,
   address: Address<Store>,
-  limits: { attemptMs: number; repeatForMs: number } = { attemptMs, repeatForMs },
+  limits: { attemptMs?: number; repeatForMs: number } = { repeatForMs },
 ): Store {
   const { clock } = caller;
-  const call = async (name: Call, input: unknown): Promise<unknown> => {
+  const call = async (name: StoreCall, input: unknown): Promise<unknown> => {
     const startedMs = clock.monotonicMs();
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
-      const again = repeatable(name, input);
+      const again = repeatable(storeCalls[name], input);
       let refused = false;
       try {
         return await request(
@@ -175,7 +180,7 @@ export function storeOver(
           address,
           (store) => (store[name] as (given: unknown) => Promise<unknown>)(input),
           {
-            deadlineMs: limits.attemptMs,
+            deadlineMs: limits.attemptMs ?? storeCalls[name].deadlineMs,
             once: !again,
             away: (why) => {
               refused = why === 'refused';
@@ -195,7 +200,7 @@ export function storeOver(
       await clock.sleep(pauseMs);
     }
   };
-  return storeOf(call);
+  return storeThrough(call);
 }
 
 class NoAnswer extends Error {}

@@ -1,13 +1,11 @@
 import { Pool } from 'undici';
-import type { z } from 'zod';
-import { type HttpCall, jsonCall, reasonOf } from '../../kernel/http-call.ts';
+import { reasonOf } from '../../kernel/http-call.ts';
 import type { Clock, ThrowoverError } from '../../kernel/kernel.ts';
+import { type CallWay, callOver } from '../../wire/client.ts';
+import { type Call, repeatable } from '../../wire/wire.ts';
 import { storeErrors } from '../errors.ts';
 import type { Store } from '../port.ts';
-import { type Call, calls, repeatable } from '../wire.ts';
-
-/** Longest time for one attempt, ms: an append takes 1-5 ms on a healthy store. */
-const defaultAttemptTimeoutMs = 3_000;
+import { type StoreCall, storeCalls, storeThrough } from '../wire.ts';
 
 /**
  * How long a call that is safe to repeat is retried, ms: `throwover serve` restarts in about one
@@ -24,9 +22,6 @@ const longestPauseMs = 500;
  * other; two are spare.
  */
 const connections = 4;
-
-/** Longest answer, bytes: a run of 10,000 records with their evidence. */
-const maxAnswerBytes = 64 * 1024 ** 2;
 
 /** Connection errors before anything was sent: the call did not happen. */
 const neverSent = new Set([
@@ -60,25 +55,21 @@ export function createRemoteStore(options: {
    */
   repeatForMs?: number;
 }): RemoteStore {
-  const { clock } = options;
-  const attemptTimeoutMs = options.attemptTimeoutMs ?? defaultAttemptTimeoutMs;
+  const { clock, attemptTimeoutMs } = options;
   const repeatForMs = options.repeatForMs ?? defaultRepeatForMs;
-  const origin = new URL(options.url).origin;
+  const { origin } = new URL(options.url);
   const pool = new Pool(origin, { connections, pipelining: 1 });
-
-  const call = async <Name extends Call>(
-    name: Name,
-    input: Parameters<Store[Name]>[0],
-  ): Promise<Awaited<ReturnType<Store[Name]>>> => {
+  const way: CallWay = {
+    ...{ url: origin, dispatcher: pool, clock },
+    ...(attemptTimeoutMs === undefined ? {} : { deadlineMs: attemptTimeoutMs }),
+  };
+  const call = async (name: StoreCall, body: unknown): Promise<unknown> => {
     const startedMs = clock.monotonicMs();
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
-      const attempt = await send(
-        { name, input },
-        { origin, dispatcher: pool, deadlineMs: attemptTimeoutMs, clock },
-      );
-      if (attempt.kind === 'answer') return attempt.value as Awaited<ReturnType<Store[Name]>>;
+      const attempt = await send(name, body, way);
+      if (attempt.kind === 'answer') return attempt.value;
       if (attempt.kind === 'error') throw attempt.error;
-      const again = repeatable(name, input) || neverSent.has(attempt.code);
+      const again = repeatable(storeCalls[name], body) || neverSent.has(attempt.code);
       const elapsedMs = clock.monotonicMs() - startedMs;
       if (!again || elapsedMs + pauseMs >= repeatForMs) {
         throw storeErrors.make(
@@ -91,30 +82,7 @@ export function createRemoteStore(options: {
       await clock.sleep(pauseMs);
     }
   };
-
-  return {
-    registerService: (input) => call('registerService', input),
-    service: (input) => call('service', input),
-    beginRun: (input) => call('beginRun', input),
-    takeRun: (input) => call('takeRun', input),
-    renewRun: (input) => call('renewRun', input),
-    append: (input) => call('append', input),
-    openEpoch: (input) => call('openEpoch', input),
-    adoptEpoch: (input) => call('adoptEpoch', input),
-    renewWriter: (input) => call('renewWriter', input),
-    expireWriter: (input) => call('expireWriter', input),
-    restoreWriter: (input) => call('restoreWriter', input),
-    recordSync: (input) => call('recordSync', input),
-    setHalt: (input) => call('setHalt', input),
-    halt: () => call('halt', undefined),
-    addLosses: (input) => call('addLosses', input),
-    losses: (input) => call('losses', input),
-    lossCount: (input) => call('lossCount', input),
-    resolveLoss: (input) => call('resolveLoss', input),
-    run: (input) => call('run', input),
-    runs: (input) => call('runs', input),
-    close: () => pool.close(),
-  };
+  return { ...storeThrough(call), close: () => pool.close() };
 }
 
 type Attempt =
@@ -123,17 +91,9 @@ type Attempt =
   | { readonly kind: 'no-answer'; readonly code: string; readonly cause: unknown };
 
 /** One attempt. Its result tells a refusal from a missing answer. */
-async function send(
-  { name, input }: { readonly name: Call; readonly input: unknown },
-  how: Pick<HttpCall, 'dispatcher' | 'deadlineMs' | 'clock'> & { readonly origin: string },
-): Promise<Attempt> {
-  const { origin, ...rest } = how;
+async function send(name: StoreCall, body: unknown, way: CallWay): Promise<Attempt> {
   try {
-    const output: z.ZodType<unknown> = calls[name].output;
-    const answer = await jsonCall({
-      ...{ url: `${origin}/v1/store/${name}`, method: 'POST', input: input ?? null, output },
-      ...{ ...rest, maxBytes: maxAnswerBytes },
-    });
+    const answer = await callOver<Call>(storeCalls[name], { body }, way);
     if (answer.kind === 'answer') return answer;
     if (answer.kind === 'refusal') return { kind: 'error', error: answer.error };
     if (answer.kind === 'somebody-else')

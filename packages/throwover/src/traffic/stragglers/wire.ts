@@ -35,6 +35,3 @@ export const connectionsSchema: z.ZodType<ConnectionsReport> = z.object({
 export const beaconsSchema: z.ZodType<readonly BeaconReport[]> = z.array(
   z.object({ nonce: z.string().max(63), network: z.string().max(100), wallMs: z.number() }),
 );
-
-/** `?sinceEpoch=`, `?olderThanMs=`, `?sinceWallMs=`: a number; 0 if missing or invalid. */
-export const numberGiven = z.coerce.number().min(0).catch(0);

@@ -4,12 +4,12 @@ import { lsnOf, timelineOf } from '@throwover/client';
 import { z } from 'zod';
 import {
   type Attachment,
+  attachmentSchema,
   authorityErrors,
   type ClusterSight,
   type Promotion,
 } from '../../../authority/authority.ts';
 import { postgresErrors } from '../errors.ts';
-import { attachmentSchema } from '../wire.ts';
 import { baseBackup } from './base-backup.ts';
 import { clusterAt, stoppedCluster } from './cluster.ts';
 import { ownSession } from './own-session.ts';

@@ -11,7 +11,8 @@ import { until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
 import { stopServer } from '../../../../../lab/src/postgres/server.ts';
 import type { DatabaseSide } from '../../../authority/database-side.ts';
 import { ofRun } from '../../../authority/guard/guard.fixture.ts';
-import { systemClock } from '../../../kernel/kernel.ts';
+import { systemClock, urlOf } from '../../../kernel/kernel.ts';
+import { expectEveryCall } from '../../../wire/wire.fixture.ts';
 import { postgresSide } from '../database-side.ts';
 import { startGuard } from './guard.ts';
 import { type Guards, guardsOf, insert, untilLedger, untilOneCluster } from './guards.fixture.ts';
@@ -439,6 +440,7 @@ describe('the guard itself', () => {
     await expect(
       startGuard({ ...guards.config('east', anyPort), listen: guard.address }),
     ).rejects.toMatchObject({ code: 'guard-port-taken' });
+    await expectEveryCall(urlOf(guard.address));
     await guard.close();
   });
 

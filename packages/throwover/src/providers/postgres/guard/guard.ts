@@ -43,10 +43,10 @@ import { postgresErrors } from '../errors.ts';
 import { readUnsent } from '../salvage/read.ts';
 import { postgresDatabase } from './database.ts';
 import { keepHouse } from './housekeeping.ts';
-import { serveLocal, writeLocalKey } from './local.ts';
+import { mustBeOnThisHost, writeLocalKey } from './local.ts';
 import { httpPeer } from './peer.ts';
 import { placeOf } from './place.ts';
-import { guardApp, type Handlers, type PeerHandlers } from './server.ts';
+import { type GuardHandlers, guardApp } from './server.ts';
 import { openSide, type Side } from './side.ts';
 import { finishReplacing } from './standby-files.ts';
 import { openKeep } from './state.ts';
@@ -97,11 +97,7 @@ export async function startGuard(
     policy: { writerFence: config.writerFence, durability: config.durability, timing },
     onEvent: (event) => say(event),
   });
-  const app = guardApp(commandsOf(guard, side), peerOfGuard(guard));
-  serveLocal(app, {
-    key: await writeLocalKey(config.stateDir),
-    acceptCluster: (command) => guard.acceptCluster(command),
-  });
+  const app = guardApp(handlersOf(guard, side, await writeLocalKey(config.stateDir)));
   const server = createAdaptorServer({ fetch: app.fetch });
   // Listen first: of two guards of one database only one can take the port.
   await listen(server, config.listen);
@@ -131,45 +127,38 @@ export async function startGuard(
   };
 }
 
-function commandsOf(guard: Guard, side: Side): Handlers {
-  const empty = async (work: Promise<void>) => {
-    await work;
-    return {};
-  };
+function handlersOf(guard: Guard, side: Side, key: string): GuardHandlers {
   return {
-    status: async () => plain(await guard.status()),
-    survey: () => surveyDatabase(side),
-    upstream: () => lookUpstream(side),
-    place: () => placeOf(side),
-    // On the connection that also moves the slot, because only one session may use the slot.
-    unsent: async (command) => plain(await readUnsent(side.house, command)),
-    admit: (command) => empty(guard.admit(command)),
-    checkpoint: (command) => empty(guard.checkpoint(command)),
-    prewarm: (command) => guard.prewarm(command),
-    fence: async (command) => plain(await guard.fence(command)),
-    unfence: (command) => empty(guard.unfence(command)),
-    renounce: (command) => guard.renounce(command),
-    endPromises: (command) => guard.endPromises(command),
-    promote: (command) => guard.promote(command),
-    stop: (command) => empty(guard.stop(command)),
-    salvage: async (command) => plain(await guard.salvage(command)),
-    attach: (command) => guard.attach(command),
-  };
-}
-
-/** The wire's types are mutable, the port's are not; the object is the same. */
-function plain<T>(value: unknown): T {
-  return value as T;
-}
-
-function peerOfGuard(guard: Guard): PeerHandlers {
-  return {
-    word: (input) => guard.word(input),
-    renounce: (input) => guard.renounceForPeer(input),
-    promise: (input) => guard.promise(input),
-    sync: async (input) => {
-      await guard.recordPeerSync(input);
-      return {};
+    side: {
+      status: () => guard.status(),
+      survey: () => surveyDatabase(side),
+      upstream: () => lookUpstream(side),
+      // On the connection that also moves the slot, because only one session may use the slot.
+      unsent: ({ body }) => readUnsent(side.house, body),
+      admit: ({ body }) => guard.admit(body),
+      checkpoint: ({ body }) => guard.checkpoint(body),
+      prewarm: ({ body }) => guard.prewarm(body),
+      fence: ({ body }) => guard.fence(body),
+      unfence: ({ body }) => guard.unfence(body),
+      renounce: ({ body }) => guard.renounce(body),
+      endPromises: ({ body }) => guard.endPromises(body),
+      promote: ({ body }) => guard.promote(body),
+      stop: ({ body }) => guard.stop(body),
+      salvage: ({ body }) => guard.salvage(body),
+      attach: ({ body }) => guard.attach(body),
+    },
+    postgres: { place: () => placeOf(side) },
+    peer: {
+      word: ({ body }) => guard.word(body),
+      renounce: ({ body }) => guard.renounceForPeer(body),
+      promise: ({ body }) => guard.promise(body),
+      recordSync: ({ body }) => guard.recordPeerSync(body),
+    },
+    host: {
+      acceptCluster: ({ body }, context) => {
+        mustBeOnThisHost(context.req.header('authorization'), key);
+        return guard.acceptCluster(body);
+      },
     },
   };
 }

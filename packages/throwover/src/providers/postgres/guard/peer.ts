@@ -1,17 +1,10 @@
 import { Agent } from 'undici';
-import { z } from 'zod';
-import {
-  type Peer,
-  peerPromiseSchema,
-  peerWordSchema,
-  renunciationSchema,
-} from '../../../authority/authority.ts';
-import { answeredValue, jsonCall } from '../../../kernel/http-call.ts';
+import { type Peer, peerCalls } from '../../../authority/authority.ts';
+import { answeredValue } from '../../../kernel/http-call.ts';
 import type { Clock } from '../../../kernel/kernel.ts';
+import { callOver } from '../../../wire/client.ts';
+import type { Call, Given, Output } from '../../../wire/wire.ts';
 import { postgresErrors } from '../errors.ts';
-
-/** Longest answer of a peer, bytes: a word has a few hundred. */
-const maxAnswerBytes = 1024 ** 2;
 
 /** The other region's guard, over HTTP. */
 export function httpPeer(options: {
@@ -21,29 +14,22 @@ export function httpPeer(options: {
   readonly clock: Clock;
 }): Peer & { close(): Promise<void> } {
   const { region, url, deadlineMs, clock } = options;
-  const agent = new Agent();
-  const ask = <T>(path: string, input: unknown, output: z.ZodType<T>) =>
-    answeredValue(
-      jsonCall({
-        ...{ url: new URL(`/v1/peer/${path}`, url), method: 'POST', input, output },
-        ...{ dispatcher: agent, deadlineMs, maxBytes: maxAnswerBytes, clock },
-      }),
-      (why, cause) =>
-        postgresErrors.make(
-          'peer-away',
-          `${region}'s guard at ${url} gave no answer to ${path}: ${why}`,
-          { region, url },
-          cause,
-        ),
+  const dispatcher = new Agent();
+  const ask = <One extends Call>(call: One, given: Given<One>): Promise<Output<One>> =>
+    answeredValue(callOver(call, given, { url, dispatcher, deadlineMs, clock }), (why, cause) =>
+      postgresErrors.make(
+        'peer-away',
+        `${region}'s guard at ${url} gave no answer to ${call.path}: ${why}`,
+        { region, url },
+        cause,
+      ),
     );
   return {
     region,
-    word: (input) => ask('word', input, peerWordSchema),
-    renounce: (input) => ask('renounce', input, renunciationSchema),
-    promise: (input) => ask('promise', input, peerPromiseSchema),
-    recordSync: async (input) => {
-      await ask('sync', input, z.strictObject({}));
-    },
-    close: () => agent.destroy(),
+    word: (body) => ask(peerCalls.word, { body }),
+    renounce: (body) => ask(peerCalls.renounce, { body }),
+    promise: (body) => ask(peerCalls.promise, { body }),
+    recordSync: (body) => ask(peerCalls.recordSync, { body }),
+    close: () => dispatcher.destroy(),
   };
 }

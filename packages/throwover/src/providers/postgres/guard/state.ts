@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import {
   acceptedSchema,
+  attachmentSchema,
   closedSchema,
   clusterMemorySchema,
   type GuardMemory,
@@ -14,7 +15,6 @@ import {
 } from '../../../authority/authority.ts';
 import { newGuardMemory } from '../../../authority/guard/guard.ts';
 import { postgresErrors } from '../errors.ts';
-import { attachmentSchema } from '../wire.ts';
 
 const memorySchema: z.ZodType<GuardMemory, unknown> = z.strictObject({
   token: z.number(),
