@@ -136,6 +136,7 @@ test('the admin port shows the door and moves it; the door stays where it was pu
     const mode = { mode: 'forward', epoch: 2, region: 'west', url: other.addresses['url'] };
     const put = await fetch(admin, {
       method: 'PUT',
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ region: 'east', mode, token: 1 }),
     });
     expect(put.status).toBe(200);
