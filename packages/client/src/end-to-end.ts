@@ -12,7 +12,7 @@ const hopByHop: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Returns the headers of a message that a proxy passes on, as raw pairs (name, value, name,
+ * Returns the headers that a proxy must pass on with a message, as raw pairs (name, value, name,
  * value...). Leaves out the headers that belong to one connection (by RFC 9110 or by this message's
  * `Connection`), HTTP/2's pseudo-headers, and `dropped` (lower case).
  */

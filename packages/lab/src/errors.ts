@@ -3,9 +3,9 @@ import { defineErrors } from 'throwover/kernel';
 export const labErrors = defineErrors({
   'lab-process-failed': {
     disposition: 'stop',
-    notLost: 'The lab holds no data of yours; everything that it had started is stopped.',
+    notLost: 'The lab holds no data of yours; what it had started was told to stop.',
     remedy:
-      'Read the lines above and the log that is named. A taken port: end what holds it, or choose other ports with `--port-base`.',
+      'Read the lines above. A taken port: end what holds it, or choose other ports with `--port-base`.',
   },
   'lab-running': {
     disposition: 'wait',

@@ -17,7 +17,7 @@ const staleTtl = 1;
  */
 const retryAfterFailureMs = 500;
 
-/** Most answers at once; the oldest is removed. */
+/** Largest number of stored answers; the oldest is removed. */
 const maxEntries = 10_000;
 
 interface Entry {
@@ -37,7 +37,7 @@ export class ResolverCache {
   /** One query upstream for each question at a time; others wait for it. */
   readonly #looking = new Map<string, Promise<Entry>>();
   readonly #failedAtMs = new Map<string, number>();
-  /** Questions that were answered before: a first answer may count as older than it is. */
+  /** Questions that were answered before. The first answer may get a shorter life. */
   readonly #known = new Set<string>();
 
   constructor(options: { policy: CachePolicy; clock: Clock; upstream: Upstream }) {

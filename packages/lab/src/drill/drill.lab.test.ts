@@ -150,7 +150,7 @@ describe.skipIf(noTmux)(noTmux ? 'a drill (skipped: no tmux)' : 'a drill', () =>
         await terminal.types('ana');
         await person('Which region is active');
         await terminal.types('east');
-        expect(await begins()).toBe('checkout to west, cutting its traffic, and back');
+        expect(await begins()).toBe('checkout to west, dropping requests at east, and back');
         await person('Which region is active now');
         await terminal.types('west');
         // Attached again as a standby; then home.

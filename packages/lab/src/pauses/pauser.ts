@@ -18,8 +18,8 @@ export interface Pause {
 }
 
 /**
- * Pauses one process of the lab after the other until `end`: chooses a part at random, then one of
- * its processes.
+ * Pauses one process of the lab at a time, again and again until `end`: chooses a part at random,
+ * then one of its processes.
  */
 export class Pauser {
   readonly pauses: Pause[] = [];

@@ -41,7 +41,7 @@ export const authorityErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Nothing was promoted; the database goes on as it was.',
     remedy:
-      'Read the reason above. The run is undone by itself; see which side is the primary with `throwover check` before the next plan.',
+      'Read the reason above. If `throwover runs` shows the run as open, take it back: `throwover abort RUN --reason TEXT`. Then see with `throwover check` which side is the primary.',
   },
   'proof-not-accepted': {
     disposition: 'stop',
@@ -94,7 +94,7 @@ export const authorityErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Nothing was changed; the guard keeps what it had.',
     remedy:
-      'End an open run first (`throwover runs`, `throwover abort RUN`). Name the identifier that the database has now, which `throwover check` shows. While both guards answer, repair the wrong side instead.',
+      'End an open run first (`throwover runs`, `throwover abort RUN --reason TEXT`). Name the identifier that the database has now, which `throwover check` shows. While both guards answer, repair the wrong side instead.',
   },
   'active-takes-no-writes': {
     disposition: 'stop',
@@ -108,6 +108,6 @@ export const authorityErrors = defineErrors({
     exit: 'usage',
     notLost: 'Nothing was started.',
     remedy:
-      'Change the knobs that are named under database.timing until every line holds (docs/authority.md).',
+      'Change the settings that are named, in `database.timing`, `database.fenceDeadline` or `database.drain`, until every line holds (docs/authority.md).',
   },
 });

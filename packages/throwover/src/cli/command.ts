@@ -140,6 +140,11 @@ export function addCommands(
       if (one instanceof Argument) command.addArgument(one);
       else command.addOption(one);
     }
+    // An option that takes several words would take an argument after it as one of them.
+    const before = command.registeredArguments.map((one) =>
+      one.required ? `<${one.name()}>` : `[${one.name()}]`,
+    );
+    if (before.length > 0) command.usage(`${before.join(' ')} [options]`);
     if (spec.kind === 'group') continue;
     command.action(async () => {
       const given = givenTo(command) as never;

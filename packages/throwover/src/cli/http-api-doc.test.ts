@@ -44,8 +44,9 @@ function document(): string {
     '(not understood), 404 (no such call), 413 (too large), 409 (refused), 503 (try again) or 500 (a person must look).',
     '',
     '_Deadline_: how long a client of throwover waits. _Again_: whether the same call may be sent again when no answer',
-    'came. _Callers_: who is meant to call. Nothing enforces this yet: whoever reaches a port may call. Keep the ports',
-    'on a private network.',
+    'came. _Callers_: who is meant to call: a process of throwover, `monitoring`, a person who only looks (`viewer`) or',
+    "changes something (`operator`), or a person on the same host with the key in the guard's directory (`host`). Only",
+    '`host` is enforced yet: whoever reaches a port may make the other calls. Keep the ports on a private network.',
     ...processes.flatMap(([name, table]) => ['', `## ${name}`, '', ...tableOf(callsOf(table))]),
     '',
   ].join('\n');

@@ -106,11 +106,29 @@ describe('wrong input is 2', () => {
     });
   });
 
+  it.each([
+    ['--override', 'loss-above-bound'],
+    ['--yes', 'abc'],
+    ['--second', 'bo'],
+  ])('is an approval that a resumed run would not use: %s', async (...approval) => {
+    const { code, stderr } = await run('resume', '--config', config, ...approval);
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('only with --as-failover'),
+    });
+  });
+
   it('is told as one JSON object with --json', async () => {
     const { code, lines, json, stderr } = await runJson('swichover');
     expect({ code, lines, stderr }).toEqual({ code: 2, lines: 1, stderr: '' });
     expect(json.error).toMatchObject({ code: 'usage-wrong', remedy: expect.any(String) });
   });
+});
+
+it('help says which options are required, and puts arguments before options that take several words', async () => {
+  const { stdout } = await run('abort', '--help');
+  expect(stdout).toContain('Usage: throwover abort [run] [options]');
+  expect(stdout).toMatch(/--reason <text> +Reason, written to the journal \(required\)/);
 });
 
 describe('the kill switch', () => {

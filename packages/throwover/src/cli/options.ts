@@ -7,7 +7,11 @@ export const asPerson = () =>
 
 export const toRegion = (says: string) => new Option('--to <region>', says);
 
-export const mandatory = (option: Option) => option.makeOptionMandatory();
+/** Its line in `--help` says so: the usage shows every option in brackets. */
+export function mandatory(option: Option): Option {
+  option.description = `${option.description} (required)`;
+  return option.makeOptionMandatory();
+}
 
 /** An option that may be given again. */
 export const again = (flags: string, says: string) =>

@@ -87,7 +87,7 @@ export const alerts: readonly Alert[] = [
     summary: '{{ $labels.region }} of {{ $labels.service }} is closed by a run that does not end',
     description:
       'A fence of a switchover ends by itself after its deadline, one of a failover when its run is carried on.',
-    action: 'throwover resume --takeover',
+    action: 'throwover resume',
   },
   {
     name: 'ThrowoverRunOpen',
@@ -96,7 +96,7 @@ export const alerts: readonly Alert[] = [
     severity: 'page',
     summary: 'A run of {{ $labels.service }} has been open for more than 30 minutes',
     description: 'Its journal says how far it is. Nothing else can be begun meanwhile.',
-    action: 'throwover runs; throwover resume --takeover',
+    action: 'throwover runs; throwover resume',
   },
   {
     name: 'ThrowoverGuardSilent',

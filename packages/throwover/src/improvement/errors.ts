@@ -39,7 +39,7 @@ export const improvementErrors = defineErrors({
     exit: 'refused',
     notLost: 'Nothing was recorded.',
     remedy:
-      'Say what the change costs, with a number: `--trade-off "latency=3 ms: a second lookup"`. Kinds: latency, money, complexity, time.',
+      'Say what the change costs, with a number. With `change new`: `--trade-off "latency=3 ms: a second lookup"`; with `change review`: `--cost` in the same form. Kinds: latency, money, complexity, time.',
   },
   'effect-wrong': {
     disposition: 'stop',
@@ -87,8 +87,9 @@ export const improvementErrors = defineErrors({
   'review-not-due': {
     disposition: 'wait',
     exit: 'refused',
-    notLost: 'Nothing was recorded; what was measured so far is shown without --verdict.',
-    remedy: 'Wait until its review opens, or take it back now with `throwover change retire NAME`.',
+    notLost: 'Nothing was recorded.',
+    remedy:
+      'Wait until its review opens. `throwover change review NAME` shows the figures so far. If the change was taken back meanwhile, record that: `throwover change retire NAME --reason TEXT`.',
   },
   'not-the-owner': {
     disposition: 'stop',

@@ -185,7 +185,7 @@ it('accepts no refusal that it does not name: says so, and changes nothing', asy
   // next action.
   expect(told).toMatchObject([{ kind: 'needs-approval', runId: null }]);
   expect(told[0]?.text).toMatch(
-    /fence-not-possible: .*\nNothing was changed\.\n.+--override NAME.+\nSee/,
+    /fence-not-possible: .*\nNothing was changed\.\n.+--override NAME.+\nIt is tried again.*`throwover plan failover --to REGION`/,
   );
 });
 

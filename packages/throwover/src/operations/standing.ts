@@ -23,8 +23,8 @@ const longestUndonePauseMs = 600_000;
 export type StandingPolicy = NonNullable<Service['approval']['standing']>;
 
 /**
- * Longest time that a look may take beyond the policy's own wait, ms: the standby's guard asks the
- * primary for at most 2 s. If a look or a pause took longer, this process stood still, so the
+ * Longest time that a look may take beyond the policy's own wait, ms: the deadline of a call
+ * to a guard is 2 s. If a look or a pause took longer, this process stood still, so the
  * region was not watched.
  */
 const lookTakesMs = 2_500;
@@ -50,12 +50,15 @@ export type StandingEvent =
 
 /**
  * Fails over by the mandate that the team gave ahead of time (`approval.standing`), when the active
- * region is lost for as long as the policy says. Lost means both: its guard does not answer, or
- * reports that no primary runs; and the standby, asked separately, receives nothing from it or gets
- * no answer from its database. So a witness that is itself cut off does not cause a failover. Time
- * in which this process stood still (frozen, suspended, starved) does not count either: afterwards
- * the silence is counted from the beginning. Never fails back (A8), and does nothing while a run is
- * open or automation is halted. Ends when the signal is aborted.
+ * region is lost for as long as the policy says. Lost means that both are true:
+ *
+ * 1. Its guard does not answer, or reports that no primary runs.
+ * 2. The standby, asked separately, receives nothing from it or gets no answer from its database.
+ *
+ * So a witness that is itself cut off does not cause a failover. Time in which this process stood
+ * still (frozen, suspended, starved) does not count either: afterwards the silence is counted from
+ * the beginning. Never fails back: that is asked for by a person. Does nothing while a run is open
+ * or automation is halted. Ends when the signal is aborted.
  */
 export async function keepStanding(options: {
   service: Operated;
@@ -168,11 +171,11 @@ class Standing {
       kind: 'needs-approval',
       service: name,
       runId: null,
-      subject: `Needs you: ${region} of ${name} is lost, and the standing policy may not fail over`,
+      subject: `Needs you: ${region} of ${name} is lost, and the automatic failover did not begin`,
       text: [
         said,
         ...(known ? [error.notLost, error.remedy] : []),
-        'See `throwover plan failover`. The policy tries again every 5 s.',
+        'It is tried again every 5 s. To decide yourself: `throwover plan failover --to REGION`.',
       ].join('\n'),
       wallMs: clock.wallMs(),
     });

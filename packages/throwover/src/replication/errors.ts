@@ -17,7 +17,7 @@ export const replicationErrors = defineErrors({
     disposition: 'stop',
     notLost: 'This run changed nothing after the newer promotion.',
     remedy:
-      'Another run or a person promoted this database later. Look at `throwover runs` and leave this run.',
+      'Another run or a person promoted this database later. Do not resume this run. If `throwover runs` shows it as open, end it: `throwover abort RUN --reason TEXT`.',
   },
   'promotion-under-way': {
     disposition: 'retry',
@@ -72,7 +72,7 @@ export const replicationErrors = defineErrors({
     disposition: 'wait',
     notLost: 'Nothing was promoted.',
     remedy:
-      'Restore the connection to the old region if you can; then its writes are not lost. If it is gone, accept the loss with `--override loss-above-bound`.',
+      'Restore the connection to the old region if you can; then its writes are not lost. If it is gone, plan a failover and accept the loss that it shows: `throwover failover --to REGION --override loss-above-bound`.',
   },
   'nothing-to-follow': {
     disposition: 'stop',
@@ -101,7 +101,7 @@ export const replicationErrors = defineErrors({
     disposition: 'wait',
     notLost: 'Nothing was changed.',
     remedy:
-      'Move what is named out of the region that is being left: it may vanish in the middle of the run.',
+      'If there is time, move what is named to another place. If not, accept that it may vanish during the run, and that the run then stops: `--override control-plane-in-lost-region`.',
   },
   'ledger-unavailable': {
     disposition: 'stop',

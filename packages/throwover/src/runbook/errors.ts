@@ -84,7 +84,7 @@ export const runbookErrors = defineErrors({
     notLost:
       'Nothing was undone, and nothing goes forward: nobody knows whether the promotion that was asked for has happened.',
     remedy:
-      'Bring the guard of the new region within reach, then `throwover abort RUN` again: its word decides.',
+      'Bring the guard of the new region within reach, then type `throwover abort RUN --reason TEXT` again: its answer decides.',
   },
   'turned-back': {
     disposition: 'stop',

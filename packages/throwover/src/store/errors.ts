@@ -41,7 +41,7 @@ export const storeErrors = defineErrors({
     disposition: 'page',
     notLost: 'The store changed nothing; the damaged file is as it was found.',
     remedy:
-      'Stop `throwover serve`, copy its data directory away, restore it from a backup; then look at the real state with `throwover check` before any run.',
+      'Stop `throwover serve`. Move its data directory to a safe place: the journals and the ledger of losses are there. Start `throwover serve` with an empty directory. When both guards answer, type `throwover check`: it registers the service above every epoch and token that they have seen.',
   },
   'run-in-progress': {
     disposition: 'wait',
@@ -117,9 +117,9 @@ export const storeErrors = defineErrors({
   'ledger-full': {
     disposition: 'page',
     notLost:
-      'Every entry that was acknowledged is in the ledger; the rest is on the old side as long as its slot is kept.',
+      'Every entry that was acknowledged is in the ledger; the rest is in the old database as long as its replication slot exists.',
     remedy:
-      'Too much was lost to list it here. Keep the old side as it is, and compare the two databases themselves.',
+      'Too much was lost to list it all. Do not attach or delete the old database, and do not drop its replication slot. Compare the tables of the two databases by hand. The run may be open: `throwover runs`.',
   },
   'seq-conflict': {
     disposition: 'stop',
@@ -131,7 +131,7 @@ export const storeErrors = defineErrors({
     disposition: 'stop',
     notLost: 'The journal is as it was; nothing of this record was kept.',
     remedy:
-      'Let the step leave less evidence: names, counts and positions instead of whole answers.',
+      'The message says what was too large. If it is the evidence of a step of your own, let the step print less. A lost write that is too large is still in the old database. Anything else is a bug: report it with `throwover show RUN`.',
   },
   'journal-full': {
     disposition: 'page',

@@ -20,7 +20,7 @@ export const trafficErrors = defineErrors({
     notLost:
       'Whether the last change was made is unknown; it is looked at again before anything is repeated.',
     remedy:
-      'See whether the DNS provider and its name servers answer from here: endpoint, network, credentials. `throwover resume` goes on.',
+      'Test the network, the address and the credentials of the DNS provider from this machine. If `throwover runs` shows an open run, type `throwover resume`; otherwise repeat your command.',
   },
   'dns-refused': {
     disposition: 'stop',
@@ -38,7 +38,7 @@ export const trafficErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Nothing was changed.',
     remedy:
-      'Create the record in the zone first, or correct `traffic.name`, `traffic.type` and `traffic.zoneId` in throwover.yaml.',
+      'Create the record in the zone first, or correct `traffic` in throwover.yaml: `name` and `type`, and where the zone is (`zoneId` for route53; `server` and `zone` for rfc2136; `url` for http).',
   },
   'dns-record-foreign': {
     disposition: 'stop',

@@ -77,7 +77,8 @@ export const webhookErrors = defineErrors({
   },
   'webhook-without-id': {
     disposition: 'stop',
-    notLost: 'Nothing was accepted: without an id it could not be delivered once.',
+    notLost:
+      'Nothing was accepted: without an id the same event could not be recognized when it comes again.',
     remedy: 'Let the sender put an id into the JSON field `id` or the header `throwover-event-id`.',
   },
   'webhook-too-large': {

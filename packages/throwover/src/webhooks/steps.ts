@@ -66,9 +66,9 @@ export function holdDeliveries(options: {
 }
 
 /**
- * Delivers the held events to the active region. Done when the backlog is gone; a rest is reported
- * and delivered later. `opens`: the run opens the epoch in which this mode holds; otherwise the
- * mode holds in the present epoch.
+ * Delivers the held events to the active region. Done when the backlog is gone, or after a time;
+ * what is left is reported and delivered later. `opens`: this run opens a new epoch, and the mode
+ * belongs to that; otherwise it belongs to the present epoch.
  */
 export function deliverHeld(
   options: Some & { to: { region: string; url: string }; opens: boolean },
@@ -106,7 +106,7 @@ export function deliverHeld(
 }
 
 /**
- * Delivers every webhook whose effect may be missing on the new side again, marked. `null`: no
+ * Delivers again, with a mark, every webhook whose effect may be missing on the new side. `null`: no
  * effect may be missing. A gateway that is gone with its region is asked when that region rejoins.
  */
 export function redeliverLost(

@@ -73,8 +73,8 @@ export class Clusters {
   }
 
   /**
-   * Check before a salvage: if a foreign database reported "nothing" in its log, that would count
-   * as the answer of the old side.
+   * Checked before a salvage. A database of another cluster could answer that no write was lost,
+   * and it would be believed.
    */
   mustNotBeForeign(look: DatabaseLook): void {
     const verdict = this.verdict(look);

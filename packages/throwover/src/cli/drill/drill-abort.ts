@@ -18,13 +18,13 @@ interface Given {
 
 export const drillAbort = act({
   name: 'drill abort',
-  says: 'End the open drill early and move the service back',
+  says: 'End the open drill early. The terminal of the driver then moves the service back',
   takes: () => [
     asPerson(),
     mandatory(new Option('--reason <text>', 'Reason, shown in the report of the drill')),
     new Option(
       '--takeover',
-      'Move the service back from this terminal, because the one of the driver is gone',
+      'Move the service back from this terminal; only if the one of the driver is gone',
     ),
   ],
   run: abortDrill,

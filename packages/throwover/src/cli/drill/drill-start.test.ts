@@ -190,7 +190,7 @@ describe('there and back', () => {
     ]);
   });
 
-  const lose = type(/to begin\./, 'checkout to west, cutting its traffic, and back');
+  const lose = type(/to begin\./, 'checkout to west, dropping requests at east, and back');
 
   test('region-loss: cut off, failover, rejoin, failback', async () => {
     await set(drills('  kinds: [region-loss]'));

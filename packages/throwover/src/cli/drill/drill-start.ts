@@ -402,10 +402,10 @@ class Driver {
     const lost = kind === 'region-loss';
     if (lost) {
       this.#asked.say(
-        `From your words on ${run.drill.from}'s door drops every request, until ${to} has them, and for ${formatMs(longestHoldMs)} at most.`,
+        `After you type the words below, the front door of ${run.drill.from} drops every request: these users get errors. It ends when ${to} takes over, after ${formatMs(longestHoldMs)} at the latest.`,
       );
     }
-    const more = `${lost ? ', cutting its traffic' : ''}, and back`;
+    const more = `${lost ? `, dropping requests at ${run.drill.from}` : ''}, and back`;
     const approved = await this.#approved('approve', planned, more);
     if (approved === null) return 'not-begun';
     const restore = lost ? await run.cut(this.#driver.name) : null;

@@ -34,7 +34,7 @@ export const processCommands: readonly CommandSpec[] = [
       configuration(),
       new Option(
         '--pre-start',
-        'Write a pg_hba.conf that admits no application, and exit (for ExecStartPre of PostgreSQL)',
+        'Add lines at the top of pg_hba.conf that refuse the application, and exit (for ExecStartPre of PostgreSQL)',
       ),
     ],
     run: (terminal, { config, preStart }: Configured & { preStart?: boolean }) =>
@@ -42,7 +42,7 @@ export const processCommands: readonly CommandSpec[] = [
   }),
   listening({
     name: 'guard accept-cluster',
-    says: 'Accept the cluster of the database on this host, while the other region cannot confirm it',
+    says: 'Accept the cluster of the database on this host, while the other region cannot confirm it; needs --config FILE of the guard',
     takes: () => [
       new Argument(
         '<identifier>',

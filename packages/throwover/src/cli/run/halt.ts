@@ -5,12 +5,13 @@ import { cliErrors } from '../errors.ts';
 import { owner } from '../session.ts';
 
 /**
- * The kill switch for every service of this store. Open runs stop at their next safe point and no
- * run begins; a person may still resume and abort. Without an option it shows the state.
+ * The kill switch for every service of this store: no run begins. An open run is undone before its
+ * promotion, and goes to its end after it, also if a person resumes it. Without an option it shows
+ * the state.
  */
 export const halt = answer({
   name: 'halt',
-  says: 'Show, set or clear the kill switch: while it is set no run begins, and open runs stop at their next safe point',
+  says: 'Show, set or clear the kill switch for every service of the store: no run begins; an open run is undone before its promotion, and goes to its end after it',
   takes: () => [
     new Option('--reason <text>', 'Set the kill switch, for this reason'),
     new Option('--off', 'Clear the kill switch'),

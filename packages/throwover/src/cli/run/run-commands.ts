@@ -28,12 +28,14 @@ interface Approval {
   readonly second?: string;
 }
 
-/** Options that approve a plan. */
-const approving = () => [
-  new Option('--yes <digest>', 'Do not ask for confirmation if the plan has this digest'),
-  new Option('--override <name...>', 'Accept a refusal by its name').default([]),
-  new Option('--second <name>', 'Second person who approved, if the service requires two'),
+/** Options that approve a plan. `only`: when they count. */
+const approving = (only = '') => [
+  new Option('--yes <digest>', `Do not ask for confirmation if the plan has this digest${only}`),
+  new Option('--override <name...>', `Accept a refusal by its name${only}`).default([]),
 ];
+
+const second = (only = '') =>
+  new Option('--second <name>', `Second person who approved, if the service requires two${only}`);
 
 /** Shows the plan, also a refused one. Changes nothing. */
 export const plan = answer({
@@ -95,11 +97,17 @@ export const kindsOfRun = runKinds.map((kind) => {
   return act({
     name: kind,
     says,
-    takes: () => [needsTo ? mandatory(toRegion(to)) : toRegion(to), ...approving()],
+    takes: () => [
+      needsTo ? mandatory(toRegion(to)) : toRegion(to),
+      ...approving(),
+      ...(kind === 'failover' ? [second()] : []),
+    ],
     run: (context, given: Approval & { to?: string }) =>
       runCommand(context, { ...given, kind, to: given.to }),
   });
 });
+
+const onlyAsFailover = ' (only with --as-failover)';
 
 interface ResumeGiven extends Approval {
   readonly run?: string;
@@ -120,13 +128,24 @@ export const resume = act({
       '--as-failover',
       'Turn the run into a failover, because the region that it leaves is lost',
     ),
-    ...approving(),
+    ...approving(onlyAsFailover),
+    second(onlyAsFailover),
   ],
-  run: (context, given: ResumeGiven) =>
-    given.asFailover === true
-      ? replanCommand(context, { ...given, runId: given.run })
-      : resumeCommand(context, { runId: given.run, takeover: given.takeover === true }),
+  run: async (context, given: ResumeGiven) => {
+    if (given.asFailover === true) return replanCommand(context, { ...given, runId: given.run });
+    mustNotApprove(given);
+    return resumeCommand(context, { runId: given.run, takeover: given.takeover === true });
+  },
 });
+
+/** A run that is resumed has its approval: a new one would have no effect. */
+function mustNotApprove({ yes, override, second: another }: ResumeGiven): void {
+  if (yes === undefined && override.length === 0 && another === undefined) return;
+  throw cliErrors.make(
+    'usage-wrong',
+    '--yes, --override and --second count only with --as-failover: a resumed run keeps the approval that it has',
+  );
+}
 
 export const abort = act({
   name: 'abort',

@@ -78,7 +78,7 @@ export class LeaseWatch {
   }
 
   /**
-   * Makes sure that exactly one loop runs. Returns false if the server has no connection left for
+   * Makes sure that a loop of this version runs. Returns false if the server has no connection left for
    * it.
    */
   keep(sql: Sql): Promise<boolean> {

@@ -6,7 +6,7 @@ import { leaseLeavesOut } from './strict.ts';
 /** Most names in an answer: a reader needs examples, not all. */
 const maxNames = 20;
 
-/** Longest survey, ms: it reads catalogs, which are large if there are many tables. */
+/** Longest query of a survey, ms: it reads catalogs, which are large if there are many tables. */
 const surveyTimeoutMs = 10_000;
 
 /**
@@ -96,8 +96,8 @@ const rolesQuery = `
   GROUP BY 1 ORDER BY 1`;
 
 /**
- * Tables whose log does not say which row was changed or deleted, so the ledger of losses cannot
- * say it either.
+ * Tables without a replica identity: PostgreSQL's log does not say which of their rows was changed
+ * or deleted, so the ledger of losses cannot say it either.
  */
 const blindQuery = `
   SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
