@@ -1,16 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import { InvalidArgumentError } from 'commander';
-import { isThrowoverError } from 'throwover/kernel';
+import { errorText, isThrowoverError } from 'throwover/kernel';
 
 /** How the lab's commands end, which values they take, and which commit their results name. */
 
-/** Runs a command; a refusal is printed with its code, what was not lost, and what to do next. */
+/**
+ * Runs a command. Prints an error as `throwover` does: code, what happened, what was not lost, what
+ * to do next; of several refusals each. Any other error is a bug and keeps its stack.
+ */
 export async function runCommand(command: () => Promise<unknown>): Promise<void> {
   try {
     await command();
   } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    console.error(`${error.code}: ${error.message}\n${error.notLost}\n${error.remedy}`);
+    const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
+    if (!errors.every((one) => isThrowoverError(one))) throw error;
+    process.stderr.write(errors.map(errorText).join('\n'));
     process.exitCode = 1;
   }
 }

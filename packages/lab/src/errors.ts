@@ -17,6 +17,11 @@ export const labErrors = defineErrors({
     notLost: 'Nothing was changed.',
     remedy: 'Start it with `npm run lab -- up`, and give the same `--port-base`.',
   },
+  'lab-run-failed': {
+    disposition: 'stop',
+    notLost: 'The lab holds no data of yours.',
+    remedy: 'Read the error above; it says what to do next. Then start again.',
+  },
   'lab-disk': {
     disposition: 'stop',
     notLost: 'The lab holds no data of yours.',

@@ -8,7 +8,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { type Figures, measure, renderComparison, renderReport } from 'throwover';
-import { formatMs, isoTime, systemClock } from 'throwover/kernel';
+import { formatMs, isoTime, isThrowoverError, systemClock } from 'throwover/kernel';
 import { anyNumber, runCommand } from './command-line.ts';
 import { endOnSignal } from './signals.ts';
 import { control, nextSteps } from './world/control.ts';
@@ -89,6 +89,9 @@ async function main(): Promise<void> {
       await ending.ended;
     }
   } catch (error) {
+    if (isThrowoverError(error, 'functions-quota')) {
+      say('on a busy machine slow answers look like more traffic: close other heavy work first');
+    }
     if (!(error instanceof Stopped)) throw error;
     process.exitCode = 130;
   } finally {

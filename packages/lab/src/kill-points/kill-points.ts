@@ -8,7 +8,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { RequestRecord, RunState } from 'throwover';
-import { formatMs, systemClock } from 'throwover/kernel';
+import { errorLine, formatMs, systemClock } from 'throwover/kernel';
 import { runCommand, wholeNumber } from '../command-line.ts';
 import { Lab } from '../world/lab.ts';
 import { readLines } from '../world/lines.ts';
@@ -100,7 +100,7 @@ async function playRound(lab: Lab, point: KillPoint): Promise<Round> {
   const interrupted = await newestRun(lab);
   if (interrupted.status === 'running') {
     await throwoverJson(['resume', interrupted.runId, '--takeover'], dir).catch((error) => {
-      problems.push(`resume: ${error.message}`);
+      problems.push(`resume: ${errorLine(error)}`);
     });
   }
   const journal = await newestRun(lab);

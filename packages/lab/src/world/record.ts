@@ -8,6 +8,7 @@ import {
   type WebhookRecord,
 } from 'throwover';
 import { systemClock } from 'throwover/kernel';
+import { labErrors } from '../errors.ts';
 import { askJson, until } from './json.ts';
 import type { Lab } from './lab.ts';
 import { sampleLag } from './lag-sampler.ts';
@@ -17,7 +18,7 @@ import { timeScale } from './options.ts';
 import { clientResolvers, longHoldMinutes } from './resolver-list.ts';
 import type { ClientsAsked } from './specs.ts';
 import { survivorsOf } from './survivors.ts';
-import { throwover, throwoverJson } from './throwover-cli.ts';
+import { failureOf, throwover, throwoverJson } from './throwover-cli.ts';
 
 /** The window of the objective: 5 s of traffic answered by the new region, ms. */
 const objectiveWindowMs = 5_000;
@@ -126,7 +127,13 @@ async function startTraffic(lab: Lab, { kind, clients }: Recording, output: stri
 /** Most plans that are read: on a busy machine the facts can change before the plan is approved. */
 const maxPlans = 3;
 
-/** Runs `throwover plan`, then the run with the plan's digest, like a user who has read it. */
+/** Exit code of a run that was refused before it changed anything (docs/cli.md). */
+const refused = 3;
+
+/**
+ * Runs `throwover plan`, then the run with the plan's digest, like a user who has read it. If that
+ * run is refused, the plan is read again: it says why, or has another digest now.
+ */
 async function performRun(lab: Lab, recording: Recording, to: RegionName): Promise<string> {
   const { dir } = lab.options;
   for (let plans = 1; ; plans++) {
@@ -140,11 +147,12 @@ async function performRun(lab: Lab, recording: Recording, to: RegionName): Promi
       show: recording.show,
     });
     if (result.exitCode === 0) break;
-    if (plans === maxPlans || !result.stdout.includes('"digest-mismatch"')) {
-      throw new Error(
-        `throwover ${args.join(' ')}: exit code ${result.exitCode}\n${result.stdout}${result.stderr}`,
-      );
-    }
+    if (plans < maxPlans && result.exitCode === refused) continue;
+    if (!recording.show) throw failureOf(args, result);
+    throw labErrors.make(
+      'lab-run-failed',
+      `throwover ${args.join(' ')}: ${result.signal ?? `exit code ${result.exitCode}`}`,
+    );
   }
   const runs = await throwoverJson<{ runs: readonly { runId: string }[] }>(['runs'], dir);
   const newest = runs.runs[0];

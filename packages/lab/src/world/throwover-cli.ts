@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Plan } from 'throwover';
+import { errorSchema, ThrowoverError } from 'throwover/kernel';
 import { labEnv, nodeOptions } from './child.ts';
 import { throwoverBin } from './specs.ts';
 
@@ -52,24 +53,48 @@ async function runNode(
 }
 
 /**
- * Returns the JSON object on the last line of `throwover ARGS --json`; rejects with the output on
+ * Returns the JSON object on the last line of `throwover ARGS --json`; rejects with `failureOf` on
  * any other end.
  */
 export async function throwoverJson<T>(args: readonly string[], cwd: string): Promise<T> {
-  const { exitCode, signal, stdout, stderr } = await throwover([...args, '--json'], { cwd });
-  const last = stdout.trim().split('\n').at(-1);
-  if (exitCode !== 0 || last === undefined) {
-    throw new Error(
-      `throwover ${args.join(' ')}: ${signal ?? `exit code ${exitCode}`}\n${refusalsIn(last)}${stdout}${stderr}`,
-    );
-  }
-  return JSON.parse(last) as T;
+  const result = await throwover([...args, '--json'], { cwd });
+  const answer = lastLine(result.stdout);
+  if (result.exitCode !== 0 || answer === null) throw failureOf(args, result);
+  return answer as T;
 }
 
-/** Why a plan is refused, a line each: the plan itself fills a screen before it comes to that. */
-function refusalsIn(json: string | undefined): string {
-  if (!json?.startsWith('{"digest"')) return '';
-  const { plan } = JSON.parse(json) as { plan: Plan };
-  const refusals = plan.guards.flatMap((guard) => guard.refusals);
-  return refusals.map(({ error }) => `refused: ${error.code}: ${error.message}\n`).join('');
+/**
+ * Returns the error with which `throwover ARGS --json` ended. Of a refused plan: its refusal, or all
+ * of them in an `AggregateError`. Without such an answer it is a bug or a kill: all that was printed.
+ */
+export function failureOf(
+  args: readonly string[],
+  { exitCode, signal, stdout, stderr }: CliResult,
+): Error {
+  const command = `throwover ${args.join(' ')}`;
+  const [first, ...others] = errorsIn(lastLine(stdout));
+  if (first !== undefined) {
+    return others.length === 0 ? first : new AggregateError([first, ...others], command);
+  }
+  return new Error(`${command}: ${signal ?? `exit code ${exitCode}`}\n${stdout}${stderr}`);
+}
+
+/** What `--json` ends with when a command does not succeed: an error, a run, a refused plan. */
+interface Answer {
+  readonly error?: unknown;
+  readonly plan?: Pick<Plan, 'guards'>;
+}
+
+function errorsIn(answer: unknown): readonly ThrowoverError[] {
+  const { error, plan } = (answer ?? {}) as Answer;
+  const refusals = plan?.guards.flatMap((guard) => guard.refusals) ?? [];
+  return [error, ...refusals.map((refusal) => refusal.error)].flatMap((json) => {
+    const { data } = errorSchema.safeParse(json);
+    return data === undefined ? [] : [ThrowoverError.fromJSON(data)];
+  });
+}
+
+function lastLine(stdout: string): unknown {
+  const line = stdout.trim().split('\n').at(-1);
+  return line?.startsWith('{') ? JSON.parse(line) : null;
 }

@@ -3,7 +3,7 @@
  *
  *   entry.ts        the process around it
  *   command.ts      commands as data, and what carries them out; options.ts: what several take
- *   terminal.ts     input and output, and the text of errors
+ *   terminal.ts     input and output, and errors as JSON
  *   session.ts      an open service: its declaration, its parts, its plans
  *   exit-codes.ts   exit codes for scripts
  *   run/            plan, the kinds of run, resume, abort, halt; runs, show, report; runbook, losses
@@ -17,7 +17,7 @@
  *   sim.ts          simulation on virtual time
  */
 import { Command, CommanderError, Option } from 'commander';
-import { isThrowoverError } from '../kernel/kernel.ts';
+import { errorText, isThrowoverError } from '../kernel/kernel.ts';
 import { check } from './check/check.ts';
 import { addCommands, bare, type CommandSpec, jsonAnswer } from './command.ts';
 import { dnsCommands } from './dns/dns-commands.ts';
@@ -35,7 +35,7 @@ import { abort, kindsOfRun, plan, resume } from './run/run-commands.ts';
 import { runs, show } from './run/run-list.ts';
 import { runbook } from './run/runbook.ts';
 import type { SimOptions } from './sim.ts';
-import { errorJson, errorText, type Terminal } from './terminal.ts';
+import { errorJson, type Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
 /** Its modules are loaded only when it runs. */

@@ -1,10 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import {
-  type Clock,
-  isThrowoverError,
-  type Random,
-  type ThrowoverError,
-} from '../kernel/kernel.ts';
+import { type Clock, isThrowoverError, type Random } from '../kernel/kernel.ts';
 
 /**
  * Everything that the command line reads and writes. It is passed in, so that tests can use their
@@ -58,11 +53,6 @@ export function outputOf({ stdout, stderr }: Terminal, json: boolean): Output {
       if (json) line(stderr, JSON.stringify(value));
     },
   };
-}
-
-/** Returns the error as text: code, what happened, what was not lost, what to do next. */
-export function errorText(error: ThrowoverError): string {
-  return [`${error.code}: ${error.message}`, error.notLost, `Next: ${error.remedy}`, ''].join('\n');
 }
 
 /** Returns the error as one object, also for a bug or a failure of the machine. */

@@ -109,3 +109,8 @@ export function assertNever(value: never): never {
 export function errorLine(error: unknown): string {
   return isThrowoverError(error) ? `${error.code}: ${error.message}` : String(error);
 }
+
+/** Returns the error as text: code, what happened, what was not lost, what to do next. */
+export function errorText(error: ThrowoverError): string {
+  return [`${error.code}: ${error.message}`, error.notLost, `Next: ${error.remedy}`, ''].join('\n');
+}

@@ -22,6 +22,7 @@ export {
   type Evidence,
   type Exit,
   errorLine,
+  errorText,
   isThrowoverError,
   ThrowoverError,
 } from './errors.ts';

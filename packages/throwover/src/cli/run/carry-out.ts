@@ -1,4 +1,4 @@
-import type { ThrowoverError } from '../../kernel/kernel.ts';
+import { errorText } from '../../kernel/kernel.ts';
 import { RunNotices } from '../../notify/notify.ts';
 import type { ForecastBefore, WhatToDo } from '../../operations/operations.ts';
 import {
@@ -11,7 +11,7 @@ import type { CommandContext } from '../context.ts';
 import { cliErrors } from '../errors.ts';
 import { type ExitCode, exitCodeOfRun } from '../exit-codes.ts';
 import { owner } from '../session.ts';
-import { errorText, type Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { ClosedWriter, closedText } from './closed-writer.ts';
 import { type Live, live } from './live.ts';
 
@@ -51,7 +51,7 @@ export async function carryOut(
   if (output.json) {
     output.result({ runId, status, closedToWrites: closed, error: error?.toJSON() ?? null }, '');
   } else if (error !== null) {
-    terminal.stderr.write(errorText(error satisfies ThrowoverError));
+    terminal.stderr.write(errorText(error));
     if (closed !== null) terminal.stderr.write(closedText(closed, runId));
   }
   await session.notifiers.settled();
