@@ -1,9 +1,9 @@
 /**
- * An audit in other formats: text for people (80 columns), SARIF 2.1.0 for code scanning, JUnit for
- * CI. Pure.
+ * An audit in other formats: text for people (80 columns), JSON, SARIF 2.1.0 for code scanning,
+ * JUnit for CI. Pure.
  */
 import { wrap } from '../kernel/kernel.ts';
-import { type Audit, type AuditLine, auditRules } from './audit.ts';
+import { type Audit, type AuditLine, auditRules, todoText } from './audit.ts';
 
 export function auditText({ lines, slides }: Audit): string {
   const subjects = [...new Set(lines.map(({ subject }) => subject))];
@@ -22,9 +22,18 @@ function lineText({ ok, rule, says, todo }: AuditLine): string[] {
   const head = `  ${ok ? 'yes' : 'NO '} ${rule.padEnd(ruleWidth)} `;
   return [
     ...wrap(`${head}${says}`, head.length),
-    ...(todo === null ? [] : wrap(`${' '.repeat(head.length)}-> ${todo}`, head.length + 3)),
+    ...(todo === null
+      ? []
+      : wrap(`${' '.repeat(head.length)}-> ${todoText(todo)}`, head.length + 3)),
   ];
 }
+
+/** Returns the answer of `--json`: what to do is a text there. */
+export function auditJson({ lines, slides }: Audit): unknown {
+  return { lines: lines.map((line) => ({ ...line, todo: asText(line) })), slides };
+}
+
+const asText = ({ todo }: AuditLine) => (todo === null ? null : todoText(todo));
 
 /**
  * Returns SARIF: each failed line is a result of level error, located at the file that declares the
@@ -48,13 +57,15 @@ export function auditSarif({ lines }: Audit, file: string, version: string): unk
         },
         results: lines
           .filter(({ ok }) => !ok)
-          .map(({ subject, rule, says, todo }) => ({
-            ruleId: rule,
+          .map((line) => ({
+            ruleId: line.rule,
             level: 'error',
-            message: { text: `${subject} is a slide: ${says}. ${todo ?? ''}`.trim() },
+            message: {
+              text: `${line.subject} is a slide: ${line.says}. ${asText(line) ?? ''}`.trim(),
+            },
             locations: [{ physicalLocation: { artifactLocation: { uri: file } } }],
             // One alert for each line, however its age is worded.
-            partialFingerprints: { 'subjectAndRule/v1': `${subject}/${rule}` },
+            partialFingerprints: { 'subjectAndRule/v1': `${line.subject}/${line.rule}` },
           })),
       },
     ],
@@ -67,10 +78,11 @@ export function auditJunit({ lines }: Audit): string {
   const failing = (own: readonly AuditLine[]) => own.filter(({ ok }) => !ok).length;
   const suites = subjects.map((subject) => {
     const own = lines.filter((line) => line.subject === subject);
-    const cases = own.map(({ ok, rule, says, todo }) => {
+    const cases = own.map((line) => {
+      const { ok, rule, says } = line;
       const open = `    <testcase classname="${xml(subject)}" name="${xml(auditRules[rule])}"`;
       if (ok) return `${open}/>`;
-      return `${open}>\n      <failure message="${xml(says)}">${xml(todo ?? '')}</failure>\n    </testcase>`;
+      return `${open}>\n      <failure message="${xml(says)}">${xml(asText(line) ?? '')}</failure>\n    </testcase>`;
     });
     return `  <testsuite name="${xml(subject)}" tests="${own.length}" failures="${failing(own)}">\n${cases.join('\n')}\n  </testsuite>`;
   });

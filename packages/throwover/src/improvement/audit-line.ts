@@ -1,7 +1,8 @@
 /** A subject of the operating test, and one line of its result. Pure. */
 
+import { dayMs, type Refresh, refreshCommand } from '../records/records.ts';
+
 /** A truth or a change that must pass the operating test. */
-import { dayMs } from '../records/records.ts';
 export interface Subject {
   readonly kind: 'truth' | 'change';
   readonly name: string;
@@ -36,14 +37,25 @@ export interface AuditLine {
   /** The evidence that was found, or that is missing. */
   readonly says: string;
   /** The action that makes the line true; null when it is true. */
-  readonly todo: string | null;
+  readonly todo: Todo | null;
   readonly owner: string | null;
+}
+
+/** What makes a failed line true: a new measurement, or what a person does about a sentence. */
+export type Todo = Refresh | { readonly kind: 'act'; readonly how: string };
+
+export function todoText(todo: Todo): string {
+  return todo.kind === 'act' ? todo.how : refreshCommand(todo);
 }
 
 export type Said = Pick<AuditLine, 'ok' | 'says' | 'todo'>;
 
 export const yes = (says: string): Said => ({ ok: true, says, todo: null });
-export const no = (says: string, todo: string): Said => ({ ok: false, says, todo });
+export const no = (says: string, todo: string | Refresh): Said => ({
+  ok: false,
+  says,
+  todo: typeof todo === 'string' ? { kind: 'act', how: todo } : todo,
+});
 
 export function line(subject: Subject, rule: AuditRule, said: Said): AuditLine {
   return { subject: keyOf(subject), rule, ...said, owner: subject.owner };

@@ -7,7 +7,7 @@
  */
 
 import { isoTime } from '../kernel/kernel.ts';
-import { dayMs, metricOf, quarterMs, rehearsal } from '../records/records.ts';
+import { dayMs, metricOf, quarterMs } from '../records/records.ts';
 import {
   type AuditLine,
   keyOf,
@@ -21,7 +21,15 @@ import {
 import { type Change, inUse, reviewOpen } from './change.ts';
 import { type Practice, practiceLines } from './practice.ts';
 
-export { type AuditLine, type AuditRule, auditRules, keyOf, type Subject } from './audit-line.ts';
+export {
+  type AuditLine,
+  type AuditRule,
+  auditRules,
+  keyOf,
+  type Subject,
+  type Todo,
+  todoText,
+} from './audit-line.ts';
 
 const weekMs = 7 * dayMs;
 
@@ -125,7 +133,7 @@ function stepLine(subject: Subject, { stepRan, nowWallMs }: AuditFacts): AuditLi
   const ran = stepRan.get(step);
   if (ran === undefined || nowWallMs - ran > quarterMs) {
     const when = ran === undefined ? 'has not run' : `ran ${since(nowWallMs - ran)} ago`;
-    return say(no(`${step} ${when}; at most ${since(quarterMs)}`, rehearsal));
+    return say(no(`${step} ${when}; at most ${since(quarterMs)}`, { kind: 'rehearse' }));
   }
   return say(yes(`${step} ran ${since(nowWallMs - ran)} ago`));
 }

@@ -10,7 +10,7 @@
  *   facts.ts          reads the facts for audit and week from their ports; all else is pure
  */
 export { type Audit, type AuditFacts, audit } from './audit.ts';
-export { auditJunit, auditSarif, auditText } from './audit-formats.ts';
+export { auditJson, auditJunit, auditSarif, auditText } from './audit-formats.ts';
 export { type Baseline, baselinesOf, captured, midnightBefore } from './baseline.ts';
 export {
   type Amendment,

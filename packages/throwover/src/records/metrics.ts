@@ -34,14 +34,23 @@ export interface Metric {
   readonly freshMs: number;
   /** A metric that moves earlier than this one and has more samples; null when there is none. */
   readonly leading: string | null;
-  /** The command that produces a sample. */
-  readonly refresh: string;
+  readonly refresh: Refresh;
   /** Reads the samples of a window. `newest`: one page of the newest ones is enough. */
   read(
     sources: MetricSources,
     window: Window,
     options?: { readonly newest?: boolean },
   ): Promise<readonly MetricSample[]>;
+}
+
+/** What produces a sample: a run of the service, or a command that only measures. */
+export type Refresh =
+  | { readonly kind: 'rehearse' }
+  | { readonly kind: 'measure'; readonly command: string };
+
+/** Returns the command to type. */
+export function refreshCommand(refresh: Refresh): string {
+  return refresh.kind === 'rehearse' ? 'throwover switchover --to REGION' : refresh.command;
 }
 
 /** A period in wall ms; `until` is not part of it. */
@@ -96,23 +105,20 @@ const between = (first: string, last: string): Metric['read'] => {
     });
 };
 
-/** The command that runs the steps and gives the figures that only runs give. */
-export const rehearsal = 'throwover switchover --to REGION';
-
 const ofRuns = {
   unit: 'ms',
   better: 'lower',
   quantile: 0.5,
   cadence: 'run',
   freshMs: quarterMs,
-  refresh: rehearsal,
+  refresh: { kind: 'rehearse' },
 } as const;
 
 const ofServe = {
   better: 'lower',
   cadence: 'always',
   freshMs: week,
-  refresh: 'throwover serve --data DIR --service throwover.yaml',
+  refresh: { kind: 'measure', command: 'throwover serve --data DIR --service throwover.yaml' },
 } as const;
 
 export const metrics: readonly Metric[] = [
@@ -130,7 +136,7 @@ export const metrics: readonly Metric[] = [
     unit: 'ms',
     quantile: 0.9,
     leading: null,
-    refresh: 'throwover dns survey',
+    refresh: { kind: 'measure', command: 'throwover dns survey' },
     read: sampled('resolver', ({ holdoversLifeMs }) => holdoversLifeMs),
   },
   {

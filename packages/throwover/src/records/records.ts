@@ -20,7 +20,8 @@ export {
   metricOf,
   metrics,
   quarterMs,
-  rehearsal,
+  type Refresh,
+  refreshCommand,
   type Window,
 } from './metrics.ts';
 export {

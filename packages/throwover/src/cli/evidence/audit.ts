@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import {
   type Audit,
   audit,
+  auditJson,
   auditJunit,
   auditSarif,
   auditText,
@@ -24,7 +25,7 @@ export const auditCommand = answer({
     found: audit(await operatingFacts(session)),
   }),
   text: ({ path, found }, { given }) => textOf(found, given.format, path),
-  json: ({ found }) => found,
+  json: ({ found }) => auditJson(found),
   exit: ({ found }) => (found.slides.length === 0 ? exitCodes.ok : exitCodes.failed),
 });
 

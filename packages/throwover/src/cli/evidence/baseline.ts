@@ -8,7 +8,14 @@ import {
   midnightBefore,
 } from '../../improvement/improvement.ts';
 import { formatMs, isoTime, maxColumns } from '../../kernel/kernel.ts';
-import { dayMs, type Metric, metricNames, metricOf, metrics } from '../../records/records.ts';
+import {
+  dayMs,
+  type Metric,
+  metricNames,
+  metricOf,
+  metrics,
+  refreshCommand,
+} from '../../records/records.ts';
 import { answer } from '../command.ts';
 import { asPerson, mandatory, whole } from '../options.ts';
 import { clip } from '../run/progress-view.ts';
@@ -59,7 +66,7 @@ export const captureBaseline = answer({
     if (body === null) {
       throw improvementErrors.make(
         'baseline-empty',
-        `${metric.name} has no sample in ${weeks} weeks before ${day(untilWallMs)}; ${metric.refresh} makes them`,
+        `${metric.name} has no sample in ${weeks} weeks before ${day(untilWallMs)}; ${refreshCommand(metric.refresh)} makes them`,
       );
     }
     const { atWallMs } = await records.append('baseline', by, body);

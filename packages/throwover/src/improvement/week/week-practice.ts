@@ -25,25 +25,34 @@ const plannedAhead = 12;
 /** Minutes that a drill takes in addition to the soak: both ways, and its report. */
 const aroundMinutes = 60;
 
-export function practiceTasks(facts: AuditFacts): readonly WeekTask[] {
+/**
+ * Returns the tasks; `drillAhead`: one of them is a drill that will be driven soon, so that tasks
+ * that need a rehearsal wait for it.
+ */
+export function practiceTasks(facts: AuditFacts): {
+  readonly tasks: readonly WeekTask[];
+  readonly drillAhead: boolean;
+} {
   const { drills } = facts.practice;
   const findings = findingTasks(facts);
-  if (drills === null) return findings;
+  if (drills === null) return { tasks: findings, drillAhead: false };
   const plan = planDrills(drills.plan, plannedAhead);
-  return [
-    ...nextDrill(plan, drills, facts),
+  const next = nextDrill(plan, drills, facts);
+  const tasks = [
+    ...next.tasks,
     ...justDriven(drills, facts),
     ...findings,
     ...calendarTasks(drills, facts),
     ...rusty(plan, drills, facts),
   ];
+  return { tasks, drillAhead: next.kind === 'ahead' };
 }
 
-/**
- * Whether this task is a drill that will be driven soon: tasks that need a rehearsal then wait for
- * it.
- */
-export const isDrillAhead = ({ key, done }: WeekTask): boolean => !done && /^drill \S+$/.test(key);
+/** What is to be done about the next drill: find a date or a driver; or prepare and drive it. */
+interface NextDrill {
+  readonly kind: 'none' | 'unplanned' | 'ahead';
+  readonly tasks: readonly WeekTask[];
+}
 
 const minutesOf = ({ soakMs }: DrillFacts['policy']) => Math.round(soakMs / 60_000) + aroundMinutes;
 
@@ -54,26 +63,23 @@ const runOf = (kind: DrillKind) => (kind === 'region-loss' ? 'failover' : 'switc
  * Returns the tasks of the next drill, from its reminder date on: read the plan, check the runbook,
  * be the shadow, drive.
  */
-function nextDrill(
-  { next }: DrillPlan,
-  { policy }: DrillFacts,
-  facts: AuditFacts,
-): readonly WeekTask[] {
+function nextDrill({ next }: DrillPlan, { policy }: DrillFacts, facts: AuditFacts): NextDrill {
   const [drill] = next;
-  if (drill === undefined) return [];
+  if (drill === undefined) return { kind: 'none', tasks: [] };
   const { due, kind, window, driver, shadow, moved } = drill;
   const missing = missingOf(drill, policy.zone);
   if (missing !== null) {
-    return [
-      {
-        ...{ key: `drill ${due} planning`, byWord: false, done: false, dueWallMs: null },
-        person: ownerOf(practised, facts),
-        ...missing,
-        ...{ how: 'throwover drill plan', command: true, minutes: 30 },
-      },
-    ];
+    const task = {
+      ...{ key: `drill ${due} planning`, byWord: false, done: false, dueWallMs: null },
+      person: ownerOf(practised, facts),
+      ...missing,
+      ...{ how: 'throwover drill plan', command: true, minutes: 30 },
+    };
+    return { kind: 'unplanned', tasks: [task] };
   }
-  if (window === null || facts.nowWallMs < window.fromWallMs - policy.remindMs) return [];
+  if (window === null || facts.nowWallMs < window.fromWallMs - policy.remindMs) {
+    return { kind: 'none', tasks: [] };
+  }
   const when = whenText(drill, policy.zone);
   const why = [`due ${due}, ${kind}: ${when}`, ...moved.map((each) => `moved: ${each}`)].join('; ');
   const ready = (key: string, person: string | null) => ({
@@ -81,7 +87,7 @@ function nextDrill(
     done: person !== null && saidBy(facts, key, person, window.fromWallMs - policy.remindMs),
   });
   const runbook = `throwover runbook --kind ${runOf(kind)}`;
-  return [
+  const tasks: readonly WeekTask[] = [
     {
       ...ready(`drill ${due} plan`, driver),
       what: 'Read the plan of the drill that you drive',
@@ -117,6 +123,7 @@ function nextDrill(
       dueWallMs: window.untilWallMs,
     },
   ];
+  return { kind: 'ahead', tasks };
 }
 
 /** Returns what keeps a drill from being planned at all; null when nothing does. */

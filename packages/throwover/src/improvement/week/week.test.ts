@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { dayMs } from '../../records/metrics.ts';
 import { type AuditFacts, audit } from '../audit.ts';
+import { auditJson } from '../audit-formats.ts';
 import { type Change, reviewAfterMs } from '../change.ts';
 import { weekOf } from './week.ts';
 
@@ -74,4 +75,28 @@ test('steps that wait for one rehearsal are one task', () => {
   expect(rehearsals).toHaveLength(1);
   expect(rehearsals[0]?.why).toContain('change c: flip has not run');
   expect(rehearsals[0]?.why).toContain('change d: flip has not run');
+});
+
+test('a task is a command where a command measures, else a sentence', () => {
+  const stale = { ...facts(start, [change({})]), newestSample: new Map<string, number>() };
+  expect(open(stale)).toMatchObject([
+    { what: 'Rehearse a switch', how: 'throwover switchover --to REGION', command: true },
+  ]);
+  const panels = new Map([['p', { metric: 'resolver-holdover', freshMs: null }]]);
+  expect(open({ ...stale, panels })).toMatchObject([
+    { what: 'Measure again', how: 'throwover dns survey', command: true },
+  ]);
+  const named = change({ name: 'throwover', panel: 'gone' });
+  expect(open(facts(start, [named])).filter(({ key }) => key.startsWith('stale'))).toMatchObject([
+    { what: 'Name a panel', how: 'declare it under evidence.panels in throwover.yaml' },
+  ]);
+});
+
+test('the JSON of the operating test says in a text what to do', () => {
+  const stale = { ...facts(start, [change({})]), newestSample: new Map<string, number>() };
+  const { lines } = auditJson(audit(stale)) as { lines: readonly { todo: unknown }[] };
+  expect(lines.map(({ todo }) => todo)).toEqual([
+    'throwover switchover --to REGION',
+    ...[null, null, null],
+  ]);
 });

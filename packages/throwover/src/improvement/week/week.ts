@@ -3,7 +3,7 @@
  * a reason, a way to do it and a length. Pure.
  */
 
-import { dayMs, rehearsal } from '../../records/records.ts';
+import { dayMs } from '../../records/records.ts';
 import {
   type AuditFacts,
   type AuditRule,
@@ -12,9 +12,11 @@ import {
   reviewPatienceMs,
   type Subject,
   subjectOf,
+  type Todo,
+  todoText,
 } from '../audit.ts';
 import { inUse, reviewOpen } from '../change.ts';
-import { isDrillAhead, practiceTasks } from './week-practice.ts';
+import { practiceTasks } from './week-practice.ts';
 import { day, onCallOr, type WeekTask } from './week-task.ts';
 
 const weekMs = 7 * dayMs;
@@ -39,8 +41,8 @@ export function weekOf(facts: AuditFacts): readonly WeekTask[] {
   const practice = practiceTasks(facts);
   const tasks = [
     ...weekly(facts),
-    ...practice,
-    ...stale(facts, practice.some(isDrillAhead)),
+    ...practice.tasks,
+    ...stale(facts, practice.drillAhead),
     ...reviews(facts),
     ...drafts(facts),
   ];
@@ -81,13 +83,13 @@ function weekly(facts: AuditFacts): readonly WeekTask[] {
  * rehearsal are one task for each person; there is none where a drill is about to run them.
  */
 function stale(facts: AuditFacts, drillAhead: boolean): readonly WeekTask[] {
-  const lines = audit(facts).lines.filter(({ ok }) => !ok);
   const tasks = new Map<string, WeekTask>();
-  for (const { rule, subject, says, todo, owner } of lines) {
-    if (!isStale(rule) || (rule === 'drill' && facts.practice.drills !== null)) continue;
+  for (const { rule, subject, says, todo, owner } of audit(facts).lines) {
+    if (todo === null || !isStale(rule) || (rule === 'drill' && facts.practice.drills !== null))
+      continue;
     const person = onCallOr(owner, facts);
-    const how = todo ?? '';
-    if (drillAhead && (how === rehearsal || rule === 'drivers')) continue;
+    if (drillAhead && (todo.kind === 'rehearse' || rule === 'drivers')) continue;
+    const how = todoText(todo);
     const key = `stale ${person} ${how}`;
     const before = tasks.get(key);
     const why = `${subject}: ${says}`;
@@ -95,10 +97,10 @@ function stale(facts: AuditFacts, drillAhead: boolean): readonly WeekTask[] {
       key,
       byWord: false,
       person,
-      what: whatOf(rule, how),
+      what: whatOf(rule, todo),
       why: before === undefined ? why : `${before.why}; ${why}`,
       how,
-      command: how.startsWith('throwover'),
+      command: todo.kind !== 'act',
       minutes: usualMinutes[rule],
       dueWallMs: null,
       done: false,
@@ -114,9 +116,9 @@ function isStale(rule: AuditRule): rule is StaleRule {
   return rule !== 'review' && rule !== 'task' && rule !== 'findings';
 }
 
-function whatOf(rule: StaleRule, how: string): string {
-  if (how === rehearsal) return 'Rehearse a switch';
-  if (how.startsWith('throwover')) return 'Measure again';
+function whatOf(rule: StaleRule, todo: Todo): string {
+  if (todo.kind === 'rehearse') return 'Rehearse a switch';
+  if (todo.kind === 'measure') return 'Measure again';
   switch (rule) {
     case 'drill':
       return 'Declare drills';
