@@ -111,7 +111,14 @@ const fiveMinuteFigures = z.strictObject({
   errorRate: share,
 });
 
-const fiveMinutesSample = z.strictObject({
+/** Returns the sample without `busyShare`, which an earlier version stored, always as null. */
+function withoutBusyShare(sample: unknown): unknown {
+  if (typeof sample !== 'object' || sample === null || !('busyShare' in sample)) return sample;
+  const { busyShare: _, ...rest } = sample;
+  return rest;
+}
+
+const measuredFiveMinutes = z.strictObject({
   runId: name,
   region,
   strategy: name,
@@ -129,10 +136,10 @@ const fiveMinutesSample = z.strictObject({
   whole: fiveMinuteFigures.nullable(),
   /** The region that was active before, until the run's first act. */
   baseline: fiveMinuteFigures.nullable(),
-  /** How busy the machine was while it was measured. */
-  busyShare: share.nullable(),
   costUsd: z.number().nonnegative().nullable(),
 });
+
+const fiveMinutesSample = z.preprocess(withoutBusyShare, measuredFiveMinutes);
 
 const warmUpSample = z.strictObject({
   runId: name.nullable(),

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../kernel/kernel.ts';
 import { httpEvidence } from '../providers/http/evidence.ts';
@@ -87,6 +88,28 @@ test('one wrong sample refuses the whole call', async () => {
     evidence.add('beacon', [beacon(nowMs()), { ...beacon(nowMs()), count: -1 }]),
   ).rejects.toMatchObject({ code: 'bad-request' });
   expect(await evidence.list('beacon')).toEqual([]);
+});
+
+test('samples that an earlier version stored, with a busyShare, are read without it', async () => {
+  const figures = { requests: 450, p50Ms: 5, p99Ms: 60, errorRate: 0.02 };
+  const sample: EvidenceSample<'five-minutes'> = {
+    ...{ runId: 'run_1', region: 'west', strategy: 'nothing', costUsd: null },
+    minutes: [{ ...figures, minute: 0, coldStarts: 3 }],
+    ...{ whole: figures, baseline: null },
+  };
+  await server.close();
+  const db = new DatabaseSync(join(dataDir, 'evidence.sqlite'));
+  const body = JSON.stringify({ ...sample, busyShare: null });
+  db.prepare('INSERT INTO samples (service, kind, wall_ms, body) VALUES (?, ?, ?, ?)').run(
+    ...(['checkout', 'five-minutes', nowMs(), body] as const),
+  );
+  db.close();
+  server = await start();
+  const evidence = httpEvidence({ url: server.url, service: 'checkout', clock: systemClock });
+  expect(await evidence.list('five-minutes')).toEqual([sample]);
+  await expect(
+    evidence.add('five-minutes', [{ ...sample, busyshare: null } as never]),
+  ).rejects.toMatchObject({ code: 'bad-request' });
 });
 
 test('a server that is away is store-away', async () => {

@@ -128,9 +128,6 @@ async function fiveMinutesOf(
     }),
     whole: figuresOf(whole),
     baseline: figuresOf(baseline),
-    // The server does not know on which machines the load ran; a person who runs an experiment on
-    // one of them does.
-    busyShare: null,
     costUsd: cost,
   };
 }

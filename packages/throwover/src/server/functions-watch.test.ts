@@ -213,7 +213,7 @@ test('the five minutes after a run stand beside those before it, with what the r
   const [sample, ...others] = await evidence.list('five-minutes');
   expect(others).toEqual([]);
   expect(sample).toMatchObject({
-    ...{ runId: 'run_1', region: 'west', strategy: 'provisioned-window', busyShare: null },
+    ...{ runId: 'run_1', region: 'west', strategy: 'provisioned-window' },
     whole: { requests: 450, p99Ms: 60, errorRate: 0.02 },
     baseline: { requests: 500, p99Ms: 50, errorRate: 0 },
   });
