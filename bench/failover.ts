@@ -9,6 +9,7 @@ import { patroniTimings } from './peers/patroni-config.ts';
 import { readRecorded, record } from './peers/recorded.ts';
 import { repmgrPackages, repmgrPrograms, startRepmgr } from './peers/repmgr.ts';
 import { repmgrTimings } from './peers/repmgr-config.ts';
+import { TimeLeft } from './time-left.ts';
 
 /**
  * How the side is lost, at which latency: killed with the sides close together, and frozen with two
@@ -54,13 +55,16 @@ export async function benchFailover(options: BenchOptions) {
   const rounds = options.rounds ?? defaultRounds[quick ? 'quick' : 'full'];
   const entrants = [...ownEntrants(pgBin), ...(peers && pgBin !== null ? peerEntrants(pgBin) : [])];
   say(`PostgreSQL: ${pgBin ?? "npm's"}; first write on the other side after a loss, ms`);
+  const time = new TimeLeft(quick, say);
   const losses = await withContenders(
     entrants,
-    { say, only: options.only ?? byDefault },
+    { say, only: options.only ?? (quick ? inQuick : byDefault) },
     async (contenders) => {
       const measured: CaseFigures[] = [];
-      for (const one of cases) {
-        measured.push(await measureCase(contenders, { ...one, rounds, say }));
+      // A quick bench may have time for one of them only: the realistic one.
+      for (const one of quick ? cases.toReversed() : cases) {
+        const figures = await measureCase(contenders, { ...one, rounds, say, time });
+        if (figures !== null) measured.push(figures);
       }
       return measured;
     },
@@ -68,7 +72,8 @@ export async function benchFailover(options: BenchOptions) {
   const recorded = peers ? null : (await readRecorded()).failover;
   if (recorded !== null) sayRecorded(recorded, say);
   if (options.record) await keep(losses, pgBin);
-  return { bench: 'failover', quick, peers, pgBin, losses, recorded };
+  const { leftOut } = time;
+  return { bench: 'failover', quick, peers, pgBin, losses, leftOut, recorded };
 }
 
 function ownEntrants(pgBin: string | null): readonly Entrant<FailsOver>[] {
@@ -101,6 +106,9 @@ const byDefault = [
   'repmgr-fast',
 ];
 
+/** A second lab, with a standing mandate, would take all the time of a quick bench. */
+const inQuick = byDefault.filter((name) => name !== 'throwover-standing');
+
 function peerEntrants(pgBin: string): readonly Entrant<FailsOver>[] {
   const clock = systemClock;
   const patroni = (name: string, timings: keyof typeof patroniTimings): Entrant<FailsOver> => ({
@@ -132,16 +140,28 @@ function peerEntrants(pgBin: string): readonly Entrant<FailsOver>[] {
 
 async function measureCase(
   contenders: readonly FailsOver[],
-  at: { latencyMs: number; loss: Loss; rounds: number; say: (line: string) => void },
-): Promise<CaseFigures> {
-  const { latencyMs, loss, rounds, say } = at;
+  at: {
+    latencyMs: number;
+    loss: Loss;
+    rounds: number;
+    say: (line: string) => void;
+    time: TimeLeft;
+  },
+): Promise<CaseFigures | null> {
+  const { latencyMs, loss, say, time } = at;
+  const kindOf = ({ name }: FailsOver) => `a loss of ${name}'s side`;
+  const turn = contenders.map(kindOf);
   for (const contender of contenders) await contender.setLatency(latencyMs);
   const measured = new Map<string, FailoverRound[]>(contenders.map(({ name }) => [name, []]));
-  for (let round = 1; round <= rounds; round++) {
+  let rounds = 0;
+  while (rounds < at.rounds && time.fits(turn, `${loss} at ${latencyMs} ms, round ${rounds + 1}`)) {
+    rounds += 1;
     for (const contender of contenders) {
-      measured.get(contender.name)?.push(await contender.failover(round, loss));
+      const one = await time.timed(kindOf(contender), () => contender.failover(rounds, loss));
+      measured.get(contender.name)?.push(one);
     }
   }
+  if (rounds === 0) return null;
   const of = (figure: (one: FailoverRound) => number | null): Record<string, Spread> =>
     Object.fromEntries(
       [...measured].flatMap(([name, all]) => {

@@ -10,12 +10,13 @@ import { readRecorded, record } from './peers/recorded.ts';
 import { repmgrPackages, repmgrPrograms, startRepmgr } from './peers/repmgr.ts';
 import { repmgrTimings, type ServiceCommands } from './peers/repmgr-config.ts';
 import { startFloor } from './switchover-floor.ts';
+import { TimeLeft } from './time-left.ts';
 
 /** Latencies between the regions, one way, ms: none, and between two coasts of one continent. */
 const latenciesMs = [0, 40] as const;
 
 /** Rounds of each contender at each latency. */
-const defaultRounds = { quick: 2, full: 10, peers: 7 } as const;
+const defaultRounds = { quick: 1, full: 10, peers: 7 } as const;
 
 /** Targets: our median gap divided by the contender's is at most this. */
 const aims: Readonly<Record<string, number>> = {
@@ -27,12 +28,16 @@ const aims: Readonly<Record<string, number>> = {
 
 interface LatencyFigures {
   readonly latencyMs: number;
+  /** Rounds of each contender; fewer than asked for where a quick bench had no time left. */
   readonly rounds: number;
   readonly writeGapMs: Readonly<Record<string, Spread>>;
   /** throwover's median divided by the other's. */
   readonly ratios: Readonly<Record<string, number>>;
   readonly writesLost: Readonly<Record<string, number>>;
-  /** Additional switches, under requests behind the writer wrapper; sums over all of them. */
+  /**
+   * Additional switches, under requests behind the writer wrapper; sums over all of them. Empty
+   * where there was no time for one.
+   */
   readonly wrapped: Readonly<Record<string, WrappedFigures>>;
 }
 
@@ -59,17 +64,21 @@ export async function benchSwitchover(options: BenchOptions) {
   const rounds = options.rounds ?? defaultRounds[quick ? 'quick' : peers ? 'peers' : 'full'];
   const entrants = [...ownEntrants(pgBin), ...(peers && pgBin !== null ? peerEntrants(pgBin) : [])];
   say(`PostgreSQL: ${pgBin ?? "npm's"}; write gap of a planned switch, ms`);
+  const time = new TimeLeft(quick, say);
   const latencies = await withContenders(entrants, options, async (contenders) => {
     const measured: LatencyFigures[] = [];
-    for (const latencyMs of latenciesMs) {
-      measured.push(await measureLatency(contenders, { latencyMs, rounds, say }));
+    // A quick bench may have time for one of them only: the one with a distance.
+    for (const latencyMs of quick ? latenciesMs.toReversed() : latenciesMs) {
+      const figures = await measureLatency(contenders, { latencyMs, rounds, say, time });
+      if (figures !== null) measured.push(figures);
     }
     return measured;
   });
   const recorded = peers ? null : (await readRecorded()).switchover;
   if (recorded !== null) sayRecorded(recorded, say);
   if (options.record) await keep(latencies, pgBin);
-  return { bench: 'switchover', quick, peers, pgBin, aims, latencies, recorded };
+  const { leftOut } = time;
+  return { bench: 'switchover', quick, peers, pgBin, aims, latencies, leftOut, recorded };
 }
 
 function ownEntrants(pgBin: string | null): readonly Entrant<Switchable>[] {
@@ -118,38 +127,58 @@ function peerEntrants(pgBin: string): readonly Entrant<Switchable>[] {
 
 async function measureLatency(
   contenders: readonly Switchable[],
-  at: { latencyMs: number; rounds: number; say: (line: string) => void },
-): Promise<LatencyFigures> {
-  const { latencyMs, rounds, say } = at;
+  at: { latencyMs: number; rounds: number; say: (line: string) => void; time: TimeLeft },
+): Promise<LatencyFigures | null> {
+  const { latencyMs, say, time } = at;
   for (const contender of contenders) await contender.setLatency(latencyMs);
+  const turn = contenders.map(switchOf);
   const measured = new Map<string, SwitchRound[]>(contenders.map(({ name }) => [name, []]));
-  for (let round = 1; round <= rounds; round++) {
+  let rounds = 0;
+  while (rounds < at.rounds && time.fits(turn, `round ${rounds + 1} at ${latencyMs} ms one way`)) {
+    rounds += 1;
     for (const contender of contenders) {
-      measured.get(contender.name)?.push(await contender.switchover(round));
+      const one = await time.timed(switchOf(contender), () => contender.switchover(rounds));
+      measured.get(contender.name)?.push(one);
     }
   }
+  if (rounds === 0) return null;
   const of = <T>(figure: (all: readonly SwitchRound[]) => T): Record<string, T> =>
     Object.fromEntries([...measured].map(([name, all]) => [name, figure(all)]));
   const writeGapMs = of((all) => spread(all.map((one) => one.writeGapMs)));
   const writesLost = of((all) => all.reduce((sum, one) => sum + one.writesLost, 0));
   const figures = {
     ...{ latencyMs, rounds, writeGapMs, ratios: ratiosOf(writeGapMs), writesLost },
-    wrapped: await measureWrapped(contenders, rounds),
+    wrapped: await measureWrapped(contenders, { latencyMs, rounds, time }),
   };
   for (const line of [...tableOf(figures), ...wrappedLines(figures.wrapped)]) say(line);
   return figures;
 }
 
-async function measureWrapped(contenders: readonly Switchable[], rounds: number) {
+/** A switch costs the same with either load. */
+const switchOf = ({ name }: Switchable) => `a switch of ${name}`;
+
+async function measureWrapped(
+  contenders: readonly Switchable[],
+  at: { latencyMs: number; rounds: number; time: TimeLeft },
+) {
+  const { latencyMs, rounds, time } = at;
   const figures: Record<string, WrappedFigures> = {};
   for (const contender of contenders) {
     if (contender.wrapped === undefined) continue;
+    const wrapped = contender.wrapped.bind(contender);
+    const kind = switchOf(contender);
     const all: WrappedRound[] = [];
-    for (let round = 1; round <= rounds; round++) all.push(await contender.wrapped(round));
+    while (
+      all.length < rounds &&
+      time.fits([kind], `round ${all.length + 1} with the writer wrapper at ${latencyMs} ms`)
+    ) {
+      all.push(await time.timed(kind, () => wrapped(all.length + 1)));
+    }
+    if (all.length === 0) continue;
     const sum = (figure: (one: WrappedRound) => number) =>
       all.reduce((total, one) => total + figure(one), 0);
     figures[contender.name] = {
-      rounds,
+      rounds: all.length,
       requests: sum((one) => one.requests),
       failed: sum((one) => one.failed),
       writesLost: sum((one) => one.writesLost),
