@@ -7,9 +7,9 @@ export type SecretRef =
   | { readonly from: 'env'; readonly name: string }
   | { readonly from: 'file'; readonly path: string };
 
-export function isSecretRef(text: string): boolean {
-  return /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/.test(text);
-}
+export const secretRef = /^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/;
+
+export const isSecretRef = (text: string): boolean => secretRef.test(text);
 
 /** Parses `env:NAME` or `file:PATH`, which the schema has already checked. */
 export function parseSecretRef(text: string): SecretRef {
@@ -20,10 +20,11 @@ export function parseSecretRef(text: string): SecretRef {
 
 /**
  * Returns the secret, without a line break at its end. Relative paths are relative to `directory`.
+ * Throws `secret-missing`, also if it is empty.
  */
 export async function resolveSecret(
   ref: SecretRef,
-  options: { env: NodeJS.ProcessEnv; directory: string },
+  options: { env: Readonly<Record<string, string | undefined>>; directory: string },
 ): Promise<string> {
   if (ref.from === 'env') {
     const value = options.env[ref.name];
@@ -33,9 +34,11 @@ export async function resolveSecret(
     return value;
   }
   const path = resolve(options.directory, ref.path);
-  try {
-    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
-  } catch (error) {
+  const secret = await readFile(path, 'utf8').catch((error: unknown) => {
     throw serviceErrors.make('secret-missing', `cannot read ${path}`, { path }, error);
-  }
+  });
+  const value = secret.replace(/\r?\n$/, '');
+  // Anybody can sign with an empty secret.
+  if (value === '') throw serviceErrors.make('secret-missing', `${path} is empty`, { path });
+  return value;
 }

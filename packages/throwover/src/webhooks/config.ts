@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { isSecretRef } from '../service/service.ts';
 import { webhookErrors } from './errors.ts';
 
 /**
@@ -16,7 +16,7 @@ const sourceSchema = z.discriminatedUnion('scheme', [
   z.strictObject({
     scheme: z.literal('stripe'),
     /** A reference, never the secret itself. */
-    secret: z.string().regex(/^(env|file):.+$/, 'env:NAME or file:PATH'),
+    secret: z.string().refine(isSecretRef, 'env:NAME or file:PATH'),
     /** Path at the active region's door, for example `/webhooks/stripe`. */
     path: z.string().startsWith('/'),
   }),
@@ -115,28 +115,4 @@ export function parseGatewayConfig(input: unknown): GatewayConfig {
     ({ path, message }) => `${path.join('.') || 'configuration'}: ${message}`,
   );
   throw webhookErrors.make('gateway-config-invalid', problems.join('; '), { problems });
-}
-
-/** Returns the secret of `env:NAME` or `file:PATH`, without one trailing newline of a file. */
-export function resolveSecret(
-  reference: string,
-  env: Readonly<Record<string, string | undefined>>,
-): string {
-  const [kind, ...rest] = reference.split(':');
-  const target = rest.join(':');
-  const missing = (cause?: unknown) =>
-    webhookErrors.make(
-      'gateway-secret-missing',
-      `the secret ${reference} is not there`,
-      { reference },
-      cause,
-    );
-  let value: string | undefined;
-  try {
-    value = kind === 'env' ? env[target] : readFileSync(target, 'utf8').replace(/\r?\n$/, '');
-  } catch (error) {
-    throw missing(error);
-  }
-  if (!value) throw missing();
-  return value;
 }

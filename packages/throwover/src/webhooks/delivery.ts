@@ -11,6 +11,14 @@ export interface Target {
   readonly connections: HttpDispatcher;
 }
 
+/** How events of one source are sent to the application. */
+export interface DeliveredSource {
+  readonly name: string;
+  readonly path: string;
+  /** As in `Verifier`. */
+  readonly signatureHeader: string | null;
+}
+
 /**
  * The result of an attempt, as a value; only the dispatcher decides what follows. refused: the
  * application answered, or took the request and did not answer in time; this counts. away: no
@@ -46,8 +54,7 @@ const MAX_ANSWER = 65_536;
 
 export async function attempt(options: {
   target: Target;
-  source: string;
-  path: string;
+  source: DeliveredSource;
   event: PendingEvent;
   timeoutMs: number;
   clock: Clock;
@@ -62,7 +69,7 @@ export async function attempt(options: {
     () => undefined,
   );
   try {
-    const answer = await request(new URL(options.path, target.url), {
+    const answer = await request(new URL(options.source.path, target.url), {
       method: 'POST',
       dispatcher: target.connections,
       signal: AbortSignal.any([signal, late.signal]),
@@ -82,13 +89,15 @@ export async function attempt(options: {
   }
 }
 
-function headersOf(options: { target: Target; source: string; event: PendingEvent }) {
+function headersOf(options: { target: Target; source: DeliveredSource; event: PendingEvent }) {
   const { target, source, event } = options;
   return {
     'content-type': event.contentType ?? 'application/octet-stream',
-    ...(event.signature === null ? {} : { 'stripe-signature': event.signature }),
+    ...(event.signature === null || source.signatureHeader === null
+      ? {}
+      : { [source.signatureHeader]: event.signature }),
     [wire.eventId]: event.id,
-    [wire.eventSource]: source,
+    [wire.eventSource]: source.name,
     [wire.epoch]: String(target.epoch),
     [wire.attempt]: String(event.attempts + 1),
     ...(event.redelivery ? { [wire.redelivery]: '1' } : {}),

@@ -1,7 +1,7 @@
 import { Agent } from 'undici';
 import { assertNever, type Clock, type Random } from '../kernel/kernel.ts';
 import type { DeliveryConfig } from './config.ts';
-import { attempt, backoffMs, type Outcome, type Target } from './delivery.ts';
+import { attempt, backoffMs, type DeliveredSource, type Outcome, type Target } from './delivery.ts';
 import type { EventJournal, Settlement } from './journal.ts';
 import { Lane, type Next } from './lane.ts';
 
@@ -48,7 +48,7 @@ export class Dispatcher {
 
   constructor(options: {
     journal: EventJournal;
-    sources: Readonly<Record<string, { readonly path: string }>>;
+    sources: readonly DeliveredSource[];
     delivery: DeliveryConfig;
     timeScale: number;
     clock: Clock;
@@ -61,9 +61,7 @@ export class Dispatcher {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#log = options.log;
-    this.#lanes = Object.entries(options.sources).map(
-      ([source, { path }]) => new Lane({ source, path, journal: options.journal }),
-    );
+    this.#lanes = options.sources.map((source) => new Lane({ source, journal: options.journal }));
   }
 
   get inFlight(): number {
@@ -104,14 +102,16 @@ export class Dispatcher {
 
   /** Tells that the journal has a new event of this source. */
   arrived(source: string): void {
-    this.#lanes.find((lane) => lane.source === source)?.arrived();
+    this.#lanes.find((lane) => lane.source.name === source)?.arrived();
     this.#pump();
   }
 
   /** Tells that delivered events are pending again. */
   again(events: readonly { readonly seq: number; readonly source: string }[]): void {
     for (const lane of this.#lanes) {
-      lane.putBackAll(events.filter(({ source }) => source === lane.source).map(({ seq }) => seq));
+      lane.putBackAll(
+        events.filter(({ source }) => source === lane.source.name).map(({ seq }) => seq),
+      );
     }
     this.#pump();
   }
@@ -148,7 +148,6 @@ export class Dispatcher {
       const outcome = await attempt({
         target,
         source: lane.source,
-        path: lane.path,
         event: next.event,
         timeoutMs: this.#delivery.timeoutMs,
         clock: this.#clock,
@@ -178,7 +177,7 @@ export class Dispatcher {
       return;
     }
     if (settlement.state === 'dead') {
-      this.#log('warn', 'dead-letter', { source: lane.source, id, reason: settlement.reason });
+      this.#log('warn', 'dead-letter', { source: lane.source.name, id, reason: settlement.reason });
       return;
     }
     const awayAt = outcome.kind === 'away' ? this.#deliveries : null;

@@ -28,12 +28,6 @@ export const webhookErrors = defineErrors({
     notLost: 'The gateway did not start; its journal was not touched.',
     remedy: 'Correct the named field of the configuration file and start again.',
   },
-  'gateway-secret-missing': {
-    disposition: 'stop',
-    exit: 'usage',
-    notLost: 'The gateway did not start; its journal was not touched.',
-    remedy: 'Set the environment variable or write the file that the source names as its secret.',
-  },
   'gateway-port-taken': {
     disposition: 'stop',
     notLost: 'The gateway did not start; its journal was not changed.',

@@ -103,6 +103,24 @@ describe('a gateway', () => {
     expect(status).toMatchObject({ accepted: 0, sources: { stripe: { signatureRefused: 4 } } });
   });
 
+  it("passes on the signature of the source's scheme, and no header of another scheme", async () => {
+    const app = await receiver();
+    const sources = {
+      stripe: { scheme: 'stripe', secret: 'env:STRIPE_SECRET', path: '/' },
+      plain: { scheme: 'none', path: '/' },
+    };
+    const { url, stripe, control } = await gateway(app.url, { sources } as unknown as Overrides);
+    const event = stripeEvent('evt_1');
+    await post(stripe, event);
+    await post(`${url}/in/plain`, { ...event, body: JSON.stringify({ id: 'evt_2' }) });
+    await until(async () => (await control.status()).delivered === 2);
+    const signed = app.seen.map(({ source, headers }) => [source, headers['stripe-signature']]);
+    expect(Object.fromEntries(signed)).toEqual({
+      stripe: event.headers['stripe-signature'],
+      plain: undefined,
+    });
+  });
+
   it('answers an unknown source 404, a large body 413, an event without id 400', async () => {
     const { url } = await gateway(null);
     const codes = async (path: string, body: string | Buffer) => {
@@ -340,7 +358,7 @@ describe('a gateway', () => {
     ).rejects.toMatchObject({
       code: 'gateway-config-invalid',
     });
-    await expect(start({})).rejects.toMatchObject({ code: 'gateway-secret-missing' });
+    await expect(start({})).rejects.toMatchObject({ code: 'secret-missing' });
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     cleanUp.push(() => new Promise<void>((resolve) => taken.close(() => resolve())));

@@ -47,7 +47,7 @@ export interface GatewayOptions {
  * Starts a webhook gateway, which runs until it is closed. It is in the data path: it needs its
  * disk and the active region's door, but no control plane (A5).
  *
- * Throws `gateway-config-invalid`, `gateway-secret-missing`, `gateway-port-taken`,
+ * Throws `gateway-config-invalid`, `secret-missing`, `gateway-port-taken`,
  * `gateway-journal-in-use`, `gateway-journal-unusable`; after an error nothing is left running.
  */
 export async function startGateway(
@@ -61,7 +61,12 @@ export async function startGateway(
   const verifiers = await verifiersOf(config, clock, options.env ?? process.env);
 
   const journal = new EventJournal(config.dataDir, { maxBytes: config.journalMaxBytes });
-  const { sources, delivery, timeScale } = config;
+  const { delivery, timeScale } = config;
+  const sources = Object.entries(config.sources).map(([name, { path }]) => ({
+    name,
+    path,
+    signatureHeader: verifiers.get(name)?.signatureHeader ?? null,
+  }));
   const dispatcher = new Dispatcher({ journal, sources, delivery, timeScale, clock, random, log });
   const intake = createIntake({
     journal,

@@ -65,9 +65,9 @@ export function createIntake(options: {
   async function accept(request: IncomingMessage): Promise<'stored' | 'duplicate'> {
     if (closing) throw webhookErrors.make('gateway-closing', 'the gateway ends');
     const source = sourceOf(request);
-    const verify = verifiers.get(source);
+    const verifier = verifiers.get(source);
     const count = counts[source];
-    if (verify === undefined || count === undefined) {
+    if (verifier === undefined || count === undefined) {
       throw webhookErrors.make(
         'webhook-source-unknown',
         `no source at ${request.method} ${request.url}`,
@@ -79,13 +79,14 @@ export function createIntake(options: {
       const value = request.headers[name];
       return typeof value === 'string' ? value : undefined;
     };
-    const id = verified(() => verify({ body, header }), count);
+    const { signatureHeader } = verifier;
+    const id = verified(() => verifier.verify({ body, header }), count);
     const stored = await journal.append({
       source,
       id,
       body,
       contentType: header('content-type') ?? null,
-      signature: header('stripe-signature') ?? null,
+      signature: signatureHeader === null ? null : (header(signatureHeader) ?? null),
       receivedMs: clock.wallMs(),
     });
     if (stored === 'duplicate') {

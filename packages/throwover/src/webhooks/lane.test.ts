@@ -37,7 +37,7 @@ it.each([
   ['that has given them out before', true],
   ['that has restarted since they were delivered', false],
 ])('events of a loss window are given out once, with new ones, by a lane %s', async (_, before) => {
-  const lane = new Lane({ source, path: '/', journal });
+  const lane = new Lane({ source: { name: source, path: '/', signatureHeader: null }, journal });
   for (const id of ['evt_1', 'evt_2', 'evt_3']) await append(id);
   if (before) taken(lane);
   for (const seq of [1, 2, 3]) await deliveredTo(seq);

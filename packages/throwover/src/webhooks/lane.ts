@@ -1,3 +1,4 @@
+import type { DeliveredSource } from './delivery.ts';
 import type { EventJournal, PendingEvent } from './journal.ts';
 
 /** Number of events read ahead from the journal, with their bodies: at most 16 x 1 MiB. */
@@ -31,8 +32,7 @@ export interface Next {
 
 /** One source's queue: events that failed and are due, then those not tried yet, each in arrival order. */
 export class Lane {
-  readonly source: string;
-  readonly path: string;
+  readonly source: DeliveredSource;
   inFlight = 0;
   readonly #journal: EventJournal;
   #cursor = 0;
@@ -41,9 +41,8 @@ export class Lane {
   /** Sorted by (dueMs, seq). */
   #retries: Retry[] = [];
 
-  constructor(options: { source: string; path: string; journal: EventJournal }) {
+  constructor(options: { source: DeliveredSource; journal: EventJournal }) {
     this.source = options.source;
-    this.path = options.path;
     this.#journal = options.journal;
   }
 
@@ -106,7 +105,7 @@ export class Lane {
   #fresh(): Next | undefined {
     if (this.#retries.length >= MAX_RETRIES) return undefined;
     if (this.#ahead.length === 0 && this.#unread) {
-      this.#ahead = this.#journal.pending(this.source, this.#cursor, READ_AHEAD);
+      this.#ahead = this.#journal.pending(this.source.name, this.#cursor, READ_AHEAD);
       this.#unread = this.#ahead.length === READ_AHEAD;
       this.#cursor = this.#ahead.at(-1)?.seq ?? this.#cursor;
     }

@@ -1,7 +1,8 @@
 import { headers as wire } from '@throwover/client';
 import { z } from 'zod';
 import { assertNever, type Clock } from '../kernel/kernel.ts';
-import { resolveSecret, type SourceConfig } from './config.ts';
+import { parseSecretRef, resolveSecret } from '../service/service.ts';
+import type { SourceConfig } from './config.ts';
 import { webhookErrors } from './errors.ts';
 
 /**
@@ -22,8 +23,17 @@ export interface Incoming {
   header(name: string): string | undefined;
 }
 
-/** Returns the event's id, or throws `webhook-signature-refused` or `webhook-without-id`. */
-export type Verifier = (incoming: Incoming) => string;
+export interface Verifier {
+  /** Returns the event's id, or throws `webhook-signature-refused` or `webhook-without-id`. */
+  verify(incoming: Incoming): string;
+  /**
+   * The header that carries the scheme's signature, in lower case; null: it has none. It is kept
+   * with the event and sent to the application, which can verify it again.
+   */
+  readonly signatureHeader: string | null;
+}
+
+const stripeHeader = 'stripe-signature';
 
 const identified = z.object({
   id: z
@@ -37,10 +47,14 @@ export async function verifierOf(
   { clock, env }: { clock: Clock; env: Readonly<Record<string, string | undefined>> },
 ): Promise<Verifier> {
   switch (source.scheme) {
-    case 'stripe':
-      return stripeVerifier(resolveSecret(source.secret, env), clock);
+    case 'stripe': {
+      // A relative path of a file is relative to the directory in which the gateway was started.
+      const from = { env, directory: '.' };
+      const secret = await resolveSecret(parseSecretRef(source.secret), from);
+      return stripeVerifier(secret, clock);
+    }
     case 'none':
-      return idOf;
+      return { verify: idOf, signatureHeader: null };
     default:
       return assertNever(source);
   }
@@ -49,12 +63,12 @@ export async function verifierOf(
 /** The SDK takes about 0.2 s to load, so only a gateway with a Stripe source loads it. */
 async function stripeVerifier(secret: string, clock: Clock): Promise<Verifier> {
   const { default: Stripe } = await import('stripe');
-  return ({ body, header }) => {
+  const verify = ({ body, header }: Incoming) => {
     let event: unknown;
     try {
       event = Stripe.webhooks.constructEvent(
         body,
-        header('stripe-signature') ?? '',
+        header(stripeHeader) ?? '',
         secret,
         STRIPE_TOLERANCE_S,
         undefined,
@@ -66,6 +80,7 @@ async function stripeVerifier(secret: string, clock: Clock): Promise<Verifier> {
     }
     return idIn(event);
   };
+  return { verify, signatureHeader: stripeHeader };
 }
 
 function idOf({ body, header }: Incoming): string {

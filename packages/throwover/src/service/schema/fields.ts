@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from '../../kernel/kernel.ts';
-import { parseSecretRef } from '../secrets.ts';
+import { parseSecretRef, secretRef } from '../secrets.ts';
 
 /**
  * Kinds of values that several blocks of throwover.yaml use. Every `error` text completes the
@@ -32,7 +32,7 @@ export const label = z
 
 export const secret = z
   .string({ error: 'a reference: env:NAME or file:PATH' })
-  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, { error: 'a reference: env:NAME or file:PATH' })
+  .regex(secretRef, { error: 'a reference: env:NAME or file:PATH' })
   .transform((value) => parseSecretRef(value));
 
 /** The place of a part of the control plane, so that a run can report that it leaves that place. */
