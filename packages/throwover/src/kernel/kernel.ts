@@ -34,5 +34,5 @@ export { type Quantiles, quantileAt, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
 export { QuantileSketch, relativeError, type SketchJson } from './sketch.ts';
 export { sqliteCodeOf, sqliteCodes } from './sqlite-codes.ts';
-export { noAnswer, orNull, within } from './within.ts';
+export { noAnswer, orNull, withDeadline, within } from './within.ts';
 export { maxColumns, wrap } from './wrap.ts';

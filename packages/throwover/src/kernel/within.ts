@@ -33,6 +33,28 @@ export async function within<T>(
   }
 }
 
+/**
+ * Returns the result of `work`, whose signal is aborted after `ms` of the clock. For work that a
+ * signal can stop; `within` does not wait for work that nothing stops.
+ */
+export async function withDeadline<T>(
+  clock: Clock,
+  ms: number,
+  work: (deadline: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new AbortController();
+  const settled = new AbortController();
+  clock.sleep(ms, settled.signal).then(
+    () => late.abort(new Error(`no answer within ${ms} ms`)),
+    () => {},
+  );
+  try {
+    return await work(late.signal);
+  } finally {
+    settled.abort(answered);
+  }
+}
+
 /** Returns `null` for an error that is meant for users; throws a bug on. */
 export async function orNull<T>(ask: () => Promise<T>): Promise<T | null> {
   try {

@@ -1,4 +1,6 @@
+import { createServer } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { listenAt } from '../../kernel/kernel.ts';
 import { createVirtualClock } from '../../kernel/virtual-clock.ts';
 import { FakeGitHub } from './github.fixture.ts';
 import { githubIssues } from './github-issues.ts';
@@ -102,6 +104,23 @@ describe('what fails has a code', () => {
     expect(github.calls).toHaveLength(2);
     github.close();
     await expect(tracker().list()).rejects.toMatchObject({ code: 'tracker-away' });
+  });
+
+  test('no answer within 10 s of the clock: away', async () => {
+    const asked = Promise.withResolvers<void>();
+    const silent = createServer(() => asked.resolve());
+    const { port } = await listenAt(silent, { host: '127.0.0.1', port: 0 });
+    const failed = expect(
+      tracker({ api: `http://127.0.0.1:${port}` }).list(),
+    ).rejects.toMatchObject({
+      code: 'tracker-away',
+      message: expect.stringContaining('no answer within 10000 ms'),
+    });
+    await asked.promise;
+    await clock.advance(10_000);
+    await failed;
+    silent.closeAllConnections();
+    silent.close();
   });
 
   test('an answer that is no list of issues', async () => {

@@ -6,7 +6,7 @@ import {
   type IssueTracker,
   improvementErrors,
 } from '../../improvement/improvement.ts';
-import { type Clock, isoTime } from '../../kernel/kernel.ts';
+import { type Clock, isoTime, withDeadline } from '../../kernel/kernel.ts';
 
 /** Deadline of one call, ms. */
 const deadlineMs = 10_000;
@@ -63,27 +63,30 @@ export function githubIssues(options: {
       log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     });
   };
-  const called = async <T>(what: string, call: (client: Octokit) => Promise<T>): Promise<T> => {
+  const called = async <T>(
+    what: string,
+    call: (client: Octokit, common: ReturnType<typeof commonOf>) => Promise<T>,
+  ): Promise<T> => {
     const octokit = await client();
     try {
-      return await call(octokit);
+      return await withDeadline(clock, deadlineMs, (signal) => call(octokit, commonOf(signal)));
     } catch (error) {
       throw failed(error, `${repository}: ${what}`, clock);
     }
   };
-  const common = () => ({
+  const commonOf = (signal: AbortSignal) => ({
     ...at,
     headers: { 'x-github-api-version': '2022-11-28' },
-    request: { signal: AbortSignal.timeout(deadlineMs) },
+    request: { signal },
   });
   return {
     name: repository,
     list: async () => {
       const found: Issue[] = [];
       for (let page = 1; page <= mostPages; page++) {
-        const { data, headers } = await called('its issues', (octokit) =>
+        const { data, headers } = await called('its issues', (octokit, common) =>
           octokit.request('GET /repos/{owner}/{repo}/issues', {
-            ...common(),
+            ...common,
             ...{ labels: label, state: 'all', sort: 'created', direction: 'asc' },
             ...{ per_page: perPage, page },
           }),
@@ -94,18 +97,18 @@ export function githubIssues(options: {
       return found;
     },
     create: async ({ title, body, assignees }) => {
-      const { data } = await called(`to make "${title}"`, (octokit) =>
+      const { data } = await called(`to make "${title}"`, (octokit, common) =>
         octokit.request('POST /repos/{owner}/{repo}/issues', {
-          ...common(),
+          ...common,
           ...{ title, body, assignees: [...assignees], labels: [label] },
         }),
       );
       return data.number;
     },
     update: async (issue_number, { state, ...text }: IssueText & Pick<Issue, 'state'>) => {
-      await called(`to change #${issue_number}`, (octokit) =>
+      await called(`to change #${issue_number}`, (octokit, common) =>
         octokit.request('PATCH /repos/{owner}/{repo}/issues/{issue_number}', {
-          ...common(),
+          ...common,
           ...{ issue_number, title: text.title, body: text.body },
           ...{ assignees: [...text.assignees], state },
           state_reason: state === 'closed' ? 'completed' : 'reopened',

@@ -63,7 +63,7 @@ export function rfc2136Dns(options: Rfc2136Options): AdoptableDns {
       id: nextId(),
       questions: [{ type: rrType, name: asked }],
     });
-    const message = await exchange(server, question);
+    const message = await exchange(server, question, clock);
     const answer = decode(message);
     const authoritative = ((answer.flags ?? 0) & AUTHORITATIVE_ANSWER) !== 0;
     const { rcode } = answer as { rcode?: string };
@@ -130,7 +130,7 @@ export function rfc2136Dns(options: Rfc2136Options): AdoptableDns {
     const key = { name: keyName, algorithm, secret };
     const plain = encodeUpdate({ id: nextId(), zone, requires, changes });
     const { message, mac } = sign(plain, key, clock.wallMs());
-    const answer = await exchange(server, message);
+    const answer = await exchange(server, message, clock);
     const { rcode = 'NOERROR' } = decode(answer) as { rcode?: string };
     const verdict = verify(answer, { key, mac, wallMs: clock.wallMs() });
     if (verdict.state === 'refused') {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encode } from 'dns-packet';
 import { freePort } from '../../../../lab/src/fixtures/ports.ts';
+import { systemClock } from '../../kernel/kernel.ts';
 import { exchange } from './tcp.ts';
 
 /** Real authoritative servers with dynamic updates, unprivileged, each on a separate port. */
@@ -81,7 +82,9 @@ export async function startUpdateServer(
   };
   const question = encode({ type: 'query', id: 1, questions: [{ type: 'A', name }] });
   for (let tries = 0; tries < 200; tries += 1) {
-    const answer = await exchange({ host: '127.0.0.1', port }, question).catch(() => null);
+    const answer = await exchange({ host: '127.0.0.1', port }, question, systemClock).catch(
+      () => null,
+    );
     if (answer !== null && answer.readUInt16BE(6) > 0)
       return { address: `127.0.0.1:${port}`, stop };
     if (child.exitCode !== null) break;

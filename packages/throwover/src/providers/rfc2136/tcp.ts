@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { type Clock, withDeadline } from '../../kernel/kernel.ts';
 import { trafficErrors } from '../../traffic/traffic.ts';
 
 /**
@@ -22,9 +23,17 @@ export function parseServer(text: string): ServerAddress {
  * Sends one question over a separate TCP connection and returns the answer. Errors:
  * `dns-unreachable`.
  */
-export async function exchange({ host, port }: ServerAddress, question: Buffer): Promise<Buffer> {
+export function exchange(server: ServerAddress, question: Buffer, clock: Clock): Promise<Buffer> {
+  return withDeadline(clock, deadlineMs, (signal) => exchangeUntil(server, question, signal));
+}
+
+async function exchangeUntil(
+  { host, port }: ServerAddress,
+  question: Buffer,
+  signal: AbortSignal,
+): Promise<Buffer> {
   const where = `${host} port ${port}`;
-  const socket = connect({ host, port, signal: AbortSignal.timeout(deadlineMs), noDelay: true });
+  const socket = connect({ host, port, signal, noDelay: true });
   try {
     const length = Buffer.alloc(2);
     length.writeUInt16BE(question.length);
