@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { shellWord } from 'throwover/kernel';
 import { until } from '../world/json.ts';
 
 const run = promisify(execFile);
@@ -27,7 +28,7 @@ export class TmuxTerminal {
     await terminal.#tmux(
       ...['-f', '/dev/null', 'new-session', '-d', '-s', 'person', '-x', '80', '-y', '50'],
       ...['-c', options.cwd, ...env],
-      ...[`${options.command.map(quoted).join(' ')}; echo "exit code $?"; exec sleep infinity`],
+      ...[`${options.command.map(shellWord).join(' ')}; echo "exit code $?"; exec sleep infinity`],
     );
     await terminal.#tmux('set-option', '-g', 'history-limit', '5000');
     return terminal;
@@ -77,5 +78,3 @@ export class TmuxTerminal {
     return run('tmux', ['-L', this.#socket, ...args]);
   }
 }
-
-const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;

@@ -1,4 +1,4 @@
-import { assertNever, type Clock } from '../kernel/kernel.ts';
+import { assertNever, type Clock, shellWord } from '../kernel/kernel.ts';
 import { arcHands } from '../providers/aws/arc-by-hand.ts';
 import { lambdaHands } from '../providers/aws/lambda-by-hand.ts';
 import { route53Hands } from '../providers/aws/route53-by-hand.ts';
@@ -7,7 +7,7 @@ import { postgresHands } from '../providers/postgres/by-hand.ts';
 import { postgresSide } from '../providers/postgres/database-side.ts';
 import { rfc2136Hands } from '../providers/rfc2136/by-hand.ts';
 import { noConsent, sequenceAdvance } from '../replication/replication.ts';
-import { type ByHand, type HandDocument, quoted } from '../runbook/runbook.ts';
+import type { ByHand, HandDocument } from '../runbook/runbook.ts';
 import {
   afterByHand,
   beforeByHand,
@@ -166,14 +166,14 @@ function ownByHand(own: OwnStep | undefined): ByHand {
 }
 
 function commandOf(action: OwnAction): string {
-  if ('command' in action) return action.command.map(quoted).join(' ');
+  if ('command' in action) return action.command.map(shellWord).join(' ');
   const { method, url, body, headers = {} } = action.http;
   return [
     'curl -fsS -X',
     method,
-    ...Object.entries(headers).map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`),
-    quoted(url),
-    ...(body === undefined ? [] : ['-d', quoted(body)]),
+    ...Object.entries(headers).map(([name, value]) => `-H ${shellWord(`${name}: ${value}`)}`),
+    shellWord(url),
+    ...(body === undefined ? [] : ['-d', shellWord(body)]),
   ].join(' ');
 }
 

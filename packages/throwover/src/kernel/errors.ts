@@ -5,6 +5,8 @@
  * test keeps both lists equal. A bug is an assertion (`assertNever`, `Error`), not one of these.
  */
 
+import { redacted } from './redacted.ts';
+
 /** retry: the same call may succeed. wait: something must change first. stop: do not go on. page: a person must decide. */
 export const dispositions = ['retry', 'wait', 'stop', 'page'] as const;
 export type Disposition = (typeof dispositions)[number];
@@ -31,6 +33,7 @@ export interface ErrorDefinition {
 
 export type Evidence = Readonly<Record<string, unknown>>;
 
+/** Message and evidence hold no secret of a URL, wherever the error is shown or kept. */
 export class ThrowoverError extends Error {
   readonly code: string;
   readonly disposition: Disposition;
@@ -48,7 +51,7 @@ export class ThrowoverError extends Error {
     evidence: Evidence = {},
     cause?: unknown,
   ) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(redacted(message), cause === undefined ? undefined : { cause });
     this.name = 'ThrowoverError';
     this.code = code;
     this.disposition = definition.disposition;
@@ -56,7 +59,7 @@ export class ThrowoverError extends Error {
     this.answered = definition.answered !== false;
     this.notLost = definition.notLost;
     this.remedy = definition.remedy;
-    this.evidence = evidence;
+    this.evidence = redactedIn(evidence);
   }
 
   toJSON(): ErrorJson {
@@ -73,6 +76,16 @@ export class ThrowoverError extends Error {
   static fromJSON(json: ErrorJson): ThrowoverError {
     return new ThrowoverError(json.code, json, json.message, json.evidence);
   }
+}
+
+/** Only texts at the top: what is deeper was made by errors, or is no URL of a configuration. */
+function redactedIn(evidence: Evidence): Evidence {
+  return Object.fromEntries(
+    Object.entries(evidence).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? redacted(value) : value,
+    ]),
+  );
 }
 
 export interface ErrorJson extends ErrorDefinition {
@@ -107,7 +120,7 @@ export function assertNever(value: never): never {
 
 /** Returns an error as one line of a log: with its code, if it has one. */
 export function errorLine(error: unknown): string {
-  return isThrowoverError(error) ? `${error.code}: ${error.message}` : String(error);
+  return isThrowoverError(error) ? `${error.code}: ${error.message}` : redacted(String(error));
 }
 
 /** Returns the error as text: code, what happened, what was not lost, what to do next. */

@@ -32,6 +32,8 @@ export { newId } from './ids.ts';
 export { closeServer, type Endpoint, isTaken, listenAt, urlOf } from './listen.ts';
 export { type Quantiles, quantileAt, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
+export { redacted } from './redacted.ts';
+export { shellWord } from './shell-word.ts';
 export { QuantileSketch, relativeError, type SketchJson } from './sketch.ts';
 export { sqliteCodeOf, sqliteCodes } from './sqlite-codes.ts';
 export { noAnswer, orNull, withDeadline, within } from './within.ts';

@@ -25,11 +25,13 @@
  *   by-hand/       a run as manual instructions: document.ts work.ts; printed: page.ts markdown.ts html.ts
  */
 
+// Under the name by which providers/http/by-hand.ts knows it.
+export { shellWord as quoted } from '../kernel/kernel.ts';
 export { documentDigest, type HandDocument, stepDigest } from './by-hand/document.ts';
 export { markdownOf } from './by-hand/markdown.ts';
 export { pageOf } from './by-hand/page.ts';
 export { driftOf, readPrinted, withHeader } from './by-hand/printed.ts';
-export { type ByHand, type HandWork, quoted, untilAnswers } from './by-hand/work.ts';
+export { type ByHand, type HandWork, untilAnswers } from './by-hand/work.ts';
 export type { RunEvent } from './engine/events.ts';
 export { executeRun, type RunResult } from './engine/execute.ts';
 export { expectedOf } from './engine/history.ts';

@@ -1,4 +1,4 @@
-import { quoted } from '../../runbook/runbook.ts';
+import { shellWord } from '../../kernel/kernel.ts';
 import type { DnsHands } from '../../runs/runs.ts';
 import type { ArcEndpoint } from './arc-cluster.ts';
 
@@ -21,11 +21,11 @@ export function arcHands(options: {
           ([name, arn]) =>
             `RoutingControlArn=${arn},RoutingControlState=${name === region ? 'On' : 'Off'}`,
         )
-        .map(quoted)
+        .map(shellWord)
         .join(' ');
       const tries = endpoints.map(
         ({ url, awsRegion }) =>
-          `aws route53-recovery-cluster update-routing-control-states --endpoint-url ${quoted(url)} --region ${quoted(awsRegion)} --update-routing-control-state-entries ${entries}`,
+          `aws route53-recovery-cluster update-routing-control-states --endpoint-url ${shellWord(url)} --region ${shellWord(awsRegion)} --update-routing-control-state-entries ${entries}`,
       );
       return [
         {

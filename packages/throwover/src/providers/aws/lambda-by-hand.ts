@@ -1,4 +1,5 @@
-import { type HandWork, quoted, untilAnswers } from '../../runbook/runbook.ts';
+import { shellWord } from '../../kernel/kernel.ts';
+import { type HandWork, untilAnswers } from '../../runbook/runbook.ts';
 import type { FunctionHands } from '../../runs/runs.ts';
 
 /** How long people wait for provisioned capacity, s: AWS documents minutes for large requests. */
@@ -18,12 +19,12 @@ export function lambdaHands(options: {
 }): FunctionHands {
   const { region, awsRegion, endpoint, functionName, alias, instances } = options;
   const aws = (call: string, rest = '') =>
-    `aws lambda ${call} --region ${quoted(awsRegion)}${endpoint === undefined ? '' : ` --endpoint-url ${quoted(endpoint)}`} --function-name ${quoted(functionName)} --qualifier ${quoted(alias)}${rest}`;
+    `aws lambda ${call} --region ${shellWord(awsRegion)}${endpoint === undefined ? '' : ` --endpoint-url ${shellWord(endpoint)}`} --function-name ${shellWord(functionName)} --qualifier ${shellWord(alias)}${rest}`;
   const work = (says: string, ...lines: string[]): HandWork => ({ on: null, says, lines });
   const needed =
     typeof instances === 'number'
       ? `N=${instances}`
-      : `N=$(curl -fsS ${quoted(`${instances.door}/v1/door`)} | sed -n 's/.*"peakConcurrency":\\([0-9]*\\).*/\\1/p' | awk '{ n = int($1 * ${instances.burst} + 0.999); print n < 1 ? 1 : n }')`;
+      : `N=$(curl -fsS ${shellWord(`${instances.door}/v1/door`)} | sed -n 's/.*"peakConcurrency":\\([0-9]*\\).*/\\1/p' | awk '{ n = int($1 * ${instances.burst} + 0.999); print n < 1 ? 1 : n }')`;
   const status = aws('get-provisioned-concurrency-config', ' --query Status --output text');
   return {
     warm: [

@@ -1,5 +1,6 @@
 import type { ResourceRecordSet } from '@aws-sdk/client-route-53';
-import { type HandWork, quoted } from '../../runbook/runbook.ts';
+import { shellWord } from '../../kernel/kernel.ts';
+import type { HandWork } from '../../runbook/runbook.ts';
 import type { DnsHands, DnsTarget } from '../../runs/runs.ts';
 import { type DnsRecord, generationName, generationTtlSeconds } from '../../traffic/traffic.ts';
 import { Route53Api, type Route53ApiOptions } from './route53-api.ts';
@@ -15,8 +16,8 @@ export async function route53Hands(
 ): Promise<DnsHands> {
   const { sets } = await new Route53Api(options).look();
   const { zoneId, name, endpoint } = options;
-  const aws = `aws route53${endpoint === undefined ? '' : ` --endpoint-url ${quoted(endpoint)}`}`;
-  const read = `${aws} list-resource-record-sets --hosted-zone-id ${quoted(zoneId)} --query "ResourceRecordSets[?starts_with(Name, '${generationName(name)}')].ResourceRecords[0].Value" --output text`;
+  const aws = `aws route53${endpoint === undefined ? '' : ` --endpoint-url ${shellWord(endpoint)}`}`;
+  const read = `${aws} list-resource-record-sets --hosted-zone-id ${shellWord(zoneId)} --query "ResourceRecordSets[?starts_with(Name, '${generationName(name)}')].ResourceRecords[0].Value" --output text`;
   return {
     wasWrittenFor: (epoch, region) => ({
       on: null,
@@ -58,8 +59,8 @@ function pointing(
     says: `Point ${name} at ${region}, in one batch`,
     lines: [
       `N=$(${read} | sed -n 's/.*generation=\\([0-9]*\\).*/\\1/p')`,
-      `BATCH=${quoted(batch)}`,
-      `ID=$(${aws} change-resource-record-sets --hosted-zone-id ${quoted(zoneId)} --change-batch "\${BATCH/@/$((N + 1))}" --query ChangeInfo.Id --output text)`,
+      `BATCH=${shellWord(batch)}`,
+      `ID=$(${aws} change-resource-record-sets --hosted-zone-id ${shellWord(zoneId)} --change-batch "\${BATCH/@/$((N + 1))}" --query ChangeInfo.Id --output text)`,
       `${aws} wait resource-record-sets-changed --id "$ID"`,
     ],
   };

@@ -1,4 +1,5 @@
-import { type HandWork, quoted, untilAnswers } from '../../runbook/runbook.ts';
+import { shellWord } from '../../kernel/kernel.ts';
+import { type HandWork, untilAnswers } from '../../runbook/runbook.ts';
 import type { DatabaseHands } from '../../runs/runs.ts';
 import { fenceLines, linesOf } from './guard/host-based-access.ts';
 import { advanceSql } from './guard/settings.ts';
@@ -53,11 +54,11 @@ export function postgresHands(
   });
   const door = doorOf(place);
   const pgCtl = (rest: string) =>
-    asOwner(place, `${quoted(`${place.pgBin}/pg_ctl`)} -D ${quoted(dataDir)} ${rest}`);
+    asOwner(place, `${shellWord(`${place.pgBin}/pg_ctl`)} -D ${shellWord(dataDir)} ${rest}`);
   // `restart` also starts a stopped server, with the options that it was last started with.
   const start =
     commands.startDatabase ??
-    pgCtl(`restart -w -t ${startSeconds} -l ${quoted(`${dataDir}/by-hand.log`)}`);
+    pgCtl(`restart -w -t ${startSeconds} -l ${shellWord(`${dataDir}/by-hand.log`)}`);
   const stop = commands.stopDatabase ?? pgCtl(`stop -m fast -w -t ${stopSeconds}`);
   return {
     stopGuard: at(
@@ -165,7 +166,7 @@ const until = (statement: string, answer: string) =>
 function withSql({ superuser, port, database }: Place, lines: readonly string[]): string[] {
   if (!lines.some((line) => /\bq "/.test(line))) return [...lines];
   return [
-    `q() { PGOPTIONS=${quoted(sessionOptions)} psql -X -w -h ${quoted(superuser.host)} -p ${port} -U ${quoted(superuser.user)} -d ${quoted(database)} -v ON_ERROR_STOP=1 -Atqc "$1"; }`,
+    `q() { PGOPTIONS=${shellWord(sessionOptions)} psql -X -w -h ${shellWord(superuser.host)} -p ${port} -U ${shellWord(superuser.user)} -d ${shellWord(database)} -v ON_ERROR_STOP=1 -Atqc "$1"; }`,
     ...lines,
   ];
 }
@@ -183,7 +184,7 @@ function doorOf(place: Place) {
       applicationRoles.map((role) => sql(`ALTER ROLE "${role}" ${may}`));
     return { close: logins('NOLOGIN'), open: logins('LOGIN'), openFile: [], endSessions };
   }
-  const file = quoted(hbaFile);
+  const file = shellWord(hbaFile);
   const lines = fenceLines(applicationRoles).map((line) => `'${line}'`);
   const reload = sql('SELECT pg_reload_conf()');
   // The result of a box depends on this: if the file could not be written, the door must not look
@@ -209,7 +210,7 @@ function doorOf(place: Place) {
 function standbyFiles(place: Place, upstream: string): readonly string[] {
   const { dataDir, replication, upstreams, region } = place;
   const link = upstreams[upstream];
-  const auto = quoted(`${dataDir}/postgresql.auto.conf`);
+  const auto = shellWord(`${dataDir}/postgresql.auto.conf`);
   const info = [
     `host=${link?.host ?? upstream}`,
     `port=${link?.port ?? 5432}`,
@@ -221,11 +222,13 @@ function standbyFiles(place: Place, upstream: string): readonly string[] {
   return [
     ...(secret === null
       ? []
-      : [`read -r -s -p 'Password of ${replication.user} (${secret} at the guard): ' PASSWORD`]),
+      : [
+          `read -r -s -p ${shellWord(`Password of ${replication.user} (${secret} at the guard): `)} PASSWORD`,
+        ]),
     asOwner(place, `sed -i '/^primary_conninfo/d; /^recovery_target_timeline/d' ${auto}`),
     `echo "primary_conninfo = '${info}${secret === null ? '' : ' password=$PASSWORD'}'" >> ${auto}`,
     `echo "recovery_target_timeline = 'latest'" >> ${auto}`,
-    asOwner(place, `touch ${quoted(`${dataDir}/standby.signal`)}`),
+    asOwner(place, `touch ${shellWord(`${dataDir}/standby.signal`)}`),
   ];
 }
 

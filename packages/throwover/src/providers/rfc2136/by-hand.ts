@@ -1,3 +1,4 @@
+import { shellWord } from '../../kernel/kernel.ts';
 import type { DnsHands } from '../../runs/runs.ts';
 import { generationName, generationTtlSeconds } from '../../traffic/traffic.ts';
 import { parseServer } from './tcp.ts';
@@ -29,7 +30,7 @@ export function rfc2136Hands(options: {
         lines: [
           `OLD=$(${read})`,
           `N=$(echo "$OLD" | sed -n 's/.*generation=\\([0-9]*\\).*/\\1/p')`,
-          `read -r -s -p 'Secret of the key ${key.name} (${key.secret}): ' SECRET`,
+          `read -r -s -p ${shellWord(`Secret of the key ${key.name} (${key.secret}): `)} SECRET`,
           // The secret is in the script and not in the command, which everybody on the machine
           // could read.
           'nsupdate -v <<END',

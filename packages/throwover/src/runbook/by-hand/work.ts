@@ -38,11 +38,6 @@ export type ByHand =
       readonly back: readonly HandWork[] | { readonly none: string };
     };
 
-/** Returns the value quoted as a single shell word. */
-export function quoted(value: string): string {
-  return /^[A-Za-z0-9_./:@%+,=-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
-}
-
 /**
  * Returns a command that retries every second until `command` prints `answer`; exit code 1 if it
  * does not within this many seconds.

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import type { Clock, Evidence } from '../../kernel/kernel.ts';
+import { type Clock, type Evidence, redacted } from '../../kernel/kernel.ts';
 import type { OwnAction } from '../schema/schema.ts';
 import { isSecretRef, parseSecretRef, resolveSecret } from '../secrets.ts';
 
@@ -9,6 +9,9 @@ import { isSecretRef, parseSecretRef, resolveSecret } from '../secrets.ts';
  * in a journal.
  */
 const maxOutput = 4_096;
+
+/** Length of what is read of it: a URL that begins before the kept part is still seen as one. */
+const maxRead = 2 * maxOutput;
 
 /** Time that a command gets to end after SIGTERM before its process group is killed, ms. */
 const killAfterMs = 2_000;
@@ -48,7 +51,7 @@ export interface ActionAnswer {
 
 /**
  * Runs one command, without a shell, or makes one HTTP call. Never throws for an error of the
- * command or the server.
+ * command or the server. The answer goes to the journal, so it holds no secrets of URLs.
  */
 export async function runAction(action: OwnAction, options: ActionOptions): Promise<ActionAnswer> {
   const ended = new AbortController();
@@ -73,7 +76,8 @@ async function runCommand(
   signal: AbortSignal,
 ): Promise<ActionAnswer> {
   const [program = '', ...args] = command;
-  if (signal.aborted) return unknown('stopped before it began', { command });
+  const asked = { command: command.map(redacted) };
+  if (signal.aborted) return unknown('stopped before it began', asked);
   // A process group of its own: Ctrl-C stops the run at a safe point and not the command in the
   // middle, and a command that must end takes its child processes with it.
   const child = spawn(program, args, {
@@ -100,10 +104,10 @@ async function runCommand(
         child.once('exit', (code, killedBy) => resolve({ code, signal: killedBy }));
       },
     );
-    if (exit instanceof Error) return unknown(exit.message, { command });
+    if (exit instanceof Error) return unknown(redacted(exit.message), asked);
     const grace = options.clock.sleep(outputGraceMs, gone.signal).catch(() => {});
     await Promise.race([closed, grace]);
-    const evidence = { command, exit: exit.code ?? exit.signal, output: output() };
+    const evidence = { ...asked, exit: exit.code ?? exit.signal, output: output() };
     if (signal.aborted) return unknown(stopped(options), evidence);
     if (exit.code === 0) return { state: 'done', said: 'exit 0', evidence };
     if (exit.code === 1) return { state: 'pending', said: 'exit 1', evidence };
@@ -122,7 +126,7 @@ async function makeCall(
   options: ActionOptions,
   signal: AbortSignal,
 ): Promise<ActionAnswer> {
-  const asked = { method: call.method, url: call.url };
+  const asked = { method: call.method, url: redacted(call.url) };
   const headers = { ...factHeaders(options.facts), ...(await resolvedHeaders(call, options)) };
   try {
     const response = await fetch(call.url, {
@@ -139,7 +143,7 @@ async function makeCall(
     return { state: pending ? 'pending' : 'unknown', said, evidence };
   } catch (error) {
     const reason = signal.aborted ? stopped(options) : reasonOf(error);
-    return unknown(reason, asked);
+    return unknown(redacted(reason), asked);
   }
 }
 
@@ -193,20 +197,22 @@ function tail(...streams: readonly Readable[]): () => string {
   for (const stream of streams) {
     stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => {
-      kept = (kept + chunk).slice(-maxOutput);
+      kept = (kept + chunk).slice(-maxRead);
     });
   }
-  return () => kept.trim();
+  return () => shown(kept);
 }
 
 async function readTail(response: Response): Promise<string> {
   let kept = '';
   const decoder = new TextDecoder();
   for await (const chunk of response.body ?? []) {
-    kept = (kept + decoder.decode(chunk, { stream: true })).slice(-maxOutput);
+    kept = (kept + decoder.decode(chunk, { stream: true })).slice(-maxRead);
   }
-  return kept.trim();
+  return shown(kept);
 }
+
+const shown = (output: string) => redacted(output.trim()).slice(-maxOutput);
 
 function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined) return;

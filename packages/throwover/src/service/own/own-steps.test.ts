@@ -8,6 +8,7 @@ import { systemClock } from '../../kernel/kernel.ts';
 import type { Step, StepContext } from '../../runbook/step.ts';
 import { parseService } from '../load/load.ts';
 import { wholeFile } from '../service.fixture.ts';
+import { runAction } from './own-action.ts';
 import { ownGuards, placeOwnSteps } from './own-steps.ts';
 
 const runStep = (name: string): Step => ({
@@ -245,6 +246,46 @@ describe('an HTTP call', () => {
     const step = ownStep(yaml());
     await new Promise((resolve) => server.close(resolve));
     expect(await step.observe(context())).toMatchObject({ state: 'unknown' });
+  });
+});
+
+describe('what is kept of an action', () => {
+  const kept = async (action: Parameters<typeof runAction>[0]) =>
+    JSON.stringify(
+      await runAction(action, {
+        ...{ ...options(), clock: systemClock, timeoutMs: 20_000 },
+        facts: { from: 'east', to: 'west', epoch: 7 },
+        signal: new AbortController().signal,
+      }),
+    );
+
+  it('has no secrets of URLs, wherever they stand', async () => {
+    const url = 'http://ana:s3cret@127.0.0.1:1/?token=s3cret';
+    await script('leak', `echo "no answer from ${url}"; exit 3`);
+    expect(await kept({ command: ['./leak', url, 'password=s3cret'] })).toBe(
+      JSON.stringify({
+        state: 'unknown',
+        said: 'exit 3',
+        evidence: {
+          command: ['./leak', 'http://***@127.0.0.1:1/?token=***', 'password=***'],
+          exit: 3,
+          output: 'no answer from http://***@127.0.0.1:1/?token=***',
+        },
+      }),
+    );
+    expect(await kept({ command: [`./${url}`] })).not.toContain('s3cret');
+    // The client refuses a URL with a user, and names it.
+    const called = await kept({ http: { method: 'GET', url } });
+    expect(called).toContain('"url":"http://***@127.0.0.1:1/?token=***"');
+    expect(called).not.toContain('s3cret');
+  });
+
+  it('has none of a URL of which the kept part holds only the end', async () => {
+    const long = 'x'.repeat(4_090);
+    await script('leak', `printf 'http://ana:s3cret@host/ %s' ${long}; exit 3`);
+    const output = await kept({ command: ['./leak'] });
+    expect(output).toContain(long);
+    expect(output).not.toContain('ret@');
   });
 });
 
