@@ -6,7 +6,7 @@
  * again when that is undone.
  */
 
-import { isoTime } from '../kernel/kernel.ts';
+import { isoTime, shellWord } from '../kernel/kernel.ts';
 import { dayMs, metricOf, quarterMs } from '../records/records.ts';
 import {
   type AuditLine,
@@ -84,7 +84,7 @@ export function subjectOf(change: Change): Subject {
     task:
       task === undefined
         ? null
-        : { title: task, how: `throwover week done "change ${name}"`, minutes: 30 },
+        : { title: task, how: `throwover week done ${shellWord(`change ${name}`)}`, minutes: 30 },
   };
 }
 
@@ -154,7 +154,7 @@ function taskLine(subject: Subject, { taskDone, nowWallMs }: AuditFacts): AuditL
   const last = own.length === 0 ? null : Math.max(...own.map(({ atWallMs }) => atWallMs));
   if (last === null || nowWallMs - last > weekMs) {
     const when = last === null ? 'was never done' : `was done ${since(nowWallMs - last)} ago`;
-    const todo = `do it, then: throwover week done "${keyOf(subject)}"`;
+    const todo = `do it, then: throwover week done ${shellWord(keyOf(subject))}`;
     return say(no(`"${task.title}" ${when}`, todo));
   }
   return say(yes(`"${task.title}", ${since(nowWallMs - last)} ago`));

@@ -37,11 +37,12 @@ test('a quote that nothing closes hides the rest', () => {
   expect(redacted("password = 'a s3cret")).toBe('password = ***');
 });
 
-test('a long text of one character takes no time', () => {
-  for (const text of ['a', ':', '@', '?', "password='\\", 'x://', '=&']) {
-    redacted(`https://${text.repeat(100_000)}`);
-    redacted(text.repeat(100_000));
-  }
+test.each([
+  ...['a', 'a.', 'a-', ':', '@', ':@', '?', '?=', "password='\\", 'password= ', 'password  '],
+  ...['x://', '=&', '\\'],
+])('a long text of %s takes no time', { timeout: 10_000 }, (text) => {
+  redacted(`https://${text.repeat(200_000)}`);
+  redacted(text.repeat(200_000));
 });
 
 test('an error never holds the secrets of a URL, also after it crossed a wire', () => {

@@ -13,7 +13,8 @@ export function redacted(text: string): string {
   return text.replaceAll(urls, redactedUrl).replaceAll(passwords, `$1${hidden}`);
 }
 
-const urls = /\b[a-z][a-z0-9+.-]*:\/\/[^\s"'`<>]+/gi;
+/** A scheme is short; without a bound a long text with many dots would take minutes. */
+const urls = /\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s"'`<>]+/gi;
 
 /** As in a connection string of PostgreSQL: `password=x`, `password='x y'`. */
 const passwords = /\b((?:pg)?passw(?:or)?d\s*=\s*)(?:'(?:[^'\\]|\\.)*'?|[^\s'",;)&]+)/gi;

@@ -1,4 +1,5 @@
 /** A week as issues in a tracker: one issue for each task, recognised by the marker in its body. */
+import { shellWord } from '../../kernel/kernel.ts';
 import { lastDay, type WeekTask } from './week-task.ts';
 
 /** The fields of an issue that a week uses. */
@@ -134,7 +135,7 @@ function textOf(
       done
         ? 'Its evidence is there.'
         : byWord
-          ? `It closes when its owner says \`throwover week done "${key}"\`.`
+          ? `It closes when its owner says \`throwover week done ${shellWord(key)}\`.`
           : 'It closes when its evidence is there.',
       '_`throwover week --send` writes this text anew each time; comments stay._',
     ].join('\n\n'),
