@@ -6,6 +6,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['throwover-source', 'node'] } },
   test: {
     pool: 'forks',
+    // Fails a file that leaves servers, timers or processes.
+    setupFiles: ['packages/lab/src/fixtures/leftovers.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
