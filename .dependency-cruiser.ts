@@ -7,7 +7,8 @@ import type {
 import { adapters, entries, layers } from './layers.ts';
 
 const src = '^packages/throwover/src/';
-const tests = '\\.(test|fixture)\\.ts$';
+/** Tests, what they share, and the suites of the ports. */
+const tests = '(\\.(test|fixture)|/conformance[a-z-]*)\\.ts$';
 const folders = layers.flatMap((layer) => layer.folders);
 
 /** Matches the files of these folders, without those of folders below them that are listed too. */

@@ -25,7 +25,7 @@ import {
 import { createMemoryStore } from '../store/memory/memory-store.ts';
 import type { RunState, Store } from '../store/port.ts';
 import type { DnsProvider, DnsRecord } from '../traffic/dns.ts';
-import type { Door, DoorMode } from '../traffic/door.ts';
+import type { Door, DoorMode, DoorStatus } from '../traffic/door.ts';
 import type { GatewayControl, GatewayMode, LossWindow } from '../webhooks/gateway-control.ts';
 import type { RunDefinition } from './definition.ts';
 import type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
@@ -220,24 +220,67 @@ export class FakeSide implements DatabaseSide {
   }
 }
 
-function fakeDoor(side: FakeSide, mode: DoorMode): Door & { current: DoorMode } {
-  const door = {
-    region: side.region,
-    current: mode,
-    async status() {
-      if (side.away) throw errors.make('door-unreachable', 'no answer');
-      const counts = { inFlight: 0, held: 0, served: 0, forwarded: 0, refused: 0 };
-      const { region, peakConcurrency } = side;
-      return { region, current: door.current, ...counts, peakConcurrency };
-    },
-    async set(next: DoorMode) {
-      if (side.away) throw errors.make('door-unreachable', 'no answer');
-      if (next.epoch < door.current.epoch) throw errors.make('door-refused', 'an older epoch');
-      door.current = next;
-      return door.status();
-    },
+/** A door in memory: it answers no request, and it is not restarted. */
+class FakeDoor implements Door {
+  readonly region: string;
+  /** The last command. */
+  current: DoorMode = { mode: 'serve', epoch: 1 };
+  /** The newest mode that does not end by itself. */
+  #lasting: DoorMode = this.current;
+  #sinceMs = 0;
+  #token = 0;
+  /** The run of the last hold (epoch and token), and whether the door has been released since. */
+  #holder = { run: '', over: false };
+  readonly #side: FakeSide;
+  readonly #clock: VirtualClock;
+
+  constructor(side: FakeSide, clock: VirtualClock) {
+    this.region = side.region;
+    this.#side = side;
+    this.#clock = clock;
+  }
+
+  status = async (): Promise<DoorStatus> => {
+    this.#reached();
+    const counts = { inFlight: 0, held: 0, served: 0, forwarded: 0, refused: 0 };
+    const { peakConcurrency } = this.#side;
+    return { region: this.region, current: this.#inForce(), ...counts, peakConcurrency };
   };
-  return door;
+
+  set = async (next: DoorMode, token: number): Promise<DoorStatus> => {
+    this.#reached();
+    const { epoch } = this.current;
+    if (next.epoch < epoch || (next.epoch === epoch && token < this.#token)) {
+      throw errors.make('door-refused', 'an older epoch or token');
+    }
+    const run = `${next.epoch} ${token}`;
+    if (next.mode === 'hold') {
+      if (this.#holder.over && run === this.#holder.run) {
+        throw errors.make('door-refused', 'a hold that is over');
+      }
+      this.#holder = { run, over: false };
+    }
+    if (!('maxMs' in next)) {
+      this.#lasting = next;
+      this.#holder.over = true;
+    }
+    this.current = next;
+    this.#token = token;
+    this.#sinceMs = this.#clock.monotonicMs();
+    return this.status();
+  };
+
+  #inForce(): DoorMode {
+    const { current } = this;
+    if (!('maxMs' in current)) return current;
+    if (this.#clock.monotonicMs() < this.#sinceMs + current.maxMs) return current;
+    if (this.#lasting.mode === 'forward') return this.#lasting;
+    return { mode: 'serve', epoch: current.epoch };
+  }
+
+  #reached(): void {
+    if (this.#side.away) throw errors.make('door-unreachable', 'no answer');
+  }
 }
 
 function fakeGateway(side: FakeSide, mode: GatewayMode) {
@@ -277,8 +320,8 @@ export class World {
   readonly west = new FakeSide('west', 'standby', this.clock);
   readonly sightings: Sighting[] = [];
   readonly doors = {
-    east: fakeDoor(this.east, { mode: 'serve', epoch: 1 }),
-    west: fakeDoor(this.west, { mode: 'serve', epoch: 1 }),
+    east: new FakeDoor(this.east, this.clock),
+    west: new FakeDoor(this.west, this.clock),
   };
   readonly gateways = [this.east, this.west].map((side) =>
     fakeGateway(side, { mode: 'deliver', epoch: 1, region: 'east', url: 'http://east' }),

@@ -8,8 +8,9 @@ import type { EpochReport } from './stragglers/meter.ts';
  * (traffic/edge.ts) and keeps its mode on disk, so that it runs and restarts without the control
  * plane.
  *
- * Errors: `door-unreachable`, `door-refused` (the epoch or token is older than one that the door
- * has seen).
+ * `set` is safe to repeat. Errors: `door-unreachable`, `door-refused` (the epoch, or the token
+ * within the same epoch, is older than one that the door has seen; or it is a hold that arrives
+ * after its own run has released the door).
  */
 export interface Door {
   readonly region: string;

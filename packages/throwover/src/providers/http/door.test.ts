@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createVirtualClock } from '../../kernel/virtual-clock.ts';
+import { type DoorUnderTest, doorConformance } from '../../traffic/conformance-door.ts';
 import { World } from '../../traffic/edge.fixture.ts';
 import { createDoorAdmin } from '../../traffic/edge.ts';
 import { expectEveryCall } from '../../wire/wire.fixture.ts';
@@ -15,6 +17,43 @@ async function eastDoor() {
   const { url, server } = await world.listen(createDoorAdmin(edge));
   return { edge, url, server };
 }
+
+async function doorUnderTest(): Promise<DoorUnderTest> {
+  const own = new World();
+  const clock = createVirtualClock();
+  const serve = (_: unknown, res: { end(): unknown }) => void res.end();
+  const start = async (stateFile?: string) => {
+    const given = {
+      region: 'east',
+      serve,
+      clock,
+      ...(stateFile === undefined ? {} : { stateFile }),
+    };
+    const { edge, stateFile: file } = await own.door(given);
+    const { url, server } = await own.listen(createDoorAdmin(edge));
+    const lose = async () => {
+      edge.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    };
+    return { door: httpDoor({ region: 'east', url }), file, lose };
+  };
+  let now = await start();
+  return {
+    get door() {
+      return now.door;
+    },
+    advance: (ms) => clock.advance(ms),
+    restart: async () => {
+      await now.lose();
+      now = await start(now.file);
+    },
+    lose: () => now.lose(),
+    end: () => own.end(),
+  };
+}
+
+doorConformance('the edge, over HTTP,', doorUnderTest);
 
 test('a mode set over HTTP is in force, and every shape of it comes back as it was', async () => {
   const { edge, url } = await eastDoor();

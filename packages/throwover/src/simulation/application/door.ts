@@ -9,12 +9,22 @@ const errors = defineErrors({
 export const doorAway = (region: string) =>
   errors.make('door-unreachable', `${region}'s door does not answer`);
 
-/** A front door: its mode is on disk, and it refuses an older epoch or token than it has seen. */
+/** The mode that holds until the next command, on the door's disk. */
+type LastingMode = Extract<DoorMode, { mode: 'serve' | 'forward' }>;
+type TimedMode = Exclude<DoorMode, LastingMode>;
+
+const lasts = (mode: DoorMode): mode is LastingMode =>
+  mode.mode === 'serve' || mode.mode === 'forward';
+
+/**
+ * A front door: its lasting mode is on disk, and it refuses an older epoch or token than it has
+ * seen. A hold, a cut and a share are in memory, and end by themselves.
+ */
 export class ModelDoor implements Door {
   readonly region: string;
-  #mode: DoorMode;
-  #token = 0;
-  #heldUntilMs = 0;
+  #lasting: LastingMode = { mode: 'serve', epoch: 1 };
+  #timed: { readonly mode: TimedMode; readonly untilMs: number } | null = null;
+  #seen = { epoch: 1, token: 0 };
   /** The token that last asked for a hold, and whether that hold has been released. */
   #holder = { token: 0, epoch: 0, over: false };
   readonly #nowMs: () => number;
@@ -25,11 +35,17 @@ export class ModelDoor implements Door {
     this.region = region;
     this.#nowMs = nowMs;
     this.#told = told;
-    this.#mode = { mode: 'serve', epoch: 1 };
   }
 
+  /** The newest epoch that it has seen. */
   get epoch(): number {
-    return this.#mode.epoch;
+    return this.#seen.epoch;
+  }
+
+  /** Called after its machine was started again. */
+  restart(): void {
+    this.#timed = null;
+    this.#holder = { token: 0, epoch: 0, over: false };
   }
 
   /** Returns where a new request goes; `null`: it waits or is turned away. */
@@ -61,26 +77,35 @@ export class ModelDoor implements Door {
   }
 
   async set(mode: DoorMode, token: number): Promise<DoorStatus> {
-    const { epoch } = this.#mode;
-    if (mode.epoch < epoch || (mode.epoch === epoch && token < this.#token)) {
+    const { epoch } = mode;
+    const seen = this.#seen;
+    if (epoch < seen.epoch || (epoch === seen.epoch && token < seen.token)) {
       throw errors.make('door-refused', 'an older epoch or token than it has seen');
     }
-    const { over, ...holder } = this.#holder;
-    if (mode.mode !== 'hold') this.#holder.over = true;
-    else if (over && holder.token === token && holder.epoch === mode.epoch) {
-      throw errors.make('door-refused', 'a hold that is over');
-    } else this.#holder = { token, epoch: mode.epoch, over: false };
-    this.#token = token;
-    this.#mode = mode;
+    if (mode.mode === 'hold') {
+      const { over, ...holder } = this.#holder;
+      if (over && holder.token === token && holder.epoch === epoch) {
+        throw errors.make('door-refused', 'a hold that is over');
+      }
+      this.#holder = { token, epoch, over: false };
+    }
+    this.#seen = { epoch, token };
+    if (lasts(mode)) {
+      this.#lasting = mode;
+      this.#timed = null;
+      this.#holder.over = true;
+    } else this.#timed = { mode, untilMs: this.#nowMs() + mode.maxMs };
     this.#told(mode);
-    if (mode.mode === 'hold') this.#heldUntilMs = this.#nowMs() + mode.maxMs;
     return this.status();
   }
 
-  /** Returns the mode in force; a hold expires by itself. */
+  /** Returns the mode in force. */
   #current(): DoorMode {
-    const { mode, epoch } = this.#mode;
-    const over = mode === 'hold' && this.#nowMs() >= this.#heldUntilMs;
-    return over ? { mode: 'serve', epoch } : this.#mode;
+    const timed = this.#timed;
+    if (timed === null) return this.#lasting;
+    if (this.#nowMs() < timed.untilMs) return timed.mode;
+    return this.#lasting.mode === 'forward'
+      ? this.#lasting
+      : { mode: 'serve', epoch: timed.mode.epoch };
   }
 }

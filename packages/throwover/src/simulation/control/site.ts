@@ -158,6 +158,7 @@ export class Site {
     if (!this.off) return;
     this.off = false;
     this.startGuard();
+    this.door.restart();
     this.gateway.restart();
   }
 
