@@ -1,4 +1,5 @@
 import { doorConformance } from '../traffic/conformance-door.ts';
+import { gatewayConformance } from '../webhooks/conformance.ts';
 import { World } from './runs.fixture.ts';
 
 doorConformance(
@@ -16,4 +17,44 @@ doorConformance(
     };
   },
   { 'a restart ends a hold, and keeps its epoch and token (A5)': 'it has no process to restart' },
+);
+
+const noEvents = 'it has no events';
+gatewayConformance(
+  'the gateway of the tests of runs',
+  async () => {
+    const { clock, gateways, east } = new World();
+    const [gateway] = gateways;
+    if (gateway === undefined) throw new Error('no gateway');
+    return {
+      gateway,
+      urls: { east: 'http://east', west: 'http://west' },
+      accept: async () => {},
+      effects: { east: [], west: [] },
+      position: '',
+      blockUntil: () => {},
+      until: async (holds) => {
+        if (!(await holds())) throw new Error('nothing happens here');
+      },
+      wallMs: () => clock.wallMs(),
+      restart: async () => {},
+      lose: async () => {
+        east.away = true;
+      },
+      end: async () => {},
+    };
+  },
+  {
+    'accepts and delivers where it was told to': noEvents,
+    'an event that comes twice is accepted once': noEvents,
+    'while it holds it accepts and delivers nothing; then the new region gets everything': noEvents,
+    'no delivery is in flight when a hold has answered': noEvents,
+    'delivers again what was answered beyond a position of the same timeline': noEvents,
+    'delivers again what was delivered from a time on': noEvents,
+    'delivers nothing again that was delivered in a newer epoch, nor without time and position':
+      noEvents,
+    'the same redelivery again is done, and says the same number, also after a restart': noEvents,
+    'a restart keeps the mode, the newest epoch and token, and every accepted event (A3, A5)':
+      noEvents,
+  },
 );

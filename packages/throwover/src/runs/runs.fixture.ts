@@ -26,7 +26,12 @@ import { createMemoryStore } from '../store/memory/memory-store.ts';
 import type { RunState, Store } from '../store/port.ts';
 import type { DnsProvider, DnsRecord } from '../traffic/dns.ts';
 import type { Door, DoorMode, DoorStatus } from '../traffic/door.ts';
-import type { GatewayControl, GatewayMode, LossWindow } from '../webhooks/gateway-control.ts';
+import type {
+  GatewayControl,
+  GatewayMode,
+  GatewayStatus,
+  LossWindow,
+} from '../webhooks/gateway-control.ts';
 import type { RunDefinition } from './definition.ts';
 import type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
 import { buildRun, type RunKind } from './runs.ts';
@@ -45,6 +50,7 @@ const errors = defineErrors({
   'door-unreachable': { disposition: 'retry', notLost: 'x', remedy: 'x' },
   'door-refused': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'gateway-unreachable': { disposition: 'retry', notLost: 'x', remedy: 'x' },
+  'gateway-refused': { disposition: 'stop', notLost: 'x', remedy: 'x' },
 });
 
 /** How long a call to a region that is cut off takes to fail, ms. */
@@ -283,29 +289,55 @@ class FakeDoor implements Door {
   }
 }
 
-function fakeGateway(side: FakeSide, mode: GatewayMode) {
-  const gateway: GatewayControl & { current: GatewayMode; windows: LossWindow[] } = {
-    region: side.region,
-    current: mode,
-    windows: [],
-    async status() {
-      if (side.away) throw errors.make('gateway-unreachable', 'no answer');
-      const counts = { backlog: 0, refusedWaiting: 0, redelivering: 0, inFlight: 0 };
-      const totals = { accepted: 0, delivered: 0, deadLetters: 0, oldestMs: null };
-      return { region: side.region, current: gateway.current, ...counts, ...totals };
-    },
-    async set(next: GatewayMode) {
-      if (side.away) throw errors.make('gateway-unreachable', 'no answer');
-      gateway.current = next;
-      return gateway.status();
-    },
-    async redeliver(window: LossWindow) {
-      if (side.away) throw errors.make('gateway-unreachable', 'no answer');
-      gateway.windows.push(window);
-      return { events: 3 };
-    },
+/** A gateway in memory: it has no events, and it is not restarted. */
+class FakeGateway implements GatewayControl {
+  readonly region: string;
+  current: GatewayMode = { mode: 'deliver', epoch: 1, region: 'east', url: 'http://east' };
+  readonly windows: LossWindow[] = [];
+  #token = 0;
+  readonly #side: FakeSide;
+
+  constructor(side: FakeSide) {
+    this.region = side.region;
+    this.#side = side;
+  }
+
+  status = async (): Promise<GatewayStatus> => {
+    this.#reached();
+    const counts = { backlog: 0, refusedWaiting: 0, redelivering: 0, inFlight: 0 };
+    const totals = { accepted: 0, delivered: 0, deadLetters: 0, oldestMs: null };
+    return { region: this.region, current: this.current, ...counts, ...totals };
   };
-  return gateway;
+
+  set = async (next: GatewayMode, token: number): Promise<GatewayStatus> => {
+    const { mode, epoch } = this.current;
+    const late = next.mode === 'hold' && mode === 'deliver' && token === this.#token && token > 0;
+    this.#reached();
+    if (next.epoch < epoch || late) this.#refuse();
+    this.#seen(token);
+    this.current = next;
+    return this.status();
+  };
+
+  redeliver = async (window: LossWindow, token: number) => {
+    this.#seen(token);
+    this.windows.push(window);
+    return { events: 3 };
+  };
+
+  #seen(token: number): void {
+    this.#reached();
+    if (token < this.#token) this.#refuse();
+    this.#token = token;
+  }
+
+  #refuse(): never {
+    throw errors.make('gateway-refused', 'an older epoch or token');
+  }
+
+  #reached(): void {
+    if (this.#side.away) throw errors.make('gateway-unreachable', 'no answer');
+  }
 }
 
 type Without<T> = T extends unknown
@@ -323,9 +355,7 @@ export class World {
     east: new FakeDoor(this.east, this.clock),
     west: new FakeDoor(this.west, this.clock),
   };
-  readonly gateways = [this.east, this.west].map((side) =>
-    fakeGateway(side, { mode: 'deliver', epoch: 1, region: 'east', url: 'http://east' }),
-  );
+  readonly gateways = [this.east, this.west].map((side) => new FakeGateway(side));
   record: DnsRecord = {
     name: 'checkout.example.test',
     type: 'A',

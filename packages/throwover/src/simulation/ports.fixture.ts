@@ -45,10 +45,10 @@ export function drivenBy(queue: EventQueue): <Port extends object>(port: Port) =
       open -= 1;
     };
     open += 1;
-    answer.then(end, end);
+    const over = answer.then(end, end);
     while (!ended) {
       running ??= run();
-      await running;
+      await Promise.race([over, running]);
     }
     return answer;
   };

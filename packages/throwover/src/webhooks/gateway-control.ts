@@ -2,7 +2,8 @@
  * Port: a webhook gateway, as the control plane sees it. The gateway itself is in the data path: it
  * journals before it answers 2xx, and runs without the control plane. Errors:
  * `gateway-unreachable`, `gateway-refused` (its epoch or token is older than one that the gateway
- * has seen).
+ * has seen in any command, or it is a hold that arrives after a delivery of its own run). All calls
+ * are safe to repeat.
  */
 export interface GatewayControl {
   readonly region: string;
@@ -17,8 +18,9 @@ export interface GatewayControl {
 
 /**
  * Deliveries whose effect a lossy promotion may have lost: made in `epoch` or before, and either at
- * `fromWallMs` (the gateway's clock) or later, or answered with a position beyond `beyond`. There
- * is no upper end, because a gateway that was cut off went on delivering to the lost side.
+ * `fromWallMs` (the gateway's clock) or later, or answered with a position beyond `beyond` on its
+ * timeline. There is no upper end, because a gateway that was cut off went on delivering to the
+ * lost side.
  */
 export interface LossWindow {
   /** The run's id, so that the run redelivers a window once. */

@@ -50,7 +50,7 @@ export class Modes {
 
   /**
    * Delivers the delivered events of the window again and returns their number. Refused with an
-   * older token.
+   * older token; a newer one counts as seen from then on.
    */
   redeliver(window: LossWindow, token: number): Promise<number> {
     return this.#inTurn(async () => {
@@ -61,6 +61,10 @@ export class Modes {
           `a redelivery with token ${token} comes after token ${seen.token}`,
           { asked: { window, token }, seen },
         );
+      }
+      if (token > seen.token) {
+        await this.#journal.saveMode({ mode: seen.mode, token });
+        this.#saved = { mode: seen.mode, token };
       }
       const { events, again } = await this.#journal.redeliver(window);
       this.#dispatcher.again(again);

@@ -1,3 +1,4 @@
+import { type Position, timelineOf } from '@throwover/client';
 import { defineErrors, type EventQueue, type Random } from '../../kernel/kernel.ts';
 import type {
   GatewayControl,
@@ -25,6 +26,8 @@ interface HeldEvent {
   endedWallMs: number;
   epoch: number;
   position: string | null;
+  /** Put back after it was delivered. */
+  redelivery: boolean;
 }
 
 /** Delivers an event to the application of a region; resolves with the position of its answer. */
@@ -41,7 +44,14 @@ export class ModelGateway implements GatewayControl {
   #mode: GatewayMode;
   #token = 0;
   #inFlight = 0;
+  /** Counts modes and lives: attempts of an earlier one are not started. */
   #run = 0;
+  /** Counts the lives of its machine: an earlier one hears of no outcome. */
+  #life = 0;
+  /** A new mode waits for the deliveries of the old one. */
+  #stopping = false;
+  /** Called when a delivery has ended. */
+  #landed: (() => void)[] = [];
   readonly #accepted = new Set<string>();
   readonly #redelivered = new Map<string, number>();
   readonly #machine: Machine;
@@ -76,6 +86,7 @@ export class ModelGateway implements GatewayControl {
       endedWallMs: 0,
       epoch: 0,
       position: null,
+      redelivery: false,
     };
     this.events.push(event);
     void this.#attempt(event, this.#run);
@@ -83,8 +94,12 @@ export class ModelGateway implements GatewayControl {
 
   /** Called after its machine was started again. */
   restart(): void {
+    this.#life += 1;
     this.#inFlight = 0;
-    this.#resume();
+    this.#landed = [];
+    this.#stopping = false;
+    this.#run += 1;
+    this.#resume(this.#run);
   }
 
   async status(): Promise<GatewayStatus> {
@@ -95,7 +110,7 @@ export class ModelGateway implements GatewayControl {
       current: this.#mode,
       backlog: waiting.length,
       refusedWaiting: 0,
-      redelivering: 0,
+      redelivering: waiting.filter(({ redelivery }) => redelivery).length,
       inFlight: this.#inFlight,
       accepted: this.events.length,
       delivered: this.events.length - waiting.length,
@@ -106,14 +121,15 @@ export class ModelGateway implements GatewayControl {
 
   async set(mode: GatewayMode, token: number): Promise<GatewayStatus> {
     // A hold that arrives after a delivery of the same controller is a late copy.
-    const late = mode.mode === 'hold' && this.#mode.mode === 'deliver' && token === this.#token;
+    const late =
+      mode.mode === 'hold' && this.#mode.mode === 'deliver' && token === this.#token && token > 0;
     if (token < this.#token || mode.epoch < this.#mode.epoch || late) {
       throw errors.make('gateway-refused', 'an older epoch or token than it has seen');
     }
     this.#token = token;
     const same = JSON.stringify(mode) === JSON.stringify(this.#mode);
     this.#mode = mode;
-    if (!same) this.#resume();
+    if (!same) await this.#change();
     return this.status();
   }
 
@@ -129,30 +145,46 @@ export class ModelGateway implements GatewayControl {
         event.state === 'delivered' &&
         event.epoch <= epoch &&
         ((fromWallMs !== null && event.endedWallMs >= fromWallMs) ||
-          (beyond !== null && event.position !== null && event.position > beyond) ||
-          (fromWallMs === null && beyond === null)),
+          (beyond !== null && event.position !== null && isBeyond(event.position, beyond))),
     );
-    for (const event of again) event.state = 'pending';
+    for (const event of again) {
+      event.state = 'pending';
+      event.redelivery = true;
+    }
     this.#redelivered.set(key, again.length);
     for (const event of again) void this.#attempt(event, this.#run);
     return { events: again.length };
   }
 
-  #resume(): void {
+  /** Starts no delivery of the old mode, waits for those in flight, and begins with the new mode. */
+  async #change(): Promise<void> {
     this.#run += 1;
+    const run = this.#run;
+    this.#stopping = true;
+    while (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => this.#landed.push(resolve));
+    }
+    if (run !== this.#run) return;
+    this.#stopping = false;
+    this.#resume(run);
+  }
+
+  #resume(run: number): void {
     for (const event of this.events) {
-      if (event.state === 'pending') void this.#attempt(event, this.#run);
+      if (event.state === 'pending') void this.#attempt(event, run);
     }
   }
 
   async #attempt(event: HeldEvent, run: number): Promise<void> {
     const mode = this.#mode;
-    if (run !== this.#run || event.state !== 'pending' || mode.mode !== 'deliver') return;
+    if (run !== this.#run || this.#stopping) return;
+    if (event.state !== 'pending' || mode.mode !== 'deliver') return;
     if (this.#machine.still) return this.#later(event, run);
+    const life = this.#life;
     this.#inFlight += 1;
     try {
       const position = await this.deliver(mode.region, event.id);
-      if (run !== this.#run) return;
+      if (life !== this.#life) return;
       event.state = 'delivered';
       event.endedWallMs = this.#machine.wallMs();
       event.epoch = mode.epoch;
@@ -160,11 +192,19 @@ export class ModelGateway implements GatewayControl {
     } catch {
       this.#later(event, run);
     } finally {
-      this.#inFlight = Math.max(0, this.#inFlight - 1);
+      if (life === this.#life) {
+        this.#inFlight -= 1;
+        for (const landed of this.#landed.splice(0)) landed();
+      }
     }
   }
 
   #later(event: HeldEvent, run: number): void {
     this.#queue.after(againMs * (0.5 + this.#random.next()), () => void this.#attempt(event, run));
   }
+}
+
+/** Whether one position is beyond another; positions of two timelines are not compared. */
+function isBeyond(position: string, beyond: string): boolean {
+  return timelineOf(position as Position) === timelineOf(beyond as Position) && position > beyond;
 }
