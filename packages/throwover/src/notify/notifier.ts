@@ -10,7 +10,11 @@ const sendDeadlineMs = 10_000;
  */
 const maxWaiting = 100;
 
-/** Port: one way to reach people. `send` may fail and may hang; its signal is aborted after 10 s. */
+/**
+ * Port: one way to reach people. `send` resolves when the far side has taken the notice, and rejects
+ * when it refused it, cannot be reached, or when the signal is aborted, which is after 10 s. Each
+ * call sends the notice again.
+ */
 export interface Notifier {
   /** Name for logs, without secrets: `webhook https://hooks.example.com`. */
   readonly name: string;

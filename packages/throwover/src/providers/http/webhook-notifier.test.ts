@@ -2,7 +2,10 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, describe, expect, it } from 'vitest';
+import { startReceiver } from '../../../../lab/src/world/notices.fixture.ts';
 import { seededRandom, systemClock } from '../../kernel/kernel.ts';
+import { type NotifierUnderTest, notifierConformance } from '../../notify/conformance.ts';
+import { freePort, silentServer } from '../../notify/far-side.fixture.ts';
 import { webhookNotifier } from './webhook-notifier.ts';
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -51,6 +54,35 @@ const notifier = (url: string, signed: boolean) =>
     clock: systemClock,
     random: seededRandom(1),
   });
+
+async function open(): Promise<NotifierUnderTest> {
+  const taking = await startReceiver(200);
+  const refusing = await startReceiver(500);
+  const hanging = await silentServer();
+  const urls = {
+    takes: `${taking.url}/secret`,
+    refuses: refusing.url,
+    hangs: `http://127.0.0.1:${hanging.port}`,
+    gone: `http://127.0.0.1:${await freePort()}`,
+  };
+  return {
+    notifier: async (far) =>
+      webhookNotifier({
+        url: urls[far],
+        kinds: ['started', 'failed'],
+        secret: async () => secret,
+        clock: systemClock,
+        random: seededRandom(1),
+      }),
+    received: () => taking.posted.map(({ body }) => JSON.parse(body).text).join('\n'),
+    connected: hanging.connected,
+    end: async () => {
+      for (const server of [taking, refusing, hanging]) server.close();
+    },
+  };
+}
+
+notifierConformance('an HTTP endpoint', open);
 
 describe('notices over HTTP', () => {
   it("are signed so that the specification's own library verifies them", async () => {

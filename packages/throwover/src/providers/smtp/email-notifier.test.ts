@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { startMailServer } from '../../../../lab/src/world/notices.fixture.ts';
+import { type NotifierUnderTest, notifierConformance } from '../../notify/conformance.ts';
+import { freePort, silentServer } from '../../notify/far-side.fixture.ts';
 import { emailNotifier } from './email-notifier.ts';
 
 let close: (() => void)[] = [];
@@ -31,6 +33,35 @@ const notifier = (server: string) =>
     kinds: ['failed'],
     login: null,
   });
+
+async function open(): Promise<NotifierUnderTest> {
+  const taking = await startMailServer({ refuse: false });
+  const refusing = await startMailServer({ refuse: true });
+  const hanging = await silentServer();
+  const urls = {
+    takes: taking.url,
+    refuses: refusing.url,
+    hangs: `smtp://127.0.0.1:${hanging.port}`,
+    gone: `smtp://127.0.0.1:${await freePort()}`,
+  };
+  return {
+    notifier: async (far) =>
+      emailNotifier({
+        server: urls[far],
+        from: 'throwover@example.test',
+        to: ['on-call@example.test'],
+        kinds: ['started', 'failed'],
+        login: null,
+      }),
+    received: () => taking.lines.join('\n'),
+    connected: hanging.connected,
+    end: async () => {
+      for (const server of [taking, refusing, hanging]) server.close();
+    },
+  };
+}
+
+notifierConformance('e-mail', open);
 
 describe('notices by e-mail', () => {
   it('reach a mail server as text with a subject', async () => {

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { NoticeKind, Notifier } from '../../notify/notify.ts';
 
 /**
@@ -21,24 +22,31 @@ export function emailNotifier(options: {
     kinds,
     send: async (notice, signal) => {
       const { createTransport } = await import('nodemailer');
+      const auth =
+        login === null ? {} : { auth: { user: login.user, pass: await login.password() } };
+      signal.throwIfAborted();
+      // A socket of our own: closing the transport does not end a delivery that hangs.
+      const socket = new Socket();
       const transport = createTransport({
         host: hostname,
         port: port === '' ? (secure ? 465 : 587) : Number(port),
-        secure,
-        ...(login === null ? {} : { auth: { user: login.user, pass: await login.password() } }),
+        ...{ secure, socket, ...auth },
       });
-      const close = () => transport.close();
-      signal.addEventListener('abort', close, { once: true });
+      const late = Promise.withResolvers<never>();
+      const end = () => {
+        socket.destroy();
+        late.reject(signal.reason);
+      };
+      signal.addEventListener('abort', end, { once: true });
+      const mail = {
+        ...{ from, to: [...to], text: notice.text },
+        subject: `[throwover] ${notice.subject}`,
+      };
       try {
-        await transport.sendMail({
-          from,
-          to: [...to],
-          subject: `[throwover] ${notice.subject}`,
-          text: notice.text,
-        });
+        await Promise.race([transport.sendMail(mail), late.promise]);
       } finally {
-        signal.removeEventListener('abort', close);
-        close();
+        signal.removeEventListener('abort', end);
+        transport.close();
       }
     },
   };
