@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import type { Clock } from '../kernel/kernel.ts';
+import { invalid } from './invalid.ts';
 
 export const recordKinds = ['baseline', 'change', 'task', 'drill', 'finding', 'move'] as const;
 export type RecordKind = (typeof recordKinds)[number];
@@ -26,6 +27,13 @@ export const newRecord = z.strictObject({
     error: `a body of at most ${maxRecordBody} characters of JSON`,
   }),
 });
+
+/** Returns the record that is to be appended. Throws `bad-request` for an invalid one. */
+export function newRecordOf(kind: RecordKind, given: unknown): z.infer<typeof newRecord> {
+  const read = newRecord.safeParse(given);
+  if (read.success) return read.data;
+  throw invalid(`record of kind ${kind}`, read.error);
+}
 
 export const loggedRecord = z.object({
   /** Grows by one with each record of the service, over all kinds. */
@@ -62,7 +70,7 @@ export function memoryRecordLog(service: string, clock: Clock): RecordLog {
   const records: LoggedRecord[] = [];
   return {
     append: async (kind, by, given) => {
-      const { body: kept } = newRecord.parse(structuredClone({ by, body: given }));
+      const { body: kept } = newRecordOf(kind, structuredClone({ by, body: given }));
       const record: LoggedRecord = {
         seq: records.length + 1,
         atWallMs: clock.wallMs(),

@@ -4,6 +4,8 @@
  *   record-log.ts     people's records: an append-only log; its port and shapes
  *   samples.ts        samples; the evidence log's port and shapes
  *   calls.ts          the calls of `throwover serve` for both
+ *   conformance.ts    the contracts of both logs as tests
+ *   invalid.ts        the error for an invalid record or sample
  *   journal-steps.ts  the journal of a run -> its steps
  *   metrics.ts        the named metrics, and where their samples come from
  *   first-minutes.ts  one of them: functions in the first minutes
@@ -28,6 +30,7 @@ export {
   type LoggedRecord,
   loggedRecord,
   maxRecordsACall,
+  newRecordOf,
   type RecordKind,
   type RecordLog,
 } from './record-log.ts';
@@ -38,5 +41,6 @@ export {
   evidenceSamples,
   maxSamplesACall,
   type SampleQuery,
+  samplesOf,
   wallMsOf,
 } from './samples.ts';

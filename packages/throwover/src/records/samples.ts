@@ -9,6 +9,7 @@
 
 import { z } from 'zod';
 import { behaviours } from '../traffic/traffic.ts';
+import { invalid } from './invalid.ts';
 
 const name = z.string().min(1).max(200);
 const wallMs = z.number().nonnegative();
@@ -208,6 +209,16 @@ export const evidenceSamples = {
 
 export type EvidenceKind = keyof typeof evidenceSamples;
 export type EvidenceSample<K extends EvidenceKind> = z.infer<(typeof evidenceSamples)[K]>;
+
+/** Returns the samples that are to be added. Throws `bad-request` if one of them is invalid. */
+export function samplesOf<K extends EvidenceKind>(
+  kind: K,
+  given: unknown,
+): readonly EvidenceSample<K>[] {
+  const read = z.array(evidenceSamples[kind]).safeParse(given);
+  if (read.success) return read.data as EvidenceSample<K>[];
+  throw invalid(`evidence of kind ${kind}`, read.error);
+}
 
 /**
  * Returns the time of a sample, wall ms: `since` is compared with it, and old samples are deleted

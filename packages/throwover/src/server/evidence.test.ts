@@ -1,33 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../kernel/kernel.ts';
 import { httpEvidence } from '../providers/http/evidence.ts';
+import { evidenceLogConformance } from '../records/conformance.ts';
 import type { EvidenceSample } from '../records/samples.ts';
-import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { evidenceKeptMs, openEvidenceLog } from './evidence-log.ts';
-import { type RunningServer, startServe } from './serve.ts';
-
-let dataDir: string;
-let server: RunningServer;
-const start = () =>
-  startServe({
-    openStore: openSqliteStore,
-    host: '127.0.0.1',
-    port: 0,
-    dataDir,
-    clock: systemClock,
-  });
-beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'throwover-evidence-'));
-  server = await start();
-});
-afterEach(async () => {
-  await server.close();
-  await rm(dataDir, { recursive: true });
-});
+import { serveForTests } from './logs.fixture.ts';
 
 const beacon = (toWallMs: number, count = 1): EvidenceSample<'beacon'> => ({
   fromWallMs: toWallMs - 60_000,
@@ -38,29 +18,20 @@ const beacon = (toWallMs: number, count = 1): EvidenceSample<'beacon'> => ({
 });
 const nowMs = () => systemClock.wallMs();
 
-test('samples are kept by service and kind, newest first, over a restart', async () => {
-  const evidence = httpEvidence({ url: server.url, service: 'checkout', clock: systemClock });
-  const old = beacon(nowMs() - 9_000, 1);
-  const young = beacon(nowMs() - 1_000, 2);
-  await evidence.add('beacon', [young, old]);
-  await httpEvidence({ url: server.url, service: 'other', clock: systemClock }).add('beacon', [
-    beacon(nowMs(), 3),
-  ]);
-  await server.close();
-  server = await start();
-  const again = httpEvidence({ url: server.url, service: 'checkout', clock: systemClock });
-  expect(await again.list('beacon')).toEqual([young, old]);
-  expect(await again.list('beacon', { sinceWallMs: young.toWallMs })).toEqual([young]);
-  expect(await again.list('beacon', { limit: 1 })).toEqual([young]);
-  expect(await again.list('straggler-curve')).toEqual([]);
-});
-
-test('more samples than one call takes are sent in several', async () => {
-  const evidence = httpEvidence({ url: server.url, service: 'checkout', clock: systemClock });
-  const base = nowMs();
-  const many = Array.from({ length: 2_300 }, (_, i) => beacon(base - i, i));
-  await evidence.add('beacon', many);
-  expect(server.evidence.list('checkout', 'beacon', { limit: 5_000 })).toHaveLength(2_300);
+evidenceLogConformance('`throwover serve`, over HTTP,', async () => {
+  const serve = await serveForTests();
+  const of = (name: string) =>
+    httpEvidence({ url: serve.server.url, service: name, clock: systemClock });
+  return {
+    get log() {
+      return of('checkout');
+    },
+    other: of,
+    nowWallMs: nowMs(),
+    restart: serve.restart,
+    lose: serve.lose,
+    end: serve.end,
+  };
 });
 
 test.each([
@@ -69,6 +40,9 @@ test.each([
   ['no JSON', 'beacon', '{', 'application/json', 'no JSON', 400],
   ['not said to be JSON', 'beacon', '[]', 'text/plain', 'application/json', 400],
 ])('%s is refused and nothing is kept', async (_, kind, body, contentType, message, status) => {
+  const serve = await serveForTests();
+  onTestFinished(serve.end);
+  const { server } = serve;
   const answer = await fetch(`${server.url}/v1/evidence/checkout/${kind}`, {
     method: 'POST',
     body,
@@ -80,44 +54,6 @@ test.each([
     message: expect.stringContaining(message),
   });
   expect(server.evidence.list('checkout', 'beacon')).toEqual([]);
-});
-
-test('one wrong sample refuses the whole call', async () => {
-  const evidence = httpEvidence({ url: server.url, service: 'checkout', clock: systemClock });
-  await expect(
-    evidence.add('beacon', [beacon(nowMs()), { ...beacon(nowMs()), count: -1 }]),
-  ).rejects.toMatchObject({ code: 'bad-request' });
-  expect(await evidence.list('beacon')).toEqual([]);
-});
-
-test('samples that an earlier version stored, with a busyShare, are read without it', async () => {
-  const figures = { requests: 450, p50Ms: 5, p99Ms: 60, errorRate: 0.02 };
-  const sample: EvidenceSample<'five-minutes'> = {
-    ...{ runId: 'run_1', region: 'west', strategy: 'nothing', costUsd: null },
-    minutes: [{ ...figures, minute: 0, coldStarts: 3 }],
-    ...{ whole: figures, baseline: null },
-  };
-  await server.close();
-  const db = new DatabaseSync(join(dataDir, 'evidence.sqlite'));
-  const body = JSON.stringify({ ...sample, busyShare: null });
-  db.prepare('INSERT INTO samples (service, kind, wall_ms, body) VALUES (?, ?, ?, ?)').run(
-    ...(['checkout', 'five-minutes', nowMs(), body] as const),
-  );
-  db.close();
-  server = await start();
-  const evidence = httpEvidence({ url: server.url, service: 'checkout', clock: systemClock });
-  expect(await evidence.list('five-minutes')).toEqual([sample]);
-  await expect(
-    evidence.add('five-minutes', [{ ...sample, busyshare: null } as never]),
-  ).rejects.toMatchObject({ code: 'bad-request' });
-});
-
-test('a server that is away is store-away', async () => {
-  await expect(
-    httpEvidence({ url: 'http://127.0.0.1:1', service: 'checkout', clock: systemClock }).list(
-      'beacon',
-    ),
-  ).rejects.toMatchObject({ code: 'store-away' });
 });
 
 test('what is too old or too much is forgotten, the oldest first', async () => {

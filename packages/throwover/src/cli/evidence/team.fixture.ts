@@ -6,6 +6,7 @@ import {
   type EvidenceLog,
   type EvidenceSample,
   maxSamplesACall,
+  samplesOf,
   wallMsOf,
 } from '../../records/samples.ts';
 import { World } from '../../runs/runs.fixture.ts';
@@ -192,7 +193,7 @@ export class Team {
 
   #evidence(): EvidenceLog {
     return {
-      add: async (kind, samples) => this.add(kind, ...samples),
+      add: async (kind, samples) => this.add(kind, ...samplesOf(kind, samples)),
       list: async <K extends EvidenceKind>(
         kind: K,
         {
@@ -208,7 +209,7 @@ export class Team {
           .map(({ sample }) => sample)
           .filter((sample) => at(sample) >= sinceWallMs && at(sample) < untilWallMs)
           .sort((a, b) => at(b) - at(a))
-          .slice(skip, skip + limit) as EvidenceSample<K>[];
+          .slice(skip, skip + Math.min(limit, maxSamplesACall)) as EvidenceSample<K>[];
       },
     };
   }

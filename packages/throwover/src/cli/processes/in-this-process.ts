@@ -3,8 +3,11 @@ import {
   type EvidenceLog,
   type LoggedRecord,
   maxRecordsACall,
+  maxSamplesACall,
+  newRecordOf,
   type RecordKind,
   type RecordLog,
+  samplesOf,
 } from '../../records/records.ts';
 import type { RecordStore, RunningServer } from '../../server/server.ts';
 import type { Session } from '../session.ts';
@@ -24,11 +27,14 @@ export function inThisProcess(session: Session, server: RunningServer, clock: Cl
       reports: () => lag.reports(name),
     },
     evidence: {
-      add: async (kind, samples) => evidence.add(name, kind, samples, clock.wallMs()),
-      list: async (kind, options) => evidence.list(name, kind, options),
+      add: async (kind, samples) =>
+        evidence.add(name, kind, samplesOf(kind, samples), clock.wallMs()),
+      list: async (kind, { limit = maxSamplesACall, ...rest } = {}) =>
+        evidence.list(name, kind, { ...rest, limit: Math.min(limit, maxSamplesACall) }),
     } satisfies EvidenceLog,
     records: {
-      append: async (kind, by, body) => records.append(name, kind, { by, body }, clock.wallMs()),
+      append: async (kind, by, body) =>
+        records.append(name, kind, newRecordOf(kind, { by, body }), clock.wallMs()),
       list: async (kind, options) => allRecords(records, name, kind, options),
     } satisfies RecordLog,
   };
