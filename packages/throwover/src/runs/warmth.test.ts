@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { functionsConformance } from '../functions/conformance.ts';
 import { functionErrors } from '../functions/errors.ts';
 import type { FunctionFacts, FunctionRegion } from '../functions/function-region.ts';
 import { defaultRamp } from '../functions/functions.ts';
@@ -46,6 +47,7 @@ class Functions implements FunctionRegion {
   }
 
   async provision(instances: number): Promise<void> {
+    if (instances > this.#limit) throw functionErrors.make('functions-quota', 'beyond the limit');
     this.asked.push(instances);
     this.provisioned = instances;
   }
@@ -56,6 +58,31 @@ class Functions implements FunctionRegion {
 
   warmUp = () => Promise.reject(new Error('another strategy'));
 }
+
+const noInstances = 'it starts no instance';
+functionsConformance(
+  'the functions of the tests of warmth',
+  async () => ({
+    function: async () => new Functions('west', { limit: 10 }),
+    until: async (region, fits) => {
+      const facts = await region.facts();
+      if (facts.provisioned === null || !fits(facts.provisioned)) throw new Error('it never will');
+      return facts;
+    },
+    end: async () => {},
+  }),
+  {
+    'facts say what is provisioned, and the limits': 'one number is both of its limits',
+    'facts have what must be alike on both sides, without any value of the environment':
+      'both sides are alike',
+    'a start that fails is reported with its reason': noInstances,
+    'a warm-up reaches as many instances as were asked for, each counted once': noInstances,
+    'invocations beyond the concurrency are counted as throttled': noInstances,
+    'a function without the wrapper sees one warm-up, and no more': noInstances,
+    'a function that is not there is missing, for every call': 'it is always there',
+    'a provider that is gone is unreachable, for every call': 'it is silent instead',
+  },
+);
 
 /** Both regions have the function; returns the one of the region that becomes active. */
 function withFunctions(options: { limit?: number; provisioned?: number } = {}): Functions {
