@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+import { dnsConformance } from '../traffic/conformance.ts';
 import { doorConformance } from '../traffic/conformance-door.ts';
 import { gatewayConformance } from '../webhooks/conformance.ts';
 import { World } from './runs.fixture.ts';
@@ -56,5 +58,30 @@ gatewayConformance(
     'the same redelivery again is done, and says the same number, also after a restart': noEvents,
     'a restart keeps the mode, the newest epoch and token, and every accepted event (A3, A5)':
       noEvents,
+  },
+);
+
+dnsConformance(
+  'the DNS of the tests of runs',
+  async () => {
+    const world = new World();
+    return {
+      open: () => ({ ...world.dns, adopt: () => world.dns.read() }),
+      east: world.record.values,
+      west: ['192.0.2.2'],
+      tamper: async () => {
+        world.record = { ...world.record, values: ['192.0.2.9'] };
+      },
+      ask: async () => {
+        await setImmediate();
+        return world.record.values;
+      },
+      stop: async () => {},
+    };
+  },
+  {
+    'a record is foreign until it is adopted, and adopting again changes nothing':
+      'its record is adopted from the beginning',
+    'a server that is gone is unreachable, and nothing is said to be done': 'it has no server',
   },
 );

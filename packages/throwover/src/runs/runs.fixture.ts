@@ -24,7 +24,7 @@ import {
 } from '../runbook/runbook.ts';
 import { createMemoryStore } from '../store/memory/memory-store.ts';
 import type { RunState, Store } from '../store/port.ts';
-import type { DnsProvider, DnsRecord } from '../traffic/dns.ts';
+import { type DnsProvider, type DnsRecord, sameRecord } from '../traffic/dns.ts';
 import type { Door, DoorMode, DoorStatus } from '../traffic/door.ts';
 import type {
   GatewayControl,
@@ -47,6 +47,8 @@ const errors = defineErrors({
   'token-too-old': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'nothing-to-fence': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'token-renounced': { disposition: 'stop', notLost: 'x', remedy: 'x' },
+  'dns-lost-race': { disposition: 'stop', notLost: 'x', remedy: 'x' },
+  'dns-empty-answer': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'door-unreachable': { disposition: 'retry', notLost: 'x', remedy: 'x' },
   'door-refused': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'gateway-unreachable': { disposition: 'retry', notLost: 'x', remedy: 'x' },
@@ -371,8 +373,11 @@ export class World {
   };
   readonly dns: DnsProvider = {
     read: async () => this.record,
-    replace: async (_old, record) => {
-      this.record = record;
+    replace: async (old, next) => {
+      if (next.values.length === 0) throw errors.make('dns-empty-answer', 'no answer');
+      if (sameRecord(this.record, next)) return;
+      if (!sameRecord(this.record, old)) throw errors.make('dns-lost-race', 'somebody wrote first');
+      this.record = next;
     },
     readBack: async () => this.record.values,
   };

@@ -4,7 +4,10 @@ import { SimProcess } from './world/machine.ts';
 import { clearWeather } from './world/network.ts';
 import { createWorld, type World } from './world/world.ts';
 
-/** A world in which nothing happens by itself: no fault, no client, exact clocks, a clear network. */
+/**
+ * A world in which nothing happens by itself: no fault, no client, exact clocks, and a clear network
+ * that takes no time to the witness.
+ */
 export function quietWorld(): { world: World; operator: SimProcess } {
   const scenario = scenarioOf(1, {});
   const exact = (of: Readonly<Record<string, number>>, value: number) =>
@@ -13,7 +16,7 @@ export function quietWorld(): { world: World; operator: SimProcess } {
     {
       ...scenario,
       ...{ strict: false, synchronous: false, standing: null, stranger: null },
-      ...{ clients: 0, actions: [], faults: [], weather: clearWeather },
+      ...{ clients: 0, actions: [], faults: [], weather: clearWeather, witnessApartMs: 0 },
       rates: exact(scenario.rates, 1) as typeof scenario.rates,
       wallOffsetsMs: exact(scenario.wallOffsetsMs, 0) as typeof scenario.wallOffsetsMs,
     },

@@ -159,8 +159,9 @@ const checks = {
   'delivers again what was delivered from a time on': async (subject: GatewayUnderTest) => {
     const { gateway } = subject;
     await delivered(subject, 'evt_before', beforeSwitch);
+    const beforeMs = subject.wallMs();
+    await subject.until(() => subject.wallMs() > beforeMs);
     const fromWallMs = subject.wallMs();
-    await subject.until(() => subject.wallMs() > fromWallMs);
     await delivered(subject, 'evt_inside', beforeSwitch);
     await gateway.set(deliver(subject, 'west', 2), 1);
     const found = await gateway.redeliver(window({ fromWallMs, beyond: null }), 1);

@@ -1,5 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { seededRandom } from '../../kernel/kernel.ts';
+import { dnsConformance } from '../../traffic/conformance.ts';
 import type { DnsRecord } from '../../traffic/dns.ts';
 import { type Cluster, startCluster } from './arc.fixture.ts';
 import { arcDns } from './arc.ts';
@@ -40,6 +42,33 @@ function toWest(old: DnsRecord, forEpoch = old.generation.epoch + 1): DnsRecord 
   const generation = { number: forEpoch, epoch: forEpoch, region: 'west' };
   return { ...old, values: ['127.0.2.1'], generation };
 }
+
+const noGeneration = 'ARC stores none with its states, and takes a state without a condition';
+dnsConformance(
+  'ARC',
+  async () => ({
+    open: () => provider(),
+    east: ['127.0.1.1'],
+    west: ['127.0.2.1'],
+    tamper: async () => {
+      cluster.states.set(control('west'), 'On');
+    },
+    ask: async () => {
+      await setImmediate();
+      const addresses = { east: '127.0.1.1', west: '127.0.2.1' };
+      return Object.entries(addresses)
+        .filter(([region]) => cluster.states.get(control(region)) === 'On')
+        .map(([, address]) => address);
+    },
+    stop: () => cluster.close(),
+  }),
+  {
+    'a record is foreign until it is adopted, and adopting again changes nothing': noGeneration,
+    'a flip is read and read back, with its generation; the same flip again is done': noGeneration,
+    'of racing flips exactly one wins, and the others changed nothing (A4)': noGeneration,
+    'another TTL is written the same way': 'ARC writes no records',
+  },
+);
 
 test("one call turns one region on and all others off; the epoch is the store's", async () => {
   const dns = provider();

@@ -1,11 +1,12 @@
 import { defineErrors, type Random } from '../../kernel/kernel.ts';
-import type { DnsProvider, DnsRecord } from '../../traffic/traffic.ts';
+import { type DnsProvider, type DnsRecord, sameRecord } from '../../traffic/traffic.ts';
 import type { SimProcess } from '../world/machine.ts';
 import { type LocalFaults, local } from '../world/network.ts';
 
 const errors = defineErrors({
   'dns-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
   'dns-lost-race': { disposition: 'stop', notLost: '', remedy: '' },
+  'dns-empty-answer': { disposition: 'stop', notLost: '', remedy: '' },
 });
 
 /** A DNS provider's API: its calls may fail before, after or during their effect. */
@@ -40,7 +41,9 @@ export class ModelDns {
       readBack: () => call(() => this.record.values),
       replace: (old, next) =>
         call(() => {
-          if (old.generation.number !== this.record.generation.number) {
+          if (next.values.length === 0) throw errors.make('dns-empty-answer', 'no answer');
+          if (sameRecord(this.record, next)) return;
+          if (!sameRecord(this.record, old)) {
             throw errors.make('dns-lost-race', 'somebody wrote first');
           }
           this.record = next;
