@@ -29,22 +29,20 @@ export interface UpstreamWord {
 export interface DatabaseSide {
   readonly region: string;
   status(): Promise<DatabaseStatus>;
-  /**
-   * Returns what a fence would not stop. Deadline 15 s. A database without this method has no
-   * writers except those that its fence closes out.
-   */
-  survey?(): Promise<DatabaseSurvey>;
+  /** Returns what a fence would not stop. Deadline 15 s. */
+  survey(): Promise<DatabaseSurvey>;
   /**
    * Returns whether the primary from which a standby receives answers the standby now, over a new
-   * connection. Deadline 2 s. Without this method a receiver that reports `streaming` is believed.
+   * connection. Deadline 2 s.
    */
-  upstream?(): Promise<UpstreamWord>;
+  upstream(): Promise<UpstreamWord>;
   /**
    * Returns some of the rows that this primary has committed beyond a position, oldest first: the
    * writes that a failover would lose, to be shown with its plan. Reads the slot of the ledger and
-   * consumes nothing. Deadline 2 s. A database without such a slot does not have this method.
+   * consumes nothing. Deadline 2 s. A database that cannot tell, for example because it has no such
+   * slot, answers `unavailable` with the reason.
    */
-  unsent?(command: { beyond: Position; limit: number }): Promise<Unsent>;
+  unsent(command: { beyond: Position; limit: number }): Promise<Unsent>;
   /**
    * Raises the highest token seen and changes nothing else. A takeover and an abort call this
    * first.
@@ -74,9 +72,9 @@ export interface DatabaseSide {
    * Strict mode, on the side that will be promoted: the guard gives the other guard no new promise,
    * and writes down for it nothing that would let commits go ahead of this standby, until one lease
    * after the end of the promises given so far. `leftMs`: time until those promises end; 0: they
-   * have ended. A guard without this method gives no promises.
+   * have ended, or none was given.
    */
-  endPromises?(command: RunCommand): Promise<{ readonly leftMs: number }>;
+  endPromises(command: RunCommand): Promise<{ readonly leftMs: number }>;
   /**
    * Makes a standby the primary and records (epoch, timeline, switch position, next transaction id)
    * in `throwover.promotions`, in that database. With a confirmed proof the guard refuses while the

@@ -297,8 +297,8 @@ function asksFor(plan: Plan, name: string): boolean {
  */
 async function unheard(standby: DatabaseSide): Promise<string | null> {
   try {
-    const word = await standby.upstream?.();
-    return word?.answers === false ? `gets no answer from its database (${word.said})` : null;
+    const word = await standby.upstream();
+    return word.answers === false ? `gets no answer from its database (${word.said})` : null;
   } catch (error) {
     if (!isThrowoverError(error)) throw error;
     return null;

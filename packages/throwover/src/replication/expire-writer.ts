@@ -28,8 +28,7 @@ export function expireWriter(options: {
   to: DatabaseSide;
 }): Step<'expire-writer'> {
   const { store, writer, to } = options;
-  const promised = async ({ run }: StepContext) =>
-    (await to.endPromises?.(commandOf(run)))?.leftMs ?? 0;
+  const promised = async ({ run }: StepContext) => (await to.endPromises(commandOf(run))).leftMs;
   return {
     name: 'expire-writer',
     title: `Wait until ${writer.region}'s lease to write has ended`,

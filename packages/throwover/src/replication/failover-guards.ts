@@ -139,7 +139,7 @@ export async function unsentNow(options: {
   const { from, to, lostPatienceMs, clock } = options;
   const look = async (): Promise<Unsent | null> => {
     const { received: beyond } = await to.status();
-    if (beyond === null || from.unsent === undefined) return null;
+    if (beyond === null) return null;
     // If the sample cannot be read, the plan is made without it.
     return from.unsent({ beyond, limit: shownRows }).catch((error): Unsent => {
       if (!isThrowoverError(error)) throw error;

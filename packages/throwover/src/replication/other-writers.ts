@@ -18,9 +18,7 @@ export function nothingPassesTheFence({ from }: { from: DatabaseSide }): Guard {
     name: 'nothing-passes-the-fence',
     title: `nobody but the application's roles writes in ${from.region}`,
     check: async () => {
-      const survey = await from.survey?.();
-      if (survey === undefined) return [];
-      const { writers, writersInAll, missingRoles } = survey;
+      const { writers, writersInAll, missingRoles } = await from.survey();
       const missing = missingRoles.length === 0 ? [] : [roleMissing(from.region, missingRoles)];
       if (writersInAll === 0) return missing;
       const names = writers.map(writerText);

@@ -5,10 +5,12 @@ import type {
   DatabaseStatus,
   Promotion,
   SalvagePage,
+  Unsent,
   UpstreamWord,
 } from '../authority/database-side.ts';
 import type { FenceProof, OpeningProof } from '../authority/fence-proof.ts';
 import type { RunCommand } from '../authority/scope.ts';
+import type { DatabaseSurvey } from '../authority/survey.ts';
 import { defineErrors, seededRandom } from '../kernel/kernel.ts';
 import { createVirtualClock, type VirtualClock } from '../kernel/virtual-clock.ts';
 import { lostPatienceMs, noConsent, type Sighting } from '../replication/replication.ts';
@@ -86,10 +88,8 @@ export class FakeSide implements DatabaseSide {
   before: (command: string) => void | Promise<void> = () => {};
   /** Highest number of requests at the same time at its door. */
   peakConcurrency = 1;
-  /** How long its promises to the other guard last; without it, it gives no promises. */
-  endPromises?: (command: RunCommand) => Promise<{ leftMs: number }>;
-  /** Its answer about the primary that it receives from; without it, its receiver is believed. */
-  upstream?: () => Promise<UpstreamWord>;
+  /** The side that it receives from while it is a standby. */
+  peer: FakeSide | null = null;
   readonly #clock: VirtualClock;
 
   constructor(region: string, role: DatabaseStatus['role'], clock: VirtualClock) {
@@ -133,6 +133,33 @@ export class FakeSide implements DatabaseSide {
       clusterVerdict: { is: 'same', by: 'kept', own: cluster },
     };
   }
+
+  survey = async (): Promise<DatabaseSurvey> => {
+    // It takes no time while its guard answers.
+    if (this.away || this.guardAway) await this.#reached();
+    return {
+      region: this.region,
+      ...{ writers: [], writersInAll: 0, missingRoles: [], blindTables: [], blindTablesInAll: 0 },
+      ...{ doorCannot: [], guardLacks: [], leaseLeavesOut: [] },
+    };
+  };
+
+  upstream = async (): Promise<UpstreamWord> => {
+    await this.#reached();
+    if (this.role !== 'standby' || this.peer === null) {
+      return { answers: null, said: 'no receiver runs' };
+    }
+    const answers = !this.peer.away && this.peer.role === 'primary';
+    return { answers, said: answers ? 'a session' : 'timeout expired' };
+  };
+
+  unsent = async (): Promise<Unsent> => {
+    await this.#reached();
+    return { state: 'unavailable', why: 'it keeps no rows' };
+  };
+
+  endPromises = (command: RunCommand): Promise<{ leftMs: number }> =>
+    this.#command('endPromises', command, () => ({ leftMs: 0 }));
   admit = (command: RunCommand) => this.#command('admit', command, () => {});
   checkpoint = (command: RunCommand) => this.#command('checkpoint', command, () => {});
   prewarm = (command: RunCommand) =>
@@ -381,6 +408,11 @@ export class World {
     },
     readBack: async () => this.record.values,
   };
+
+  constructor() {
+    this.east.peer = this.west;
+    this.west.peer = this.east;
+  }
 
   async begin(): Promise<this> {
     await this.store.registerService({

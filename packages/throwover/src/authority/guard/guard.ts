@@ -58,12 +58,12 @@ interface ForPeer {
 }
 
 /** The commands that a controller sends for a run. */
-type RunCommands = Required<
-  Omit<DatabaseSide, 'region' | 'status' | 'survey' | 'upstream' | 'unsent'>
->;
+type RunCommands = Omit<GuardedSide, 'region' | 'status'>;
 
-export interface Guard extends DatabaseSide, ForPeer {
-  endPromises(command: RunCommand): Promise<{ readonly leftMs: number }>;
+/** The part of the port that needs no look into the tables. */
+type GuardedSide = Omit<DatabaseSide, 'survey' | 'upstream' | 'unsent'>;
+
+export interface Guard extends GuardedSide, ForPeer {
   /**
    * A person on this host accepts the database here as the right one. Recorded with name and time.
    */

@@ -153,7 +153,7 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
     seen('database', `${name} database`, async () => {
       const status = await database.status();
       const { role, closed, streaming, version } = status;
-      const survey = role === 'primary' ? await database.survey?.() : undefined;
+      const survey = role === 'primary' ? await database.survey() : undefined;
       const notes = [
         closedText(closed),
         doorText(status),

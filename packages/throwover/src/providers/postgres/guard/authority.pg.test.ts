@@ -266,7 +266,7 @@ describe('fence', () => {
   it('closes by roles where pg_hba.conf is out of reach, and a promotion takes that back', async () => {
     const { east, west } = await both({ fence: 'roles' });
     // The limits of this door are reported ahead of time.
-    expect((await east.side.survey?.())?.doorCannot.join()).toMatch(/roles are replicated/);
+    expect((await east.side.survey())?.doorCannot.join()).toMatch(/roles are replicated/);
     const hba = await readFile(fileOf('east', 'pg_hba.conf'), 'utf8');
     await pair.ask('east', 'CREATE ROLE locked_out NOLOGIN');
     const client = await pair.connect('east');
@@ -553,17 +553,17 @@ describe('synchronous', () => {
 describe('upstream', () => {
   it('a frozen primary is known for silent while the standby still says that it streams', async () => {
     const { east, west } = await both();
-    expect(await west.side.upstream?.()).toMatchObject({ answers: true });
-    expect(await east.side.upstream?.()).toMatchObject({ answers: null });
+    expect(await west.side.upstream()).toMatchObject({ answers: true });
+    expect(await east.side.upstream()).toMatchObject({ answers: null });
     const frozen = serverProcesses(pair.databases.side('east').dataDir);
     signalAll(frozen, 'SIGSTOP');
     try {
-      expect(await west.side.upstream?.()).toMatchObject({ answers: false });
+      expect(await west.side.upstream()).toMatchObject({ answers: false });
       expect((await west.side.status()).streaming).toBe(true);
     } finally {
       signalAll(frozen, 'SIGCONT');
     }
-    await until('east answers again', async () => (await west.side.upstream?.())?.answers === true);
+    await until('east answers again', async () => (await west.side.upstream())?.answers === true);
   });
 });
 
@@ -572,7 +572,7 @@ describe('survey', () => {
     const east = await guards.start('east', { peer: undefined });
     await untilOpen('east');
     const { survey } = east.side;
-    expect(await survey?.()).toEqual({
+    expect(await survey()).toEqual({
       region: 'east',
       writers: [],
       writersInAll: 0,
@@ -594,7 +594,7 @@ describe('survey', () => {
     ]) {
       await pair.ask('east', statement);
     }
-    expect(await survey?.()).toEqual({
+    expect(await survey()).toEqual({
       region: 'east',
       writers: [
         { kind: 'subscription', name: 'feed', role: 'postgres' },

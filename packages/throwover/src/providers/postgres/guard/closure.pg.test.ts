@@ -279,7 +279,7 @@ describe('a closed old side that something reopens (roles)', () => {
   it('names a role that was made a member of the application, which no closure stands before', async () => {
     const { east } = await failedOver({ fence: 'roles' });
     await pair.ask('east', `CREATE ROLE batch LOGIN IN ROLE ${app}`);
-    const { writers } = (await east.side.survey?.()) ?? { writers: [] };
+    const { writers } = (await east.side.survey()) ?? { writers: [] };
     expect(writers).toContainEqual(expect.objectContaining({ kind: 'login-role', role: 'batch' }));
   });
 });

@@ -144,7 +144,7 @@ describe.each(versions)(
         const west = await guards.start('west');
         await until('west streams', async () => (await west.side.status()).streaming);
         await untilOneCluster(west.side);
-        const survey = await east.side.survey?.();
+        const survey = await east.side.survey();
         expect(survey).toMatchObject({ region: 'east', guardLacks: [], missingRoles: [] });
         await untilWritten(pair, 'east');
         const proof = await east.side.fence({
@@ -242,7 +242,7 @@ describe.each(versions)('what the guard cannot have, PostgreSQL $version', ({ pg
     }
     const lacking = async (extra: Record<string, unknown>) => {
       const guard = await guards.start('east', extra);
-      const survey = await guard.side.survey?.();
+      const survey = await guard.side.survey();
       await guard.end();
       return survey?.guardLacks;
     };
@@ -294,7 +294,7 @@ describe('a full server', () => {
     await fill('east', applicationRole);
     await fill('east', 'postgres');
     expect(await east.side.status()).toMatchObject({ role: 'primary' });
-    expect(await east.side.survey?.()).toMatchObject({ writers: [], guardLacks: [] });
+    expect(await east.side.survey()).toMatchObject({ writers: [], guardLacks: [] });
     const proof = await east.side.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null });
     expect(proof.kind).toBe('confirmed');
     await expect(pair.connect('east')).rejects.toMatchObject({ code: '28000' });
@@ -311,7 +311,7 @@ describe('a full server', () => {
       const before = held.length;
       const east = await guards.start('east');
       await until('seen', async () => (await east.side.status()).role === 'primary');
-      const survey = await east.side.survey?.();
+      const survey = await east.side.survey();
       expect(survey?.guardLacks.map(({ says }) => says).join()).toMatch(
         reserved === 3 ? /^$/ : /superuser_reserved_connections is/,
       );

@@ -86,7 +86,7 @@ describe('without a lease', () => {
       ),
     );
     await until('the survey says that the loop runs', async () => {
-      const said = (await east.side.survey?.())?.leaseLeavesOut.join() ?? '';
+      const said = (await east.side.survey())?.leaseLeavesOut.join() ?? '';
       return /at most 100 ms/.test(said);
     });
     const admin = await pair.connect('east', 'postgres');
@@ -159,7 +159,7 @@ describe('without a lease', () => {
     expect(outlived).toHaveLength(1);
     const again = await guards.start('east', { ...strict, peer: undefined });
     await until('seen', async () => {
-      const said = (await again.side.survey?.())?.leaseLeavesOut.join() ?? '';
+      const said = (await again.side.survey())?.leaseLeavesOut.join() ?? '';
       return /at most 100 ms/.test(said);
     });
     expect(await pair.ask('east', loops)).toEqual(outlived);
