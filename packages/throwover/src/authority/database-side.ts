@@ -21,10 +21,15 @@ export interface UpstreamWord {
  * guard refuses a scope of another service or pair (`other-service`, `other-regions`,
  * `guard-without-peer`), a token lower than the highest that it has seen, and the same token from
  * another run (`token-too-old`). Every command is safe to repeat. Deadlines: `status` 2 s, `attach`
- * and `salvage` `attachTimeoutMs`, all others 15 s. Errors: the four above; `database-unreachable`
- * (no answer: it is unknown whether the command took effect); `token-renounced` (the guard refuses
- * this token permanently: the run must turn back); `promise-stands` (wait and retry);
- * `database-refused` (the database refused, with its reason).
+ * and `salvage` `attachTimeoutMs`, all others 15 s.
+ *
+ * Errors: the four above; `database-unreachable` (no answer: it is unknown whether the command took
+ * effect); `database-refused` (the database refused, with its reason). Of a fence:
+ * `nothing-to-fence` (it is no primary), `token-renounced` (the guard refuses this token
+ * permanently: the run must turn back). Of a promotion: `token-renounced`, `promotion-refused` (it
+ * is no standby, or has not received everything), `proof-not-accepted`, `promise-stands` (wait and
+ * retry), `cluster-different`, `cluster-unknown`. Of `unfence`: `proof-not-accepted`,
+ * `must-stay-closed`. Of `salvage` and `attach`: `is-active`, `unread-writes`, `cluster-different`.
  */
 export interface DatabaseSide {
   readonly region: string;
@@ -112,7 +117,8 @@ export interface DatabaseSide {
     },
   ): Promise<SalvagePage>;
   /**
-   * Makes a fenced or stopped old primary a standby of `upstream`, in the cheapest correct way.
+   * Makes a fenced or stopped old primary a standby of `upstream`, in the cheapest correct way. The
+   * same command again changes nothing and answers how the side was attached.
    * `discards`: the part of its log beyond the switch position has been read, or given up by name,
    * and may be discarded. Without it the error is `unread-writes` if there is such a part.
    */
@@ -174,7 +180,10 @@ export interface Promotion {
 }
 
 export interface Attachment {
-  /** as-is: its log ended at or before the switch position. */
+  /**
+   * as-is: its log ended at or before the switch position. already: it followed before its guard was
+   * asked for the first time.
+   */
   readonly way: 'already' | 'as-is' | 'rewind' | 'copy';
   readonly bytesCopied: number;
 }

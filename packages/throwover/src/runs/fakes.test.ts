@@ -1,8 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
+import { databaseSideConformance } from '../authority/conformance.ts';
+import type { DatabaseSide } from '../authority/database-side.ts';
 import { dnsConformance } from '../traffic/conformance.ts';
 import { doorConformance } from '../traffic/conformance-door.ts';
 import { gatewayConformance } from '../webhooks/conformance.ts';
-import { World } from './runs.fixture.ts';
+import { type FakeSide, World } from './runs.fixture.ts';
 
 doorConformance(
   'the door of the tests of runs',
@@ -83,5 +85,51 @@ dnsConformance(
     'a record is foreign until it is adopted, and adopting again changes nothing':
       'its record is adopted from the beginning',
     'a server that is gone is unreachable, and nothing is said to be done': 'it has no server',
+  },
+);
+
+databaseSideConformance(
+  'the sides of the tests of runs',
+  async () => {
+    const { clock, east, west } = new World();
+    const driven = (side: FakeSide): DatabaseSide =>
+      new Proxy(side, {
+        get: (target, name) => {
+          const part: unknown = Reflect.get(target, name);
+          if (typeof part !== 'function') return part;
+          return (...given: unknown[]) => clock.until(Reflect.apply(part, target, given));
+        },
+      });
+    return {
+      east: driven(east),
+      west: driven(west),
+      write: async (region) => {
+        const side = region === 'east' ? east : west;
+        if (side.role !== 'primary' || side.closed !== null) return false;
+        side.bytes += 10;
+        if (west.streaming && west.role === 'standby') west.bytes = east.bytes;
+        return true;
+      },
+      separate: async () => {
+        west.streaming = false;
+      },
+      restart: async () => {},
+      lose: async (region) => {
+        (region === 'east' ? east : west).guardAway = true;
+      },
+      until: async (holds) => {
+        for (let looks = 0; !(await holds()); looks += 1) {
+          if (looks > 100) throw new Error('nothing happens here');
+          await clock.advance(100);
+        }
+      },
+      end: async () => {},
+    };
+  },
+  {
+    'unsent shows the rows that the standby does not have, and consumes nothing': 'it has no rows',
+    'a fence ends by itself when the peer has given its token up': 'it watches no deadline',
+    'lost writes are salvaged page by page, and kept until their reader has agreed':
+      'it has no rows',
   },
 );

@@ -45,8 +45,12 @@ import { buildRun, type RunKind } from './runs.ts';
 
 const errors = defineErrors({
   'database-unreachable': { disposition: 'retry', notLost: 'x', remedy: 'x' },
-  'database-refused': { disposition: 'stop', notLost: 'x', remedy: 'x' },
+  'other-service': { disposition: 'stop', notLost: 'x', remedy: 'x' },
+  'other-regions': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'token-too-old': { disposition: 'stop', notLost: 'x', remedy: 'x' },
+  'proof-not-accepted': { disposition: 'stop', notLost: 'x', remedy: 'x' },
+  'promotion-refused': { disposition: 'stop', notLost: 'x', remedy: 'x' },
+  'is-active': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'nothing-to-fence': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'token-renounced': { disposition: 'stop', notLost: 'x', remedy: 'x' },
   'dns-lost-race': { disposition: 'stop', notLost: 'x', remedy: 'x' },
@@ -90,6 +94,8 @@ export class FakeSide implements DatabaseSide {
   peakConcurrency = 1;
   /** The side that it receives from while it is a standby. */
   peer: FakeSide | null = null;
+  /** The run of the newest token. */
+  #run: string | null = null;
   readonly #clock: VirtualClock;
 
   constructor(region: string, role: DatabaseStatus['role'], clock: VirtualClock) {
@@ -105,17 +111,18 @@ export class FakeSide implements DatabaseSide {
   async status(): Promise<DatabaseStatus> {
     await this.#reached();
     const primary = this.role === 'primary';
+    const stopped = this.role === 'stopped';
     const cluster = { identifier: this.identifier, timeline: this.timeline, left: this.left };
     return {
       region: this.region,
       service: 'checkout',
       peer: { region: this.region === 'east' ? 'west' : 'east', confirmed: true },
       role: this.role,
-      version: '18.0',
+      version: stopped ? null : '18.0',
       closed: this.closed,
       sessions: 0,
-      position: this.position,
-      received: this.position,
+      position: stopped ? null : this.position,
+      received: stopped ? null : this.position,
       streaming: !primary && this.streaming,
       standby: primary ? { lagMs: 1, lagBytes: 0, state: 'streaming' } : null,
       promotion: this.promotion,
@@ -170,12 +177,22 @@ export class FakeSide implements DatabaseSide {
         throw errors.make('nothing-to-fence', `it is ${this.role}`, { role: this.role });
       }
       const { scope, token, deadlineMs } = command;
+      this.#mustNotBeRenounced(token);
       this.closed = { by: 'fence', run: scope.run, token, deadlineMs, position: this.position };
       return { kind: 'confirmed', region: this.region, position: this.position, token } as const;
     });
   unfence = (command: RunCommand & { proof: OpeningProof }) =>
     this.#command('unfence', command, () => {
-      this.opening = command.proof;
+      const { closed } = this;
+      const { proof } = command;
+      if (closed === null) return;
+      const token = closed.by === 'fence' ? closed.token : 0;
+      const of = proof.kind === 'renounced' ? proof.region : this.peer?.region;
+      if (proof.kind !== 'overridden' && (proof.token < token || of !== this.peer?.region)) {
+        throw errors.make('proof-not-accepted', `the fence is token ${token}'s`);
+      }
+      this.opening = proof;
+      this.renounced = Math.max(this.renounced, token);
       this.closed = null;
     });
   renounce = (command: RunCommand) =>
@@ -188,11 +205,17 @@ export class FakeSide implements DatabaseSide {
   promote: DatabaseSide['promote'] = (command) =>
     this.#command('promote', command, () => {
       const { token, epoch, proof, lossy } = command;
-      if (token <= this.renounced) throw errors.make('token-renounced', `${token} was given up`);
-      const { position } = this;
+      if (this.accepted?.epoch === epoch) {
+        return this.promotion?.epoch === epoch ? this.promotion : this.finish();
+      }
+      this.#mustNotBeRenounced(token);
+      if (this.role !== 'standby') throw errors.make('promotion-refused', `it is ${this.role}`);
       if (proof.kind === 'confirmed') {
-        if (bytesOf(proof.position) > bytesOf(position)) {
-          throw errors.make('database-refused', 'not everything was received');
+        if (proof.token !== token || proof.region !== this.peer?.region) {
+          throw errors.make('proof-not-accepted', 'the proof of another fence');
+        }
+        if (bytesOf(proof.position) > bytesOf(this.position)) {
+          throw errors.make('promotion-refused', 'not everything was received');
         }
       }
       this.accepted = { token, epoch };
@@ -218,13 +241,17 @@ export class FakeSide implements DatabaseSide {
   }
   stop = (command: RunCommand) =>
     this.#command('stop', command, () => {
-      this.role = 'stopped';
+      if (this.role === 'primary') this.role = 'stopped';
     });
   salvage: DatabaseSide['salvage'] = (command) =>
-    this.#command('salvage', command, () => this.salvaged);
+    this.#command('salvage', command, () => {
+      this.#mustNotTakeWrites();
+      return this.salvaged;
+    });
   attach: DatabaseSide['attach'] = (command) =>
     this.#command('attach', command, () => {
       const { promotion } = command;
+      this.#mustNotTakeWrites();
       this.role = 'standby';
       this.streaming = true;
       if (this.timeline < promotion.timeline) this.left = [...this.left, promotion.switchPosition];
@@ -235,17 +262,29 @@ export class FakeSide implements DatabaseSide {
     });
 
   async #command<T>(name: string, { scope, token }: RunCommand, effect: () => T): Promise<T> {
-    const pair = [scope.from, scope.to].sort().join();
-    if (scope.service !== 'checkout' || pair !== 'east,west') {
-      throw new Error(`${name} was sent with the scope of another pair`);
-    }
     await this.#reached();
+    const pair = [scope.from, scope.to].sort().join();
+    if (scope.service !== 'checkout') throw errors.make('other-service', scope.service);
+    if (pair !== 'east,west') throw errors.make('other-regions', pair);
     await this.before(name);
     if (this.away) throw errors.make('database-unreachable', `${this.region} does not answer`);
-    if (token < this.token) throw errors.make('token-too-old', `${token} below ${this.token}`);
+    const other = token === this.token && this.#run !== null && this.#run !== scope.run;
+    if (token < this.token || other) {
+      throw errors.make('token-too-old', `${token} of ${scope.run} after ${this.token}`);
+    }
     this.token = token;
+    this.#run = scope.run;
     this.log.push(name);
     return effect();
+  }
+
+  #mustNotBeRenounced(token: number): void {
+    if (token <= this.renounced) throw errors.make('token-renounced', `${token} was given up`);
+  }
+
+  #mustNotTakeWrites(): void {
+    if (this.role !== 'primary' || this.closed !== null) return;
+    throw errors.make('is-active', `${this.region} is a primary that takes writes`);
   }
 
   async #reached(): Promise<void> {

@@ -289,7 +289,11 @@ export function guardedServer(options: {
     const source = serverOf(command.upstream);
     const hasRow = () =>
       server.follows(source) && server.promotions().some(({ epoch }) => epoch === command.epoch);
-    if (await step(hasRow)) return { way: 'already', bytesCopied: 0 };
+    if (await step(hasRow)) {
+      const { attached } = server;
+      if (attached?.epoch === command.epoch) return attached.attachment;
+      return { way: 'already', bytesCopied: 0 };
+    }
     await file(() => {
       if (server.role === 'primary' && server.takesWrites) {
         throw errors.make('database-refused', `${region} is a primary that takes writes`);
@@ -319,8 +323,10 @@ export function guardedServer(options: {
     });
     await command.mayRun(true);
     await file(() => server.start());
+    const attachment = { way, bytesCopied: way === 'rewind' ? 8192 : 0 };
+    server.attached = { epoch: command.epoch, attachment };
     await until('following', hasRow, followPatienceMs);
-    return { way, bytesCopied: way === 'rewind' ? 8192 : 0 };
+    return attachment;
   }
 }
 

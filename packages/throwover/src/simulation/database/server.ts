@@ -1,5 +1,5 @@
 import type { Position } from '@throwover/client';
-import type { Salvaged } from '../../authority/authority.ts';
+import type { Attachment, Salvaged } from '../../authority/authority.ts';
 import type { EventQueue, Random } from '../../kernel/kernel.ts';
 import type { History } from '../world/history.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
@@ -65,6 +65,8 @@ export class Server {
   attaching = false;
   /** The part of its lost tail that was salvaged, by the epoch into which it comes back. */
   readonly salvaged = new Map<number, Salvaged>();
+  /** How it was last made a standby, and for which epoch. */
+  attached: { readonly epoch: number; readonly attachment: Attachment } | null = null;
   /** State in memory, which ends with the process. */
   process: SimProcess | null = null;
   hba: 'open' | 'closed' = 'open';
