@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createVirtualClock } from '../../kernel/virtual-clock.ts';
+import { doorCountsConformance } from '../../traffic/conformance-counts.ts';
 import { type DoorUnderTest, doorConformance } from '../../traffic/conformance-door.ts';
-import { World } from '../../traffic/edge.fixture.ts';
+import { ask, until, World } from '../../traffic/edge.fixture.ts';
 import { createDoorAdmin } from '../../traffic/edge.ts';
+import { beaconPath } from '../../traffic/stragglers/beacons.ts';
 import { expectEveryCall } from '../../wire/wire.fixture.ts';
 import { httpDoor } from './door.ts';
 
@@ -54,6 +56,31 @@ async function doorUnderTest(): Promise<DoorUnderTest> {
 }
 
 doorConformance('the edge, over HTTP,', doorUnderTest);
+
+doorCountsConformance('those of the edge, over HTTP,', async () => {
+  const own = new World();
+  const clock = createVirtualClock();
+  const serve = (_: unknown, res: { end(): unknown }) => void res.end();
+  const { edge, url } = await own.door({ region: 'east', serve, clock });
+  const admin = await own.listen(createDoorAdmin(edge));
+  const served = () => edge.status().inFlight === 0;
+  return {
+    counts: httpDoor({ region: 'east', url: admin.url }),
+    request: async () => {
+      await ask(url);
+      await until(served);
+    },
+    beacon: async (nonce) => {
+      await ask(`${url}${beaconPath}${nonce}`);
+    },
+    wallMs: () => clock.wallMs(),
+    lose: async () => {
+      admin.server.closeAllConnections();
+      await new Promise((resolve) => admin.server.close(resolve));
+    },
+    end: () => own.end(),
+  };
+});
 
 test('a mode set over HTTP is in force, and every shape of it comes back as it was', async () => {
   const { edge, url } = await eastDoor();
