@@ -38,7 +38,8 @@ export function contract<S extends Subject, C extends Checks<S>>(suite: {
   });
 }
 
-async function mustFail(part: string, checked: Promise<void>): Promise<void> {
+/** Throws if this check of a part that cannot be kept succeeds. */
+export async function mustFail(part: string, checked: Promise<void>): Promise<void> {
   const failed = await checked.then(
     () => false,
     () => true,
