@@ -200,7 +200,7 @@ function reaches(test: string, file: string): boolean {
   return seen.has(file);
 }
 
-it.each(ports)('$names: each implementation is listed, and nothing else', (port) => {
+it.each(ports)('$suite: each implementation is listed, and nothing else', (port) => {
   const found = implementationsOf(port).filter((file) => !(file in noImplementation));
   expect([...found].sort()).toEqual(Object.keys(port.keptBy).sort());
 });
@@ -210,7 +210,7 @@ it('a file that returns a port and implements none still does', () => {
   expect(Object.keys(noImplementation).filter((file) => !found.has(file))).toEqual([]);
 });
 
-it.each(ports)('$names: the listed tests run its suite, and no others', (port) => {
+it.each(ports)('$suite: the listed tests run its suite, and no others', (port) => {
   const { suite, suiteFile, keptBy } = port;
   expect(sourceOf(suiteFile)).toContain(`export function ${suite}(`);
   const runs = new RegExp(`^\\s*${suite}\\(`, 'm');

@@ -3,6 +3,7 @@
  *
  *   database-side.ts  port: the process beside a database, as a run commands it
  *   calls.ts          the calls of a guard over HTTP; wire.ts: the schemas of its messages
+ *   conformance.ts    its contract as tests
  *   fence-proof.ts    the evidence that an old writer cannot write
  *   scope.ts          service, pair and run of a command; answers-for.ts: who answers for what
  *   cluster.ts        whether two databases are one cluster

@@ -1,7 +1,7 @@
 /**
  * Truth 2: functions are cold in the standby.
  *
- *   function-region.ts  port: one function in one region
+ *   function-region.ts  port: one function in one region; conformance.ts: its contract as tests
  *   use.ts              usage of the active region, as its door or the provider counts it
  *   sizing.ts           how many instances the traffic needs, and how fast they come by themselves
  *   steps.ts            provisioned instances: warm, keep warm, release

@@ -3,6 +3,7 @@
  *
  *   dns.ts     port: the one record set that sends traffic to a region
  *   door.ts    port: a region's front door, as the control plane sees it; door-calls.ts: over HTTP
+ *   conformance-door.ts conformance-counts.ts  the contracts of a door and of its counts as tests
  *   steps.ts   hold the door, forward stragglers, flip
  *   held-door.ts  the hold of one run, renewed during the run
  *   guards.ts  guards: DNS points at the region being left, the doors answer

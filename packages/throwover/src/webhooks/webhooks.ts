@@ -2,7 +2,7 @@
  * Truth 4: webhooks are missed. The gateway keeps its address: it journals an event, answers 2xx,
  * and delivers to the active region.
  *
- *   gateway-control.ts  port: a gateway as the control plane sees it
+ *   gateway-control.ts  port: a gateway as the control plane sees it; conformance.ts: as tests
  *   steps.ts guards.ts  a run's work with gateways; answering.ts: gateways that may be gone
  *   gateway.ts          the process: wires the parts below
  *   config.ts           its configuration

@@ -1,6 +1,5 @@
 import {
   type DatabaseSide,
-  type DatabaseSurvey,
   type SideCall,
   sideThrough,
   type UpstreamWord,
@@ -16,6 +15,7 @@ import type { Call } from '../../wire/wire.ts';
 import type { ModelDns } from '../application/dns.ts';
 import { doorAway, type ModelDoor } from '../application/door.ts';
 import { gatewayAway, type ModelGateway } from '../application/gateway.ts';
+import { surveyOf, unsentOf } from '../database/survey.ts';
 import type { SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';
 import type { Site } from './site.ts';
@@ -90,8 +90,8 @@ export function databaseFor(process: SimProcess, network: Network, site: Site): 
   );
 }
 
-/** The model's answer, where the guard itself does not give it. */
-function answerOf(
+/** The model answers what the guard would ask its database beside its own work. */
+async function answerOf(
   name: SideCall,
   body: unknown,
   { guard, site, network }: { guard: Guard; site: Site; network: Network },
@@ -100,25 +100,12 @@ function answerOf(
     case 'upstream':
       return upstreamOf(site, network);
     case 'survey':
-      return Promise.resolve(nothingFound(site.name));
+      return surveyOf(site.server);
     case 'unsent':
-      return Promise.resolve({
-        state: 'unavailable',
-        why: 'the model keeps no slot for the ledger',
-      });
+      return unsentOf(site.server, body as Parameters<DatabaseSide['unsent']>[0]);
     default:
       return (guard[name] as (command: unknown) => Promise<unknown>)(body);
   }
-}
-
-/** The model has no writers but the application's. */
-function nothingFound(region: string): DatabaseSurvey {
-  return {
-    region,
-    ...{ writers: [], writersInAll: 0, missingRoles: [] },
-    ...{ blindTables: [], blindTablesInAll: 0, doorCannot: [] },
-    ...{ guardLacks: [], leaseLeavesOut: [] },
-  };
 }
 
 /**
