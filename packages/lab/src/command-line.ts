@@ -15,7 +15,8 @@ export async function runCommand(command: () => Promise<unknown>): Promise<void>
     const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
     if (!errors.every((one) => isThrowoverError(one))) throw error;
     process.stderr.write(errors.map(errorText).join('\n'));
-    process.exitCode = 1;
+    // What the command measured with may still run; an error that nobody catches ends it, too.
+    process.exit(1);
   }
 }
 

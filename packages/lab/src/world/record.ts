@@ -11,7 +11,7 @@ import { systemClock } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
 import { askJson, until } from './json.ts';
 import type { Lab } from './lab.ts';
-import { sampleLag } from './lag-sampler.ts';
+import { type LagSampler, sampleLag } from './lag-sampler.ts';
 import { readLines } from './lines.ts';
 import { otherRegion, type RegionName, urlOf } from './map.ts';
 import { timeScale } from './options.ts';
@@ -48,6 +48,15 @@ export interface Recorded {
 
 /** Runs one switch under live traffic and returns all records. */
 export async function recordRun(lab: Lab, recording: Recording): Promise<Recorded> {
+  const lag = sampleLag(Object.values(lab.map.regions).map((region) => region.public.guard));
+  try {
+    return await recordWith(lab, recording, lag);
+  } finally {
+    await lag.stop();
+  }
+}
+
+async function recordWith(lab: Lab, recording: Recording, lag: LagSampler): Promise<Recorded> {
   const from = await lab.active();
   const to = otherRegion(from);
   const dir = join(
@@ -58,7 +67,6 @@ export async function recordRun(lab: Lab, recording: Recording): Promise<Recorde
   await mkdir(dir, { recursive: true });
 
   const output = join(dir, 'requests.jsonl');
-  const lag = sampleLag(Object.values(lab.map.regions).map((region) => region.public.guard));
   const fromMs = systemClock.wallMs();
   await startTraffic(lab, recording, output);
   await systemClock.sleep(recording.baselineMs);
