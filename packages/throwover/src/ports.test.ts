@@ -101,7 +101,6 @@ const ports: readonly Port[] = [
       'store/remote/remote-store.ts': 'store/remote/remote-store.test.ts',
       'store/memory/memory-store.ts': 'store/memory/memory-store.test.ts',
       'simulation/control/witness-store.ts': 'simulation/control/witness-store.test.ts',
-      'simulation/control/store-of.ts': 'simulation/control/witness-store.test.ts',
     },
   },
   {
@@ -130,6 +129,8 @@ const ports: readonly Port[] = [
 
 /** Files that return a port and implement none, with the reason. */
 const noImplementation: Readonly<Record<string, string>> = {
+  'authority/calls.ts': 'names the calls of whoever makes them',
+  'store/wire.ts': 'names the calls of whoever makes them',
   'compose/dns.ts': 'chooses a provider',
   'compose/service-ports.ts': 'names the adapter',
   'simulation/control/serve.ts': 'passes each call on to the store that it was given',
