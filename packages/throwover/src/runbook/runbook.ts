@@ -26,7 +26,6 @@
  */
 
 // Under the name by which providers/http/by-hand.ts knows it.
-export { shellWord as quoted } from '../kernel/kernel.ts';
 export { documentDigest, type HandDocument, stepDigest } from './by-hand/document.ts';
 export { markdownOf } from './by-hand/markdown.ts';
 export { pageOf } from './by-hand/page.ts';

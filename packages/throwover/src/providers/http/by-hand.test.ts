@@ -1,6 +1,8 @@
-import { afterEach, expect, test } from 'vitest';
+import { createServer } from 'node:http';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
+import { listenAt, urlOf } from '../../kernel/kernel.ts';
 import { missingTools, typed } from '../../runbook/by-hand/typed.fixture.ts';
-import { httpDnsHands } from './by-hand.ts';
+import { doorHands, gatewayHands, httpDnsHands } from './by-hand.ts';
 import { first, name, startApi } from './dns-http.fixture.ts';
 import { httpDns } from './dns-http.ts';
 
@@ -9,7 +11,7 @@ const title = (text: string) => (missing ? `${text} (skipped: no curl)` : text);
 
 const token = 'a-token';
 let api: Awaited<ReturnType<typeof startApi>>;
-afterEach(() => api.stop());
+afterEach(() => api?.stop());
 
 const hands = () =>
   httpDnsHands({ url: api.url, name, type: 'A', ttlSeconds: 60, token: 'env:DNS_TOKEN' });
@@ -50,5 +52,36 @@ test.skipIf(missing)(
     const late = { ...work, lines: work.lines.map((line) => line.replace(/^TAG=.*/, `TAG='"0"'`)) };
     expect((await typed(late, { input: token })).exitCode).not.toBe(0);
     expect(await read()).toMatchObject({ values: ['127.0.1.1'] });
+  },
+);
+
+test.skipIf(missing)(
+  title('doors and gateways get what the plan says, whatever a shell would read in it'),
+  async () => {
+    const sent: unknown[] = [];
+    const server = createServer((request, response) => {
+      let text = '';
+      request.on('data', (chunk) => {
+        text += chunk;
+      });
+      request.on('end', () => {
+        if (text !== '') sent.push(JSON.parse(text));
+        response.end('{"token":7}');
+      });
+    });
+    const admin = urlOf(await listenAt(server, { host: '127.0.0.1', port: 0 }));
+    onTestFinished(() => void server.close());
+    const to = { region: 'west', url: `http://127.0.0.1/a'b"c$HOME\`id\`$(id)` };
+    const { deliver, redeliver } = gatewayHands({ region: 'east', admin });
+    const { forward } = doorHands({ region: 'east', admin });
+    for (const work of [forward(2, to), deliver(2, to), redeliver(2, 600)]) {
+      expect(await typed(work, {})).toMatchObject({ exitCode: 0 });
+    }
+    const window = { key: 'by-hand-2', epoch: 2, fromWallMs: expect.any(Number), beyond: null };
+    expect(sent).toEqual([
+      { region: 'east', mode: { mode: 'forward', epoch: 2, ...to }, token: 0 },
+      { mode: { mode: 'deliver', epoch: 2, ...to }, token: 7 },
+      { window, token: 7 },
+    ]);
   },
 );

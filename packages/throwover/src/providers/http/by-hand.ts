@@ -2,10 +2,20 @@
  * Manual steps for the data path, with `curl`: doors and gateways run without the control plane,
  * and take its commands from people too.
  */
-import { type HandWork, quoted } from '../../runbook/runbook.ts';
+import { shellWord } from '../../kernel/kernel.ts';
+import type { HandWork } from '../../runbook/runbook.ts';
 import type { DnsHands, DoorHands, GatewayHands } from '../../runs/runs.ts';
 
 const json = `-H 'content-type: application/json'`;
+
+/** Returns JSON as one word of a shell, in which each `"@"` is what the shell puts there. */
+function withValues(body: object, ...values: readonly string[]): string {
+  const [first = '', ...rest] = JSON.stringify(body).split('"@"');
+  return rest.reduce(
+    (word, piece, index) => `${word}"${values[index]}"${shellWord(piece)}`,
+    shellWord(first),
+  );
+}
 
 /**
  * Manual steps for a door at this address (docs: edge.md). A newer epoch needs no token, because no
@@ -17,7 +27,7 @@ export function doorHands(options: { readonly region: string; readonly admin: st
     on: null,
     says,
     lines: [
-      `curl -fsS -X PUT ${json} ${quoted(`${admin}/v1/door`)} -d ${quoted(JSON.stringify({ region, mode, token: 0 }))}`,
+      `curl -fsS -X PUT ${json} ${shellWord(`${admin}/v1/door`)} -d ${shellWord(JSON.stringify({ region, mode, token: 0 }))}`,
     ],
   });
   return {
@@ -40,9 +50,9 @@ export function gatewayHands(options: {
   readonly admin: string;
 }): GatewayHands {
   const { region, admin } = options;
-  const token = `T=$(curl -fsS ${quoted(`${admin}/v1/gateway`)} | sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p')`;
+  const token = `T=$(curl -fsS ${shellWord(`${admin}/v1/gateway`)} | sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p')`;
   const send = (method: string, path: string, body: string) =>
-    `curl -fsS -X ${method} ${json} ${quoted(`${admin}${path}`)} -d "${body.replaceAll('"', '\\"')}"`;
+    `curl -fsS -X ${method} ${json} ${shellWord(`${admin}${path}`)} -d ${body}`;
   return {
     region,
     deliver: (epoch, to) => ({
@@ -53,7 +63,7 @@ export function gatewayHands(options: {
         send(
           'PUT',
           '/v1/gateway/mode',
-          `{"mode":${JSON.stringify({ mode: 'deliver', epoch, ...to })},"token":$T}`,
+          withValues({ mode: { mode: 'deliver', epoch, ...to }, token: '@' }, '$T'),
         ),
       ],
     }),
@@ -65,7 +75,14 @@ export function gatewayHands(options: {
         send(
           'POST',
           '/v1/gateway/redeliver',
-          `{"window":{"key":"by-hand-${epoch}","epoch":${epoch},"fromWallMs":$(( ($(date +%s) - ${seconds}) * 1000 )),"beyond":null},"token":$T}`,
+          withValues(
+            {
+              window: { key: `by-hand-${epoch}`, epoch, fromWallMs: '@', beyond: null },
+              token: '@',
+            },
+            `$(( ($(date +%s) - ${seconds}) * 1000 ))`,
+            '$T',
+          ),
         ),
       ],
     }),
@@ -82,8 +99,11 @@ export function httpDnsHands(options: {
   readonly token: string | null;
 }): DnsHands {
   const { name, type, ttlSeconds, token } = options;
-  const url = quoted(options.url);
-  const ask = token === null ? [] : [`read -r -s -p 'Token of ${options.url} (${token}): ' TOKEN`];
+  const url = shellWord(options.url);
+  const ask =
+    token === null
+      ? []
+      : [`read -r -s -p ${shellWord(`Token of ${options.url} (${token}): `)} TOKEN`];
   // From a pipe and not in the command, which everybody on the machine could read.
   const header = ` -H @<(printf 'authorization: Bearer %s\\n' "$TOKEN")`;
   const curl = `curl -fsS${token === null ? '' : header}`;
@@ -105,15 +125,10 @@ export function httpDnsHands(options: {
           ...ask,
           `N=$(${curl} ${url} | tr -d ' \\n' | sed -n 's/.*"number":\\([0-9]*\\).*/\\1/p')`,
           `TAG=$(${curl} -o /dev/null -w '%header{etag}' ${url})`,
-          `${curl} -X PUT ${json} -H "if-match: $TAG" ${url} -d "${JSON.stringify({
-            name,
-            type,
-            ttlSeconds,
-            values,
-            generation: { number: '@', epoch, region },
-          })
-            .replaceAll('"', '\\"')
-            .replace('\\"@\\"', '$((N + 1))')}"`,
+          `${curl} -X PUT ${json} -H "if-match: $TAG" ${url} -d ${withValues(
+            { name, type, ttlSeconds, values, generation: { number: '@', epoch, region } },
+            '$((N + 1))',
+          )}`,
         ],
       },
     ],
