@@ -22,7 +22,6 @@ export {
   attachmentSchema,
   hostCalls,
   peerCalls,
-  type SideCall,
   sideCalls,
   sideThrough,
 } from './calls.ts';

@@ -1,9 +1,4 @@
-import {
-  type DatabaseSide,
-  type SideCall,
-  sideThrough,
-  type UpstreamWord,
-} from '../../authority/authority.ts';
+import { type DatabaseSide, sideThrough, type UpstreamWord } from '../../authority/authority.ts';
 import type { Guard } from '../../authority/guard/guard.ts';
 import { defineErrors, type Random } from '../../kernel/kernel.ts';
 import { lagCalls, type PositionHistory, type Sighting } from '../../replication/replication.ts';
@@ -18,6 +13,7 @@ import { gatewayAway, type ModelGateway } from '../application/gateway.ts';
 import { surveyOf, unsentOf } from '../database/survey.ts';
 import type { SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';
+import { glance } from './glance.ts';
 import type { Site } from './site.ts';
 import { storeOver } from './witness-store.ts';
 
@@ -82,30 +78,23 @@ export function portsFor(
 
 export function databaseFor(process: SimProcess, network: Network, site: Site): DatabaseSide {
   const { name: region, address } = site;
-  return sideThrough({ region, attachTimeoutMs }, (name, body, deadlineMs) =>
-    request(network, process, address, (guard) => answerOf(name, body, { guard, site, network }), {
-      deadlineMs,
-      away: (why) => errors.make('database-unreachable', `${region}'s guard: no answer (${why})`),
-    }),
-  );
-}
-
-/** The model answers what the guard would ask its database beside its own work. */
-async function answerOf(
-  name: SideCall,
-  body: unknown,
-  { guard, site, network }: { guard: Guard; site: Site; network: Network },
-): Promise<unknown> {
-  switch (name) {
-    case 'upstream':
-      return upstreamOf(site, network);
-    case 'survey':
-      return surveyOf(site.server);
-    case 'unsent':
-      return unsentOf(site.server, body as Parameters<DatabaseSide['unsent']>[0]);
-    default:
-      return (guard[name] as (command: unknown) => Promise<unknown>)(body);
-  }
+  const away = (why: string) =>
+    errors.make('database-unreachable', `${region}'s guard: no answer (${why})`);
+  return sideThrough({ region, attachTimeoutMs }, (name, body, deadlineMs) => {
+    const look = <T>(at: () => T) => glance(process, network, site, { deadlineMs, away, look: at });
+    const ask = (work: (guard: Guard) => Promise<unknown>) =>
+      request(network, process, address, work, { deadlineMs, away });
+    switch (name) {
+      case 'survey':
+        return look(() => surveyOf(site.server));
+      case 'unsent':
+        return look(() => unsentOf(site.server, body as Parameters<DatabaseSide['unsent']>[0]));
+      case 'upstream':
+        return ask(() => upstreamOf(site, network));
+      default:
+        return ask((guard) => (guard[name] as (command: unknown) => Promise<unknown>)(body));
+    }
+  });
 }
 
 /**
