@@ -169,12 +169,18 @@ export function openRunsEnd(facts: Facts): readonly Violation[] {
   return [{ rule: 'open-runs-end', text }];
 }
 
+/**
+ * Two sums of the same times differ by less than this, ms: the end of a lease by the world's clock,
+ * and by the clock of the store's machine.
+ */
+const roundingMs = 1e-6;
+
 /** `throwover serve` takes no run from a controller that still carries it on. */
 export function leavesTheLivingAlone(facts: Facts): readonly Violation[] {
   // Two processes over one store remember separately who has a run; then the run's token decides.
   if (facts.world.scenario.faults.some(({ what }) => what === 'second-serve')) return [];
   return facts.all('carried-on').flatMap(({ runId, by, leftMs }): Violation[] => {
-    if (!by.startsWith('serve ') || leftMs <= 0) return [];
+    if (!by.startsWith('serve ') || leftMs <= roundingMs) return [];
     const text = `${by} took ${runId}, whose controller had it for another ${Math.round(leftMs)} ms`;
     return [{ rule: 'leaves-the-living', text }];
   });
