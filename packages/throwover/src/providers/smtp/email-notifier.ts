@@ -1,4 +1,5 @@
-import { Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import type { NoticeKind, Notifier } from '../../notify/notify.ts';
 
 /**
@@ -25,28 +26,31 @@ export function emailNotifier(options: {
       const auth =
         login === null ? {} : { auth: { user: login.user, pass: await login.password() } };
       signal.throwIfAborted();
-      // A socket of our own: closing the transport does not end a delivery that hangs.
-      const socket = new Socket();
-      const transport = createTransport({
-        host: hostname,
-        port: port === '' ? (secure ? 465 : 587) : Number(port),
-        ...{ secure, socket, ...auth },
-      });
+      const at = { host: hostname, port: port === '' ? (secure ? 465 : 587) : Number(port) };
+      // A connection of our own: the library cannot be told to give one up.
+      const connection = connect(at);
+      // The library listens later; until then a connection that breaks would end the process.
+      connection.on('error', () => {});
       const late = Promise.withResolvers<never>();
+      // Of the two that are told, only one is awaited.
+      late.promise.catch(() => {});
       const end = () => {
-        socket.destroy();
+        connection.destroy();
         late.reject(signal.reason);
       };
       signal.addEventListener('abort', end, { once: true });
-      const mail = {
-        ...{ from, to: [...to], text: notice.text },
-        subject: `[throwover] ${notice.subject}`,
-      };
       try {
+        await Promise.race([once(connection, 'connect'), late.promise]);
+        const transport = createTransport({ ...at, secure, connection, ...auth });
+        const mail = {
+          ...{ from, to: [...to], text: notice.text },
+          subject: `[throwover] ${notice.subject}`,
+        };
         await Promise.race([transport.sendMail(mail), late.promise]);
       } finally {
         signal.removeEventListener('abort', end);
-        transport.close();
+        // After its farewell to the server.
+        connection.destroySoon();
       }
     },
   };
