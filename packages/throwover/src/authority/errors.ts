@@ -58,7 +58,7 @@ export const authorityErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Nothing was changed.',
     remedy:
-      'This database is no primary. See which side is with `throwover check`; if somebody promoted by hand, do not fence the other side before you know which writes it took.',
+      'This database is not a primary, so it takes no writes. `throwover check` shows which side is the primary. If somebody promoted the other side by hand, begin no run before you know which writes it took.',
   },
   'must-stay-closed': {
     disposition: 'stop',

@@ -41,7 +41,8 @@ export const cliErrors = defineErrors({
     disposition: 'stop',
     exit: 'usage',
     notLost: 'Nothing was changed; the journal is in the store.',
-    remedy: 'Give --evidence the JSON file that was recorded for this run, or leave it out.',
+    remedy:
+      '`throwover report RUN --evidence FILE` needs the JSON file that was recorded for this run. Without `--evidence` the report is made from the journal alone.',
   },
   'second-needed': {
     disposition: 'stop',

@@ -3,7 +3,10 @@ import { InvalidArgumentError, Option } from 'commander';
 /** Options that several commands take, and the kinds of their values. */
 
 export const asPerson = () =>
-  new Option('--as <person>', 'Your name in onCall (default: your login name)');
+  new Option(
+    '--as <person>',
+    'Your name as in `onCall` of throwover.yaml (default: your login name)',
+  );
 
 export const toRegion = (says: string) => new Option('--to <region>', says);
 

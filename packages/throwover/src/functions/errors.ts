@@ -58,7 +58,7 @@ export const functionErrors = defineErrors({
     disposition: 'stop',
     notLost: 'No request was lost: all of them go to the region that they came from again.',
     remedy:
-      'The figures say what the new region could not handle. Warm it (`functions.strategy`), or read the log of its function; then start a new run.',
+      'The share of traffic could not grow for too long; the figures are in the evidence. Set a warmer `functions.strategy`, or read the log of the function. When `throwover runs` shows that this run has ended, begin a new one.',
   },
   'functions-prices-old': {
     disposition: 'stop',

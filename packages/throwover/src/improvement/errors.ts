@@ -116,7 +116,7 @@ export const improvementErrors = defineErrors({
     disposition: 'stop',
     notLost: 'What was written to the tracker stands; nothing else was changed.',
     remedy:
-      'See that week.github.repository is right and that its token may read and write issues there, then send again: it goes on where it stopped.',
+      'See that week.github.repository is right and that its token may read and write issues there, then type `throwover week --send` again: it goes on where it stopped.',
   },
   'tracker-limited': {
     disposition: 'wait',

@@ -42,7 +42,8 @@ export const serviceErrors = defineErrors({
     disposition: 'stop',
     exit: 'usage',
     notLost: 'Nothing was changed.',
-    remedy: 'Place the step before or after one of the names listed; `throwover plan` shows them.',
+    remedy:
+      'Place the step before or after one of the names listed; `throwover plan` shows them. A name that is already used must be changed.',
   },
   'own-step-unknown': {
     disposition: 'retry',

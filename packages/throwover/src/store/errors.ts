@@ -88,9 +88,10 @@ export const storeErrors = defineErrors({
   halted: {
     disposition: 'wait',
     exit: 'refused',
-    notLost: 'Nothing was changed; runs that are open can still be resumed or aborted by a person.',
+    notLost:
+      'Nothing was changed. An open run that a person resumes is undone before its promotion, and finished after it.',
     remedy:
-      'Automation was halted by the person who is named. Ask them, then `throwover halt --off`.',
+      'The person who is named has set the kill switch: no run begins, yours included. Ask that person, then `throwover halt --off`, and type your command again.',
   },
   'lease-too-long': {
     disposition: 'stop',
@@ -112,7 +113,7 @@ export const storeErrors = defineErrors({
     disposition: 'stop',
     exit: 'usage',
     notLost: 'Nothing was changed.',
-    remedy: 'See which entries there are with `throwover losses`.',
+    remedy: '`throwover losses` lists the ids; use one of them.',
   },
   'ledger-full': {
     disposition: 'page',

@@ -4,9 +4,9 @@ export const trafficErrors = defineErrors({
   'dns-lost-race': {
     disposition: 'stop',
     notLost:
-      'Nothing was overwritten: the record says what somebody else wrote, and still answers.',
+      'Nothing was overwritten: the record has the value that somebody else wrote, and resolvers still get it.',
     remedy:
-      'Another run or a person changed the record. See `throwover runs` and the record (`throwover check` shows it), then plan again.',
+      'Another run or a person changed the record; `throwover check` shows it. If `throwover runs` shows a run as open, end it: `throwover abort RUN --reason TEXT`. Then plan again.',
   },
   'dns-empty-answer': {
     disposition: 'stop',
@@ -30,9 +30,9 @@ export const trafficErrors = defineErrors({
   },
   'dns-safety-rule': {
     disposition: 'stop',
-    notLost: 'ARC changed no state: the traffic goes where it went.',
+    notLost: 'ARC changed no state: traffic goes to the same region as before.',
     remedy:
-      'Read the rule that is named above: a wait period ends by itself, then `throwover resume`. Change another rule in ARC; throwover overrides none.',
+      'Read the rule that is named above. A wait period ends by itself. A rule of another kind must be changed in ARC: throwover overrides none. Then `throwover resume`.',
   },
   'dns-record-missing': {
     disposition: 'stop',

@@ -33,9 +33,9 @@ export type DoorVerdict =
  *
  * Closed means three things: our closure is the first rule, no session is left, and the server has
  * loaded the rules. A server that has loaded its rules again may have read a file that was there
- * only for a moment, so the guard tries one login. If the database should be open, a try is needed
- * only after both other rules and another load: loading rules that are already seen and do not
- * contain our closure cannot close anything.
+ * only for a moment, so the guard tries one login. If the database should be open, it tries one only
+ * if the file has changed and the server has also loaded it again: loading a file that has not
+ * changed and does not contain our closure cannot close anything.
  */
 export function judgeDoor(facts: {
   readonly closed: Closed | null;

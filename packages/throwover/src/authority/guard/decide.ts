@@ -13,7 +13,11 @@ export type Verdict = { readonly ok: true } | { readonly ok: false; readonly why
 const yes: Verdict = { ok: true };
 const no = (why: string): Verdict => ({ ok: false, why });
 
-/** Decides whether a promotion with this proof keeps to one writer (A1), apart from promises. */
+/**
+ * Decides whether this proof allows a promotion without a second writer (rule A1 of
+ * docs/architecture.md). Promises are checked elsewhere. `of`: what was judged, the proof itself or
+ * the position that this side has received.
+ */
 export function proofHolds(facts: {
   readonly proof: FenceProof;
   readonly token: number;
@@ -92,8 +96,9 @@ function covered(received: Position | null, position: Position): Verdict {
 }
 
 /**
- * What a guard does when it is told to open its database. `leave`: no fence stands. A database that
- * was started opens when store or peer confirm it as active, and no proof of a run replaces that.
+ * What a guard does when it is told to open its database. `leave`: it stays closed, because it was
+ * closed at its start and not by a fence. Only store or peer can confirm that it is active; a run's
+ * proof cannot.
  */
 export type Opening =
   | { readonly do: 'open' }
@@ -188,11 +193,11 @@ export interface Watch {
   readonly peer: PeerWord | null;
   /** Neither store nor peer is configured: the guard cannot ask. */
   readonly alone: boolean;
-  /** The last open or close of the door did not finish. */
+  /** The last time the database was opened or closed to the application, that did not finish. */
   readonly doorUnsure: boolean;
   /**
-   * The server compared with what is written down; `null` if there was no running server to look
-   * at.
+   * The server compared with what is written down; `null` if no server runs, or if this side cannot
+   * be closed on its own.
    */
   readonly door: DoorVerdict | null;
   /** How often the guard restored the door in the last 10 minutes. */
@@ -263,8 +268,8 @@ function standbyAction(watch: Watch): WatchAction {
 }
 
 /**
- * The promotion of the newest known epoch was received here. Until then a receiver may be busy with the log in front of
- * the switch, beyond which this side may have gone on by itself.
+ * Whether this standby has received the row of the newest known promotion. Before that, streaming
+ * proves nothing: it may receive log from before the switch, while its own log goes on past it.
  */
 function hasReceived({ region, look, memory }: Watch): boolean {
   const { epoch, active } = memory.known;

@@ -18,7 +18,7 @@ interface Given {
 
 export const drillAbort = act({
   name: 'drill abort',
-  says: 'End the open drill early. The terminal of the driver then moves the service back',
+  says: 'End the open drill early. The terminal of the person who drives it then moves the service back',
   takes: () => [
     asPerson(),
     mandatory(new Option('--reason <text>', 'Reason, shown in the report of the drill')),

@@ -42,7 +42,7 @@ export const processCommands: readonly CommandSpec[] = [
   }),
   listening({
     name: 'guard accept-cluster',
-    says: 'Accept the cluster of the database on this host, while the other region cannot confirm it; needs --config FILE of the guard',
+    says: 'Accept the data of the PostgreSQL on this host as the right one, while the other region cannot confirm it; needs --config FILE of the guard',
     takes: () => [
       new Argument(
         '<identifier>',

@@ -11,7 +11,7 @@ import { owner } from '../session.ts';
  */
 export const halt = answer({
   name: 'halt',
-  says: 'Show, set or clear the kill switch for every service of the store: no run begins; an open run is undone before its promotion, and goes to its end after it',
+  says: 'Show, set or clear the kill switch for every service of the store: no run begins; an open run is undone before its promotion, and goes to its end after it, by its own process or when a person resumes it',
   takes: () => [
     new Option('--reason <text>', 'Set the kill switch, for this reason'),
     new Option('--off', 'Clear the kill switch'),

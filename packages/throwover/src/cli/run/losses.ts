@@ -12,7 +12,10 @@ export const losses = answer({
   name: 'losses',
   says: 'List the writes that a failover lost',
   takes: () => [
-    new Option('--run <run>', 'Show only the writes that this rejoin run found'),
+    new Option(
+      '--run <run>',
+      'Show only the writes that this run found (the id of the rejoin, not of the failover)',
+    ),
     new Option('--sql', 'Print SQL statements for a person to review and run'),
   ],
   look: async (session, { run }: { run?: string; sql?: boolean }) => {

@@ -10,7 +10,7 @@ import {
 import { type HoldoverFacts, holdoverDraws, lastKnown, movedAt } from './holdover.ts';
 import { type Stage, stagesBeforeFlip } from './stages.ts';
 
-/** Number of drawn worlds: the 5 % and 95 % of the drawing itself are within 2 % of a rank. */
+/** Number of random draws: chance then moves a quantile by at most about two percentage points of rank. */
 const worlds = 1_000;
 
 export const shares = { t50: 0.5, t90: 0.9, t99: 0.99 } as const;
@@ -62,9 +62,9 @@ export interface Forecast {
 }
 
 /**
- * Predicts the time until traffic is served, as the longest path through the stages of a run, by
- * drawing worlds from measurements. A stage with fewer than three samples adds nothing and makes
- * every total "at least". Pure: the same facts and random numbers give the same forecast.
+ * Predicts the time until traffic is served, from the stages of a run up to the flip and from how
+ * long clients keep the old answer, by drawing from measurements. A stage with fewer than three
+ * samples adds nothing, and the totals that contain it are "at least". Pure: the same facts and random numbers give the same forecast.
  */
 export function forecast(facts: ForecastFacts, random: Random): Forecast {
   const { holdover, forwarding } = facts;

@@ -111,7 +111,7 @@ ${answers(runs)}
 <section aria-labelledby="figures"><h2 id="figures">Side by side</h2>
 ${figureTable(runs)}</section>
 <section aria-labelledby="steps"><h2 id="steps">What was done, and how long it took</h2>
-<p class="soft small">Machine time, but for hatched bars, which wait and are scaled. A bar is never drawn thinner than 3 px.</p>
+<p class="soft small">Bars show machine time. Hatched bars are waits; their time is scaled. A bar is never drawn thinner than 3 px.</p>
 ${timelines(runs)}</section>
 <section aria-labelledby="moving"><h2 id="moving">Clients, moving</h2>
 ${of('stragglers')}
@@ -138,7 +138,7 @@ function scaleNote(runs: readonly ShownRun[]) {
   );
   if (scales.size === 0) return '';
   const scale = [...scales].join(' or ');
-  return html`<p class="scale"><strong>Lab time is not life time.</strong> Waits on DNS, on connections and on retries pass ${scale} times faster here: ${
+  return html`<p class="scale"><strong>Time in the lab is not real time.</strong> Waits on DNS, on connections and on retries pass ${scale} times faster here: ${
     scale === '60'
       ? '1 s in this lab is 1 min of life for waits'
       : `1 s in this lab is ${scale} s of life for waits`

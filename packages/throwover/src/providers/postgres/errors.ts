@@ -20,7 +20,7 @@ export const postgresErrors = defineErrors({
     answered: false,
     notLost: 'Whether the other guard received the request is not known; it is safe to ask again.',
     remedy:
-      "Look at the other region's `throwover guard` and at the network between the regions. Until it answers, a fence whose deadline has passed stays closed.",
+      "Start the other region's `throwover guard`, or repair the network between the regions. Until it answers, a fenced database stays closed, also after the fence's deadline. `throwover abort RUN --reason TEXT` opens it sooner, if nobody was asked to promote.",
   },
   'database-refused': {
     disposition: 'stop',
