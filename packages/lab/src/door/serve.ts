@@ -39,9 +39,9 @@ export interface FunctionServe {
 
 /**
  * Serves HTTP requests by invoking the function, as API Gateway does: event in payload 2.0, answer
- * mapped back. Missing capacity and an unreachable Lambda are 503 with Retry-After (nothing was
- * done, or the client's idempotency key makes a retry safe); a function that failed or gave an
- * invalid answer is 502.
+ * mapped back. Missing capacity, an unreachable Lambda, and every other refusal of Lambda are 503
+ * with Retry-After (nothing was done, or the client's idempotency key makes a retry safe); a function
+ * that threw an error or gave an invalid answer is 502.
  */
 export function functionServe(target: FunctionTarget): FunctionServe {
   const lambda = new Pool(target.endpoint, {

@@ -1,7 +1,7 @@
 /**
  * The program of one instance: loads the handler (`_HANDLER` below `LAMBDA_TASK_ROOT`, as in
- * Lambda), then answers one request at a time. It lives exactly as long as its pool: the IPC
- * channel closes when the pool dies for any reason, and the instance ends with it.
+ * Lambda, but only a `.ts` file), and answers requests. The pool sends one at a time. It ends with
+ * its pool, because then the IPC channel closes, or at once when the handler does not load.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
