@@ -11,7 +11,7 @@ const endMs = 6_000;
  * figures have smaller counts, never other meanings.
  */
 export class TimeLeft {
-  /** What was left out, in words. */
+  /** The rounds and cases that were left out, as text for people. */
   readonly leftOut: string[] = [];
   readonly #longestMs = new Map<string, number>();
   readonly #untilMs: number;

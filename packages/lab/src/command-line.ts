@@ -15,7 +15,7 @@ export async function runCommand(command: () => Promise<unknown>): Promise<void>
     const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
     if (!errors.every((one) => isThrowoverError(one))) throw error;
     process.stderr.write(errors.map(errorText).join('\n'));
-    // What the command measured with may still run; an error that nobody catches ends it, too.
+    // Timers and connections of the command may still be open and would keep this process alive.
     process.exit(1);
   }
 }

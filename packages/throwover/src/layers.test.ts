@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { cruise, type ICruiseResult } from 'dependency-cruiser';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import config from '../../../.dependency-cruiser.ts';
 import { adapters, entries, layers } from '../../../layers.ts';
+import { architectureTable } from './doc-table.fixture.ts';
 
 const folders = layers.flatMap((layer) => layer.folders);
 const entryOf = (folder: string) => join(folder, `${basename(folder)}.ts`);
@@ -104,22 +105,10 @@ it('every folder of the sources stands in the list', async () => {
   expect(names.sort()).toEqual([...listed].sort());
 });
 
-it('docs/architecture.md has the list', async () => {
-  const doc = new URL('../../../docs/architecture.md', import.meta.url);
+it('docs/architecture.md has the list', () => {
   const rows = layers.map(({ folders: here, holds }) => [
     here.map((folder) => `\`${folder}/\``).join(', '),
     holds,
   ]);
-  const [, table = ''] =
-    /<!-- layers -->\n\n([\s\S]*?)\n\n/.exec(await readFile(doc, 'utf8')) ?? [];
-  const inDoc = table
-    .split('\n')
-    .slice(2)
-    .map((line) =>
-      line
-        .split('|')
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
-  expect(inDoc).toEqual(rows);
+  expect(architectureTable('layers')).toEqual(rows);
 });

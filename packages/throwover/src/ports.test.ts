@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { expect, it } from 'vitest';
+import { architectureTable } from './doc-table.fixture.ts';
 
 /** A port, its suite, and the implementations, each with the test that runs the suite with it. */
 interface Port {
@@ -222,18 +223,7 @@ it.each(ports)('$suite: the listed tests run its suite, and no others', (port) =
 });
 
 it('docs/architecture.md has the list', () => {
-  const doc = readFileSync(join(root, '../../../docs/architecture.md'), 'utf8');
-  const [, table = ''] = /<!-- ports -->\n\n([\s\S]*?)\n\n/.exec(doc) ?? [];
-  const cells = table
-    .split('\n')
-    .slice(2)
-    .map((line) =>
-      line
-        .split('|')
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
-  expect(cells).toEqual(rows());
+  expect(architectureTable('ports')).toEqual(rows());
 });
 
 /** One row for each implementation; a cell that repeats the one above is empty. */

@@ -41,7 +41,7 @@ export interface AuditLine {
   readonly owner: string | null;
 }
 
-/** What makes a failed line true: a new measurement, or what a person does about a sentence. */
+/** The work that makes a failed line pass: a new measurement, or an act of a person. */
 export type Todo = Refresh | { readonly kind: 'act'; readonly how: string };
 
 export function todoText(todo: Todo): string {

@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import type { Clock } from './clock.ts';
 import { errorSchema } from './error-schema.ts';
 import { ThrowoverError } from './errors.ts';
+import { withDeadline } from './within.ts';
 
 export interface HttpCall {
   readonly url: URL | string;
@@ -32,18 +33,12 @@ export interface HttpAnswer {
 /** Makes one call. Throws a plain error when nobody answered in time, or with too much. */
 export async function httpCall(call: HttpCall): Promise<HttpAnswer> {
   const { url, method = 'GET', headers = {}, body = null, dispatcher, deadlineMs, clock } = call;
-  const deadline = new AbortController();
-  const answered = new AbortController();
-  clock.sleep(deadlineMs, answered.signal).then(
-    () => deadline.abort(new Error(`no answer within ${deadlineMs} ms`)),
-    () => {},
-  );
-  try {
+  return withDeadline(clock, deadlineMs, async (signal) => {
     const answer = await request(url, {
       method,
       headers: { ...headers },
       body,
-      signal: deadline.signal,
+      signal,
       // The client's own deadlines would end an attachment, which may take hours.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -51,9 +46,7 @@ export async function httpCall(call: HttpCall): Promise<HttpAnswer> {
     });
     const text = await textOf(answer.body, call.maxBytes);
     return { status: answer.statusCode, headers: answer.headers, text };
-  } finally {
-    answered.abort();
-  }
+  });
 }
 
 async function textOf(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {

@@ -1,4 +1,4 @@
-/** What stands where a secret was. */
+/** Replaces a secret. */
 const hidden = '***';
 
 /**
@@ -33,7 +33,8 @@ function redactedUrl(url: string): string {
 const place = /^(?:\[[^\]@]*\]|[^:@/?#]*)(?::\d*)?(?=[/?#]|$)/;
 
 function withoutUser(afterScheme: string): { readonly before: string; readonly rest: string } {
-  // What is no host and port here begins with a user; an unencoded password may hold / ? and #.
+  // If no host and port stand here, a user and a password do, up to the last @: a password that is
+  // not encoded may contain / ? and #.
   const at = place.test(afterScheme) ? -1 : afterScheme.lastIndexOf('@');
   return at < 0
     ? { before: '', rest: afterScheme }

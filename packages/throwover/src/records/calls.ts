@@ -86,7 +86,7 @@ export function evidenceCallsOf<Kind extends EvidenceKind>(kind: Kind) {
 
 export const evidenceKinds = Object.keys(evidenceSamples) as readonly EvidenceKind[];
 
-/** Of every kind: `add-KIND` and `list-KIND`. */
+/** The calls of all kinds; their names are `add-KIND` and `list-KIND`. */
 export const evidenceCalls: CallTable = Object.fromEntries(
   evidenceKinds.flatMap((kind) => {
     const { add, list } = evidenceCallsOf(kind);

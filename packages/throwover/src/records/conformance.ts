@@ -125,7 +125,7 @@ export interface EvidenceLogUnderTest extends Subject {
   lose(): Promise<void>;
 }
 
-const beacon = (toWallMs: number, count = 1): EvidenceSample<'beacon'> => ({
+export const beacon = (toWallMs: number, count = 1): EvidenceSample<'beacon'> => ({
   fromWallMs: toWallMs - 60_000,
   toWallMs,
   network: '192.0.2.0/24',

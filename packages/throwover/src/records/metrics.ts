@@ -43,7 +43,7 @@ export interface Metric {
   ): Promise<readonly MetricSample[]>;
 }
 
-/** What produces a sample: a run of the service, or a command that only measures. */
+/** The source of a sample: a run of the service, or a command that only measures. */
 export type Refresh =
   | { readonly kind: 'rehearse' }
   | { readonly kind: 'measure'; readonly command: string };

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { authorityErrors } from '../authority/authority.ts';
 import { ofRun } from '../authority/guard/guard.fixture.ts';
 import { isThrowoverError } from '../kernel/kernel.ts';
 import { approve, planDigest } from '../runbook/runbook.ts';
@@ -171,6 +172,7 @@ async function leftInPromote(asked: boolean) {
 }
 
 describe('an abort in the middle of the promotion', () => {
+  const promotionRefused = authorityErrors.make('promotion-refused', 'not everything was received');
   const abortOf = (runId: string) => ({ abortOf: { runId, by: 'bob', reason: 'wrong day' } });
 
   it('opens the old side when the new guard can still refuse', async () => {
@@ -180,6 +182,18 @@ describe('an abort in the middle of the promotion', () => {
     expect(world.east.closed).toBeNull();
     expect(world.west.role).toBe('standby');
     expect(world.east.token).toBeGreaterThan(1);
+  });
+
+  it('takes back a run whose promotion the new guard has refused', async () => {
+    world.west.promote = async () => {
+      throw promotionRefused;
+    };
+    const { runId, status } = await world.run('switchover');
+    expect(status).toBe('open');
+    const result = await world.carryOut(world.define('switchover'), abortOf(runId));
+    expect(result).toMatchObject({ status: 'undone', error: { code: 'run-aborted' } });
+    expect(world.east.closed).toBeNull();
+    expect(world.west.role).toBe('standby');
   });
 
   it('says that there is no way back when it was accepted, and changes nothing', async () => {

@@ -4,18 +4,10 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../kernel/kernel.ts';
 import { httpEvidence } from '../providers/http/evidence.ts';
-import { evidenceLogConformance } from '../records/conformance.ts';
-import type { EvidenceSample } from '../records/samples.ts';
+import { beacon, evidenceLogConformance } from '../records/conformance.ts';
 import { evidenceKeptMs, openEvidenceLog } from './evidence-log.ts';
 import { serveForTests } from './logs.fixture.ts';
 
-const beacon = (toWallMs: number, count = 1): EvidenceSample<'beacon'> => ({
-  fromWallMs: toWallMs - 60_000,
-  toWallMs,
-  network: '192.0.2.0/24',
-  resolver: '198.51.100.7',
-  count,
-});
 const nowMs = () => systemClock.wallMs();
 
 evidenceLogConformance('`throwover serve`, over HTTP,', async () => {

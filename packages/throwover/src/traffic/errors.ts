@@ -6,7 +6,7 @@ export const trafficErrors = defineErrors({
     notLost:
       'Nothing was overwritten: the record has the value that somebody else wrote, and resolvers still get it.',
     remedy:
-      'Another run or a person changed the record; `throwover check` shows it. If `throwover runs` shows a run as open, end it: `throwover abort RUN --reason TEXT`. Then plan again.',
+      'Another run or a person changed the record; `throwover check` shows it. If `throwover runs` shows a run as open, `throwover resume RUN` reads the record again and goes on. Otherwise plan again.',
   },
   'dns-empty-answer': {
     disposition: 'stop',

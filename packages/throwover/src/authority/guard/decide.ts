@@ -96,9 +96,9 @@ function covered(received: Position | null, position: Position): Verdict {
 }
 
 /**
- * What a guard does when it is told to open its database. `leave`: it stays closed, because it was
- * closed at its start and not by a fence. Only store or peer can confirm that it is active; a run's
- * proof cannot.
+ * The decision of a guard that is told to open its database. `leave`: the database stays closed,
+ * because it was closed at its start and not by a fence. Then only store or peer can confirm that
+ * this region is active; a proof of a run cannot.
  */
 export type Opening =
   | { readonly do: 'open' }

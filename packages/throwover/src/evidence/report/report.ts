@@ -142,7 +142,7 @@ function scaleNote(runs: readonly ShownRun[]) {
     scale === '60'
       ? '1 s in this lab is 1 min of life for waits'
       : `1 s in this lab is ${scale} s of life for waits`
-  }. The work of machines (promotions, cold starts, answers) is never scaled. RTO and RPO are given in life time; charts and all other times show the lab’s.</p>`;
+  }. The work of machines (promotions, cold starts, answers) is never scaled. RTO and RPO are given in life time, as in production; charts and all other times show the lab’s.</p>`;
 }
 
 function figure({ id, title, summary }: Chart) {

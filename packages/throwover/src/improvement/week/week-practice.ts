@@ -48,7 +48,7 @@ export function practiceTasks(facts: AuditFacts): {
   return { tasks, drillAhead: next.kind === 'ahead' };
 }
 
-/** What is to be done about the next drill: find a date or a driver; or prepare and drive it. */
+/** The work for the next drill: find a date or a driver, or prepare and drive it. */
 interface NextDrill {
   readonly kind: 'none' | 'unplanned' | 'ahead';
   readonly tasks: readonly WeekTask[];

@@ -23,7 +23,7 @@ const place = z.strictObject({
 });
 export type Place = z.infer<typeof place>;
 
-/** What a guard of a PostgreSQL answers beside the calls of every guard (authority/calls.ts). */
+/** The calls that only a guard of a PostgreSQL has; every guard has those of authority/calls.ts. */
 export const postgresCalls = {
   place: {
     method: 'GET',

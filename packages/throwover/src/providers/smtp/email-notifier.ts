@@ -26,13 +26,15 @@ export function emailNotifier(options: {
       const auth =
         login === null ? {} : { auth: { user: login.user, pass: await login.password() } };
       signal.throwIfAborted();
-      const at = { host: hostname, port: port === '' ? (secure ? 465 : 587) : Number(port) };
+      // A URL has an IPv6 address in brackets; a socket does not.
+      const host = hostname.replace(/^\[|\]$/g, '');
+      const at = { host, port: port === '' ? (secure ? 465 : 587) : Number(port) };
       // A connection of our own: the library cannot be told to give one up.
       const connection = connect(at);
       // The library listens later; until then a connection that breaks would end the process.
       connection.on('error', () => {});
       const late = Promise.withResolvers<never>();
-      // Of the two that are told, only one is awaited.
+      // It may be rejected when nobody waits for it any more.
       late.promise.catch(() => {});
       const end = () => {
         connection.destroy();
