@@ -28,6 +28,12 @@ export const postgresErrors = defineErrors({
     remedy:
       'Read the reason above; see which side is the primary with `throwover check` before anything is repeated.',
   },
+  'guard-call-wrong': {
+    disposition: 'stop',
+    notLost: 'The guard did nothing; the database goes on as it was.',
+    remedy:
+      'Use one version of throwover for the guard and for whatever calls it. A call that was typed: correct what the message names; `GET /openapi.json` of the guard has every call.',
+  },
   'database-start-failed': {
     disposition: 'page',
     notLost: 'The data directory was not changed.',

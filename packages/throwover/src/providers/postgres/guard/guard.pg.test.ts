@@ -440,7 +440,10 @@ describe('the guard itself', () => {
     await expect(
       startGuard({ ...guards.config('east', anyPort), listen: guard.address }),
     ).rejects.toMatchObject({ code: 'guard-port-taken' });
-    await expectEveryCall(urlOf(guard.address));
+    const url = urlOf(guard.address);
+    await expectEveryCall(url);
+    const answer = await fetch(`${url}/v1/of-another-version`);
+    expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'guard-call-wrong' }]);
     await guard.close();
   });
 

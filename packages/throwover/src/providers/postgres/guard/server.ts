@@ -28,7 +28,7 @@ export function guardApp(handlers: GuardHandlers): Hono {
     title: 'throwover guard',
     table: guardTable,
     maxBodyBytes,
-    badCall: (message) => postgresErrors.make('database-refused', message),
+    badCall: (message, issues) => postgresErrors.make('guard-call-wrong', message, { issues }),
     bug: unexpected,
     onRefusal: (error, path) =>
       console.error(JSON.stringify({ level: 'error', path, ...error.toJSON() })),
