@@ -41,7 +41,7 @@ export const storeErrors = defineErrors({
     disposition: 'page',
     notLost: 'The store changed nothing; the damaged file is as it was found.',
     remedy:
-      'Stop `throwover serve`. Move its data directory to a safe place: the journals and the ledger of losses are there. Start `throwover serve` with an empty directory. When both guards answer, type `throwover check`: it registers the service above every epoch and token that they have seen.',
+      'Stop `throwover serve`. Move its data directory to a safe place: the journals and the ledger of losses are there. Start `throwover serve` with an empty directory. When both guards answer, type `throwover check`: it registers the service above every epoch and token that they have seen. Of a run that was open, its fence ends by itself; `check` names a gateway that still holds.',
   },
   'run-in-progress': {
     disposition: 'wait',

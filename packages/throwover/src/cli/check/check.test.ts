@@ -105,6 +105,14 @@ const wrongSetUps: readonly {
     },
   },
   {
+    title: 'a gateway that holds although no run is open',
+    part: 'west gateway',
+    says: 'HOLDS WEBHOOKS',
+    change: async ({ clock, gateways }) => {
+      await clock.until(Promise.all([gateways[1]?.set({ mode: 'hold', epoch: 1 }, 1)]));
+    },
+  },
+  {
     title: 'an active region that takes no writes since its start',
     part: 'east database',
     says: 'the application cannot write',
@@ -205,6 +213,21 @@ const wrongSetUps: readonly {
     },
   },
 ];
+
+test('a gateway that holds for an open run is as it must be', async () => {
+  const error = await board(listOf({}), async ({ clock, gateways, store }) => {
+    await clock.until(Promise.all([gateways[1]?.set({ mode: 'hold', epoch: 1 }, 1)]));
+    await store.beginRun({
+      ...{ service: 'checkout', kind: 'switchover', from: 'east', to: 'west', epoch: 1 },
+      ...{ planDigest: 'digest', plan: {}, owner: 'a controller', leaseMs: 15_000 },
+    });
+  }).then(
+    () => null,
+    (thrown: { evidence: { parts: readonly Part[] } }) => thrown,
+  );
+  const gateways = error?.evidence.parts.filter(({ section }) => section === 'webhooks');
+  expect(gateways?.map(({ state }) => state)).toEqual(['healthy', 'healthy']);
+});
 
 test.each(wrongSetUps)('is not green: $title', async ({ part, says, change }) => {
   const error = await board(listOf({}), change).then(

@@ -2,7 +2,13 @@ import { Option } from 'commander';
 import { clusterText, type DatabaseSurvey } from '../../authority/authority.ts';
 import { checkTimingOf } from '../../compose/compose.ts';
 import { resolverFacts } from '../../evidence/evidence.ts';
-import { formatMs, isThrowoverError, type ThrowoverError, wrap } from '../../kernel/kernel.ts';
+import {
+  formatMs,
+  isThrowoverError,
+  orNull,
+  type ThrowoverError,
+  wrap,
+} from '../../kernel/kernel.ts';
 import { controlPlaneIn } from '../../operations/operations.ts';
 import { clusterError, verdictOfBoth, writerText } from '../../replication/replication.ts';
 import { loadService, ttlSecondsOf } from '../../service/service.ts';
@@ -186,7 +192,10 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
   const gateways = parts.gateways.map((gateway) =>
     seen('webhooks', `${gateway.region} gateway`, async () => {
       const { current, backlog, deadLetters } = await gateway.status();
-      return `${current.mode}, backlog ${backlog}, dead letters ${deadLetters}`;
+      return {
+        said: `${current.mode}, backlog ${backlog}, dead letters ${deadLetters}`,
+        faults: current.mode === 'hold' ? await heldByNobody(session) : [],
+      };
     }),
   );
   const lines = await Promise.all([dns, ...regions, ...cluster(session), ...gateways]);
@@ -198,6 +207,16 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
     people(session),
     ...(await measured(session)),
   ];
+}
+
+/** The gateway holds: the run that told it so may be gone with the store that kept it. */
+async function heldByNobody(session: Session): Promise<readonly string[]> {
+  const state = await orNull(() => serviceState(session));
+  return state === null || state.openRun !== null
+    ? []
+    : [
+        'HOLDS WEBHOOKS, and no run is open that would deliver them; docs/cli.md, "A gateway that holds without a run"',
+      ];
 }
 
 /**
