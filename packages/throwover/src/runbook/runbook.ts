@@ -19,6 +19,7 @@
  *     repeats.ts       how often and how soon an act is repeated
  *     controller.ts    the state of one controller, and its interruptions
  *     progress.ts      how far a run has come, from its journal
+ *     course.ts        which way it can still go
  *     journal.ts       writes records in order
  *     lease.ts         renews the lease of the run
  *     events.ts        the events for observers

@@ -49,7 +49,8 @@ export async function carryOut(
   try {
     let seen = await attempt.untilKnown();
     if (seen.state === 'pending') {
-      if (step.noReturn && progress.heldByEarlier) return { kind: 'held-by-earlier' };
+      if (step.noReturn && progress.course === 'held-by-earlier')
+        return { kind: 'held-by-earlier' };
       const { evidence: observed } = seen;
       // A stop may have come during this observation: after the intent it would be too late for a
       // step of no return.

@@ -42,12 +42,14 @@ export async function enter(
     await journal.append({ type: 'abort-requested', by, reason, ...left });
     emit({ type: 'abort-requested', by, reason });
   }
-  if (!progress.mandated) return { kind: 'undo', error: neverMandated(run.runId) };
+  if (progress.course === 'unapproved') return { kind: 'undo', error: neverMandated(run.runId) };
   if (progress.abort !== null && progress.pastNoReturn) {
     const standing = await turnBack(controller);
     if (standing !== null) return afterAbort(standing, options);
   }
-  return progress.undoing ? { kind: 'undo', error: whyUndone(progress, run.runId) } : null;
+  return progress.course === 'back'
+    ? { kind: 'undo', error: whyUndone(progress, run.runId) }
+    : null;
 }
 
 async function claim(

@@ -1,5 +1,6 @@
 import { assertNever, type ErrorJson, type Evidence } from '../../kernel/kernel.ts';
 import type { JournalEvent } from '../../store/store.ts';
+import { type Course, courseAfter, type Turning } from './course.ts';
 
 /** The properties of a step that decide how its records count. */
 interface StepNature {
@@ -17,6 +18,19 @@ interface Abort {
   readonly leave: readonly string[];
 }
 
+/** What the journal says of one step, besides its outcome. */
+interface StepMarks {
+  /** The evidence observed before its first act, under any plan; `null`: never requested. */
+  readonly before: Evidence | null;
+  /** It has an intent under the plan in force. */
+  readonly requested: boolean;
+  /** Its outcome was dropped, because it held for an earlier controller only. */
+  readonly earlier: Evidence | null;
+  readonly undo: 'none' | 'requested' | 'settled';
+}
+
+const unmarked: StepMarks = { before: null, requested: false, earlier: null, undo: 'none' };
+
 /**
  * How far a run has come. It is built only from the journal (A9): a controller that begins and one
  * that resumes after a crash know the same, because both pass the same records to `note`.
@@ -29,20 +43,12 @@ export class Progress {
   readonly #keeps: ReadonlySet<string>;
   readonly #holds: ReadonlySet<string>;
   readonly #outcomes = new Map<string, Evidence>();
-  /** First intent of each step under any plan, in the order in which they were journaled. */
-  readonly #firstIntents = new Map<string, Evidence>();
-  /** Steps with an intent under the plan in force. */
-  readonly #intents = new Set<string>();
-  readonly #everDone = new Set<string>();
+  /** Steps that were requested or found done, in the order of their first intents. */
+  readonly #marks = new Map<string, StepMarks>();
   readonly #passed = new Set<string>();
-  readonly #earlier = new Map<string, Evidence>();
-  readonly #undoIntents = new Set<string>();
-  readonly #settledUndos = new Set<string>();
+  #course: Course = 'unapproved';
   #failure: ErrorJson | null = null;
   #abort: Abort | null = null;
-  #mandated = false;
-  #undoing = false;
-  #heldByEarlier = false;
 
   constructor(steps: readonly StepNature[]) {
     const namesOf = (list: readonly StepNature[]) => new Set(list.map(({ name }) => name));
@@ -51,51 +57,36 @@ export class Progress {
     this.#holds = namesOf(steps.filter(({ holdsForController }) => holdsForController));
   }
 
+  get course(): Course {
+    return this.#course;
+  }
   /** Evidence of the steps that are done, by name. */
   get outcomes(): ReadonlyMap<string, Evidence> {
     return this.#outcomes;
   }
-  /** A person approved the run's plan. */
-  get mandated(): boolean {
-    return this.#mandated;
-  }
-  /**
-   * The run can only go forward: a step of no return has an intent, or was found done, and was not
-   * turned back.
-   */
+  /** The run can only go forward. */
   get pastNoReturn(): boolean {
-    return this.#passed.size > 0;
+    return this.#course === 'past-no-return' || this.#course === 'held-by-earlier';
   }
   /**
-   * An earlier controller requested the step of no return, on outcomes that held for that
-   * controller only. Whether the step happened is not in the journal.
+   * Drops the outcomes that held for an earlier controller: their steps are carried out again. Only
+   * when it is certain that no step of no return has happened.
    */
-  get heldByEarlier(): boolean {
-    return this.#heldByEarlier;
-  }
-  /** Drops the outcomes that held for an earlier controller: their steps are carried out again. */
   dropHeld(): void {
     for (const step of this.#holds) {
       const evidence = this.#outcomes.get(step);
-      if (evidence !== undefined) this.#earlier.set(step, evidence);
+      if (evidence !== undefined) this.#mark(step, { earlier: evidence });
       this.#outcomes.delete(step);
     }
-    this.#heldByEarlier = false;
+    this.#turn('seen-pending');
   }
   /** The evidence of a step whose outcome was dropped; `null` if there was none. */
   earlier(step: string): Evidence | null {
-    return this.#earlier.get(step) ?? null;
+    return this.#marksOf(step).earlier;
   }
   /** The steps of no return that were passed. */
   get passed(): readonly string[] {
     return [...this.#passed];
-  }
-  /**
-   * The run can only go back: an undo began, a step failed before the point of no return, or a
-   * person requested it there.
-   */
-  get undoing(): boolean {
-    return this.#undoing;
   }
   /** Error of the last failed step. */
   get failure(): ErrorJson | null {
@@ -108,23 +99,26 @@ export class Progress {
   get abort(): Abort | null {
     return this.#abort;
   }
+  /** Whether the step was requested under the plan in force. */
   hasIntent(step: string): boolean {
-    return this.#intents.has(step);
+    return this.#marksOf(step).requested;
   }
   /** Whether this step was never requested in this run. */
   never(step: string): boolean {
-    return !this.#firstIntents.has(step) && !this.#everDone.has(step);
+    return !this.#marks.has(step);
   }
   /** The evidence observed before the step's first act. */
   before(step: string): Evidence | null {
-    return this.#firstIntents.get(step) ?? null;
+    return this.#marksOf(step).before;
   }
   hasUndoIntent(step: string): boolean {
-    return this.#undoIntents.has(step);
+    return this.#marksOf(step).undo !== 'none';
   }
   /** Steps in which the run may have changed something that it has not taken back, in the order of their intents. */
   get owed(): readonly string[] {
-    return [...this.#firstIntents.keys()].filter((step) => !this.#settledUndos.has(step));
+    const owes = ([, { before, undo }]: [string, StepMarks]) =>
+      before !== null && undo !== 'settled';
+    return [...this.#marks].filter(owes).map(([step]) => step);
   }
   /** Steps whose outcomes still count under the next plan. */
   get kept(): readonly string[] {
@@ -134,42 +128,33 @@ export class Progress {
   note(event: JournalEvent): void {
     switch (event.type) {
       case 'mandate':
-        this.#mandated = true;
+        this.#turn('mandate');
         return;
       case 'intent':
-        if (!this.#firstIntents.has(event.step)) this.#firstIntents.set(event.step, event.observed);
-        this.#intents.add(event.step);
-        // Done again after it was taken back under an earlier plan, so it has to be taken back
-        // again.
-        this.#undoIntents.delete(event.step);
-        this.#settledUndos.delete(event.step);
-        this.#pass(event.step);
+        this.#intent(event.step, event.observed);
         return;
       case 'outcome':
         this.#outcomes.set(event.step, event.evidence);
-        this.#everDone.add(event.step);
-        this.#pass(event.step);
-        if (this.#noReturn.has(event.step)) this.#heldByEarlier = false;
+        this.#mark(event.step, {});
+        this.#pass(event.step, 'no-return-done');
         return;
       case 'step-failed':
-        this.#failure = event.error;
-        if (event.turnedBack) this.#passed.delete(event.step);
-        if (!this.pastNoReturn) this.#undoing = true;
+        this.#stepFailed(event);
         return;
       case 'abort-requested':
         this.#abort = { by: event.by, reason: event.reason, leave: event.leave ?? [] };
-        if (!this.pastNoReturn) this.#undoing = true;
+        this.#turn('abort-requested');
         return;
       case 'replanned':
         this.#replanned();
         return;
       case 'undo-intent':
-        this.#undoIntents.add(event.step);
-        this.#undoing = true;
+        this.#mark(event.step, { undo: 'requested' });
+        this.#turn('undo');
         return;
       case 'undo-outcome':
-        this.#settledUndos.add(event.step);
-        this.#undoing = true;
+        this.#mark(event.step, { undo: 'settled' });
+        this.#turn('undo');
         return;
       case 'taken-over':
         this.#takenOver();
@@ -181,31 +166,57 @@ export class Progress {
     }
   }
 
+  #intent(step: string, observed: Evidence): void {
+    const marks = this.#marksOf(step);
+    // A step that was found done before its first intent gets its place among the intents now.
+    if (marks.before === null) this.#marks.delete(step);
+    // Done again after it was taken back under an earlier plan, so it has to be taken back again.
+    const before = marks.before ?? observed;
+    this.#marks.set(step, { ...marks, before, requested: true, undo: 'none' });
+    this.#pass(step, 'no-return-requested');
+  }
+
+  #stepFailed({ step, error, turnedBack }: Extract<JournalEvent, { type: 'step-failed' }>): void {
+    this.#failure = error;
+    if (turnedBack) this.#passed.delete(step);
+    this.#turn(this.pastNoReturn && this.#passed.size === 0 ? 'turned-back' : 'step-failed');
+  }
+
   #takenOver(): void {
     if (!this.pastNoReturn) this.dropHeld();
-    else if (!this.passed.some((step) => this.#outcomes.has(step))) this.#heldByEarlier = true;
+    else if (!this.passed.some((step) => this.#outcomes.has(step))) this.#turn('taken-over');
   }
 
   #replanned(): void {
     for (const step of this.#outcomes.keys()) {
       if (!this.#keepsOutcome(step)) this.#outcomes.delete(step);
     }
-    this.#intents.clear();
+    for (const step of this.#marks.keys()) this.#mark(step, { requested: false, earlier: null });
     this.#passed.clear();
     this.#failure = null;
     this.#abort = null;
-    this.#undoing = false;
-    this.#heldByEarlier = false;
-    this.#earlier.clear();
-    this.#mandated = true;
+    this.#turn('replanned');
   }
 
   #keepsOutcome(step: string): boolean {
-    const takenBack = this.#undoIntents.has(step) || this.#settledUndos.has(step);
-    return this.#keeps.has(step) && !takenBack;
+    return this.#keeps.has(step) && this.#marksOf(step).undo === 'none';
   }
 
-  #pass(step: string): void {
-    if (this.#noReturn.has(step)) this.#passed.add(step);
+  #pass(step: string, turning: 'no-return-requested' | 'no-return-done'): void {
+    if (!this.#noReturn.has(step)) return;
+    this.#passed.add(step);
+    this.#turn(turning);
+  }
+
+  #turn(turning: Turning): void {
+    this.#course = courseAfter(this.#course, turning);
+  }
+
+  #marksOf(step: string): StepMarks {
+    return this.#marks.get(step) ?? unmarked;
+  }
+
+  #mark(step: string, news: Partial<StepMarks>): void {
+    this.#marks.set(step, { ...this.#marksOf(step), ...news });
   }
 }

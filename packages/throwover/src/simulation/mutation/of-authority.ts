@@ -159,9 +159,9 @@ export const authorityMutations: readonly Mutation[] = [
         file: 'throwover/src/runbook/engine/progress.ts',
         find: `      this.#outcomes.delete(step);
     }
-    this.#heldByEarlier = false;`,
+    this.#turn('seen-pending');`,
         replace: `    }
-    this.#heldByEarlier = false;`,
+    this.#turn('seen-pending');`,
       },
       {
         file: 'throwover/src/replication/promote.ts',

@@ -77,9 +77,9 @@ export const controlMutations: readonly Mutation[] = [
         'runbook/engine/progress.ts',
         `      this.#outcomes.delete(step);
     }
-    this.#heldByEarlier = false;`,
+    this.#turn('seen-pending');`,
         `    }
-    this.#heldByEarlier = false;`,
+    this.#turn('seen-pending');`,
       ),
     ],
   },
