@@ -1,25 +1,5 @@
-/**
- * A duration together with its kind.
- *
- * In the lab, waits that last minutes in production (TTLs, holdover, retry backoff) are scaled
- * down; durations of machines (a promotion, a cold start) never are. A total is shown in life time:
- * scaled waits times the factor, plus machine time.
- */
+/** Whether a duration is the work of machines, or a wait that the lab scales (time-scale.ts). */
 export type DurationKind = 'machine' | 'scaled';
-
-export interface Duration {
-  /** Milliseconds as they passed here. */
-  readonly ms: number;
-  readonly kind: DurationKind;
-}
-
-/**
- * Returns the sum in milliseconds of life time. `timeScale` is 60 when a minute of life time is a
- * second here, and 1 in production.
- */
-export function lifeMs(durations: readonly Duration[], timeScale: number): number {
-  return durations.reduce((sum, d) => sum + (d.kind === 'scaled' ? d.ms * timeScale : d.ms), 0);
-}
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 36e5, d: 864e5 };
 

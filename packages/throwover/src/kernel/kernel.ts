@@ -4,13 +4,7 @@
  */
 export { canonicalJson } from './canonical-json.ts';
 export { type Clock, dateAt, isoTime, systemClock, wallMsOfIso } from './clock.ts';
-export {
-  type Duration,
-  type DurationKind,
-  formatMs,
-  lifeMs,
-  parseDuration,
-} from './durations.ts';
+export { type DurationKind, formatMs, parseDuration } from './durations.ts';
 export { errorSchema } from './error-schema.ts';
 export {
   assertNever,
@@ -36,5 +30,6 @@ export { redacted } from './redacted.ts';
 export { shellWord } from './shell-word.ts';
 export { QuantileSketch, relativeError, type SketchJson } from './sketch.ts';
 export { sqliteCodeOf, sqliteCodes } from './sqlite-codes.ts';
+export { TimeScale, unscaled } from './time-scale.ts';
 export { noAnswer, orNull, withDeadline, within } from './within.ts';
 export { maxColumns, wrap } from './wrap.ts';

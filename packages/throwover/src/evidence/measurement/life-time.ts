@@ -1,4 +1,4 @@
-import { lifeMs } from '../../kernel/kernel.ts';
+import { TimeScale } from '../../kernel/kernel.ts';
 import type { RunEvidence } from './run-evidence.ts';
 
 type Span = readonly [fromMs: number, toMs: number];
@@ -17,19 +17,23 @@ export function lifeBetween(
   endMs: number,
 ): number {
   if (endMs <= startMs) return 0;
-  const { flippedMs, steps, timeScale } = evidence;
+  const { flippedMs, steps } = evidence;
   const waits: Span[] = steps
     .filter(({ kind }) => kind === 'scaled')
     .map(({ startMs, endMs }) => [startMs, endMs]);
   if (flippedMs !== null) waits.push([flippedMs, Number.POSITIVE_INFINITY]);
   const scaledMs = coveredMs(waits, [startMs, endMs]);
-  return lifeMs(
-    [
-      { ms: endMs - startMs - scaledMs, kind: 'machine' },
-      { ms: scaledMs, kind: 'scaled' },
-    ],
-    timeScale,
-  );
+  return endMs - startMs - scaledMs + lifeOfWait(evidence, scaledMs);
+}
+
+/** Returns how long a wait of a recording would have been in life time, ms. */
+export function lifeOfWait({ timeScale }: Pick<RunEvidence, 'timeScale'>, waitedMs: number) {
+  return new TimeScale(timeScale).life(waitedMs);
+}
+
+/** Returns how long a wait of life time lasted where the recording was made, ms. */
+export function waitOfLife({ timeScale }: Pick<RunEvidence, 'timeScale'>, lifeMs: number) {
+  return new TimeScale(timeScale).real(lifeMs);
 }
 
 /** Returns the length of the part of `within` that is covered by at least one of the spans. */

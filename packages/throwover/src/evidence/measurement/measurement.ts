@@ -1,6 +1,6 @@
 import { quantiles } from '../../kernel/kernel.ts';
 import type { StepRecord } from '../../records/records.ts';
-import { lifeBetween } from './life-time.ts';
+import { lifeBetween, waitOfLife } from './life-time.ts';
 import { isAcknowledgedWrite, outcomeOf, webhookOutcomes } from './outcomes.ts';
 import { recoveredAtMs, recoveryWindowMs } from './recovery.ts';
 import type { Figures, RequestRecord, RunEvidence } from './run-evidence.ts';
@@ -181,9 +181,9 @@ export function switchingSinceMs({ steps, firstActMs }: RunEvidence): number {
 }
 
 function p99BeforeAndAfter(evidence: RunEvidence): Figures['p99Ms'] {
-  const { requests, firstActMs, timeScale } = evidence;
+  const { requests, firstActMs } = evidence;
   const sinceMs = switchingSinceMs(evidence);
-  const untilMs = sinceMs + settlingLifeMs / timeScale;
+  const untilMs = sinceMs + waitOfLife(evidence, settlingLifeMs);
   const before = requests.filter(({ endMs }) => endMs <= firstActMs);
   const after = requests.filter(({ sentMs, endMs }) => endMs > sinceMs && sentMs < untilMs);
   return {

@@ -1,3 +1,4 @@
+import { lifeOfWait } from './life-time.ts';
 import type { RequestRecord, RunEvidence, WebhookRecord } from './run-evidence.ts';
 
 /**
@@ -62,14 +63,14 @@ function webhookOutcome(
 function delayLifeMs(
   { createdMs, attempts }: WebhookRecord,
   { untilMs, waiting }: { untilMs: number; waiting: boolean },
-  { timeScale }: RunEvidence,
+  evidence: RunEvidence,
 ): number {
   const totalMs = Math.max(0, untilMs - createdMs);
   const times = attempts.map(({ atMs }) => atMs).filter((atMs) => atMs <= untilMs);
   if (times.length === 0) return totalMs;
   const waitedUntilMs = waiting ? untilMs : Math.max(...times);
   const waitedMs = Math.min(totalMs, waitedUntilMs - Math.min(...times));
-  return totalMs - waitedMs + waitedMs * timeScale;
+  return totalMs - waitedMs + lifeOfWait(evidence, waitedMs);
 }
 
 /** Returns when each event first had an effect in the database that survives. */
