@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { TimeScale } from '../kernel/kernel.ts';
 import { isSecretRef } from '../service/service.ts';
 import { webhookErrors } from './errors.ts';
 
@@ -7,6 +8,11 @@ import { webhookErrors } from './errors.ts';
  * Otherwise a late retry would be taken for a new event.
  */
 export const MIN_RETENTION_HOURS = 72;
+
+const HOUR_MS = 3_600_000;
+
+/** How often delivered events past their retention are deleted, ms of life time. */
+const PRUNE_EVERY_LIFE_MS = 600_000;
 
 const port = z.int().min(0).max(65_535);
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'lower case letters, digits and dashes');
@@ -102,8 +108,21 @@ const gatewayConfigSchema = z
       path: ['delivery'],
       message: 'a cap is below its base',
     },
-  );
+  )
+  .transform(({ timeScale, retentionHours, delivery, ...config }) => {
+    const real = (lifeMs: number) => new TimeScale(timeScale).real(lifeMs);
+    const { retryBaseMs, retryCapMs, awayBaseMs, awayCapMs, ...attempts } = delivery;
+    const retry = { baseMs: real(retryBaseMs), capMs: real(retryCapMs) };
+    const away = { baseMs: real(awayBaseMs), capMs: real(awayCapMs) };
+    return {
+      ...config,
+      delivery: { ...attempts, retry, away },
+      retentionMs: real(retentionHours * HOUR_MS),
+      pruneEveryMs: real(PRUNE_EVERY_LIFE_MS),
+    };
+  });
 
+/** A checked configuration, its durations as they last here. */
 export type GatewayConfig = z.output<typeof gatewayConfigSchema>;
 export type SourceConfig = GatewayConfig['sources'][string];
 export type DeliveryConfig = GatewayConfig['delivery'];

@@ -33,7 +33,6 @@ const MAX_CONNECTIONS = 256;
 export class Dispatcher {
   readonly #journal: EventJournal;
   readonly #delivery: DeliveryConfig;
-  readonly #timeScale: number;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: Log;
@@ -50,14 +49,12 @@ export class Dispatcher {
     journal: EventJournal;
     sources: readonly DeliveredSource[];
     delivery: DeliveryConfig;
-    timeScale: number;
     clock: Clock;
     random: Random;
     log: Log;
   }) {
     this.#journal = options.journal;
     this.#delivery = options.delivery;
-    this.#timeScale = options.timeScale;
     this.#clock = options.clock;
     this.#random = options.random;
     this.#log = options.log;
@@ -220,18 +217,14 @@ export class Dispatcher {
   }
 
   #waitMs(next: Next, outcome: Failure, counted: boolean): number {
-    const { retryBaseMs, retryCapMs, awayBaseMs, awayCapMs } = this.#delivery;
+    const { retry, away } = this.#delivery;
     if (outcome.kind === 'unknown') return 0;
-    if (counted) {
-      const bounds = { baseMs: retryBaseMs, capMs: retryCapMs };
-      return backoffMs(next.event.refusals + 1, bounds, this.#random) / this.#timeScale;
-    }
+    if (counted) return backoffMs(next.event.refusals + 1, retry, this.#random);
     // Deliveries in flight fail together: the first of them sets the pause.
     const now = this.#clock.monotonicMs();
     if (this.#away !== null && now < this.#away.untilMs) return this.#away.untilMs - now;
     const failures = (this.#away?.failures ?? 0) + 1;
-    const bounds = { baseMs: awayBaseMs, capMs: awayCapMs };
-    const waitMs = backoffMs(failures, bounds, this.#random) / this.#timeScale;
+    const waitMs = backoffMs(failures, away, this.#random);
     if (this.#away === null) this.#log('warn', 'target-away', { reason: outcome.reason });
     this.#away = { reason: outcome.reason, failures, untilMs: now + waitMs };
     return waitMs;

@@ -22,9 +22,6 @@ import { Modes } from './modes.ts';
 import { type Verifier, verifierOf } from './signatures.ts';
 import type { GatewayDetails } from './wire.ts';
 
-const HOUR_MS = 3_600_000;
-/** How often delivered events past their retention are deleted, ms of life time. */
-const PRUNE_EVERY_MS = 600_000;
 /** How long requests that are being read may continue when the gateway ends, ms. */
 const CLOSE_GRACE_MS = 2_000;
 
@@ -61,13 +58,13 @@ export async function startGateway(
   const verifiers = await verifiersOf(config, clock, options.env ?? process.env);
 
   const journal = new EventJournal(config.dataDir, { maxBytes: config.journalMaxBytes });
-  const { delivery, timeScale } = config;
   const sources = Object.entries(config.sources).map(([name, { path }]) => ({
     name,
     path,
     signatureHeader: verifiers.get(name)?.signatureHeader ?? null,
   }));
-  const dispatcher = new Dispatcher({ journal, sources, delivery, timeScale, clock, random, log });
+  const { delivery } = config;
+  const dispatcher = new Dispatcher({ journal, sources, delivery, clock, random, log });
   const intake = createIntake({
     journal,
     verifiers,
@@ -154,9 +151,8 @@ async function pruneLoop(parts: {
   signal: AbortSignal;
 }): Promise<void> {
   const { config, journal, clock, log, signal } = parts;
-  const retentionMs = (config.retentionHours * HOUR_MS) / config.timeScale;
+  const { retentionMs, pruneEveryMs: pauseMs } = config;
   const failed = (error: unknown) => log('error', 'pruning-failed', { error: String(error) });
-  const pauseMs = PRUNE_EVERY_MS / config.timeScale;
   await every({ clock, pauseMs, signal, failed }, async () => {
     const pruned = await journal.prune(clock.wallMs() - retentionMs);
     if (pruned > 0) log('info', 'events-pruned', { pruned });
