@@ -221,7 +221,7 @@ export function policyOf(
     ...(traffic.lowerTtlMs === null
       ? {}
       : {
-          lowerTtl: { ttlSeconds: Math.round(traffic.lowerTtlMs / 1_000), timeScale },
+          lowerTtl: { lowTtlSeconds: Math.round(traffic.lowerTtlMs / 1_000), timeScale },
         }),
     forwardUrl: next.door.forward,
     backwardUrl: old.door.forward,
@@ -234,7 +234,7 @@ export function policyOf(
             strategy: functions.strategy,
             instances: functions.warm,
             burst: functions.burst,
-            keepMs: functions.holdMs / timeScale,
+            keepMs: timeScale.real(functions.holdMs),
             ramp: { ...defaultRamp, ...functions.ramp },
           },
   };

@@ -1,10 +1,11 @@
 import { beforeEach, expect, it } from 'vitest';
+import { TimeScale } from '../kernel/kernel.ts';
 import { World } from './runs.fixture.ts';
 
 let world: World;
 beforeEach(async () => {
   world = await new World().begin();
-  world.policy = { lowerTtl: { ttlSeconds: 5, timeScale: 60 } };
+  world.policy = { lowerTtl: { lowTtlSeconds: 5, timeScale: new TimeScale(60) } };
 });
 
 it('a switchover lowers the TTL before anything else, waits, and flips with the declared one (A4)', async () => {

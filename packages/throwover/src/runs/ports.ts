@@ -3,7 +3,7 @@ import type { FunctionMetrics, FunctionRegion, RampPolicy } from '../functions/f
 import type { Consent, PositionHistory } from '../replication/replication.ts';
 import type { StrategyName } from '../service/service.ts';
 import type { Store } from '../store/store.ts';
-import type { DnsProvider, DnsRecord, Door, DoorCounts, Measured } from '../traffic/traffic.ts';
+import type { DnsProvider, DnsRecord, Door, DoorCounts, Lowering } from '../traffic/traffic.ts';
 import type { GatewayControl } from '../webhooks/webhooks.ts';
 
 /** The ports of one region that a run uses. */
@@ -37,7 +37,7 @@ export interface RunPorts {
   /**
    * How long resolvers keep an answer beyond the declared TTL; absent if it has not been measured.
    */
-  readonly beyondTtl?: () => Promise<Measured>;
+  readonly beyondTtl?: Lowering['beyond'];
 }
 
 /**
@@ -82,7 +82,7 @@ export interface RunPolicy {
    * The TTL to which the record is lowered before a planned switch; the run waits until the old TTL
    * has passed. Absent: the TTL stays as it is.
    */
-  readonly lowerTtl?: { readonly ttlSeconds: number; readonly timeScale: number };
+  readonly lowerTtl?: Omit<Lowering, 'beyond'>;
   /** Base URL of the new region's door, as the old region's door reaches it. */
   readonly forwardUrl: string;
   /** Base URL of the old region's door, as the new region's door reaches it. */

@@ -111,7 +111,14 @@ export const plannedSteps = (
   return [
     ...(policy.lowerTtl === undefined
       ? []
-      : [lowerTtl(loweringOf(ports, policy, policy.lowerTtl))]),
+      : [
+          lowerTtl({
+            dns,
+            ttlSeconds: policy.record.ttlSeconds,
+            beyond: ports.beyondTtl ?? (async () => ({ ms: null, atLeast: false, count: 0 })),
+            ...policy.lowerTtl,
+          }),
+        ]),
     ...together('arm', [
       ...warmth.arm,
       checkpoint({ from: from.database }),
@@ -173,15 +180,3 @@ export const plannedSteps = (
     seeWriter({ database: to.database }),
   ];
 };
-
-const loweringOf = (
-  { dns, beyondTtl }: RunPorts,
-  { record }: RunPolicy,
-  { ttlSeconds, timeScale }: NonNullable<RunPolicy['lowerTtl']>,
-): Parameters<typeof lowerTtl>[0] => ({
-  dns,
-  ttlSeconds: record.ttlSeconds,
-  lowTtlSeconds: ttlSeconds,
-  beyond: beyondTtl ?? (async () => ({ ms: null, atLeast: false, count: 0 })),
-  timeScale,
-});

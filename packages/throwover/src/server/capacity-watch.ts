@@ -5,6 +5,7 @@ import {
   formatMs,
   isThrowoverError,
   orNull,
+  type TimeScale,
   type Watching,
 } from '../kernel/kernel.ts';
 import type { Notice } from '../notify/notify.ts';
@@ -29,7 +30,7 @@ export interface CapacityWatch {
   readonly store: Pick<Store, 'runs' | 'run'>;
   /** How long capacity is kept after a flip, ms of life time. */
   readonly keepLifeMs: number;
-  readonly timeScale: number;
+  readonly timeScale: TimeScale;
   readonly tell: (notice: Notice) => void;
   readonly clock: Clock;
 }
@@ -43,7 +44,7 @@ export interface CapacityWatch {
  */
 export async function watchCapacity(watch: CapacityWatch & Watching): Promise<void> {
   const memory = newCapacityMemory();
-  const pauseMs = everyLifeMs / watch.timeScale;
+  const pauseMs = watch.timeScale.real(everyLifeMs);
   await every({ ...watch, pauseMs }, () => orNull(() => remindOfCapacity(watch, memory)));
 }
 
@@ -69,10 +70,10 @@ export async function remindOfCapacity(
   for (const runId of ended.keys()) if (!looked.has(runId)) ended.delete(runId);
   for (const summary of runs) {
     const before = told.get(summary.runId);
-    if (before !== undefined && (nowMs - before) * timeScale < remindLifeMs) continue;
+    if (before !== undefined && timeScale.life(nowMs - before) < remindLifeMs) continue;
     const held = await heldBy(watch, summary, ended);
     if (held === null) continue;
-    const heldLifeMs = (nowMs - held.askedWallMs) * timeScale;
+    const heldLifeMs = timeScale.life(nowMs - held.askedWallMs);
     if (summary.status === 'running' && heldLifeMs < keepLifeMs + patienceLifeMs) continue;
     const requested = await requestedThere(watch, held);
     if (requested !== 'unknown' && requested <= held.former) continue;

@@ -1,4 +1,4 @@
-import { type FunctionMetrics, type Prices, runCost, warmthOfRun } from '../functions/functions.ts';
+import { type FunctionMetrics, warmthOfRun } from '../functions/functions.ts';
 import { type Clock, every, orNull, type Watching } from '../kernel/kernel.ts';
 import { type EvidenceLog, type EvidenceSample, stepsOf } from '../records/records.ts';
 import { promoted } from '../replication/replication.ts';
@@ -6,18 +6,14 @@ import type { RegionPorts } from '../runs/runs.ts';
 import type { RunState, Store } from '../store/store.ts';
 import type { LatencyPiece } from '../traffic/traffic.ts';
 
-/** Pause between two looks, ms of life time. */
-const everyLifeMs = 60_000;
+/** Period that is examined after a run, and before it. */
+const windowMinutes = 5;
 
-/** Period that is examined after a run, and before it, ms of life time. */
-const minuteLifeMs = 60_000;
-const windowLifeMs = 5 * minuteLifeMs;
+/** A run that is still open is recorded after this time, because a door keeps half an hour. */
+const longestWaitMinutes = 25;
 
-/**
- * A run that is still open is recorded after this time, ms of life time, because a door keeps half
- * an hour.
- */
-const longestWaitLifeMs = 25 * minuteLifeMs;
+/** Period of one of the provider's figures, ms. */
+const providerMinuteMs = 60_000;
 
 /**
  * Number of newest runs that may not be recorded yet: those since the last look, and some before.
@@ -27,12 +23,12 @@ const runsLookedAt = 10;
 export interface FiveMinuteWatch {
   readonly service: string;
   readonly regions: readonly Pick<RegionPorts, 'name' | 'functions' | 'counts' | 'metrics'>[];
-  /** 60: a minute of life time is a second here. */
-  readonly timeScale: number;
+  /** How long a minute of life time is here, ms: the pause between two looks. */
+  readonly minuteMs: number;
   readonly store: Pick<Store, 'runs' | 'run'>;
   readonly evidence: EvidenceLog;
-  /** `null`: the prices are too old, so the cost of a run stays unknown. */
-  readonly prices: Prices | null;
+  /** Returns the cost of a run's warm-up so far, USD; `null`: not known. */
+  readonly costOf: (records: RunState['records'], memoryMb: number) => number | null;
   readonly clock: Clock;
 }
 
@@ -43,9 +39,10 @@ export interface FiveMinuteWatch {
  */
 export async function watchFiveMinutes(watch: FiveMinuteWatch & Watching): Promise<void> {
   const written = new Set<string>();
-  const pauseMs = everyLifeMs / watch.timeScale;
   // An error costs a figure; the next look is soon.
-  await every({ ...watch, pauseMs }, () => orNull(() => recordFiveMinutes(watch, written)));
+  await every({ ...watch, pauseMs: watch.minuteMs }, () =>
+    orNull(() => recordFiveMinutes(watch, written)),
+  );
 }
 
 /** `written`: runs that are already recorded. */
@@ -53,7 +50,7 @@ export async function recordFiveMinutes(
   watch: FiveMinuteWatch,
   written: Set<string>,
 ): Promise<void> {
-  const { store, service, evidence, clock, timeScale } = watch;
+  const { store, service, evidence, clock, minuteMs } = watch;
   const runs = await store.runs({ service, limit: runsLookedAt });
   if (runs.every(({ runId }) => written.has(runId))) return;
   // This process may have restarted in between.
@@ -68,9 +65,9 @@ export async function recordFiveMinutes(
       if (run.endedWallMs !== null) written.add(run.runId);
       continue;
     }
-    const sinceMs = (clock.wallMs() - beganWallMs) * timeScale;
-    const ended = run.endedWallMs !== null || sinceMs >= longestWaitLifeMs;
-    if (sinceMs < windowLifeMs || !ended) continue;
+    const sinceMs = clock.wallMs() - beganWallMs;
+    const ended = run.endedWallMs !== null || sinceMs >= longestWaitMinutes * minuteMs;
+    if (sinceMs < windowMinutes * minuteMs || !ended) continue;
     await evidence.add('five-minutes', [await fiveMinutesOf(watch, run, beganWallMs)]);
     written.add(run.runId);
     const warmUp = warmUpOf(run);
@@ -93,31 +90,21 @@ async function fiveMinutesOf(
   run: RunState,
   beganWallMs: number,
 ): Promise<EvidenceSample<'five-minutes'>> {
-  const { timeScale, regions, prices, clock } = watch;
+  const { minuteMs, regions, clock } = watch;
   const of = (name: string) => regions.find((region) => region.name === name);
   const [from, to] = [of(run.from), of(run.to)];
-  const windowMs = windowLifeMs / timeScale;
+  const windowMs = windowMinutes * minuteMs;
   const after = { sinceWallMs: beganWallMs, untilWallMs: beganWallMs + windowMs };
   const { firstActMs } = stepsOf(run);
   const before = { sinceWallMs: firstActMs - windowMs, untilWallMs: firstActMs };
   const seen = (region: typeof to, span: typeof after, widthMs: number) =>
     region === undefined ? [] : piecesOf(region, { ...span, widthMs }, clock);
   const [minutes, [whole], [baseline], facts] = await Promise.all([
-    seen(to, after, minuteLifeMs / timeScale),
+    seen(to, after, minuteMs),
     seen(to, after, windowMs),
     seen(from, before, windowMs),
     to?.functions ? orNull(to.functions.facts) : null,
   ]);
-  const cost =
-    prices === null || facts === null
-      ? null
-      : runCost({
-          prices,
-          memoryMb: facts.memoryMb,
-          records: run.records,
-          untilWallMs: clock.wallMs(),
-          timeScale,
-        });
   return {
     runId: run.runId,
     region: run.to,
@@ -128,7 +115,7 @@ async function fiveMinutesOf(
     }),
     whole: figuresOf(whole),
     baseline: figuresOf(baseline),
-    costUsd: cost,
+    costUsd: facts === null ? null : watch.costOf(run.records, facts.memoryMb),
   };
 }
 
@@ -156,7 +143,7 @@ async function fromMetrics(
   { sinceWallMs, untilWallMs, widthMs }: Parameters<typeof piecesOf>[1],
   clock: Clock,
 ): Promise<readonly LatencyPiece[]> {
-  const all = await metrics.minutes(clock.wallMs() - sinceWallMs + minuteLifeMs);
+  const all = await metrics.minutes(clock.wallMs() - sinceWallMs + providerMinuteMs);
   const pieces: LatencyPiece[] = [];
   for (let fromWallMs = sinceWallMs; fromWallMs < untilWallMs; fromWallMs += widthMs) {
     const inside = all.filter(

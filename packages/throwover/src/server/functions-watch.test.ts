@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { functionErrors } from '../functions/errors.ts';
 import type { FunctionFacts, FunctionRegion } from '../functions/function-region.ts';
-import { shippedPrices } from '../functions/functions.ts';
+import { runCost, shippedPrices } from '../functions/functions.ts';
+import { unscaled } from '../kernel/kernel.ts';
 import { createVirtualClock } from '../kernel/virtual-clock.ts';
 import type { Notice } from '../notify/notify.ts';
 import {
@@ -77,7 +78,7 @@ function capacityWorld(run: (nowMs: number) => RunState, requested: number | nul
     ...{
       service: 'checkout',
       keepLifeMs: 5 * minute,
-      timeScale: 1,
+      timeScale: unscaled,
       clock,
       signal: stop.signal,
       failed,
@@ -196,13 +197,19 @@ test('the five minutes after a run stand beside those before it, with what the r
   const evidence = memoryLog();
   const stop = new AbortController();
   const watching = watchFiveMinutes({
-    ...{ service: 'checkout', timeScale: 1, clock, signal: stop.signal, failed, evidence },
+    ...{ service: 'checkout', minuteMs: minute, clock, signal: stop.signal, failed, evidence },
     regions: [
       { name: 'east', functions: null, counts: before } as never,
       { name: 'west', functions: functionsWith('west', { requested: 2 }), counts: after } as never,
     ],
     store: storeOf(runs),
-    prices: shippedPrices(),
+    costOf: (records, memoryMb) => {
+      const untilWallMs = clock.wallMs();
+      return runCost({
+        prices: shippedPrices(),
+        ...{ memoryMb, records, untilWallMs, timeScale: unscaled },
+      });
+    },
   });
   await clock.advance(7 * minute);
   // The run is still open: its costs are not known yet.

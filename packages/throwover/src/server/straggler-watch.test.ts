@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { TimeScale } from '../kernel/kernel.ts';
 import { createVirtualClock } from '../kernel/virtual-clock.ts';
 import {
   type EvidenceKind,
@@ -81,7 +82,7 @@ test('a run is watched until it has drained, and its curve is written once, with
     service: 'checkout',
     doors: [east.counts, west.counts],
     ttlMs: 60_000,
-    timeScale: 60,
+    timeScale: new TimeScale(60),
     store: {
       runs: async () => runs,
       run: async (id) => runs.find(({ runId }) => runId === id) ?? run(id, null),
@@ -171,7 +172,7 @@ test('the next run ends the watch; a run without a flip, or whose old door is go
     service: 'checkout',
     doors: [west.counts],
     ttlMs: 60_000,
-    timeScale: 60,
+    timeScale: new TimeScale(60),
     store: {
       runs: async () => runs,
       run: async (id) => {

@@ -1,5 +1,5 @@
 import { scoreForecast } from '../evidence/evidence.ts';
-import { type Clock, every, orNull, type Watching } from '../kernel/kernel.ts';
+import { type Clock, every, orNull, type TimeScale, type Watching } from '../kernel/kernel.ts';
 import { type EvidenceLog, type EvidenceSample, stepsOf } from '../records/records.ts';
 import type { RunSummary, Store } from '../store/store.ts';
 import {
@@ -31,8 +31,7 @@ export interface StragglerWatch {
   readonly service: string;
   readonly doors: readonly DoorCounts[];
   readonly ttlMs: number;
-  /** 60: a minute of life time is a second here. */
-  readonly timeScale: number;
+  readonly timeScale: TimeScale;
   readonly store: Pick<Store, 'runs' | 'run'>;
   readonly evidence: EvidenceLog;
   /**
@@ -53,7 +52,7 @@ export async function watchStragglers(watch: StragglerWatch & Watching): Promise
   const { clock, timeScale } = watch;
   const written = new Set<string>();
   let sinceWallMs = clock.wallMs();
-  await every({ ...watch, pauseMs: everyLifeMs / timeScale }, async () => {
+  await every({ ...watch, pauseMs: timeScale.real(everyLifeMs) }, async () => {
     const nowMs = clock.wallMs();
     // An error costs a figure; the next look is soon.
     await orNull(() => sampleConnections(watch));
@@ -67,14 +66,14 @@ async function sampleConnections({ doors, evidence, ttlMs, timeScale }: Straggle
   const samples: EvidenceSample<'connections'>[] = [];
   for (const door of doors) {
     // The zone's TTL is scaled here like other waits.
-    const report = await orNull(() => door.connections(ttlMs / timeScale));
+    const report = await orNull(() => door.connections(timeScale.real(ttlMs)));
     if (report === null) continue;
     const { atWallMs, open, agesMs, requests, requestsOnOldShare } = report;
     samples.push({
       atWallMs,
       region: door.region,
       open,
-      agesMs: agesMs.map((ms) => ms * timeScale),
+      agesMs: agesMs.map((ms) => timeScale.life(ms)),
       requests,
       requestsOnOldShare: requestsOnOldShare ?? 0,
     });
@@ -98,7 +97,7 @@ async function sampleBeacons(
     .filter(({ wallMs }) => wallMs >= sinceWallMs && wallMs < untilWallMs);
   if (reports.length === 0) return;
   const seen = await resolverOf(reports.map(({ nonce }) => nonce));
-  const counts = joinBeacons(reports, seen, everyLifeMs / timeScale);
+  const counts = joinBeacons(reports, seen, timeScale.real(everyLifeMs));
   if (counts.length > 0) await evidence.add('beacon', counts);
 }
 
@@ -153,7 +152,7 @@ async function curveOf(
     return run.endedWallMs === null && nextWallMs === null ? 'later' : 'never';
   }
   const untilWallMs = nextWallMs ?? clock.wallMs();
-  const watchedLifeMs = (untilWallMs - flippedWallMs) * timeScale;
+  const watchedLifeMs = timeScale.life(untilWallMs - flippedWallMs);
   const over = nextWallMs !== null || watchedLifeMs > longestWatchLifeMs;
   const of = async (region: string, role: EpochReport['role']) => {
     const door = doors.find((one) => one.region === region);

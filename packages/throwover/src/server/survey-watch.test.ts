@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { seededRandom, systemClock } from '../kernel/kernel.ts';
+import { seededRandom, systemClock, TimeScale } from '../kernel/kernel.ts';
 import type { EvidenceLog, EvidenceSample } from '../records/samples.ts';
 import { evidenceSamples } from '../records/samples.ts';
 import { startCanary } from '../traffic/canary/canary.ts';
@@ -40,11 +40,11 @@ async function watching(everyMs: number) {
       resolvers: [`127.0.0.1:${canary.port}`],
       ttlsSeconds: [2],
       longestHoldMs: 60_000,
+      timeScale: new TimeScale(60),
+      ownTtlSeconds: 2,
     },
     everyMs,
     vantage: 'here',
-    timeScale: 60,
-    ttlSeconds: 2,
     evidence: evidence.log,
     board,
     clock: systemClock,

@@ -39,9 +39,6 @@ export interface SurveyWatch {
   readonly everyMs: number;
   /** The place that the survey asks from: the name of this machine. */
   readonly vantage: string;
-  readonly timeScale: number;
-  /** The service's own TTL in time of this environment, s. */
-  readonly ttlSeconds: number;
   readonly evidence: EvidenceLog;
   readonly board: SurveyBoard;
   readonly clock: Clock;
@@ -75,7 +72,7 @@ async function keep(watch: SurveyWatch, reports: readonly ResolverReport[]): Pro
   if (known.length === 0) return;
   await watch.evidence.add(
     'resolver',
-    known.map((report) => sampleOf(report, watch)),
+    known.map((report) => sampleOf(report, { ...watch.plan, vantage: watch.vantage })),
   );
 }
 

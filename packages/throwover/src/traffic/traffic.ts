@@ -48,4 +48,4 @@ export {
   type Measured,
   type MeasuredResolver,
 } from './ttl/cache-life.ts';
-export { lowerTtl, ttlNote } from './ttl/lower-ttl.ts';
+export { type Lowering, lowerTtl, ttlNote } from './ttl/lower-ttl.ts';

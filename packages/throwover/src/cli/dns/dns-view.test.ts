@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { unscaled } from '../../kernel/kernel.ts';
 import type { ResolverReport } from '../../traffic/survey/survey.ts';
 import { surveyLines } from './dns-view.ts';
 
@@ -47,7 +48,7 @@ it('shows what is known so far, in 80 columns', () => {
       }),
       report('198.51.100.1:53', true, { behaviour: 'unknown', traits: ['unknown'] }),
     ],
-    { timeScale: 1, nowWallMs: 61_000 },
+    { timeScale: unscaled, nowWallMs: 61_000 },
   );
   expect(lines.every((line) => line.length <= 80)).toBe(true);
   expect(`${lines.join('\n')}\n`).toMatchInlineSnapshot(`

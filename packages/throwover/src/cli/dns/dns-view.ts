@@ -1,4 +1,4 @@
-import { formatMs, maxColumns } from '../../kernel/kernel.ts';
+import { formatMs, maxColumns, type TimeScale } from '../../kernel/kernel.ts';
 import type { ResolverReport } from '../../traffic/survey/survey.ts';
 import { clip } from '../run/progress-view.ts';
 
@@ -31,7 +31,7 @@ interface Row {
  */
 export function surveyLines(
   reports: readonly ResolverReport[],
-  { timeScale, nowWallMs }: { timeScale: number; nowWallMs: number },
+  { timeScale, nowWallMs }: { timeScale: TimeScale; nowWallMs: number },
 ): readonly string[] {
   const width = Math.max(8, ...reports.map(({ resolver }) => resolver.length));
   const head: Row = {
@@ -66,9 +66,9 @@ function lineOf({ resolver = '', behaviour = '', ttl, kept, longest, trials }: R
   return columns.join(' ').trimEnd();
 }
 
-function rowsOf({ resolver, finished, findings }: ResolverReport, timeScale: number) {
+function rowsOf({ resolver, finished, findings }: ResolverReport, timeScale: TimeScale) {
   const { behaviour, clampSeconds, kept, traits } = findings;
-  const life = (ms: number) => formatMs(ms * timeScale);
+  const life = (ms: number) => formatMs(timeScale.life(ms));
   const clamp = clampSeconds === null ? '' : ` ${life(clampSeconds * 1_000)}`;
   const also = traits.length > 1 ? '+' : '';
   const first = {

@@ -2,7 +2,7 @@ import { getServers } from 'node:dns';
 import { hostname } from 'node:os';
 import { createLogUpdate } from 'log-update';
 import { evidenceOf } from '../../compose/compose.ts';
-import { parseDuration } from '../../kernel/kernel.ts';
+import { parseDuration, type TimeScale, unscaled } from '../../kernel/kernel.ts';
 import type { EvidenceLog } from '../../records/records.ts';
 import type { Service } from '../../service/service.ts';
 import {
@@ -46,8 +46,6 @@ export async function dnsSurveyCommand(
   const { service } = session.loaded;
   return survey(terminal, output, {
     plan: surveyPlanOf(service, given),
-    timeScale: service.timeScale,
-    ttlSeconds: service.traffic.ttlMs / service.timeScale / 1_000,
     vantage: given.vantage ?? hostname(),
     evidence: session.parts.evidence,
   });
@@ -67,11 +65,11 @@ export async function dnsProbeCommand(
     plan: {
       zone: given.zone,
       resolvers: resolversOf(given.resolver.length > 0 ? given.resolver : ['system']),
-      ttlsSeconds: ttlsOf(given.ttl.length > 0 ? given.ttl : defaultTtlsMs, 1),
+      ttlsSeconds: ttlsOf(given.ttl.length > 0 ? given.ttl : defaultTtlsMs),
       longestHoldMs: given.longest ?? defaultLongestMs,
+      timeScale: unscaled,
+      ownTtlSeconds: null,
     },
-    timeScale: 1,
-    ttlSeconds: null,
     vantage: given.vantage ?? hostname(),
     evidence:
       url === undefined || service === undefined
@@ -96,8 +94,10 @@ export function surveyPlanOf(
   return {
     zone,
     resolvers: resolversOf(named),
-    ttlsSeconds: ttlsOf([...lifeMs, traffic.ttlMs], timeScale),
-    longestHoldMs: (given.longest ?? declared?.longestMs ?? defaultLongestMs) / timeScale,
+    ttlsSeconds: ttlsOf([...lifeMs, traffic.ttlMs].map((ms) => timeScale.real(ms))),
+    longestHoldMs: timeScale.real(given.longest ?? declared?.longestMs ?? defaultLongestMs),
+    timeScale,
+    ownTtlSeconds: timeScale.real(traffic.ttlMs) / 1_000,
   };
 }
 
@@ -123,21 +123,20 @@ async function survey(
   output: Output,
   asked: {
     plan: SurveyPlan;
-    timeScale: number;
-    ttlSeconds: number | null;
     vantage: string;
     /** Where the samples are stored; `null`: nowhere. */
     evidence: EvidenceLog | null;
   },
 ): Promise<ExitCode> {
   const { clock, random } = terminal;
+  const { plan, vantage, evidence } = asked;
   const stop = new AbortController();
   // Ctrl-C ends the survey; the results so far are stored and shown.
   const listening = terminal.onSignal(() => stop.abort());
-  const view = liveView(terminal, output, asked.timeScale);
+  const view = liveView(terminal, output, plan.timeScale);
   try {
     const reports = await surveyResolvers({
-      plan: asked.plan,
+      plan,
       clock,
       random,
       signal: stop.signal,
@@ -145,12 +144,12 @@ async function survey(
     });
     view.end();
     const known = reports.filter(({ findings }) => findings.kept.length > 0);
-    const samples = known.map((report) => sampleOf(report, asked));
-    if (samples.length > 0) await asked.evidence?.add('resolver', samples);
-    const lines = surveyLines(reports, { timeScale: asked.timeScale, nowWallMs: clock.wallMs() });
+    const samples = known.map((report) => sampleOf(report, { ...plan, vantage }));
+    if (samples.length > 0) await evidence?.add('resolver', samples);
+    const lines = surveyLines(reports, { timeScale: plan.timeScale, nowWallMs: clock.wallMs() });
     output.result({ resolvers: reports, samples }, lines.join('\n'));
     if (known.length > 0) return exitCodes.ok;
-    const zone = asked.plan.zone;
+    const { zone } = plan;
     throw surveyErrors.make('survey-unanswered', `no resolver answered for ${zone}`, { zone });
   } finally {
     view.end();
@@ -159,7 +158,7 @@ async function survey(
 }
 
 /** Updates the table in place on a terminal; elsewhere shows nothing until the end. */
-function liveView(terminal: Terminal, output: Output, timeScale: number) {
+function liveView(terminal: Terminal, output: Output, timeScale: TimeScale) {
   const { isTTY, rows } = terminal.stdout;
   if (output.json || !isTTY || rows === 0) return { show: () => {}, end: () => {} };
   const update = createLogUpdate(terminal.stdout, { showCursor: true });

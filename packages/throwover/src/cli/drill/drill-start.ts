@@ -431,7 +431,7 @@ class Driver {
     const { facts, context } = this.#driving;
     const { session, output } = context;
     const run = this.#run;
-    const soakMs = facts.policy.soakMs / session.loaded.service.timeScale;
+    const soakMs = session.loaded.service.timeScale.real(facts.policy.soakMs);
     const beganMs = session.clock.monotonicMs();
     const event = { event: 'soaking', drill: run.drill.id, soakMs } as const;
     await run.tell(event, this.#driver.name);

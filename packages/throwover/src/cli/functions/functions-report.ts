@@ -79,7 +79,7 @@ export async function functionsReport(
   const [facts, here, use, sized, records] = await Promise.all([
     to.functions.facts(),
     from.functions.facts(),
-    usesOf(from, useLifeMs / timeScale, clock.wallMs()),
+    usesOf(from, timeScale.real(useLifeMs), clock.wallMs()),
     neededOrRefusal(from, { to: to.functions, warm }),
     parts.evidence.list('five-minutes', { limit: runsLookedAt }),
   ]);

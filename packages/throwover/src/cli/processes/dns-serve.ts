@@ -60,10 +60,8 @@ export async function startDnsParts(
       await watchResolvers({
         service: service.name,
         plan: surveyPlanOf(service),
-        everyMs: service.survey.everyMs / service.timeScale,
+        everyMs: service.timeScale.real(service.survey.everyMs),
         vantage: hostname(),
-        timeScale: service.timeScale,
-        ttlSeconds: service.traffic.ttlMs / service.timeScale / 1_000,
         evidence,
         board,
         clock,

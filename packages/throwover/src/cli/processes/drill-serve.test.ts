@@ -38,7 +38,10 @@ beforeEach(async () => {
 /** Runs `serve` for this long. */
 const serve = (ms: number) =>
   served(team.world, ms, (signal) =>
-    keepDrills({ session: team.session, signal, log: (event) => logged.push(event) }),
+    keepDrills({
+      ...{ session: team.session, pauseMs: 600_000, signal },
+      log: (event) => logged.push(event),
+    }),
   );
 
 describe('a drill that comes', () => {

@@ -12,9 +12,6 @@ import { errorLine, every } from '../../kernel/kernel.ts';
 import { maxSamplesACall } from '../../records/records.ts';
 import type { Session } from '../session.ts';
 
-/** Time between two looks, life ms. */
-const everyLifeMs = 600_000;
-
 /** The author of the records. */
 const machine = 'throwover';
 
@@ -31,18 +28,18 @@ export type DrillServeEvent =
  */
 export async function keepDrills(options: {
   session: Session;
+  /** Time between two looks, ms. */
+  pauseMs: number;
   signal: AbortSignal;
   log: (event: DrillServeEvent) => void;
 }): Promise<void> {
-  const { session, signal, log } = options;
+  const { session, pauseMs, signal, log } = options;
   const { clock, loaded } = session;
-  const { name, drills, timeScale } = loaded.service;
+  const { name, drills } = loaded.service;
   if (drills === undefined) return;
   const failed = (error: unknown) =>
     log({ event: 'drills-failed', service: name, error: errorLine(error) });
-  await every({ clock, pauseMs: everyLifeMs / timeScale, signal, failed }, () =>
-    lookAfterDrills(session, log),
-  );
+  await every({ clock, pauseMs, signal, failed }, () => lookAfterDrills(session, log));
 }
 
 async function lookAfterDrills(session: Session, log: (event: DrillServeEvent) => void) {

@@ -1,8 +1,9 @@
-import { type Prices, pricesOf } from '../../functions/functions.ts';
+import { type Prices, pricesOf, runCost } from '../../functions/functions.ts';
 import { isThrowoverError, type Watching } from '../../kernel/kernel.ts';
 import type { EvidenceLog } from '../../records/records.ts';
 import { watchCapacity, watchFiveMinutes } from '../../server/server.ts';
 import type { Service } from '../../service/service.ts';
+import type { RunState } from '../../store/store.ts';
 import type { Session } from '../session.ts';
 
 /**
@@ -23,8 +24,12 @@ export async function watchFunctions(
     ...{ timeScale, clock, signal, failed },
   };
   const prices = knownPrices(loaded.service, clock.wallMs());
+  const costOf = (records: RunState['records'], memoryMb: number) =>
+    prices === null
+      ? null
+      : runCost({ prices, memoryMb, records, untilWallMs: clock.wallMs(), timeScale });
   await Promise.all([
-    watchFiveMinutes({ ...common, evidence, prices }),
+    watchFiveMinutes({ ...common, evidence, minuteMs: timeScale.real(60_000), costOf }),
     ...(functions === undefined
       ? []
       : [

@@ -127,7 +127,7 @@ function careOf(
     const sides = session.parts.regions.map(({ database }) => database);
     const { store, evidence } = session.parts;
     const turn = { index, count: opened.length, clock, signal };
-    const minuteMs = 60_000 / timeScale;
+    const minuteMs = timeScale.real(60_000);
     const failed = (watch: string) => (error: unknown) =>
       log({ event: 'watch-failed', watch, service, error: errorLine(error) });
     await Promise.all([
@@ -135,7 +135,7 @@ function careOf(
         watchLag({ service, sides, log: server.lag, clock, signal, failed: failed('lag') }),
       ),
       inTurn(turn, secondMs, () => caretake({ service: operated(session), signal, log })),
-      inTurn(turn, minuteMs, () => keepDrills({ session, signal, log })),
+      inTurn(turn, minuteMs, () => keepDrills({ session, pauseMs: 10 * minuteMs, signal, log })),
       inTurn(turn, secondMs, () => keepDoors({ service: operated(session), signal, log })),
       inTurn(turn, secondMs, () => watchClosures({ service: operated(session), signal, log })),
       ...(policy === undefined

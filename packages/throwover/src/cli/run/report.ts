@@ -59,7 +59,7 @@ function fromJournal(run: RunState, service: Service, nowMs: number): RunEvidenc
     kind,
     from,
     to,
-    timeScale: service.timeScale,
+    timeScale: service.timeScale.factor,
     objectives: service.objectives,
     fromMs: startedWallMs,
     toMs: endedWallMs ?? nowMs,

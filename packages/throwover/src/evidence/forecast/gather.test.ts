@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { TimeScale, unscaled } from '../../kernel/kernel.ts';
 import { stepsOf } from '../../records/journal-steps.ts';
-import type { EvidenceLog } from '../../records/samples.ts';
+import type { EvidenceKind, EvidenceLog } from '../../records/samples.ts';
 import { World } from '../../runs/runs.fixture.ts';
 import { wholeFile } from '../../service/service.fixture.ts';
 import { parseService } from '../../service/service.ts';
@@ -8,11 +9,15 @@ import { gatherForecast } from './gather.ts';
 
 const nothing: EvidenceLog = { add: async () => {}, list: async () => [] };
 
-function gather(world: World, kind: 'switchover' | 'failover') {
+function gather(
+  world: World,
+  kind: 'switchover' | 'failover',
+  { evidence = nothing, timeScale = unscaled } = {},
+) {
   const service = parseService(wholeFile, 'throwover.yaml');
   const { store, clock } = world;
   return gatherForecast({
-    ...{ service: { ...service, name: 'checkout' }, store, evidence: nothing },
+    ...{ service: { ...service, name: 'checkout', timeScale }, store, evidence },
     ...{ kind, from: 'east', clock },
   });
 }
@@ -42,4 +47,23 @@ test('another kind of run says nothing of a failover: its stages are there, with
   expect(facts.stages.map(({ stage, samplesLifeMs }) => [stage, samplesLifeMs.length])).toEqual(
     ['detect', 'decide', 'approve', 'fence', 'promote', 'flip'].map((stage) => [stage, 0]),
   );
+});
+
+test('beacons count for ten minutes of life time, which are 10 s where a minute is a second', async () => {
+  const world = await new World().begin();
+  const nowMs = world.clock.wallMs();
+  const beacons = [2_000, 20_000].map((agoMs) => ({
+    ...{ fromWallMs: nowMs - agoMs - 1_000, toWallMs: nowMs - agoMs },
+    ...{ network: '198.51.100.0/24', resolver: '192.0.2.53', count: 250 },
+  }));
+  const list = async (kind: EvidenceKind) => (kind === 'beacon' ? beacons : []) as never;
+  const countAt = async (timeScale: TimeScale) => {
+    const { facts } = await gather(world, 'switchover', {
+      evidence: { ...nothing, list },
+      timeScale,
+    });
+    return facts.holdover.count;
+  };
+  expect(await countAt(unscaled)).toBe(500);
+  expect(await countAt(new TimeScale(60))).toBe(250);
 });

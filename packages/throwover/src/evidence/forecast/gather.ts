@@ -15,6 +15,12 @@ const runsRead = 40;
 /** Beacons, surveys and connections that are older than this do not count, ms. */
 const oldestMs = 30 * 24 * 3_600_000;
 
+/**
+ * Beacons of this period tell which clients are there now, ms of life time: as long as doors and
+ * canary remember them.
+ */
+const newestLifeMs = 600_000;
+
 /** Number of earlier runs that are read for runtime caches. */
 const curvesRead = 20;
 
@@ -65,15 +71,15 @@ export async function gatherForecast(options: {
     evidence.list('forecast', { limit: maxSamplesACall }),
   ]);
   const { timeScale, traffic } = service;
-  const today = newestBeacons(beacons, { nowWallMs: nowMs, timeScale });
+  const today = newestBeacons(beacons, nowMs - timeScale.real(newestLifeMs));
   const servers = new Map(resolvers.map((one) => [one.resolver, one.identity ?? one.resolver]));
-  const exact = timeScale > 1;
+  const exact = timeScale.factor > 1;
   const left = await answersLeft([...servers.keys()], traffic, { exact, clock });
   const leftLife = new Map(
-    [...left].map(([server, ms]) => [servers.get(server) ?? server, ms * timeScale]),
+    [...left].map(([server, ms]) => [servers.get(server) ?? server, timeScale.life(ms)]),
   );
   const samples = runs.flatMap((run) => {
-    const sample = stageSample(run, timeScale);
+    const sample = stageSample(run, timeScale.factor);
     return sample === null ? [] : [{ run, sample }];
   });
   const approvals = forecasts.filter((one) => one.kind === kind && one.approveMs !== null);
@@ -109,7 +115,7 @@ export async function gatherForecast(options: {
         ttlSeconds,
         from,
         left: phases,
-        untilFlipLifeMs: samples.map(({ run }) => untilFlipMs(run) * timeScale),
+        untilFlipLifeMs: samples.map(({ run }) => timeScale.life(untilFlipMs(run))),
       },
     );
   const forwarding = forwards(kind);

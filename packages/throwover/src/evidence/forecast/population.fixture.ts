@@ -1,4 +1,4 @@
-import { type Random, seededRandom } from '../../kernel/kernel.ts';
+import { type Random, seededRandom, unscaled } from '../../kernel/kernel.ts';
 import type { EvidenceSample } from '../../records/samples.ts';
 import { type Cause, causeReader, stragglerCurve } from '../../traffic/stragglers/stragglers.ts';
 import type { EvidenceBefore } from './facts.ts';
@@ -203,7 +203,7 @@ export function play(
     flippedWallMs: 0,
     untilWallMs: untilMs,
     ttlSeconds: populationTtlSeconds,
-    timeScale: 1,
+    timeScale: unscaled,
     knowledge,
   });
   return {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { wallMsOfIso } from '../../kernel/kernel.ts';
+import { unscaled, wallMsOfIso } from '../../kernel/kernel.ts';
 import type { JournalRecord } from '../../store/port.ts';
 import { alwaysOnCost, invocationsCost, provisionedWindowCost, quarterlyWindows } from './cost.ts';
 import { checkPrices, shippedPrices } from './prices.ts';
@@ -57,7 +57,7 @@ const outcome = (
 });
 
 const of = (records: readonly JournalRecord[], untilWallMs = 0) =>
-  runCost({ prices, memoryMb: 1_024, records, untilWallMs, timeScale: 1 });
+  runCost({ prices, memoryMb: 1_024, records, untilWallMs, timeScale: unscaled });
 
 test('a run pays for what it added to the team’s own instances, until it released them', () => {
   const warm = outcome(5_000, 'warm', {

@@ -1,3 +1,4 @@
+import type { TimeScale } from '../../kernel/kernel.ts';
 import type { JournalRecord } from '../../store/store.ts';
 import { warmed } from '../outcomes.ts';
 import { invocationsCost, provisionedWindowCost } from './cost.ts';
@@ -32,15 +33,15 @@ export function warmthOfRun(records: readonly JournalRecord[]): RunWarmth {
 /**
  * Returns the cost of a run's warm-up, USD, excluding the normal charges of the traffic; `null`:
  * its journal does not tell. It counts only the provisioned capacity that the run added to the
- * team's own, until it was released or until now. Waits are scaled in the lab, so real time counts
- * `timeScale` times: the result is never too low.
+ * team's own, until it was released or until now. Waits are scaled in the lab, so all of the time
+ * counts as life time: the result is never too low.
  */
 export function runCost(options: {
   readonly prices: Prices;
   readonly memoryMb: number;
   readonly records: readonly JournalRecord[];
   readonly untilWallMs: number;
-  readonly timeScale: number;
+  readonly timeScale: TimeScale;
 }): number | null {
   const { prices, memoryMb, records, timeScale } = options;
   if (warmthOfRun(records).strategy === 'nothing' || warmthOfRun(records).strategy === 'ramp') {
@@ -58,7 +59,7 @@ export function runCost(options: {
   if (typeof had !== 'number' || typeof former !== 'number') return null;
   if (asked === undefined) return 0;
   const untilWallMs = released?.wallMs ?? options.untilWallMs;
-  const seconds = ((untilWallMs - asked.wallMs) / 1_000) * timeScale;
+  const seconds = timeScale.life((untilWallMs - asked.wallMs) / 1_000);
   return provisionedWindowCost({
     prices,
     memoryMb,

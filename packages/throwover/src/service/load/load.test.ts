@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ThrowoverError } from '../../kernel/kernel.ts';
+import { ThrowoverError, unscaled } from '../../kernel/kernel.ts';
 import { wholeFile } from '../service.fixture.ts';
 import { loadService, parseService } from './load.ts';
 
@@ -29,7 +29,7 @@ describe('a right file', () => {
     expect(service).toMatchObject({
       name: 'checkout',
       objectives: { rtoMs: 300_000, rpoMs: 0 },
-      timeScale: 1,
+      timeScale: unscaled,
       traffic: { ttlMs: 60_000 },
       functions: { holdMs: 300_000 },
       database: {

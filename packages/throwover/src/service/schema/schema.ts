@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { TimeScale } from '../../kernel/kernel.ts';
 import { byHandSchema } from './by-hand.ts';
 import { canarySchema, surveySchema } from './canary.ts';
 import { drillsSchema } from './drills.ts';
@@ -21,7 +22,7 @@ import { weekSchema } from './week.ts';
 /**
  * The schema of a team's throwover.yaml. Every `error` text completes the sentence "expected ...".
  * Durations are written as text and become milliseconds of life time, with `Ms` in the name;
- * `timing.ts` divides the durations that the lab scales by the time scale.
+ * `timeScale` converts those that the lab scales.
  */
 
 const address = z
@@ -386,6 +387,7 @@ export const serviceSchema = z
       .min(1)
       .max(3_600)
       .default(1)
+      .transform((factor) => new TimeScale(factor))
       .describe('Lab only: waits on DNS and retries are this much shorter than in life'),
     active: regionName
       .optional()

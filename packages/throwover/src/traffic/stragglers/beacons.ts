@@ -90,31 +90,25 @@ export function joinBeacons(
 }
 
 /**
- * Beacons of this period tell which clients are there now, ms of life time: as long as doors and
- * canary remember them.
- */
-const nowLifeMs = 600_000;
-
-/**
  * With fewer beacons older ones count too: this many give two in the last hundredth of the traffic.
  */
 const enoughBeacons = 200;
 
 /**
- * Returns the beacons that tell which clients use which resolver now: those of the last ten minutes
- * of life time, and earlier ones minute by minute until there are 200. The clients change from hour
+ * Returns the beacons that tell which clients use which resolver now: those since a
+ * time, and earlier ones minute by minute until there are 200. The clients change from hour
  * to hour, so yesterday's beacons tell little.
  */
 export function newestBeacons<B extends Pick<BeaconCount, 'fromWallMs' | 'toWallMs' | 'count'>>(
   beacons: readonly B[],
-  { nowWallMs, timeScale }: { readonly nowWallMs: number; readonly timeScale: number },
+  sinceWallMs: number,
 ): readonly B[] {
-  const sinceMs = nowWallMs - nowLifeMs / timeScale;
   const sorted = [...beacons].sort((a, b) => b.fromWallMs - a.fromWallMs);
   let count = 0;
-  let untilMs = sinceMs;
+  let untilMs = sinceWallMs;
   return sorted.filter((one) => {
-    const wanted = one.toWallMs > sinceMs || count < enoughBeacons || one.fromWallMs === untilMs;
+    const wanted =
+      one.toWallMs > sinceWallMs || count < enoughBeacons || one.fromWallMs === untilMs;
     if (!wanted) return false;
     // Take the whole of a minute or none of it; otherwise the first beacons of a minute would weigh
     // more.

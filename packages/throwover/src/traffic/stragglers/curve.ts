@@ -1,3 +1,4 @@
+import type { TimeScale } from '../../kernel/kernel.ts';
 import { type Cause, causeReader, type ResolverKnowledge } from './causes.ts';
 import type { EpochReport } from './meter.ts';
 
@@ -62,8 +63,7 @@ export function stragglerCurve(options: {
   flippedWallMs: number;
   untilWallMs: number;
   ttlSeconds: number;
-  /** 60: a minute of life time is a second here. */
-  timeScale: number;
+  timeScale: TimeScale;
   knowledge: ResolverKnowledge;
 }): StragglerCurve {
   const points = joined(pointsOf(options));
@@ -88,7 +88,7 @@ function pointsOf(options: Parameters<typeof stragglerCurve>[0]): readonly Curve
   const buckets = Array.from(
     { length: count },
     (_, n): Bucket => ({
-      atLifeMs: Math.max(0, ((first + n + 1) * bucketMs - flippedWallMs) * timeScale),
+      atLifeMs: Math.max(0, timeScale.life((first + n + 1) * bucketMs - flippedWallMs)),
       requests: 0,
       byCause: { 'resolver-tail': 0, 'pinned-connection': 0, 'runtime-cache': 0, unknown: 0 },
     }),

@@ -1,3 +1,4 @@
+import type { TimeScale } from '../../kernel/kernel.ts';
 import type { Behaviour, Findings, Kept } from './infer.ts';
 
 /** The sample of one resolver in the evidence log, in life time. */
@@ -35,27 +36,23 @@ export function sampleOf(
   options: {
     /** The place that the survey asks from. */
     readonly vantage: string;
-    /** 60: a minute of life time is a second here. */
-    readonly timeScale: number;
-    /**
-     * The service's own TTL in time of this environment, s; `null`: use the shortest one that was
-     * measured.
-     */
-    readonly ttlSeconds: number | null;
+    readonly timeScale: TimeScale;
+    /** In time of this environment, s; `null`: use the shortest one that was measured. */
+    readonly ownTtlSeconds: number | null;
   },
 ): ResolverSample {
-  const { vantage, timeScale, ttlSeconds } = options;
+  const { vantage, timeScale, ownTtlSeconds } = options;
   const { findings, atWallMs, resolver, identity, finished } = report;
-  const kept = nearest(findings.kept, ttlSeconds);
+  const kept = nearest(findings.kept, ownTtlSeconds);
   return {
     atWallMs,
     vantage,
     resolver,
     identity,
     behaviour: findings.behaviour,
-    clampLifeSeconds: findings.clampSeconds === null ? null : findings.clampSeconds * timeScale,
-    ttlSeconds: (kept?.ttlSeconds ?? 0) * timeScale,
-    holdoversLifeMs: (kept?.holdsMs ?? []).map((ms) => ms * timeScale),
+    clampLifeSeconds: findings.clampSeconds === null ? null : timeScale.life(findings.clampSeconds),
+    ttlSeconds: timeScale.life(kept?.ttlSeconds ?? 0),
+    holdoversLifeMs: (kept?.holdsMs ?? []).map((ms) => timeScale.life(ms)),
     trials: kept?.holdsMs.length ?? 0,
     finished,
   };

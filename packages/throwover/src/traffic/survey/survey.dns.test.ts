@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePorts } from '../../../../lab/src/fixtures/ports.ts';
-import { seededRandom, systemClock } from '../../kernel/kernel.ts';
+import { seededRandom, systemClock, unscaled } from '../../kernel/kernel.ts';
 import { type RunningCanary, startCanary } from '../canary/canary.ts';
 import {
   type Kind,
@@ -76,6 +76,8 @@ beforeAll(async () => {
       resolvers: started.map(({ server }) => server),
       ttlsSeconds,
       longestHoldMs: 60_000,
+      timeScale: unscaled,
+      ownTtlSeconds: null,
     },
     clock: systemClock,
     random: seededRandom(11),

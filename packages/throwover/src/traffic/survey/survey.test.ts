@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { cachePolicy } from '../../../../lab/src/dns/behaviour.ts';
-import { seededRandom } from '../../kernel/kernel.ts';
+import { seededRandom, unscaled } from '../../kernel/kernel.ts';
 import { createVirtualClock } from '../../kernel/virtual-clock.ts';
 import { ResolverSurvey } from './resolver-survey.ts';
 import { sampleOf } from './sample.ts';
@@ -114,7 +114,7 @@ test('what is known so far is shown, and is not finished', async () => {
     finished: false,
     findings,
   };
-  const sample = sampleOf(report, { vantage: 'here', timeScale: 1, ttlSeconds: 60 });
+  const sample = sampleOf(report, { vantage: 'here', timeScale: unscaled, ownTtlSeconds: 60 });
   expect(sample).toMatchObject({ ttlSeconds: 60, trials: 3, finished: false });
   stop.abort();
   expect(await running).toBe('stopped');

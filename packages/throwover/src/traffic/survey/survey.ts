@@ -14,7 +14,7 @@
  * alone past its end, and one more while the zone's server fails. The server writes the time into
  * each answer, so no record has to change and the clocks need not agree.
  */
-import type { Clock, Random } from '../../kernel/kernel.ts';
+import type { Clock, Random, TimeScale } from '../../kernel/kernel.ts';
 import { dnsResolverClient, type ResolverClient } from './ask.ts';
 import { ResolverSurvey } from './resolver-survey.ts';
 import type { ResolverReport } from './sample.ts';
@@ -30,14 +30,14 @@ export interface SurveyPlan {
   readonly ttlsSeconds: readonly number[];
   /** An answer that is still kept after this time counts as never released, ms. */
   readonly longestHoldMs: number;
+  readonly timeScale: TimeScale;
+  /** The service's own TTL in time of this environment, s; `null`: not known. */
+  readonly ownTtlSeconds: number | null;
 }
 
-/**
- * Returns the TTLs to measure, in whole seconds of this environment, from TTLs in ms of life time.
- * A whole second is the shortest TTL.
- */
-export function ttlsOf(lifeMs: readonly number[], timeScale: number): readonly number[] {
-  const seconds = lifeMs.map((ms) => Math.max(1, Math.round(ms / timeScale / 1_000)));
+/** Returns the TTLs to measure, in whole seconds. A whole second is the shortest TTL. */
+export function ttlsOf(ttlsMs: readonly number[]): readonly number[] {
+  const seconds = ttlsMs.map((ms) => Math.max(1, Math.round(ms / 1_000)));
   return [...new Set(seconds)].sort((a, b) => a - b);
 }
 

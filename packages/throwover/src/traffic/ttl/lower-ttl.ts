@@ -1,4 +1,4 @@
-import type { Evidence } from '../../kernel/kernel.ts';
+import type { Evidence, TimeScale } from '../../kernel/kernel.ts';
 import { done, look, pending, type Step } from '../../runbook/runbook.ts';
 import { type DnsProvider, type DnsRecord, sameValues } from '../dns.ts';
 import type { Measured } from './cache-life.ts';
@@ -15,22 +15,27 @@ const changeTimeoutMs = 120_000;
 /** Pause between two reads while the run waits for the old TTL, ms. */
 const pollMs = 1_000;
 
+/** The TTL before a switch, and how long resolvers keep answers with the declared one. */
+export interface Lowering {
+  readonly lowTtlSeconds: number;
+  /** How long resolvers keep an answer beyond the declared TTL, ms of life time. */
+  readonly beyond: () => Promise<Measured>;
+  readonly timeScale: TimeScale;
+}
+
 /**
  * Gives the record a low TTL, and waits until the resolvers can have dropped the old one: the old
  * TTL, plus the time that resolvers keep answers beyond it. The flip writes the declared TTL again,
  * in the same change; a run that is undone before that writes it back (A4: both are
  * compare-and-set).
  */
-export function lowerTtl(options: {
-  dns: DnsProvider;
-  /** The declared TTL, which the flip writes again. */
-  ttlSeconds: number;
-  lowTtlSeconds: number;
-  /** How long resolvers keep an answer beyond the declared TTL, ms of life time. */
-  beyond: () => Promise<Measured>;
-  /** Factor between life time and time here. */
-  timeScale: number;
-}): Step<'lower-ttl'> {
+export function lowerTtl(
+  options: {
+    dns: DnsProvider;
+    /** The declared TTL, which the flip writes again. */
+    ttlSeconds: number;
+  } & Lowering,
+): Step<'lower-ttl'> {
   const { dns, ttlSeconds, lowTtlSeconds, timeScale } = options;
   let seenLowMs: number | null = null;
   let beyond: Measured | null = null;
@@ -42,7 +47,7 @@ export function lowerTtl(options: {
     name: 'lower-ttl',
     title: `Lower the TTL to ${lowTtlSeconds} s and wait until resolvers have let go of the old one`,
     waits: 'scaled',
-    timeoutMs: changeTimeoutMs + (ttlSeconds * 1_000 + longestBeyondMs) / timeScale,
+    timeoutMs: changeTimeoutMs + timeScale.real(ttlSeconds * 1_000 + longestBeyondMs),
     pollMs,
     keepsAcrossReplan: true,
     undo: async ({ before }) => {
@@ -65,7 +70,7 @@ export function lowerTtl(options: {
         beyond ??= await options.beyond();
         const formerSeconds = formerTtl(before);
         const beyondMs = Math.min(beyond.ms ?? 0, longestBeyondMs);
-        const waitMs = (formerSeconds * 1_000 + beyondMs) / timeScale;
+        const waitMs = timeScale.real(formerSeconds * 1_000 + beyondMs);
         const waitedMs = clock.monotonicMs() - seenLowMs;
         progress(`${Math.max(0, Math.ceil((waitMs - waitedMs) / 1_000))} s left`);
         const evidence = { ttlSeconds: lowTtlSeconds, formerSeconds, waitedMs, waitMs };

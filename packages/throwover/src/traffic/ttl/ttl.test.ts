@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { TimeScale } from '../../kernel/kernel.ts';
 import { createVirtualClock } from '../../kernel/virtual-clock.ts';
 import type { StepContext } from '../../runbook/step.ts';
 import type { DnsProvider, DnsRecord } from '../dns.ts';
@@ -113,7 +114,7 @@ describe('lower-ttl', () => {
         ttlSeconds: 60,
         lowTtlSeconds: 5,
         beyond: async () => ({ ms: 240_000, atLeast: false, count: 12 }),
-        timeScale: 60,
+        timeScale: new TimeScale(60),
       });
     const context = (before: StepContext['before'] = null): StepContext => ({
       run: {
