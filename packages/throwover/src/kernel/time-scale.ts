@@ -3,7 +3,7 @@
  *
  * In the lab, waits that last minutes in production (TTLs, holdover, retry backoff) are shorter by
  * this factor; the work of machines (a promotion, a cold start) never is. It is made where the
- * number is read, from a file or a record, and passed in.
+ * number is read, from a file or a record; no other product code calculates with the number.
  */
 export class TimeScale {
   /** 60: a minute of life time is a second here. Only for records and texts. */
