@@ -32,6 +32,7 @@ export { markdownOf } from './by-hand/markdown.ts';
 export { pageOf } from './by-hand/page.ts';
 export { driftOf, readPrinted, withHeader } from './by-hand/printed.ts';
 export { type ByHand, type HandWork, untilAnswers } from './by-hand/work.ts';
+export { courseRows, courses, turnings } from './engine/course.ts';
 export type { RunEvent } from './engine/events.ts';
 export { executeRun, type RunResult } from './engine/execute.ts';
 export { expectedOf } from './engine/history.ts';

@@ -43,7 +43,7 @@ export class Fencing {
       if (now.closed?.by === 'newer-epoch') return { part: seen(command), answer: undefined };
       const { run } = command.scope;
       const closed = { by: 'fence', run, token, deadlineMs, position: null } as const;
-      return { part: { ...seen(command), closed }, answer: undefined };
+      return { part: { ...seen(command), closed }, answer: undefined, on: 'fence' };
     });
     if (this.#deadline?.token !== token && deadlineMs !== null) {
       this.#deadline = { token, atMs: begunMs + deadlineMs };
@@ -79,7 +79,7 @@ export class Fencing {
       });
       switch (opening.do) {
         case 'open':
-          return { part: opened(closed, now.renounced), answer: false };
+          return { part: opened(closed, now.renounced), answer: false, on: 'unfence' };
         case 'leave':
           return { part: null, answer: true };
         case 'refuse':

@@ -16,6 +16,7 @@ import type {
   Peer,
   Witness,
 } from './ports.ts';
+import { isSideRow } from './side.ts';
 
 /**
  * The smallest pair of databases that a guard can handle, with links that deliver messages or drop
@@ -358,7 +359,12 @@ export function guardsInARow<P extends Place>(
         timing: defaultTiming,
         ...policy,
       },
-      onEvent: (event) => events.push(event),
+      onEvent: (event) => {
+        events.push(event);
+        if (event.type === 'side-changed' && !isSideRow(event)) {
+          throw new Error(`no row for ${event.from}, ${event.on}, ${event.to}`);
+        }
+      },
     });
   for (const place of places) {
     const peer = peers[place];

@@ -8,6 +8,7 @@
  *   inside.ts     the state and ports that its parts share
  *   pairing.ts    the service and the one other region: scopes of commands, the peer's questions
  *   memory.ts     the state that is on disk before the guard acts; tokens
+ *   side.ts       what a side is, and every change of it
  *   door.ts       the application's way in: opened or closed as written down, checked on the server
  *   closure.ts    compares the door on the server with what is written down; pure
  *   reopened.ts   writes down for the ledger that somebody let the application in
@@ -77,7 +78,7 @@ export interface Guard extends GuardedSide, ForPeer {
 }
 
 export function createGuard(options: GuardOptions): Guard {
-  const memory = new Memory(options.keep, options.region);
+  const memory = new Memory(options);
   const door = new Door(options.database, memory, options.clock);
   const pairing = new Pairing({ ...options, memory });
   const inside: Inside = {
@@ -222,19 +223,22 @@ export function createGuard(options: GuardOptions): Guard {
         }
         await clusters.mustBeOf(input.upstream, look);
         await memory.learn({ epoch: input.epoch, active: input.upstream });
-        await memory.put({ accepted: null, promised: null, followed: null });
+        await memory.put({ accepted: null, promised: null, followed: null }, 'attach');
         const { epoch, upstream, promotion, discards } = input;
         // Otherwise, if the reply is lost, a standby that did attach would not be restarted after a
         // crash.
         const mayRun = (may: boolean) => memory.put({ stopped: !may });
         const attachment = await database.follow({ epoch, upstream, promotion, discards, mayRun });
-        await memory.put({
-          stopped: false,
-          closed: null,
-          reopened: null,
-          followed: promotion.timeline,
-          attachment: { ...attachment, epoch, proved: true },
-        });
+        await memory.put(
+          {
+            stopped: false,
+            closed: null,
+            reopened: null,
+            followed: promotion.timeline,
+            attachment: { ...attachment, epoch, proved: true },
+          },
+          'attached',
+        );
         // Open for reads; a standby takes no writes.
         await door.open();
         return attachment;

@@ -2,7 +2,8 @@ import { noClusterMemory } from '../cluster.ts';
 import type { KnownEpoch } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
 import type { RunCommand } from '../scope.ts';
-import type { GuardMemory, Keep } from './ports.ts';
+import type { GuardEvent, GuardMemory, Keep } from './ports.ts';
+import { type SideTurn, sideOf } from './side.ts';
 
 /** The memory of a guard that has seen nothing yet. */
 export function newGuardMemory(): GuardMemory {
@@ -50,11 +51,17 @@ export class Turns {
 export class Memory {
   readonly #keep: Keep;
   readonly #region: string;
+  readonly #onEvent: (event: GuardEvent) => void;
   readonly #turns = new Turns();
 
-  constructor(keep: Keep, region: string) {
-    this.#keep = keep;
-    this.#region = region;
+  constructor(options: {
+    keep: Keep;
+    region: string;
+    onEvent: (event: GuardEvent) => void;
+  }) {
+    this.#keep = options.keep;
+    this.#region = options.region;
+    this.#onEvent = options.onEvent;
   }
 
   get current(): GuardMemory {
@@ -63,23 +70,27 @@ export class Memory {
 
   /**
    * `decide` sees the memory as it is on disk; no other change happens before its own part is
-   * written.
+   * written. `on`: what changes the side (side.ts), if the part does that.
    */
   change<T>(
     decide: (now: GuardMemory) => {
       readonly part: Partial<GuardMemory> | null;
       readonly answer: T;
+      readonly on?: SideTurn | undefined;
     },
   ): Promise<T> {
     return this.#turns.take(async () => {
-      const { part, answer } = decide(this.#keep.current);
+      const before = sideOf(this.current);
+      const { part, answer, on } = decide(this.current);
       if (part !== null && Object.keys(part).length > 0) await this.#keep.change(part);
+      const side = sideOf(this.current);
+      if (side !== before) this.#onEvent({ type: 'side-changed', from: before, on, to: side });
       return answer;
     });
   }
 
-  put(part: Partial<GuardMemory>): Promise<void> {
-    return this.change(() => ({ part, answer: undefined }));
+  put(part: Partial<GuardMemory>, on?: SideTurn): Promise<void> {
+    return this.change(() => ({ part, answer: undefined, on }));
   }
 
   /**
@@ -125,6 +136,7 @@ export class Memory {
     return this.change((now) => ({
       part: this.#isNews(now, told) ? { known: told } : null,
       answer: undefined,
+      on: 'told',
     }));
   }
 

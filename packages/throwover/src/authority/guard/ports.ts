@@ -11,6 +11,7 @@ import type {
   Reopened,
 } from '../database-side.ts';
 import type { Pair } from '../scope.ts';
+import type { Side, SideTurn } from './side.ts';
 
 /**
  * Port: the database itself, as its guard handles it. Real PostgreSQL in production, a model of one
@@ -312,6 +313,13 @@ export type WriterGrant =
 
 /** The events that a guard reports to people. */
 export type GuardEvent =
+  /** What this side is has changed on disk; `on`: what changed it. */
+  | {
+      readonly type: 'side-changed';
+      readonly from: Side;
+      readonly on: SideTurn | undefined;
+      readonly to: Side;
+    }
   | { readonly type: 'adopted'; readonly epoch: number; readonly timeline: number }
   | {
       readonly type: 'closed-by-newer-epoch';

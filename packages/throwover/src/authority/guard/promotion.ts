@@ -77,12 +77,10 @@ export class Promoting {
     this.#lease.startAnew();
     const promotion = { epoch, region, ...switched };
     await database.recordPromotion(promotion);
-    await memory.put({
-      known: { epoch, active: region },
-      closed: null,
-      followed: null,
-      reopened: null,
-    });
+    await memory.put(
+      { known: { epoch, active: region }, closed: null, followed: null, reopened: null },
+      'adopted',
+    );
     await door.open();
     onEvent({ type: 'adopted', epoch, timeline: promotion.timeline });
     return promotion;
@@ -135,7 +133,8 @@ export class Promoting {
       const accepted = acceptedOf(command);
       const closed =
         accepted.sequenceAdvance === null ? now.closed : ({ by: 'promotion', token } as const);
-      return { part: { ...seen(command), accepted, closed }, answer: accepted };
+      const part = { ...seen(command), accepted, closed };
+      return { part, answer: accepted, on: 'promotion-accepted' };
     });
   }
 
@@ -168,6 +167,7 @@ export class Promoting {
       return {
         part: { known: { epoch, active: region }, closed, followed: null, reopened: null },
         answer,
+        on: 'promoted',
       };
     });
     // Open the door if this process has not seen it open: an earlier process may have ended with

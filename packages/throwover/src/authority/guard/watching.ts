@@ -195,7 +195,7 @@ export class Watching {
         case 'stop-old-primary':
           return this.#stopOldPrimary(action.active);
         case 'remember-followed':
-          return memory.put({ followed: action.timeline });
+          return memory.put({ followed: action.timeline }, 'follows');
       }
     });
   }
@@ -209,6 +209,7 @@ export class Watching {
     await memory.change((now) => ({
       part: now.closed === null ? { closed: { by: 'start' } } : null,
       answer: undefined,
+      on: 'started',
     }));
     await database.startClosed();
     onEvent({ type: 'started-closed' });
@@ -221,7 +222,7 @@ export class Watching {
     const seen = wasOpen ? null : await door.look({ inTurn: true });
     const broken = seen?.verdict.is === 'broken' && !door.stayedEmpty(seen.look);
     if (broken) await noteReopened(this.#inside);
-    await memory.put({ closed: { by: 'newer-epoch', epoch, active } });
+    await memory.put({ closed: { by: 'newer-epoch', epoch, active } }, 'newer-epoch');
     await door.close({ openTransactionsMs: 0 });
     const openForAtMostMs = !wasOpen
       ? 0
@@ -300,11 +301,15 @@ export class Watching {
 
   async #open(why: string, look: DatabaseLook): Promise<void> {
     const { memory, door, onEvent } = this.#inside;
-    await memory.put({
-      closed: null,
-      reopened: null,
-      ...(look.role === 'standby' ? { followed: look.timeline, stopped: false } : {}),
-    });
+    const follows = look.role === 'standby';
+    await memory.put(
+      {
+        closed: null,
+        reopened: null,
+        ...(follows ? { followed: look.timeline, stopped: false } : {}),
+      },
+      follows ? 'follows' : 'vouched-for',
+    );
     await door.open();
     onEvent({ type: 'opened', why });
   }

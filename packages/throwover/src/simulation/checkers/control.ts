@@ -1,3 +1,4 @@
+import { isSideRow } from '../../authority/authority.ts';
 import { holds } from '../database/history-of-writes.ts';
 import type { Noted } from '../world/history.ts';
 import type { Facts, Violation } from './facts.ts';
@@ -44,6 +45,16 @@ export function staysOpen(facts: Facts): readonly Violation[] {
     ];
   }
   return [];
+}
+
+/** What a guard remembers of its side changes only as the rows say, of which the docs have a picture. */
+export function sidesChangeInRows(facts: Facts): readonly Violation[] {
+  return facts.all('guard').flatMap(({ region, event, atMs }) => {
+    if (event.type !== 'side-changed' || isSideRow(event)) return [];
+    const { from, on, to } = event;
+    const text = `${region} at ${(atMs / 1000).toFixed(3)}: no row for ${from}, ${on}, ${to}`;
+    return [{ rule: 'sides-change-in-rows', text }];
+  });
 }
 
 /**

@@ -17,6 +17,7 @@ export const ruleNames = [
   'sync-recorded',
   'stays-open',
   'opens-on-a-word',
+  'sides-change-in-rows',
   'fence-ends',
   'standby-returns',
   'intent-first',
