@@ -60,7 +60,7 @@ export type {
   Salvaged,
   Witness,
 } from './guard/ports.ts';
-export { isSideRow, type Side, sideRows, sides, sideTurns } from './guard/side.ts';
+export { isSideRow, sideRows, sides, sideTurns } from './guard/side.ts';
 export { openEpoch, seeWriter } from './open-epoch.ts';
 export { commandOf, type RunCommand } from './scope.ts';
 export type { DatabaseSurvey, GuardLack, OtherWriter } from './survey.ts';

@@ -11,9 +11,9 @@ import {
 } from '../cluster.ts';
 import type { Promotion } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
-import { begun } from './decide.ts';
 import type { Inside } from './inside.ts';
 import type { AcceptClusterCommand, DatabaseLook, PeerWord } from './ports.ts';
+import { begun } from './side.ts';
 
 /**
  * Age up to which a report of the other guard still counts as its present answer, in rounds of

@@ -5,6 +5,7 @@ import type { FenceProof, OpeningProof } from '../fence-proof.ts';
 import { expiryOf } from '../timing.ts';
 import { type DoorVerdict, mostRestorations } from './closure.ts';
 import type { DatabaseLook, GuardMemory, PeerWord } from './ports.ts';
+import { begun } from './side.ts';
 
 /** Decisions of a guard as pure functions of what it knows: each answer carries its reason. */
 
@@ -275,14 +276,6 @@ function hasReceived({ region, look, memory }: Watch): boolean {
   const { epoch, active } = memory.known;
   if (active === null || active === region || epoch <= 1) return true;
   return look.promotions.some((promotion) => promotion.epoch >= epoch);
-}
-
-/**
- * A promotion was accepted and has not finished: the run can only go forward, even if no controller
- * carries it on.
- */
-export function begun({ accepted, known }: Pick<GuardMemory, 'accepted' | 'known'>): boolean {
-  return accepted !== null && accepted.epoch > known.epoch;
 }
 
 /**

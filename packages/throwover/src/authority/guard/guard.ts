@@ -28,7 +28,7 @@ import type { DatabaseSide, DatabaseStatus, KnownEpoch, Renunciation } from '../
 import { authorityErrors } from '../errors.ts';
 import type { Pair, RunCommand } from '../scope.ts';
 import { Clusters, reportOf } from './clusters.ts';
-import { begun, ownEpoch } from './decide.ts';
+import { ownEpoch } from './decide.ts';
 import { Door } from './door.ts';
 import { Fencing } from './fencing.ts';
 import type { GuardOptions, Inside } from './inside.ts';
@@ -44,6 +44,7 @@ import type {
 } from './ports.ts';
 import { Promoting } from './promotion.ts';
 import { noteReopened } from './reopened.ts';
+import { begun } from './side.ts';
 import { Synchronous } from './sync.ts';
 import { Watching } from './watching.ts';
 

@@ -4,11 +4,12 @@ import { authorityErrors } from '../errors.ts';
 import type { FenceProof } from '../fence-proof.ts';
 import type { RunCommand } from '../scope.ts';
 import type { Clusters } from './clusters.ts';
-import { begun, proofHolds } from './decide.ts';
+import { proofHolds } from './decide.ts';
 import type { Inside } from './inside.ts';
 import type { HeldLease, Promises } from './lease.ts';
 import { seen } from './memory.ts';
 import type { Accepted, DatabaseLook } from './ports.ts';
+import { begun } from './side.ts';
 
 export interface PromoteCommand extends RunCommand {
   readonly epoch: number;

@@ -1,5 +1,4 @@
-import { begun } from './decide.ts';
-import type { GuardMemory } from './ports.ts';
+import type { Closed, KnownEpoch } from '../database-side.ts';
 
 /** What a database is in its pair, as its guard remembers it: one of these at any time. */
 export const sides = {
@@ -83,7 +82,18 @@ export const sideRows: readonly {
 export const isSideRow = (change: { from: Side; on: SideTurn | undefined; to: Side }): boolean =>
   sideRows.some(({ from, on, to }) => from === change.from && on === change.on && to === change.to);
 
-export function sideOf(memory: GuardMemory): Side {
+/** The part of a guard's memory (ports.ts) that says what its side is. */
+interface Remembered extends Promoting {
+  readonly closed: Closed | null;
+  readonly followed: number | null;
+}
+
+interface Promoting {
+  readonly accepted: { readonly epoch: number } | null;
+  readonly known: KnownEpoch;
+}
+
+export function sideOf(memory: Remembered): Side {
   if (begun(memory)) return 'promoting';
   const { closed, followed } = memory;
   switch (closed?.by) {
@@ -98,4 +108,12 @@ export function sideOf(memory: GuardMemory): Side {
     case 'promotion':
       return 'overtaken';
   }
+}
+
+/**
+ * A promotion was accepted and has not finished: the run can only go forward, even if no controller
+ * carries it on.
+ */
+export function begun({ accepted, known }: Promoting): boolean {
+  return accepted !== null && accepted.epoch > known.epoch;
 }
