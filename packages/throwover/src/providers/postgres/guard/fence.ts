@@ -182,16 +182,32 @@ async function stillLoggingIn(
 }
 
 /**
- * Returns the position at which the log ends on disk. The message before it is flushed together
- * with everything before it, including commits of a role with `synchronous_commit = off`. Its end
- * is never in a page header; an insert position can be there, and no standby would ever report it.
+ * Returns a position on disk that covers every commit of the application, also of a role with
+ * `synchronous_commit = off`.
+ *
+ * If the log is on disk up to its end, that end. Otherwise the end of a message of our own, which is
+ * flushed together with everything before it. The end of the log alone would not do: after a record
+ * that fills its page it is in a page header, and no standby would ever report it. The two positions
+ * differ then.
  */
-async function flushedPosition(side: Side) {
-  const { timeline, lsn } = await side.sql.row<{ timeline: string; lsn: string }>(
-    `BEGIN; SET LOCAL synchronous_commit = local;
-     SELECT pg_logical_emit_message(true, 'throwover', 'fence'); COMMIT;
-     SELECT substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) AS timeline,
-       pg_current_wal_flush_lsn()::text AS lsn`,
+async function flushedPosition({ sql }: Side): Promise<Position> {
+  const end = await sql.row<Flushed & { complete: boolean }>(
+    `SELECT flushed = pg_current_wal_insert_lsn() AS complete, ${flushedColumns}
+     FROM pg_current_wal_flush_lsn() AS flushed`,
   );
+  const { timeline, lsn } = end.complete
+    ? end
+    : await sql.row<Flushed>(
+        `BEGIN; SET LOCAL synchronous_commit = local;
+         SELECT pg_logical_emit_message(true, 'throwover', 'fence'); COMMIT;
+         SELECT ${flushedColumns} FROM pg_current_wal_flush_lsn() AS flushed`,
+      );
   return positionOf(Number.parseInt(timeline, 16), lsn);
 }
+
+interface Flushed {
+  readonly timeline: string;
+  readonly lsn: string;
+}
+
+const flushedColumns = 'substr(pg_walfile_name(flushed), 1, 8) AS timeline, flushed::text AS lsn';
