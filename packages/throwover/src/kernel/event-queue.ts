@@ -1,3 +1,5 @@
+import TinyQueue from 'tinyqueue';
+
 /** An event that will run at its time. */
 export interface Scheduled {
   cancel(): void;
@@ -43,7 +45,7 @@ class Entry implements Scheduled {
 }
 
 export function createEventQueue(): EventQueue {
-  const heap: Entry[] = [];
+  const entries = new TinyQueue<Entry>([], order);
   let nowMs = 0;
   let numbers = 0;
   let count = 0;
@@ -51,7 +53,7 @@ export function createEventQueue(): EventQueue {
 
   const at = (atMs: number, run: () => void): Scheduled => {
     const entry = new Entry(Math.max(nowMs, atMs), numbers++, run);
-    push(heap, entry);
+    entries.push(entry);
     return entry;
   };
 
@@ -70,13 +72,13 @@ export function createEventQueue(): EventQueue {
         const step = () => {
           do {
             if (done?.()) return resolve('done');
-            const entry = nextOf(heap);
+            const entry = nextOf(entries);
             if (entry === undefined) return resolve('empty');
             if (entry.atMs > untilMs) {
               nowMs = untilMs;
               return resolve('time');
             }
-            pop(heap);
+            entries.pop();
             nowMs = entry.atMs;
             count += 1;
             moved = true;
@@ -101,44 +103,17 @@ export function createEventQueue(): EventQueue {
  */
 const idle = Promise.resolve();
 
-/** Returns the first entry of a binary heap that is not cancelled. */
-function nextOf(heap: Entry[]): Entry | undefined {
-  while (heap[0] !== undefined && heap[0].run === null) pop(heap);
-  return heap[0];
-}
-
-function earlier(a: Entry, b: Entry): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.number < b.number);
-}
-
-function push(heap: Entry[], entry: Entry): void {
-  let index = heap.push(entry) - 1;
-  while (index > 0) {
-    const parent = (index - 1) >> 1;
-    const above = heap[parent];
-    if (above === undefined || !earlier(entry, above)) break;
-    heap[index] = above;
-    index = parent;
+/** Returns the first entry that is not cancelled. */
+function nextOf(entries: TinyQueue<Entry>): Entry | undefined {
+  let entry = entries.peek();
+  while (entry?.run === null) {
+    entries.pop();
+    entry = entries.peek();
   }
-  heap[index] = entry;
+  return entry;
 }
 
-function pop(heap: Entry[]): void {
-  const last = heap.pop();
-  if (last === undefined || heap.length === 0) return;
-  let index = 0;
-  for (;;) {
-    let child = 2 * index + 1;
-    let below = heap[child];
-    if (below === undefined) break;
-    const right = heap[child + 1];
-    if (right !== undefined && earlier(right, below)) {
-      child += 1;
-      below = right;
-    }
-    if (!earlier(below, last)) break;
-    heap[index] = below;
-    index = child;
-  }
-  heap[index] = last;
+/** The earlier time first; at the same time, the entry that was scheduled first. */
+function order(a: Entry, b: Entry): number {
+  return a.atMs - b.atMs || a.number - b.number;
 }
