@@ -27,6 +27,8 @@ interface Group extends Named {
 interface SessionCommand extends Named {
   readonly kind: 'session';
   run(context: CommandContext, given: never): Promise<ExitCode>;
+  /** False: a person drives it at the terminal, so it has no `--json`. */
+  readonly json?: false;
   /** In place of `run` with `--offline`: the file is not opened as a service. */
   readonly offline?: (context: Pick<CommandContext, 'output'>, file: string) => Promise<ExitCode>;
 }
@@ -93,7 +95,10 @@ const outFile = () => new Option('--out <file>', 'Write to this file instead of 
 
 /** A command that a person follows at the terminal while it works. */
 export function act<Given>(
-  spec: Named & { readonly run: (context: CommandContext, given: Given) => Promise<ExitCode> },
+  spec: Named &
+    Pick<SessionCommand, 'json'> & {
+      readonly run: (context: CommandContext, given: Given) => Promise<ExitCode>;
+    },
 ) {
   return { kind: 'session', ...spec } as const;
 }
@@ -135,7 +140,10 @@ export function addCommands(
     const words = spec.name.split(' ');
     const parent = words.slice(0, -1).reduce(childNamed, program);
     const command = parent.command(words.at(-1) ?? '').description(spec.says);
-    if (spec.kind === 'session') command.addOption(configFile()).addOption(jsonAnswer());
+    if (spec.kind === 'session') {
+      command.addOption(configFile());
+      if (spec.json !== false) command.addOption(jsonAnswer());
+    }
     for (const one of spec.takes?.() ?? []) {
       if (one instanceof Argument) command.addArgument(one);
       else command.addOption(one);

@@ -131,6 +131,15 @@ it('help says which options are required, and puts arguments before options that
   expect(stdout).toMatch(/--reason <text> +Reason, written to the journal \(required\)/);
 });
 
+it('help shows each option that a command takes, and none that it refuses or ignores', async () => {
+  const help = async (...command: string[]) =>
+    (await run(...command, '--help')).stdout.replaceAll(/\s+/g, ' ');
+  expect(await help('guard', 'accept-cluster')).toMatch(/--config <file> .*\(required\)/);
+  expect(await help('drill', 'start')).not.toContain('--json');
+  // A failover takes the run from its controller in any case (runbook/engine/opening.ts).
+  expect(await help('resume')).toContain('--as-failover implies it');
+});
+
 describe('the kill switch', () => {
   it('refuses to begin a run while it is thrown: 3; and is taken back', async () => {
     const flip = ['flip-only', '--to', 'west', '--config', config];

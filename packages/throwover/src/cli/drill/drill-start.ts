@@ -60,6 +60,7 @@ interface Given {
 export const drillStart = act({
   name: 'drill start',
   says: 'Start a drill now: switch, wait, switch back, show the report',
+  json: false,
   takes: () => [
     toRegion('Region to switch to (default: the other region)'),
     new Option(
@@ -75,10 +76,7 @@ export const drillStart = act({
  * soaks, and comes back. A person must run it at a terminal: a drill measures how the person does.
  */
 async function startDrill(context: CommandContext, options: Given): Promise<ExitCode> {
-  const { terminal, output, session } = context;
-  if (output.json) {
-    throw cliErrors.make('usage-wrong', 'a drill is driven by a person: leave --json out');
-  }
+  const { terminal, session } = context;
   const facts = await factsOf(session);
   const open = openDrill(facts.drills);
   if (open !== null) {

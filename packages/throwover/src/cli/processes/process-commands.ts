@@ -42,12 +42,14 @@ export const processCommands: readonly CommandSpec[] = [
   }),
   listening({
     name: 'guard accept-cluster',
-    says: 'Accept the data of the PostgreSQL on this host as the right one, while the other region cannot confirm it; needs --config FILE of the guard',
+    says: 'Accept the data of the PostgreSQL on this host as the right one, while the other region cannot confirm it',
     takes: () => [
       new Argument(
         '<identifier>',
         'System identifier that the database has now; `throwover check` shows it',
       ),
+      // Only for `--help`: commander gives the value to `guard`, which requires the option.
+      new Option('--config <file>', 'Configuration file of the guard (JSON) (required)'),
       mandatory(new Option('--by <name>', 'Your name; the guard stores it with the time')),
     ],
     run: guardAcceptCluster,

@@ -122,7 +122,7 @@ export const resume = act({
     new Argument('[run]', 'Run id (default: the open run of the service)'),
     new Option(
       '--takeover',
-      'Do not wait until the lease of the process that carries the run has ended (at most 15 s); only if that process is gone',
+      'Do not wait until the lease of the process that carries the run has ended (at most 15 s); only if that process is gone. --as-failover implies it',
     ),
     new Option(
       '--as-failover',
