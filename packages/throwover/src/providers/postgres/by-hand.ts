@@ -223,10 +223,12 @@ function standbyFiles(place: Place, upstream: string): readonly string[] {
     ...(secret === null
       ? []
       : [
-          `read -r -s -p ${shellWord(`Password of ${replication.user} (${secret} at the guard): `)} PASSWORD`,
+          `IFS= read -r -s -p ${shellWord(`Password of ${replication.user} (${secret} at the guard): `)} PASSWORD`,
+          // For the connection string, then for the file (guard/standby-files.ts).
+          `PASSWORD=$(printf '%s' "$PASSWORD" | sed ${shellWord("s/[\\']/\\\\&/g; s/[\\']/&&/g")})`,
         ]),
     asOwner(place, `sed -i '/^primary_conninfo/d; /^recovery_target_timeline/d' ${auto}`),
-    `echo "primary_conninfo = '${info}${secret === null ? '' : ' password=$PASSWORD'}'" >> ${auto}`,
+    `printf '%s\\n' "primary_conninfo = '${info}${secret === null ? '' : " password=''$PASSWORD''"}'" >> ${auto}`,
     `echo "recovery_target_timeline = 'latest'" >> ${auto}`,
     asOwner(place, `touch ${shellWord(`${dataDir}/standby.signal`)}`),
   ];

@@ -90,6 +90,7 @@ async function own(path: string, runAs: { uid: number; gid: number } | null): Pr
   if (runAs !== null) await chown(path, runAs.uid, runAs.gid);
 }
 
+/** Returns a string of postgresql.conf: in it, a backslash escapes the next character. */
 function quoted(text: string): string {
-  return `'${text.replace(/'/g, "''")}'`;
+  return `'${text.replace(/[\\']/g, '$&$&')}'`;
 }
