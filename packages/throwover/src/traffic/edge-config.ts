@@ -14,32 +14,54 @@ const file = z.string().min(1).refine(isAbsolute, 'an absolute path');
  */
 const keepAliveMs = 75_000;
 
-const edgeConfigSchema = z.strictObject({
-  region: z.string().min(1).max(100),
-  host: z.string().default('127.0.0.1'),
-  /** 0 takes a free port; the ready line contains it. */
-  port,
-  /** The admin port has no authentication: keep it on a private address. */
-  adminHost: z.string().default('127.0.0.1'),
-  adminPort: port,
-  /** Base URL of the region's own application. */
-  upstream: z.url({ protocol: /^https?$/ }),
-  /** File in which the door keeps its mode. */
-  stateFile: file,
-  /** Epoch in which a door without a state file serves. */
-  epoch: z.int().min(0).default(1),
-  /** With this setting: TLS, HTTP/2 and HTTP/1.1. */
-  tls: z.strictObject({ certificate: file, key: file }).optional(),
-  /** HTTP/2 without TLS, by prior knowledge; then there is no HTTP/1.1 on this port. */
-  h2c: z.boolean().default(false),
-  /** Networks of proxies whose `X-Forwarded-For` is trusted. */
-  trustedProxies: z.array(cidr).default([]),
-  /** Width of a bucket of the straggler curve, ms. */
-  bucketMs: z.int().min(10).max(60_000).default(1_000),
-  /** Most requests in service; further ones get 503 with Retry-After. */
-  maxServing: z.int().min(1).default(10_000),
-  maxForwarding: z.int().min(1).default(2_000),
-  keepAliveMs: z.int().min(0).default(keepAliveMs),
+export const edgeConfigSchema = z.strictObject({
+  region: z.string().min(1).max(100).describe('Name of this region, as in throwover.yaml'),
+  host: z.string().default('127.0.0.1').describe('Address for clients'),
+  port: port.describe('Port for clients; 0 takes a free one, which the ready line names'),
+  adminHost: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address for commands; it has no authentication, so keep it private'),
+  adminPort: port.describe('Port for commands; 0 takes a free one'),
+  upstream: z.url({ protocol: /^https?$/ }).describe("Base URL of the region's own application"),
+  stateFile: file.describe('File in which the door keeps its mode, an absolute path'),
+  epoch: z.int().min(0).default(1).describe('Epoch in which a door without a state file serves'),
+  tls: z
+    .strictObject({
+      certificate: file.describe('File of the certificate chain (PEM), an absolute path'),
+      key: file.describe('File of the private key (PEM), an absolute path'),
+    })
+    .optional()
+    .describe('HTTP/2 and HTTP/1.1 over TLS; when it is left out, HTTP/1.1 without TLS'),
+  h2c: z
+    .boolean()
+    .default(false)
+    .describe('HTTP/2 without TLS, by prior knowledge, and nothing else; not together with `tls`'),
+  trustedProxies: z
+    .array(cidr)
+    .default([])
+    .describe('Networks (CIDR) of proxies whose `X-Forwarded-For` is trusted'),
+  bucketMs: z
+    .int()
+    .min(10)
+    .max(60_000)
+    .default(1_000)
+    .describe('Width of a bucket of the straggler curve, ms'),
+  maxServing: z
+    .int()
+    .min(1)
+    .default(10_000)
+    .describe('Most requests in service; further ones get 503 with Retry-After (`door-busy`)'),
+  maxForwarding: z
+    .int()
+    .min(1)
+    .default(2_000)
+    .describe('Most requests that are being forwarded; further ones get 503 with Retry-After'),
+  keepAliveMs: z
+    .int()
+    .min(0)
+    .default(keepAliveMs)
+    .describe('How long an idle connection of a client is kept, ms'),
 });
 
 export type EdgeConfig = z.infer<typeof edgeConfigSchema>;

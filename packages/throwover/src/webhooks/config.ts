@@ -18,88 +18,123 @@ const port = z.int().min(0).max(65_535);
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'lower case letters, digits and dashes');
 const baseUrl = z.url({ protocol: /^https?$/ });
 
+const path = z
+  .string()
+  .startsWith('/')
+  .describe("Path at the active region's door, for example `/webhooks/stripe`");
+
+const scheme = <Scheme extends string>(value: Scheme) =>
+  z
+    .literal(value)
+    .describe(
+      'How a webhook is verified. `none`: not at all; use it only behind a server that verifies, because everybody who reaches the port can create events',
+    );
+
 const sourceSchema = z.discriminatedUnion('scheme', [
   z.strictObject({
-    scheme: z.literal('stripe'),
-    /** A reference, never the secret itself. */
-    secret: z.string().refine(isSecretRef, 'env:NAME or file:PATH'),
-    /** Path at the active region's door, for example `/webhooks/stripe`. */
-    path: z.string().startsWith('/'),
+    scheme: scheme('stripe'),
+    secret: z
+      .string()
+      .refine(isSecretRef, 'env:NAME or file:PATH')
+      .describe('Only with `stripe`. Place of the signing secret: `env:NAME` or `file:PATH`'),
+    path,
   }),
-  z.strictObject({
-    /**
-     * Anybody who reaches the port can create events. Use it only behind a server that verifies
-     * them.
-     */
-    scheme: z.literal('none'),
-    path: z.string().startsWith('/'),
-  }),
+  z.strictObject({ scheme: scheme('none'), path }),
 ]);
 
 const deliverySchema = z.strictObject({
-  /**
-   * Deliveries in flight at the same time for one source. 1 makes the order strict; each one takes
-   * a function instance.
-   */
-  concurrency: z.int().min(1).max(256).default(4),
-  /**
-   * Upper bound on one attempt, ms of the machine. Above a slow cold start (up to 8 s has been
-   * seen).
-   */
-  timeoutMs: z.int().min(10).default(15_000),
-  /** First pause after a refusal, ms of life time; it doubles up to `retryCapMs`. */
-  retryBaseMs: z.int().min(1).default(5_000),
-  retryCapMs: z.int().min(1).default(3_600_000),
-  /**
-   * Number of refusals by the application after which the event is a dead letter: about ten hours
-   * with the defaults.
-   */
-  maxRefusals: z.int().min(1).default(20),
-  /**
-   * First pause when the door does not answer at all, ms of life time; it doubles up to
-   * `awayCapMs`.
-   */
-  awayBaseMs: z.int().min(1).default(1_000),
-  awayCapMs: z.int().min(1).default(15_000),
-  /**
-   * How long a change of mode waits for deliveries in flight before it aborts them, ms of the
-   * machine.
-   */
-  drainMs: z.int().min(0).max(20_000).default(2_000),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(256)
+    .default(4)
+    .describe(
+      'Deliveries of one source at the same time; 1 keeps the order of arrival. Each one takes a function instance',
+    ),
+  // Above a slow cold start: up to 8 s has been seen.
+  timeoutMs: z
+    .int()
+    .min(10)
+    .default(15_000)
+    .describe('Longest time for one attempt, ms; keep it above a cold start'),
+  retryBaseMs: z
+    .int()
+    .min(1)
+    .default(5_000)
+    .describe(
+      'First pause after the application has refused an event, ms; it doubles with each refusal',
+    ),
+  retryCapMs: z.int().min(1).default(3_600_000).describe('Longest pause after a refusal, ms'),
+  maxRefusals: z
+    .int()
+    .min(1)
+    .default(20)
+    .describe(
+      'Number of refusals after which an event is a dead letter: about ten hours with the defaults',
+    ),
+  awayBaseMs: z
+    .int()
+    .min(1)
+    .default(1_000)
+    .describe('First pause when the door does not answer, ms; it doubles each time'),
+  awayCapMs: z
+    .int()
+    .min(1)
+    .default(15_000)
+    .describe('Longest pause when the door does not answer, ms'),
+  drainMs: z
+    .int()
+    .min(0)
+    .max(20_000)
+    .default(2_000)
+    .describe('How long a change of mode waits for deliveries before it aborts them, ms'),
 });
 
-const gatewayConfigSchema = z
+export const gatewayConfigSchema = z
   .strictObject({
-    region: name,
-    host: z.string().default('127.0.0.1'),
-    port,
-    /** The admin port has no authentication: keep it on a private address. */
-    adminHost: z.string().default('127.0.0.1'),
-    adminPort: port,
-    dataDir: z.string().min(1),
+    region: name.describe('Name of this region, as in throwover.yaml'),
+    host: z.string().default('127.0.0.1').describe('Address for senders'),
+    port: port.describe('Port for senders; 0 takes a free one'),
+    adminHost: z
+      .string()
+      .default('127.0.0.1')
+      .describe('Address for commands; it has no authentication, so keep it private'),
+    adminPort: port.describe('Port for commands; 0 takes a free one'),
+    dataDir: z.string().min(1).describe('Directory of the journal, which holds every event'),
     sources: z
       .record(name, sourceSchema)
-      .refine((all) => Object.keys(all).length > 0, 'name at least one source'),
-    /**
-     * The target of deliveries before the first command; `null`: hold until told. The mode in the
-     * journal takes precedence.
-     */
-    initial: z.strictObject({ region: name, url: baseUrl, epoch: z.int().min(0) }).nullable(),
-    /** How long delivered events are kept, hours of life time. */
+      .refine((all) => Object.keys(all).length > 0, 'name at least one source')
+      .describe('Senders by name, at least one; a sender posts to `/in/NAME`'),
+    initial: z
+      .strictObject({
+        region: name.describe('Active region'),
+        url: baseUrl.describe('URL of its door'),
+        epoch: z.int().min(0).describe('Epoch of the service'),
+      })
+      .nullable()
+      .describe(
+        'Where events go before the first command; `null`: they are kept until a command says so. A mode in the journal counts more',
+      ),
     retentionHours: z
       .number()
       .min(MIN_RETENTION_HOURS, `at least ${MIN_RETENTION_HOURS} h: senders retry for three days`)
-      .default(MIN_RETENTION_HOURS),
-    /**
-     * Upper bound on the journal's file. 8 GiB hold 72 h of about 20 events of 1.5 KB per second.
-     */
+      .default(MIN_RETENTION_HOURS)
+      .describe('How long delivered events are kept, h: senders retry for three days'),
     journalMaxBytes: z
       .int()
       .min(65_536)
-      .default(8 * 2 ** 30),
-    /** 60 in the lab: a minute of life time is a second here. */
-    timeScale: z.number().positive().default(1),
-    delivery: deliverySchema.prefault({}),
+      .default(8 * 2 ** 30)
+      .describe(
+        'Largest size of the journal, bytes; 8 GiB hold 72 h of about 20 events of 1.5 KB per second',
+      ),
+    timeScale: z
+      .number()
+      .positive()
+      .default(1)
+      .describe(
+        'Divides `retentionHours` and the pauses; for tests: 60 makes a second of a minute',
+      ),
+    delivery: deliverySchema.prefault({}).describe('How events are delivered'),
   })
   .refine(
     ({ delivery }) =>

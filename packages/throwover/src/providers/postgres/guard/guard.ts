@@ -79,7 +79,7 @@ export async function startGuard(
   { clock = systemClock, witness, log = console.log }: GuardSurroundings = {},
 ): Promise<RunningGuard> {
   const config = parseGuardConfig(input);
-  const timing = checkTiming({ ...defaultTiming, ...defined(config.timing) });
+  const timing = checkTiming({ ...defaultTiming, ...config.timing });
   const side = await openSide(config, clock);
   await finishReplacing(config.postgres.dataDir);
   const peer = config.peer === undefined ? null : peerOf(config.peer, timing, clock);
@@ -166,10 +166,6 @@ function handlersOf(guard: Guard, side: Side, key: string): GuardHandlers {
 function peerOf(peer: { region: string; guard: string }, timing: Timing, clock: Clock) {
   const { peerDeadlineMs: deadlineMs } = timing;
   return httpPeer({ region: peer.region, url: peer.guard, deadlineMs, clock });
-}
-
-function defined<T extends object>(knobs: T): Partial<Timing> {
-  return Object.fromEntries(Object.entries(knobs).filter(([, value]) => value !== undefined));
 }
 
 async function listen(server: Server, { host, port }: Endpoint): Promise<void> {

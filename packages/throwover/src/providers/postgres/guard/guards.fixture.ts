@@ -26,10 +26,6 @@ export const quickTiming = {
   gapMs: 500,
   witnessDeadlineMs: 100,
   peerDeadlineMs: 300,
-  fenceDeadlineMs: 1_000,
-  openTransactionsMs: 100,
-  catchUpAllowanceMs: 400,
-  commandAllowanceMs: 400,
   syncPatienceMs: 300,
 };
 
