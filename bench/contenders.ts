@@ -101,10 +101,10 @@ async function refuseLeftovers(root: string): Promise<void> {
  * orderly end.
  */
 function endAllOnSignal(root: string): { stop(): void } {
-  const end = () => {
+  const end = (signal: NodeJS.Signals) => {
     void processesOf(root)
       .then((pids) => kill(pids))
-      .finally(() => process.exit(130));
+      .finally(() => process.exit(signal === 'SIGTERM' ? 143 : 130));
   };
   const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const signal of signals) process.once(signal, end);

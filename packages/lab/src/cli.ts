@@ -4,13 +4,13 @@
 import { Command, Option } from 'commander';
 import { anyNumber, runCommand } from './command-line.ts';
 import { labErrors } from './errors.ts';
-import { endOnSignal } from './signals.ts';
+import { Interrupted } from './signals.ts';
 import { control, type Fault, nextSteps } from './world/control.ts';
 import { askJson } from './world/json.ts';
-import { Lab } from './world/lab.ts';
 import { defaultPortBase, labMap, regionNames } from './world/map.ts';
 import { labOptions } from './world/options.ts';
 import { clientResolvers } from './world/resolver-list.ts';
+import { withLab } from './world/with-lab.ts';
 
 const program = new Command('npm run lab --').description('Two regions on one machine, by hand');
 const portBase = new Option('--port-base <port>', 'first of the 40 ports that the lab takes')
@@ -72,26 +72,28 @@ async function up(given: {
   pgBin?: string;
   seed: number;
 }): Promise<void> {
-  const ending = endOnSignal();
-  const lab = await Lab.up(
-    labOptions({
-      portBase: given.portBase,
-      latencyMs: given.latency,
-      lagProfile: given.lag === 'none' ? 'none' : 'production',
-      pgBin: given.pgBin ?? null,
-      seed: given.seed,
-    }),
-  );
-  control(lab, ending.end);
+  const options = labOptions({
+    portBase: given.portBase,
+    latencyMs: given.latency,
+    lagProfile: given.lag === 'none' ? 'none' : 'production',
+    pgBin: given.pgBin ?? null,
+    seed: given.seed,
+  });
   try {
-    await lab.startClients({
-      output: `${lab.options.dir}/requests.jsonl`,
-      resolvers: clientResolvers(lab.map, lab.options),
+    await withLab(options, async (lab) => {
+      const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+      control(lab, end);
+      await lab.startClients({
+        output: `${lab.options.dir}/requests.jsonl`,
+        resolvers: clientResolvers(lab.map, lab.options),
+      });
+      console.log(await nextSteps(lab));
+      await ended;
     });
-    console.log(await nextSteps(lab));
-    await ending.ended;
-  } finally {
-    await lab.down();
+  } catch (error) {
+    // It runs until Ctrl-C: that is its end, not an error.
+    if (error instanceof Interrupted) process.exit(0);
+    throw error;
   }
 }
 

@@ -1,17 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { InvalidArgumentError } from 'commander';
 import { errorText, isThrowoverError } from 'throwover/kernel';
+import { Interrupted } from './signals.ts';
 
 /** How the lab's commands end, which values they take, and which commit their results name. */
 
 /**
  * Runs a command. Prints an error as `throwover` does: code, what happened, what was not lost, what
- * to do next; of several refusals each. Any other error is a bug and keeps its stack.
+ * to do next; of several refusals each. Any other error is a bug and keeps its stack. A command that
+ * a signal stopped ends with 130 (Ctrl-C) or 143 (SIGTERM).
  */
 export async function runCommand(command: () => Promise<unknown>): Promise<void> {
   try {
     await command();
   } catch (error) {
+    // Work that was given up would keep this process alive.
+    if (error instanceof Interrupted) process.exit(error.exitCode);
     const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
     if (!errors.every((one) => isThrowoverError(one))) throw error;
     process.stderr.write(errors.map(errorText).join('\n'));

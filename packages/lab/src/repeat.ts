@@ -9,10 +9,10 @@ import { Command } from 'commander';
 import { type Figures, measure } from 'throwover';
 import { quantiles } from 'throwover/kernel';
 import { anyNumber, runCommand } from './command-line.ts';
-import { Lab } from './world/lab.ts';
 import { defaultPortBase } from './world/map.ts';
 import { labOptions } from './world/options.ts';
 import { type Recorded, recordRun } from './world/record.ts';
+import { withLab } from './world/with-lab.ts';
 
 /** Live traffic before each switch, ms. */
 const baselineMs = 3_000;
@@ -88,16 +88,14 @@ function lineOf(round: Round): string {
 }
 
 async function main(): Promise<void> {
-  const lab = await Lab.up(
-    labOptions({
-      seed: given.seed,
-      latencyMs: given.latency,
-      lagProfile: given.lag === 'none' ? 'none' : 'production',
-      portBase: given.portBase,
-    }),
-  );
+  const options = labOptions({
+    seed: given.seed,
+    latencyMs: given.latency,
+    lagProfile: given.lag === 'none' ? 'none' : 'production',
+    portBase: given.portBase,
+  });
   const rounds: Round[] = [];
-  try {
+  await withLab(options, async (lab) => {
     for (let round = 1; round <= given.rounds; round++) {
       const recorded = await recordRun(lab, {
         kind: 'switchover',
@@ -109,9 +107,7 @@ async function main(): Promise<void> {
       rounds.push(result);
       console.log(lineOf(result));
     }
-  } finally {
-    await lab.down();
-  }
+  });
   const clean = rounds.filter(isClean).length;
   const withoutCopy = rounds.filter(({ attach }) => attach === 'as-is').length;
   const writeGapMs = quantiles(rounds.flatMap(({ figures }) => figures.writeGapMs ?? []));

@@ -10,12 +10,13 @@ import { Command } from 'commander';
 import { type Figures, measure, renderComparison, renderReport } from 'throwover';
 import { formatMs, isoTime, isThrowoverError, systemClock } from 'throwover/kernel';
 import { anyNumber, runCommand } from './command-line.ts';
-import { endOnSignal } from './signals.ts';
+import { Interrupted } from './signals.ts';
 import { control, nextSteps } from './world/control.ts';
-import { Lab } from './world/lab.ts';
+import type { Lab } from './world/lab.ts';
 import { defaultPortBase } from './world/map.ts';
 import { labOptions, timeScale } from './world/options.ts';
 import { type Recorded, recordRun } from './world/record.ts';
+import { withLab } from './world/with-lab.ts';
 
 /** Live traffic before each switch, ms: about 600 requests for the baseline. */
 const baselineMs = 10_000;
@@ -53,49 +54,37 @@ const say = (line: string) => {
   (given.json ? process.stderr : process.stdout).write(`${`${seconds} s`.padStart(5)}  ${line}\n`);
 };
 
-/** Thrown by `unlessStopped` when Ctrl-C comes before the work has ended. */
-class Stopped extends Error {}
-
 async function main(): Promise<void> {
-  const ending = endOnSignal();
-  const unlessStopped = <T>(work: Promise<T>): Promise<T> =>
-    Promise.race([
-      work,
-      ending.ended.then((): never => {
-        throw new Stopped('stopped');
-      }),
-    ]);
-
+  const options = labOptions({
+    seed: given.seed,
+    latencyMs: given.latency,
+    lagProfile: given.lag === 'none' ? 'none' : 'production',
+    pgBin: given.pgBin ?? null,
+    portBase: given.portBase,
+  });
+  let concluded = false;
   say('starting two regions, a witness, DNS, clients and a webhook sender');
-  const lab = await Lab.up(
-    labOptions({
-      seed: given.seed,
-      latencyMs: given.latency,
-      lagProfile: given.lag === 'none' ? 'none' : 'production',
-      pgBin: given.pgBin ?? null,
-      portBase: given.portBase,
-    }),
-  );
   try {
-    say('here 1 s is 1 min of life for DNS and retries; machines are not scaled');
-    const flipOnly = await unlessStopped(throwSwitch(lab, 'flip-only'));
-    say('putting everything back as it was');
-    await unlessStopped(lab.reset());
-    const switchover = await unlessStopped(throwSwitch(lab, 'switchover'));
-    await conclude(flipOnly, switchover);
-    if (given.keep) {
-      control(lab, ending.end);
+    await withLab(options, async (lab) => {
+      say('here 1 s is 1 min of life for DNS and retries; machines are not scaled');
+      const flipOnly = await throwSwitch(lab, 'flip-only');
+      say('putting everything back as it was');
+      await lab.reset();
+      const switchover = await throwSwitch(lab, 'switchover');
+      await conclude(flipOnly, switchover);
+      concluded = true;
+      if (!given.keep) return;
+      const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+      control(lab, end);
       say(await nextSteps(lab));
-      await ending.ended;
-    }
+      await ended;
+    });
   } catch (error) {
     if (isThrowoverError(error, 'functions-quota')) {
       say('on a busy machine slow answers look like more traffic: close other heavy work first');
     }
-    if (!(error instanceof Stopped)) throw error;
-    process.exitCode = 130;
-  } finally {
-    await lab.down();
+    // With --keep it runs until Ctrl-C: that is its end, not an error.
+    if (!(concluded && error instanceof Interrupted)) throw error;
   }
 }
 

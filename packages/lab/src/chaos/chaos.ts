@@ -13,14 +13,15 @@
  *   settle.ts    waits until everything is in order for the next round
  *   results.ts   the file of results and its table
  *
- * Exit code 1 when a round violated anything.
+ * Exit code 1 when a round violated anything. Ctrl-C keeps the rounds that have ended.
  */
 import { Command, Option } from 'commander';
 import { formatMs, isoTime, seededRandom, systemClock } from 'throwover/kernel';
 import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
-import { Lab } from '../world/lab.ts';
+import type { Lab } from '../world/lab.ts';
 import { labOptions } from '../world/options.ts';
+import { withLab } from '../world/with-lab.ts';
 import { type Kind, kinds } from './kinds.ts';
 import { judge } from './oracle.ts';
 import { chaosSeries, type RoundResult } from './results.ts';
@@ -58,31 +59,30 @@ const given = new Command('npm run chaos --')
   }>();
 
 async function main(): Promise<void> {
-  const lab = await Lab.up(
-    labOptions({
-      seed: given.seed,
-      portBase: given.portBase,
-      latencyMs: given.latency,
-      lagProfile: 'none',
-      requestsPerSecond: given.rate,
-      webhooksPerSecond: 5,
-      // Honest resolvers: this measures who may write, not how long caches hold.
-      resolverShares: { honest: 1, clamped: 0, longHold: 0 },
-      keepWarm: '10s',
-      warm: 3,
-      writerFence: given.fence,
-    }),
-  );
+  const options = labOptions({
+    seed: given.seed,
+    portBase: given.portBase,
+    latencyMs: given.latency,
+    lagProfile: 'none',
+    requestsPerSecond: given.rate,
+    webhooksPerSecond: 5,
+    // Honest resolvers: this measures who may write, not how long caches hold.
+    resolverShares: { honest: 1, clamped: 0, longHold: 0 },
+    keepWarm: '10s',
+    warm: 3,
+    writerFence: given.fence,
+  });
   const rounds: RoundResult[] = [];
   const random = seededRandom(given.seed);
   try {
-    for (let round = 1; round <= given.rounds; round++) {
-      const result = await play(lab, round, random);
-      rounds.push(result);
-      console.log(lineOf(result));
-    }
+    await withLab(options, async (lab) => {
+      for (let round = 1; round <= given.rounds; round++) {
+        const result = await play(lab, round, random);
+        rounds.push(result);
+        console.log(lineOf(result));
+      }
+    });
   } finally {
-    await lab.down();
     if (given.out !== undefined && rounds.length > 0) await keep(given.out, rounds);
   }
   const violating = rounds.filter(({ violations }) => violations.length > 0).length;

@@ -12,9 +12,10 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { RequestRecord } from 'throwover';
 import { systemClock } from 'throwover/kernel';
 import { runCommand } from '../command-line.ts';
-import { Lab } from '../world/lab.ts';
+import type { Lab } from '../world/lab.ts';
 import { regionNames } from '../world/map.ts';
 import { labOptions } from '../world/options.ts';
+import { withLab } from '../world/with-lab.ts';
 import { RoundTraffic } from './traffic.ts';
 
 /**
@@ -49,10 +50,12 @@ interface Soaked {
 }
 
 async function main(): Promise<void> {
-  const lab = await Lab.up(
-    labOptions({ portBase: given.portBase, lagProfile: 'none', writerFence: given.fence }),
-  );
-  try {
+  const options = labOptions({
+    portBase: given.portBase,
+    lagProfile: 'none',
+    writerFence: given.fence,
+  });
+  await withLab(options, async (lab) => {
     const control = await soak(lab, 'control', async () => async () => {});
     const without = await soak(lab, 'without', () => stopControlPlane(lab));
     for (const [name, seen] of Object.entries({ control, without })) {
@@ -62,9 +65,7 @@ async function main(): Promise<void> {
     }
     if (given.json) console.log(JSON.stringify({ ...given, control, without }));
     if (without.failedElsewhere > control.failedElsewhere) process.exitCode = 1;
-  } finally {
-    await lab.down();
-  }
+  });
 }
 
 /**

@@ -17,10 +17,9 @@ import { Command } from 'commander';
 import { isoTime, seededRandom, systemClock } from 'throwover/kernel';
 import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries, readSeries } from '../results/series.ts';
-import { endOnSignal } from '../signals.ts';
-import { Lab } from '../world/lab.ts';
 import { type LabOptions, labOptions } from '../world/options.ts';
 import { throwoverJson } from '../world/throwover-cli.ts';
+import { withLab } from '../world/with-lab.ts';
 import { resolversOf } from './mix.ts';
 import {
   confusionSum,
@@ -54,10 +53,7 @@ export function forecastLab(given: Partial<LabOptions> & { readonly seed: number
   });
 }
 
-/**
- * Plays rounds `first` to `last` in one lab, after the learning rounds; ends early once `stop` is
- * aborted.
- */
+/** Plays rounds `first` to `last` in one lab, after the learning rounds. */
 export async function playForecastRounds(asked: {
   readonly lab: LabOptions;
   readonly first: number;
@@ -68,11 +64,9 @@ export async function playForecastRounds(asked: {
       Awaited<ReturnType<typeof playForecastRound>>,
   ) => Promise<void>;
   readonly say: (line: string) => void;
-  readonly stop?: AbortSignal;
 }): Promise<void> {
-  const { first, last, learning, each, say, stop } = asked;
-  const lab = await Lab.up(asked.lab);
-  try {
+  const { first, last, learning, each, say } = asked;
+  await withLab(asked.lab, async (lab) => {
     say('surveying the resolvers');
     await throwoverJson(['dns', 'survey'], lab.options.dir);
     const numbers = Array.from(
@@ -80,7 +74,6 @@ export async function playForecastRounds(asked: {
       (_, n) => first - learning + n,
     );
     for (const [index, number] of numbers.entries()) {
-      if (stop?.aborted === true) return;
       const isLearning = number < first;
       // Learning rounds are drawn separately: after an interruption they are different ones.
       const stream = isLearning ? 500_000 + 10 * first + index : number;
@@ -90,9 +83,7 @@ export async function playForecastRounds(asked: {
       });
       await each({ ...played, round: number, learning: isLearning });
     }
-  } finally {
-    await lab.down();
-  }
+  });
 }
 
 export function lineOf(round: ForecastRound): string {
@@ -151,9 +142,6 @@ async function main(): Promise<void> {
   const { seed, out, portBase, rps } = given;
   const say = given.json ? console.error : console.log;
   const commit = commitHere();
-  // Ctrl-C: the round continues to its end, and its result is stored.
-  const stopping = new AbortController();
-  void endOnSignal().ended.then(() => stopping.abort());
   const rounds =
     out === undefined
       ? []
@@ -175,7 +163,6 @@ async function main(): Promise<void> {
         say(lineOf(round));
       },
       say,
-      stop: stopping.signal,
     });
   }
   for (const text of verdictLines(rounds)) say(text);

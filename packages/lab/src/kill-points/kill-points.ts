@@ -10,13 +10,14 @@ import { Command } from 'commander';
 import type { RequestRecord, RunState } from 'throwover';
 import { errorLine, formatMs, systemClock } from 'throwover/kernel';
 import { runCommand, wholeNumber } from '../command-line.ts';
-import { Lab } from '../world/lab.ts';
+import type { Lab } from '../world/lab.ts';
 import { readLines } from '../world/lines.ts';
 import { defaultPortBase, otherRegion, type RegionName } from '../world/map.ts';
 import { labOptions } from '../world/options.ts';
 import { clientResolvers } from '../world/resolver-list.ts';
 import { missingOrders } from '../world/survivors.ts';
 import { runController, throwoverJson } from '../world/throwover-cli.ts';
+import { withLab } from '../world/with-lab.ts';
 import { endState, expectedEndState } from './end-state.ts';
 import { type KillPoint, killPointsOf } from './points.ts';
 
@@ -41,20 +42,18 @@ interface Round {
 }
 
 async function main(): Promise<void> {
-  const lab = await Lab.up(
-    labOptions({
-      seed: given.seed,
-      portBase: given.portBase,
-      lagProfile: 'none',
-      // Each round ends with a release of all warm capacity. What then starts cold shares two cores:
-      // with 40 requests/s the starts of one moment kept each other from ending, 79 requests waited
-      // at once, and the sizing asked for more instances than the account allows.
-      requestsPerSecond: 10,
-      warm: 6,
-      keepWarm,
-    }),
-  );
-  try {
+  const options = labOptions({
+    seed: given.seed,
+    portBase: given.portBase,
+    lagProfile: 'none',
+    // Each round ends with a release of all warm capacity. What then starts cold shares two cores:
+    // with 40 requests/s the starts of one moment kept each other from ending, 79 requests waited
+    // at once, and the sizing asked for more instances than the account allows.
+    requestsPerSecond: 10,
+    warm: 6,
+    keepWarm,
+  });
+  await withLab(options, async (lab) => {
     const output = join(lab.options.dir, 'kill-points.jsonl');
     await lab.startClients({ output, resolvers: clientResolvers(lab.map, lab.options) });
     const points = killPointsOf(await wholeRun(lab));
@@ -70,9 +69,7 @@ async function main(): Promise<void> {
     const failures = failed.length + (lost.length > 0 ? 1 : 0);
     console.log(`${rounds.length + 1 - failures} passed, ${failures} failed`);
     if (failures > 0) process.exitCode = 1;
-  } finally {
-    await lab.down();
-  }
+  });
 }
 
 /** Returns the journal of an undisturbed switchover, which shows where one can be killed. */

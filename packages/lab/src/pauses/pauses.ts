@@ -18,9 +18,10 @@ import { ledgerKept, readSide } from '../chaos/sides.ts';
 import { RoundTraffic } from '../chaos/traffic.ts';
 import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
-import { Lab } from '../world/lab.ts';
+import type { Lab } from '../world/lab.ts';
 import { otherRegion } from '../world/map.ts';
 import { labOptions } from '../world/options.ts';
+import { withLab } from '../world/with-lab.ts';
 import { moved } from './mover.ts';
 import { Pauser } from './pauser.ts';
 import { type PausesRound, pausesSeries } from './results.ts';
@@ -48,26 +49,25 @@ const seeds = 1_000_000;
 async function main(): Promise<void> {
   const seed = given.seed ?? Math.floor(systemClock.wallMs()) % seeds;
   console.log(`seed ${seed}`);
-  const lab = await Lab.up(
-    labOptions({
-      ...{ seed, portBase: given.portBase, lagProfile: 'none' },
-      requestsPerSecond: given.rate,
-      webhooksPerSecond: 3,
-      // Honest resolvers: this judges what was written, not how long caches hold.
-      resolverShares: { honest: 1, clamped: 0, longHold: 0 },
-      ...{ keepWarm: '10s', warm: 3 },
-    }),
-  );
+  const options = labOptions({
+    ...{ seed, portBase: given.portBase, lagProfile: 'none' },
+    requestsPerSecond: given.rate,
+    webhooksPerSecond: 3,
+    // Honest resolvers: this judges what was written, not how long caches hold.
+    resolverShares: { honest: 1, clamped: 0, longHold: 0 },
+    ...{ keepWarm: '10s', warm: 3 },
+  });
   const random = seededRandom(seed);
   const rounds: PausesRound[] = [];
   try {
-    for (let round = 1; round <= given.rounds; round++) {
-      const result = await play(lab, round, random);
-      rounds.push(result);
-      console.log(lineOf(result));
-    }
+    await withLab(options, async (lab) => {
+      for (let round = 1; round <= given.rounds; round++) {
+        const result = await play(lab, round, random);
+        rounds.push(result);
+        console.log(lineOf(result));
+      }
+    });
   } finally {
-    await lab.down();
     if (given.out !== undefined && rounds.length > 0) {
       const { rate: requestsPerSecond } = given;
       const at = isoTime(systemClock.wallMs());

@@ -16,9 +16,9 @@ import { RoundTraffic } from '../chaos/traffic.ts';
 import type { ClientRecord, OwnRead } from '../clients/own-reads.ts';
 import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
-import { endOnSignal } from '../signals.ts';
-import { Lab } from '../world/lab.ts';
+import type { Lab } from '../world/lab.ts';
 import { type LabOptions, labOptions } from '../world/options.ts';
+import { withLab } from '../world/with-lab.ts';
 import { type ReadLatency, readLatency, waitedMs } from './latency.ts';
 import { type RoundResult, readYourWritesSeries } from './results.ts';
 import { drawn, playRound } from './round.ts';
@@ -65,8 +65,6 @@ export async function measureReadYourWrites(
     readonly quietAnswers: number;
   },
   each: (sofar: Measured) => void,
-  /** Once it is aborted, no further round begins. */
-  stop: AbortSignal = new AbortController().signal,
 ): Promise<void> {
   const random = seededRandom(asked.seed);
   const tokens = new Tokens(random);
@@ -74,7 +72,6 @@ export async function measureReadYourWrites(
   const rounds: RoundResult[] = [];
   const reads: OwnRead[] = [];
   for (const [index, kind] of drawn(asked, asked.seed).entries()) {
-    if (stop.aborted) return;
     const round = index + 1;
     const name = `read-your-writes-${round}`;
     const { figures, violations, records, tookMs } = await playRound(
@@ -139,20 +136,16 @@ async function main(): Promise<void> {
   const { seed, portBase, latency: latencyMs } = given;
   const commit = commitHere();
   let measured: Measured | null = null;
-  // Ctrl-C: the round continues to its end, and its result is stored.
-  const stopping = new AbortController();
-  void endOnSignal().ended.then(() => stopping.abort());
-  const lab = await Lab.up(readYourWritesLab({ seed, portBase, latencyMs }));
+  const options = readYourWritesLab({ seed, portBase, latencyMs });
+  const each = (sofar: Measured) => {
+    measured = sofar;
+    const newest = sofar.rounds.at(-1);
+    if (newest) say(lineOf(newest));
+  };
+  const asked = { ...given, quietAnswers: given.quiet };
   try {
-    const each = (sofar: Measured) => {
-      measured = sofar;
-      const newest = sofar.rounds.at(-1);
-      if (newest) say(lineOf(newest));
-    };
-    const asked = { ...given, quietAnswers: given.quiet };
-    await measureReadYourWrites(lab, asked, each, stopping.signal);
+    await withLab(options, (lab) => measureReadYourWrites(lab, asked, each));
   } finally {
-    await lab.down();
     const seen = measured as Measured | null;
     if (seen !== null) {
       const series = { seed, commit, at: isoTime(systemClock.wallMs()), latencyMs, ...seen };

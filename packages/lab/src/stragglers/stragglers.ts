@@ -13,12 +13,14 @@ import {
   type RequestRecord,
   type SurveyedResolver,
 } from 'throwover';
+import { runCommand } from '../command-line.ts';
 import { askJson } from '../world/json.ts';
-import { Lab } from '../world/lab.ts';
+import type { Lab } from '../world/lab.ts';
 import { defaultPortBase } from '../world/map.ts';
 import { labOptions, timeScale } from '../world/options.ts';
 import { recordRun } from '../world/record.ts';
 import { clampMinutes, longHoldMinutes } from '../world/resolver-list.ts';
+import { withLab } from '../world/with-lab.ts';
 import { beaconsOf, type Confusion, confusionOf, rightShare } from './truth.ts';
 
 /** Live traffic before the switch, ms. */
@@ -117,7 +119,7 @@ export function linesOf(measured: StragglerFigures): readonly string[] {
   ];
 }
 
-if (import.meta.main) {
+async function main(): Promise<void> {
   const given = new Command('npm run stragglers --')
     .option(
       '--port-base <port>',
@@ -129,16 +131,16 @@ if (import.meta.main) {
     .option('--json', 'end with one line of JSON')
     .parse()
     .opts<{ portBase: number; cached: number; json?: true }>();
-  const lab = await Lab.up(
-    labOptions({ portBase: given.portBase, runtimeCacheShare: given.cached, lagProfile: 'none' }),
-  );
-  try {
-    const measured = await measureStragglers(lab);
-    const say = given.json ? console.error : console.log;
-    for (const line of linesOf(measured)) say(line);
-    if (given.json) console.log(JSON.stringify(measured));
-    if (measured.figures.requestsFailed > 0) process.exitCode = 1;
-  } finally {
-    await lab.down();
-  }
+  const options = labOptions({
+    portBase: given.portBase,
+    runtimeCacheShare: given.cached,
+    lagProfile: 'none',
+  });
+  const measured = await withLab(options, measureStragglers);
+  const say = given.json ? console.error : console.log;
+  for (const line of linesOf(measured)) say(line);
+  if (given.json) console.log(JSON.stringify(measured));
+  if (measured.figures.requestsFailed > 0) process.exitCode = 1;
 }
+
+if (import.meta.main) await runCommand(main);

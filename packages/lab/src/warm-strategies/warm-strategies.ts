@@ -15,11 +15,11 @@ import type { StrategyName } from 'throwover';
 import { isoTime, systemClock } from 'throwover/kernel';
 import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
-import { endOnSignal } from '../signals.ts';
-import { Lab } from '../world/lab.ts';
+import type { Lab } from '../world/lab.ts';
 import { type LabOptions, labOptions, timeScale } from '../world/options.ts';
 import { clientResolvers } from '../world/resolver-list.ts';
 import { throwoverJson } from '../world/throwover-cli.ts';
+import { withLab } from '../world/with-lab.ts';
 import {
   type MeasuredStrategy,
   measuredStrategies,
@@ -60,41 +60,45 @@ type Priced = Pick<WarmSeries, 'memoryMb' | 'pricesOf'> & {
   readonly of: FunctionsSaid['strategies'];
 };
 
+type Measured = Omit<WarmSeries, 'commit' | 'at'>;
+
 /**
  * Plays all rounds of each strategy, each strategy in a separate lab. `each` is called after every
- * round.
+ * round with what is known so far.
  */
 export async function measureWarmStrategies(asked: {
   readonly lab: LabOptions;
   readonly rounds: number;
   readonly strategies: readonly MeasuredStrategy['strategy'][];
-  readonly each: (strategy: string, round: WarmRound) => void;
-  /** Once it is aborted, no further round begins. */
-  readonly stop?: AbortSignal;
-}): Promise<Omit<WarmSeries, 'commit' | 'at'>> {
+  readonly each: (strategy: string, round: WarmRound, sofar: Measured) => void;
+}): Promise<void> {
   let priced: Priced | null = null;
   const played: { strategy: MeasuredStrategy['strategy']; rounds: WarmRound[] }[] = [];
   for (const strategy of asked.strategies) {
     const rounds: WarmRound[] = [];
     played.push({ strategy, rounds });
-    const lab = await Lab.up({ ...asked.lab, warmStrategy: strategy });
-    try {
+    await withLab({ ...asked.lab, warmStrategy: strategy }, async (lab) => {
       // One size for all: the need of the load while nothing is disturbed.
       priced ??= await pricesIn(lab);
       if (strategy === 'always-on') await provisionEverywhere(lab, priced.instances);
-      for (let round = 1; round <= asked.rounds && asked.stop?.aborted !== true; round++) {
+      for (let round = 1; round <= asked.rounds; round++) {
         const seen = await playWarmRound(lab, round, strategy);
         rounds.push(seen);
-        asked.each(strategy, seen);
+        asked.each(strategy, seen, seriesOf(asked.lab, priced, played));
       }
-    } finally {
-      await lab.down();
-    }
+    });
   }
+}
+
+function seriesOf(
+  lab: LabOptions,
+  priced: Priced | null,
+  played: readonly Pick<MeasuredStrategy, 'strategy' | 'rounds'>[],
+): Measured {
   const cost = (strategy: string) => priced?.of.find((one) => one.strategy === strategy)?.cost;
   return {
-    seed: asked.lab.seed,
-    requestsPerSecond: asked.lab.requestsPerSecond,
+    seed: lab.seed,
+    requestsPerSecond: lab.requestsPerSecond,
     timeScale,
     instances: priced?.instances ?? null,
     memoryMb: priced?.memoryMb ?? 0,
@@ -103,7 +107,7 @@ export async function measureWarmStrategies(asked: {
       strategy,
       usdPerWindow: cost(strategy)?.perWindow ?? 0,
       usdPerYear: cost(strategy)?.perYear ?? 0,
-      rounds,
+      rounds: [...rounds],
     })),
   };
 }
@@ -154,20 +158,26 @@ async function main(): Promise<void> {
     }>();
   const say = given.json ? console.error : console.log;
   const commit = commitHere();
-  // Ctrl-C: the round continues to its end, and its result is stored.
-  const stopping = new AbortController();
-  void endOnSignal().ended.then(() => stopping.abort());
   const { seed, portBase, rps: requestsPerSecond } = given;
-  const measured = await measureWarmStrategies({
-    lab: warmStrategiesLab({ seed, portBase, requestsPerSecond }),
-    rounds: given.rounds,
-    strategies: measuredStrategies.filter((name) => given.only?.includes(name) ?? true),
-    each: (strategy, round) => say(lineOf(strategy, round)),
-    stop: stopping.signal,
-  });
-  const series: WarmSeries = { ...measured, commit, at: isoTime(systemClock.wallMs()) };
-  if (given.out !== undefined) await keepSeries(given.out, warmStrategiesSeries, series);
-  say(warmStrategiesSeries.render([series]));
-  if (given.json) console.log(JSON.stringify(series));
-  if (recommended(series) === null) process.exitCode = 1;
+  let measured: Measured | null = null;
+  try {
+    await measureWarmStrategies({
+      lab: warmStrategiesLab({ seed, portBase, requestsPerSecond }),
+      rounds: given.rounds,
+      strategies: measuredStrategies.filter((name) => given.only?.includes(name) ?? true),
+      each: (strategy, round, sofar) => {
+        measured = sofar;
+        say(lineOf(strategy, round));
+      },
+    });
+  } finally {
+    const seen = measured as Measured | null;
+    if (seen !== null) {
+      const series: WarmSeries = { ...seen, commit, at: isoTime(systemClock.wallMs()) };
+      if (given.out !== undefined) await keepSeries(given.out, warmStrategiesSeries, series);
+      say(warmStrategiesSeries.render([series]));
+      if (given.json) console.log(JSON.stringify(series));
+      if (recommended(series) === null) process.exitCode = 1;
+    }
+  }
 }
