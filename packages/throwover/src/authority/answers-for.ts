@@ -1,5 +1,5 @@
-import type { DatabaseStatus } from './database-side.ts';
 import { authorityErrors } from './errors.ts';
+import type { DatabaseStatus } from './messages.ts';
 
 /**
  * The guard that throwover.yaml expects at an address: its service, its region, and the region of

@@ -2,14 +2,13 @@
  * Who may write (docs/authority.md). The databases themselves are in providers/ and in the simulation.
  *
  *   database-side.ts  port: the process beside a database, as a run commands it
- *   calls.ts          the calls of a guard over HTTP; wire.ts: the schemas of its messages
+ *   messages.ts       what guards and controllers tell each other: schemas, and the types from them
+ *   calls.ts          the calls of a guard over HTTP
  *   conformance.ts    its contract as tests
- *   fence-proof.ts    the evidence that an old writer cannot write
- *   scope.ts          service, pair and run of a command; answers-for.ts: who answers for what
+ *   scope.ts answers-for.ts  the scope of a command, and who answers for it
  *   cluster.ts        whether two databases are one cluster
  *   timing.ts         leases, promises and the bounds between them; witness.ts: port to the store
  *   open-epoch.ts takes-writes.ts  the steps that open an epoch and see its writer
- *   survey.ts         writers that a fence would not stop
  *   guard/            the guard's decisions, and its ports to a database
  */
 export {
@@ -18,36 +17,11 @@ export {
   strangerAt,
   unconfirmedAt,
 } from './answers-for.ts';
-export {
-  attachmentSchema,
-  hostCalls,
-  peerCalls,
-  sideCalls,
-  sideThrough,
-} from './calls.ts';
-export {
-  type ClusterMemory,
-  type ClusterReport,
-  type ClusterSight,
-  type ClusterVerdict,
-  clusterText,
-  judgeBoth,
-  judgeFollower,
-  noClusterMemory,
-} from './cluster.ts';
-export type {
-  Attachment,
-  Closed,
-  DatabaseSide,
-  DatabaseStatus,
-  Promotion,
-  Unsent,
-  UpstreamWord,
-} from './database-side.ts';
+export { hostCalls, peerCalls, sideCalls, sideThrough } from './calls.ts';
+export { clusterText, judgeBoth, judgeFollower, noClusterMemory } from './cluster.ts';
+export type { DatabaseSide } from './database-side.ts';
 export { authorityErrors } from './errors.ts';
-export type { ConfirmedFence, ExpiredLease, FenceProof, OpeningProof } from './fence-proof.ts';
 export type {
-  AcceptClusterCommand,
   DatabaseLook,
   DoorLook,
   GuardEvent,
@@ -61,18 +35,37 @@ export type {
   Witness,
 } from './guard/ports.ts';
 export { isSideRow, sideRows, sides, sideTurns } from './guard/side.ts';
-export { openEpoch, seeWriter } from './open-epoch.ts';
-export { commandOf, type RunCommand } from './scope.ts';
-export type { DatabaseSurvey, GuardLack, OtherWriter } from './survey.ts';
-export { standingOf } from './takes-writes.ts';
-export { checkTiming, defaultTiming, type Timing } from './timing.ts';
 export {
+  type AcceptClusterCommand,
+  type Attachment,
   acceptedSchema,
+  attachmentSchema,
+  type Closed,
+  type ClusterMemory,
+  type ClusterReport,
+  type ClusterSight,
+  type ClusterVerdict,
+  type ConfirmedFence,
   closedSchema,
   clusterMemorySchema,
+  type DatabaseStatus,
+  type DatabaseSurvey,
+  type ExpiredLease,
+  type FenceProof,
+  type GuardLack,
   knownEpochSchema,
+  type OpeningProof,
+  type OtherWriter,
+  type Promotion,
   positionSchema,
+  type RunCommand,
   reopenedSchema,
   syncRecordSchema,
-} from './wire.ts';
+  type Unsent,
+  type UpstreamWord,
+} from './messages.ts';
+export { openEpoch, seeWriter } from './open-epoch.ts';
+export { commandOf } from './scope.ts';
+export { standingOf } from './takes-writes.ts';
+export { checkTiming, defaultTiming, type Timing } from './timing.ts';
 export { storeWitness } from './witness.ts';

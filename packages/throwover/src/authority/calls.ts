@@ -1,22 +1,10 @@
 import { z } from 'zod';
-import type { Loss } from '../store/store.ts';
 import { type Call, type CallTable, nothing } from '../wire/wire.ts';
-import type {
-  Attachment,
-  DatabaseSide,
-  DatabaseStatus,
-  SalvagePage,
-  Unsent,
-  UpstreamWord,
-} from './database-side.ts';
-import type { AcceptClusterCommand } from './guard/ports.ts';
+import type { DatabaseSide } from './database-side.ts';
 import {
-  acceptedSchema,
-  closedSchema,
-  clusterSightSchema,
-  clusterVerdictSchema,
+  acceptClusterSchema,
+  attachmentSchema,
   confirmedFenceSchema,
-  doorSeenSchema,
   fenceProofSchema,
   knownEpochSchema,
   openingProofSchema,
@@ -26,11 +14,15 @@ import {
   positionSchema,
   promotionSchema,
   renunciationSchema,
-  reopenedSchema,
   runCommand,
+  runCommandSchema,
+  salvageSchema,
+  statusSchema,
   surveySchema,
   syncRecordSchema,
-} from './wire.ts';
+  unsentSchema,
+  upstreamSchema,
+} from './messages.ts';
 
 /**
  * The calls of a guard: those of a run and of whoever looks (`DatabaseSide`), those of the other
@@ -57,84 +49,6 @@ const maxFenceDeadlineMs = 600_000;
 const token = z.int().nonnegative();
 const epoch = z.int().positive();
 
-export const attachmentSchema = z.strictObject({
-  way: z.enum(['already', 'as-is', 'rewind', 'copy']),
-  bytesCopied: z.number().nonnegative(),
-}) satisfies z.ZodType<Attachment>;
-
-const status: z.ZodType<DatabaseStatus> = z.strictObject({
-  region: z.string(),
-  service: z.string(),
-  peer: z.strictObject({ region: z.string(), confirmed: z.boolean() }).nullable(),
-  role: z.enum(['primary', 'standby', 'stopped']),
-  version: z.string().nullable(),
-  closed: closedSchema.nullable(),
-  observed: doorSeenSchema.nullable(),
-  reopened: reopenedSchema.nullable(),
-  sessions: z.number(),
-  position: positionSchema.nullable(),
-  received: positionSchema.nullable(),
-  streaming: z.boolean(),
-  standby: z
-    .strictObject({ lagMs: z.number().nullable(), lagBytes: z.number(), state: z.string() })
-    .nullable(),
-  promotion: promotionSchema.nullable(),
-  attachment: attachmentSchema.nullable(),
-  token,
-  renounced: z.number(),
-  accepted: acceptedSchema.omit({ sequenceAdvance: true }).nullable(),
-  known: knownEpochSchema,
-  leaseLeftMs: z.number().nullable(),
-  inSync: z.boolean().nullable(),
-  parity: z.record(z.string(), z.string()),
-  cluster: clusterSightSchema.nullable(),
-  clusterVerdict: clusterVerdictSchema,
-});
-
-const upstream: z.ZodType<UpstreamWord> = z.strictObject({
-  answers: z.boolean().nullable(),
-  said: z.string(),
-});
-
-const columns = z.record(z.string(), z.string().nullable());
-
-const loss = z.strictObject({
-  id: z.string(),
-  runId: z.string(),
-  transaction: z.string(),
-  commitPosition: z.string(),
-  commitWallMs: z.number().nullable(),
-  table: z.string(),
-  operation: z.enum(['insert', 'update', 'delete', 'truncate', 'message']),
-  key: columns.nullable(),
-  before: columns.nullable(),
-  after: columns.nullable(),
-  acknowledged: z.enum(['yes', 'no', 'unknown']),
-  resolution: z.null(),
-}) satisfies z.ZodType<Loss>;
-
-const unavailable = z.strictObject({ state: z.literal('unavailable'), why: z.string() });
-
-const unsent: z.ZodType<Unsent> = z.discriminatedUnion('state', [
-  z.strictObject({
-    state: z.literal('read'),
-    rows: z.array(loss.pick({ table: true, operation: true, key: true, commitWallMs: true })),
-    count: z.number(),
-    more: z.boolean(),
-  }),
-  unavailable,
-]);
-
-const salvage: z.ZodType<SalvagePage> = z.discriminatedUnion('state', [
-  z.strictObject({
-    state: z.literal('complete'),
-    losses: z.array(loss),
-    total: z.number(),
-    blind: z.array(z.string()),
-  }),
-  unavailable.extend({ some: z.literal(true).exactOptional() }),
-]);
-
 const look = {
   method: 'GET',
   deadlineMs: lookDeadlineMs,
@@ -150,15 +64,13 @@ const command = {
   roles: ['controller'],
 } as const;
 
-const ofRun = z.strictObject(runCommand);
-
 /** The calls of `DatabaseSide`, by the names of its methods. */
 export const sideCalls = {
   status: {
     ...look,
     path: '/v1/status',
     says: 'Role, position, closure, newest epoch: what the guard sees',
-    output: status,
+    output: statusSchema,
   },
   survey: {
     ...look,
@@ -171,7 +83,7 @@ export const sideCalls = {
     ...look,
     path: '/v1/upstream',
     says: 'Whether the primary from which this standby receives answers now',
-    output: upstream,
+    output: upstreamSchema,
   },
   unsent: {
     ...look,
@@ -179,27 +91,27 @@ export const sideCalls = {
     path: '/v1/unsent',
     says: 'Some of the rows committed beyond a position, without their contents',
     body: z.strictObject({ beyond: positionSchema, limit: z.int().positive().max(100) }),
-    output: unsent,
+    output: unsentSchema,
   },
   admit: {
     ...command,
     path: '/v1/admit',
     says: 'Raises the highest token seen',
-    body: ofRun,
+    body: runCommandSchema,
     output: nothing,
   },
   checkpoint: {
     ...command,
     path: '/v1/checkpoint',
     says: 'Writes a checkpoint',
-    body: ofRun,
+    body: runCommandSchema,
     output: nothing,
   },
   prewarm: {
     ...command,
     path: '/v1/prewarm',
     says: 'Reads the tables of the application into memory',
-    body: ofRun,
+    body: runCommandSchema,
     output: z.strictObject({ bytes: z.number(), by: z.string() }),
   },
   fence: {
@@ -224,14 +136,14 @@ export const sideCalls = {
     ...command,
     path: '/v1/renounce',
     says: 'Refuses promotions and fences with this token and lower ones for good',
-    body: ofRun,
+    body: runCommandSchema,
     output: renunciationSchema,
   },
   endPromises: {
     ...command,
     path: '/v1/endPromises',
     says: 'Gives the other guard no new promise, and tells when the last one ends',
-    body: ofRun,
+    body: runCommandSchema,
     output: z.strictObject({ leftMs: z.number().nonnegative() }),
   },
   promote: {
@@ -251,7 +163,7 @@ export const sideCalls = {
     ...command,
     path: '/v1/stop',
     says: 'Stops a primary at once',
-    body: ofRun,
+    body: runCommandSchema,
     output: nothing,
   },
   salvage: {
@@ -265,7 +177,7 @@ export const sideCalls = {
       from: z.int().nonnegative(),
       limit: z.int().positive(),
     }),
-    output: salvage,
+    output: salvageSchema,
   },
   attach: {
     ...command,
@@ -348,10 +260,7 @@ export const hostCalls = {
     method: 'POST',
     path: '/v1/local/accept-cluster',
     says: 'Replaces the kept identity of the cluster, by name',
-    body: z.strictObject({
-      identifier: z.string().regex(/^\d{1,20}$/, 'expected the digits of a system identifier'),
-      by: z.string().trim().min(1).max(200),
-    }) satisfies z.ZodType<AcceptClusterCommand>,
+    body: acceptClusterSchema,
     output: nothing,
     // The guard first asks the store and the other guard.
     deadlineMs: commandDeadlineMs,

@@ -1,16 +1,13 @@
 import { type Position, positionOf } from '@throwover/client';
 import { describe, expect, test } from 'vitest';
-import {
-  type AgreedCluster,
-  type ClusterMemory,
-  type ClusterReport,
-  type ClusterSight,
-  judgeCluster,
-  judgeFollower,
-  learntOf,
-  noClusterMemory,
-} from './cluster.ts';
-import type { Promotion } from './database-side.ts';
+import { judgeCluster, judgeFollower, learntOf, noClusterMemory } from './cluster.ts';
+import type {
+  AgreedCluster,
+  ClusterMemory,
+  ClusterReport,
+  ClusterSight,
+  Promotion,
+} from './messages.ts';
 
 const at = (timeline: number, lsn: string): Position => positionOf(timeline, lsn);
 const sight = (identifier: string, timeline = 1, ...left: Position[]): ClusterSight => ({

@@ -1,5 +1,12 @@
 import { bytesOf, type Position, timelineOf } from '@throwover/client';
-import type { Promotion } from './database-side.ts';
+import type {
+  AgreedCluster,
+  ClusterMemory,
+  ClusterReport,
+  ClusterSight,
+  ClusterVerdict,
+  Promotion,
+} from './messages.ts';
 
 /**
  * Decides whether two databases belong to one cluster: the same `initdb` and one history. A standby
@@ -7,93 +14,11 @@ import type { Promotion } from './database-side.ts';
  * foreign data.
  */
 
-/** The origin of a database, as its data directory records it. */
-export interface ClusterSight {
-  /** PostgreSQL's system identifier, decimal: drawn by initdb, new after pg_upgrade. */
-  readonly identifier: string;
-  /** The timeline that the database is on. */
-  readonly timeline: number;
-  /** Where each earlier timeline ended, oldest first; `null`: the history file cannot be read. */
-  readonly left: readonly Position[] | null;
-}
-
-/** The facts about its database that one guard reports to the other. */
-export interface ClusterReport {
-  readonly role: 'primary' | 'standby' | 'stopped';
-  /** `null`: there is no data directory, or it cannot be read. */
-  readonly cluster: ClusterSight | null;
-  /** The position that is on its disk; `null` when stopped. */
-  readonly received: Position | null;
-  /** Standby: it receives. Primary: a standby in the other region receives from it. */
-  readonly streaming: boolean;
-}
-
-/** The cluster that both guards agreed on last, or that a person accepted instead. */
-export interface AgreedCluster extends ClusterSight {
-  /**
-   * The standby had at least everything up to this position when they agreed; `null`: not known.
-   */
-  readonly upTo: Position | null;
-  readonly by:
-    | { readonly kind: 'both'; readonly wallMs: number }
-    | { readonly kind: 'person'; readonly who: string; readonly wallMs: number };
-}
-
-/** The part of a guard's memory that is about the cluster. */
-export interface ClusterMemory {
-  /** `null` if the two guards have never agreed. */
-  readonly agreed: AgreedCluster | null;
-  /** The last report of the other guard about its database. */
-  readonly peer: Pick<ClusterReport, 'role' | 'cluster'> | null;
-  /**
-   * Identifier of the cluster from which this side last received as a standby. A receiver and its
-   * source have the same identifier.
-   */
-  readonly streamedFrom: string | null;
-}
-
-export const noClusterMemory: ClusterMemory = { agreed: null, peer: null, streamedFrom: null };
-
-export type ClusterVerdict =
-  | {
-      readonly is: 'same';
-      /**
-       * `both`: both guards see it now. `kept`: it follows from what they agreed on earlier.
-       * `person`: a person accepted it.
-       */
-      readonly by: 'both' | 'kept' | 'person';
-      readonly own: ClusterSight;
-    }
-  | {
-      readonly is: 'different';
-      readonly why: /** Two identifiers; the other side's is its present or last reported one. */
-        | 'other-identifier'
-        /** The identifier is not the one that both agreed on. */
-        | 'identifier-changed'
-        /** Same identifier, but its timelines forked at another position than the other side's. */
-        | 'history-forked'
-        /** Same cluster, but it has written past the point where the other side took over. */
-        | 'left-behind';
-      readonly own: ClusterSight;
-      readonly other: ClusterSight;
-    }
-  | {
-      readonly is: 'unknown';
-      readonly why: /** No data directory, or it cannot be read. */
-        | 'not-readable'
-        /** The history file of its timeline cannot be read, on this side or on the other. */
-        | 'history-not-readable'
-        | 'never-agreed'
-        /** Both have the same new identifier, and neither streams from the other yet. */
-        | 'not-streaming'
-        /**
-         * It is on a newer timeline than the agreed one, and no recorded promotion began that
-         * timeline.
-         */
-        | 'history-unexplained';
-      readonly own: ClusterSight | null;
-      readonly other: ClusterSight | null;
-    };
+export const noClusterMemory = {
+  agreed: null,
+  peer: null,
+  streamedFrom: null,
+} as const satisfies ClusterMemory;
 
 type Relation =
   /** It can follow the other one: its whole history is part of the other one's history. */

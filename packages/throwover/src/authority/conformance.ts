@@ -1,9 +1,9 @@
 import { bytesOf, type Position, positionOf } from '@throwover/client';
 import { expect } from 'vitest';
 import { type Cannot, contract, type Subject } from '../kernel/contract.fixture.ts';
-import type { DatabaseSide, Promotion } from './database-side.ts';
-import type { ConfirmedFence } from './fence-proof.ts';
-import type { RunCommand, RunScope } from './scope.ts';
+import type { DatabaseSide } from './database-side.ts';
+
+import type { ConfirmedFence, Promotion, RunCommand } from './messages.ts';
 
 type Region = 'east' | 'west';
 
@@ -27,7 +27,7 @@ export interface SidesUnderTest extends Subject {
   until(holds: () => Promise<boolean>): Promise<void>;
 }
 
-const commandOf = (token: number, scope: Partial<RunScope> = {}): RunCommand => ({
+const commandOf = (token: number, scope: Partial<RunCommand['scope']> = {}): RunCommand => ({
   scope: { service: 'checkout', run: `run_${token}`, from: 'east', to: 'west', ...scope },
   token,
 });

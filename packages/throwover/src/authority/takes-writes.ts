@@ -1,5 +1,3 @@
-import type { DatabaseStatus } from './database-side.ts';
-
 /**
  * An older observation does not tell the present state, ms: several rounds of a guard, and one that
  * waits for a command.
@@ -45,3 +43,5 @@ export function noWritesBecause(status: DatabaseStatus): string | null {
   if (standing.is !== 'open') return 'why' in standing ? standing.why : `it is ${standing.is}`;
   return leaseLeftMs === 0 ? 'it holds no lease' : null;
 }
+
+import type { DatabaseStatus } from './messages.ts';

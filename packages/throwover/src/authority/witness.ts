@@ -1,7 +1,7 @@
 import { type Clock, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
 import { type Store, storeErrors } from '../store/store.ts';
-import type { KnownEpoch } from './database-side.ts';
 import type { Witness } from './guard/ports.ts';
+import type { KnownEpoch } from './messages.ts';
 import { defaultTiming } from './timing.ts';
 
 /**

@@ -1,16 +1,17 @@
 import { bytesOf, type Position, positionOf } from '@throwover/client';
+import type { DatabaseSide } from '../authority/database-side.ts';
 import type {
   Closed,
-  DatabaseSide,
   DatabaseStatus,
+  DatabaseSurvey,
+  FenceProof,
+  OpeningProof,
   Promotion,
+  RunCommand,
   SalvagePage,
   Unsent,
   UpstreamWord,
-} from '../authority/database-side.ts';
-import type { FenceProof, OpeningProof } from '../authority/fence-proof.ts';
-import type { RunCommand } from '../authority/scope.ts';
-import type { DatabaseSurvey } from '../authority/survey.ts';
+} from '../authority/messages.ts';
 import { defineErrors, seededRandom } from '../kernel/kernel.ts';
 import { createVirtualClock, type VirtualClock } from '../kernel/virtual-clock.ts';
 import { lostPatienceMs, noConsent, type Sighting } from '../replication/replication.ts';

@@ -13,13 +13,10 @@ export type Handlers<Table extends CallTable> = {
   ) => Answer<Output<Table[Name]>> | Response | Promise<Answer<Output<Table[Name]>> | Response>;
 };
 
-/** A list may be read-only: it is only written out. */
 type Answer<Value> = [Value] extends [undefined]
   ? // biome-ignore lint/suspicious/noConfusingVoidType: what a handler without an answer returns
     void
-  : Value extends readonly (infer Element)[]
-    ? readonly Element[]
-    : Value;
+  : Value;
 
 /** How one process words a call that it does not understand, and a bug. */
 export interface Refusals {

@@ -54,6 +54,15 @@ export interface Call {
   readonly roles: readonly Role[];
 }
 
+/** The type of a message, from its schema: nobody changes a message. */
+export type Message<Schema extends z.ZodType> = Unchangeable<z.output<Schema>>;
+
+type Unchangeable<T> = unknown extends T
+  ? T
+  : T extends string | number | boolean | null | undefined
+    ? T
+    : { readonly [Key in keyof T]: Unchangeable<T[Key]> };
+
 /** An answer without a value: `null` in JSON. */
 export const nothing = z.null().transform(() => undefined);
 
@@ -71,8 +80,9 @@ type Part<One, Key extends 'params' | 'query' | 'body'> = One extends {
 /** What a call takes: `params`, `query` and `body`, as far as it has them. */
 export type Given<One extends Call> = Part<One, 'params'> & Part<One, 'query'> & Part<One, 'body'>;
 
-export type Output<One extends Call> =
-  One['output'] extends z.ZodType<infer Value> ? Value : string;
+export type Output<One extends Call> = One['output'] extends z.ZodType
+  ? Message<One['output']>
+  : string;
 
 /** Whether this call may be sent again although it may have taken effect. */
 export function repeatable({ repeat }: Call, body: unknown): boolean {

@@ -1,4 +1,4 @@
-import type { Closed } from '../database-side.ts';
+import type { Closed } from '../messages.ts';
 import type { DoorLook } from './ports.ts';
 
 /**

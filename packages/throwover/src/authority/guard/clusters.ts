@@ -1,18 +1,16 @@
 import { isThrowoverError } from '../../kernel/kernel.ts';
-import {
-  type ClusterReport,
-  type ClusterSight,
-  type ClusterVerdict,
-  clusterText,
-  judgeBoth,
-  judgeCluster,
-  judgeFollower,
-  learntOf,
-} from '../cluster.ts';
-import type { Promotion } from '../database-side.ts';
+import { clusterText, judgeBoth, judgeCluster, judgeFollower, learntOf } from '../cluster.ts';
 import { authorityErrors } from '../errors.ts';
+import type {
+  AcceptClusterCommand,
+  ClusterReport,
+  ClusterSight,
+  ClusterVerdict,
+  PeerWord,
+  Promotion,
+} from '../messages.ts';
 import type { Inside } from './inside.ts';
-import type { AcceptClusterCommand, DatabaseLook, PeerWord } from './ports.ts';
+import type { DatabaseLook } from './ports.ts';
 import { begun } from './side.ts';
 
 /**

@@ -1,10 +1,9 @@
 import { bytesOf, type Position, timelineOf } from '@throwover/client';
 import { assertNever } from '../../kernel/kernel.ts';
-import type { Closed, KnownEpoch } from '../database-side.ts';
-import type { FenceProof, OpeningProof } from '../fence-proof.ts';
+import type { Closed, FenceProof, KnownEpoch, OpeningProof, PeerWord } from '../messages.ts';
 import { expiryOf } from '../timing.ts';
 import { type DoorVerdict, mostRestorations } from './closure.ts';
-import type { DatabaseLook, GuardMemory, PeerWord } from './ports.ts';
+import type { DatabaseLook, GuardMemory } from './ports.ts';
 import { begun } from './side.ts';
 
 /** Decisions of a guard as pure functions of what it knows: each answer carries its reason. */

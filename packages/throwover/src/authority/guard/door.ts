@@ -1,6 +1,6 @@
 import type { Position } from '@throwover/client';
 import type { Clock } from '../../kernel/kernel.ts';
-import type { DoorSeen } from '../database-side.ts';
+import type { DoorSeen } from '../messages.ts';
 import { type DoorVerdict, judgeDoor, restorationSpanMs, type SeenRules } from './closure.ts';
 import type { Memory } from './memory.ts';
 import type { DoorLook, GuardedDatabase, LoginsTried } from './ports.ts';

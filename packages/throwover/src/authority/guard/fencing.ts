@@ -1,7 +1,6 @@
 import { assertNever } from '../../kernel/kernel.ts';
 import { authorityErrors } from '../errors.ts';
-import type { ConfirmedFence, OpeningProof } from '../fence-proof.ts';
-import type { RunCommand } from '../scope.ts';
+import type { ConfirmedFence, OpeningProof, RunCommand } from '../messages.ts';
 import { decideOpening, ownEpoch } from './decide.ts';
 import type { Inside } from './inside.ts';
 import { seen } from './memory.ts';

@@ -1,9 +1,7 @@
 import { bytesOf, type Position, positionOf } from '@throwover/client';
 import { ThrowoverError } from '../../kernel/kernel.ts';
 import { createVirtualClock } from '../../kernel/virtual-clock.ts';
-import type { ClusterMemory, ClusterSight } from '../cluster.ts';
-import type { Promotion } from '../database-side.ts';
-import type { Pair, RunCommand } from '../scope.ts';
+import type { ClusterMemory, ClusterSight, Pair, Promotion, RunCommand } from '../messages.ts';
 import { defaultTiming } from '../timing.ts';
 import { createGuard, type Guard, type GuardPolicy, newGuardMemory } from './guard.ts';
 import type {

@@ -24,9 +24,19 @@
 import { timelineOf } from '@throwover/client';
 import { isThrowoverError } from '../../kernel/kernel.ts';
 import { laterSync } from '../../store/store.ts';
-import type { DatabaseSide, DatabaseStatus, KnownEpoch, Renunciation } from '../database-side.ts';
+import type { DatabaseSide } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
-import type { Pair, RunCommand } from '../scope.ts';
+import type {
+  AcceptClusterCommand,
+  DatabaseStatus,
+  KnownEpoch,
+  Pair,
+  PeerPromise,
+  PeerWord,
+  Renunciation,
+  RunCommand,
+  SyncRecord,
+} from '../messages.ts';
 import { Clusters, reportOf } from './clusters.ts';
 import { ownEpoch } from './decide.ts';
 import { Door } from './door.ts';
@@ -35,13 +45,7 @@ import type { GuardOptions, Inside } from './inside.ts';
 import { HeldLease, Promises } from './lease.ts';
 import { Memory, Turns } from './memory.ts';
 import { Pairing } from './pairing.ts';
-import type {
-  AcceptClusterCommand,
-  DatabaseLook,
-  PeerPromise,
-  PeerWord,
-  SyncRecord,
-} from './ports.ts';
+import type { DatabaseLook } from './ports.ts';
 import { Promoting } from './promotion.ts';
 import { noteReopened } from './reopened.ts';
 import { begun } from './side.ts';

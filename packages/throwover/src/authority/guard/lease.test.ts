@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { ExpiredLease } from '../fence-proof.ts';
+import type { ExpiredLease } from '../messages.ts';
 import { eastAsks, type FakeDatabase, failOnce, ofRun, pairOfGuards } from './guard.fixture.ts';
 
 /** Strict mode: the right to write is a lease. */

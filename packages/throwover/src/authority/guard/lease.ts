@@ -1,9 +1,10 @@
 import { isThrowoverError } from '../../kernel/kernel.ts';
 import { maxWriterLeaseMs } from '../../store/store.ts';
 import { authorityErrors } from '../errors.ts';
+import type { PeerPromise } from '../messages.ts';
 import { expiryOf } from '../timing.ts';
 import type { Inside } from './inside.ts';
-import type { MachineTime, PeerPromise } from './ports.ts';
+import type { MachineTime } from './ports.ts';
 
 /**
  * Pause between two questions of a new writer that has no lease yet, ms: no region takes writes

@@ -1,7 +1,6 @@
 import { noClusterMemory } from '../cluster.ts';
-import type { KnownEpoch } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
-import type { RunCommand } from '../scope.ts';
+import type { KnownEpoch, RunCommand } from '../messages.ts';
 import type { GuardEvent, GuardMemory, Keep } from './ports.ts';
 import { type SideTurn, sideOf } from './side.ts';
 

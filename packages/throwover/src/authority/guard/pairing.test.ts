@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ExpiredLease } from '../fence-proof.ts';
-import type { RunCommand } from '../scope.ts';
+import type { ExpiredLease, RunCommand } from '../messages.ts';
 import { type FakeDatabase, guardsInARow, type Place } from './guard.fixture.ts';
 
 const code = (expected: string) => expect.objectContaining({ code: expected });

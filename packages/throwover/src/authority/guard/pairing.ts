@@ -1,6 +1,6 @@
 import { isThrowoverError } from '../../kernel/kernel.ts';
 import { authorityErrors } from '../errors.ts';
-import type { Pair, RunCommand } from '../scope.ts';
+import type { Pair, RunCommand } from '../messages.ts';
 import type { Memory } from './memory.ts';
 import type { AskedPeer, GuardEvent, Peer } from './ports.ts';
 

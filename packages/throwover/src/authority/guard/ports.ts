@@ -1,16 +1,21 @@
 import type { Position } from '@throwover/client';
 import type { Loss } from '../../store/store.ts';
-import type { ClusterMemory, ClusterReport, ClusterSight } from '../cluster.ts';
 import type {
+  Accepted,
   Attachment,
   Closed,
+  ClusterMemory,
+  ClusterSight,
   DatabaseStatus,
   KnownEpoch,
+  Pair,
+  PeerPromise,
+  PeerWord,
   Promotion,
   Renunciation,
   Reopened,
-} from '../database-side.ts';
-import type { Pair } from '../scope.ts';
+  SyncRecord,
+} from '../messages.ts';
 import type { Side, SideTurn } from './side.ts';
 
 /**
@@ -216,34 +221,10 @@ export interface GuardMemory {
   readonly cluster: ClusterMemory;
 }
 
-/** The command of a person on the database's own host. */
-export interface AcceptClusterCommand {
-  /** Identifier of the database as the person has seen it. */
-  readonly identifier: string;
-  readonly by: string;
-}
-
-export interface Accepted {
-  readonly token: number;
-  readonly epoch: number;
-  readonly sequenceAdvance: number | null;
-}
-
 /** `current` is the memory on disk; `change` resolves when the change is on disk. */
 export interface Keep {
   readonly current: GuardMemory;
   change(part: Partial<GuardMemory>): Promise<void>;
-}
-
-/**
- * Whether commits in this epoch wait for the standby; if not in sync, the position and time since
- * when.
- */
-export interface SyncRecord {
-  readonly epoch: number;
-  readonly inSync: boolean;
-  readonly position: Position;
-  readonly wallMs: number;
 }
 
 /**
@@ -271,19 +252,6 @@ export interface AskedPeer {
   renounce(input: { run: string; token: number }): Promise<Renunciation>;
   promise(input: { epoch: number; leaseMs: number }): Promise<PeerPromise>;
   recordSync(record: SyncRecord): Promise<void>;
-}
-
-export type PeerPromise =
-  | { readonly kind: 'promised' }
-  | { readonly kind: 'refused'; readonly why: string; readonly known: KnownEpoch };
-
-export interface PeerWord {
-  readonly region: string;
-  readonly role: DatabaseStatus['role'] | 'unreachable';
-  readonly known: KnownEpoch;
-  readonly accepted: GuardMemory['accepted'];
-  /** `null` if its database did not answer. */
-  readonly report: ClusterReport | null;
 }
 
 /**

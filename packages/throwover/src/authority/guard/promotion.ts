@@ -1,14 +1,12 @@
 import { clusterText } from '../cluster.ts';
-import type { Closed, Promotion } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
-import type { FenceProof } from '../fence-proof.ts';
-import type { RunCommand } from '../scope.ts';
+import type { Accepted, Closed, FenceProof, Promotion, RunCommand } from '../messages.ts';
 import type { Clusters } from './clusters.ts';
 import { proofHolds } from './decide.ts';
 import type { Inside } from './inside.ts';
 import type { HeldLease, Promises } from './lease.ts';
 import { seen } from './memory.ts';
-import type { Accepted, DatabaseLook } from './ports.ts';
+import type { DatabaseLook } from './ports.ts';
 import { begun } from './side.ts';
 
 export interface PromoteCommand extends RunCommand {

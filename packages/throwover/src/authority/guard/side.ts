@@ -1,5 +1,3 @@
-import type { Closed, KnownEpoch } from '../database-side.ts';
-
 /** What a database is in its pair, as its guard remembers it: one of these at any time. */
 export const sides = {
   open: 'it takes writes, if it is a primary',
@@ -117,3 +115,5 @@ export function sideOf(memory: Remembered): Side {
 export function begun({ accepted, known }: Promoting): boolean {
   return accepted !== null && accepted.epoch > known.epoch;
 }
+
+import type { Closed, KnownEpoch } from '../messages.ts';

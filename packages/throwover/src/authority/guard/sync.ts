@@ -1,7 +1,8 @@
 import { bytesOf, type Position } from '@throwover/client';
 import { isThrowoverError } from '../../kernel/kernel.ts';
+import type { SyncRecord } from '../messages.ts';
 import type { Inside } from './inside.ts';
-import type { AskedPeer, DatabaseLook, SyncRecord, Witness } from './ports.ts';
+import type { AskedPeer, DatabaseLook, Witness } from './ports.ts';
 
 /**
  * Synchronous durability: commits wait for the standby. Before the primary stops waiting for it,

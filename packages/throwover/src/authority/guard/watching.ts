@@ -1,11 +1,11 @@
 import { isThrowoverError } from '../../kernel/kernel.ts';
-import type { KnownEpoch } from '../database-side.ts';
+import type { KnownEpoch, PeerWord } from '../messages.ts';
 import type { Clusters } from './clusters.ts';
 import { decideWatch, ownEpoch, type Watch } from './decide.ts';
 import type { Fencing } from './fencing.ts';
 import type { Inside } from './inside.ts';
 import type { HeldLease } from './lease.ts';
-import type { DatabaseLook, DoorLook, PeerWord } from './ports.ts';
+import type { DatabaseLook, DoorLook } from './ports.ts';
 import type { Promoting } from './promotion.ts';
 import { noteReopened } from './reopened.ts';
 import type { Synchronous } from './sync.ts';

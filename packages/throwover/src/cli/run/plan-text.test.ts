@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Unsent } from '../../authority/database-side.ts';
+import type { Unsent } from '../../authority/messages.ts';
 import type { Exposure } from '../../replication/replication.ts';
 import type { Plan } from '../../runbook/runbook.ts';
 import { wantedText } from './confirm.ts';

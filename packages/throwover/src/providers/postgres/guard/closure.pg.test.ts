@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
 import { until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
 import { applicationRole as app } from '../../../../../lab/src/postgres/schema.ts';
-import type { Promotion } from '../../../authority/database-side.ts';
 import { ofRun } from '../../../authority/guard/guard.fixture.ts';
+import type { Promotion } from '../../../authority/messages.ts';
 import { standingOf } from '../../../authority/takes-writes.ts';
 import {
   type GuardHandle,
