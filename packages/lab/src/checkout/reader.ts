@@ -6,11 +6,11 @@
  * its configuration as JSON, or the path of a file; the key of the tokens is in
  * `CHECKOUT_TOKEN_KEY`.
  */
-import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import pg from 'pg';
 import { z } from 'zod';
 import { runProcess } from '../entry.ts';
+import { serveApp } from '../listen.ts';
 import { applicationRole, database } from '../postgres/schema.ts';
 import { createReads } from './checkout.ts';
 import { databaseAway, type Lease } from './database.ts';
@@ -57,17 +57,11 @@ await runProcess('reader', readerConfig, async (config) => {
     });
     return new Response(result.body, { status: result.statusCode, headers: result.headers });
   });
-  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port });
-  await new Promise<void>((resolve, reject) => {
-    server.once('listening', resolve);
-    server.once('error', reject);
-  });
+  const server = await serveApp(app, config);
   return {
-    addresses: { url: `http://${config.host}:${config.port}` },
+    addresses: { url: server.url },
     close: async () => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await closed;
+      await server.close();
       await Promise.all([near.end(), elsewhere.end()]);
     },
   };

@@ -13,11 +13,10 @@
  *   recorder.ts      every request as a line of a file
  *   live.ts          the last second, for a display
  */
-import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { type Clock, isThrowoverError, systemClock } from 'throwover/kernel';
 import { type Running, runProcess } from '../entry.ts';
+import { serveApp } from '../listen.ts';
 import { type ClientsConfig, clientsConfig } from './config.ts';
 import { Traffic } from './traffic.ts';
 
@@ -46,22 +45,15 @@ export async function startClients(config: ClientsConfig, clock: Clock): Promise
     context.json(isThrowoverError(error) ? error.toJSON() : { message: error.message }, 500),
   );
 
-  const server = createAdaptorServer({ fetch: app.fetch });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.adminPort, config.host, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const server = await serveApp(app, { host: config.host, port: config.adminPort });
   return {
-    addresses: { url: `http://${config.host}:${port}` },
+    addresses: { url: server.url },
     close: async () => {
       if (traffic !== null) {
         ended ??= traffic.stop();
         await ended;
       }
-      const closed = new Promise((resolve) => server.close(resolve));
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await closed;
+      await server.close();
     },
   };
 }

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { serve } from '@hono/node-server';
 import type { Clock, Random } from 'throwover/kernel';
 import { z } from 'zod';
+import { serveApp } from '../listen.ts';
 import { answerFrom, encodeReply, errorReply, parseQuery } from './answer.ts';
 import { listenDns } from './listen.ts';
 import { firstSerial, route53Api } from './route53-api.ts';
@@ -69,25 +68,16 @@ export async function startDnsServer(
       return encodeReply(packet, answerFrom(zones.values(), question, timeScale), wire);
     },
   });
-  const api = serve({
-    fetch: route53Api({ zones, ...options }).fetch,
-    hostname: host,
-    port: config.apiPort,
-  });
-  try {
-    if (!api.listening) await once(api, 'listening');
-  } catch (error) {
+  const app = route53Api({ zones, ...options });
+  const api = await serveApp(app, { host, port: config.apiPort }).catch(async (error) => {
     await dns.close();
     throw error;
-  }
-  const address = api.address();
+  });
   return {
     dnsPort: dns.port,
-    apiPort: typeof address === 'object' && address !== null ? address.port : config.apiPort,
+    apiPort: api.port,
     close: async () => {
-      api.close();
-      if ('closeAllConnections' in api) api.closeAllConnections();
-      await Promise.all([dns.close(), api.listening ? once(api, 'close') : null]);
+      await Promise.all([dns.close(), api.close()]);
     },
   };
 }

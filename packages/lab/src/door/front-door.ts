@@ -2,12 +2,12 @@
  * Process: a region's front door. The edge decides (serve, hold, forward); serve.ts invokes the
  * region's function, and assets.ts answers without one.
  */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import { createDoorAdmin, createEdge } from 'throwover/edge';
 import { type Clock, systemClock } from 'throwover/kernel';
 import { z } from 'zod';
 import { type Running, runProcess } from '../entry.ts';
+import { type Listening, serveHttp } from '../listen.ts';
 import { serveAsset } from './assets.ts';
 import { functionServe } from './serve.ts';
 
@@ -51,39 +51,22 @@ export async function startFrontDoor(config: DoorConfig, clock: Clock): Promise<
   edge.watch(door);
   door.keepAliveTimeout = keepAliveMs;
   const admin = createServer(createDoorAdmin(edge));
+  const listening: Listening[] = [];
   const close = async () => {
     edge.close();
-    await Promise.all([closeServer(door), closeServer(admin)]);
+    await Promise.all(listening.map((server) => server.close()));
     await functions.close();
   };
   try {
-    return {
-      addresses: {
-        url: await listen(door, config.host, config.port),
-        adminUrl: await listen(admin, config.adminHost, config.adminPort),
-      },
-      close,
-    };
+    const forClients = await serveHttp(door, config);
+    listening.push(forClients);
+    const forAdmin = await serveHttp(admin, { host: config.adminHost, port: config.adminPort });
+    listening.push(forAdmin);
+    return { addresses: { url: forClients.url, adminUrl: forAdmin.url }, close };
   } catch (error) {
     await close();
     throw error;
   }
-}
-
-function listen(server: Server, host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      resolve(`http://${host}:${(server.address() as AddressInfo).port}`);
-    });
-  });
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
 
 if (import.meta.main) {

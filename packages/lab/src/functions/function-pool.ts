@@ -14,11 +14,10 @@
  *
  * One difference to Lambda: Lambda freezes an instance between two requests, this pool lets it run.
  */
-import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { createAdaptorServer } from '@hono/node-server';
 import { type Clock, type Random, systemClock, systemRandom } from 'throwover/kernel';
 import { type Running, runProcess } from '../entry.ts';
+import { serveApp } from '../listen.ts';
 import { lambdaApi } from './api.ts';
 import { functionCode } from './code-hash.ts';
 import { type PoolConfig, poolConfig } from './config.ts';
@@ -34,23 +33,14 @@ export async function startFunctionPool(
   const codeDir = config.function.codeDir ?? labSources;
   const code = await functionCode(codeDir, config.function.handler);
   const pool = new Pool({ config, clock, random, codeDir });
-  const server = createAdaptorServer({ fetch: lambdaApi(config, pool, code).fetch });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(config.port, config.host, resolve);
-    });
-  } catch (error) {
+  const server = await serveApp(lambdaApi(config, pool, code), config).catch(async (error) => {
     await pool.close();
     throw error;
-  }
-  const { port } = server.address() as AddressInfo;
+  });
   return {
-    addresses: { url: `http://${config.host}:${port}` },
+    addresses: { url: server.url },
     close: async () => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await Promise.all([pool.close(), closed]);
+      await Promise.all([pool.close(), server.close()]);
     },
   };
 }

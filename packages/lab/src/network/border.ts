@@ -6,11 +6,11 @@
  * `GET /links` shows them; `POST /links` with `{names, change: {latencyMs?,
  * bandwidthBytesPerSecond?, cut?}}` changes all the named links, or none when one is unknown.
  */
-import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { systemClock } from 'throwover/kernel';
 import { z } from 'zod';
 import { runProcess } from '../entry.ts';
+import { serveApp } from '../listen.ts';
 import { cuts, Link, type LinkChange, linkConfig } from './link.ts';
 
 const borderConfig = z.strictObject({
@@ -34,9 +34,9 @@ await runProcess('border', borderConfig, async (config) => {
   };
   try {
     for (const link of links.values()) await link.listen();
-    const admin = await listenAdmin(links, config.admin);
+    const admin = await serveApp(adminApp(links), config.admin);
     return {
-      addresses: { admin: `http://${admin.host}:${admin.port}` },
+      addresses: { admin: admin.url },
       close: async () => {
         await Promise.all([admin.close(), closeAll()]);
       },
@@ -66,24 +66,4 @@ function adminApp(links: ReadonlyMap<string, Link>): Hono {
     return context.json(show());
   });
   return app;
-}
-
-function listenAdmin(
-  links: ReadonlyMap<string, Link>,
-  { host, port }: { host: string; port: number },
-): Promise<{ host: string; port: number; close(): Promise<void> }> {
-  return new Promise((resolve, reject) => {
-    const server = serve({ fetch: adminApp(links).fetch, hostname: host, port }, (address) =>
-      resolve({
-        host,
-        port: address.port,
-        close: () =>
-          new Promise((closed) => {
-            server.close(() => closed());
-            if ('closeAllConnections' in server) server.closeAllConnections();
-          }),
-      }),
-    );
-    server.once('error', reject);
-  });
 }

@@ -12,12 +12,11 @@
  * Differences to Stripe: Stripe sends from many machines, sends duplicates now and then, and
  * disables an endpoint that fails for days.
  */
-import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { type Clock, systemClock } from 'throwover/kernel';
 import { z } from 'zod';
 import { type Running, runProcess } from '../entry.ts';
+import { serveApp } from '../listen.ts';
 import { Campaign } from './campaign.ts';
 import { type SenderConfig, senderConfig, startSchema } from './config.ts';
 import { eventsApi } from './events-api.ts';
@@ -48,19 +47,12 @@ export async function startSender(config: SenderConfig, clock: Clock): Promise<R
     eventsApi(() => campaign?.sent ?? []),
   );
 
-  const server = createAdaptorServer({ fetch: app.fetch });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.port, config.host, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const server = await serveApp(app, config);
   return {
-    addresses: { url: `http://${config.host}:${port}` },
+    addresses: { url: server.url },
     close: async () => {
       await campaign?.end();
-      const closed = new Promise((resolve) => server.close(resolve));
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await closed;
+      await server.close();
     },
   };
 }

@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { labErrors } from '../errors.ts';
 import { kill } from '../faults/process-tree.ts';
+import { serveHttp } from '../listen.ts';
 import type { Endpoint } from './map.ts';
 
 /**
@@ -23,18 +24,13 @@ export async function claimDirectory(dir: string, control: Endpoint): Promise<Cl
     response.writeHead(503).end('the lab is starting\n');
   };
   const server = createServer((request, response) => handler(request, response));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(
-        labErrors.make(
-          'lab-running',
-          `${control.host}:${control.port} is taken: another lab is running, or another program`,
-          { port: control.port },
-          error,
-        ),
-      ),
+  const listening = await serveHttp(server, control).catch((error) => {
+    throw labErrors.make(
+      'lab-running',
+      `${control.host}:${control.port} is taken: another lab is running, or another program`,
+      { port: control.port },
+      error,
     );
-    server.listen(control.port, control.host, resolve);
   });
   const file = join(dir, 'pids');
   await endLeftovers(file, dir);
@@ -47,10 +43,7 @@ export async function claimDirectory(dir: string, control: Endpoint): Promise<Cl
     },
     release: async () => {
       await rm(file, { force: true });
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
+      await listening.close();
     },
   };
 }
