@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Clock } from 'throwover/kernel';
+import type { Clock, Endpoint } from 'throwover/kernel';
 
 /**
  * Longest time for one write, ms; after it the outcome counts as unknown and its connection is
@@ -10,11 +10,6 @@ const writeTimeoutMs = 2_000;
 /** Writes one order; its idempotency key is the statement's only value. */
 export const insertOrder = `INSERT INTO orders (idempotency_key, amount, currency, status, region)
   VALUES ($1, 100, 'eur', 'accepted', 'bench')`;
-
-export interface WriterSide {
-  readonly host: string;
-  readonly port: number;
-}
 
 /** An acknowledged write; times are from the writer's own monotonic clock. */
 export interface Acknowledged {
@@ -34,7 +29,7 @@ export interface FollowingWriter {
  * side, as a pool would.
  */
 export function startFollowingWriter(options: {
-  readonly sides: readonly [WriterSide, WriterSide];
+  readonly sides: readonly [Endpoint, Endpoint];
   readonly paceMs: number;
   /** Prefix of every idempotency key, so that keys of different runs do not collide. */
   readonly prefix: string;
@@ -80,13 +75,13 @@ export function writeGapMs(acknowledged: readonly Acknowledged[]): number {
 }
 
 class KeptConnection {
-  readonly #side: WriterSide;
+  readonly #side: Endpoint;
   readonly #clock: Clock;
   #client: pg.Client | null = null;
   #connecting: Promise<void> | null = null;
   #closed = false;
 
-  constructor(side: WriterSide, clock: Clock) {
+  constructor(side: Endpoint, clock: Clock) {
     this.#side = side;
     this.#clock = clock;
     this.#connect();

@@ -1,8 +1,8 @@
 import pg from 'pg';
-import type { Clock } from 'throwover/kernel';
+import type { Clock, Endpoint } from 'throwover/kernel';
 import { database } from '../packages/lab/src/postgres/postgres.ts';
 import type { FailoverRound, SwitchRound } from './contender.ts';
-import { startFollowingWriter, type WriterSide, writeGapMs } from './following-writer.ts';
+import { startFollowingWriter, writeGapMs } from './following-writer.ts';
 
 /** The writer's pace, ms: about 500 writes/s on a machine whose write takes 1 ms. */
 const paceMs = 1;
@@ -15,7 +15,7 @@ const pollMs = 2;
 
 export interface Load {
   /** [primary, standby]: the address at which each region's application reaches its database. */
-  readonly sides: readonly [WriterSide, WriterSide];
+  readonly sides: readonly [Endpoint, Endpoint];
   /** Prefix of every idempotency key, so that keys of different rounds do not collide. */
   readonly prefix: string;
   /** Longest wait for the first write on the other side, ms. */
@@ -104,7 +104,7 @@ const keysOf = (acknowledged: readonly { readonly key: string }[]) =>
   acknowledged.map(({ key }) => key);
 
 /** Returns the number of these keys whose order is missing on this side. */
-export async function countMissing(side: WriterSide, keys: readonly string[]): Promise<number> {
+export async function countMissing(side: Endpoint, keys: readonly string[]): Promise<number> {
   const client = new pg.Client({ ...side, user: 'postgres', database });
   await client.connect();
   try {

@@ -1,9 +1,9 @@
 import { createWriter, firstWritable } from '@throwover/client';
 import pg from 'pg';
-import type { Clock } from 'throwover/kernel';
+import type { Clock, Endpoint } from 'throwover/kernel';
 import { applicationRole, database } from '../packages/lab/src/postgres/postgres.ts';
 import type { WrappedRound } from './contender.ts';
-import { insertOrder, type WriterSide } from './following-writer.ts';
+import { insertOrder } from './following-writer.ts';
 import { countMissing } from './load.ts';
 
 /**
@@ -24,7 +24,7 @@ const statementTimeoutMs = 2_000;
  * the first side to the second.
  */
 export async function requestsThroughSwitch(
-  load: { sides: readonly [WriterSide, WriterSide]; prefix: string; clock: Clock },
+  load: { sides: readonly [Endpoint, Endpoint]; prefix: string; clock: Clock },
   act: () => Promise<void>,
 ): Promise<WrappedRound> {
   const { sides, prefix, clock } = load;
@@ -68,7 +68,7 @@ export async function requestsThroughSwitch(
   };
 }
 
-async function connect(side: WriterSide): Promise<pg.Client> {
+async function connect(side: Endpoint): Promise<pg.Client> {
   const client = new pg.Client({
     ...side,
     user: applicationRole,

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { urlOf } from 'throwover/kernel';
 import { until } from '../../packages/lab/src/world/json.ts';
-import { urlOf } from '../../packages/lab/src/world/map.ts';
 import type { Ground } from './ground.ts';
 import { runTool, startDaemon } from './process.ts';
 

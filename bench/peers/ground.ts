@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import type { Clock } from 'throwover/kernel';
+import type { Clock, Endpoint } from 'throwover/kernel';
 import type { LinkChange } from '../../packages/lab/src/network/link.ts';
 import {
   type Binaries,
@@ -12,12 +12,7 @@ import {
 } from '../../packages/lab/src/postgres/postgres.ts';
 import { type Child, startChild } from '../../packages/lab/src/world/child.ts';
 import { askJson } from '../../packages/lab/src/world/json.ts';
-import {
-  type Endpoint,
-  labMap,
-  type RegionName,
-  regionNames,
-} from '../../packages/lab/src/world/map.ts';
+import { labMap, type RegionName, regionNames } from '../../packages/lab/src/world/map.ts';
 import { postgresUser, type RunAs } from './process.ts';
 
 /**

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import type { Endpoint } from 'throwover/kernel';
 import { replicationRole } from '../../packages/lab/src/postgres/postgres.ts';
 import { hostBasedAccess, settings } from '../../packages/lab/src/postgres/schema.ts';
-import type { Endpoint, RegionName } from '../../packages/lab/src/world/map.ts';
+import type { RegionName } from '../../packages/lab/src/world/map.ts';
 import type { Ground } from './ground.ts';
 
 /** Patroni's name for the pair. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import type { Endpoint } from 'throwover/kernel';
 import { replicationRole } from '../../packages/lab/src/postgres/postgres.ts';
-import type { Endpoint, RegionName } from '../../packages/lab/src/world/map.ts';
+import type { RegionName } from '../../packages/lab/src/world/map.ts';
 import type { Ground, Side } from './ground.ts';
 import { sshClientConfig } from './sshd.ts';
 

@@ -18,16 +18,11 @@
  *   would stay open.
  */
 import { join } from 'node:path';
-import type { Clock } from 'throwover/kernel';
+import type { Clock, Endpoint } from 'throwover/kernel';
 import { freeze, kill } from '../../packages/lab/src/faults/process-tree.ts';
 import { postmasterPid, startServer } from '../../packages/lab/src/postgres/postgres.ts';
 import { until } from '../../packages/lab/src/world/json.ts';
-import {
-  type Endpoint,
-  otherRegion,
-  type RegionName,
-  regionNames,
-} from '../../packages/lab/src/world/map.ts';
+import { otherRegion, type RegionName, regionNames } from '../../packages/lab/src/world/map.ts';
 import type { FailsOver, Loss, Switchable } from '../contender.ts';
 import { type Load, loseUnderLoad, switchUnderLoad } from '../load.ts';
 import {

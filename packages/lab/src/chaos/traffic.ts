@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { RequestRecord, WebhookRecord } from 'throwover';
+import { urlOf } from 'throwover/kernel';
 import { askJson, until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { readLines } from '../world/lines.ts';
-import { urlOf } from '../world/map.ts';
 import { clientResolvers } from '../world/resolver-list.ts';
 
 /** Acknowledged requests before the service is disturbed: enough for a gap to compare with. */

@@ -8,10 +8,12 @@
  */
 import { Hono } from 'hono';
 import pg from 'pg';
+import type { Endpoint } from 'throwover/kernel';
 import { z } from 'zod';
 import { runProcess } from '../entry.ts';
 import { serveApp } from '../listen.ts';
 import { applicationRole, database } from '../postgres/schema.ts';
+import { endpoint } from '../schemas.ts';
 import { createReads } from './checkout.ts';
 import { databaseAway, type Lease } from './database.ts';
 
@@ -25,12 +27,9 @@ const connections = 8;
 const connectTimeoutMs = 1_000;
 const queryTimeoutMs = 2_000;
 
-const endpoint = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535) });
-
 const readerConfig = z.strictObject({
   region: z.string().min(1),
-  host: z.string().min(1),
-  port: z.int().min(0).max(65_535),
+  ...endpoint.shape,
   /** The database of this region. */
   near: endpoint,
   /** The database of the other region. */
@@ -67,7 +66,7 @@ await runProcess('reader', readerConfig, async (config) => {
   };
 });
 
-function poolOf({ host, port }: z.infer<typeof endpoint>): pg.Pool {
+function poolOf({ host, port }: Endpoint): pg.Pool {
   const pool = new pg.Pool({
     ...{ host, port, user: applicationRole, database },
     max: connections,

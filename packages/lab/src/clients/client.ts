@@ -4,7 +4,7 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { headers } from '@throwover/client';
 import type { RequestRecord } from 'throwover';
-import type { Clock } from 'throwover/kernel';
+import type { Clock, Endpoint } from 'throwover/kernel';
 import { type ReadSeen, readSeenHeader } from '../checkout/read-seen.ts';
 import { assetPath } from '../door/assets.ts';
 import {
@@ -64,7 +64,7 @@ interface Message {
   readonly headers?: Record<string, string>;
   readonly body?: string;
   /** Target in place of the service's own name. */
-  readonly to?: { readonly host: string; readonly port: number };
+  readonly to?: Endpoint;
 }
 
 interface Attempt {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { port } from '../schemas.ts';
 
-const port = z.int().min(0).max(65_535);
 const share = z.number().min(0).max(1);
 
 /** Above this rate the two cores of a small machine would limit the clients. */
@@ -8,7 +8,6 @@ const maxRatePerSecond = 500;
 
 export const clientsConfig = z.strictObject({
   host: z.string().min(1),
-  /** 0 takes a free port; the ready line names it. */
   adminPort: port,
   /** The service's public name and port. */
   hostname: z.string().min(1),

@@ -1,5 +1,5 @@
 import type { RequestRecord } from 'throwover';
-import { type Clock, type Random, seededRandom } from 'throwover/kernel';
+import { type Clock, type Endpoint, type Random, seededRandom } from 'throwover/kernel';
 import { type ReadSeen, readSeenOf } from '../checkout/read-seen.ts';
 import type { ClientsConfig } from './config.ts';
 import { deal } from './pace.ts';
@@ -51,7 +51,7 @@ export interface OwnWrites {
   /** Whether it shows the token of its last write when it reads. */
   readonly carries: boolean;
   /** The read service of its own region. */
-  readonly home: { readonly host: string; readonly port: number };
+  readonly home: Endpoint;
 }
 
 /**

@@ -1,12 +1,11 @@
 import type { Clock, Random } from 'throwover/kernel';
 import { z } from 'zod';
+import { endpoint, port } from '../schemas.ts';
 import { encodeReply, errorReply, parseQuery } from './answer.ts';
 import { cachePolicy } from './behaviour.ts';
 import { ResolverCache } from './cache.ts';
 import { type DnsListener, listenDns } from './listen.ts';
 import { dnsUpstream } from './upstream.ts';
-
-const port = z.int().min(0).max(65_535);
 
 /** Assumed age of a resolver's first answer, as a share of the time for which it keeps answers. */
 const firstAgeShare = z.number().min(0).max(0.99).optional();
@@ -17,7 +16,7 @@ const from = z.ipv4().optional();
 export const resolversConfig = z.strictObject({
   host: z.string(),
   timeScale: z.number().min(1),
-  authoritative: z.strictObject({ host: z.string(), port }),
+  authoritative: endpoint,
   /** Ports of name servers that the authoritative one refers to, by address. */
   nameserverPorts: z.record(z.ipv4(), port).optional(),
   resolvers: z

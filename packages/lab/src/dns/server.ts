@@ -1,12 +1,11 @@
 import type { Clock, Random } from 'throwover/kernel';
 import { z } from 'zod';
 import { serveApp } from '../listen.ts';
+import { port } from '../schemas.ts';
 import { answerFrom, encodeReply, errorReply, parseQuery } from './answer.ts';
 import { listenDns } from './listen.ts';
 import { firstSerial, route53Api } from './route53-api.ts';
 import { recordTypes, Zone } from './zone.ts';
-
-const port = z.int().min(0).max(65_535);
 
 /** `timeScale` divides TTLs in DNS answers; the API shows life seconds. */
 export const dnsServerConfig = z.strictObject({

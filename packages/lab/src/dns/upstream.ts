@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { decode, encode, type Packet, type Question } from 'dns-packet';
-import type { Clock, Random } from 'throwover/kernel';
+import { type Clock, type Endpoint, type Random, withDeadline } from 'throwover/kernel';
 import { framed } from './listen.ts';
 
 /**
@@ -18,9 +18,7 @@ const attempts = 2;
  */
 export type Upstream = (question: Question) => Promise<Packet & { readonly referred?: boolean }>;
 
-export interface UpstreamOptions {
-  readonly host: string;
-  readonly port: number;
+export interface UpstreamOptions extends Endpoint {
   /** Source address of the queries; left out: the system's choice. */
   readonly from?: string | undefined;
   /** Ports of other name servers, by address: in production 53, which only root may open here. */
@@ -41,14 +39,9 @@ export function dnsUpstream(options: UpstreamOptions): Upstream {
   };
 }
 
-interface NameServer {
-  readonly host: string;
-  readonly port: number;
-}
-
 async function askServer(
   question: Question,
-  server: NameServer,
+  server: Endpoint,
   { clock, random, from }: UpstreamOptions,
 ): Promise<Answered> {
   const to = { host: server.host, port: server.port, from };
@@ -56,9 +49,11 @@ async function askServer(
   for (let attempt = 0; attempt < attempts; attempt++) {
     try {
       const query = queryFor(question, random);
-      const answer = await within(clock, (signal) => askUdp(query, to, signal));
+      const answer = await withDeadline(clock, attemptTimeoutMs, (signal) =>
+        askUdp(query, to, signal),
+      );
       if (!answer.flag_tc) return answer;
-      return await within(clock, (signal) => askTcp(query, to, signal));
+      return await withDeadline(clock, attemptTimeoutMs, (signal) => askTcp(query, to, signal));
     } catch (error) {
       last = error;
     }
@@ -70,7 +65,7 @@ async function askServer(
 function referredTo(
   { answers = [], authorities = [], additionals = [] }: Packet,
   ports: Readonly<Record<string, number>>,
-): NameServer | null {
+): Endpoint | null {
   if (answers.length > 0 || !authorities.some(({ type }) => type === 'NS')) return null;
   for (const record of additionals) {
     const port = record.type === 'A' ? ports[record.data] : undefined;
@@ -79,7 +74,7 @@ function referredTo(
   throw new Error('a referral to name servers that nobody can reach');
 }
 
-interface To extends NameServer {
+interface To extends Endpoint {
   readonly from: string | undefined;
 }
 
@@ -162,19 +157,5 @@ function answerTo({ id, question }: Query, message: Buffer): Answered | null {
     return same ? packet : null;
   } catch {
     return null;
-  }
-}
-
-async function within<T>(clock: Clock, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const late = new AbortController();
-  const done = new AbortController();
-  clock.sleep(attemptTimeoutMs, done.signal).then(
-    () => late.abort(new Error(`no answer within ${attemptTimeoutMs} ms`)),
-    () => {},
-  );
-  try {
-    return await work(late.signal);
-  } finally {
-    done.abort();
   }
 }

@@ -8,16 +8,15 @@ import { type Clock, systemClock } from 'throwover/kernel';
 import { z } from 'zod';
 import { type Running, runProcess } from '../entry.ts';
 import { type Listening, serveHttp } from '../listen.ts';
+import { endpoint, port } from '../schemas.ts';
 import { serveAsset } from './assets.ts';
 import { functionServe } from './serve.ts';
 
 export const doorConfig = z.strictObject({
   region: z.string().min(1),
-  host: z.string().min(1),
-  /** 0 takes a free port; the ready line names it. */
-  port: z.int().min(0).max(65_535),
+  ...endpoint.shape,
   adminHost: z.string().min(1),
-  adminPort: z.int().min(0).max(65_535),
+  adminPort: port,
   functionEndpoint: z.url(),
   functionName: z.string().min(1),
   alias: z.string().min(1),

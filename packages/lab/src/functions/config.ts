@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { endpoint } from '../schemas.ts';
 
 /**
  * Scale-up window of Lambda: 1,000 new environments in each 10 s for one function (AWS Lambda docs,
@@ -20,9 +21,7 @@ export const poolConfig = z.strictObject({
    * left out.
    */
   awsRegion: z.string().min(1).optional(),
-  host: z.string().min(1),
-  /** 0 takes a free port; the ready line names it. */
-  port: z.number().int().min(0).max(65_535),
+  ...endpoint.shape,
   /** 60: a minute of life time is a second here. */
   timeScale: z.number().positive().default(60),
   function: z.strictObject({

@@ -1,6 +1,7 @@
+import { urlOf } from 'throwover/kernel';
 import { askJson } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
-import { type LabMap, otherRegion, type RegionName, urlOf } from '../world/map.ts';
+import { type LabMap, otherRegion, type RegionName } from '../world/map.ts';
 
 /** The state after a finished switchover, by name; compared as text. */
 export type EndState = Readonly<Record<string, string>>;

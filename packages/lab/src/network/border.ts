@@ -11,10 +11,11 @@ import { systemClock } from 'throwover/kernel';
 import { z } from 'zod';
 import { runProcess } from '../entry.ts';
 import { serveApp } from '../listen.ts';
+import { endpoint } from '../schemas.ts';
 import { cuts, Link, type LinkChange, linkConfig } from './link.ts';
 
 const borderConfig = z.strictObject({
-  admin: z.strictObject({ host: z.string().min(1), port: z.number().int().min(0).max(65_535) }),
+  admin: endpoint,
   links: z.array(linkConfig),
 });
 

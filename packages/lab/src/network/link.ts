@@ -1,11 +1,7 @@
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
-import type { Clock } from 'throwover/kernel';
+import type { Clock, Endpoint } from 'throwover/kernel';
 import { z } from 'zod';
-
-const endpoint = z.strictObject({
-  host: z.string().min(1),
-  port: z.number().int().min(0).max(65_535),
-});
+import { endpoint } from '../schemas.ts';
 
 /**
  * none: everything passes. both: a black hole. to-target, from-target: a black hole in one
@@ -141,7 +137,7 @@ class Connection {
   readonly #near: Socket;
   #far: Socket | null = null;
 
-  constructor(near: Socket, target: { host: string; port: number }, link: Link, clock: Clock) {
+  constructor(near: Socket, target: Endpoint, link: Link, clock: Clock) {
     this.#near = near;
     near.on('error', () => this.#reset());
     // Nothing is read before the other end is reached.
@@ -163,7 +159,7 @@ class Connection {
     this.#far?.resetAndDestroy();
   }
 
-  async #open(target: { host: string; port: number }, link: Link, clock: Clock): Promise<void> {
+  async #open(target: Endpoint, link: Link, clock: Clock): Promise<void> {
     if (link.roundTripMs > 0) await clock.sleep(link.roundTripMs);
     while (!(link.passes('to-target') && link.passes('from-target'))) {
       await link.untilChanged();

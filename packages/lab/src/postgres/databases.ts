@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import type { Clock } from 'throwover/kernel';
+import type { Clock, Endpoint } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
 import type { Binaries } from './binaries.ts';
 import {
@@ -27,7 +27,7 @@ import {
   settings,
   tablesSql,
 } from './schema.ts';
-import { type ServerAddress, startServer, stopServer } from './server.ts';
+import { startServer, stopServer } from './server.ts';
 
 /** Log files of 4 MB instead of 16 make a saved directory, and so a reset, smaller. */
 const walSegmentMb = 4;
@@ -41,7 +41,7 @@ interface SideFiles {
 /** A region's server, for a person on its machine. */
 export interface Server {
   readonly dataDir: string;
-  readonly address: ServerAddress;
+  readonly address: Endpoint;
   /** Starts it as an init script does, without the guard; resolves when it takes connections. */
   start(): Promise<void>;
   postmaster(): Promise<number | null>;
@@ -65,10 +65,10 @@ export interface Databases {
   /** Ends both servers if they run. */
   stop(): Promise<void>;
   /** Starts one with its present data directory. */
-  start(region: string, address: ServerAddress): Promise<void>;
+  start(region: string, address: Endpoint): Promise<void>;
   becomeForeign(
     region: string,
-    where: { readonly address: ServerAddress; readonly upstream: ServerAddress },
+    where: { readonly address: Endpoint; readonly upstream: Endpoint },
   ): Promise<void>;
   becomeOwn(region: string): Promise<void>;
 }
@@ -80,9 +80,9 @@ export interface DatabasesOptions {
   readonly primary: string;
   readonly standby: string;
   /** Address at which the standby reaches the primary: over the link between the regions. */
-  readonly upstream: ServerAddress;
+  readonly upstream: Endpoint;
   /** A free address for the few seconds in which the primary is filled. */
-  readonly scratch: ServerAddress;
+  readonly scratch: Endpoint;
   readonly clock: Clock;
 }
 
@@ -243,7 +243,7 @@ function settingsFile(): string {
 }
 
 async function execute(
-  address: ServerAddress,
+  address: Endpoint,
   login: { user: string; database: string },
   statements: readonly string[],
 ): Promise<void> {

@@ -1,6 +1,5 @@
 import pg from 'pg';
-import type { Clock, Random } from 'throwover/kernel';
-import type { ServerAddress } from './server.ts';
+import type { Clock, Endpoint, Random } from 'throwover/kernel';
 
 /**
  * The shapes of an episode. While the delay is set, replay stops until the delay has passed, so the
@@ -49,7 +48,7 @@ export interface LagProfile {
  */
 export function startLagProfile(options: {
   readonly profile: LagProfileName;
-  readonly sides: readonly ServerAddress[];
+  readonly sides: readonly Endpoint[];
   readonly clock: Clock;
   readonly random: Random;
 }): LagProfile {
@@ -91,7 +90,7 @@ export function startLagProfile(options: {
  * Sets the delay on a standby, and removes it on a primary. A side that does not answer is left as
  * it is.
  */
-async function delayReplay(side: ServerAddress, delayMs: number): Promise<void> {
+async function delayReplay(side: Endpoint, delayMs: number): Promise<void> {
   const client = new pg.Client({
     ...side,
     user: 'postgres',

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from 'throwover/kernel';
+import type { Clock, Endpoint } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
 import type { Binaries } from './binaries.ts';
 
@@ -17,16 +17,11 @@ const patienceMs = 60_000;
 /** Lines of PostgreSQL's log that an error shows. */
 const shownLogLines = 8;
 
-export interface ServerAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** Starts PostgreSQL on this data directory, detached; resolves when it takes connections. */
 export async function startServer(options: {
   readonly binaries: Binaries;
   readonly dataDir: string;
-  readonly address: ServerAddress;
+  readonly address: Endpoint;
   readonly logFile: string;
   readonly clock: Clock;
 }): Promise<void> {

@@ -1,9 +1,9 @@
 import { headers } from '@throwover/client';
 import type { Random } from 'throwover/kernel';
-import { systemClock } from 'throwover/kernel';
+import { type Endpoint, systemClock, urlOf } from 'throwover/kernel';
 import { readSeenHeader, readSeenOf } from '../checkout/read-seen.ts';
 import type { ClientRecord } from '../clients/own-reads.ts';
-import { type Endpoint, type LabMap, otherRegion, type RegionName, urlOf } from '../world/map.ts';
+import { type LabMap, otherRegion, type RegionName } from '../world/map.ts';
 import type { Said, Shown } from './judge.ts';
 
 /** Requests under way at once: as many as the active region has warm instances. */

@@ -1,9 +1,8 @@
 import { z } from 'zod';
+import { endpoint } from '../schemas.ts';
 
 export const senderConfig = z.strictObject({
-  host: z.string().min(1),
-  /** 0 takes a free port; the ready line names it. */
-  port: z.int().min(0).max(65_535),
+  ...endpoint.shape,
   /** 60: a minute of life time is a second here. Applies only to the waits between attempts. */
   timeScale: z.number().positive(),
   seed: z.int(),

@@ -1,6 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { request } from 'node:http';
-import type { Clock } from 'throwover/kernel';
+import { type Clock, withDeadline } from 'throwover/kernel';
 import type { TargetConfig } from './config.ts';
 
 /**
@@ -55,20 +55,14 @@ async function bounded(
   ended: AbortSignal,
   act: (signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
-  const late = new AbortController();
-  const done = new AbortController();
-  clock.sleep(ATTEMPT_TIMEOUT_MS, done.signal).then(
-    () => late.abort(),
-    () => undefined,
-  );
   try {
-    return await act(AbortSignal.any([late.signal, ended]));
+    return await withDeadline(clock, ATTEMPT_TIMEOUT_MS, (late) =>
+      act(AbortSignal.any([late, ended])),
+    );
   } catch {
     // No name, no connection or no answer in time: the sender only records that there was no
     // answer.
     return 0;
-  } finally {
-    done.abort();
   }
 }
 

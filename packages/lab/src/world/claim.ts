@@ -1,10 +1,10 @@
 import { appendFile, readFile, rm } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import { join } from 'node:path';
+import type { Endpoint } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
 import { kill } from '../faults/process-tree.ts';
 import { serveHttp } from '../listen.ts';
-import type { Endpoint } from './map.ts';
 
 /**
  * The claim of one lab on its directory and its ports; only one lab at a time has it.

@@ -1,5 +1,4 @@
-import { systemClock } from 'throwover/kernel';
-import type { Endpoint } from './map.ts';
+import { type Endpoint, systemClock } from 'throwover/kernel';
 
 /** Longest wait for an answer of a process of the lab, ms, unless the caller sets another. */
 const answerTimeoutMs = 30_000;

@@ -1,6 +1,5 @@
-import { systemClock } from 'throwover/kernel';
+import { type Endpoint, systemClock } from 'throwover/kernel';
 import { askJson } from './json.ts';
-import type { Endpoint } from './map.ts';
 
 /** Time between two samples of the replication lag, ms. */
 const sampleMs = 200;

@@ -6,6 +6,8 @@
  * alias for each (`sudo ifconfig lo0 alias 127.0.1.1`). Resolvers ask from 127.0.10.1 upwards, each
  * from its own network.
  */
+import type { Endpoint } from 'throwover/kernel';
+
 export const regionNames = ['east', 'west'] as const;
 export type RegionName = (typeof regionNames)[number];
 
@@ -14,13 +16,6 @@ export function otherRegion(name: RegionName): RegionName {
 }
 
 export const defaultPortBase = 7600;
-
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
-
-export const urlOf = ({ host, port }: Endpoint) => `http://${host}:${port}`;
 
 export interface RegionMap {
   readonly name: RegionName;

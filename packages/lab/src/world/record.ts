@@ -7,13 +7,13 @@ import {
   stepsOf,
   type WebhookRecord,
 } from 'throwover';
-import { systemClock } from 'throwover/kernel';
+import { systemClock, urlOf } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
 import { askJson, until } from './json.ts';
 import type { Lab } from './lab.ts';
 import { type LagSampler, sampleLag } from './lag-sampler.ts';
 import { readLines } from './lines.ts';
-import { otherRegion, type RegionName, urlOf } from './map.ts';
+import { otherRegion, type RegionName } from './map.ts';
 import { timeScale } from './options.ts';
 import { clientResolvers, longHoldMinutes } from './resolver-list.ts';
 import type { ClientsAsked } from './specs.ts';

@@ -1,5 +1,6 @@
+import { urlOf } from 'throwover/kernel';
 import { stringify } from 'yaml';
-import { type LabMap, regionNames, urlOf } from './map.ts';
+import { type LabMap, regionNames } from './map.ts';
 import { type LabOptions, timeScale } from './options.ts';
 
 /** Life-time TTL of the record, as most teams that plan for failovers choose it. */

@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Endpoint, urlOf } from 'throwover/kernel';
 import type { ClientsConfig } from '../clients/config.ts';
 import type { ChildSpec } from './child.ts';
-import { type LabMap, otherRegion, type RegionName, regionNames, urlOf } from './map.ts';
+import { type LabMap, otherRegion, type RegionName, regionNames } from './map.ts';
 import { type LabOptions, timeScale } from './options.ts';
 
 /**
@@ -208,12 +209,7 @@ function regionChildren(
 
 function linksOf(map: LabMap, name: RegionName, latencyMs: number) {
   const region = map.regions[name];
-  const link = (
-    service: string,
-    listen: { host: string; port: number },
-    target: { host: string; port: number },
-    oneWayMs = 0,
-  ) => ({
+  const link = (service: string, listen: Endpoint, target: Endpoint, oneWayMs = 0) => ({
     name: `${name}-${service}`,
     listen,
     target,
