@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from 'throwover/kernel';
+import { until } from '../packages/lab/src/world/json.ts';
 import { type Child, startChild } from './child.ts';
 import type { ProbeFigures } from './control-plane/probe.ts';
 import { type RunningServe, startServe } from './control-plane/serve.ts';
@@ -89,21 +90,17 @@ const emptySamples = (): Samples => ({ scrapes: [], scrapeMs: [], longestProbeMs
  * Returns the text of a scrape in which every service has its lag of 30 days, so that the bench
  * measures the full amount of data.
  */
-async function allKnown(serve: RunningServe, services: readonly string[]): Promise<string> {
-  const deadlineMs = systemClock.monotonicMs() + 60_000;
-  for (;;) {
-    const answer = await fetch(`${serve.url}/metrics`);
-    const text = await answer.text();
+function allKnown(serve: RunningServe, services: readonly string[]): Promise<string> {
+  const whole = async () => {
+    const text = await (await fetch(`${serve.url}/metrics`)).text();
     const missing = services.filter(
       (service) =>
         !text.includes(`throwover_lag_30d_seconds{service="${service}",from="east",to="west"`),
     );
     if (missing.length === 0) return text;
-    if (systemClock.monotonicMs() > deadlineMs) {
-      throw new Error(`no lag of 30 days of ${missing.join(', ')} in ${text.slice(0, 2_000)}`);
-    }
-    await systemClock.sleep(200);
-  }
+    throw new Error(`no lag of 30 days of ${missing.join(', ')} in ${text.slice(0, 2_000)}`);
+  };
+  return until('every service has its lag', whole, { timeoutMs: 60_000, pollMs: 200 });
 }
 
 async function scrape(

@@ -1,8 +1,9 @@
 import pg from 'pg';
 import type { Clock, Endpoint } from 'throwover/kernel';
 import { database } from '../packages/lab/src/postgres/postgres.ts';
+import { until } from '../packages/lab/src/world/json.ts';
 import type { FailoverRound, SwitchRound } from './contender.ts';
-import { startFollowingWriter, writeGapMs } from './following-writer.ts';
+import { type Acknowledged, startFollowingWriter, writeGapMs } from './following-writer.ts';
 
 /** The writer's pace, ms: about 500 writes/s on a machine whose write takes 1 ms. */
 const paceMs = 1;
@@ -87,21 +88,16 @@ export async function loseUnderLoad(
  * Returns when the other side acknowledged its first write, ms on the writer's clock; null: not in
  * time.
  */
-async function firstWriteBeyond(
-  { clock, patienceMs }: Load,
-  acknowledged: readonly { readonly side: number; readonly atMs: number }[],
+function firstWriteBeyond(
+  { patienceMs }: Load,
+  acknowledged: readonly Acknowledged[],
 ): Promise<number | null> {
-  const deadline = clock.monotonicMs() + patienceMs;
-  for (;;) {
-    const first = acknowledged.find(({ side }) => side === 1);
-    if (first !== undefined) return first.atMs;
-    if (clock.monotonicMs() > deadline) return null;
-    await clock.sleep(pollMs);
-  }
+  const first = async () => acknowledged.find(({ side }) => side === 1)?.atMs;
+  const patience = { timeoutMs: patienceMs, pollMs };
+  return until('a write on the other side', first, patience).catch(() => null);
 }
 
-const keysOf = (acknowledged: readonly { readonly key: string }[]) =>
-  acknowledged.map(({ key }) => key);
+const keysOf = (acknowledged: readonly Acknowledged[]) => acknowledged.map(({ key }) => key);
 
 /** Returns the number of these keys whose order is missing on this side. */
 export async function countMissing(side: Endpoint, keys: readonly string[]): Promise<number> {

@@ -15,7 +15,7 @@ import {
   stopServer,
 } from '../packages/lab/src/postgres/postgres.ts';
 import { type Child, startChild } from '../packages/lab/src/world/child.ts';
-import { askJson } from '../packages/lab/src/world/json.ts';
+import { askJson, until } from '../packages/lab/src/world/json.ts';
 import {
   labMap,
   otherRegion,
@@ -25,11 +25,8 @@ import {
 import type { Switchable, SwitchRound } from './contender.ts';
 import { switchUnderLoad } from './load.ts';
 
-/** Time between two looks at a position or a role, ms. */
-const pollMs = 2;
-
-/** Longest wait for each condition in one round, ms. */
-const patienceMs = 30_000;
+/** Longest wait for each condition in one round, and time between two looks, ms. */
+const patience = { timeoutMs: 30_000, pollMs: 2 };
 
 export interface FloorOptions {
   /** Directory of everything that the measurement writes. */
@@ -135,14 +132,14 @@ async function measureRound(
     const load = {
       sides: [map.regions[from].private.postgres, map.regions[to].private.postgres],
       prefix: `floor-${clock.wallMs()}-${round}`,
-      patienceMs,
+      patienceMs: patience.timeoutMs,
       clock,
     } as const;
     const measured = await switchUnderLoad(load, async () => {
       const position = await fence(pair, oldSide, from);
-      await until(pair, 'the position', async () => has(newSide, position));
+      await until('the position', () => has(newSide, position), patience);
       await newSide.query('SELECT pg_promote(false)');
-      await until(pair, 'the promotion', async () => isPrimary(newSide));
+      await until('the promotion', () => isPrimary(newSide), patience);
       await stopServer(pair.databases.side(from).dataDir, 'immediate', clock);
     });
     const attachedAsIs = await attach(pair, from, newSide, `marker-${round}`);
@@ -161,14 +158,15 @@ async function fence(pair: Pair, client: pg.Client, name: RegionName): Promise<s
   const open = await readFile(file, 'utf8');
   await writeFile(file, `host all ${applicationRole} all reject\n${open}`);
   await client.query('SELECT pg_reload_conf()');
-  await until(pair, 'a refused login', () => isRefused(pair, name));
-  await until(pair, 'an empty database', async () => {
+  await until('a refused login', () => isRefused(pair, name), patience);
+  const isEmpty = async () => {
     const { rowCount } = await client.query(
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1',
       [applicationRole],
     );
     return rowCount === 0;
-  });
+  };
+  await until('an empty database', isEmpty, patience);
   const { rows } = await client.query('SELECT pg_current_wal_flush_lsn()::text AS lsn');
   return rows[0].lsn;
 }
@@ -231,12 +229,13 @@ async function attach(
   const { rows } = await upstream.query('SELECT pg_current_wal_flush_lsn()::text AS lsn');
   const client = await superuser(pair, name);
   try {
-    return await until(pair, 'the standby', async () => {
+    const outcome = async () => {
       const log = await readFile(logFile(pair, name), 'utf8');
       if (/forked off current database system timeline/.test(log)) return 'diverged';
       const { rowCount } = await client.query('SELECT FROM payments WHERE event_id = $1', [marker]);
-      return rowCount === 1 && (await has(client, rows[0].lsn)) ? 'attached' : false;
-    }).then((outcome) => outcome === 'attached');
+      return rowCount === 1 && (await has(client, rows[0].lsn)) && 'attached';
+    };
+    return (await until('the standby', outcome, patience)) === 'attached';
   } finally {
     await client.end();
   }
@@ -245,12 +244,13 @@ async function attach(
 async function startBoth(pair: Pair, primary: RegionName): Promise<void> {
   for (const name of regionNames) await start(pair, name);
   const client = await superuser(pair, primary);
-  await until(pair, 'streaming', async () => {
+  const streams = async () => {
     const { rowCount } = await client.query(
       `SELECT FROM pg_stat_replication WHERE state = 'streaming'`,
     );
     return rowCount === 1;
-  });
+  };
+  await until('streaming', streams, patience);
   await client.end();
 }
 
@@ -277,16 +277,4 @@ async function superuser(pair: Pair, name: RegionName): Promise<pg.Client> {
   client.on('error', () => {});
   await client.connect();
   return client;
-}
-
-async function until<T>(pair: Pair, what: string, look: () => Promise<T | false>): Promise<T> {
-  const deadline = pair.clock.monotonicMs() + patienceMs;
-  for (;;) {
-    const seen = await look();
-    if (seen !== false) return seen;
-    if (pair.clock.monotonicMs() > deadline) {
-      throw new Error(`${what}: not within ${patienceMs} ms`);
-    }
-    await pair.clock.sleep(pollMs);
-  }
 }

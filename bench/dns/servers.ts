@@ -2,7 +2,7 @@ import { Resolver } from 'node:dns/promises';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from 'throwover/kernel';
+import { until } from '../../packages/lab/src/world/json.ts';
 import { missingPrograms, startDaemon } from '../peers/process.ts';
 
 /** Ports of this bench. */
@@ -149,14 +149,6 @@ zone:
 async function answering({ name, port }: DnsServer): Promise<void> {
   const resolver = new Resolver({ timeout: 500, tries: 1 });
   resolver.setServers([`127.0.0.1:${port}`]);
-  const deadlineMs = systemClock.monotonicMs() + startPatienceMs;
-  for (;;) {
-    const answered = await resolver.resolve4(`t60.ready.g.${zone}`).then(
-      () => true,
-      () => false,
-    );
-    if (answered) return;
-    if (systemClock.monotonicMs() > deadlineMs) throw new Error(`${name} does not answer`);
-    await systemClock.sleep(100);
-  }
+  const answer = () => resolver.resolve4(`t60.ready.g.${zone}`);
+  await until(`${name} answers`, answer, { timeoutMs: startPatienceMs, pollMs: 100 });
 }

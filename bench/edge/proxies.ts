@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from 'throwover/kernel';
+import { until } from '../../packages/lab/src/world/json.ts';
 import { startChild } from '../child.ts';
 import { missingPrograms, startDaemon } from '../peers/process.ts';
 import type { LoadCommand, LoadFigures } from './load.ts';
@@ -166,16 +166,10 @@ backend application
 `;
 
 async function listening(port: number): Promise<void> {
-  const deadlineMs = systemClock.monotonicMs() + startPatienceMs;
-  for (;;) {
+  const open = async () => {
     const socket = connect(port, '127.0.0.1');
-    const open = await once(socket, 'connect').then(
-      () => true,
-      () => false,
-    );
-    socket.destroy();
-    if (open) return;
-    if (systemClock.monotonicMs() > deadlineMs) throw new Error(`nobody listens on port ${port}`);
-    await systemClock.sleep(50);
-  }
+    await once(socket, 'connect').finally(() => socket.destroy());
+    return true;
+  };
+  await until(`a proxy listens on port ${port}`, open, { timeoutMs: startPatienceMs });
 }

@@ -173,14 +173,10 @@ class PatroniPair implements Switchable, FailsOver {
     });
   }
 
-  #leads(name: RegionName): Promise<void> {
-    return until(
-      `Patroni in ${name} leads`,
-      async () => (await this.#cluster(name)).has('leader'),
-      {
-        timeoutMs: healthyTimeoutMs,
-      },
-    );
+  async #leads(name: RegionName): Promise<void> {
+    await until(`Patroni in ${name} leads`, async () => (await this.#cluster(name)).has('leader'), {
+      timeoutMs: healthyTimeoutMs,
+    });
   }
 
   /**

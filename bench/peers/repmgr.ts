@@ -222,8 +222,8 @@ class RepmgrPair implements Switchable, FailsOver {
     await startServer({ binaries, dataDir, address: postgres, logFile, clock });
   }
 
-  #healthy(): Promise<void> {
-    return until(
+  async #healthy(): Promise<void> {
+    await until(
       'the pair under repmgr streams',
       () => isFollowed(this.#ground.sides[this.#primary]),
       {

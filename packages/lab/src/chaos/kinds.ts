@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { type Random, systemClock } from 'throwover/kernel';
 import { labEnv, nodeOptions } from '../world/child.ts';
+import { until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName } from '../world/map.ts';
 import { throwoverBin } from '../world/specs.ts';
@@ -244,12 +245,10 @@ async function epochOpened(lab: Lab): Promise<number | null> {
 }
 
 /** Waits until the run ends by itself, without a person. */
-async function endedRun(lab: Lab) {
-  const deadline = systemClock.monotonicMs() + 120_000;
-  for (;;) {
+function endedRun(lab: Lab) {
+  const ended = async () => {
     const run = await newestRun(lab);
-    if (run.status !== 'running') return run;
-    if (systemClock.monotonicMs() > deadline) throw new Error(`run ${run.runId} has not ended`);
-    await systemClock.sleep(200);
-  }
+    return run.status !== 'running' && run;
+  };
+  return until('the run has ended', ended, { timeoutMs: 120_000, pollMs: 200 });
 }

@@ -118,17 +118,11 @@ export async function playForecastRound(
   };
 }
 
-async function forecastOf(lab: Lab, runId: string) {
-  let found: z.infer<typeof forecasts>[number] | undefined;
-  await until(
-    `the forecast of ${runId} is kept`,
-    async () => {
-      const all = await askJson(lab.map.store, '/v1/evidence/checkout/forecast?limit=10');
-      found = forecasts.parse(all).find((one) => one.runId === runId);
-      return found !== undefined;
-    },
-    { timeoutMs: evidenceTimeoutMs, pollMs: 200 },
-  );
-  if (found === undefined) throw new Error(`the forecast of ${runId} was kept and is not there`);
-  return found;
+function forecastOf(lab: Lab, runId: string) {
+  const kept = async () => {
+    const all = await askJson(lab.map.store, '/v1/evidence/checkout/forecast?limit=10');
+    return forecasts.parse(all).find((one) => one.runId === runId);
+  };
+  const patience = { timeoutMs: evidenceTimeoutMs, pollMs: 200 };
+  return until(`the forecast of ${runId} is kept`, kept, patience);
 }

@@ -1,5 +1,6 @@
 import { systemClock } from 'throwover/kernel';
 import { carryOut, doneMs, newestRun, plan } from '../chaos/operator.ts';
+import { until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import type { RegionName } from '../world/map.ts';
 import { throwover } from '../world/throwover-cli.ts';
@@ -37,28 +38,17 @@ export async function moved(
 
 /** Takes over the open run, if there is one, until it has ended. */
 async function ended(lab: Lab): Promise<void> {
-  const deadline = systemClock.monotonicMs() + patienceMs;
-  for (;;) {
+  const over = async () => {
     // There is no run before the first one.
-    const runs = await patiently(async () =>
-      throwover(['runs', '--json'], { cwd: lab.options.dir }),
-    );
-    if (!runs.stdout.includes('"status":"running"')) return;
-    if (systemClock.monotonicMs() > deadline) throw new Error('the run does not end');
+    const runs = await throwover(['runs', '--json'], { cwd: lab.options.dir });
+    if (!runs.stdout.includes('"status":"running"')) return true;
     await throwover(['resume', '--takeover', '--json'], { cwd: lab.options.dir });
-    await systemClock.sleep(againMs);
-  }
+    return false;
+  };
+  await until('the run has ended', over, { timeoutMs: patienceMs, pollMs: againMs });
 }
 
 /** Asks until there is an answer: the store may be paused. */
-async function patiently<T>(ask: () => Promise<T>): Promise<T> {
-  const deadline = systemClock.monotonicMs() + patienceMs;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (systemClock.monotonicMs() > deadline) throw error;
-      await systemClock.sleep(againMs);
-    }
-  }
+function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  return until('the store answers', ask, { timeoutMs: patienceMs, pollMs: againMs });
 }

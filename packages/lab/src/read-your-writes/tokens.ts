@@ -1,8 +1,9 @@
 import { headers } from '@throwover/client';
 import type { Random } from 'throwover/kernel';
-import { type Endpoint, systemClock, urlOf } from 'throwover/kernel';
+import { type Endpoint, urlOf } from 'throwover/kernel';
 import { readSeenHeader, readSeenOf } from '../checkout/read-seen.ts';
 import type { ClientRecord } from '../clients/own-reads.ts';
+import { until } from '../world/json.ts';
 import { type LabMap, otherRegion, type RegionName } from '../world/map.ts';
 import type { Said, Shown } from './judge.ts';
 
@@ -90,14 +91,14 @@ async function showAll(to: Endpoint, at: Shown['at'], all: readonly Kept[]): Pro
 }
 
 /** Asks until the answer is final. */
-async function saidOf(to: Endpoint, { key, token }: Kept): Promise<Said> {
-  const started = systemClock.monotonicMs();
-  for (;;) {
-    // No answer is not final: a door may be busy, a function may be starting.
-    const said = await ask(to, { key, token }).catch(() => 'undecided' as const);
-    if (said !== 'undecided' || systemClock.monotonicMs() - started > patienceMs) return said;
-    await systemClock.sleep(pauseMs);
-  }
+function saidOf(to: Endpoint, shown: Kept): Promise<Said> {
+  // No answer is not final: a door may be busy, a function may be starting.
+  const final = async () => {
+    const said = await ask(to, shown);
+    return said !== 'undecided' && said;
+  };
+  const patience = { timeoutMs: patienceMs, pollMs: pauseMs };
+  return until('a final answer', final, patience).catch(() => 'undecided' as const);
 }
 
 async function ask(to: Endpoint, { key, token }: Kept): Promise<Said> {

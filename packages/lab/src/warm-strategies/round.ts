@@ -92,19 +92,13 @@ async function cold(lab: Lab, to: RegionName, strategy: StrategyName): Promise<v
   );
 }
 
-async function recorded(lab: Lab, runId: string) {
-  let found: z.infer<typeof samples>[number] | undefined;
-  await until(
-    `the five minutes of ${runId} are recorded`,
-    async () => {
-      const all = await askJson(lab.map.store, '/v1/evidence/checkout/five-minutes?limit=20');
-      found = samples.parse(all).find((sample) => sample.runId === runId);
-      return found !== undefined;
-    },
-    { timeoutMs: recordTimeoutMs, pollMs: 200 },
-  );
-  if (found === undefined) throw new Error(`${runId} was recorded and is not there`);
-  return found;
+function recorded(lab: Lab, runId: string) {
+  const kept = async () => {
+    const all = await askJson(lab.map.store, '/v1/evidence/checkout/five-minutes?limit=20');
+    return samples.parse(all).find((sample) => sample.runId === runId);
+  };
+  const patience = { timeoutMs: recordTimeoutMs, pollMs: 200 };
+  return until(`the five minutes of ${runId} are recorded`, kept, patience);
 }
 
 /** Provisions instances in both regions, as a team would have done itself. */

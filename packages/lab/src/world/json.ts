@@ -21,17 +21,21 @@ export async function askJson<T>(
   return (text === '' ? {} : JSON.parse(text)) as T;
 }
 
-/** Asks until the condition holds; rejects after `timeoutMs`, and names what it waited for. */
-export async function until(
+/**
+ * Looks until there is something other than `false`, `null` and `undefined`, and returns it; an error
+ * is a look that found nothing. Rejects after `timeoutMs`, and names what it waited for.
+ */
+export async function until<T>(
   what: string,
-  holds: () => Promise<boolean>,
+  look: () => Promise<T | false | null | undefined>,
   options: { timeoutMs: number; pollMs?: number },
-): Promise<void> {
+): Promise<T> {
   const started = systemClock.monotonicMs();
   let last: unknown;
   for (;;) {
     try {
-      if (await holds()) return;
+      const seen = await look();
+      if (seen !== false && seen !== null && seen !== undefined) return seen;
     } catch (error) {
       last = error;
     }
