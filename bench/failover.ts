@@ -110,13 +110,11 @@ const byDefault = [
 const inQuick = byDefault.filter((name) => name !== 'throwover-standing');
 
 function peerEntrants(pgBin: string): readonly Entrant<FailsOver>[] {
-  const clock = systemClock;
   const patroni = (name: string, timings: keyof typeof patroniTimings): Entrant<FailsOver> => ({
     name,
     needs: patroniPrograms,
     packages: patroniPackages,
-    start: (place) =>
-      startPatroni({ ...place, name, pgBin, clock, timings: patroniTimings[timings] }),
+    start: (place) => startPatroni({ ...place, name, pgBin, timings: patroniTimings[timings] }),
   });
   const repmgr = (name: string, timings: keyof typeof repmgrTimings): Entrant<FailsOver> => ({
     name,
@@ -124,7 +122,7 @@ function peerEntrants(pgBin: string): readonly Entrant<FailsOver>[] {
     packages: repmgrPackages,
     start: (place) =>
       startRepmgr({
-        ...{ ...place, name, pgBin, clock },
+        ...{ ...place, name, pgBin },
         serviceCommands: 'documented',
         timings: repmgrTimings[timings],
       }),

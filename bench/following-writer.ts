@@ -1,11 +1,14 @@
 import pg from 'pg';
-import type { Clock, Endpoint } from 'throwover/kernel';
+import { type Endpoint, systemClock } from 'throwover/kernel';
+import { applicationRole, connectTo } from '../packages/lab/src/postgres/postgres.ts';
 
 /**
  * Longest time for one write, ms; after it the outcome counts as unknown and its connection is
  * dropped.
  */
 const writeTimeoutMs = 2_000;
+
+const login = { user: applicationRole, timeoutMs: writeTimeoutMs };
 
 /** Writes one order; its idempotency key is the statement's only value. */
 export const insertOrder = `INSERT INTO orders (idempotency_key, amount, currency, status, region)
@@ -33,24 +36,23 @@ export function startFollowingWriter(options: {
   readonly paceMs: number;
   /** Prefix of every idempotency key, so that keys of different runs do not collide. */
   readonly prefix: string;
-  readonly clock: Clock;
 }): FollowingWriter {
-  const { sides, paceMs, prefix, clock } = options;
-  const pools = sides.map((side) => new KeptConnection(side, clock));
+  const { sides, paceMs, prefix } = options;
+  const pools = sides.map((side) => new KeptConnection(side));
   const acknowledged: Acknowledged[] = [];
   const stopping = new AbortController();
 
   const running = (async () => {
     let side = 0;
     for (let number = 1; !stopping.signal.aborted; number++) {
-      const begun = clock.monotonicMs();
+      const begun = systemClock.monotonicMs();
       const key = `${prefix}-${number}`;
       if (await pools[side]?.write(key)) {
-        acknowledged.push({ key, side, atMs: clock.monotonicMs() });
+        acknowledged.push({ key, side, atMs: systemClock.monotonicMs() });
       } else {
         side = 1 - side;
       }
-      await clock.sleep(Math.max(0, paceMs - (clock.monotonicMs() - begun)));
+      await systemClock.sleep(Math.max(0, paceMs - (systemClock.monotonicMs() - begun)));
     }
   })();
 
@@ -76,14 +78,12 @@ export function writeGapMs(acknowledged: readonly Acknowledged[]): number {
 
 class KeptConnection {
   readonly #side: Endpoint;
-  readonly #clock: Clock;
   #client: pg.Client | null = null;
   #connecting: Promise<void> | null = null;
   #closed = false;
 
-  constructor(side: Endpoint, clock: Clock) {
+  constructor(side: Endpoint) {
     this.#side = side;
-    this.#clock = clock;
     this.#connect();
   }
 
@@ -113,20 +113,12 @@ class KeptConnection {
   #connect(): void {
     if (this.#closed) return;
     this.#connecting ??= (async () => {
-      const client = new pg.Client({
-        ...this.#side,
-        user: 'checkout',
-        database: 'checkout',
-        connectionTimeoutMillis: writeTimeoutMs,
-        query_timeout: writeTimeoutMs,
-      });
-      client.on('error', () => this.#drop(client));
       try {
-        await client.connect();
+        const client = await connectTo(this.#side, login);
+        client.on('error', () => this.#drop(client));
         this.#client = client;
       } catch {
-        await client.end().catch(() => {});
-        await this.#clock.sleep(5);
+        await systemClock.sleep(5);
       }
       this.#connecting = null;
     })();

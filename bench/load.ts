@@ -1,6 +1,5 @@
-import pg from 'pg';
-import type { Clock, Endpoint } from 'throwover/kernel';
-import { database } from '../packages/lab/src/postgres/postgres.ts';
+import { type Endpoint, systemClock } from 'throwover/kernel';
+import { withClient } from '../packages/lab/src/postgres/postgres.ts';
 import { until } from '../packages/lab/src/world/json.ts';
 import type { FailoverRound, SwitchRound } from './contender.ts';
 import { type Acknowledged, startFollowingWriter, writeGapMs } from './following-writer.ts';
@@ -21,7 +20,6 @@ export interface Load {
   readonly prefix: string;
   /** Longest wait for the first write on the other side, ms. */
   readonly patienceMs: number;
-  readonly clock: Clock;
 }
 
 /**
@@ -31,11 +29,11 @@ export interface Load {
 export async function switchUnderLoad(load: Load, act: () => Promise<void>): Promise<SwitchRound> {
   const writer = startFollowingWriter({ ...load, paceMs });
   try {
-    await load.clock.sleep(steadyMs);
+    await systemClock.sleep(steadyMs);
     await act();
     const firstAtMs = await firstWriteBeyond(load, writer.acknowledged);
     if (firstAtMs === null) throw new Error(`no write on the other side in ${load.patienceMs} ms`);
-    await load.clock.sleep(steadyMs);
+    await systemClock.sleep(steadyMs);
     await writer.stop();
     return {
       writeGapMs: writeGapMs(writer.acknowledged),
@@ -59,18 +57,17 @@ export async function loseUnderLoad(
     readonly answer?: () => Promise<{ readonly approvedAtMs: number }>;
   },
 ): Promise<FailoverRound> {
-  const { clock } = load;
   const writer = startFollowingWriter({ ...load, paceMs });
   try {
-    await clock.sleep(steadyMs + acts.afterMs);
-    const lostAtMs = clock.monotonicMs();
+    await systemClock.sleep(steadyMs + acts.afterMs);
+    const lostAtMs = systemClock.monotonicMs();
     await acts.lose();
     const approved = (await acts.answer?.()) ?? null;
     const firstAtMs = await firstWriteBeyond(load, writer.acknowledged);
     if (firstAtMs === null) {
       return { lossToFirstWriteMs: null, approvalToFirstWriteMs: null, writesLost: 0 };
     }
-    await clock.sleep(steadyMs);
+    await systemClock.sleep(steadyMs);
     // Connections to the lost side are closed by force in their own time; this does not wait for
     // them.
     const lost = await countMissing(load.sides[1], keysOf(writer.acknowledged));
@@ -101,16 +98,12 @@ const keysOf = (acknowledged: readonly Acknowledged[]) => acknowledged.map(({ ke
 
 /** Returns the number of these keys whose order is missing on this side. */
 export async function countMissing(side: Endpoint, keys: readonly string[]): Promise<number> {
-  const client = new pg.Client({ ...side, user: 'postgres', database });
-  await client.connect();
-  try {
+  return withClient(side, async (client) => {
     const { rows } = await client.query(
       `SELECT count(*)::int AS missing FROM unnest($1::text[]) AS key
        WHERE NOT EXISTS (SELECT FROM orders WHERE idempotency_key = key)`,
       [keys],
     );
     return rows[0].missing;
-  } finally {
-    await client.end();
-  }
+  });
 }

@@ -94,7 +94,6 @@ class Throwover implements Switchable, FailsOver {
       sides: [regions[from].private.postgres, regions[otherRegion(from)].private.postgres],
       prefix: `throwover-${systemClock.wallMs()}-${round}`,
       patienceMs,
-      clock: systemClock,
     };
   }
 }

@@ -2,17 +2,18 @@ import { appendFile, chown, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import type { Clock } from 'throwover/kernel';
+import { systemClock } from 'throwover/kernel';
 import {
   applicationRole,
   type Binaries,
+  connectTo,
   createDatabases,
   type Databases,
-  database,
   findBinaries,
   replicationRole,
   startServer,
   stopServer,
+  withClient,
 } from '../packages/lab/src/postgres/postgres.ts';
 import { type Child, startChild } from '../packages/lab/src/world/child.ts';
 import { askJson, until } from '../packages/lab/src/world/json.ts';
@@ -34,7 +35,6 @@ export interface FloorOptions {
   /** First port; no lab with this base may be running. */
   readonly portBase: number;
   readonly pgBin: string | null;
-  readonly clock: Clock;
 }
 
 /**
@@ -43,7 +43,7 @@ export interface FloorOptions {
  * No plan, no journal, no DNS, no door, no crash safety: nothing that a tool adds.
  */
 export async function startFloor(options: FloorOptions): Promise<Switchable> {
-  const { dir, portBase, clock } = options;
+  const { dir, portBase } = options;
   const map = labMap(portBase);
   const binaries = await findBinaries({ pgBin: options.pgBin, copyDir: join(dir, 'binaries') });
   const databases = await createDatabases({
@@ -53,10 +53,9 @@ export async function startFloor(options: FloorOptions): Promise<Switchable> {
     standby: 'west',
     upstream: map.regions.east.public.interPostgres,
     scratch: map.regions.east.private.postgres,
-    clock,
   });
   const border = await startBorder(map, dir);
-  const pair: Pair = { map, binaries, databases, dir, clock };
+  const pair: Pair = { map, binaries, databases, dir };
   const close = async () => {
     await border.stop();
     await databases.stop();
@@ -117,7 +116,6 @@ interface Pair {
   readonly binaries: Binaries;
   readonly databases: Databases;
   readonly dir: string;
-  readonly clock: Clock;
 }
 
 async function measureRound(
@@ -125,22 +123,21 @@ async function measureRound(
   from: RegionName,
   round: number,
 ): Promise<SwitchRound & { readonly attachedAsIs: boolean }> {
-  const { clock, map } = pair;
+  const { map } = pair;
   const to = otherRegion(from);
   const [oldSide, newSide] = [await superuser(pair, from), await superuser(pair, to)];
   try {
     const load = {
       sides: [map.regions[from].private.postgres, map.regions[to].private.postgres],
-      prefix: `floor-${clock.wallMs()}-${round}`,
+      prefix: `floor-${systemClock.wallMs()}-${round}`,
       patienceMs: patience.timeoutMs,
-      clock,
     } as const;
     const measured = await switchUnderLoad(load, async () => {
       const position = await fence(pair, oldSide, from);
       await until('the position', () => has(newSide, position), patience);
       await newSide.query('SELECT pg_promote(false)');
       await until('the promotion', () => isPrimary(newSide), patience);
-      await stopServer(pair.databases.side(from).dataDir, 'immediate', clock);
+      await stopServer(pair.databases.side(from).dataDir, 'immediate');
     });
     const attachedAsIs = await attach(pair, from, newSide, `marker-${round}`);
     return { ...measured, attachedAsIs };
@@ -172,19 +169,10 @@ async function fence(pair: Pair, client: pg.Client, name: RegionName): Promise<s
 }
 
 async function isRefused(pair: Pair, name: RegionName): Promise<boolean> {
-  const login = new pg.Client({
-    ...pair.map.regions[name].private.postgres,
-    user: applicationRole,
-    database,
-  });
-  try {
-    await login.connect();
-    return false;
-  } catch (error) {
-    return error instanceof pg.DatabaseError && error.code === '28000';
-  } finally {
-    await login.end().catch(() => {});
-  }
+  const address = pair.map.regions[name].private.postgres;
+  return withClient(address, async () => false, { user: applicationRole }).catch(
+    (error) => error instanceof pg.DatabaseError && error.code === '28000',
+  );
 }
 
 async function has(client: pg.Client, position: string): Promise<boolean> {
@@ -255,26 +243,17 @@ async function startBoth(pair: Pair, primary: RegionName): Promise<void> {
 }
 
 async function start(pair: Pair, name: RegionName): Promise<void> {
-  const { binaries, databases, map, clock } = pair;
+  const { binaries, databases, map } = pair;
   await writeFile(logFile(pair, name), '');
   await startServer({
     binaries,
     dataDir: databases.side(name).dataDir,
     address: map.regions[name].private.postgres,
     logFile: logFile(pair, name),
-    clock,
   });
 }
 
 const logFile = (pair: Pair, name: RegionName) => join(pair.dir, 'logs', `${name}-postgres.log`);
 
-async function superuser(pair: Pair, name: RegionName): Promise<pg.Client> {
-  const client = new pg.Client({
-    ...pair.map.regions[name].private.postgres,
-    user: 'postgres',
-    database,
-  });
-  client.on('error', () => {});
-  await client.connect();
-  return client;
-}
+const superuser = ({ map }: Pair, name: RegionName) =>
+  connectTo(map.regions[name].private.postgres);

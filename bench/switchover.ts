@@ -87,14 +87,13 @@ function ownEntrants(pgBin: string | null): readonly Entrant<Switchable>[] {
       name: 'floor',
       needs: [],
       packages: [],
-      start: (place) => startFloor({ ...place, pgBin, clock: systemClock }),
+      start: (place) => startFloor({ ...place, pgBin }),
     },
     { name: 'throwover', needs: [], packages: [], start: (at) => startThrowover({ ...at, pgBin }) },
   ];
 }
 
 function peerEntrants(pgBin: string): readonly Entrant<Switchable>[] {
-  const clock = systemClock;
   const repmgr = (name: string, serviceCommands: ServiceCommands): Entrant<Switchable> => ({
     name,
     needs: repmgrPrograms(pgBin),
@@ -105,7 +104,6 @@ function peerEntrants(pgBin: string): readonly Entrant<Switchable>[] {
         name,
         pgBin,
         serviceCommands,
-        clock,
         timings: repmgrTimings.default,
       }),
   });
@@ -116,7 +114,7 @@ function peerEntrants(pgBin: string): readonly Entrant<Switchable>[] {
       packages: patroniPackages,
       start: (place) =>
         startPatroni({
-          ...{ ...place, name: 'patroni', pgBin, clock },
+          ...{ ...place, name: 'patroni', pgBin },
           timings: patroniTimings.default,
         }),
     },

@@ -1,7 +1,7 @@
 import { createWriter, firstWritable } from '@throwover/client';
-import pg from 'pg';
-import type { Clock, Endpoint } from 'throwover/kernel';
-import { applicationRole, database } from '../packages/lab/src/postgres/postgres.ts';
+import type pg from 'pg';
+import { type Endpoint, systemClock } from 'throwover/kernel';
+import { applicationRole, connectTo } from '../packages/lab/src/postgres/postgres.ts';
 import type { WrappedRound } from './contender.ts';
 import { insertOrder } from './following-writer.ts';
 import { countMissing } from './load.ts';
@@ -24,12 +24,15 @@ const statementTimeoutMs = 2_000;
  * the first side to the second.
  */
 export async function requestsThroughSwitch(
-  load: { sides: readonly [Endpoint, Endpoint]; prefix: string; clock: Clock },
+  load: { sides: readonly [Endpoint, Endpoint]; prefix: string },
   act: () => Promise<void>,
 ): Promise<WrappedRound> {
-  const { sides, prefix, clock } = load;
+  const { sides, prefix } = load;
   const writer = createWriter<pg.Client>({
-    open: firstWritable({ targets: sides, connect }),
+    open: firstWritable({
+      targets: sides,
+      connect: (side) => connectTo(side, { user: applicationRole, timeoutMs: statementTimeoutMs }),
+    }),
     size: clients,
   });
   const answered: string[] = [];
@@ -39,22 +42,22 @@ export async function requestsThroughSwitch(
   const running = Array.from({ length: clients }, async (_, client) => {
     for (let number = 1; !stopping.signal.aborted; number++) {
       const key = `${prefix}-wrapped-${client}-${number}`;
-      const begunMs = clock.monotonicMs();
+      const begunMs = systemClock.monotonicMs();
       try {
         await writer.transaction((connection) => connection.query(insertOrder, [key]));
         answered.push(key);
       } catch (error) {
         failures.push(error);
       }
-      const tookMs = clock.monotonicMs() - begunMs;
+      const tookMs = systemClock.monotonicMs() - begunMs;
       longestMs = Math.max(longestMs, tookMs);
-      await clock.sleep(Math.max(0, paceMs - tookMs));
+      await systemClock.sleep(Math.max(0, paceMs - tookMs));
     }
   });
   try {
-    await clock.sleep(steadyMs);
+    await systemClock.sleep(steadyMs);
     await act();
-    await clock.sleep(steadyMs);
+    await systemClock.sleep(steadyMs);
   } finally {
     stopping.abort();
     await Promise.all(running);
@@ -66,18 +69,4 @@ export async function requestsThroughSwitch(
     writesLost: await countMissing(sides[1], answered),
     longestMs,
   };
-}
-
-async function connect(side: Endpoint): Promise<pg.Client> {
-  const client = new pg.Client({
-    ...side,
-    user: applicationRole,
-    database,
-    connectionTimeoutMillis: statementTimeoutMs,
-    query_timeout: statementTimeoutMs,
-  });
-  // The writer handles a broken connection: its next statement fails.
-  client.on('error', () => {});
-  await client.connect();
-  return client;
 }

@@ -1,14 +1,15 @@
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
-import type { Clock, Endpoint } from 'throwover/kernel';
+import type pg from 'pg';
+import type { Endpoint } from 'throwover/kernel';
 import type { LinkChange } from '../../packages/lab/src/network/link.ts';
 import {
   type Binaries,
   createDatabases,
   type Databases,
   findBinaries,
+  withClient,
 } from '../../packages/lab/src/postgres/postgres.ts';
 import { type Child, startChild } from '../../packages/lab/src/world/child.ts';
 import { askJson } from '../../packages/lab/src/world/json.ts';
@@ -47,7 +48,6 @@ export interface Ground {
   readonly sides: Readonly<Record<RegionName, Side>>;
   /** Client and peer address of a store in the third place, without latency to either region. */
   readonly store: { readonly client: Endpoint; readonly peer: Endpoint };
-  readonly clock: Clock;
   setLatency(latencyMs: number): Promise<void>;
   /** Blocks all requests to this region, also those on their way; null: everything passes again. */
   cut(region: RegionName | null): Promise<void>;
@@ -58,9 +58,8 @@ export async function layGround(options: {
   readonly dir: string;
   readonly portBase: number;
   readonly pgBin: string;
-  readonly clock: Clock;
 }): Promise<Ground> {
-  const { dir, portBase, clock } = options;
+  const { dir, portBase } = options;
   const map = labMap(portBase);
   await mkdir(dir, { recursive: true });
   await chmod(dir, 0o755);
@@ -74,7 +73,6 @@ export async function layGround(options: {
     standby: 'west',
     upstream: map.regions.east.public.interPostgres,
     scratch: map.regions.east.private.postgres,
-    clock,
   });
   const side = (name: RegionName): Side => {
     const { privateHost, publicHost, private: near, public: far } = map.regions[name];
@@ -90,7 +88,7 @@ export async function layGround(options: {
   const sides = { east: side('east'), west: side('west') };
   const border = await startBorder(dir, map.border, sides);
   return {
-    ...{ dir, binaries, runAs, databases, sides, clock },
+    ...{ dir, binaries, runAs, databases, sides },
     store: {
       client: { host: map.store.host, port: portBase + storeOffset },
       peer: { host: map.store.host, port: portBase + storeOffset + 1 },
@@ -168,29 +166,13 @@ export async function changeAutoConf(
   await writeOwned(ground, path, `${change(lines).join('\n')}\n`);
 }
 
-/**
- * Runs one query on a database as its superuser; rejects when it does not answer in `timeoutMs`.
- */
+/** Runs one statement on a database as its superuser. */
 export async function ask<Row extends pg.QueryResultRow>(
   { postgres }: Side,
   sql: string,
-  options: { readonly database?: string; readonly timeoutMs?: number } = {},
 ): Promise<readonly Row[]> {
-  const { database = 'postgres', timeoutMs = 2_000 } = options;
-  const client = new pg.Client({
-    ...postgres,
-    user: 'postgres',
-    database,
-    connectionTimeoutMillis: timeoutMs,
-    query_timeout: timeoutMs,
-  });
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    return (await client.query<Row>(sql)).rows;
-  } finally {
-    await client.end().catch(() => {});
-  }
+  const login = { database: 'postgres', timeoutMs: 2_000 };
+  return withClient(postgres, async (client) => (await client.query<Row>(sql)).rows, login);
 }
 
 /** Returns true when this side is primary and the other one streams from it. */

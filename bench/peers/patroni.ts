@@ -14,6 +14,7 @@
  *   clients see a longer gap (its health check has to fail and rise first): not counted against it.
  */
 import { join } from 'node:path';
+import { systemClock } from 'throwover/kernel';
 import { freeze, kill } from '../../packages/lab/src/faults/process-tree.ts';
 import { postmasterPid } from '../../packages/lab/src/postgres/postgres.ts';
 import { askJson, until } from '../../packages/lab/src/world/json.ts';
@@ -51,7 +52,6 @@ export interface PatroniOptions {
   readonly portBase: number;
   readonly pgBin: string;
   readonly timings: Timings;
-  readonly clock: Ground['clock'];
 }
 
 export async function startPatroni(options: PatroniOptions): Promise<Switchable & FailsOver> {
@@ -154,12 +154,12 @@ class PatroniPair implements Switchable, FailsOver {
   }
 
   #load(round: number): Load {
-    const { sides, clock } = this.#ground;
-    const prefix = `${this.name}-${clock.wallMs()}-${round}`;
+    const { sides } = this.#ground;
+    const prefix = `${this.name}-${systemClock.wallMs()}-${round}`;
     const at = [this.#primary, otherRegion(this.#primary)] as const;
     return {
       sides: [sides[at[0]].postgres, sides[at[1]].postgres],
-      ...{ prefix, patienceMs, clock },
+      ...{ prefix, patienceMs },
     };
   }
 

@@ -18,7 +18,7 @@
  *   would stay open.
  */
 import { join } from 'node:path';
-import type { Clock, Endpoint } from 'throwover/kernel';
+import { type Endpoint, systemClock } from 'throwover/kernel';
 import { freeze, kill } from '../../packages/lab/src/faults/process-tree.ts';
 import { postmasterPid, startServer } from '../../packages/lab/src/postgres/postgres.ts';
 import { until } from '../../packages/lab/src/world/json.ts';
@@ -68,7 +68,6 @@ export interface RepmgrOptions {
   readonly pgBin: string;
   readonly timings: Timings;
   readonly serviceCommands: ServiceCommands;
-  readonly clock: Clock;
 }
 
 export async function startRepmgr(options: RepmgrOptions): Promise<Switchable & FailsOver> {
@@ -124,7 +123,7 @@ class RepmgrPair implements Switchable, FailsOver {
     const lost = this.#primary;
     for (const name of regionNames) await this.#startAgent(name);
     // An agent that has just started knows nothing about the other side yet.
-    await this.#ground.clock.sleep(2 * this.#timings.monitorInterval * 1000);
+    await systemClock.sleep(2 * this.#timings.monitorInterval * 1000);
     const roots = await this.#roots(lost);
     const measured = await loseUnderLoad(this.#load(round), {
       afterMs: spreadPhase(round, this.#timings.monitorInterval * 1000),
@@ -175,12 +174,12 @@ class RepmgrPair implements Switchable, FailsOver {
   }
 
   #load(round: number): Load {
-    const { sides, clock } = this.#ground;
-    const prefix = `${this.name}-${clock.wallMs()}-${round}`;
+    const { sides } = this.#ground;
+    const prefix = `${this.name}-${systemClock.wallMs()}-${round}`;
     const at = [this.#primary, otherRegion(this.#primary)] as const;
     return {
       sides: [sides[at[0]].postgres, sides[at[1]].postgres],
-      ...{ prefix, patienceMs, clock },
+      ...{ prefix, patienceMs },
     };
   }
 
@@ -215,11 +214,11 @@ class RepmgrPair implements Switchable, FailsOver {
   }
 
   async #startServer(name: RegionName): Promise<void> {
-    const { binaries, sides, clock } = this.#ground;
+    const { binaries, sides } = this.#ground;
     const { dataDir, postgres } = sides[name];
     const logFile = this.#logFile(name);
     await writeOwned(this.#ground, logFile, '');
-    await startServer({ binaries, dataDir, address: postgres, logFile, clock });
+    await startServer({ binaries, dataDir, address: postgres, logFile });
   }
 
   async #healthy(): Promise<void> {

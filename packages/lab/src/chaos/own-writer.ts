@@ -1,5 +1,5 @@
-import pg from 'pg';
 import { systemClock } from 'throwover/kernel';
+import { applicationRole, withClient } from '../postgres/postgres.ts';
 import { until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import type { RegionName } from '../world/map.ts';
@@ -63,26 +63,15 @@ export class OwnWriter {
   }
 
   async #attempt(key: string): Promise<boolean> {
-    const client = new pg.Client({
-      ...this.#lab.map.regions[this.#region].private.postgres,
-      user: 'checkout',
-      database: 'checkout',
-      connectionTimeoutMillis: attemptMs,
-      query_timeout: attemptMs,
-    });
-    client.on('error', () => {});
-    try {
-      await client.connect();
-      await client.query(
-        `INSERT INTO orders (idempotency_key, amount, currency, status, region)
-         VALUES ($1, 100, 'eur', 'open', $2)`,
-        [key, this.#region],
-      );
-      return true;
-    } catch {
-      return false;
-    } finally {
-      await client.end().catch(() => {});
-    }
+    const insert = `INSERT INTO orders (idempotency_key, amount, currency, status, region)
+         VALUES ($1, 100, 'eur', 'open', $2)`;
+    return withClient(
+      this.#lab.map.regions[this.#region].private.postgres,
+      (client) => client.query(insert, [key, this.#region]),
+      { user: applicationRole, timeoutMs: attemptMs },
+    ).then(
+      () => true,
+      () => false,
+    );
   }
 }

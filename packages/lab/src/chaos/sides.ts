@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { withClient } from '../postgres/postgres.ts';
 import { until } from '../world/json.ts';
 import type { LabMap, RegionName } from '../world/map.ts';
 import type { Side } from './oracle.ts';
@@ -8,7 +8,7 @@ const backTimeoutMs = 60_000;
 
 /** Reads the contents of a region's database as a superuser, whom no fence keeps out. */
 export async function readSide(map: LabMap, region: RegionName): Promise<Side> {
-  return withSuperuser(map, region, async (client) => {
+  return withClient(map.regions[region].private.postgres, async (client) => {
     const orders = await client.query<{ key: string; id: string; atMs: number }>(
       `SELECT idempotency_key AS key, id::text AS id,
          extract(epoch FROM created_at)::float8 * 1000 AS "atMs" FROM orders`,
@@ -26,7 +26,7 @@ export async function ledgerKept(map: LabMap, active: RegionName): Promise<void>
   await until(
     `${active}'s database keeps the slot of the ledger`,
     () =>
-      withSuperuser(map, active, async (client) => {
+      withClient(map.regions[active].private.postgres, async (client) => {
         const { rows } = await client.query(
           `SELECT FROM pg_replication_slots WHERE slot_name = 'throwover_ledger'
              AND confirmed_flush_lsn IS NOT NULL`,
@@ -35,26 +35,4 @@ export async function ledgerKept(map: LabMap, active: RegionName): Promise<void>
       }),
     { timeoutMs: backTimeoutMs, pollMs: 50 },
   );
-}
-
-async function withSuperuser<T>(
-  map: LabMap,
-  region: RegionName,
-  work: (client: pg.Client) => Promise<T>,
-): Promise<T> {
-  const { host, port } = map.regions[region].private.postgres;
-  const client = new pg.Client({
-    host,
-    port,
-    user: 'postgres',
-    database: 'checkout',
-    connectionTimeoutMillis: 2_000,
-  });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }

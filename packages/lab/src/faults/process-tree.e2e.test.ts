@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { systemClock } from 'throwover/kernel';
 import { afterEach, expect, it } from 'vitest';
 import { freeze, kill, processTree, thaw } from './process-tree.ts';
 
@@ -10,7 +9,7 @@ const family = `sh -c 'sleep 600 & echo deep; wait' & sleep 600 & echo ready; wa
 
 let root: ChildProcess | null = null;
 afterEach(async () => {
-  if (root?.pid !== undefined) await kill([root.pid], systemClock);
+  if (root?.pid !== undefined) await kill([root.pid]);
 });
 
 async function start(script: string, words: number): Promise<number> {
@@ -42,20 +41,20 @@ it('finds all descendants, stops, wakes and ends them', async () => {
   expect(tree[0]).toBe(pid);
   expect(tree).toHaveLength(4);
 
-  expect(new Set(await freeze([pid], systemClock))).toEqual(new Set(tree));
+  expect(new Set(await freeze([pid]))).toEqual(new Set(tree));
   expect(await states(tree)).toEqual(['T', 'T', 'T', 'T']);
   await thaw([pid]);
   expect(await states(tree)).not.toContain('T');
 
-  await kill([pid], systemClock);
+  await kill([pid]);
   expect(await processTree(tree)).toEqual([]);
 });
 
 it('leaves none behind of a family that goes on to grow', async () => {
   const pid = await start('echo ready; while true; do sleep 0.01 & sleep 0.001; done', 1);
-  const stopped = await freeze([pid], systemClock);
+  const stopped = await freeze([pid]);
   expect((await states(stopped)).filter((state) => state === 'S' || state === 'R')).toEqual([]);
   await thaw([pid]);
-  await kill([pid], systemClock);
+  await kill([pid]);
   expect(await processTree([pid])).toEqual([]);
 });

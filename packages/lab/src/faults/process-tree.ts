@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { type Clock, systemClock } from 'throwover/kernel';
+import { systemClock } from 'throwover/kernel';
 
 /**
  * Most consecutive looks at the process table until all processes are stopped: this does not chase
@@ -34,7 +34,7 @@ export async function processTree(roots: Roots): Promise<readonly number[]> {
  * Stops all of them, like a region that no longer answers but is not dead. Resolves when each one
  * has been seen stopped, since until then it can start others.
  */
-export async function freeze(roots: Roots, clock: Clock = systemClock): Promise<readonly number[]> {
+export async function freeze(roots: Roots): Promise<readonly number[]> {
   const told = new Set<number>();
   for (let look = 0; look < maxLooks; look++) {
     const tree = treeOf(roots, await processTable());
@@ -48,7 +48,7 @@ export async function freeze(roots: Roots, clock: Clock = systemClock): Promise<
       signal(pid, 'SIGSTOP');
       told.add(pid);
     }
-    await clock.sleep(lookMs);
+    await systemClock.sleep(lookMs);
   }
   throw new Error(`processes below ${roots.join(', ')} kept moving`);
 }
@@ -62,15 +62,15 @@ export async function thaw(roots: Roots): Promise<void> {
  * Ends all of them at once and resolves when none is left: they are frozen first, so that none
  * restarts another.
  */
-export async function kill(roots: Roots, clock: Clock = systemClock): Promise<void> {
-  const pids = await freeze(roots, clock);
+export async function kill(roots: Roots): Promise<void> {
+  const pids = await freeze(roots);
   for (const pid of pids) signal(pid, 'SIGKILL');
   for (;;) {
     const alive = new Set(
       (await processTable()).filter(({ state }) => state !== 'Z').map(({ pid }) => pid),
     );
     if (!pids.some((pid) => alive.has(pid))) return;
-    await clock.sleep(lookMs);
+    await systemClock.sleep(lookMs);
   }
 }
 

@@ -57,7 +57,6 @@ it('lags in episodes with quiet windows between, on the standby only, and not af
   const profile = startLagProfile({
     profile: 'production',
     sides: names.map((name) => pair.address[name]),
-    clock: systemClock,
     random: seededRandom(1),
   });
   const writer = await pair.connect('east');
@@ -73,7 +72,7 @@ it('lags in episodes with quiet windows between, on the standby only, and not af
   await until('an episode', async () => (await lagMs()) > 3_000, episodeMs);
   await until('a quiet window', async () => (await lagMs()) < 200, episodeMs);
   await until('another episode', async () => (await lagMs()) > 3_000, episodeMs);
-  await stopServer(pair.databases.side('east').dataDir, 'immediate', systemClock);
+  await stopServer(pair.databases.side('east').dataDir, 'immediate');
   await writer.end().catch(() => {});
   await pair.ask('west', 'SELECT pg_promote(true)');
   await until('no delay on the new primary', async () => {
@@ -92,7 +91,7 @@ it('goes on after it was frozen, without an answer meanwhile', async () => {
   if (pid === null) throw new Error('east does not run');
   const client = await pair.connect('east');
   const tree = await processTree([pid]);
-  await freeze([pid], systemClock);
+  await freeze([pid]);
   let answered = false;
   const answer = client.query('SELECT 1').then(() => {
     answered = true;

@@ -14,13 +14,12 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import pg from 'pg';
-import type { Clock, Endpoint } from 'throwover/kernel';
+import type { Endpoint } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
 import type { Binaries } from './binaries.ts';
+import { type Login, withClient } from './client.ts';
 import {
   applicationRole,
-  database,
   hostBasedAccess,
   replicationRole,
   rolesSql,
@@ -83,7 +82,6 @@ export interface DatabasesOptions {
   readonly upstream: Endpoint;
   /** A free address for the few seconds in which the primary is filled. */
   readonly scratch: Endpoint;
-  readonly clock: Clock;
 }
 
 /**
@@ -122,7 +120,7 @@ function madeOf({ primary, standby, upstream }: DatabasesOptions): string {
 }
 
 function handles(options: DatabasesOptions): Databases {
-  const { dir, binaries, clock } = options;
+  const { dir, binaries } = options;
   const regions = [options.primary, options.standby];
   const side = (region: string): SideFiles => ({
     dataDir: join(dir, region, 'data'),
@@ -130,9 +128,7 @@ function handles(options: DatabasesOptions): Databases {
   });
   // Immediate: lost data is restored from the saved copy, or no longer needed.
   const stop = async () => {
-    await Promise.all(
-      regions.map((region) => stopServer(side(region).dataDir, 'immediate', clock)),
-    );
+    await Promise.all(regions.map((region) => stopServer(side(region).dataDir, 'immediate')));
   };
   const own = (region: string) => `${side(region).dataDir}.own`;
   return {
@@ -140,7 +136,7 @@ function handles(options: DatabasesOptions): Databases {
     stop,
     start: (region, address) =>
       startServer({
-        ...{ binaries, address, clock, dataDir: side(region).dataDir },
+        ...{ binaries, address, dataDir: side(region).dataDir },
         logFile: join(side(region).stateDir, 'own-start.log'),
       }),
     becomeForeign: async (region, { address, upstream }) => {
@@ -174,7 +170,7 @@ async function restore(saved: string, side: SideFiles, binaries: Binaries): Prom
 }
 
 async function makePrimary(options: DatabasesOptions, dataDir: string): Promise<void> {
-  const { binaries, scratch, clock, dir } = options;
+  const { binaries, scratch, dir } = options;
   await rm(dataDir, { recursive: true, force: true });
   await makeOwned(dataDir, binaries);
   await run(binaries, 'initdb', [
@@ -184,12 +180,12 @@ async function makePrimary(options: DatabasesOptions, dataDir: string): Promise<
   await appendFile(join(dataDir, 'postgresql.conf'), settingsFile());
   await writeFile(join(dataDir, 'pg_hba.conf'), hostBasedAccess);
   const logFile = join(dir, 'saved', 'create.log');
-  await startServer({ binaries, dataDir, address: scratch, logFile, clock });
+  await startServer({ binaries, dataDir, address: scratch, logFile });
   try {
-    await execute(scratch, { user: 'postgres', database: 'postgres' }, rolesSql);
-    await execute(scratch, { user: applicationRole, database }, [tablesSql]);
+    await execute(scratch, rolesSql, { database: 'postgres' });
+    await execute(scratch, [tablesSql], { user: applicationRole });
   } finally {
-    await stopServer(dataDir, 'fast', clock);
+    await stopServer(dataDir, 'fast');
   }
 }
 
@@ -200,15 +196,15 @@ const foreignSegments = 64;
 
 /** Advances the end of this data directory's log. */
 async function advance(options: DatabasesOptions, dataDir: string): Promise<void> {
-  const { binaries, scratch, clock, dir } = options;
+  const { binaries, scratch, dir } = options;
   const logFile = join(dir, 'saved', 'create.log');
-  await startServer({ binaries, dataDir, address: scratch, logFile, clock });
+  await startServer({ binaries, dataDir, address: scratch, logFile });
   try {
     const one = `SELECT pg_logical_emit_message(false, 'lab', 'on'); SELECT pg_switch_wal()`;
     const all = Array.from({ length: foreignSegments }, () => one);
-    await execute(scratch, { user: 'postgres', database }, all);
+    await execute(scratch, all);
   } finally {
-    await stopServer(dataDir, 'fast', clock);
+    await stopServer(dataDir, 'fast');
   }
 }
 
@@ -244,16 +240,16 @@ function settingsFile(): string {
 
 async function execute(
   address: Endpoint,
-  login: { user: string; database: string },
   statements: readonly string[],
+  login: Login = {},
 ): Promise<void> {
-  const client = new pg.Client({ ...address, ...login });
-  await client.connect();
-  try {
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
+  await withClient(
+    address,
+    async (client) => {
+      for (const statement of statements) await client.query(statement);
+    },
+    login,
+  );
 }
 
 /** Copies a directory with owners and modes; blocks are shared where the file system can. */

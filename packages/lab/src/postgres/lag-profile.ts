@@ -1,5 +1,6 @@
-import pg from 'pg';
-import type { Clock, Endpoint, Random } from 'throwover/kernel';
+import type pg from 'pg';
+import { type Endpoint, type Random, systemClock } from 'throwover/kernel';
+import { withClient } from './client.ts';
 
 /**
  * The shapes of an episode. While the delay is set, replay stops until the delay has passed, so the
@@ -49,22 +50,21 @@ export interface LagProfile {
 export function startLagProfile(options: {
   readonly profile: LagProfileName;
   readonly sides: readonly Endpoint[];
-  readonly clock: Clock;
   readonly random: Random;
 }): LagProfile {
-  const { profile, sides, clock, random } = options;
+  const { profile, sides, random } = options;
   const stopping = new AbortController();
   const between = ({ least, most }: { least: number; most: number }) =>
     least + random.next() * (most - least);
 
   /** Keeps this delay for `forMs`, on the current standby and on no other side. */
   async function hold(delayMs: number, forMs: number): Promise<void> {
-    const until = clock.monotonicMs() + forMs;
+    const until = systemClock.monotonicMs() + forMs;
     while (!stopping.signal.aborted) {
       await Promise.all(sides.map((side) => delayReplay(side, delayMs)));
-      const left = until - clock.monotonicMs();
+      const left = until - systemClock.monotonicMs();
       if (left <= 0) return;
-      await clock.sleep(Math.min(left, followMs), stopping.signal).catch(() => {});
+      await systemClock.sleep(Math.min(left, followMs), stopping.signal).catch(() => {});
     }
   }
 
@@ -91,17 +91,7 @@ export function startLagProfile(options: {
  * it is.
  */
 async function delayReplay(side: Endpoint, delayMs: number): Promise<void> {
-  const client = new pg.Client({
-    ...side,
-    user: 'postgres',
-    database: 'postgres',
-    application_name: 'lag-profile',
-    connectionTimeoutMillis: statementTimeoutMs,
-    query_timeout: statementTimeoutMs,
-  });
-  client.on('error', () => {});
-  try {
-    await client.connect();
+  const set = async (client: pg.Client) => {
     const { rows } = await client.query<{ standby: boolean; delay: string }>(
       `SELECT pg_is_in_recovery() AS standby, setting AS delay
        FROM pg_settings WHERE name = 'recovery_min_apply_delay'`,
@@ -110,9 +100,8 @@ async function delayReplay(side: Endpoint, delayMs: number): Promise<void> {
     if (rows[0]?.delay === wanted) return;
     await client.query(`ALTER SYSTEM SET recovery_min_apply_delay = '${wanted}ms'`);
     await client.query('SELECT pg_reload_conf()');
-  } catch {
+  };
+  await withClient(side, set, { database: 'postgres', timeoutMs: statementTimeoutMs }).catch(() => {
     // Stopped, frozen or being promoted: the next look handles its state at that time.
-  } finally {
-    await client.end().catch(() => {});
-  }
+  });
 }

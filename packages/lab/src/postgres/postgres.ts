@@ -5,9 +5,11 @@
  *   server.ts       starts and stops one server
  *   databases.ts    creates a primary and its standby, saves both, restores them
  *   schema.ts       roles, tables, settings
+ *   client.ts       one connection to a database
  *   lag-profile.ts  replay delay in episodes, as seen in production
  */
 export { type Binaries, findBinaries } from './binaries.ts';
+export { connectTo, withClient } from './client.ts';
 export { createDatabases, type Databases, type Server } from './databases.ts';
 export { type LagProfile, type LagProfileName, startLagProfile } from './lag-profile.ts';
 export { applicationRole, database, replicationRole } from './schema.ts';

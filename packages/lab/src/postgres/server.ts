@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock, Endpoint } from 'throwover/kernel';
+import type { Endpoint } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
+import { until } from '../world/json.ts';
 import type { Binaries } from './binaries.ts';
 
 /** Time between two looks at postmaster.pid, ms. */
@@ -23,9 +24,8 @@ export async function startServer(options: {
   readonly dataDir: string;
   readonly address: Endpoint;
   readonly logFile: string;
-  readonly clock: Clock;
 }): Promise<void> {
-  const { binaries, dataDir, address, logFile, clock } = options;
+  const { binaries, dataDir, address, logFile } = options;
   const log = openSync(logFile, 'a');
   const child = spawn(
     join(binaries.dir, 'postgres'),
@@ -47,31 +47,27 @@ export async function startServer(options: {
   child.once('exit', (code, signal) => {
     ended = signal ?? `exit code ${code}`;
   });
-  const deadline = clock.monotonicMs() + patienceMs;
-  for (;;) {
+  const isReady = async () => {
     const file = await pidFile(dataDir);
-    if (file?.pid === child.pid && /^(ready|standby)/.test(file?.status ?? '')) return;
-    if (ended !== null || clock.monotonicMs() > deadline) {
-      const words = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n');
-      throw labErrors.make(
-        'lab-process-failed',
-        `PostgreSQL on ${address.host}:${address.port}: ${ended ?? 'not ready'}\n${words.slice(-shownLogLines).join('\n')}`,
-        { log: logFile },
-      );
-    }
-    await clock.sleep(pollMs);
-  }
+    if (file?.pid === child.pid && /^(ready|standby)/.test(file?.status ?? '')) return 'ready';
+    return ended;
+  };
+  const patience = { timeoutMs: patienceMs, pollMs };
+  const outcome = await until('a server', isReady, patience).catch(() => 'not ready');
+  if (outcome === 'ready') return;
+  const words = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n');
+  throw labErrors.make(
+    'lab-process-failed',
+    `PostgreSQL on ${address.host}:${address.port}: ${outcome}\n${words.slice(-shownLogLines).join('\n')}`,
+    { log: logFile },
+  );
 }
 
 /**
  * Stops PostgreSQL if it runs: `fast` with a checkpoint, `immediate` without. It does not matter
  * who started it.
  */
-export async function stopServer(
-  dataDir: string,
-  mode: 'fast' | 'immediate',
-  clock: Clock,
-): Promise<void> {
+export async function stopServer(dataDir: string, mode: 'fast' | 'immediate'): Promise<void> {
   const pid = await postmasterPid(dataDir);
   if (pid === null) return;
   try {
@@ -79,17 +75,14 @@ export async function stopServer(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
-  const deadline = clock.monotonicMs() + patienceMs;
-  while ((await postmasterPid(dataDir)) !== null) {
-    if (clock.monotonicMs() > deadline) {
-      throw labErrors.make(
-        'lab-process-failed',
-        `PostgreSQL (process ${pid}) does not end after a ${mode} stop`,
-        { pid },
-      );
-    }
-    await clock.sleep(pollMs);
-  }
+  const ended = async () => (await postmasterPid(dataDir)) === null;
+  await until('PostgreSQL ends', ended, { timeoutMs: patienceMs, pollMs }).catch(() => {
+    throw labErrors.make(
+      'lab-process-failed',
+      `PostgreSQL (process ${pid}) does not end after a ${mode} stop`,
+      { pid },
+    );
+  });
 }
 
 /** Returns the process id of the live postmaster of this data directory, or null. */

@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { loadService } from 'throwover';
-import { seededRandom, systemClock } from 'throwover/kernel';
+import { seededRandom } from 'throwover/kernel';
 import { freeze, kill, processTree, type Roots, thaw } from '../faults/process-tree.ts';
 import {
   createDatabases,
@@ -103,7 +103,6 @@ export class Lab {
         standby: 'west',
         upstream: east.public.interPostgres,
         scratch: west.private.postgres,
-        clock: systemClock,
       });
       const specs = labSpecs(map, options, {
         pgBin: binaries.dir,
@@ -292,7 +291,6 @@ export class Lab {
     this.#lagProfile = startLagProfile({
       profile: this.options.lagProfile,
       sides: regionNames.map((name) => this.map.regions[name].private.postgres),
-      clock: systemClock,
       random: seededRandom(this.options.seed),
     });
   }

@@ -1,5 +1,5 @@
-import pg from 'pg';
 import type { Survivors } from 'throwover';
+import { withClient } from '../postgres/postgres.ts';
 import type { LabMap, RegionName } from './map.ts';
 
 /**
@@ -7,18 +7,13 @@ import type { LabMap, RegionName } from './map.ts';
  * effect.
  */
 export async function survivorsOf(map: LabMap, region: RegionName): Promise<Survivors> {
-  const { host, port } = map.regions[region].private.postgres;
-  const client = new pg.Client({ host, port, user: 'postgres', database: 'checkout' });
-  await client.connect();
-  try {
+  return withClient(map.regions[region].private.postgres, async (client) => {
     const orders = await client.query<{ key: string }>('SELECT idempotency_key AS key FROM orders');
     const events = await client.query<{ id: string; atMs: number }>(
       'SELECT event_id AS id, extract(epoch FROM at)::float8 * 1000 AS "atMs" FROM payments',
     );
     return { region, orderKeys: orders.rows.map(({ key }) => key), events: events.rows };
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** Returns which of these keys have no order in the region's database. */

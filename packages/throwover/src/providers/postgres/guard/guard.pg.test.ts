@@ -217,7 +217,7 @@ describe('fence', () => {
     const settings = await readFile(file, 'utf8');
     await writeFile(file, `${settings}\nthere is no such setting\n`);
     try {
-      await stopServer(dataDir, 'immediate', systemClock);
+      await stopServer(dataDir, 'immediate');
       await expect(
         sides.east.fence({ ...ofRun(1), openTransactionsMs: 0, deadlineMs: null }),
       ).rejects.toMatchObject({ code: 'nothing-to-fence', evidence: { role: 'stopped' } });

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Pair, testPair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
 import { applicationRole, database } from '../../../../../lab/src/postgres/schema.ts';
 import { startServer } from '../../../../../lab/src/postgres/server.ts';
-import { systemClock } from '../../../kernel/kernel.ts';
 import { ownSession } from './own-session.ts';
 import { createPromotions } from './promotions.ts';
 import { Sql } from './sql.ts';
@@ -24,7 +23,7 @@ beforeAll(async () => {
   const address = pair.address.east;
   const { dataDir } = databases.side('east');
   const logFile = join(dir, 'east.log');
-  await startServer({ binaries, dataDir, address, logFile, clock: systemClock });
+  await startServer({ binaries, dataDir, address, logFile });
   const options = ownSession(dataDir);
   const login = { ...address, user: 'postgres', password: null, database, options };
   connections = Array.from({ length: atOnce }, () => new Sql(login));

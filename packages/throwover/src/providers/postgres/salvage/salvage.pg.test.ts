@@ -7,7 +7,6 @@ import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/
 import { startSide, until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
 import { database } from '../../../../../lab/src/postgres/schema.ts';
 import { stopServer } from '../../../../../lab/src/postgres/server.ts';
-import { systemClock } from '../../../kernel/kernel.ts';
 import { maxLosses, readLosses, readUnsent, tablesWithoutIdentity } from './read.ts';
 import { keepSlot, type SlotSql } from './slot.ts';
 
@@ -70,7 +69,7 @@ async function cutOffFromEast(west: SlotSql): Promise<void> {
 async function lossyPromotion(east: SlotSql, west: SlotSql, writes: readonly string[]) {
   await cutOffFromEast(west);
   for (const text of writes) await east.rows(text);
-  await stopServer(pair.databases.side('east').dataDir, 'immediate', systemClock);
+  await stopServer(pair.databases.side('east').dataDir, 'immediate');
   await west.rows('SELECT pg_promote()');
   const [row] = await west.rows<{ history: string }>(
     `SELECT pg_read_file('pg_wal/00000002.history') AS history`,
