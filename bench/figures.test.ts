@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { secondsText, spread, spreadText, table } from './figures.ts';
 import { writeGapMs } from './following-writer.ts';
-import { spreadPhase } from './peers/phase.ts';
+import { spreadPhase } from './peers/pair.ts';
 
 test('A7 a spread carries its count, and is refused for no round at all', () => {
   const { count, min, median, max } = spread([40, 20, 30]);

@@ -33,7 +33,7 @@ const common = ({ port, queries, seconds }: Ask) => [
 
 /** Asks as fast as answers come. */
 export async function askFull(ask: Ask): Promise<FullRun> {
-  const said = await runTool({ file: dnsperf, args: common(ask), runAs: null });
+  const said = await runTool({ file: dnsperf, args: common(ask) });
   return {
     queriesPerSecond: figure(said, /Queries per second:\s+([\d.]+)/),
     lost: figure(said, /Queries lost:\s+(\d+)/),
@@ -43,7 +43,7 @@ export async function askFull(ask: Ask): Promise<FullRun> {
 /** Asks at a rate that every server can handle; dnsperf reports each query's latency. */
 export async function askCalm(ask: Ask & { readonly perSecond: number }): Promise<CalmRun> {
   const args = [...common(ask), '-Q', String(ask.perSecond), '-v'];
-  const said = await runTool({ file: dnsperf, args, runAs: null });
+  const said = await runTool({ file: dnsperf, args });
   const latencies = [...said.matchAll(/^> NOERROR \S+ \S+ ([\d.]+)$/gm)].map(
     ([, seconds]) => Number(seconds) * 1_000,
   );

@@ -30,7 +30,6 @@ export async function startEtcd(ground: Ground): Promise<Etcd> {
     name: 'etcd',
     logDir: join(ground.dir, 'logs'),
     file: etcdPrograms[0],
-    runAs: null,
     args: [
       ...['--name', 'witness', '--data-dir', dataDir],
       ...['--listen-client-urls', urlOf(store.client)],
@@ -43,7 +42,6 @@ export async function startEtcd(ground: Ground): Promise<Etcd> {
   const ctl = (args: readonly string[]) =>
     runTool({
       file: etcdPrograms[1],
-      runAs: null,
       env: { ETCDCTL_API: '3' },
       args: ['--endpoints', urlOf(store.client), ...args],
     });

@@ -9,12 +9,14 @@ import {
   createDatabases,
   type Databases,
   findBinaries,
+  type RunAs,
+  startServer,
   withClient,
 } from '../../packages/lab/src/postgres/postgres.ts';
 import { type Child, startChild } from '../../packages/lab/src/world/child.ts';
 import { askJson } from '../../packages/lab/src/world/json.ts';
 import { labMap, type RegionName, regionNames } from '../../packages/lab/src/world/map.ts';
-import { postgresUser, type RunAs } from './process.ts';
+import { type Daemon, startDaemon } from './process.ts';
 
 /**
  * Port of a peer's agent (Patroni's REST API, repmgr's sshd), counted from the region's first port.
@@ -36,14 +38,13 @@ export interface Side {
 }
 
 /**
- * The environment of both peers: the same databases as in throwover's lab and in the floor
- * (settings, tables, roles, given binaries), and a link with the same latency between the two
- * regions for all calls from one region to the other.
+ * The environment of the floor and of both peers: the same databases as in throwover's lab (settings,
+ * tables, roles, given binaries), and a link with the same latency between the two regions for all
+ * calls from one region to the other.
  */
 export interface Ground {
   readonly dir: string;
   readonly binaries: Binaries;
-  readonly runAs: RunAs | null;
   readonly databases: Databases;
   readonly sides: Readonly<Record<RegionName, Side>>;
   /** Client and peer address of a store in the third place, without latency to either region. */
@@ -57,15 +58,16 @@ export interface Ground {
 export async function layGround(options: {
   readonly dir: string;
   readonly portBase: number;
-  readonly pgBin: string;
+  readonly pgBin: string | null;
+  /** Who runs PostgreSQL; left out: as in the lab. */
+  readonly runAs?: RunAs | null;
 }): Promise<Ground> {
   const { dir, portBase } = options;
   const map = labMap(portBase);
   await mkdir(dir, { recursive: true });
   await chmod(dir, 0o755);
-  const runAs = await postgresUser();
   const found = await findBinaries({ pgBin: options.pgBin, copyDir: join(dir, 'binaries') });
-  const binaries = { ...found, runAs };
+  const binaries = { ...found, ...(options.runAs === undefined ? {} : { runAs: options.runAs }) };
   const databases = await createDatabases({
     dir: join(dir, 'databases'),
     binaries,
@@ -88,7 +90,7 @@ export async function layGround(options: {
   const sides = { east: side('east'), west: side('west') };
   const border = await startBorder(dir, map.border, sides);
   return {
-    ...{ dir, binaries, runAs, databases, sides },
+    ...{ dir, binaries, databases, sides },
     store: {
       client: { host: map.store.host, port: portBase + storeOffset },
       peer: { host: map.store.host, port: portBase + storeOffset + 1 },
@@ -137,22 +139,40 @@ async function startBorder(
   });
 }
 
-/** Writes a file that the peer's user may read and write. */
+/** Writes a file that PostgreSQL's user may read and write. */
 export async function writeOwned(
-  ground: Pick<Ground, 'runAs'>,
+  { binaries: { runAs } }: Ground,
   path: string,
   text: string,
 ): Promise<void> {
   await writeFile(path, text, { mode: 0o600 });
-  if (ground.runAs !== null) await chown(path, ground.runAs.uid, ground.runAs.gid);
+  if (runAs !== null) await chown(path, runAs.uid, runAs.gid);
 }
 
 /** Creates a directory that the peer's user owns, below the peer's own. */
-export async function makeOwned(ground: Ground, name: string): Promise<string> {
-  const path = join(ground.dir, name);
+export async function makeOwned({ dir, binaries: { runAs } }: Ground, name: string): Promise<void> {
+  const path = join(dir, name);
   await mkdir(path, { recursive: true, mode: 0o700 });
-  if (ground.runAs !== null) await chown(path, ground.runAs.uid, ground.runAs.gid);
-  return path;
+  if (runAs !== null) await chown(path, runAs.uid, runAs.gid);
+}
+
+/** Starts a process of PostgreSQL's user that keeps running. */
+export function startOwned(
+  { dir, binaries: { runAs } }: Ground,
+  program: { readonly name: string; readonly file: string; readonly args: readonly string[] },
+): Promise<Daemon> {
+  return startDaemon({ ...program, runAs, logDir: join(dir, 'logs') });
+}
+
+export const postgresLog = ({ dir }: Ground, name: RegionName) =>
+  join(dir, 'logs', `${name}-postgres.log`);
+
+/** Starts a side's PostgreSQL, with an empty log. */
+export async function startPostgres(ground: Ground, name: RegionName): Promise<void> {
+  const { dataDir, postgres: address } = ground.sides[name];
+  const logFile = postgresLog(ground, name);
+  await writeOwned(ground, logFile, '');
+  await startServer({ binaries: ground.binaries, dataDir, address, logFile });
 }
 
 /** Changes lines of the database's own settings file. */

@@ -14,13 +14,9 @@
  *   clients see a longer gap (its health check has to fail and rise first): not counted against it.
  */
 import { join } from 'node:path';
-import { systemClock } from 'throwover/kernel';
-import { freeze, kill } from '../../packages/lab/src/faults/process-tree.ts';
-import { postmasterPid } from '../../packages/lab/src/postgres/postgres.ts';
 import { askJson, until } from '../../packages/lab/src/world/json.ts';
 import { otherRegion, type RegionName, regionNames } from '../../packages/lab/src/world/map.ts';
 import type { FailsOver, Switchable } from '../contender.ts';
-import { type Load, loseUnderLoad, switchUnderLoad } from '../load.ts';
 import { type Etcd, etcdPrograms, startEtcd } from './etcd.ts';
 import {
   changeAutoConf,
@@ -28,23 +24,20 @@ import {
   isFollowed,
   layGround,
   makeOwned,
+  startOwned,
   writeOwned,
 } from './ground.ts';
+import { type Peer, startPair } from './pair.ts';
 import { patroniConfig, scope, type Timings } from './patroni-config.ts';
-import { spreadPhase } from './phase.ts';
-import { type Daemon, runTool, startDaemon } from './process.ts';
+import { type Daemon, postgresUser, runTool } from './process.ts';
 
-export const patroniPrograms = ['/usr/bin/patroni', '/usr/bin/patronictl', ...etcdPrograms];
+const programs = { patroni: '/usr/bin/patroni', patronictl: '/usr/bin/patronictl' } as const;
+
+export const patroniPrograms = [...Object.values(programs), ...etcdPrograms];
 export const patroniPackages = ['patroni', 'etcd-server', 'etcd-client', 'postgresql-15'];
 
 /** Longest wait for a healthy pair, ms: two rounds of the default loop and a start. */
 const healthyTimeoutMs = 120_000;
-
-/**
- * Longest time from a loss to the first write, ms: the default ttl, a loop and a promotion,
- * doubled.
- */
-const patienceMs = 120_000;
 
 export interface PatroniOptions {
   readonly name: string;
@@ -55,77 +48,31 @@ export interface PatroniOptions {
 }
 
 export async function startPatroni(options: PatroniOptions): Promise<Switchable & FailsOver> {
-  const ground = await layGround(options);
+  const ground = await layGround({ ...options, runAs: await postgresUser() });
   const etcd = await startEtcd(ground).catch(async (error) => {
     await ground.close();
     throw error;
   });
-  const pair = new PatroniPair(ground, etcd, options);
-  try {
-    await pair.startFresh();
-  } catch (error) {
-    await pair.close();
-    throw error;
-  }
-  return pair;
+  return startPair(options.name, ground, new Patroni(ground, etcd, options.timings));
 }
 
-class PatroniPair implements Switchable, FailsOver {
-  readonly name: string;
+class Patroni implements Peer {
+  readonly daemons = new Map<RegionName, Daemon[]>();
+  /** The default ttl, a loop and a promotion, doubled. */
+  readonly patienceMs = 120_000;
+  readonly loopMs: number;
   readonly #ground: Ground;
   readonly #etcd: Etcd;
   readonly #timings: Timings;
-  readonly #agents = new Map<RegionName, Daemon>();
-  #primary: RegionName = 'east';
 
-  constructor(ground: Ground, etcd: Etcd, options: Pick<PatroniOptions, 'name' | 'timings'>) {
-    this.name = options.name;
+  constructor(ground: Ground, etcd: Etcd, timings: Timings) {
     this.#ground = ground;
     this.#etcd = etcd;
-    this.#timings = options.timings;
+    this.#timings = timings;
+    this.loopMs = timings.loopWait * 1000;
   }
 
-  setLatency(latencyMs: number): Promise<void> {
-    return this.#ground.setLatency(latencyMs);
-  }
-
-  async switchover(round: number) {
-    const [from, to] = [this.#primary, otherRegion(this.#primary)];
-    const measured = await switchUnderLoad(this.#load(round), async () => {
-      await runTool({
-        file: patroniPrograms[1] ?? '',
-        runAs: this.#ground.runAs,
-        args: [
-          ...['-c', this.#configFile(from), 'switchover', scope],
-          ...['--leader', from, '--candidate', to, '--force'],
-        ],
-      });
-    });
-    this.#primary = to;
-    await this.#healthy();
-    return measured;
-  }
-
-  async failover(round: number, loss: 'kill' | 'freeze') {
-    const lost = this.#primary;
-    const roots = await this.#roots(lost);
-    const measured = await loseUnderLoad(this.#load(round), {
-      afterMs: spreadPhase(round, this.#timings.loopWait * 1000),
-      lose: async () => {
-        if (loss === 'kill') return kill(roots);
-        await this.#ground.cut(lost);
-        await freeze(roots);
-      },
-    });
-    await this.startFresh();
-    return measured;
-  }
-
-  /** Restores the first state from any state: `east` leads, `west` follows. */
-  async startFresh(): Promise<void> {
-    await this.#killAll();
-    await this.#ground.cut(null);
-    await this.#ground.databases.reset();
+  async start(): Promise<void> {
     await this.#etcd.forget('/service/');
     await makeOwned(this.#ground, 'patroni');
     for (const name of regionNames) {
@@ -139,67 +86,50 @@ class PatroniPair implements Switchable, FailsOver {
       });
       await writeOwned(this.#ground, this.#configFile(name), config);
     }
-    this.#primary = 'east';
     for (const name of regionNames) {
-      this.#agents.set(name, await this.#startAgent(name));
-      if (name === this.#primary) await this.#leads(name);
+      const agent = { name: `patroni-${name}`, file: programs.patroni };
+      const args = [this.#configFile(name)];
+      this.daemons.set(name, [await startOwned(this.#ground, { ...agent, args })]);
+      if (name === 'east') await this.#leads(name);
     }
-    await this.#healthy();
+    await this.healthy('east');
   }
 
-  async close(): Promise<void> {
-    await this.#killAll();
-    await this.#etcd.close();
-    await this.#ground.close();
-  }
-
-  #load(round: number): Load {
-    const { sides } = this.#ground;
-    const prefix = `${this.name}-${systemClock.wallMs()}-${round}`;
-    const at = [this.#primary, otherRegion(this.#primary)] as const;
-    return {
-      sides: [sides[at[0]].postgres, sides[at[1]].postgres],
-      ...{ prefix, patienceMs },
-    };
-  }
-
-  #startAgent(name: RegionName): Promise<Daemon> {
-    return startDaemon({
-      name: `patroni-${name}`,
-      logDir: join(this.#ground.dir, 'logs'),
-      file: patroniPrograms[0] ?? '',
-      args: [this.#configFile(name)],
-      runAs: this.#ground.runAs,
+  async switchTo(to: RegionName): Promise<void> {
+    const from = otherRegion(to);
+    await runTool({
+      file: programs.patronictl,
+      runAs: this.#ground.binaries.runAs,
+      args: [
+        ...['-c', this.#configFile(from), 'switchover', scope],
+        ...['--leader', from, '--candidate', to, '--force'],
+      ],
     });
+  }
+
+  async healthy(leader: RegionName): Promise<void> {
+    const isHealthy = async () => {
+      const cluster = await this.#cluster(leader);
+      const follows = cluster.get('replica');
+      return (
+        cluster.get('leader')?.name === leader &&
+        follows?.name === otherRegion(leader) &&
+        follows.lag === 0 &&
+        follows.timeline === cluster.get('leader')?.timeline &&
+        (await isFollowed(this.#ground.sides[leader]))
+      );
+    };
+    const patience = { timeoutMs: healthyTimeoutMs, pollMs: 200 };
+    await until(`Patroni's pair is healthy`, isHealthy, patience);
+  }
+
+  close(): Promise<void> {
+    return this.#etcd.close();
   }
 
   async #leads(name: RegionName): Promise<void> {
-    await until(`Patroni in ${name} leads`, async () => (await this.#cluster(name)).has('leader'), {
-      timeoutMs: healthyTimeoutMs,
-    });
-  }
-
-  /**
-   * Waits until the other side streams from the leader and Patroni knows it: then the next switch
-   * is accepted.
-   */
-  async #healthy(): Promise<void> {
-    const leader = this.#primary;
-    await until(
-      `Patroni's pair is healthy`,
-      async () => {
-        const cluster = await this.#cluster(leader);
-        const follows = cluster.get('replica');
-        return (
-          cluster.get('leader')?.name === leader &&
-          follows?.name === otherRegion(leader) &&
-          follows.lag === 0 &&
-          follows.timeline === cluster.get('leader')?.timeline &&
-          (await isFollowed(this.#ground.sides[leader]))
-        );
-      },
-      { timeoutMs: healthyTimeoutMs, pollMs: 200 },
-    );
+    const leads = async () => (await this.#cluster(name)).has('leader');
+    await until(`Patroni in ${name} leads`, leads, { timeoutMs: healthyTimeoutMs });
   }
 
   async #cluster(name: RegionName): Promise<ReadonlyMap<string, Member>> {
@@ -208,18 +138,6 @@ class PatroniPair implements Switchable, FailsOver {
       '/cluster',
     );
     return new Map(members.map((member) => [member.role, member]));
-  }
-
-  async #roots(name: RegionName): Promise<readonly number[]> {
-    const postmaster = await postmasterPid(this.#ground.sides[name].dataDir);
-    const agent = this.#agents.get(name)?.pid;
-    return [agent, postmaster].filter((pid) => typeof pid === 'number');
-  }
-
-  async #killAll(): Promise<void> {
-    const roots = await Promise.all(regionNames.map((name) => this.#roots(name)));
-    await kill(roots.flat());
-    this.#agents.clear();
   }
 
   #configFile(name: RegionName): string {

@@ -5,21 +5,14 @@ import { access, constants, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { kill } from '../../packages/lab/src/faults/process-tree.ts';
-
-/**
- * The user that runs a peer: the user of Debian's PostgreSQL when we are root, otherwise the
- * current user.
- */
-export interface RunAs {
-  readonly uid: number;
-  readonly gid: number;
-}
+import type { RunAs } from '../../packages/lab/src/postgres/postgres.ts';
 
 /**
  * The user that Debian's packages of PostgreSQL create; it has a shell, which repmgr's ssh needs.
  */
 const debianUser = 'postgres';
 
+/** Returns it when we are root; otherwise null: a peer then runs as the current user. */
 export async function postgresUser(): Promise<RunAs | null> {
   if (process.getuid?.() !== 0) return null;
   const users = await readFile('/etc/passwd', 'utf8');
@@ -31,7 +24,6 @@ export async function postgresUser(): Promise<RunAs | null> {
 
 export interface Daemon {
   readonly pid: number;
-  readonly name: string;
   /** Sends SIGKILL to it and all its descendants; resolves when none is left. */
   kill(): Promise<void>;
 }
@@ -39,7 +31,8 @@ export interface Daemon {
 interface Program {
   readonly file: string;
   readonly args: readonly string[];
-  readonly runAs: RunAs | null;
+  /** Left out: our own user. */
+  readonly runAs?: RunAs | null;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -61,7 +54,7 @@ export async function startDaemon(
   await once(child, 'spawn');
   const { pid } = child;
   if (pid === undefined) throw new Error(`${program.name} did not start`);
-  return { pid, name: program.name, kill: () => kill([pid]) };
+  return { pid, kill: () => kill([pid]) };
 }
 
 /** Runs a tool to its end and returns its output; rejects with all its output when it fails. */

@@ -19,12 +19,9 @@
  */
 import { join } from 'node:path';
 import { type Endpoint, systemClock } from 'throwover/kernel';
-import { freeze, kill } from '../../packages/lab/src/faults/process-tree.ts';
-import { postmasterPid, startServer } from '../../packages/lab/src/postgres/postgres.ts';
 import { until } from '../../packages/lab/src/world/json.ts';
-import { otherRegion, type RegionName, regionNames } from '../../packages/lab/src/world/map.ts';
-import type { FailsOver, Loss, Switchable } from '../contender.ts';
-import { type Load, loseUnderLoad, switchUnderLoad } from '../load.ts';
+import { type RegionName, regionNames } from '../../packages/lab/src/world/map.ts';
+import type { FailsOver, Switchable } from '../contender.ts';
 import {
   ask,
   changeAutoConf,
@@ -32,11 +29,14 @@ import {
   isFollowed,
   layGround,
   makeOwned,
+  postgresLog,
   type Side,
+  startOwned,
+  startPostgres,
   writeOwned,
 } from './ground.ts';
-import { spreadPhase } from './phase.ts';
-import { type Daemon, runTool, startDaemon } from './process.ts';
+import { type Peer, startPair } from './pair.ts';
+import { type Daemon, postgresUser, runTool } from './process.ts';
 import { repmgrConfig, type ServiceCommands, type Timings } from './repmgr-config.ts';
 import { layKeys, type SshKeys, startSshd } from './sshd.ts';
 
@@ -58,9 +58,6 @@ export const repmgrPackages = [
 /** Longest wait until the standby follows, ms. */
 const healthyTimeoutMs = 60_000;
 
-/** Longest time from a loss to the first write, ms: with its defaults it gives up after 50 s. */
-const patienceMs = 100_000;
-
 export interface RepmgrOptions {
   readonly name: string;
   readonly dir: string;
@@ -71,83 +68,30 @@ export interface RepmgrOptions {
 }
 
 export async function startRepmgr(options: RepmgrOptions): Promise<Switchable & FailsOver> {
-  const ground = await layGround(options);
-  const pair = new RepmgrPair(ground, options);
-  try {
-    await pair.startFresh();
-  } catch (error) {
-    await pair.close();
-    throw error;
-  }
-  return pair;
+  const ground = await layGround({ ...options, runAs: await postgresUser() });
+  return startPair(options.name, ground, new Repmgr(ground, options));
 }
 
-class RepmgrPair implements Switchable, FailsOver {
-  readonly name: string;
+class Repmgr implements Peer {
+  readonly daemons = new Map<RegionName, Daemon[]>();
+  /** With its defaults it gives up after 50 s. */
+  readonly patienceMs = 100_000;
+  readonly loopMs: number;
   readonly #ground: Ground;
-  readonly #timings: Timings;
-  readonly #serviceCommands: ServiceCommands;
-  readonly #daemons = new Map<RegionName, Daemon[]>();
+  readonly #options: Pick<RepmgrOptions, 'timings' | 'serviceCommands'>;
   #keys: SshKeys | null = null;
-  #primary: RegionName = 'east';
 
-  constructor(
-    ground: Ground,
-    options: Pick<RepmgrOptions, 'name' | 'timings' | 'serviceCommands'>,
-  ) {
+  constructor(ground: Ground, options: Pick<RepmgrOptions, 'timings' | 'serviceCommands'>) {
     this.#ground = ground;
-    this.#timings = options.timings;
-    this.#serviceCommands = options.serviceCommands;
-    this.name = options.name;
+    this.#options = options;
+    this.loopMs = options.timings.monitorInterval * 1000;
   }
 
-  setLatency(latencyMs: number): Promise<void> {
-    return this.#ground.setLatency(latencyMs);
-  }
-
-  async switchover(round: number) {
-    const to = otherRegion(this.#primary);
-    const measured = await switchUnderLoad(this.#load(round), () =>
-      this.#repmgr(to, ['standby', 'switchover']),
-    );
-    this.#primary = to;
-    await this.#healthy();
-    return measured;
-  }
-
-  /**
-   * Agents watch only while a loss is measured: `standby switchover` would have to pause them
-   * first.
-   */
-  async failover(round: number, loss: Loss) {
-    const lost = this.#primary;
-    for (const name of regionNames) await this.#startAgent(name);
-    // An agent that has just started knows nothing about the other side yet.
-    await systemClock.sleep(2 * this.#timings.monitorInterval * 1000);
-    const roots = await this.#roots(lost);
-    const measured = await loseUnderLoad(this.#load(round), {
-      afterMs: spreadPhase(round, this.#timings.monitorInterval * 1000),
-      lose: async () => {
-        if (loss === 'kill') return kill(roots);
-        await this.#ground.cut(lost);
-        await freeze(roots);
-      },
-    });
-    await this.startFresh();
-    return measured;
-  }
-
-  /**
-   * Restores the first state from any state: `east` is primary, `west` follows, both registered.
-   */
-  async startFresh(): Promise<void> {
-    const { databases, sides } = this.#ground;
-    await this.#killAll();
-    await this.#ground.cut(null);
-    await databases.reset();
+  /** Both nodes are registered. */
+  async start(): Promise<void> {
+    const { sides } = this.#ground;
     await makeOwned(this.#ground, 'repmgr');
     this.#keys ??= await layKeys(this.#ground);
-    this.#primary = 'east';
     for (const name of regionNames) {
       await changeAutoConf(this.#ground, sides[name], (lines) => [
         ...lines,
@@ -156,37 +100,48 @@ class RepmgrPair implements Switchable, FailsOver {
         `unix_socket_directories = ''`,
         `shared_preload_libraries = 'repmgr'`,
       ]);
-      await this.#startServer(name);
+      await startPostgres(this.#ground, name);
       if (name === 'east') {
         await ask(sides.east, 'CREATE ROLE repmgr SUPERUSER LOGIN');
         await ask(sides.east, 'CREATE DATABASE repmgr OWNER repmgr');
       }
-      this.#daemons.set(name, [await startSshd(this.#ground, sides[name], this.#keys)]);
+      this.daemons.set(name, [await startSshd(this.#ground, sides[name], this.#keys)]);
     }
-    await this.#healthy();
+    await this.healthy('east');
     for (const name of regionNames) await this.#register(name);
-    await this.#healthy();
+    await this.healthy('east');
   }
 
-  async close(): Promise<void> {
-    await this.#killAll();
-    await this.#ground.close();
+  /**
+   * Agents watch only while a loss is measured: `standby switchover` would have to pause them
+   * first.
+   */
+  async watch(): Promise<void> {
+    for (const name of regionNames) {
+      const agent = await startOwned(this.#ground, {
+        name: `repmgrd-${name}`,
+        file: join(this.#ground.binaries.dir, 'repmgrd'),
+        args: ['-f', this.#configFile(name), '--daemonize=false', '--no-pid-file'],
+      });
+      this.daemons.get(name)?.push(agent);
+    }
+    // An agent that has just started knows nothing about the other side yet.
+    await systemClock.sleep(2 * this.loopMs);
   }
 
-  #load(round: number): Load {
-    const { sides } = this.#ground;
-    const prefix = `${this.name}-${systemClock.wallMs()}-${round}`;
-    const at = [this.#primary, otherRegion(this.#primary)] as const;
-    return {
-      sides: [sides[at[0]].postgres, sides[at[1]].postgres],
-      ...{ prefix, patienceMs },
-    };
+  switchTo(to: RegionName): Promise<void> {
+    return this.#repmgr(to, ['standby', 'switchover']);
+  }
+
+  async healthy(primary: RegionName): Promise<void> {
+    const streams = () => isFollowed(this.#ground.sides[primary]);
+    await until('the pair under repmgr streams', streams, { timeoutMs: healthyTimeoutMs });
   }
 
   async #repmgr(name: RegionName, args: readonly string[]): Promise<void> {
+    const { dir, runAs } = this.#ground.binaries;
     await runTool({
-      file: join(this.#ground.binaries.dir, 'repmgr'),
-      runAs: this.#ground.runAs,
+      ...{ file: join(dir, 'repmgr'), runAs },
       args: ['-f', this.#configFile(name), ...args],
     });
   }
@@ -202,65 +157,14 @@ class RepmgrPair implements Switchable, FailsOver {
     await this.#writeConfig(side, side.postgres);
   }
 
-  async #startAgent(name: RegionName): Promise<void> {
-    const agent = await startDaemon({
-      name: `repmgrd-${name}`,
-      logDir: join(this.#ground.dir, 'logs'),
-      file: join(this.#ground.binaries.dir, 'repmgrd'),
-      args: ['-f', this.#configFile(name), '--daemonize=false', '--no-pid-file'],
-      runAs: this.#ground.runAs,
-    });
-    this.#daemons.get(name)?.push(agent);
-  }
-
-  async #startServer(name: RegionName): Promise<void> {
-    const { binaries, sides } = this.#ground;
-    const { dataDir, postgres } = sides[name];
-    const logFile = this.#logFile(name);
-    await writeOwned(this.#ground, logFile, '');
-    await startServer({ binaries, dataDir, address: postgres, logFile });
-  }
-
-  async #healthy(): Promise<void> {
-    await until(
-      'the pair under repmgr streams',
-      () => isFollowed(this.#ground.sides[this.#primary]),
-      {
-        timeoutMs: healthyTimeoutMs,
-      },
-    );
-  }
-
-  async #roots(name: RegionName): Promise<readonly number[]> {
-    const postmaster = await postmasterPid(this.#ground.sides[name].dataDir);
-    const daemons = this.#daemons.get(name)?.map(({ pid }) => pid) ?? [];
-    return [...daemons, postmaster].filter((pid) => pid !== null);
-  }
-
-  async #killAll(): Promise<void> {
-    const roots = await Promise.all(regionNames.map((name) => this.#roots(name)));
-    await kill(roots.flat());
-    this.#daemons.clear();
-  }
-
   #configFile(name: RegionName): string {
     return join(this.#ground.dir, 'repmgr', `${name}.conf`);
   }
 
   async #writeConfig(side: Side, address: Endpoint): Promise<void> {
     const file = this.#configFile(side.name);
-    await writeOwned(
-      this.#ground,
-      file,
-      repmgrConfig(this.#ground, side, {
-        ...{ file, address, logFile: this.#logFile(side.name) },
-        timings: this.#timings,
-        serviceCommands: this.#serviceCommands,
-      }),
-    );
-  }
-
-  #logFile(name: RegionName): string {
-    return join(this.#ground.dir, 'repmgr', `${name}-postgres.log`);
+    const logFile = postgresLog(this.#ground, side.name);
+    const config = repmgrConfig(this.#ground, side, { file, address, logFile, ...this.#options });
+    await writeOwned(this.#ground, file, config);
   }
 }

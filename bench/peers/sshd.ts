@@ -1,8 +1,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { regionNames } from '../../packages/lab/src/world/map.ts';
-import { type Ground, type Side, writeOwned } from './ground.ts';
-import { type Daemon, runTool, startDaemon } from './process.ts';
+import { type Ground, type Side, startOwned, writeOwned } from './ground.ts';
+import { type Daemon, runTool } from './process.ts';
 
 /** File name of the client's configuration, below the peer's own directory. */
 export const sshClientConfig = 'ssh_config';
@@ -24,7 +24,7 @@ export async function layKeys(ground: Ground): Promise<SshKeys> {
     await runTool({
       file: '/usr/bin/ssh-keygen',
       args: ['-q', '-t', 'ed25519', '-N', '', '-f', file],
-      runAs: ground.runAs,
+      runAs: ground.binaries.runAs,
     });
     return file;
   };
@@ -57,11 +57,9 @@ export async function startSshd(ground: Ground, side: Side, keys: SshKeys): Prom
     'UseDNS no',
   ];
   await writeOwned(ground, file, `${lines.join('\n')}\n`);
-  return startDaemon({
+  return startOwned(ground, {
     name: `sshd-${side.name}`,
-    logDir: join(ground.dir, 'logs'),
     file: '/usr/sbin/sshd',
     args: ['-D', '-e', '-f', file],
-    runAs: ground.runAs,
   });
 }

@@ -18,7 +18,7 @@ const nobody = {
 /** Major versions that the lab runs. */
 const supported = { oldest: 14, newest: 18 };
 
-interface RunAs {
+export interface RunAs {
   readonly uid: number;
   readonly gid: number;
 }

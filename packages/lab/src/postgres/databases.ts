@@ -143,7 +143,7 @@ function handles(options: DatabasesOptions): Databases {
       const foreign = join(dir, region, 'foreign');
       await makePrimary({ ...options, scratch: address }, foreign);
       await advance({ ...options, scratch: address }, foreign);
-      await followsWhenStarted({ ...options, upstream, standby: region }, foreign);
+      await followWhenStarted({ ...options, upstream, standby: region }, foreign);
       await rename(side(region).dataDir, own(region));
       await rename(foreign, side(region).dataDir);
     },
@@ -216,11 +216,12 @@ async function makeStandby(
   const { binaries } = options;
   await rm(dataDir, { recursive: true, force: true });
   await copyDirectory(primaryDir, dataDir, binaries);
-  await followsWhenStarted(options, dataDir);
+  await followWhenStarted(options, dataDir);
 }
 
-async function followsWhenStarted(
-  { binaries, upstream, standby }: DatabasesOptions,
+/** Lets the server of this directory follow the upstream from its next start on. */
+export async function followWhenStarted(
+  { binaries, upstream, standby }: Pick<DatabasesOptions, 'binaries' | 'upstream' | 'standby'>,
   dataDir: string,
 ): Promise<void> {
   const conninfo = `host=${upstream.host} port=${upstream.port} user=${replicationRole} application_name=${standby} connect_timeout=3`;

@@ -8,9 +8,9 @@
  *   client.ts       one connection to a database
  *   lag-profile.ts  replay delay in episodes, as seen in production
  */
-export { type Binaries, findBinaries } from './binaries.ts';
+export { type Binaries, findBinaries, type RunAs } from './binaries.ts';
 export { connectTo, withClient } from './client.ts';
-export { createDatabases, type Databases, type Server } from './databases.ts';
+export { createDatabases, type Databases, followWhenStarted, type Server } from './databases.ts';
 export { type LagProfile, type LagProfileName, startLagProfile } from './lag-profile.ts';
 export { applicationRole, database, replicationRole } from './schema.ts';
 export { postmasterPid, startServer, stopServer } from './server.ts';
