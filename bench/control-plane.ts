@@ -1,14 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from 'throwover/kernel';
 import { until } from '../packages/lab/src/world/json.ts';
-import { type Child, startChild } from './child.ts';
+import type { Child } from './child.ts';
 import type { ProbeFigures } from './control-plane/probe.ts';
 import { type RunningServe, startServe } from './control-plane/serve.ts';
 import { writeThirtyDays } from './control-plane/thirty-days.ts';
 import { type Spread, spread, spreadText, table } from './figures.ts';
 import type { BenchOptions } from './options.ts';
+import { type Measured, playRounds } from './rounds.ts';
+import { inScratch } from './scratch.ts';
 
 /** Ports of this bench. */
 const base = 13_100;
@@ -23,11 +23,12 @@ const defaultRounds = { quick: 3, full: 7 } as const;
 /** A round ends after this time, ms, even with fewer scrapes; its figures carry their count. */
 const longestRoundMs = { quick: 8_000, full: 120_000 } as const;
 
-/** The samples of each contender. */
-interface Samples {
-  readonly scrapes: number[];
-  readonly scrapeMs: number[];
-  readonly longestProbeMs: number[];
+interface Round {
+  readonly scrapes: number;
+  readonly scrapeMs: number;
+  readonly longestProbeMs: number;
+  /** What the process measured itself; null: the floor does not. */
+  readonly inside: { readonly longestDelayMs: number; readonly cpuMs: number } | null;
 }
 
 /**
@@ -36,55 +37,40 @@ interface Samples {
  * request that a guard sends to its witness. From inside: the delay of the event loop. The floor
  * answers the same text from memory.
  */
-export async function benchControlPlane({ quick, rounds, say }: BenchOptions) {
+export function benchControlPlane({ quick, rounds, say }: BenchOptions) {
   const size = quick ? 'quick' : 'full';
   const services = Array.from({ length: serviceCount }, (_, n) => `service-${n + 1}`);
-  const dir = await mkdtemp(join(tmpdir(), 'throwover-bench-control-plane-'));
-  const ends: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })];
-  const started = async (script: string, ...args: string[]): Promise<Child> => {
-    const running = await startChild(join(import.meta.dirname, 'control-plane', script), args);
-    ends.push(() => running.end());
-    return running;
-  };
-  try {
+  return inScratch('control-plane', async (scratch) => {
+    const { dir } = scratch;
+    const script = (name: string) => join(import.meta.dirname, 'control-plane', name);
     writeThirtyDays(join(dir, 'data'), services);
     const [east, west, port, floorPort] = [base, base + 1, base + 2, base + 3];
-    await started('regions.ts', String(east), String(west));
-    const probe = await started('probe.ts');
-    const floor = await started('floor.ts', String(floorPort));
+    await scratch.child(script('regions.ts'), String(east), String(west));
+    const probe = await scratch.child(script('probe.ts'));
+    const floor = await scratch.child(script('floor.ts'), String(floorPort));
     const serve = await startServe({ dir, port, services, east, west });
-    ends.push(() => serve.end());
-    const text = await allKnown(serve, services);
-    await floor.ask({ text });
-
-    const floorUrl = `http://127.0.0.1:${floorPort}`;
-    const samples = { serve: emptySamples(), floor: emptySamples() };
-    const inside = { longestDelayMs: [] as number[], cpuMs: [] as number[] };
-    // The first round is discarded: compilers warm up.
-    for (let round = -1; round < (rounds ?? defaultRounds[size]); round++) {
-      const keep = round >= 0;
-      await scrape(floorUrl, probe, longestRoundMs[size], keep ? samples.floor : null);
-      await serve.inside();
-      const scrapes = await scrape(
-        serve.url,
-        probe,
-        longestRoundMs[size],
-        keep ? samples.serve : null,
-      );
-      const { longestMs, cpuMs } = await serve.inside();
-      if (!keep) continue;
-      inside.longestDelayMs.push(longestMs);
-      inside.cpuMs.push(cpuMs / scrapes);
-    }
-    const figures = figuresOf(samples, inside);
+    scratch.endLater(() => serve.end());
+    await floor.ask({ text: await allKnown(serve, services) });
+    const contenders = [
+      { name: 'floor', url: `http://127.0.0.1:${floorPort}`, inside: null },
+      { name: 'throwover serve', url: serve.url, inside: serve.inside },
+    ];
+    const measured = await playRounds(
+      contenders,
+      { rounds: rounds ?? defaultRounds[size], warmUp: true },
+      async ({ url, inside }): Promise<Round> => {
+        await inside?.();
+        const seen = await scrape(url, probe, longestRoundMs[size]);
+        if (inside === null) return { ...seen, inside };
+        const { longestMs, cpuMs } = await inside();
+        return { ...seen, inside: { longestDelayMs: longestMs, cpuMs: cpuMs / seen.scrapes } };
+      },
+    );
+    const figures = figuresOf(measured);
     for (const line of linesOf(figures)) say(line);
     return figures;
-  } finally {
-    for (const end of ends.reverse()) await end();
-  }
+  });
 }
-
-const emptySamples = (): Samples => ({ scrapes: [], scrapeMs: [], longestProbeMs: [] });
 
 /**
  * Returns the text of a scrape in which every service has its lag of 30 days, so that the bench
@@ -107,8 +93,7 @@ async function scrape(
   url: string,
   probe: Child,
   longestMs: number,
-  samples: Samples | null,
-): Promise<number> {
+): Promise<Omit<Round, 'inside'>> {
   await probe.ask({ url: `${url}/v1/store/service`, body: 'service-1' });
   const begunMs = systemClock.monotonicMs();
   let scrapes = 0;
@@ -120,34 +105,30 @@ async function scrape(
   }
   const scrapeMs = (systemClock.monotonicMs() - begunMs) / scrapes;
   const { longestMs: longestProbeMs } = await probe.ask<ProbeFigures>({ end: true });
-  samples?.scrapes.push(scrapes);
-  samples?.scrapeMs.push(scrapeMs);
-  samples?.longestProbeMs.push(longestProbeMs);
-  return scrapes;
+  return { scrapes, scrapeMs, longestProbeMs };
 }
 
-function figuresOf(
-  samples: { readonly serve: Samples; readonly floor: Samples },
-  inside: { readonly longestDelayMs: readonly number[]; readonly cpuMs: readonly number[] },
-) {
-  const { serve, floor } = samples;
-  const longestPauseMs = spread(serve.longestProbeMs);
-  const floorPauseMs = spread(floor.longestProbeMs);
+function figuresOf(measured: Measured<Round>) {
+  const [floor = [], serve = []] = [...measured.values()];
+  const of = (rounds: readonly Round[], figure: (round: Round) => number) =>
+    spread(rounds.map(figure));
+  const longestPauseMs = of(serve, ({ longestProbeMs }) => longestProbeMs);
+  const floorPauseMs = of(floor, ({ longestProbeMs }) => longestProbeMs);
   return {
     bench: 'control-plane',
     services: serviceCount,
     daysOfLag: 30,
     /** Fewer than 100: the round was cut short. */
-    scrapesARound: spread(serve.scrapes),
-    scrapeMs: spread(serve.scrapeMs),
-    floorScrapeMs: spread(floor.scrapeMs),
+    scrapesARound: of(serve, ({ scrapes }) => scrapes),
+    scrapeMs: of(serve, ({ scrapeMs }) => scrapeMs),
+    floorScrapeMs: of(floor, ({ scrapeMs }) => scrapeMs),
     /** Longest wait for an answer to a guard's request in a round. */
     longestPauseMs,
     floorPauseMs,
     /** The same from inside the process. */
-    longestLoopDelayMs: spread(inside.longestDelayMs),
+    longestLoopDelayMs: of(serve, ({ inside }) => inside?.longestDelayMs ?? Number.NaN),
     /** Processor time of a scrape, including the background work of serve. */
-    cpuMs: spread(inside.cpuMs),
+    cpuMs: of(serve, ({ inside }) => inside?.cpuMs ?? Number.NaN),
     /** Our median divided by the floor's. */
     pauseRatio: longestPauseMs.median / floorPauseMs.median,
   };

@@ -1,6 +1,9 @@
+import type { LoadFigures } from './edge/load.ts';
 import { startGround } from './edge/proxies.ts';
-import { type Spread, spread, spreadText, table } from './figures.ts';
+import { type Spread, spreadText, table } from './figures.ts';
 import type { BenchOptions } from './options.ts';
+import { type Measured, playRounds, ratiosTo, roundsIn, spreads, totals } from './rounds.ts';
+import { inScratch } from './scratch.ts';
 
 const defaultRounds = { quick: 5, full: 11 } as const;
 
@@ -37,91 +40,62 @@ interface ModeFigures {
  * Compares the forwarder with nginx and HAProxy as reverse proxies in front of the same upstream,
  * one process each, in turns.
  */
-export async function benchEdge({ quick, rounds, only, say }: BenchOptions) {
+export function benchEdge({ quick, rounds, only, say }: BenchOptions) {
   const size = quick ? 'quick' : 'full';
-  const ground = await startGround(say);
-  try {
+  return inScratch('edge', async (scratch) => {
+    const ground = await startGround(scratch, say);
     const contenders = ground.contenders.filter(({ name }) => only === null || only.includes(name));
     const measured: ModeFigures[] = [];
     for (const mode of modes) {
-      const samples = new Map(contenders.map(({ name }) => [name, emptySamples()]));
-      // The first round is discarded: compilers and connection pools warm up.
-      for (let round = -1; round < (rounds ?? defaultRounds[size]); round++) {
-        for (const { name, keepAlivePort, closePort } of contenders) {
+      const played = await playRounds(
+        contenders,
+        { rounds: rounds ?? defaultRounds[size], warmUp: true },
+        async ({ keepAlivePort, closePort }): Promise<Round> => {
           const port = mode === 'kept' ? keepAlivePort : closePort;
-          const command = {
-            port,
-            connections,
-            close: mode === 'closed',
-            durationMs: durationMs[size],
-          };
+          const close = mode === 'closed';
+          const command = { port, connections, close, durationMs: durationMs[size] };
           const full = await ground.load({ ...command, ratePerSecond: null });
-          const calm = await ground.load({ ...command, ratePerSecond: calmRate });
-          const own = samples.get(name);
-          if (round < 0 || own === undefined) continue;
-          own.rate.push(full.requestsPerSecond);
-          own.saturated.push(full.p99Ms);
-          own.p50.push(calm.p50Ms);
-          own.p99.push(calm.p99Ms);
-          own.failed += full.failed + calm.failed;
-        }
-      }
-      measured.push(figuresOf(mode, samples));
-      for (const line of linesOf(measured.at(-1))) say(line);
+          return { full, calm: await ground.load({ ...command, ratePerSecond: calmRate }) };
+        },
+      );
+      const figures = figuresOf(mode, played);
+      measured.push(figures);
+      for (const line of linesOf(figures)) say(line);
     }
     return { bench: 'edge', connections, calmRatePerSecond: calmRate, modes: measured };
-  } finally {
-    await ground.close();
-  }
+  });
 }
 
-interface Samples {
-  readonly rate: number[];
-  readonly saturated: number[];
-  readonly p50: number[];
-  readonly p99: number[];
-  failed: number;
+interface Round {
+  /** As fast as answers come. */
+  readonly full: LoadFigures;
+  readonly calm: LoadFigures;
 }
 
-const emptySamples = (): Samples => ({ rate: [], saturated: [], p50: [], p99: [], failed: 0 });
-
-function figuresOf(mode: ModeFigures['mode'], samples: ReadonlyMap<string, Samples>): ModeFigures {
-  const each = <T>(of: (one: Samples) => T) =>
-    Object.fromEntries([...samples].map(([name, one]) => [name, of(one)]));
-  const requestsPerSecond = each(({ rate }) => spread(rate));
-  const own = requestsPerSecond['throwover edge']?.median;
+function figuresOf(mode: ModeFigures['mode'], measured: Measured<Round>): ModeFigures {
+  const requestsPerSecond = spreads(measured, ({ full }) => full.requestsPerSecond);
   return {
     mode,
-    rounds: Math.max(...[...samples.values()].map(({ rate }) => rate.length)),
+    rounds: roundsIn(measured),
     requestsPerSecond,
-    saturatedP99Ms: each(({ saturated }) => spread(saturated)),
-    p50Ms: each(({ p50 }) => spread(p50)),
-    p99Ms: each(({ p99 }) => spread(p99)),
-    failed: each(({ failed }) => failed),
-    throughputRatios: Object.fromEntries(
-      Object.entries(requestsPerSecond).flatMap(([name, { median }]) =>
-        own === undefined || name === 'throwover edge' ? [] : [[name, own / median]],
-      ),
-    ),
+    saturatedP99Ms: spreads(measured, ({ full }) => full.p99Ms),
+    p50Ms: spreads(measured, ({ calm }) => calm.p50Ms),
+    p99Ms: spreads(measured, ({ calm }) => calm.p99Ms),
+    failed: totals(measured, ({ full, calm }) => full.failed + calm.failed),
+    throughputRatios: ratiosTo(requestsPerSecond['throwover edge'], requestsPerSecond),
   };
 }
 
-function linesOf(figures: ModeFigures | undefined): readonly string[] {
-  if (figures === undefined) return [];
-  const names = Object.keys(figures.requestsPerSecond);
-  const text = (spreads: Readonly<Record<string, Spread>>, name: string, digits: number) => {
-    const one = spreads[name];
-    return one === undefined ? '-' : spreadText(one, digits);
-  };
+function linesOf(figures: ModeFigures): readonly string[] {
   return [
     `connections ${figures.mode}, ${figures.rounds} rounds, min / median / max`,
     ...table([
       ['', 'requests/s', `p50 ms at ${calmRate}/s`, `p99 ms at ${calmRate}/s`, 'failed'],
-      ...names.map((name) => [
+      ...Object.entries(figures.requestsPerSecond).map(([name, rate]) => [
         name,
-        text(figures.requestsPerSecond, name, 0),
-        text(figures.p50Ms, name, 2),
-        text(figures.p99Ms, name, 2),
+        spreadText(rate),
+        spreadText(figures.p50Ms[name], 2),
+        spreadText(figures.p99Ms[name], 2),
         String(figures.failed[name] ?? 0),
       ]),
     ]),

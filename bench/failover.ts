@@ -1,15 +1,18 @@
 import { isoTime, systemClock } from 'throwover/kernel';
-import type { FailoverRound, FailsOver, Loss } from './contender.ts';
-import { benchPgBin, type Entrant, withContenders } from './contenders.ts';
-import { type Spread, secondsText, spread, spreadText, table } from './figures.ts';
+import type { FailsOver, Loss } from './contender.ts';
+import { benchCases } from './contenders.ts';
+import { type Spread, secondsText, spreadText, table } from './figures.ts';
 import type { BenchOptions } from './options.ts';
 import { startThrowover } from './ours.ts';
-import { patroniPackages, patroniPrograms, startPatroni } from './peers/patroni.ts';
-import { patroniTimings } from './peers/patroni-config.ts';
+import { patroni, repmgr } from './peers/entrants.ts';
 import { readRecorded, record } from './peers/recorded.ts';
-import { repmgrPackages, repmgrPrograms, startRepmgr } from './peers/repmgr.ts';
-import { repmgrTimings } from './peers/repmgr-config.ts';
-import { TimeLeft } from './time-left.ts';
+import { playRounds, ratiosTo, roundsIn, spreads, totals } from './rounds.ts';
+import type { TimeLeft } from './time-left.ts';
+
+interface Case {
+  readonly latencyMs: number;
+  readonly loss: Loss;
+}
 
 /**
  * How the side is lost, at which latency: killed with the sides close together, and frozen with two
@@ -18,13 +21,11 @@ import { TimeLeft } from './time-left.ts';
 const cases = [
   { latencyMs: 0, loss: 'kill' },
   { latencyMs: 40, loss: 'freeze' },
-] as const satisfies readonly { latencyMs: number; loss: Loss }[];
+] as const satisfies readonly Case[];
 
-const defaultRounds = { quick: 1, full: 7 } as const;
+const defaultRounds = { quick: 1, full: 7, peers: 7 } as const;
 
-interface CaseFigures {
-  readonly latencyMs: number;
-  readonly loss: Loss;
+interface CaseFigures extends Case {
   readonly rounds: number;
   /**
    * The peers ask nobody, so their detection is included. For throwover: an operator who answers at
@@ -50,42 +51,34 @@ interface CaseFigures {
  */
 export async function benchFailover(options: BenchOptions) {
   const { quick, peers, say } = options;
-  const pgBin = await benchPgBin();
-  if (peers && pgBin === null) throw new Error('the peers need PostgreSQL 15 of Debian');
-  const rounds = options.rounds ?? defaultRounds[quick ? 'quick' : 'full'];
-  const entrants = [...ownEntrants(pgBin), ...(peers && pgBin !== null ? peerEntrants(pgBin) : [])];
-  say(`PostgreSQL: ${pgBin ?? "npm's"}; first write on the other side after a loss, ms`);
-  const time = new TimeLeft(quick, say);
-  const losses = await withContenders(
-    entrants,
-    { say, only: options.only ?? (quick ? inQuick : byDefault) },
-    async (contenders) => {
-      const measured: CaseFigures[] = [];
-      // A quick bench may have time for one of them only: the realistic one.
-      for (const one of quick ? cases.toReversed() : cases) {
-        const figures = await measureCase(contenders, { ...one, rounds, say, time });
-        if (figures !== null) measured.push(figures);
-      }
-      return measured;
+  const only = options.only ?? (quick ? inQuick : byDefault);
+  const { measured, pgBin, leftOut } = await benchCases<FailsOver, Case, CaseFigures>(
+    { ...options, only },
+    {
+      title: 'first write on the other side after a loss, ms',
+      rounds: defaultRounds,
+      own: (pgBin) => [
+        { name: 'throwover', start: (place) => startThrowover({ ...place, pgBin }) },
+        {
+          name: 'throwover-standing',
+          start: (place) => startThrowover({ ...place, pgBin, standing }),
+        },
+      ],
+      peers: (pgBin) => [
+        patroni(pgBin, 'patroni-minimum', 'minimum'),
+        patroni(pgBin, 'patroni-below', 'belowMinimum'),
+        repmgr(pgBin, 'repmgr-fast', 'fast', 'documented'),
+        patroni(pgBin, 'patroni', 'default'),
+        repmgr(pgBin, 'repmgr', 'default', 'documented'),
+      ],
+      cases,
+      measure: (contenders, one, at) => measureCase(contenders, { ...one, say, ...at }),
     },
   );
   const recorded = peers ? null : (await readRecorded()).failover;
   if (recorded !== null) sayRecorded(recorded, say);
-  if (options.record) await keep(losses, pgBin);
-  const { leftOut } = time;
-  return { bench: 'failover', quick, peers, pgBin, losses, leftOut, recorded };
-}
-
-function ownEntrants(pgBin: string | null): readonly Entrant<FailsOver>[] {
-  return [
-    { name: 'throwover', needs: [], packages: [], start: (at) => startThrowover({ ...at, pgBin }) },
-    {
-      name: 'throwover-standing',
-      needs: [],
-      packages: [],
-      start: (at) => startThrowover({ ...at, pgBin, standing }),
-    },
-  ];
+  if (options.record) await keep(measured, pgBin);
+  return { bench: 'failover', quick, peers, pgBin, losses: measured, leftOut, recorded };
 }
 
 /**
@@ -109,83 +102,32 @@ const byDefault = [
 /** A second lab, with a standing mandate, would take all the time of a quick bench. */
 const inQuick = byDefault.filter((name) => name !== 'throwover-standing');
 
-function peerEntrants(pgBin: string): readonly Entrant<FailsOver>[] {
-  const patroni = (name: string, timings: keyof typeof patroniTimings): Entrant<FailsOver> => ({
-    name,
-    needs: patroniPrograms,
-    packages: patroniPackages,
-    start: (place) => startPatroni({ ...place, name, pgBin, timings: patroniTimings[timings] }),
-  });
-  const repmgr = (name: string, timings: keyof typeof repmgrTimings): Entrant<FailsOver> => ({
-    name,
-    needs: repmgrPrograms(pgBin),
-    packages: repmgrPackages,
-    start: (place) =>
-      startRepmgr({
-        ...{ ...place, name, pgBin },
-        serviceCommands: 'documented',
-        timings: repmgrTimings[timings],
-      }),
-  });
-  return [
-    patroni('patroni-minimum', 'minimum'),
-    patroni('patroni-below', 'belowMinimum'),
-    repmgr('repmgr-fast', 'fast'),
-    patroni('patroni', 'default'),
-    repmgr('repmgr', 'default'),
-  ];
-}
-
 async function measureCase(
   contenders: readonly FailsOver[],
-  at: {
-    latencyMs: number;
-    loss: Loss;
-    rounds: number;
-    say: (line: string) => void;
-    time: TimeLeft;
-  },
+  at: Case & { rounds: number; say: (line: string) => void; time: TimeLeft },
 ): Promise<CaseFigures | null> {
   const { latencyMs, loss, say, time } = at;
   const kindOf = ({ name }: FailsOver) => `a loss of ${name}'s side`;
   const turn = contenders.map(kindOf);
   for (const contender of contenders) await contender.setLatency(latencyMs);
-  const measured = new Map<string, FailoverRound[]>(contenders.map(({ name }) => [name, []]));
-  let rounds = 0;
-  while (rounds < at.rounds && time.fits(turn, `${loss} at ${latencyMs} ms, round ${rounds + 1}`)) {
-    rounds += 1;
-    for (const contender of contenders) {
-      const one = await time.timed(kindOf(contender), () => contender.failover(rounds, loss));
-      measured.get(contender.name)?.push(one);
-    }
-  }
+  const fits = (round: number) => time.fits(turn, `${loss} at ${latencyMs} ms, round ${round}`);
+  const measured = await playRounds(contenders, { rounds: at.rounds, fits }, (contender, round) =>
+    time.timed(kindOf(contender), () => contender.failover(round, loss)),
+  );
+  const rounds = roundsIn(measured);
   if (rounds === 0) return null;
-  const of = (figure: (one: FailoverRound) => number | null): Record<string, Spread> =>
-    Object.fromEntries(
-      [...measured].flatMap(([name, all]) => {
-        const known = all.map(figure).filter((value) => value !== null);
-        return known.length === 0 ? [] : [[name, spread(known)]];
-      }),
-    );
-  const lossToFirstWriteMs = of((one) => one.lossToFirstWriteMs);
-  const approvalToFirstWriteMs = of((one) => one.approvalToFirstWriteMs);
+  const lossToFirstWriteMs = spreads(measured, (one) => one.lossToFirstWriteMs);
+  const approvalToFirstWriteMs = spreads(measured, (one) => one.approvalToFirstWriteMs);
   const figures = {
     ...{ latencyMs, loss, rounds, lossToFirstWriteMs, approvalToFirstWriteMs },
-    neverWritten: Object.fromEntries(
-      [...measured].map(([name, all]) => [
-        name,
-        all.filter((one) => one.lossToFirstWriteMs === null).length,
-      ]),
+    neverWritten: totals(measured, (one) => (one.lossToFirstWriteMs === null ? 1 : 0)),
+    ratios: ratiosTo(approvalToFirstWriteMs['throwover'], lossToFirstWriteMs),
+    standingRatios: ratiosTo(lossToFirstWriteMs['throwover-standing'], lossToFirstWriteMs),
+    writesLost: spreads(measured, (one) =>
+      one.lossToFirstWriteMs === null ? null : one.writesLost,
     ),
-    ratios: ratiosOf(lossToFirstWriteMs, approvalToFirstWriteMs['throwover']),
-    standingRatios: ratiosOf(lossToFirstWriteMs, lossToFirstWriteMs['throwover-standing']),
-    writesLost: of((one) => (one.lossToFirstWriteMs === null ? null : one.writesLost)),
   };
-  for (const line of tableOf(figures)) say(line);
-  for (const [name, count] of Object.entries(figures.neverWritten)) {
-    if (count > 0)
-      say(`${name}: no write on the other side at all in ${count} of ${rounds} rounds`);
-  }
+  for (const line of linesOf(figures)) say(line);
   return figures;
 }
 
@@ -202,7 +144,7 @@ function linesOf(shown: Shown): readonly string[] {
     ...tableOf(shown),
     ...never.map(
       ([name, count]) =>
-        `${name}: no write on the other side at all in ${count} of ${shown.rounds}`,
+        `${name}: no write on the other side at all in ${count} of ${shown.rounds} rounds`,
     ),
   ];
 }
@@ -232,22 +174,6 @@ function tableOf({ latencyMs, loss, rounds, lossToFirstWriteMs, ...shown }: Show
       ];
     }),
   ]);
-}
-
-/**
- * Returns our median divided by a peer's median from the loss: the peer asks nobody, so that time
- * includes its detection.
- */
-function ratiosOf(
-  lossToFirstWriteMs: Readonly<Record<string, Spread>>,
-  own: Spread | undefined,
-): Record<string, number> {
-  if (own === undefined) return {};
-  return Object.fromEntries(
-    Object.entries(lossToFirstWriteMs)
-      .filter(([name]) => !name.startsWith('throwover'))
-      .map(([name, { median }]) => [name, own.median / median]),
-  );
 }
 
 type Kept = NonNullable<Awaited<ReturnType<typeof readRecorded>>['failover']>;

@@ -15,8 +15,13 @@ export function spread(samples: readonly number[]): Spread {
   return { count, min: Math.min(...samples), median, max };
 }
 
-/** Returns `31 / 35 / 44`: min / median / max, with `digits` digits after the point. */
-export function spreadText({ min, median, max }: Spread, digits = 0): string {
+/**
+ * Returns `31 / 35 / 44`: min / median / max, with `digits` digits after the point; `-` when the
+ * figure is not known.
+ */
+export function spreadText(spread: Spread | undefined, digits = 0): string {
+  if (spread === undefined) return '-';
+  const { min, median, max } = spread;
   return [min, median, max].map((value) => value.toFixed(digits)).join(' / ');
 }
 

@@ -1,16 +1,14 @@
 import { isoTime, systemClock } from 'throwover/kernel';
-import type { Switchable, SwitchRound, WrappedRound } from './contender.ts';
-import { benchPgBin, type Entrant, withContenders } from './contenders.ts';
+import type { Switchable, WrappedRound } from './contender.ts';
+import { benchCases } from './contenders.ts';
 import { type Spread, spread, spreadText, table } from './figures.ts';
 import type { BenchOptions } from './options.ts';
 import { startThrowover } from './ours.ts';
-import { patroniPackages, patroniPrograms, startPatroni } from './peers/patroni.ts';
-import { patroniTimings } from './peers/patroni-config.ts';
+import { patroni, repmgr } from './peers/entrants.ts';
 import { readRecorded, record } from './peers/recorded.ts';
-import { repmgrPackages, repmgrPrograms, startRepmgr } from './peers/repmgr.ts';
-import { repmgrTimings, type ServiceCommands } from './peers/repmgr-config.ts';
+import { playRounds, ratiosTo, roundsIn, spreads, totals } from './rounds.ts';
 import { startFloor } from './switchover-floor.ts';
-import { TimeLeft } from './time-left.ts';
+import type { TimeLeft } from './time-left.ts';
 
 /** Latencies between the regions, one way, ms: none, and between two coasts of one continent. */
 const latenciesMs = [0, 40] as const;
@@ -59,68 +57,28 @@ interface WrappedFigures {
  */
 export async function benchSwitchover(options: BenchOptions) {
   const { quick, peers, say } = options;
-  const pgBin = await benchPgBin();
-  if (peers && pgBin === null) throw new Error('the peers need PostgreSQL 15 of Debian');
-  const rounds = options.rounds ?? defaultRounds[quick ? 'quick' : peers ? 'peers' : 'full'];
-  const entrants = [...ownEntrants(pgBin), ...(peers && pgBin !== null ? peerEntrants(pgBin) : [])];
-  say(`PostgreSQL: ${pgBin ?? "npm's"}; write gap of a planned switch, ms`);
-  const time = new TimeLeft(quick, say);
-  const latencies = await withContenders(entrants, options, async (contenders) => {
-    const measured: LatencyFigures[] = [];
-    // A quick bench may have time for one of them only: the one with a distance.
-    for (const latencyMs of quick ? latenciesMs.toReversed() : latenciesMs) {
-      const figures = await measureLatency(contenders, { latencyMs, rounds, say, time });
-      if (figures !== null) measured.push(figures);
-    }
-    return measured;
-  });
+  const { measured, pgBin, leftOut } = await benchCases<Switchable, number, LatencyFigures>(
+    options,
+    {
+      title: 'write gap of a planned switch, ms',
+      rounds: defaultRounds,
+      own: (pgBin) => [
+        { name: 'floor', start: (place) => startFloor({ ...place, pgBin }) },
+        { name: 'throwover', start: (place) => startThrowover({ ...place, pgBin }) },
+      ],
+      peers: (pgBin) => [
+        patroni(pgBin, 'patroni', 'default'),
+        repmgr(pgBin, 'repmgr', 'default', 'documented'),
+        repmgr(pgBin, 'repmgr-default', 'default', 'default'),
+      ],
+      cases: latenciesMs,
+      measure: (contenders, latencyMs, at) => measureLatency(contenders, { latencyMs, say, ...at }),
+    },
+  );
   const recorded = peers ? null : (await readRecorded()).switchover;
   if (recorded !== null) sayRecorded(recorded, say);
-  if (options.record) await keep(latencies, pgBin);
-  const { leftOut } = time;
-  return { bench: 'switchover', quick, peers, pgBin, aims, latencies, leftOut, recorded };
-}
-
-function ownEntrants(pgBin: string | null): readonly Entrant<Switchable>[] {
-  return [
-    {
-      name: 'floor',
-      needs: [],
-      packages: [],
-      start: (place) => startFloor({ ...place, pgBin }),
-    },
-    { name: 'throwover', needs: [], packages: [], start: (at) => startThrowover({ ...at, pgBin }) },
-  ];
-}
-
-function peerEntrants(pgBin: string): readonly Entrant<Switchable>[] {
-  const repmgr = (name: string, serviceCommands: ServiceCommands): Entrant<Switchable> => ({
-    name,
-    needs: repmgrPrograms(pgBin),
-    packages: repmgrPackages,
-    start: (place) =>
-      startRepmgr({
-        ...place,
-        name,
-        pgBin,
-        serviceCommands,
-        timings: repmgrTimings.default,
-      }),
-  });
-  return [
-    {
-      name: 'patroni',
-      needs: patroniPrograms,
-      packages: patroniPackages,
-      start: (place) =>
-        startPatroni({
-          ...{ ...place, name: 'patroni', pgBin },
-          timings: patroniTimings.default,
-        }),
-    },
-    repmgr('repmgr', 'documented'),
-    repmgr('repmgr-default', 'default'),
-  ];
+  if (options.record) await keep(measured, pgBin);
+  return { bench: 'switchover', quick, peers, pgBin, aims, latencies: measured, leftOut, recorded };
 }
 
 async function measureLatency(
@@ -130,22 +88,17 @@ async function measureLatency(
   const { latencyMs, say, time } = at;
   for (const contender of contenders) await contender.setLatency(latencyMs);
   const turn = contenders.map(switchOf);
-  const measured = new Map<string, SwitchRound[]>(contenders.map(({ name }) => [name, []]));
-  let rounds = 0;
-  while (rounds < at.rounds && time.fits(turn, `round ${rounds + 1} at ${latencyMs} ms one way`)) {
-    rounds += 1;
-    for (const contender of contenders) {
-      const one = await time.timed(switchOf(contender), () => contender.switchover(rounds));
-      measured.get(contender.name)?.push(one);
-    }
-  }
+  const fits = (round: number) => time.fits(turn, `round ${round} at ${latencyMs} ms one way`);
+  const measured = await playRounds(contenders, { rounds: at.rounds, fits }, (contender, round) =>
+    time.timed(switchOf(contender), () => contender.switchover(round)),
+  );
+  const rounds = roundsIn(measured);
   if (rounds === 0) return null;
-  const of = <T>(figure: (all: readonly SwitchRound[]) => T): Record<string, T> =>
-    Object.fromEntries([...measured].map(([name, all]) => [name, figure(all)]));
-  const writeGapMs = of((all) => spread(all.map((one) => one.writeGapMs)));
-  const writesLost = of((all) => all.reduce((sum, one) => sum + one.writesLost, 0));
+  const writeGapMs = spreads(measured, (one) => one.writeGapMs);
+  const ratios = ratiosTo(writeGapMs['throwover'], writeGapMs);
+  const writesLost = totals(measured, (one) => one.writesLost);
   const figures = {
-    ...{ latencyMs, rounds, writeGapMs, ratios: ratiosOf(writeGapMs), writesLost },
+    ...{ latencyMs, rounds, writeGapMs, ratios, writesLost },
     wrapped: await measureWrapped(contenders, { latencyMs, rounds, time }),
   };
   for (const line of [...tableOf(figures), ...wrappedLines(figures.wrapped)]) say(line);
@@ -194,16 +147,6 @@ function wrappedLines(wrapped: LatencyFigures['wrapped']): readonly string[] {
   );
 }
 
-function ratiosOf(gaps: Readonly<Record<string, Spread>>): Record<string, number> {
-  const ours = gaps['throwover'];
-  if (ours === undefined) return {};
-  return Object.fromEntries(
-    Object.entries(gaps)
-      .filter(([name]) => name !== 'throwover')
-      .map(([name, { median }]) => [name, ours.median / median]),
-  );
-}
-
 function tableOf({
   latencyMs,
   rounds,
@@ -229,7 +172,7 @@ function sayRecorded({ date, conditions, latencies }: Kept, say: (line: string) 
   say(`recorded on ${date}, not measured now; ${conditions}`);
   for (const { latencyMs, writeGapMs } of latencies) {
     const rounds = Math.max(...Object.values(writeGapMs).map(({ count }) => count));
-    const ratios = ratiosOf(writeGapMs);
+    const ratios = ratiosTo(writeGapMs['throwover'], writeGapMs);
     const lines = tableOf({ latencyMs, rounds, writeGapMs, ratios, writesLost: {} });
     for (const line of lines) say(line);
   }

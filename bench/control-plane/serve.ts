@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { nodeOptions } from '../../packages/lab/src/world/child.ts';
+import { throwoverBin } from '../../packages/lab/src/world/specs.ts';
 import { ask } from '../child.ts';
 import type { InsideFigures } from './loop-delay.ts';
-
-const bin = join(import.meta.dirname, '../../packages/throwover/bin/throwover.js');
 
 export interface RunningServe {
   readonly url: string;
@@ -36,16 +36,13 @@ export async function startServe(options: {
     files.push(file);
   }
   const running = fork(
-    bin,
+    throwoverBin,
     [
       ...['serve', '--data', join(dir, 'data'), '--host', '127.0.0.1', '--port', String(port)],
       ...files.flatMap((file) => ['--service', file]),
     ],
     {
-      execArgv: [
-        ...['--conditions=throwover-source', '--disable-warning=ExperimentalWarning'],
-        ...['--import', join(import.meta.dirname, 'loop-delay.ts')],
-      ],
+      execArgv: [...nodeOptions, ...['--import', join(import.meta.dirname, 'loop-delay.ts')]],
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     },
   );

@@ -1,9 +1,9 @@
 import { Resolver } from 'node:dns/promises';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from '../../packages/lab/src/world/json.ts';
-import { missingPrograms, startDaemon } from '../peers/process.ts';
+import { missingPrograms } from '../peers/process.ts';
+import type { Scratch } from '../scratch.ts';
 
 /** Ports of this bench. */
 const base = 14_000;
@@ -30,7 +30,6 @@ export interface DnsGround {
   readonly servers: readonly DnsServer[];
   /** File of queries for dnsperf: A and AAAA in turns. */
   readonly queries: string;
-  close(): Promise<void>;
 }
 
 const programs = { Knot: '/usr/sbin/knotd', NSD: '/usr/sbin/nsd' } as const;
@@ -40,46 +39,32 @@ export const dnsperf = '/usr/bin/dnsperf';
  * Starts the canary server, and each installed authoritative server with a similar zone; each
  * answers with one thread.
  */
-export async function startDnsGround(say: (line: string) => void): Promise<DnsGround> {
-  const dir = await mkdtemp(join(tmpdir(), 'throwover-bench-dns-'));
-  const ends: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })];
-  const close = async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  };
-  const daemon = async (name: string, file: string, args: readonly string[]) => {
-    const running = await startDaemon({ name, file, args, runAs: null, logDir: dir });
-    ends.push(() => running.kill());
-  };
-  try {
-    const missing = await missingPrograms([dnsperf, ...Object.values(programs)]);
-    if (missing.includes(dnsperf))
-      throw new Error(`${dnsperf} is not here: apt-get install dnsperf`);
-    if (missing.length > 0) say(`not installed: ${missing.join(', ')}; apt-get install knot nsd`);
-    const queries = join(dir, 'queries');
-    await writeFile(queries, queryLines());
-    await writeFile(join(dir, 'zone.db'), likeZone);
-    const servers: DnsServer[] = [{ name: 'throwover canary', port: base }];
-    const bin = join(import.meta.dirname, '../../packages/throwover/bin/throwover.js');
-    await daemon('canary', process.execPath, [
-      ...['--conditions=throwover-source', '--disable-warning=ExperimentalWarning', bin],
-      ...['dns', 'canary', '--zone', zone, '--listen', `127.0.0.1:${base}`, '--rate', noLimit],
-    ]);
-    if (!missing.includes(programs.Knot)) {
-      servers.push({ name: 'Knot', port: base + 1 });
-      await writeFile(join(dir, 'knot.conf'), knotConfig(dir, base + 1));
-      await daemon('knot', programs.Knot, ['-c', join(dir, 'knot.conf')]);
-    }
-    if (!missing.includes(programs.NSD)) {
-      servers.push({ name: 'NSD', port: base + 2 });
-      await writeFile(join(dir, 'nsd.conf'), nsdConfig(dir, base + 2));
-      await daemon('nsd', programs.NSD, ['-d', '-c', join(dir, 'nsd.conf')]);
-    }
-    await Promise.all(servers.map(answering));
-    return { servers, queries, close };
-  } catch (error) {
-    await close();
-    throw error;
+export async function startDnsGround(
+  { dir, daemon, throwover }: Scratch,
+  say: (line: string) => void,
+): Promise<DnsGround> {
+  const missing = await missingPrograms([dnsperf, ...Object.values(programs)]);
+  if (missing.includes(dnsperf)) throw new Error(`${dnsperf} is not here: apt-get install dnsperf`);
+  if (missing.length > 0) say(`not installed: ${missing.join(', ')}; apt-get install knot nsd`);
+  const queries = join(dir, 'queries');
+  await writeFile(queries, queryLines());
+  await writeFile(join(dir, 'zone.db'), likeZone);
+  const servers: DnsServer[] = [{ name: 'throwover canary', port: base }];
+  await throwover('canary', [
+    ...['dns', 'canary', '--zone', zone, '--listen', `127.0.0.1:${base}`, '--rate', noLimit],
+  ]);
+  if (!missing.includes(programs.Knot)) {
+    servers.push({ name: 'Knot', port: base + 1 });
+    await writeFile(join(dir, 'knot.conf'), knotConfig(dir, base + 1));
+    await daemon('knot', programs.Knot, ['-c', join(dir, 'knot.conf')]);
   }
+  if (!missing.includes(programs.NSD)) {
+    servers.push({ name: 'NSD', port: base + 2 });
+    await writeFile(join(dir, 'nsd.conf'), nsdConfig(dir, base + 2));
+    await daemon('nsd', programs.NSD, ['-d', '-c', join(dir, 'nsd.conf')]);
+  }
+  await Promise.all(servers.map(answering));
+  return { servers, queries };
 }
 
 function queryLines(): string {

@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../../packages/lab/src/world/json.ts';
-import { startChild } from '../child.ts';
-import { missingPrograms, startDaemon } from '../peers/process.ts';
+import { missingPrograms } from '../peers/process.ts';
+import type { Scratch } from '../scratch.ts';
 import type { LoadCommand, LoadFigures } from './load.ts';
 
 /** Ports of this bench. */
@@ -26,7 +25,6 @@ export interface Contender {
 export interface Ground {
   readonly contenders: readonly Contender[];
   load(command: LoadCommand): Promise<LoadFigures>;
-  close(): Promise<void>;
 }
 
 const programs = { nginx: '/usr/sbin/nginx', HAProxy: '/usr/sbin/haproxy' } as const;
@@ -35,83 +33,57 @@ const programs = { nginx: '/usr/sbin/nginx', HAProxy: '/usr/sbin/haproxy' } as c
  * Starts upstream, load generator, and every installed proxy; `say` reports the proxies that are
  * missing.
  */
-export async function startGround(say: (line: string) => void): Promise<Ground> {
-  const dir = await mkdtemp(join(tmpdir(), 'throwover-bench-edge-'));
-  const ends: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })];
-  const close = async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  };
-  try {
-    const upstreamPort = base;
-    ends.push(
-      await startChild(join(import.meta.dirname, 'upstream.ts'), [String(upstreamPort)]).then(
-        ({ end }) => end,
-      ),
-    );
-    const load = await startChild(join(import.meta.dirname, 'load.ts'), []);
-    ends.push(load.end);
-    const contenders: Contender[] = [
-      { name: 'no proxy', keepAlivePort: upstreamPort, closePort: upstreamPort },
-    ];
-    const missing = await missingPrograms(Object.values(programs));
-    const daemon = async (name: string, file: string, args: readonly string[]) => {
-      const running = await startDaemon({ name, file, args, runAs: null, logDir: dir });
-      ends.push(() => running.kill());
-    };
-    const ours = { name: 'throwover edge', keepAlivePort: base + 1, closePort: base + 2 };
-    await startOurs({ dir, ours, upstreamPort, daemon });
-    contenders.push(ours);
-    if (!missing.includes(programs.nginx)) {
-      const nginx = { name: 'nginx', keepAlivePort: base + 3, closePort: base + 4 };
-      await writeFile(join(dir, 'nginx.conf'), nginxConfig(dir, nginx, upstreamPort));
-      const args = ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', join(dir, 'nginx-error.log')];
-      await daemon('nginx', programs.nginx, args);
-      contenders.push(nginx);
-    }
-    if (!missing.includes(programs.HAProxy)) {
-      const haproxy = { name: 'HAProxy', keepAlivePort: base + 5, closePort: base + 6 };
-      await writeFile(join(dir, 'haproxy.cfg'), haproxyConfig(haproxy, upstreamPort));
-      await daemon('haproxy', programs.HAProxy, ['-db', '-f', join(dir, 'haproxy.cfg')]);
-      contenders.push(haproxy);
-    }
-    if (missing.length > 0)
-      say(`not installed: ${missing.join(', ')}; apt-get install nginx haproxy`);
-    const ports = contenders.flatMap(({ keepAlivePort, closePort }) => [keepAlivePort, closePort]);
-    await Promise.all(ports.map(listening));
-    return { contenders, load: (command) => load.ask<LoadFigures>(command), close };
-  } catch (error) {
-    await close();
-    throw error;
+export async function startGround(scratch: Scratch, say: (line: string) => void): Promise<Ground> {
+  const { dir } = scratch;
+  const upstreamPort = base;
+  await scratch.child(join(import.meta.dirname, 'upstream.ts'), String(upstreamPort));
+  const load = await scratch.child(join(import.meta.dirname, 'load.ts'));
+  const ours = { name: 'throwover edge', keepAlivePort: base + 1, closePort: base + 2 };
+  await startOurs(scratch, ours, upstreamPort);
+  const contenders: Contender[] = [
+    { name: 'no proxy', keepAlivePort: upstreamPort, closePort: upstreamPort },
+    ours,
+  ];
+  const missing = await missingPrograms(Object.values(programs));
+  if (!missing.includes(programs.nginx)) {
+    const nginx = { name: 'nginx', keepAlivePort: base + 3, closePort: base + 4 };
+    await writeFile(join(dir, 'nginx.conf'), nginxConfig(dir, nginx, upstreamPort));
+    const args = ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', join(dir, 'nginx-error.log')];
+    await scratch.daemon('nginx', programs.nginx, args);
+    contenders.push(nginx);
   }
+  if (!missing.includes(programs.HAProxy)) {
+    const haproxy = { name: 'HAProxy', keepAlivePort: base + 5, closePort: base + 6 };
+    await writeFile(join(dir, 'haproxy.cfg'), haproxyConfig(haproxy, upstreamPort));
+    await scratch.daemon('haproxy', programs.HAProxy, ['-db', '-f', join(dir, 'haproxy.cfg')]);
+    contenders.push(haproxy);
+  }
+  if (missing.length > 0)
+    say(`not installed: ${missing.join(', ')}; apt-get install nginx haproxy`);
+  const ports = contenders.flatMap(({ keepAlivePort, closePort }) => [keepAlivePort, closePort]);
+  await Promise.all(ports.map(listening));
+  return { contenders, load: (command) => load.ask<LoadFigures>(command) };
 }
 
 /** Starts two doors with the same upstream: one serves, the other forwards. */
-async function startOurs(options: {
-  dir: string;
-  ours: Contender;
-  upstreamPort: number;
-  daemon: (name: string, file: string, args: readonly string[]) => Promise<void>;
-}): Promise<void> {
-  const { dir, ours, upstreamPort, daemon } = options;
+async function startOurs(
+  { dir, throwover }: Scratch,
+  ours: Contender,
+  upstreamPort: number,
+): Promise<void> {
   const upstream = `http://127.0.0.1:${upstreamPort}`;
   const forward = { mode: 'forward', epoch: 2, region: 'west', url: upstream };
   const state = { mode: forward, epoch: 2, token: 1, sinceWallMs: 0 };
   await writeFile(join(dir, 'forward.json'), JSON.stringify(state));
-  const bin = join(import.meta.dirname, '../../packages/throwover/bin/throwover.js');
   for (const [name, port, adminPort] of [
     ['serve', ours.keepAlivePort, base + 11],
     ['forward', ours.closePort, base + 12],
   ] as const) {
     const config = join(dir, `edge-${name}.json`);
     const stateFile = join(dir, `${name}.json`);
-    await writeFile(
-      config,
-      JSON.stringify({ region: 'east', port, adminPort, upstream, stateFile }),
-    );
-    await daemon(`edge-${name}`, process.execPath, [
-      ...['--conditions=throwover-source', '--disable-warning=ExperimentalWarning'],
-      ...[bin, 'edge', '--config', config],
-    ]);
+    const door = { region: 'east', port, adminPort, upstream, stateFile };
+    await writeFile(config, JSON.stringify(door));
+    await throwover(`edge-${name}`, ['edge', '--config', config]);
   }
 }
 
