@@ -5,18 +5,19 @@
  * code 1 and prints the packet when the responder throws, answers something that is not DNS, or
  * sends more than 1.5 times what it received.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from '@commander-js/extra-typings';
 import { systemClock } from 'throwover/kernel';
+import { positiveNumber } from '../packages/lab/src/command-line.ts';
 import { fuzz } from '../packages/throwover/src/traffic/canary/fuzz.fixture.ts';
 
 /** Packets of one seed: a failure can be reproduced in seconds. */
 const batch = 100_000;
 
 const program = new Command('npm run dns-fuzz --')
-  .option('--packets <count>', 'how many', wholeNumber, 10_000_000)
-  .option('--seed <number>', 'seed of the first batch', wholeNumber, 1)
+  .option('--packets <count>', 'how many', positiveNumber, 10_000_000)
+  .option('--seed <number>', 'seed of the first batch', positiveNumber, 1)
   .option('--json', 'end with one line of JSON')
-  .action(({ packets, seed, json }: { packets: number; seed: number; json?: true }) => {
+  .action(({ packets, seed, json }) => {
     const say = (line: string) => (json ? console.error(line) : console.log(line));
     const startedMs = systemClock.monotonicMs();
     let done = 0;
@@ -39,9 +40,3 @@ const program = new Command('npm run dns-fuzz --')
     if (json) console.log(JSON.stringify(figures));
   });
 await program.parseAsync();
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('a whole number above 0');
-}

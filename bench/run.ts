@@ -6,8 +6,9 @@
  * ratios, counts. --peers measures Patroni and repmgr in the same run, and reports how to install
  * those that are missing.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from '@commander-js/extra-typings';
 import { systemClock } from 'throwover/kernel';
+import { positiveNumber } from '../packages/lab/src/command-line.ts';
 import { benchControlPlane } from './control-plane.ts';
 import { benchDns } from './dns.ts';
 import { benchEdge } from './edge.ts';
@@ -27,13 +28,13 @@ program
   .argument('<name>', `one of: ${Object.keys(benches).join(', ')}`)
   .option('--quick', 'fewer rounds: ends within 50 s, with one line of JSON')
   .option('--peers', 'beside Patroni and repmgr, in the same run')
-  .option('--rounds <count>', 'of each contender and latency', wholeNumber)
+  .option('--rounds <count>', 'of each contender and latency', positiveNumber)
   .option('--record', "keep the peers' medians in bench/peers/recorded.json")
   .option('--only <names>', 'contenders to measure, by name, with commas', (names) =>
     names.split(','),
   )
   .option('--json', 'end with one line of JSON; all else goes to stderr')
-  .action(async (name: string, options: Given) => {
+  .action(async (name, options) => {
     const bench = benches[name as keyof typeof benches];
     if (bench === undefined) program.error(`no bench is called ${name}`);
     if (options.record && !options.peers) program.error('--record needs --peers');
@@ -51,18 +52,3 @@ program
     }
   });
 await program.parseAsync();
-
-interface Given {
-  readonly quick?: true;
-  readonly peers?: true;
-  readonly rounds?: number;
-  readonly record?: true;
-  readonly only?: readonly string[];
-  readonly json?: true;
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('a whole number above 0');
-}

@@ -1,28 +1,25 @@
 /**
  * The lab by hand: `npm run lab -- up`, and in another terminal `npm run lab -- kill east`.
  */
-import { Command, Option } from 'commander';
-import { anyNumber, runCommand } from './command-line.ts';
+import { Command } from '@commander-js/extra-typings';
+import { anyNumber, lagOption, portBaseOption, runCommand } from './command-line.ts';
 import { labErrors } from './errors.ts';
 import { Interrupted } from './signals.ts';
 import { control, type Fault, nextSteps } from './world/control.ts';
 import { askJson } from './world/json.ts';
-import { defaultPortBase, labMap, regionNames } from './world/map.ts';
+import { labMap, regionNames } from './world/map.ts';
 import { labOptions } from './world/options.ts';
 import { clientResolvers } from './world/resolver-list.ts';
 import { withLab } from './world/with-lab.ts';
 
 const program = new Command('npm run lab --').description('Two regions on one machine, by hand');
-const portBase = new Option('--port-base <port>', 'first of the 40 ports that the lab takes')
-  .argParser(anyNumber)
-  .default(defaultPortBase);
 
 program
   .command('up')
   .description('start it with live traffic, until Ctrl-C')
-  .addOption(portBase)
+  .addOption(portBaseOption())
   .option('--latency <ms>', 'one way between the regions', anyNumber, 40)
-  .option('--lag <profile>', 'production (replay lag up to 5 s) or none', 'production')
+  .addOption(lagOption())
   .option('--pg-bin <dir>', 'directory of PostgreSQL 14 to 18 binaries')
   .option('--seed <n>', 'seed of the traffic', anyNumber, 1)
   .action(up);
@@ -40,8 +37,8 @@ for (const [fault, does] of Object.entries({
   program
     .command(`${fault} <region>`)
     .description(does)
-    .addOption(portBase)
-    .action((region: string, options: { portBase: number }) =>
+    .addOption(portBaseOption())
+    .action((region, options) =>
       tell(options.portBase, '/fault', { fault, region: knownRegion(region) }),
     );
 }
@@ -50,32 +47,30 @@ program
   .command('latency')
   .argument('<ms>', 'one way', anyNumber)
   .description('change the latency between the regions, one way')
-  .addOption(portBase)
-  .action((ms: number, options: { portBase: number }) =>
-    tell(options.portBase, '/latency', { latencyMs: ms }),
-  );
+  .addOption(portBaseOption())
+  .action((ms, options) => tell(options.portBase, '/latency', { latencyMs: ms }));
 program
   .command('reset')
   .description('everything as it was at the start')
-  .addOption(portBase)
-  .action((options: { portBase: number }) => tell(options.portBase, '/reset', {}));
+  .addOption(portBaseOption())
+  .action((options) => tell(options.portBase, '/reset', {}));
 program
   .command('down')
   .description('stop a lab that runs elsewhere')
-  .addOption(portBase)
-  .action((options: { portBase: number }) => tell(options.portBase, '/down', {}));
+  .addOption(portBaseOption())
+  .action((options) => tell(options.portBase, '/down', {}));
 
 async function up(given: {
   portBase: number;
   latency: number;
-  lag: string;
-  pgBin?: string;
+  lag: 'production' | 'none';
+  pgBin?: string | undefined;
   seed: number;
 }): Promise<void> {
   const options = labOptions({
     portBase: given.portBase,
     latencyMs: given.latency,
-    lagProfile: given.lag === 'none' ? 'none' : 'production',
+    lagProfile: given.lag,
     pgBin: given.pgBin ?? null,
     seed: given.seed,
   });

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { errorText, isThrowoverError } from 'throwover/kernel';
 import { Interrupted } from './signals.ts';
+import { defaultPortBase } from './world/map.ts';
 
-/** How the lab's commands end, which values they take, and which commit their results name. */
+/** How the lab's commands end, options that several have, and which commit their results name. */
 
 /**
  * Runs a command. Prints an error as `throwover` does: code, what happened, what was not lost, what
@@ -30,11 +31,34 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value <= 0) {
+    throw new InvalidArgumentError('a whole number above 0');
+  }
+  return value;
+}
+
 export function anyNumber(text: string): number {
   const value = Number(text);
   if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('a number, 0 or more');
   return value;
 }
+
+export const portBaseOption = (first = defaultPortBase, ports = 40) =>
+  new Option('--port-base <port>', `first of the ${ports} ports that the lab takes`)
+    .argParser(wholeNumber)
+    .default(first);
+
+export const fenceOption = () =>
+  new Option('--fence <mode>', 'writerFence of the service')
+    .choices(['available', 'strict'] as const)
+    .default('available' as const);
+
+export const lagOption = () =>
+  new Option('--lag <profile>', 'production: replay lag up to 5 s')
+    .choices(['production', 'none'] as const)
+    .default('production' as const);
 
 /**
  * Returns the commit of the results, marked when files were changed since; takes no lock of the

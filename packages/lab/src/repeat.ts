@@ -5,11 +5,10 @@
  * code 1 when a round lost a write, had two writers, failed a request after the promotion, or
  * missed a webhook.
  */
-import { Command } from 'commander';
+import { Command } from '@commander-js/extra-typings';
 import { type Figures, measure } from 'throwover';
 import { quantiles } from 'throwover/kernel';
-import { anyNumber, runCommand } from './command-line.ts';
-import { defaultPortBase } from './world/map.ts';
+import { anyNumber, lagOption, portBaseOption, runCommand } from './command-line.ts';
 import { labOptions } from './world/options.ts';
 import { type Recorded, recordRun } from './world/record.ts';
 import { withLab } from './world/with-lab.ts';
@@ -19,7 +18,7 @@ const baselineMs = 3_000;
 
 const given = new Command('npm run repeat --')
   .option('--rounds <n>', 'how many', anyNumber, 20)
-  .option('--lag <profile>', 'production (replay lag up to 5 s) or none', 'production')
+  .addOption(lagOption())
   .option('--latency <ms>', 'one way between the regions', anyNumber, 40)
   .option(
     '--observe <s>',
@@ -28,23 +27,10 @@ const given = new Command('npm run repeat --')
     8,
   )
   .option('--seed <n>', 'seed of the traffic', anyNumber, 1)
-  .option(
-    '--port-base <port>',
-    'first of the 40 ports that the lab takes',
-    anyNumber,
-    defaultPortBase,
-  )
+  .addOption(portBaseOption())
   .option('--json', 'end with one line of JSON')
   .parse()
-  .opts<{
-    rounds: number;
-    lag: string;
-    latency: number;
-    observe: number;
-    seed: number;
-    portBase: number;
-    json?: true;
-  }>();
+  .opts();
 
 interface Round {
   readonly round: number;
@@ -91,7 +77,7 @@ async function main(): Promise<void> {
   const options = labOptions({
     seed: given.seed,
     latencyMs: given.latency,
-    lagProfile: given.lag === 'none' ? 'none' : 'production',
+    lagProfile: given.lag,
     portBase: given.portBase,
   });
   const rounds: Round[] = [];

@@ -6,14 +6,13 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command } from '@commander-js/extra-typings';
 import { type Figures, measure, renderComparison, renderReport } from 'throwover';
 import { formatMs, isoTime, isThrowoverError, systemClock } from 'throwover/kernel';
-import { anyNumber, runCommand } from './command-line.ts';
+import { anyNumber, lagOption, portBaseOption, runCommand } from './command-line.ts';
 import { Interrupted } from './signals.ts';
 import { control, nextSteps } from './world/control.ts';
 import type { Lab } from './world/lab.ts';
-import { defaultPortBase } from './world/map.ts';
 import { labOptions, timeScale } from './world/options.ts';
 import { type Recorded, recordRun } from './world/record.ts';
 import { withLab } from './world/with-lab.ts';
@@ -27,26 +26,12 @@ const given = new Command('npm start --')
   .option('--keep', 'leave the lab running')
   .option('--seed <n>', 'seed of the traffic', anyNumber, 1)
   .option('--latency <ms>', 'one way between the regions', anyNumber, 40)
-  .option('--lag <profile>', 'production (replay lag up to 5 s) or none', 'production')
+  .addOption(lagOption())
   .option('--pg-bin <dir>', 'directory of PostgreSQL 14 to 18 binaries')
-  .option(
-    '--port-base <port>',
-    'first of the 40 ports that the lab takes',
-    anyNumber,
-    defaultPortBase,
-  )
+  .addOption(portBaseOption())
   .option('--reports <dir>', 'where the report goes', 'reports')
   .parse()
-  .opts<{
-    json?: true;
-    keep?: true;
-    seed: number;
-    latency: number;
-    lag: string;
-    pgBin?: string;
-    portBase: number;
-    reports: string;
-  }>();
+  .opts();
 
 const started = systemClock.monotonicMs();
 const say = (line: string) => {
@@ -58,7 +43,7 @@ async function main(): Promise<void> {
   const options = labOptions({
     seed: given.seed,
     latencyMs: given.latency,
-    lagProfile: given.lag === 'none' ? 'none' : 'production',
+    lagProfile: given.lag,
     pgBin: given.pgBin ?? null,
     portBase: given.portBase,
   });

@@ -15,9 +15,15 @@
  *
  * Exit code 1 when a round violated anything. Ctrl-C keeps the rounds that have ended.
  */
-import { Command, Option } from 'commander';
+import { Command, Option } from '@commander-js/extra-typings';
 import { formatMs, isoTime, seededRandom, systemClock } from 'throwover/kernel';
-import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
+import {
+  commitHere,
+  fenceOption,
+  portBaseOption,
+  runCommand,
+  wholeNumber,
+} from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
 import type { Lab } from '../world/lab.ts';
 import { labOptions } from '../world/options.ts';
@@ -31,32 +37,20 @@ import { RoundTraffic } from './traffic.ts';
 
 const given = new Command('npm run chaos --')
   .addOption(
-    new Option('--kind <kind>', 'what is done').choices(Object.keys(kinds)).makeOptionMandatory(),
+    new Option('--kind <kind>', 'what is done')
+      .choices(Object.keys(kinds) as Kind[])
+      .makeOptionMandatory(),
   )
   .option('--rounds <n>', 'how many', wholeNumber, 5)
   .option('--out <file>', 'adds the results to this file, and writes the table beside it')
   .option('--seed <n>', 'seed of traffic and faults', wholeNumber, 1)
   .option('--latency <ms>', 'one way between the regions', wholeNumber, 40)
   .option('--rate <n>', 'requests that the clients send a second', wholeNumber, 40)
-  .addOption(
-    new Option('--fence <mode>', 'writerFence of the service')
-      .choices(['available', 'strict'])
-      .default('available'),
-  )
-  .option('--port-base <port>', 'first of the 40 ports that the lab takes', wholeNumber, 11_000)
+  .addOption(fenceOption())
+  .addOption(portBaseOption(11_000))
   .option('--json', 'end with one line of JSON')
   .parse()
-  .opts<{
-    kind: Kind;
-    rounds: number;
-    out?: string;
-    seed: number;
-    latency: number;
-    rate: number;
-    fence: 'available' | 'strict';
-    portBase: number;
-    json?: true;
-  }>();
+  .opts();
 
 async function main(): Promise<void> {
   const options = labOptions({

@@ -8,10 +8,10 @@
  * restarts.
  */
 
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import type { RequestRecord } from 'throwover';
 import { systemClock } from 'throwover/kernel';
-import { runCommand } from '../command-line.ts';
+import { fenceOption, portBaseOption, runCommand } from '../command-line.ts';
 import type { Lab } from '../world/lab.ts';
 import { regionNames } from '../world/map.ts';
 import { labOptions } from '../world/options.ts';
@@ -31,15 +31,11 @@ const positive = (text: string) => {
 
 const given = new Command('npm run soak --')
   .option('--minutes <n>', 'real minutes of each of the two', positive, 10)
-  .addOption(
-    new Option('--fence <mode>', 'writerFence of the service')
-      .choices(['available', 'strict'])
-      .default('available'),
-  )
-  .option('--port-base <port>', 'first of the 40 ports that the lab takes', positive, 11_000)
+  .addOption(fenceOption())
+  .addOption(portBaseOption(11_000))
   .option('--json', 'end with one line of JSON')
   .parse()
-  .opts<{ minutes: number; fence: 'available' | 'strict'; portBase: number; json?: true }>();
+  .opts();
 
 interface Soaked {
   readonly requests: number;

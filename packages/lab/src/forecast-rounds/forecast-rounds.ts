@@ -13,9 +13,9 @@
  * `--out` each round is stored when it ends, and the same command continues after the last one.
  * Exit code 1 when the forecasts miss their targets.
  */
-import { Command } from 'commander';
+import { Command } from '@commander-js/extra-typings';
 import { isoTime, seededRandom, systemClock } from 'throwover/kernel';
-import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
+import { commitHere, portBaseOption, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries, readSeries } from '../results/series.ts';
 import { type LabOptions, labOptions } from '../world/options.ts';
 import { throwoverJson } from '../world/throwover-cli.ts';
@@ -128,17 +128,10 @@ async function main(): Promise<void> {
       150,
     )
     .option('--seed <n>', 'seed of resolvers and mixes', wholeNumber, 1)
-    .option('--port-base <port>', 'first of the 80 ports that the lab takes', wholeNumber, 12_300)
+    .addOption(portBaseOption(12_300, 80))
     .option('--json', 'end with one line of JSON')
     .parse()
-    .opts<{
-      rounds: number;
-      out?: string;
-      rps: number;
-      seed: number;
-      portBase: number;
-      json?: true;
-    }>();
+    .opts();
   const { seed, out, portBase, rps } = given;
   const say = given.json ? console.error : console.log;
   const commit = commitHere();

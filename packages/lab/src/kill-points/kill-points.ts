@@ -6,13 +6,13 @@
  * Rounds go there and back under live traffic in one lab. Ends with `N passed, N failed`.
  */
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command } from '@commander-js/extra-typings';
 import type { RequestRecord, RunState } from 'throwover';
 import { errorLine, formatMs, systemClock } from 'throwover/kernel';
-import { runCommand, wholeNumber } from '../command-line.ts';
+import { portBaseOption, runCommand, wholeNumber } from '../command-line.ts';
 import type { Lab } from '../world/lab.ts';
 import { readLines } from '../world/lines.ts';
-import { defaultPortBase, otherRegion, type RegionName } from '../world/map.ts';
+import { otherRegion, type RegionName } from '../world/map.ts';
 import { labOptions } from '../world/options.ts';
 import { clientResolvers } from '../world/resolver-list.ts';
 import { missingOrders } from '../world/survivors.ts';
@@ -24,14 +24,9 @@ import { type KillPoint, killPointsOf } from './points.ts';
 const given = new Command('npm run kill-points --')
   .option('--every <n>', 'only every n-th point', wholeNumber, 1)
   .option('--seed <n>', 'seed of the traffic', wholeNumber, 1)
-  .option(
-    '--port-base <port>',
-    'first of the 40 ports that the lab takes',
-    wholeNumber,
-    defaultPortBase,
-  )
+  .addOption(portBaseOption())
   .parse()
-  .opts<{ every: number; seed: number; portBase: number }>();
+  .opts();
 
 /** In the lab the warm capacity is kept for half a second: each round waits for its end. */
 const keepWarm = '30s';

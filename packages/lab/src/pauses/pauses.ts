@@ -10,13 +10,13 @@
  * Each round is judged like those of `npm run chaos`: no acknowledged write is missing, none is
  * there twice. Exit code 1 when a round violated anything.
  */
-import { Command } from 'commander';
+import { Command } from '@commander-js/extra-typings';
 import { formatMs, isoTime, seededRandom, systemClock } from 'throwover/kernel';
 import { judge } from '../chaos/oracle.ts';
 import { delivered, settled } from '../chaos/settle.ts';
 import { ledgerKept, readSide } from '../chaos/sides.ts';
 import { RoundTraffic } from '../chaos/traffic.ts';
-import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
+import { commitHere, portBaseOption, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion } from '../world/map.ts';
@@ -31,17 +31,10 @@ const given = new Command('npm run pauses --')
   .option('--seed <n>', 'seed of traffic and pauses; default: a new one, printed', wholeNumber)
   .option('--rate <n>', 'requests that the clients send a second', wholeNumber, 20)
   .option('--out <file>', 'adds the results to this file, and writes the table beside it')
-  .option('--port-base <port>', 'first of the 40 ports that the lab takes', wholeNumber, 14_000)
+  .addOption(portBaseOption(14_000))
   .option('--json', 'end with one line of JSON')
   .parse()
-  .opts<{
-    rounds: number;
-    seed?: number;
-    rate: number;
-    out?: string;
-    portBase: number;
-    json?: true;
-  }>();
+  .opts();
 
 /** Limit that keeps seeds short to type. */
 const seeds = 1_000_000;

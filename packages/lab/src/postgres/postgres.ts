@@ -12,5 +12,5 @@ export { type Binaries, findBinaries, type RunAs } from './binaries.ts';
 export { connectTo, withClient } from './client.ts';
 export { createDatabases, type Databases, followWhenStarted, type Server } from './databases.ts';
 export { type LagProfile, type LagProfileName, startLagProfile } from './lag-profile.ts';
-export { applicationRole, database, replicationRole } from './schema.ts';
+export { applicationRole, replicationRole } from './schema.ts';
 export { postmasterPid, startServer, stopServer } from './server.ts';

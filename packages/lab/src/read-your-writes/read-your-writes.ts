@@ -10,11 +10,11 @@
  *
  * Exit code 1 when a read with a token was stale, or a `lost` was wrong or missing.
  */
-import { Command } from 'commander';
+import { Command } from '@commander-js/extra-typings';
 import { formatMs, isoTime, type Quantiles, seededRandom, systemClock } from 'throwover/kernel';
 import { RoundTraffic } from '../chaos/traffic.ts';
 import type { ClientRecord, OwnRead } from '../clients/own-reads.ts';
-import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
+import { commitHere, portBaseOption, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
 import type { Lab } from '../world/lab.ts';
 import { type LabOptions, labOptions } from '../world/options.ts';
@@ -119,19 +119,10 @@ async function main(): Promise<void> {
     .option('--seed <n>', 'seed of traffic, order and faults', wholeNumber, 1)
     .option('--latency <ms>', 'one way between the regions', wholeNumber, 40)
     .option('--quiet <n>', 'answers in the quiet phase', wholeNumber, 1_500)
-    .option('--port-base <port>', 'first of the 40 ports that the lab takes', wholeNumber, 12_000)
+    .addOption(portBaseOption(12_000))
     .option('--json', 'end with one line of JSON')
     .parse()
-    .opts<{
-      switchovers: number;
-      failovers: number;
-      out?: string;
-      seed: number;
-      latency: number;
-      quiet: number;
-      portBase: number;
-      json?: true;
-    }>();
+    .opts();
   const say = given.json ? console.error : console.log;
   const { seed, portBase, latency: latencyMs } = given;
   const commit = commitHere();

@@ -5,7 +5,7 @@
  *
  *   truth.ts  the doors' conclusions against the clients' records; pure
  */
-import { Command } from 'commander';
+import { Command } from '@commander-js/extra-typings';
 import {
   type EpochReport,
   type Figures,
@@ -13,10 +13,9 @@ import {
   type RequestRecord,
   type SurveyedResolver,
 } from 'throwover';
-import { runCommand } from '../command-line.ts';
+import { portBaseOption, runCommand } from '../command-line.ts';
 import { askJson } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
-import { defaultPortBase } from '../world/map.ts';
 import { labOptions, timeScale } from '../world/options.ts';
 import { recordRun } from '../world/record.ts';
 import { clampMinutes, longHoldMinutes } from '../world/resolver-list.ts';
@@ -121,16 +120,11 @@ export function linesOf(measured: StragglerFigures): readonly string[] {
 
 async function main(): Promise<void> {
   const given = new Command('npm run stragglers --')
-    .option(
-      '--port-base <port>',
-      'first of the 40 ports that the lab takes',
-      Number,
-      defaultPortBase,
-    )
+    .addOption(portBaseOption())
     .option('--cached <share>', 'share of clients whose runtime keeps addresses', Number, 0.2)
     .option('--json', 'end with one line of JSON')
     .parse()
-    .opts<{ portBase: number; cached: number; json?: true }>();
+    .opts();
   const options = labOptions({
     portBase: given.portBase,
     runtimeCacheShare: given.cached,

@@ -10,10 +10,10 @@
  * Exit code 1 when no strategy is within 1.2 times the baseline at 2 % of the price of always-on.
  */
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command } from '@commander-js/extra-typings';
 import type { StrategyName } from 'throwover';
 import { isoTime, systemClock } from 'throwover/kernel';
-import { commitHere, runCommand, wholeNumber } from '../command-line.ts';
+import { commitHere, portBaseOption, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
 import type { Lab } from '../world/lab.ts';
 import { type LabOptions, labOptions, timeScale } from '../world/options.ts';
@@ -144,18 +144,10 @@ async function main(): Promise<void> {
     .option('--rps <n>', 'requests per second; lower it where the machine is busy', wholeNumber, 40)
     .option('--out <file>', 'adds the results to this file, and its table to the README beside it')
     .option('--seed <n>', 'seed of the traffic', wholeNumber, 1)
-    .option('--port-base <port>', 'first of the 40 ports that the lab takes', wholeNumber, 12_100)
+    .addOption(portBaseOption(12_100))
     .option('--json', 'end with one line of JSON')
     .parse()
-    .opts<{
-      rounds: number;
-      only?: string[];
-      rps: number;
-      out?: string;
-      seed: number;
-      portBase: number;
-      json?: true;
-    }>();
+    .opts();
   const say = given.json ? console.error : console.log;
   const commit = commitHere();
   const { seed, portBase, rps: requestsPerSecond } = given;
