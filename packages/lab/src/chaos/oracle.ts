@@ -1,4 +1,5 @@
 import type { RequestRecord, WebhookRecord } from 'throwover';
+import { z } from 'zod';
 
 /**
  * Judges one round from outside: by the records of clients and sender, by the contents of both
@@ -53,26 +54,27 @@ export interface Verdict {
   readonly figures: RoundFigures;
 }
 
-export interface RoundFigures {
-  readonly acknowledged: number;
-  readonly lostAcknowledged: number;
-  readonly lostUnacknowledged: number;
+export const roundFigures = z.object({
+  acknowledged: z.number(),
+  lostAcknowledged: z.number(),
+  lostUnacknowledged: z.number(),
   /**
    * Time from the oldest acknowledged write that was lost to the fault, ms; `null`: none was lost.
    */
-  readonly lossMs: number | null;
+  lossMs: z.number().nullable(),
   /** Time from the fault to the first write that the active side acknowledged after it, ms. */
-  readonly faultToWriteMs: number | null;
-  readonly approvalToWriteMs: number | null;
+  faultToWriteMs: z.number().nullable(),
+  approvalToWriteMs: z.number().nullable(),
   /** Longest time between two acknowledged writes, ms. */
-  readonly writeGapMs: number | null;
-  readonly failed: number;
+  writeGapMs: z.number().nullable(),
+  failed: z.number(),
   /** Rows that the old side committed after it woke, by its own clock. */
-  readonly lateCommits: number;
+  lateCommits: z.number(),
   /** Time from waking to the last of those rows, ms. */
-  readonly lateWindowMs: number | null;
-  readonly webhooks: number;
-}
+  lateWindowMs: z.number().nullable(),
+  webhooks: z.number(),
+});
+export type RoundFigures = z.infer<typeof roundFigures>;
 
 export function judge(facts: RoundFacts): Verdict {
   const figures = figuresOf(facts);

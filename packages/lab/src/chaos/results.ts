@@ -1,25 +1,16 @@
 import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
 import type { SeriesKind } from '../results/series.ts';
+import { roundFigures } from './oracle.ts';
 
 /** One round in the committed results. */
 const roundSchema = z.object({
   round: z.number(),
   from: z.string(),
   violations: z.array(z.string()),
-  acknowledged: z.number(),
-  lostAcknowledged: z.number(),
-  lostUnacknowledged: z.number(),
-  lossMs: z.number().nullable(),
   lossBoundMs: z.number(),
-  faultToWriteMs: z.number().nullable(),
-  approvalToWriteMs: z.number().nullable(),
-  writeGapMs: z.number().nullable(),
-  failed: z.number(),
-  lateCommits: z.number(),
-  lateWindowMs: z.number().nullable(),
-  webhooks: z.number(),
   tookMs: z.number(),
+  ...roundFigures.shape,
 });
 export type RoundResult = z.infer<typeof roundSchema>;
 

@@ -4,25 +4,6 @@ import { type Clock, quantiles } from 'throwover/kernel';
 /** Width of the window that a live display shows, ms. */
 const windowMs = 1_000;
 
-export interface LiveFigures {
-  /** Requests that ended in the last second. */
-  readonly perSecond: number;
-  readonly failed: number;
-  readonly stale: number;
-  readonly p99Ms: number | null;
-  /** Figures by the region that answered; requests without an answer are not included. */
-  readonly regions: Readonly<Record<string, RegionFigures>>;
-}
-
-interface RegionFigures {
-  readonly perSecond: number;
-  readonly share: number;
-  readonly failed: number;
-  readonly p99Ms: number | null;
-  /** Share of all requests that entered by this region. */
-  readonly entryShare: number;
-}
-
 /** The figures that clients saw in the last second. */
 export class Live {
   readonly #clock: Clock;
@@ -39,7 +20,7 @@ export class Live {
     this.#forget();
   }
 
-  figures(): LiveFigures {
+  figures() {
     this.#forget();
     const all = this.#recent;
     const regions = this.#regions.map((name) => {
@@ -52,15 +33,18 @@ export class Live {
           share: share(own.length),
           failed: failedOf(own),
           p99Ms: p99(own),
+          /** Share of all requests that entered by this region. */
           entryShare: share(all.filter(({ entry }) => entry === name).length),
         },
       ] as const;
     });
     return {
+      /** Requests that ended in the last second. */
       perSecond: all.length,
       failed: failedOf(all),
       stale: all.filter(({ stale }) => stale).length,
       p99Ms: p99(all),
+      /** Figures by the region that answered; requests without an answer are not included. */
       regions: Object.fromEntries(regions),
     };
   }

@@ -3,7 +3,7 @@ import { type Clock, newId, type Random, seededRandom } from 'throwover/kernel';
 import { sendBeacons } from './beacons.ts';
 import { Client } from './client.ts';
 import type { ClientsConfig } from './config.ts';
-import { Live, type LiveFigures } from './live.ts';
+import { Live } from './live.ts';
 import { dealOwnWrites, think } from './own-reads.ts';
 import { assetSchedule, deal, type Slot, schedule } from './pace.ts';
 import { type Counts, Recorder } from './recorder.ts';
@@ -63,7 +63,7 @@ export class Traffic {
     return this.#recorder.counts;
   }
 
-  live(): LiveFigures {
+  live() {
     return this.#live.figures();
   }
 

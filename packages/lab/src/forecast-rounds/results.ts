@@ -2,6 +2,7 @@ import { causes } from 'throwover';
 import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
 import type { SeriesKind } from '../results/series.ts';
+import { movedSchema } from './truth.ts';
 
 /**
  * The targets of a forecast: median of |error|, and share of the rounds inside its 90 % interval.
@@ -36,14 +37,7 @@ const roundSchema = z.object({
     weights: z.string(),
     residualShare: z.number().nullable(),
   }),
-  truth: z.object({
-    t50LifeMs: ms,
-    t90LifeMs: ms,
-    t99LifeMs: ms,
-    resolutionLifeMs: ms,
-    requests: z.number(),
-    stragglers: z.number(),
-  }),
+  truth: movedSchema,
   /** Stragglers by true cause (rows) and by the cause that the doors reported. */
   matrix: z.object({
     'resolver-tail': row,

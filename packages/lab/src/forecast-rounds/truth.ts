@@ -1,20 +1,24 @@
 import type { RequestRecord } from 'throwover';
 import { quantiles } from 'throwover/kernel';
+import { z } from 'zod';
+
+const ms = z.number().nullable();
 
 /** When the clients had moved, life ms after the flip; `null`: not while they were watched. */
-export interface MovedTruth {
-  readonly t50LifeMs: number | null;
-  readonly t90LifeMs: number | null;
-  readonly t99LifeMs: number | null;
+export const movedSchema = z.object({
+  t50LifeMs: ms,
+  t90LifeMs: ms,
+  t99LifeMs: ms,
   /**
    * Median over clients of half the time between the last request to the old region and the next
    * request, life ms.
    */
-  readonly resolutionLifeMs: number | null;
+  resolutionLifeMs: ms,
   /** Requests after the flip; `stragglers` went to the region that was left. */
-  readonly requests: number;
-  readonly stragglers: number;
-}
+  requests: z.number(),
+  stragglers: z.number(),
+});
+type MovedTruth = z.infer<typeof movedSchema>;
 
 /** A client's requests after the flip, and when it left the old region. */
 interface Mover {

@@ -1,4 +1,4 @@
-import { type Clock, newId, type Quantiles, quantiles, type Random } from 'throwover/kernel';
+import { type Clock, newId, quantiles, type Random } from 'throwover/kernel';
 import { Concurrency } from './concurrency.ts';
 import type { PoolConfig } from './config.ts';
 import { Instance, type Outcome } from './instance.ts';
@@ -23,27 +23,7 @@ export interface Invocation {
   readonly initMs: number | null;
 }
 
-export interface PoolStats {
-  readonly region: string;
-  readonly instances: number;
-  readonly starting: number;
-  /** Number of requests whose instance has not begun to start. */
-  readonly inLine: number;
-  readonly idle: number;
-  readonly busy: number;
-  readonly provisioned: readonly ProvisionedConfig[];
-  /** Totals since the pool started. */
-  readonly invocations: number;
-  readonly coldStarts: number;
-  readonly throttles: number;
-  readonly functionErrors: number;
-  readonly reaped: number;
-  /** Number of instances that ended without being told to. */
-  readonly died: number;
-  readonly peakConcurrency: number;
-  /** Durations of cold starts, from spawn to ready, ms; `null` when there was none. */
-  readonly initMs: Quantiles | null;
-}
+export type PoolStats = ReturnType<Pool['stats']>;
 
 /**
  * The instances of one function in one region. A request goes to an idle provisioned instance of
@@ -68,6 +48,7 @@ export class Pool {
     throttles: 0,
     functionErrors: 0,
     reaped: 0,
+    /** Number of instances that ended without being told to. */
     died: 0,
   };
 
@@ -200,19 +181,22 @@ export class Pool {
     warm.close();
   }
 
-  stats(): PoolStats {
+  stats() {
     const count = (state: Instance['state']) =>
       [...this.#all].filter((instance) => instance.state === state).length;
     return {
       region: this.#config.region,
       instances: this.#all.size,
       starting: count('starting'),
+      /** Number of requests whose instance has not begun to start. */
       inLine: this.#onDemand.inLine,
       idle: count('idle'),
       busy: count('busy') + count('claimed'),
       provisioned: this.provisionedConfigs(),
+      /** Totals since the pool started. */
       ...this.#totals,
       peakConcurrency: this.concurrency.peak,
+      /** Durations of cold starts, from spawn to ready, ms; `null` when there was none. */
       initMs: quantiles(this.#initDurations),
     };
   }

@@ -31,46 +31,8 @@ import { startServer, stopServer } from './server.ts';
 /** Log files of 4 MB instead of 16 make a saved directory, and so a reset, smaller. */
 const walSegmentMb = 4;
 
-interface SideFiles {
-  readonly dataDir: string;
-  /** State of the guard beside it: highest token, fence, PostgreSQL's log. */
-  readonly stateDir: string;
-}
-
-/** A region's server, for a person on its machine. */
-export interface Server {
-  readonly dataDir: string;
-  readonly address: Endpoint;
-  /** Starts it as an init script does, without the guard; resolves when it takes connections. */
-  start(): Promise<void>;
-  postmaster(): Promise<number | null>;
-  /**
-   * Puts a standby of another cluster, further ahead in its log, into the data directory. The
-   * server must be down.
-   */
-  becomeForeign(): Promise<void>;
-  /** Restores the region's own data directory. The server must be down. */
-  becomeOwn(): Promise<void>;
-}
-
 /** The two databases of the lab: a primary in `primary`, its standby in the other region. */
-export interface Databases {
-  side(region: string): SideFiles;
-  /**
-   * Restores both to their first state: data directories from the saved ones, guards without
-   * memory. Ends the servers first.
-   */
-  reset(): Promise<void>;
-  /** Ends both servers if they run. */
-  stop(): Promise<void>;
-  /** Starts one with its present data directory. */
-  start(region: string, address: Endpoint): Promise<void>;
-  becomeForeign(
-    region: string,
-    where: { readonly address: Endpoint; readonly upstream: Endpoint },
-  ): Promise<void>;
-  becomeOwn(region: string): Promise<void>;
-}
+export type Databases = ReturnType<typeof handles>;
 
 export interface DatabasesOptions {
   /** Directory of all files: `REGION/data`, `REGION/guard`, `saved/REGION`. */
@@ -119,11 +81,12 @@ function madeOf({ primary, standby, upstream }: DatabasesOptions): string {
     .digest('hex');
 }
 
-function handles(options: DatabasesOptions): Databases {
+function handles(options: DatabasesOptions) {
   const { dir, binaries } = options;
   const regions = [options.primary, options.standby];
-  const side = (region: string): SideFiles => ({
+  const side = (region: string) => ({
     dataDir: join(dir, region, 'data'),
+    /** State of the guard beside it: highest token, fence, PostgreSQL's log. */
     stateDir: join(dir, region, 'guard'),
   });
   // Immediate: lost data is restored from the saved copy, or no longer needed.
@@ -133,13 +96,22 @@ function handles(options: DatabasesOptions): Databases {
   const own = (region: string) => `${side(region).dataDir}.own`;
   return {
     side,
+    /** Ends both servers if they run. */
     stop,
-    start: (region, address) =>
+    /** Starts one with its present data directory, as an init script does, without the guard. */
+    start: (region: string, address: Endpoint) =>
       startServer({
         ...{ binaries, address, dataDir: side(region).dataDir },
         logFile: join(side(region).stateDir, 'own-start.log'),
       }),
-    becomeForeign: async (region, { address, upstream }) => {
+    /**
+     * Puts a standby of another cluster, further ahead in its log, into the data directory. The
+     * server must be down.
+     */
+    becomeForeign: async (
+      region: string,
+      { address, upstream }: { readonly address: Endpoint; readonly upstream: Endpoint },
+    ) => {
       const foreign = join(dir, region, 'foreign');
       await makePrimary({ ...options, scratch: address }, foreign);
       await advance({ ...options, scratch: address }, foreign);
@@ -147,10 +119,15 @@ function handles(options: DatabasesOptions): Databases {
       await rename(side(region).dataDir, own(region));
       await rename(foreign, side(region).dataDir);
     },
-    becomeOwn: async (region) => {
+    /** Restores the region's own data directory. The server must be down. */
+    becomeOwn: async (region: string) => {
       await rm(side(region).dataDir, { recursive: true, force: true });
       await rename(own(region), side(region).dataDir);
     },
+    /**
+     * Restores both to their first state: data directories from the saved ones, guards without
+     * memory. Ends the servers first.
+     */
     reset: async () => {
       await stop();
       await Promise.all(
@@ -160,7 +137,11 @@ function handles(options: DatabasesOptions): Databases {
   };
 }
 
-async function restore(saved: string, side: SideFiles, binaries: Binaries): Promise<void> {
+async function restore(
+  saved: string,
+  side: { readonly dataDir: string; readonly stateDir: string },
+  binaries: Binaries,
+): Promise<void> {
   await Promise.all([
     rm(side.dataDir, { recursive: true, force: true }),
     rm(side.stateDir, { recursive: true, force: true }),

@@ -10,7 +10,7 @@
  */
 export { type Binaries, findBinaries, type RunAs } from './binaries.ts';
 export { connectTo, withClient } from './client.ts';
-export { createDatabases, type Databases, followWhenStarted, type Server } from './databases.ts';
+export { createDatabases, type Databases, followWhenStarted } from './databases.ts';
 export { type LagProfile, type LagProfileName, startLagProfile } from './lag-profile.ts';
 export { applicationRole, replicationRole } from './schema.ts';
 export { postmasterPid, startServer, stopServer } from './server.ts';

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type ClientRecord, type OwnRead, ownOutcomes } from '../clients/own-reads.ts';
 
 /**
@@ -14,26 +15,34 @@ export interface Shown {
 }
 
 /** Outcomes of the reads of one half of the clients. */
-export interface ReadCounts extends Record<OwnRead['outcome'], number> {
+const readCounts = z.object({
+  fresh: z.number(),
+  stale: z.number(),
+  'not-yet': z.number(),
+  undecided: z.number(),
+  lost: z.number(),
+  failed: z.number(),
   /** Stale reads whose write had not survived, without a report of the loss. */
-  readonly silentLoss: number;
+  silentLoss: z.number(),
   /** Reads that the other region's database answered. */
-  readonly routed: number;
-}
+  routed: z.number(),
+});
+export type ReadCounts = z.infer<typeof readCounts>;
 
-export interface RoundFigures {
-  readonly writes: number;
+export const roundFigures = z.object({
+  writes: z.number(),
   /** Acknowledged writes that are not in the surviving database. */
-  readonly lost: number;
+  lost: z.number(),
   /** Lost writes that were reported as `lost` everywhere their token was shown. */
-  readonly lostSaid: number;
+  lostSaid: z.number(),
   /** Answers `lost` about writes that survived. */
-  readonly lostWrongly: number;
+  lostWrongly: z.number(),
   /** Number of tokens shown after the round, including those of earlier rounds. */
-  readonly shown: number;
-  readonly withToken: ReadCounts;
-  readonly withoutToken: ReadCounts;
-}
+  shown: z.number(),
+  withToken: readCounts,
+  withoutToken: readCounts,
+});
+export type RoundFigures = z.infer<typeof roundFigures>;
 
 /**
  * Judges one round, from the clients' records, the tokens shown after it, and the contents of the

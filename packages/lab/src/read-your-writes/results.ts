@@ -1,5 +1,7 @@
+import type { Quantiles } from 'throwover/kernel';
 import { z } from 'zod';
 import type { SeriesKind } from '../results/series.ts';
+import { type ReadCounts, roundFigures } from './judge.ts';
 
 const quantilesSchema = z
   .object({
@@ -11,18 +13,6 @@ const quantilesSchema = z
   })
   .nullable();
 
-const countsSchema = z.object({
-  fresh: z.number(),
-  stale: z.number(),
-  'not-yet': z.number(),
-  undecided: z.number(),
-  lost: z.number(),
-  failed: z.number(),
-  silentLoss: z.number(),
-  routed: z.number(),
-});
-type Counts = z.infer<typeof countsSchema>;
-
 const latencySchema = z.object({
   withToken: quantilesSchema,
   withoutToken: quantilesSchema,
@@ -33,13 +23,7 @@ const roundSchema = z.object({
   round: z.number(),
   kind: z.enum(['switchover', 'failover']),
   violations: z.array(z.string()),
-  writes: z.number(),
-  lost: z.number(),
-  lostSaid: z.number(),
-  lostWrongly: z.number(),
-  shown: z.number(),
-  withToken: countsSchema,
-  withoutToken: countsSchema,
+  ...roundFigures.shape,
   tookMs: z.number(),
 });
 export type RoundResult = z.infer<typeof roundSchema>;
@@ -109,8 +93,12 @@ function lossRow(series: Series): string {
   ]);
 }
 
-function readsRow(series: Series, carried: string, half: (round: RoundResult) => Counts): string {
-  const count = (of: (counts: Counts) => number) => sum(series, (round) => of(half(round)));
+function readsRow(
+  series: Series,
+  carried: string,
+  half: (round: RoundResult) => ReadCounts,
+): string {
+  const count = (of: (counts: ReadCounts) => number) => sum(series, (round) => of(half(round)));
   const reads = count(
     ({ fresh, stale, undecided, lost, failed, 'not-yet': notYet }) =>
       fresh + stale + undecided + lost + failed + notYet,
@@ -136,9 +124,8 @@ function latencyRows(series: Series): string[] {
   );
 }
 
-type MaybeQuantiles = z.infer<typeof quantilesSchema>;
-
-const pair = (all: MaybeQuantiles) =>
+const pair = (all: Quantiles | null) =>
   all === null ? 'unknown' : `${all.p50.toFixed(1)} / ${all.p99.toFixed(1)}`;
 
-const counted = (all: MaybeQuantiles) => (all === null ? 'unknown' : `${pair(all)} (${all.count})`);
+const counted = (all: Quantiles | null) =>
+  all === null ? 'unknown' : `${pair(all)} (${all.count})`;

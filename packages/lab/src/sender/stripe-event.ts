@@ -3,37 +3,18 @@ import { type Clock, newId, type Random } from 'throwover/kernel';
 /**
  * An event in the form of Stripe's API, with the fields that its library and the application read.
  */
-export interface StripeEvent {
-  readonly id: string;
-  readonly object: 'event';
-  readonly api_version: string;
-  /** Seconds since the Unix epoch. */
-  readonly created: number;
-  readonly data: {
-    readonly object: {
-      readonly id: string;
-      readonly object: 'payment_intent';
-      readonly amount: number;
-      readonly currency: string;
-      readonly status: 'succeeded';
-      readonly metadata: Readonly<Record<string, string>>;
-    };
-  };
-  readonly livemode: boolean;
-  readonly pending_webhooks: number;
-  readonly request: { readonly id: null; readonly idempotency_key: null };
-  readonly type: 'payment_intent.succeeded';
-}
+export type StripeEvent = ReturnType<typeof paymentSucceeded>;
 
 /**
  * Returns a payment of an invented order. Ids contain the time, so that two runs with one seed have
  * different ids.
  */
-export function paymentSucceeded(apiVersion: string, clock: Clock, random: Random): StripeEvent {
+export function paymentSucceeded(apiVersion: string, clock: Clock, random: Random) {
   return {
     id: newId('evt', clock, random),
     object: 'event',
     api_version: apiVersion,
+    /** Seconds since the Unix epoch. */
     created: Math.floor(clock.wallMs() / 1_000),
     data: {
       object: {

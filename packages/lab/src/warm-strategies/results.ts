@@ -22,7 +22,7 @@ export const measuredStrategies = [
   'always-on',
 ] as const satisfies readonly StrategyName[];
 
-const figures = z
+export const figures = z
   .object({ requests: z.number(), p50Ms: z.number(), p99Ms: z.number(), errorRate: z.number() })
   .nullable();
 

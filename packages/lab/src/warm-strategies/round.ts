@@ -5,7 +5,7 @@ import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName, regionNames } from '../world/map.ts';
 import { recordRun } from '../world/record.ts';
 import { busyShare, machineTicks } from './busy.ts';
-import type { WarmRound } from './results.ts';
+import { figures, type WarmRound } from './results.ts';
 
 /**
  * Live traffic before each switch, ms: the baseline is its last 5 s; the first seconds warm the
@@ -27,10 +27,6 @@ const coldTimeoutMs = 40_000;
  * run.
  */
 const recordTimeoutMs = 40_000;
-
-const figures = z
-  .object({ requests: z.number(), p50Ms: z.number(), p99Ms: z.number(), errorRate: z.number() })
-  .nullable();
 
 /** The fields that are read of the records of `serve`. */
 const samples = z.array(

@@ -11,7 +11,6 @@ import {
   findBinaries,
   type LagProfile,
   postmasterPid,
-  type Server,
   startLagProfile,
 } from '../postgres/postgres.ts';
 import { type Child, type ChildSpec, startChild } from './child.ts';
@@ -34,11 +33,6 @@ const readyTimeoutMs = 60_000;
  * requests.
  */
 export type CutWay = 'both' | 'in' | 'out';
-
-export interface Machine extends Server {
-  /** Configuration of the guard beside it. */
-  readonly guardConfig: string;
-}
 
 /** The fields of a guard's status that the lab reads. */
 interface GuardStatus {
@@ -232,11 +226,12 @@ export class Lab {
   }
 
   /** Returns the machine of a region's database, for actions on its own console. */
-  machine(name: RegionName): Machine {
+  machine(name: RegionName) {
     const { dataDir } = this.#databases.side(name);
     const address = this.map.regions[name].private.postgres;
     return {
       ...{ dataDir, address },
+      /** Configuration of the guard beside it. */
       guardConfig: join(this.options.dir, 'config', `${name}-guard.json`),
       start: () => this.#databases.start(name, address),
       postmaster: () => postmasterPid(dataDir),
