@@ -6,7 +6,7 @@
  *   play.ts      input and result of a kind; a failover with its region's return
  *   reboot-own-start.ts managed-hba.ts foreign-standby.ts  kinds that need a page
  *   own-writer.ts  an application that knows the old database's own address
- *   operator.ts  the commands that a person types
+ *   round.ts     a round from its first request to its last
  *   traffic.ts   clients and webhook sender of one round
  *   sides.ts     the contents of the databases
  *   oracle.ts    the judge: pure
@@ -31,9 +31,7 @@ import { withLab } from '../world/with-lab.ts';
 import { type Kind, kinds } from './kinds.ts';
 import { judge } from './oracle.ts';
 import { chaosSeries, type RoundResult } from './results.ts';
-import { delivered, settled } from './settle.ts';
-import { ledgerKept, readSide } from './sides.ts';
-import { RoundTraffic } from './traffic.ts';
+import { underTraffic, verdictText } from './round.ts';
 
 const given = new Command('npm run chaos --')
   .addOption(
@@ -92,21 +90,11 @@ async function play(
   round: number,
   random: ReturnType<typeof seededRandom>,
 ): Promise<RoundResult> {
-  const startedMs = systemClock.monotonicMs();
-  const from = await lab.active();
-  await ledgerKept(lab.map, from);
-  const traffic = await RoundTraffic.start(lab, `${given.kind}-${round}`);
-  const played = await kinds[given.kind]({
-    ...{ lab, from, random, fence: given.fence, traffic, round },
-  });
-  await traffic.more(20, 60_000);
-  const { requests, webhooks } = await traffic.end();
-  await settled(lab, played.active, { switched: played.active !== from });
-  await delivered(lab);
-  const survivors = await readSide(lab.map, played.active);
-  const { violations, figures } = judge({ ...played, from, requests, webhooks, survivors });
-  const { lossBoundMs } = played;
-  const tookMs = Math.round(systemClock.monotonicMs() - startedMs);
+  const played = await underTraffic(lab, `${given.kind}-${round}`, (from, traffic) =>
+    kinds[given.kind]({ lab, from, random, fence: given.fence, traffic, round }),
+  );
+  const { violations, figures } = judge(played);
+  const { from, lossBoundMs, tookMs } = played;
   return {
     round,
     from,
@@ -121,7 +109,7 @@ function lineOf(result: RoundResult): string {
   const { round, from, violations, tookMs } = result;
   const ms = (value: number | null) => (value === null ? '-' : `${Math.round(value)} ms`);
   return [
-    `round ${round} from ${from}, ${formatMs(tookMs)}: ${violations.length === 0 ? 'clean' : `VIOLATED: ${violations.join('; ')}`}`,
+    `round ${round} from ${from}, ${formatMs(tookMs)}: ${verdictText(violations)}`,
     `${result.acknowledged} writes, ${result.lostAcknowledged} lost (+${result.lostUnacknowledged} never acknowledged)`,
     `first write ${ms(result.faultToWriteMs)} after the fault, ${ms(result.approvalToWriteMs)} after approval`,
     `gap ${ms(result.writeGapMs)}, failed ${result.failed}, late commits ${result.lateCommits}`,

@@ -1,7 +1,7 @@
 import { otherRegion } from '../world/map.ts';
+import { carryOut, doneMs, newestRun, perform, plan } from '../world/operator.ts';
 import { throwover } from '../world/throwover-cli.ts';
 import { standbyStreams } from './guard-word.ts';
-import { carryOut, doneMs, newestRun, perform, plan } from './operator.ts';
 import { type Played, planned, type RoundContext } from './play.ts';
 
 /**
@@ -30,7 +30,7 @@ export async function foreignStandby({ lab, from, traffic }: RoundContext): Prom
     // The databases are of two clusters now, so later rounds would be meaningless.
     throw new Error(`VIOLATED: ${violations.join('; ')}; ${to}'s other cluster is the active one`);
   }
-  await traffic.more(20, 60_000);
+  await traffic.more();
   await lab.kill(to);
   await machine.becomeOwn();
   await lab.bringBack(to);

@@ -6,11 +6,19 @@ import { labEnv, nodeOptions } from '../world/child.ts';
 import { until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName } from '../world/map.ts';
+import {
+  doneMs,
+  ledgerOf,
+  newestRun,
+  type Planned,
+  perform,
+  plan,
+  said,
+} from '../world/operator.ts';
 import { throwoverBin } from '../world/specs.ts';
 import { runController, throwover } from '../world/throwover-cli.ts';
 import { foreignStandby } from './foreign-standby.ts';
 import { managedHba } from './managed-hba.ts';
-import { doneMs, ledgerOf, newestRun, type Planned, perform, plan, said } from './operator.ts';
 import {
   type Disaster,
   failover,
@@ -166,7 +174,7 @@ async function goOnAsFailover(context: RoundContext, faultMs: number): Promise<P
   const planned = await replanned(lab, to, open);
   if (planned === 'no way back') return goOnForward(context, { faultMs, approvedMs });
   const epochOpenedMs = await epochOpened(lab);
-  await context.traffic.more(20, 60_000);
+  await context.traffic.more();
   const wokeMs = systemClock.wallMs();
   await lab.bringBack(from);
   const old = await takeBack(lab, from, to);
@@ -211,7 +219,7 @@ async function goOnForward(
   const { lab, from } = context;
   const args = ['resume', '--takeover', '--json'];
   const resuming = throwover(args, { cwd: lab.options.dir });
-  await context.traffic.more(20, 60_000);
+  await context.traffic.more();
   await lab.bringBack(from);
   const result = await resuming;
   if (!endedWell(result)) throw new Error(said(args, result));
@@ -225,7 +233,7 @@ async function takenIn(
   times: { faultMs: number; approvedMs: number },
 ): Promise<Played> {
   const { lab, from } = context;
-  await context.traffic.more(20, 60_000);
+  await context.traffic.more();
   await lab.bringBack(from);
   return planned({
     ...times,

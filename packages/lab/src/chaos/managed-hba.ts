@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { systemClock } from 'throwover/kernel';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName } from '../world/map.ts';
+import { doneMs, ledgerOf, perform, plannedKind } from '../world/operator.ts';
 import { throwover } from '../world/throwover-cli.ts';
 import { guardCloses, standbyStreams } from './guard-word.ts';
-import { doneMs, perform, plannedKind, wholeLedger } from './operator.ts';
 import { OwnWriter } from './own-writer.ts';
 import { failover, type Played, planned, type RoundContext } from './play.ts';
 import { readSide } from './sides.ts';
@@ -53,7 +53,7 @@ export async function managedHba(context: RoundContext): Promise<Played> {
       ? await atFailover(context, after)
       : await atSwitchover(context, copy, after);
     await writer.end();
-    const ledger = await wholeLedger(lab);
+    const ledger = await ledgerOf(lab);
     const told = new Set(ledger.map(({ key }) => key?.['idempotency_key']));
     const kept = new Set((await readSide(lab.map, played.active)).orders.map(({ key }) => key));
     const gone = writer.acknowledged.filter(({ key }) => !kept.has(key) && !told.has(key));

@@ -2,8 +2,8 @@ import type { Random } from 'throwover/kernel';
 import { systemClock } from 'throwover/kernel';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName } from '../world/map.ts';
+import { doneMs, ledgerOf, perform } from '../world/operator.ts';
 import { guardCloses } from './guard-word.ts';
-import { doneMs, ledgerOf, perform } from './operator.ts';
 import type { RoundFacts, Side } from './oracle.ts';
 import { readSide } from './sides.ts';
 import type { RoundTraffic } from './traffic.ts';
@@ -75,7 +75,7 @@ export async function failover(context: RoundContext, disaster: Disaster): Promi
   if (disaster.awayMs !== undefined) {
     await systemClock.sleep(Math.max(0, disaster.awayMs - awayMs));
   }
-  await context.traffic.more(20, 60_000);
+  await context.traffic.more();
   if (!disaster.during) await mend();
   const old = await takeBack(lab, from, to);
   return {

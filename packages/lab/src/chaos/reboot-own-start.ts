@@ -1,9 +1,9 @@
 import { systemClock } from 'throwover/kernel';
 import type { Lab } from '../world/lab.ts';
 import type { RegionName } from '../world/map.ts';
+import { said } from '../world/operator.ts';
 import { throwover } from '../world/throwover-cli.ts';
 import { guardCloses } from './guard-word.ts';
-import { said } from './operator.ts';
 import { OwnWriter } from './own-writer.ts';
 import { failover, type Played, type RoundContext } from './play.ts';
 

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { RequestRecord, WebhookRecord } from 'throwover';
-import { urlOf } from 'throwover/kernel';
 import { askJson, until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { readLines } from '../world/lines.ts';
 import { clientResolvers } from '../world/resolver-list.ts';
+import { endSender, startSender, stopSender } from '../world/webhooks.ts';
 
 /** Acknowledged requests before the service is disturbed: enough for a gap to compare with. */
 const warmRequests = 40;
@@ -28,17 +28,7 @@ export class RoundTraffic {
     const { map, options } = lab;
     const output = join(options.dir, 'chaos', `${name}.jsonl`);
     await lab.startClients({ output, resolvers: clientResolvers(map, options) });
-    const urls = Object.values(map.regions).map(
-      ({ public: { gateway } }) => `${urlOf(gateway)}/in/stripe`,
-    );
-    await askJson(map.sender, '/__lab/start', {
-      method: 'POST',
-      body: {
-        ratePerSecond: options.webhooksPerSecond,
-        seed: options.seed,
-        target: { kind: 'gateways', urls },
-      },
-    });
+    await startSender(lab, 'gateways');
     const traffic = new RoundTraffic(lab, output);
     await until('the service answers', async () => (await traffic.answered()) >= warmRequests, {
       timeoutMs: warmTimeoutMs,
@@ -56,7 +46,7 @@ export class RoundTraffic {
   }
 
   /** Waits until this many more requests were successful. */
-  async more(count: number, timeoutMs: number): Promise<void> {
+  async more(count = 20, timeoutMs = 60_000): Promise<void> {
     const wanted = (await this.answered()) + count;
     await until(`${count} more answers`, async () => (await this.answered()) >= wanted, {
       timeoutMs,
@@ -65,19 +55,10 @@ export class RoundTraffic {
 
   /** Ends the traffic and returns all records. */
   async end(): Promise<{ requests: RequestRecord[]; webhooks: readonly WebhookRecord[] }> {
-    const { map } = this.#lab;
     await this.#lab.stopClients();
-    await askJson(map.sender, '/__lab/stop', { method: 'POST', body: {} });
-    const records = () => askJson<readonly WebhookRecord[]>(map.sender, '/__lab/records');
-    await until(
-      'the last webhooks are accepted',
-      async () => (await records()).every(({ state }) => state !== 'retrying'),
-      { timeoutMs: senderPatienceMs, pollMs: 200 },
-    ).catch(() => {
-      // An event that the sender still retries is not an accepted webhook, and is judged as such.
-    });
-    const webhooks = await records();
-    await askJson(map.sender, '/__lab/end', { method: 'POST', body: {} });
+    await stopSender(this.#lab);
+    // An event that the sender still retries is not an accepted webhook, and is judged as such.
+    const webhooks = await endSender(this.#lab, senderPatienceMs);
     return { requests: await readLines<RequestRecord>(this.#output), webhooks };
   }
 }

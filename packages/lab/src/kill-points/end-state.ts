@@ -1,4 +1,5 @@
 import { urlOf } from 'throwover/kernel';
+import { guardStatus } from '../world/guard-status.ts';
 import { askJson } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { type LabMap, otherRegion, type RegionName } from '../world/map.ts';
@@ -22,13 +23,6 @@ export function expectedEndState(map: LabMap, active: RegionName): EndState {
   };
 }
 
-interface Guard {
-  readonly role: string;
-  readonly closed: object | null;
-  readonly streaming: boolean;
-  readonly standby: { readonly state: string } | null;
-}
-
 export async function endState(lab: Lab, active: RegionName): Promise<EndState> {
   const { map } = lab;
   const standby = otherRegion(active);
@@ -39,7 +33,7 @@ export async function endState(lab: Lab, active: RegionName): Promise<EndState> 
     { method: 'POST', body: 'checkout' },
   );
   const [primary, follower] = await Promise.all(
-    [active, standby].map((name) => askJson<Guard>(at(name).guard, '/v1/status')),
+    [active, standby].map((name) => guardStatus(map, name)),
   );
   const doors = await Promise.all(
     [active, standby].map((name) =>

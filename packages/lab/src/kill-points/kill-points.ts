@@ -12,7 +12,8 @@ import { errorLine, formatMs, systemClock } from 'throwover/kernel';
 import { portBaseOption, runCommand, wholeNumber } from '../command-line.ts';
 import type { Lab } from '../world/lab.ts';
 import { readLines } from '../world/lines.ts';
-import { otherRegion, type RegionName } from '../world/map.ts';
+import { otherRegion } from '../world/map.ts';
+import { digestOf, newestRun, switchOver } from '../world/operator.ts';
 import { labOptions } from '../world/options.ts';
 import { clientResolvers } from '../world/resolver-list.ts';
 import { missingOrders } from '../world/survivors.ts';
@@ -69,10 +70,7 @@ async function main(): Promise<void> {
 
 /** Returns the journal of an undisturbed switchover, which shows where one can be killed. */
 async function wholeRun(lab: Lab): Promise<RunState> {
-  const { dir } = lab.options;
-  const to = otherRegion(await lab.active());
-  const digest = await digestOf(lab, to);
-  await throwoverJson(['switchover', '--to', to, '--yes', digest], dir);
+  await switchOver(lab, otherRegion(await lab.active()));
   return newestRun(lab);
 }
 
@@ -83,7 +81,7 @@ async function playRound(lab: Lab, point: KillPoint): Promise<Round> {
   const to = otherRegion(from);
   const problems: string[] = [];
   const killed = await runController(
-    ['switchover', to, await digestOf(lab, to), `${point.when}:${point.seq}`],
+    ['switchover', to, await digestOf(lab, 'switchover', to), `${point.when}:${point.seq}`],
     dir,
   );
   if (killed.signal !== 'SIGKILL') {
@@ -106,22 +104,6 @@ async function playRound(lab: Lab, point: KillPoint): Promise<Round> {
   const verdict = problems.length === 0 ? 'same end state' : `FAILED: ${problems.join('; ')}`;
   console.log(`${point.when} ${point.seq} (${point.what}), ${from} to ${to}, ${took}: ${verdict}`);
   return { point, problems };
-}
-
-async function digestOf(lab: Lab, to: RegionName): Promise<string> {
-  const plan = await throwoverJson<{ digest: string }>(
-    ['plan', 'switchover', '--to', to],
-    lab.options.dir,
-  );
-  return plan.digest;
-}
-
-async function newestRun(lab: Lab): Promise<RunState> {
-  const { dir } = lab.options;
-  const { runs } = await throwoverJson<{ runs: readonly { runId: string }[] }>(['runs'], dir);
-  const runId = runs[0]?.runId;
-  if (runId === undefined) throw new Error('there is no run');
-  return throwoverJson<RunState>(['show', runId], dir);
 }
 
 /**

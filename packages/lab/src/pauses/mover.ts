@@ -1,8 +1,8 @@
 import { systemClock } from 'throwover/kernel';
-import { carryOut, doneMs, newestRun, plan } from '../chaos/operator.ts';
 import { until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import type { RegionName } from '../world/map.ts';
+import { carryOut, doneMs, newestRun, plan } from '../world/operator.ts';
 import { throwover } from '../world/throwover-cli.ts';
 
 /**

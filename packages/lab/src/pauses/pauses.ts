@@ -13,9 +13,8 @@
 import { Command } from '@commander-js/extra-typings';
 import { formatMs, isoTime, seededRandom, systemClock } from 'throwover/kernel';
 import { judge } from '../chaos/oracle.ts';
-import { delivered, settled } from '../chaos/settle.ts';
-import { ledgerKept, readSide } from '../chaos/sides.ts';
-import { RoundTraffic } from '../chaos/traffic.ts';
+import { planned } from '../chaos/play.ts';
+import { underTraffic, verdictText } from '../chaos/round.ts';
 import { commitHere, portBaseOption, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
 import type { Lab } from '../world/lab.ts';
@@ -79,30 +78,22 @@ async function play(
   round: number,
   random: ReturnType<typeof seededRandom>,
 ): Promise<PausesRound> {
-  const startedMs = systemClock.monotonicMs();
-  const from = await lab.active();
-  const to = otherRegion(from);
-  await ledgerKept(lab.map, from);
-  const traffic = await RoundTraffic.start(lab, `pauses-${round}`);
-  const faultMs = systemClock.wallMs();
-  const pauser = new Pauser(lab, random);
-  const { active, tries, epochOpenedMs } = await moved(lab, to).finally(() => pauser.end());
-  await traffic.more(20, 60_000);
-  const { requests, webhooks } = await traffic.end();
-  await settled(lab, active, { switched: active !== from });
-  await delivered(lab);
-  const survivors = await readSide(lab.map, active);
-  const { violations, figures } = judge({
-    ...{ planned: true, twoWritersAccepted: false, lossBoundMs: 0, old: null, ledger: null },
-    ...{ from, active, faultMs, approvedMs: faultMs, epochOpenedMs, wokeMs: null },
-    ...{ requests, webhooks, survivors },
+  const played = await underTraffic(lab, `pauses-${round}`, async (from) => {
+    const faultMs = systemClock.wallMs();
+    const pauser = new Pauser(lab, random);
+    const seen = await moved(lab, otherRegion(from)).finally(() => pauser.end());
+    const { tries, ...move } = seen;
+    return {
+      ...planned({ ...move, faultMs, approvedMs: faultMs }),
+      ...{ tries, pauses: pauser.pauses },
+    };
   });
-  const { acknowledged, lostAcknowledged, failed, writeGapMs } = figures;
+  const { violations, figures } = judge(played);
+  const { from, active, tries, pauses, tookMs } = played;
+  const { acknowledged, lostAcknowledged, failed, writeGapMs, webhooks } = figures;
   return {
-    ...{ round, from, active, violations: [...violations], tries },
-    pauses: pauser.pauses,
-    ...{ acknowledged, lostAcknowledged, failed, writeGapMs, webhooks: webhooks.length },
-    tookMs: Math.round(systemClock.monotonicMs() - startedMs),
+    ...{ round, from, active, violations: [...violations], tries, pauses },
+    ...{ acknowledged, lostAcknowledged, failed, writeGapMs, webhooks, tookMs },
   };
 }
 
@@ -110,7 +101,7 @@ function lineOf(result: PausesRound): string {
   const { round, from, active, violations, pauses, tries, tookMs } = result;
   const said = pauses.map(({ part, ms }) => `${part} ${(ms / 1_000).toFixed(1)} s`).join(', ');
   return [
-    `round ${round} from ${from}, active ${active} after ${tries} tries, ${formatMs(tookMs)}: ${violations.length === 0 ? 'clean' : `VIOLATED: ${violations.join('; ')}`}`,
+    `round ${round} from ${from}, active ${active} after ${tries} tries, ${formatMs(tookMs)}: ${verdictText(violations)}`,
     `${result.acknowledged} writes, ${result.lostAcknowledged} lost, ${result.failed} failed, ${result.webhooks} webhooks`,
     `paused ${said}`,
   ].join('; ');

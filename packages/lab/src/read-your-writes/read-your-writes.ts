@@ -12,6 +12,7 @@
  */
 import { Command } from '@commander-js/extra-typings';
 import { formatMs, isoTime, type Quantiles, seededRandom, systemClock } from 'throwover/kernel';
+import { verdictText } from '../chaos/round.ts';
 import { RoundTraffic } from '../chaos/traffic.ts';
 import type { ClientRecord, OwnRead } from '../clients/own-reads.ts';
 import { commitHere, portBaseOption, runCommand, wholeNumber } from '../command-line.ts';
@@ -102,7 +103,7 @@ export function lineOf({ round, kind, violations, tookMs, ...seen }: RoundResult
   const half = ({ fresh, stale, silentLoss, lost, failed, ...other }: RoundResult['withToken']) =>
     `${fresh} fresh, ${stale} stale (${silentLoss} of lost writes), ${other['not-yet'] + other.undecided} refused, ${lost} said lost, ${failed} failed, ${other.routed} routed`;
   return [
-    `round ${round}, ${kind}, ${formatMs(tookMs)}: ${violations.length === 0 ? 'clean' : `VIOLATED: ${violations.join('; ')}`}`,
+    `round ${round}, ${kind}, ${formatMs(tookMs)}: ${verdictText(violations)}`,
     `${seen.writes} writes, ${seen.lost} lost, ${seen.lostSaid} of them said, ${seen.lostWrongly} wrongly, ${seen.shown} tokens shown`,
     `with the token ${half(seen.withToken)}`,
     `without ${half(seen.withoutToken)}`,

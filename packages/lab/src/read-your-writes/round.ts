@@ -1,13 +1,11 @@
 import { type Random, seededRandom, systemClock } from 'throwover/kernel';
 import { kinds } from '../chaos/kinds.ts';
-import { perform, plannedKind } from '../chaos/operator.ts';
 import type { RoundContext } from '../chaos/play.ts';
-import { delivered, settled } from '../chaos/settle.ts';
-import { ledgerKept, readSide } from '../chaos/sides.ts';
-import { RoundTraffic } from '../chaos/traffic.ts';
+import { underTraffic } from '../chaos/round.ts';
 import type { ClientRecord } from '../clients/own-reads.ts';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion } from '../world/map.ts';
+import { perform, plannedKind } from '../world/operator.ts';
 import { judge, type RoundFigures } from './judge.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -16,10 +14,6 @@ import type { Tokens } from './tokens.ts';
  * region is killed: at most some seconds' worth.
  */
 const unheard = { least: 10, more: 60 };
-
-/** Number of answers to wait for after each part of a round, and the longest wait, ms. */
-const answers = 20;
-const answersTimeoutMs = 60_000;
 
 export type RoundKind = 'switchover' | 'failover';
 
@@ -63,22 +57,18 @@ export async function playRound(
   context: { readonly random: Random; readonly tokens: Tokens },
 ): Promise<Round> {
   const startedMs = systemClock.monotonicMs();
-  const from = await lab.active();
-  await ledgerKept(lab.map, from);
-  const traffic = await RoundTraffic.start(lab, round.name);
-  const active = otherRegion(from);
-  if (round.kind === 'switchover') await perform(lab, await plannedKind(lab, active), active);
-  else {
-    const { random } = context;
-    await lossyFailover({ lab, from, random, fence: 'available', traffic, round: 1 });
-  }
-  await traffic.more(answers, answersTimeoutMs);
-  const records: readonly ClientRecord[] = (await traffic.end()).requests;
-  await settled(lab, active, { switched: true });
-  await delivered(lab);
-  const { orders } = await readSide(lab.map, active);
-  const survivors = new Set(orders.map(({ key }) => key));
-  const shown = await context.tokens.show({ map: lab.map, active }, records, survivors);
+  const played = await underTraffic(lab, round.name, async (from, traffic) => {
+    const active = otherRegion(from);
+    if (round.kind === 'switchover') await perform(lab, await plannedKind(lab, active), active);
+    else {
+      const { random } = context;
+      await lossyFailover({ lab, from, random, fence: 'available', traffic, round: 1 });
+    }
+    return { active };
+  });
+  const records: readonly ClientRecord[] = played.requests;
+  const survivors = new Set(played.survivors.orders.map(({ key }) => key));
+  const shown = await context.tokens.show({ map: lab.map, ...played }, records, survivors);
   const { figures, violations } = judge({
     planned: round.kind === 'switchover',
     ...{ records, shown, survivors },
@@ -92,7 +82,7 @@ async function lossyFailover(asked: RoundContext): Promise<void> {
   const { lab, from, random, traffic } = asked;
   await lab.cutReplication(from, true);
   try {
-    await traffic.more(unheard.least + random.integer(unheard.more), answersTimeoutMs);
+    await traffic.more(unheard.least + random.integer(unheard.more));
     await kinds['region-kill'](asked);
   } finally {
     await lab.cutReplication(from, false);

@@ -15,6 +15,7 @@ import {
 } from '../postgres/postgres.ts';
 import { type Child, type ChildSpec, startChild } from './child.ts';
 import { type Claim, claimDirectory } from './claim.ts';
+import { guardStatus } from './guard-status.ts';
 import { askJson, until } from './json.ts';
 import { type LabMap, labMap, otherRegion, type RegionName, regionNames } from './map.ts';
 import type { LabOptions } from './options.ts';
@@ -33,15 +34,6 @@ const readyTimeoutMs = 60_000;
  * requests.
  */
 export type CutWay = 'both' | 'in' | 'out';
-
-/** The fields of a guard's status that the lab reads. */
-interface GuardStatus {
-  readonly streaming: boolean;
-  readonly closed: object | null;
-  readonly standby: object | null;
-  /** `null`: the service is not strict. */
-  readonly leaseLeftMs: number | null;
-}
 
 /**
  * Number of instances that are warm in the active region when traffic begins; 60 requests/s use 3
@@ -314,10 +306,6 @@ export class Lab {
     );
   }
 
-  #guardStatus(name: RegionName): Promise<GuardStatus> {
-    return askJson(this.map.regions[name].public.guard, '/v1/status');
-  }
-
   /**
    * Waits until the writer of a strict service holds its lease. Its guard asks for it once it has
    * heard that its region is active; application sessions that begin earlier are ended.
@@ -325,7 +313,7 @@ export class Lab {
   async #writerHoldsLease(): Promise<void> {
     await until(
       'the writer holds its lease',
-      async () => (await this.#guardStatus('east')).leaseLeftMs !== 0,
+      async () => (await guardStatus(this.map, 'east')).leaseLeftMs !== 0,
       { timeoutMs: readyTimeoutMs },
     );
   }
@@ -339,8 +327,8 @@ export class Lab {
       'the writer is open and knows its standby, and the standby streams',
       async () => {
         const [east, west] = await Promise.all([
-          this.#guardStatus('east'),
-          this.#guardStatus('west'),
+          guardStatus(this.map, 'east'),
+          guardStatus(this.map, 'west'),
         ]);
         return east.closed === null && east.standby !== null && west.streaming;
       },

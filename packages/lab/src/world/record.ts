@@ -1,24 +1,19 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type RequestRecord,
-  type RunEvidence,
-  type RunState,
-  stepsOf,
-  type WebhookRecord,
-} from 'throwover';
-import { systemClock, urlOf } from 'throwover/kernel';
+import { type RequestRecord, type RunEvidence, type RunState, stepsOf } from 'throwover';
+import { systemClock } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
-import { askJson, until } from './json.ts';
 import type { Lab } from './lab.ts';
 import { type LagSampler, sampleLag } from './lag-sampler.ts';
 import { readLines } from './lines.ts';
 import { otherRegion, type RegionName } from './map.ts';
+import { digestOf, newestRun } from './operator.ts';
 import { timeScale } from './options.ts';
 import { clientResolvers, longHoldMinutes } from './resolver-list.ts';
 import type { ClientsAsked } from './specs.ts';
 import { survivorsOf } from './survivors.ts';
-import { failureOf, throwover, throwoverJson } from './throwover-cli.ts';
+import { failureOf, throwover } from './throwover-cli.ts';
+import { endSender, startSender, stopSender } from './webhooks.ts';
 
 /** The window of the objective: 5 s of traffic answered by the new region, ms. */
 const objectiveWindowMs = 5_000;
@@ -48,7 +43,7 @@ export interface Recorded {
 
 /** Runs one switch under live traffic and returns all records. */
 export async function recordRun(lab: Lab, recording: Recording): Promise<Recorded> {
-  const lag = sampleLag(Object.values(lab.map.regions).map((region) => region.public.guard));
+  const lag = sampleLag(lab.map);
   try {
     return await recordWith(lab, recording, lag);
   } finally {
@@ -71,8 +66,8 @@ async function recordWith(lab: Lab, recording: Recording, lag: LagSampler): Prom
   await startTraffic(lab, recording, output);
   await systemClock.sleep(recording.baselineMs);
 
-  const runId = await performRun(lab, recording, to);
-  const journal = await throwoverJson<RunState>(['show', runId], lab.options.dir);
+  const journal = await performRun(lab, recording, to);
+  const { runId } = journal;
   const { steps, firstActMs, flippedMs } = stepsOf(journal);
   const observeMs =
     recording.observeMs ??
@@ -81,10 +76,9 @@ async function recordWith(lab: Lab, recording: Recording, lag: LagSampler): Prom
   await systemClock.sleep(Math.max(0, lookUntilMs - systemClock.wallMs()));
 
   await lab.stopClients();
-  await askJson(lab.map.sender, '/__lab/stop', { method: 'POST', body: {} });
+  await stopSender(lab);
   const toMs = systemClock.wallMs();
-  const webhooks = await settledWebhooks(lab);
-  await askJson(lab.map.sender, '/__lab/end', { method: 'POST', body: {} });
+  const webhooks = await endSender(lab, senderPatienceMs);
   await lag.stop();
 
   const evidence: RunEvidence = {
@@ -111,25 +105,7 @@ async function recordWith(lab: Lab, recording: Recording, lag: LagSampler): Prom
 async function startTraffic(lab: Lab, { kind, clients }: Recording, output: string): Promise<void> {
   const { map, options } = lab;
   await lab.startClients({ resolvers: clientResolvers(map, options), ...clients, output });
-  const target =
-    kind === 'flip-only'
-      ? {
-          kind: 'dns',
-          name: map.hostname,
-          port: map.portBase,
-          path: '/webhooks/stripe',
-          resolver: `${map.resolver(0).host}:${map.resolver(0).port}`,
-        }
-      : {
-          kind: 'gateways',
-          urls: Object.values(map.regions).map(
-            ({ public: { gateway } }) => `${urlOf(gateway)}/in/stripe`,
-          ),
-        };
-  await askJson(map.sender, '/__lab/start', {
-    method: 'POST',
-    body: { ratePerSecond: options.webhooksPerSecond, seed: options.seed, target },
-  });
+  await startSender(lab, kind === 'flip-only' ? 'dns' : 'gateways');
 }
 
 /** Most plans that are read: on a busy machine the facts can change before the plan is approved. */
@@ -142,13 +118,10 @@ const refused = 3;
  * Runs `throwover plan`, then the run with the plan's digest, like a user who has read it. If that
  * run is refused, the plan is read again: it says why, or has another digest now.
  */
-async function performRun(lab: Lab, recording: Recording, to: RegionName): Promise<string> {
+async function performRun(lab: Lab, recording: Recording, to: RegionName): Promise<RunState> {
   const { dir } = lab.options;
   for (let plans = 1; ; plans++) {
-    const { digest } = await throwoverJson<{ digest: string }>(
-      ['plan', recording.kind, '--to', to],
-      dir,
-    );
+    const digest = await digestOf(lab, recording.kind, to);
     const args = [recording.kind, '--to', to, '--yes', digest];
     const result = await throwover(recording.show ? args : [...args, '--json'], {
       cwd: dir,
@@ -162,21 +135,5 @@ async function performRun(lab: Lab, recording: Recording, to: RegionName): Promi
       `throwover ${args.join(' ')}: ${result.signal ?? `exit code ${result.exitCode}`}`,
     );
   }
-  const runs = await throwoverJson<{ runs: readonly { runId: string }[] }>(['runs'], dir);
-  const newest = runs.runs[0];
-  if (newest === undefined) throw new Error('the run is not in the store');
-  return newest.runId;
-}
-
-async function settledWebhooks(lab: Lab): Promise<readonly WebhookRecord[]> {
-  const read = () => askJson<readonly WebhookRecord[]>(lab.map.sender, '/__lab/records');
-  await until(
-    'the last webhooks are delivered',
-    async () => (await read()).every(({ state }) => state !== 'retrying'),
-    { timeoutMs: senderPatienceMs, pollMs: 200 },
-  ).catch(() => {
-    // An event that the sender still retries does not count as missed, since the sender has not
-    // stopped.
-  });
-  return read();
+  return newestRun(lab);
 }

@@ -1,11 +1,11 @@
 import type { Plan, RunState } from 'throwover';
 import { systemClock } from 'throwover/kernel';
-import type { Lab } from '../world/lab.ts';
-import type { RegionName } from '../world/map.ts';
-import { type CliResult, throwover, throwoverJson } from '../world/throwover-cli.ts';
-import type { LedgerRow } from './oracle.ts';
+import type { LedgerRow } from '../chaos/oracle.ts';
+import type { Lab } from './lab.ts';
+import type { RegionName } from './map.ts';
+import { type CliResult, throwover, throwoverJson } from './throwover-cli.ts';
 
-/** The commands of a person in a round. */
+/** The commands that a person types. */
 
 export interface Planned {
   readonly digest: string;
@@ -30,19 +30,28 @@ export async function plan(lab: Lab, kind: string, to: RegionName | null): Promi
   return { digest, plan: made, overrides: [...new Set(asked)] };
 }
 
-export interface Carried {
-  readonly result: CliResult;
-  /** When the run was asked for, wall ms. */
-  readonly approvedMs: number;
+/** Returns the digest of a plan that is not refused. */
+export async function digestOf(lab: Lab, kind: string, to: RegionName): Promise<string> {
+  const args = ['plan', kind, '--to', to];
+  return (await throwoverJson<{ digest: string }>(args, lab.options.dir)).digest;
 }
 
-/** Approves this plan with all the overrides that it asks for, and waits for the command's end. */
+/** Plans a switchover that nothing refuses, approves it, and waits until it has succeeded. */
+export async function switchOver(lab: Lab, to: RegionName): Promise<void> {
+  const digest = await digestOf(lab, 'switchover', to);
+  await throwoverJson(['switchover', '--to', to, '--yes', digest], lab.options.dir);
+}
+
+/**
+ * Approves this plan with all the overrides that it asks for, and waits for the command's end.
+ * `approvedMs`: when the run was asked for, wall ms.
+ */
 export async function carryOut(
   lab: Lab,
   kind: string,
   to: RegionName,
-  { digest, overrides }: Planned,
-): Promise<Carried> {
+  { digest, overrides }: Pick<Planned, 'digest' | 'overrides'>,
+): Promise<{ readonly result: CliResult; readonly approvedMs: number }> {
   const approvedMs = systemClock.wallMs();
   const names = overrides.flatMap((name) => ['--override', name]);
   const args = [kind, '--to', to, '--yes', digest, ...names, '--json'];
@@ -97,20 +106,12 @@ export async function newestRun(lab: Lab): Promise<RunState> {
   return throwoverJson<RunState>(['show', runId], dir);
 }
 
-/** Returns the ledger rows of lost writes of one run. */
-export async function ledgerOf(lab: Lab, runId: string): Promise<readonly LedgerRow[]> {
-  const args = ['losses', '--run', runId, '--json'];
+/** Returns the ledger rows of lost writes, of one run or of all. */
+export async function ledgerOf(lab: Lab, runId?: string): Promise<readonly LedgerRow[]> {
   const { losses } = await throwoverJson<{ losses: readonly LedgerRow[] }>(
-    args.slice(0, -1),
+    ['losses', ...(runId === undefined ? [] : ['--run', runId])],
     lab.options.dir,
   );
-  return losses;
-}
-
-/** Returns every row of the ledger, of all runs. */
-export async function wholeLedger(lab: Lab): Promise<readonly LedgerRow[]> {
-  const { dir } = lab.options;
-  const { losses } = await throwoverJson<{ losses: readonly LedgerRow[] }>(['losses'], dir);
   return losses;
 }
 
