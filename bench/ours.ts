@@ -7,8 +7,8 @@
 import { systemClock } from 'throwover/kernel';
 import { Lab } from '../packages/lab/src/world/lab.ts';
 import { otherRegion, type RegionName } from '../packages/lab/src/world/map.ts';
+import { carryOut, plan, said, switchOver } from '../packages/lab/src/world/operator.ts';
 import { type LabOptions, labOptions } from '../packages/lab/src/world/options.ts';
-import { throwover, throwoverJson } from '../packages/lab/src/world/throwover-cli.ts';
 import type { FailsOver, Loss, Switchable } from './contender.ts';
 import { type Load, loseUnderLoad, switchUnderLoad } from './load.ts';
 import { requestsThroughSwitch } from './wrapped-requests.ts';
@@ -47,19 +47,14 @@ class Throwover implements Switchable, FailsOver {
 
   async switchover(round: number) {
     const from = await this.#lab.active();
-    return switchUnderLoad(this.#load(from, round), () => this.#switchFrom(from));
+    return switchUnderLoad(this.#load(from, round), () => switchOver(this.#lab, otherRegion(from)));
   }
 
   async wrapped(round: number) {
     const from = await this.#lab.active();
-    return requestsThroughSwitch(this.#load(from, round), () => this.#switchFrom(from));
-  }
-
-  async #switchFrom(from: RegionName): Promise<void> {
-    const { dir } = this.#lab.options;
-    const to = otherRegion(from);
-    const plan = await throwoverJson<{ digest: string }>(['plan', 'switchover', '--to', to], dir);
-    await throwoverJson(['switchover', '--to', to, '--yes', plan.digest], dir);
+    return requestsThroughSwitch(this.#load(from, round), () =>
+      switchOver(this.#lab, otherRegion(from)),
+    );
   }
 
   /**
@@ -67,7 +62,6 @@ class Throwover implements Switchable, FailsOver {
    * with a standing mandate there is no approval.
    */
   async failover(round: number, loss: Loss) {
-    const { dir } = this.#lab.options;
     const lost = await this.#lab.active();
     const to = otherRegion(lost);
     const measured = await loseUnderLoad(this.#load(lost, round), {
@@ -77,7 +71,7 @@ class Throwover implements Switchable, FailsOver {
         await this.#lab.cut(lost);
         await this.#lab.freeze(lost);
       },
-      ...(this.#lab.options.standing === null ? { answer: () => approve(to, dir) } : {}),
+      ...(this.#lab.options.standing === null ? { answer: () => approve(this.#lab, to) } : {}),
     });
     await this.#lab.reset();
     await this.#lab.setLatency(this.#latencyMs);
@@ -109,43 +103,20 @@ const maxPlans = 3;
  * while a region is silent: when that changed the plan, or undid the run, the next plan is
  * approved. The time counts from the first approval.
  */
-async function approve(to: RegionName, dir: string): Promise<{ readonly approvedAtMs: number }> {
+async function approve(lab: Lab, to: RegionName): Promise<{ readonly approvedAtMs: number }> {
   let firstAtMs: number | null = null;
   for (let plans = 1; ; plans++) {
-    const { digest, overrides } = await planOfFailover(to, dir);
+    const { digest, plan: made } = await plan(lab, 'failover', to);
+    const asked = made.guards.flatMap(({ refusals }) =>
+      refusals.flatMap(({ override }) => override ?? []),
+    );
+    const overrides = [...new Set([...asked, 'two-writers'])];
     const approvedAtMs: number = firstAtMs ?? systemClock.monotonicMs();
     firstAtMs = approvedAtMs;
-    const { exitCode, stdout, stderr } = await throwover(
-      ['failover', '--to', to, '--yes', digest, '--override', ...overrides, '--json'],
-      { cwd: dir },
-    );
-    if (exitCode === 0) return { approvedAtMs };
-    if (plans === maxPlans || !/digest-mismatch|loss-above-bound/.test(stdout)) {
-      throw new Error(`throwover failover --to ${to}: exit code ${exitCode}\n${stdout}${stderr}`);
+    const { result } = await carryOut(lab, 'failover', to, { digest, overrides });
+    if (result.exitCode === 0) return { approvedAtMs };
+    if (plans === maxPlans || !/digest-mismatch|loss-above-bound/.test(result.stdout)) {
+      throw new Error(said(['failover', '--to', to], result));
     }
   }
-}
-
-interface PlanJson {
-  readonly digest: string;
-  readonly plan: {
-    readonly guards: readonly { refusals: readonly { override: string | null }[] }[];
-  };
-}
-
-/**
- * Returns the plan. Refusals that have an override give another exit code than 0, but it is still a
- * plan.
- */
-async function planOfFailover(to: RegionName, dir: string) {
-  const { stdout, stderr } = await throwover(['plan', 'failover', '--to', to, '--json'], {
-    cwd: dir,
-  });
-  const answer = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as Partial<PlanJson>;
-  if (answer.digest === undefined || answer.plan === undefined) {
-    throw new Error(`no plan of a failover: ${stdout}${stderr}`);
-  }
-  const asked = answer.plan.guards.flatMap(({ refusals }) => refusals);
-  const names = asked.map(({ override }) => override).filter((name) => name !== null);
-  return { digest: answer.digest, overrides: [...new Set([...names, 'two-writers'])] };
 }

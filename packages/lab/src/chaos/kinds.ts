@@ -1,28 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { type Random, systemClock } from 'throwover/kernel';
-import { labEnv, nodeOptions } from '../world/child.ts';
 import { until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName } from '../world/map.ts';
-import {
-  doneMs,
-  ledgerOf,
-  newestRun,
-  type Planned,
-  perform,
-  plan,
-  said,
-} from '../world/operator.ts';
-import { throwoverBin } from '../world/specs.ts';
-import { runController, throwover } from '../world/throwover-cli.ts';
+import { doneMs, newestRun, type Planned, perform, plan, said } from '../world/operator.ts';
+import { runController, spawnThrowover, throwover } from '../world/throwover-cli.ts';
 import { foreignStandby } from './foreign-standby.ts';
 import { managedHba } from './managed-hba.ts';
 import {
   type Disaster,
   failover,
-  lossBoundOf,
   type Play,
   type Played,
   planned,
@@ -46,11 +35,7 @@ export const kinds = {
     const faultMs = doneMs(run, 'fence') ?? approvedMs;
     return planned({ faultMs, approvedMs, active: to, epochOpenedMs: doneMs(run, 'open-epoch') });
   },
-  'region-kill': (context) =>
-    failover(context, {
-      fault: (lab, region) => lab.kill(region),
-      mend: (lab, region) => lab.bringBack(region),
-    }),
+  'region-kill': (context) => failover(context, killing),
   freeze: (context) =>
     failover(context, {
       fault: (lab, region) => lab.freeze(region),
@@ -60,12 +45,7 @@ export const kinds = {
   cut: (context) => failover(context, cutting('both')),
   'cut-in': (context) => failover(context, cutting('in')),
   'cut-out': (context) => failover(context, cutting('out')),
-  'return-in-the-middle': (context) =>
-    failover(context, {
-      fault: (lab, region) => lab.kill(region),
-      mend: (lab, region) => lab.bringBack(region),
-      during: true,
-    }),
+  'return-in-the-middle': (context) => failover(context, { ...killing, during: true }),
   'controller-kill': async ({ lab, from, random }) => {
     const to = otherRegion(from);
     const faultMs = await killedSwitchover(lab, to, random);
@@ -102,6 +82,11 @@ export const kinds = {
 
 export type Kind = keyof typeof kinds;
 
+const killing: Disaster = {
+  fault: (lab, region) => lab.kill(region),
+  mend: (lab, region) => lab.bringBack(region),
+};
+
 const cutting = (way: 'both' | 'in' | 'out'): Disaster => ({
   fault: (lab, region) => lab.cut(region, way),
   mend: (lab, region) => lab.restore(region),
@@ -120,14 +105,10 @@ async function killedSwitchover(
   const { digest, plan: made } = await plan(lab, 'switchover', to);
   const { name } = random.pick(made.steps);
   const afterMs = random.integer(longestStepMs);
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [...nodeOptions, throwoverBin, 'switchover', '--to', to, '--yes', digest, '--json'],
-    {
-      cwd: lab.options.dir,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...labEnv },
-    },
+  const child = spawnThrowover(
+    ['switchover', '--to', to, '--yes', digest, '--json'],
+    lab.options.dir,
+    ['ignore', 'ignore', 'pipe'],
   );
   const ended = once(child, 'close');
   await Promise.race([begun(child, name).then(() => systemClock.sleep(afterMs)), ended]);
@@ -177,19 +158,7 @@ async function goOnAsFailover(context: RoundContext, faultMs: number): Promise<P
   await context.traffic.more();
   const wokeMs = systemClock.wallMs();
   await lab.bringBack(from);
-  const old = await takeBack(lab, from, to);
-  return {
-    planned: false,
-    active: to,
-    twoWritersAccepted: planned.overrides.includes('two-writers'),
-    lossBoundMs: lossBoundOf(planned.plan),
-    faultMs,
-    approvedMs,
-    epochOpenedMs,
-    wokeMs,
-    old: old.side,
-    ledger: await ledgerOf(lab, old.runId),
-  };
+  return takeBack(context, planned, { faultMs, approvedMs, epochOpenedMs, wokeMs });
 }
 
 /** A failover: the open run becomes one, where that is possible, or a new run begins. */
@@ -216,24 +185,20 @@ async function goOnForward(
   context: RoundContext,
   times: { faultMs: number; approvedMs: number },
 ): Promise<Played> {
-  const { lab, from } = context;
   const args = ['resume', '--takeover', '--json'];
-  const resuming = throwover(args, { cwd: lab.options.dir });
-  await context.traffic.more();
-  await lab.bringBack(from);
+  const resuming = throwover(args, { cwd: context.lab.options.dir });
+  const played = await takenIn(context, times);
   const result = await resuming;
   if (!endedWell(result)) throw new Error(said(args, result));
-  const epochOpenedMs = await epochOpened(lab);
-  return planned({ ...times, epochOpenedMs, active: otherRegion(from) });
+  return { ...played, epochOpenedMs: await epochOpened(context.lab) };
 }
 
 /** The run had ended before its region was lost; the region comes back as a standby. */
 async function takenIn(
-  context: RoundContext,
+  { lab, from, traffic }: RoundContext,
   times: { faultMs: number; approvedMs: number },
 ): Promise<Played> {
-  const { lab, from } = context;
-  await context.traffic.more();
+  await traffic.more();
   await lab.bringBack(from);
   return planned({
     ...times,

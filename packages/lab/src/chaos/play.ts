@@ -1,10 +1,9 @@
-import type { Random } from 'throwover/kernel';
-import { systemClock } from 'throwover/kernel';
+import { type Random, systemClock } from 'throwover/kernel';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName } from '../world/map.ts';
-import { doneMs, ledgerOf, perform } from '../world/operator.ts';
+import { doneMs, ledgerOf, type Planned, perform } from '../world/operator.ts';
 import { guardCloses } from './guard-word.ts';
-import type { RoundFacts, Side } from './oracle.ts';
+import type { RoundFacts } from './oracle.ts';
 import { readSide } from './sides.ts';
 import type { RoundTraffic } from './traffic.ts';
 
@@ -77,37 +76,34 @@ export async function failover(context: RoundContext, disaster: Disaster): Promi
   }
   await context.traffic.more();
   if (!disaster.during) await mend();
-  const old = await takeBack(lab, from, to);
-  return {
-    planned: false,
-    active: to,
-    twoWritersAccepted: approved.overrides.includes('two-writers'),
-    lossBoundMs: lossBoundOf(approved.plan),
-    faultMs,
-    approvedMs,
-    epochOpenedMs: doneMs(run, 'open-epoch'),
-    wokeMs,
-    old: old.side,
-    ledger: await ledgerOf(lab, old.runId),
-  };
+  const epochOpenedMs = doneMs(run, 'open-epoch');
+  return takeBack(context, approved, { faultMs, approvedMs, epochOpenedMs, wokeMs });
 }
 
-/** Reads the contents of the old side, then attaches it again: salvage and attach. */
+/**
+ * Ends a failover: reads the contents of the old side, then attaches it again (salvage and attach).
+ */
 export async function takeBack(
-  lab: Lab,
-  old: RegionName,
-  active: RegionName,
-): Promise<{ side: Side; runId: string }> {
+  { lab, from: old }: RoundContext,
+  { overrides, plan }: Planned,
+  times: Pick<Played, 'faultMs' | 'approvedMs' | 'epochOpenedMs' | 'wokeMs'>,
+): Promise<Played> {
   // A region that was frozen takes writes for a moment, and the ledger must hold those too.
   await guardCloses(lab, old);
   const side = await readSide(lab.map, old);
+  const active = otherRegion(old);
   const { run } = await perform(lab, 'rejoin', old);
   if (run.status !== 'succeeded') throw new Error(`rejoin of ${old} to ${active}: ${run.status}`);
-  return { side, runId: run.runId };
+  return {
+    ...{ planned: false, active, ...times, old: side },
+    twoWritersAccepted: overrides.includes('two-writers'),
+    lossBoundMs: lossBoundOf(plan),
+    ledger: await ledgerOf(lab, run.runId),
+  };
 }
 
 /** Returns the loss bound of the plan, life time, ms. */
-export function lossBoundOf(plan: { facts: Readonly<Record<string, unknown>> }): number {
+function lossBoundOf(plan: { facts: Readonly<Record<string, unknown>> }): number {
   const bound = plan.facts['lossBoundMs'];
   if (typeof bound !== 'number') throw new Error('the plan of a failover shows no bound');
   return bound;

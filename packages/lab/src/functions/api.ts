@@ -3,7 +3,7 @@ import { isoTime } from 'throwover/kernel';
 import { z } from 'zod';
 import type { FunctionCode } from './code-hash.ts';
 import type { PoolConfig } from './config.ts';
-import { LambdaError } from './lambda-error.ts';
+import { invalid, LambdaError, notFound } from './lambda-error.ts';
 import type { Invocation, Pool } from './pool.ts';
 import type { ProvisionedConfig } from './provisioned.ts';
 
@@ -28,12 +28,7 @@ export function lambdaApi(config: PoolConfig, pool: Pool, code: FunctionCode): H
       'Service encountered an internal error.',
     ).toResponse();
   });
-  app.notFound(() =>
-    new LambdaError(
-      'ResourceNotFoundException',
-      'This operation is not part of the lab.',
-    ).toResponse(),
-  );
+  app.notFound(() => notFound('This operation is not part of the lab.').toResponse());
 
   app.post(`${fn('2015-03-31')}/invocations`, async (c) => {
     const qualifier = target(c);
@@ -143,7 +138,7 @@ export function lambdaApi(config: PoolConfig, pool: Pool, code: FunctionCode): H
     const asked = c.req.param('name') ?? '';
     const [name, inName] = asked.startsWith('arn:') ? asked.split(':').slice(6) : asked.split(':');
     if (name !== config.function.name) {
-      throw new LambdaError('ResourceNotFoundException', `Function not found: ${asked}`);
+      throw notFound(`Function not found: ${asked}`);
     }
     return c.req.query('Qualifier') ?? inName;
   }
@@ -151,10 +146,7 @@ export function lambdaApi(config: PoolConfig, pool: Pool, code: FunctionCode): H
   function alias(name: string) {
     const version = pool.aliases().get(name);
     if (version === undefined) {
-      throw new LambdaError(
-        'ResourceNotFoundException',
-        `Cannot find alias arn: ${pool.arn(name)}`,
-      );
+      throw notFound(`Cannot find alias arn: ${pool.arn(name)}`);
     }
     return { AliasArn: pool.arn(name), Name: name, FunctionVersion: version, Description: '' };
   }
@@ -240,8 +232,4 @@ async function body<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
 function required(qualifier: string | undefined): string {
   if (qualifier === undefined || qualifier === '') throw invalid('Qualifier is required');
   return qualifier;
-}
-
-function invalid(message: string): LambdaError {
-  return new LambdaError('InvalidParameterValueException', message);
 }

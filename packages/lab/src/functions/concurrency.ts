@@ -1,5 +1,5 @@
 import type { PoolConfig } from './config.ts';
-import { LambdaError } from './lambda-error.ts';
+import { invalid, throttled } from './lambda-error.ts';
 
 /**
  * Number of executions that may run at once: the account's limit, or the function's reservation.
@@ -44,9 +44,7 @@ export class Concurrency {
   admit(): void {
     const limit = this.#reserved ?? this.#limits.account;
     if (this.#onDemand + this.#provisioned < limit) return;
-    throw new LambdaError(
-      'TooManyRequestsException',
-      'Rate Exceeded.',
+    throw throttled(
       this.#reserved === null
         ? 'ConcurrentInvocationLimitExceeded'
         : 'ReservedFunctionConcurrentInvocationLimitExceeded',
@@ -67,8 +65,7 @@ export class Concurrency {
   /** Takes `total` executions for provisioned instances of all qualifiers, or throws. */
   provision(total: number): void {
     if (this.#reserved !== null && total > this.#reserved) {
-      throw new LambdaError(
-        'InvalidParameterValueException',
+      throw invalid(
         'Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function',
       );
     }
@@ -79,8 +76,7 @@ export class Concurrency {
   reserve(executions: number | null): void {
     if (executions !== null) {
       if (executions < this.#provisioned) {
-        throw new LambdaError(
-          'InvalidParameterValueException',
+        throw invalid(
           "ReservedConcurrentExecutions should not be lower than function's total provisioned concurrency",
         );
       }
@@ -92,8 +88,7 @@ export class Concurrency {
   #keepMinimum(taken: number): void {
     const { account, unreservedMinimum } = this.#limits;
     if (account - taken >= unreservedMinimum) return;
-    throw new LambdaError(
-      'InvalidParameterValueException',
+    throw invalid(
       `Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [${unreservedMinimum}].`,
     );
   }

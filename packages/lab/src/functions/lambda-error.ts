@@ -33,8 +33,16 @@ export class LambdaError extends Error {
   }
 }
 
+export const throttled = (reason: ThrottleReason) =>
+  new LambdaError('TooManyRequestsException', 'Rate Exceeded.', reason);
+
+export const invalid = (message: string) =>
+  new LambdaError('InvalidParameterValueException', message);
+
+export const notFound = (message: string) => new LambdaError('ResourceNotFoundException', message);
+
 /** The two limits that throttle an invocation, and the one on new environments. */
-export type ThrottleReason =
+type ThrottleReason =
   | 'ConcurrentInvocationLimitExceeded'
   | 'ReservedFunctionConcurrentInvocationLimitExceeded'
   | 'FunctionInvocationRateLimitExceeded';

@@ -1,6 +1,6 @@
 import type { Clock } from 'throwover/kernel';
 import type { Instance } from './instance.ts';
-import { LambdaError } from './lambda-error.ts';
+import { LambdaError, throttled } from './lambda-error.ts';
 import { ScaleUp } from './scale-up.ts';
 
 /** The target of a request: the version behind its qualifier. */
@@ -106,11 +106,7 @@ export class OnDemand {
 
   #begin(version: string): Placement {
     if (!this.#scaleUp.take()) {
-      throw new LambdaError(
-        'TooManyRequestsException',
-        'Rate Exceeded.',
-        'FunctionInvocationRateLimitExceeded',
-      );
+      throw throttled('FunctionInvocationRateLimitExceeded');
     }
     const instance = this.#start(version);
     this.#starting += 1;

@@ -2,7 +2,7 @@ import { type Clock, newId, quantiles, type Random } from 'throwover/kernel';
 import { Concurrency } from './concurrency.ts';
 import type { PoolConfig } from './config.ts';
 import { Instance, type Outcome } from './instance.ts';
-import { LambdaError } from './lambda-error.ts';
+import { invalid, LambdaError, notFound } from './lambda-error.ts';
 import { OnDemand, type Placement, type Target } from './on-demand.ts';
 import { Provisioned, type ProvisionedConfig } from './provisioned.ts';
 
@@ -79,10 +79,7 @@ export class Pool {
     const version = this.#aliases.get(qualifier);
     if (version !== undefined) return version;
     if (this.#config.function.versions.includes(qualifier)) return qualifier;
-    throw new LambdaError(
-      'ResourceNotFoundException',
-      `Function not found: ${this.arn(qualifier)}`,
-    );
+    throw notFound(`Function not found: ${this.arn(qualifier)}`);
   }
 
   arn(qualifier?: string): string {
@@ -97,10 +94,7 @@ export class Pool {
 
   pointAlias(alias: string, version: string): void {
     if (!this.#aliases.has(alias)) {
-      throw new LambdaError(
-        'ResourceNotFoundException',
-        `Cannot find alias arn: ${this.arn(alias)}`,
-      );
+      throw notFound(`Cannot find alias arn: ${this.arn(alias)}`);
     }
     const target = this.resolve(version);
     if (this.#aliases.get(alias) === target) return;
@@ -129,8 +123,7 @@ export class Pool {
   ): ProvisionedConfig {
     const version = this.resolve(qualifier);
     if (version === '$LATEST') {
-      throw new LambdaError(
-        'InvalidParameterValueException',
+      throw invalid(
         'Provisioned Concurrency Configs cannot be applied to unpublished function versions.',
       );
     }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Plan } from 'throwover';
@@ -31,15 +31,21 @@ export function runController(args: readonly string[], cwd: string): Promise<Cli
 
 const killedController = fileURLToPath(new URL('../kill-points/controller.ts', import.meta.url));
 
+/** Starts `throwover ARGS` and does not wait for its end. */
+export const spawnThrowover = (args: readonly string[], cwd: string, stdio: StdioOptions) =>
+  spawnNode([throwoverBin, ...args], cwd, stdio);
+
+function spawnNode(argv: readonly string[], cwd: string, stdio: StdioOptions): ChildProcess {
+  const env = { ...process.env, ...labEnv };
+  return spawn(process.execPath, [...nodeOptions, ...argv], { cwd, stdio, env });
+}
+
 async function runNode(
   argv: readonly string[],
   { cwd, show = false }: { cwd: string; show?: boolean },
 ): Promise<CliResult> {
-  const child = spawn(process.execPath, [...nodeOptions, ...argv], {
-    cwd,
-    stdio: show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...labEnv },
-  });
+  const output = show ? 'inherit' : 'pipe';
+  const child = spawnNode(argv, cwd, ['ignore', output, output]);
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (chunk: Buffer) => {
