@@ -11,9 +11,9 @@ import { headers } from '@throwover/client';
 import type { RequestRecord } from 'throwover';
 import { seededRandom, systemClock } from 'throwover/kernel';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Resolvers, startResolvers } from '../dns/resolver-server.ts';
+import type { DnsServer } from '../dns/dns-server.ts';
+import { type Resolvers, startResolvers } from '../dns/resolvers.ts';
 import { startTestServer, zoneId } from '../dns/server.fixture.ts';
-import type { DnsServer } from '../dns/server.ts';
 import type { ClientRecord } from './own-reads.ts';
 
 const program = fileURLToPath(new URL('./clients.ts', import.meta.url));

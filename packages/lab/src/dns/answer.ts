@@ -10,6 +10,7 @@ import {
   TRUNCATED_RESPONSE,
 } from 'dns-packet';
 import { assertNever } from 'throwover/kernel';
+import type { Respond } from './listen.ts';
 import { parseTxt } from './txt.ts';
 import { canonicalName, type RecordSet, type RecordType, recordTypes, type Zone } from './zone.ts';
 
@@ -30,7 +31,7 @@ const rcodes = {
   REFUSED: 5,
   BADVERS: 16,
 };
-export type Rcode = keyof typeof rcodes;
+type Rcode = keyof typeof rcodes;
 
 export interface Reply {
   readonly rcode: Rcode;
@@ -41,37 +42,48 @@ export interface Reply {
   readonly additionals?: readonly Answer[];
 }
 
-export interface Query {
-  readonly packet: Packet;
-  readonly question: Question;
-  /** The EDNS0 record of the query, if it had one. */
-  readonly edns: OptAnswer | null;
+/**
+ * Returns what answers DNS messages: a query by `answer`, one that cannot be answered by the code
+ * that refuses it, and what is no query not at all.
+ */
+export function responder(
+  recursionAvailable: boolean,
+  answer: (question: Question) => Promise<Reply> | Reply,
+): Respond {
+  return async (message, transport) => {
+    const query = parseQuery(message);
+    if (query === null) return null;
+    const { packet, question } = query;
+    const reply = typeof question === 'string' ? errorReply(question) : await answer(question);
+    return encodeReply(packet, reply, { transport, recursionAvailable });
+  };
 }
 
 /**
- * Returns a query that can be answered, the code with which it is refused, or `drop` when the
+ * Returns a query with its question, or with the code by which it is refused; `null` when the
  * message is not a query.
  */
-export function parseQuery(
-  message: Buffer,
-): { readonly query: Query } | { readonly turnedAway: Rcode; readonly packet: Packet } | 'drop' {
+function parseQuery(message: Buffer): { packet: Packet; question: Question | Rcode } | null {
   let packet: Packet & { opcode?: string };
   try {
     packet = decode(message);
   } catch {
-    return 'drop';
+    return null;
   }
-  if (packet.type === 'response') return 'drop';
-  if (packet.opcode !== 'QUERY') return { turnedAway: 'NOTIMP', packet };
+  if (packet.type === 'response') return null;
+  if (packet.opcode !== 'QUERY') return { packet, question: 'NOTIMP' };
   const [question, ...more] = packet.questions ?? [];
-  if (question === undefined || more.length > 0) return { turnedAway: 'FORMERR', packet };
-  const edns =
-    packet.additionals?.find((record): record is OptAnswer => record.type === 'OPT') ?? null;
-  if (edns !== null && (edns.ednsVersion ?? 0) !== 0) return { turnedAway: 'BADVERS', packet };
-  if (question.class !== undefined && question.class !== 'IN')
-    return { turnedAway: 'REFUSED', packet };
-  return { query: { packet, question, edns } };
+  if (question === undefined || more.length > 0) return { packet, question: 'FORMERR' };
+  if ((ednsOf(packet)?.ednsVersion ?? 0) !== 0) return { packet, question: 'BADVERS' };
+  if (question.class !== undefined && question.class !== 'IN') {
+    return { packet, question: 'REFUSED' };
+  }
+  return { packet, question };
 }
+
+/** Returns the EDNS0 record of a query, if it has one. */
+const ednsOf = ({ additionals }: Packet) =>
+  additionals?.find((record): record is OptAnswer => record.type === 'OPT');
 
 /**
  * Encodes the reply. A UDP reply that does not fit is cut to its header with TC, so that the client
@@ -82,7 +94,7 @@ export function encodeReply(
   reply: Reply,
   options: { transport: 'udp' | 'tcp'; recursionAvailable: boolean },
 ): Buffer {
-  const asked = packet.additionals?.find((record): record is OptAnswer => record.type === 'OPT');
+  const asked = ednsOf(packet);
   const code = rcodes[reply.rcode];
   const flags =
     ((packet.flags ?? 0) & RECURSION_DESIRED) |
@@ -233,7 +245,8 @@ function toAnswers(zone: Zone, set: RecordSet, name: string, timeScale: number):
   });
 }
 
-function optAnswer(extendedRcode: number): OptAnswer {
+/** Returns an EDNS0 record. */
+export function optAnswer(extendedRcode: number): OptAnswer {
   return {
     type: 'OPT',
     name: '.',

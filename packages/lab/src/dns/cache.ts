@@ -61,10 +61,7 @@ export class ResolverCache {
       this.#refreshBehind(question);
       return aged(stale, nowMs, question);
     }
-    const failedAtMs = this.#failedAtMs.get(keyOf(question));
-    if (failedAtMs !== undefined && nowMs - failedAtMs < retryAfterFailureMs) {
-      return aged(stale, nowMs, question);
-    }
+    if (this.#failedLately(question)) return aged(stale, nowMs, question);
     const reply = await this.#fresh(question);
     return reply.rcode === 'SERVFAIL' ? aged(stale, nowMs, question) : reply;
   }
@@ -79,10 +76,12 @@ export class ResolverCache {
   }
 
   #refreshBehind(question: Question): void {
-    const failedAtMs = this.#failedAtMs.get(keyOf(question));
-    const waits =
-      failedAtMs !== undefined && this.#clock.monotonicMs() - failedAtMs < retryAfterFailureMs;
-    if (!waits) this.#look(question).catch(() => {});
+    if (!this.#failedLately(question)) this.#look(question).catch(() => {});
+  }
+
+  #failedLately(question: Question): boolean {
+    const atMs = this.#failedAtMs.get(keyOf(question));
+    return atMs !== undefined && this.#clock.monotonicMs() - atMs < retryAfterFailureMs;
   }
 
   #look(question: Question): Promise<Entry> {
@@ -102,17 +101,10 @@ export class ResolverCache {
       const entry = this.#entryOf(packet, young ? 0 : this.#policy.firstAgeShare);
       this.#known.add(key);
       this.#failedAtMs.delete(key);
-      this.#entries.delete(key);
-      this.#entries.set(key, entry);
-      const [oldest] = this.#entries.keys();
-      if (this.#entries.size > maxEntries && oldest !== undefined) this.#entries.delete(oldest);
+      keepNewest(this.#entries, key, entry);
       return entry;
     } catch (error) {
-      this.#failedAtMs.delete(key);
-      this.#failedAtMs.set(key, this.#clock.monotonicMs());
-      const [oldest] = this.#failedAtMs.keys();
-      if (this.#failedAtMs.size > maxEntries && oldest !== undefined)
-        this.#failedAtMs.delete(oldest);
+      keepNewest(this.#failedAtMs, key, this.#clock.monotonicMs());
       throw error;
     }
   }
@@ -134,6 +126,14 @@ export class ResolverCache {
       ttl: Math.ceil(keepMs / 1000),
     };
   }
+}
+
+/** Puts an entry at the end, and removes the oldest when there are too many. */
+function keepNewest<T>(all: Map<string, T>, key: string, value: T): void {
+  all.delete(key);
+  all.set(key, value);
+  const [oldest] = all.keys();
+  if (all.size > maxEntries && oldest !== undefined) all.delete(oldest);
 }
 
 /**

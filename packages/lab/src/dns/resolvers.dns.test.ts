@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { decode, encode } from 'dns-packet';
 import { seededRandom, systemClock } from 'throwover/kernel';
 import { afterEach, expect, test } from 'vitest';
-import { type Resolvers, startResolvers } from './resolver-server.ts';
+import type { DnsServer } from './dns-server.ts';
+import { type Resolvers, startResolvers } from './resolvers.ts';
 import { askTcp, host, startTestServer, zoneId } from './server.fixture.ts';
-import type { DnsServer } from './server.ts';
 
 let server: DnsServer | undefined;
 let resolvers: Resolvers | undefined;

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { decode, encode, type Packet, type Question } from 'dns-packet';
 import { seededRandom, systemClock } from 'throwover/kernel';
+import { optAnswer } from './answer.ts';
+import { type DnsServer, type DnsServerConfig, startDnsServer } from './dns-server.ts';
 import { framed } from './listen.ts';
-import { type DnsServer, type DnsServerConfig, startDnsServer } from './server.ts';
 
 export const zoneId = 'Z0TEST';
 export const host = '127.0.0.1';
@@ -44,21 +45,11 @@ export function startTestServer(config: Partial<DnsServerConfig> = {}): Promise<
 }
 
 export async function askUdp(port: number, question: Question, edns = true): Promise<Packet> {
-  const opt = {
-    type: 'OPT' as const,
-    name: '.',
-    udpPayloadSize: 1232,
-    extendedRcode: 0,
-    ednsVersion: 0,
-    flags: 0,
-    flag_do: false,
-    options: [],
-  };
   const query: Packet = {
     type: 'query',
     id: 7,
     questions: [question],
-    additionals: edns ? [opt] : [],
+    additionals: edns ? [optAnswer(0)] : [],
   };
   return decode(await sendUdp(port, encode(query)));
 }

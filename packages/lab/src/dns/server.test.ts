@@ -1,8 +1,8 @@
 import { Resolver } from 'node:dns/promises';
 import { decode, encode } from 'dns-packet';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DnsServer } from './dns-server.ts';
 import { askTcp, askUdp, host, sendUdp, startTestServer, zoneId } from './server.fixture.ts';
-import type { DnsServer } from './server.ts';
 
 let server: DnsServer;
 let resolver: Resolver;

@@ -13,18 +13,19 @@ export function parseTxt(value: string): { strings: Buffer[] } | { problem: stri
     end = pattern.lastIndex;
     const bytes = unescaped(match[1] ?? '');
     if (bytes.length > maxStringBytes)
-      return problem('CharacterStringTooLong', 'Value is too long', value);
+      return { problem: fatal('CharacterStringTooLong', 'Value is too long', value) };
     strings.push(bytes);
   }
   if (strings.length === 0 || value.slice(end).trim() !== '') {
-    return problem('InvalidCharacterString', 'Value should be enclosed in quotation marks', value);
+    const words = 'Value should be enclosed in quotation marks';
+    return { problem: fatal('InvalidCharacterString', words, value) };
   }
   return { strings };
 }
 
-function problem(name: string, words: string, value: string) {
-  return { problem: `FATAL problem: ${name} (${words}) encountered with '${value}'` };
-}
+/** Returns Route 53's message about a value. */
+export const fatal = (name: string, words: string, value: string) =>
+  `FATAL problem: ${name} (${words}) encountered with '${value}'`;
 
 function unescaped(text: string): Buffer {
   const parts: Buffer[] = [];

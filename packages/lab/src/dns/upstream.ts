@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { decode, encode, type Packet, type Question } from 'dns-packet';
 import { type Clock, type Endpoint, type Random, withDeadline } from 'throwover/kernel';
+import { optAnswer } from './answer.ts';
 import { framed } from './listen.ts';
 
 /**
@@ -86,17 +87,8 @@ interface Query {
 
 function queryFor(question: Question, random: Random): Query {
   const id = random.integer(65_536);
-  const opt = {
-    type: 'OPT' as const,
-    name: '.',
-    udpPayloadSize: 1232,
-    extendedRcode: 0,
-    ednsVersion: 0,
-    flags: 0,
-    flag_do: false,
-    options: [],
-  };
-  const bytes = encode({ type: 'query', id, flags: 0, questions: [question], additionals: [opt] });
+  const additionals = [optAnswer(0)];
+  const bytes = encode({ type: 'query', id, flags: 0, questions: [question], additionals });
   return { id, question, bytes };
 }
 

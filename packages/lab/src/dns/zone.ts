@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { choose, conflictOf, type Policy } from './routing.ts';
-import { parseTxt } from './txt.ts';
+import { fatal, parseTxt } from './txt.ts';
 
 /**
  * One hosted zone: record sets, changed in batches that are applied completely or not at all, with
@@ -217,29 +217,29 @@ function sameSet(a: RecordSet, b: RecordSet): boolean {
 }
 
 function problemWith(type: RecordType, value: string): string | null {
-  const fatal = (name: string, words: string) =>
-    `FATAL problem: ${name} (${words}) encountered with '${value}'`;
-  switch (type) {
-    case 'A':
-      return isIPv4(value)
-        ? null
-        : fatal('ARRDATAIllegalIPv4Address', 'Value is not a valid IPv4 address');
-    case 'AAAA':
-      return isIPv6(value)
-        ? null
-        : fatal('AAAARRDATAIllegalIPv6Address', 'Value is not a valid IPv6 address');
-    case 'CNAME':
-    case 'NS':
-      return /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i.test(value)
-        ? null
-        : fatal('DomainLabelEmpty', 'Value is not a valid domain name');
-    case 'TXT': {
-      const parsed = parseTxt(value);
-      return 'problem' in parsed ? parsed.problem : null;
-    }
-    case 'SOA':
-      return /^\S+ \S+( \d{1,10}){5}$/.test(value)
-        ? null
-        : fatal('SOARRDATAIllegalFormat', 'Value is not a valid SOA record');
+  if (type === 'TXT') {
+    const parsed = parseTxt(value);
+    return 'problem' in parsed ? parsed.problem : null;
   }
+  const { fits, name, what } = valueRules[type];
+  return fits(value) ? null : fatal(name, `Value is not a valid ${what}`, value);
 }
+
+const domainName = {
+  fits: (value: string) => /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/i.test(value),
+  name: 'DomainLabelEmpty',
+  what: 'domain name',
+};
+
+/** How values of each type are checked, and what Route 53 says when one is wrong. */
+const valueRules = {
+  A: { fits: isIPv4, name: 'ARRDATAIllegalIPv4Address', what: 'IPv4 address' },
+  AAAA: { fits: isIPv6, name: 'AAAARRDATAIllegalIPv6Address', what: 'IPv6 address' },
+  CNAME: domainName,
+  NS: domainName,
+  SOA: {
+    fits: (value: string) => /^\S+ \S+( \d{1,10}){5}$/.test(value),
+    name: 'SOARRDATAIllegalFormat',
+    what: 'SOA record',
+  },
+};

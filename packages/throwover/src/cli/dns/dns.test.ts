@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type Resolvers, startResolvers } from '../../../../lab/src/dns/resolver-server.ts';
+import { type Resolvers, startResolvers } from '../../../../lab/src/dns/resolvers.ts';
 import { freePort } from '../../../../lab/src/fixtures/ports.ts';
 import { seededRandom, systemClock } from '../../kernel/kernel.ts';
 import { wholeFile } from '../../service/service.fixture.ts';
