@@ -1,7 +1,7 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { kill } from '../packages/lab/src/faults/process-tree.ts';
+import { allPids, commandOf, kill } from '../packages/lab/src/faults/process-tree.ts';
 import type { BenchOptions } from './options.ts';
 import { missingPrograms } from './peers/process.ts';
 import { TimeLeft } from './time-left.ts';
@@ -159,12 +159,7 @@ function endAllOnSignal(root: string): { stop(): void } {
  * Returns processes whose arguments name a path below `root`: some of them leave our process tree.
  */
 async function processesOf(root: string): Promise<readonly number[]> {
-  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const found = await Promise.all(
-    pids.map(async (pid) => {
-      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      return command.includes(`${root}/`) ? [Number(pid)] : [];
-    }),
-  );
-  return found.flat();
+  const ours = async (pid: number) =>
+    (await commandOf(pid)).some((word) => word.includes(`${root}/`)) ? [pid] : [];
+  return (await Promise.all((await allPids()).map(ours))).flat();
 }

@@ -1,4 +1,4 @@
-import { endState, expectedEndState } from '../kill-points/end-state.ts';
+import { differences } from '../kill-points/end-state.ts';
 import { askJson, until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { type RegionName, regionNames } from '../world/map.ts';
@@ -28,21 +28,15 @@ export async function settled(
   active: RegionName,
   options: { readonly switched: boolean },
 ): Promise<void> {
-  const expected = { ...expectedEndState(lab.map, active) };
-  // An undone run leaves the other side's door as it was before: in a first round, serving.
-  if (!options.switched) delete (expected as Record<string, string>)['door of the standby region'];
-  let differences: readonly string[] = [];
-  await until(
-    'everything stands as a finished switch leaves it',
-    async () => {
-      const seen = await endState(lab, active);
-      differences = Object.entries(expected).flatMap(([name, value]) =>
-        seen[name] === value ? [] : [`${name} is ${seen[name]}, not ${value}`],
-      );
-      return differences.length === 0;
+  let wrong: readonly string[] = [];
+  const asLeft = async () => {
+    wrong = await differences(lab, active, options);
+    return wrong.length === 0;
+  };
+  const patience = { timeoutMs: settleTimeoutMs, pollMs: 100 };
+  await until('everything stands as a finished switch leaves it', asLeft, patience).catch(
+    (error) => {
+      throw new Error(`${(error as Error).message}: ${wrong.join('; ')}`, { cause: error });
     },
-    { timeoutMs: settleTimeoutMs, pollMs: 100 },
-  ).catch((error) => {
-    throw new Error(`${(error as Error).message}: ${differences.join('; ')}`, { cause: error });
-  });
+  );
 }

@@ -83,12 +83,15 @@ export function deal<T extends { readonly share: number }>(
     due += (item.share / sum) * count;
     while (dealt.length < Math.round(due)) dealt.push(item);
   }
-  return shuffled(dealt, random);
+  return drawn(dealt, dealt.length, random);
 }
 
-function shuffled<T>(items: readonly T[], random: Random): T[] {
+/** Draws up to `count` of the items, in random order. */
+export function drawn<T>(items: readonly T[], count: number, random: Random): T[] {
   const rest = [...items];
   const out: T[] = [];
-  while (rest.length > 0) out.push(...rest.splice(random.integer(rest.length), 1));
+  while (out.length < count && rest.length > 0) {
+    out.push(...rest.splice(random.integer(rest.length), 1));
+  }
   return out;
 }

@@ -84,16 +84,21 @@ function treeOf(roots: Roots, table: readonly Process[]): readonly Process[] {
 
 async function processTable(): Promise<readonly Process[]> {
   if (process.platform !== 'linux') return tableFromPs();
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const rows = await Promise.all(
-    pids.map(async (pid) => {
+    (await allPids()).map(async (pid) => {
       const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
       // The name, in parentheses, may contain any character, also parentheses.
       const [state, parent] = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
-      return state === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), state }];
+      return state === undefined ? [] : [{ pid, parent: Number(parent), state }];
     }),
   );
   return rows.flat();
+}
+
+/** Returns every process of this machine, where /proc lists them. */
+export async function allPids(): Promise<readonly number[]> {
+  const names = await readdir('/proc').catch(() => []);
+  return names.filter((name) => /^\d+$/.test(name)).map(Number);
 }
 
 async function tableFromPs(): Promise<readonly Process[]> {
@@ -107,11 +112,17 @@ async function tableFromPs(): Promise<readonly Process[]> {
     });
 }
 
-/** A process that has ended meanwhile is no problem. */
-function signal(pid: number, name: NodeJS.Signals): void {
+/** Sends a signal; returns false when the process has ended meanwhile. */
+export function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
-    process.kill(pid, name);
+    return process.kill(pid, name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    return false;
   }
+}
+
+/** Returns the words with which a process was started; none when it has ended. */
+export async function commandOf(pid: number): Promise<readonly string[]> {
+  return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Clock } from 'throwover/kernel';
+import { type Clock, noAnswer, within } from 'throwover/kernel';
 import type { FromInstance, FunctionError, ToInstance } from './messages.ts';
 
 const runtimeFile = fileURLToPath(new URL('./runtime.ts', import.meta.url));
@@ -65,10 +65,8 @@ export class Instance {
       // The function's output goes to the log (stderr of the pool), never to its stdout.
       stdio: ['ignore', 2, 2, 'ipc'],
     });
-    this.started = new Promise((resolve) => {
-      const timeout = new AbortController();
+    const started = new Promise<FunctionError | null>((resolve) => {
       const settle = (error: FunctionError | null) => {
-        timeout.abort();
         if (error === null && this.#state.name === 'starting') {
           this.#initMs = options.clock.monotonicMs() - beganMs;
           this.#state =
@@ -91,13 +89,11 @@ export class Instance {
         settle({ errorType: 'Runtime.StartError', errorMessage: error.message });
         this.#die({ errorType: 'Runtime.StartError', errorMessage: error.message });
       });
-      this.#after(options.initTimeoutMs, timeout.signal, () => {
-        settle({
-          errorType: 'Sandbox.Timedout',
-          errorMessage: `the start took longer than ${options.initTimeoutMs} ms`,
-        });
-        this.end();
-      });
+    });
+    this.started = within(options.clock, options.initTimeoutMs, started).then((outcome) => {
+      if (outcome !== noAnswer) return outcome;
+      this.end();
+      return timedOut(`the start took longer than ${options.initTimeoutMs} ms`);
     });
     this.ended = new Promise((resolve) => {
       this.#child.once('exit', () => resolve());
@@ -138,26 +134,19 @@ export class Instance {
   async run(requestId: string, payload: string): Promise<Outcome> {
     if (this.#state.name === 'dead') return { kind: 'error', error: this.#state.error };
     if (this.#state.name !== 'claimed') throw new Error(`instance is ${this.#state.name}`);
-    const timeout = new AbortController();
-    const outcome = await new Promise<Outcome>((settle) => {
+    const { clock, timeoutMs } = this.#options;
+    const answer = new Promise<Outcome>((settle) => {
       this.#state = { name: 'busy', requestId, settle };
       const message: ToInstance = { type: 'invoke', requestId, payload };
       this.#child.send(message, (error) => {
         if (error) this.end();
       });
-      this.#after(this.#options.timeoutMs, timeout.signal, () => {
-        settle({
-          kind: 'error',
-          error: {
-            errorType: 'Sandbox.Timedout',
-            errorMessage: `Task timed out after ${(this.#options.timeoutMs / 1000).toFixed(2)} seconds`,
-          },
-        });
-        this.end();
-      });
     });
-    timeout.abort();
-    return outcome;
+    const outcome = await within(clock, timeoutMs, answer);
+    if (outcome !== noAnswer) return outcome;
+    this.end();
+    const error = timedOut(`Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`);
+    return { kind: 'error', error };
   }
 
   /** Whether it was ended on purpose. */
@@ -189,13 +178,12 @@ export class Instance {
     if (before.name === 'busy') before.settle({ kind: 'error', error });
     this.#options.onDeath(this);
   }
-
-  #after(ms: number, signal: AbortSignal, act: () => void): void {
-    this.#options.clock.sleep(ms, signal).then(act, () => {
-      // Aborted: the awaited event came first.
-    });
-  }
 }
+
+const timedOut = (errorMessage: string): FunctionError => ({
+  errorType: 'Sandbox.Timedout',
+  errorMessage,
+});
 
 function exitError(code: number | null, signal: NodeJS.Signals | null): FunctionError {
   const how = signal === null ? `exit status ${code}` : `signal: ${signal}`;

@@ -5,9 +5,9 @@ import type { Lab } from '../world/lab.ts';
 import { type LabMap, otherRegion, type RegionName } from '../world/map.ts';
 
 /** The state after a finished switchover, by name; compared as text. */
-export type EndState = Readonly<Record<string, string>>;
+type EndState = Readonly<Record<string, string>>;
 
-export function expectedEndState(map: LabMap, active: RegionName): EndState {
+function expectedEndState(map: LabMap, active: RegionName): EndState {
   const standby = otherRegion(active);
   return {
     'active region': active,
@@ -23,7 +23,7 @@ export function expectedEndState(map: LabMap, active: RegionName): EndState {
   };
 }
 
-export async function endState(lab: Lab, active: RegionName): Promise<EndState> {
+async function endState(lab: Lab, active: RegionName): Promise<EndState> {
   const { map } = lab;
   const standby = otherRegion(active);
   const at = (name: RegionName) => map.regions[name].public;
@@ -68,4 +68,21 @@ export async function endState(lab: Lab, active: RegionName): Promise<EndState> 
     'open run': service.openRun ?? 'none',
     standby,
   };
+}
+
+/**
+ * Returns how the lab differs from what a finished switch to this region leaves. `switched` false:
+ * the run was undone, which leaves the other side's door as it was before (in a first round, serving).
+ */
+export async function differences(
+  lab: Lab,
+  active: RegionName,
+  { switched }: { readonly switched: boolean },
+): Promise<readonly string[]> {
+  const seen = await endState(lab, active);
+  return Object.entries(expectedEndState(lab.map, active)).flatMap(([name, value]) =>
+    seen[name] === value || (!switched && name === 'door of the standby region')
+      ? []
+      : [`${name} is ${seen[name]}, not ${value}`],
+  );
 }

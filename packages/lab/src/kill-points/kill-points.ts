@@ -19,7 +19,7 @@ import { clientResolvers } from '../world/resolver-list.ts';
 import { missingOrders } from '../world/survivors.ts';
 import { runController, throwoverJson } from '../world/throwover-cli.ts';
 import { withLab } from '../world/with-lab.ts';
-import { endState, expectedEndState } from './end-state.ts';
+import { differences } from './end-state.ts';
 import { type KillPoint, killPointsOf } from './points.ts';
 
 const given = new Command('npm run kill-points --')
@@ -95,11 +95,7 @@ async function playRound(lab: Lab, point: KillPoint): Promise<Round> {
   }
   const journal = await newestRun(lab);
   if (journal.status !== 'succeeded') problems.push(`the run is ${journal.status}`);
-  const seen = await endState(lab, to);
-  const expected = expectedEndState(lab.map, to);
-  for (const [name, value] of Object.entries(expected)) {
-    if (seen[name] !== value) problems.push(`${name} is ${seen[name]}, not ${value}`);
-  }
+  problems.push(...(await differences(lab, to, { switched: true })));
   const took = formatMs(systemClock.monotonicMs() - startedMs);
   const verdict = problems.length === 0 ? 'same end state' : `FAILED: ${problems.join('; ')}`;
   console.log(`${point.when} ${point.seq} (${point.what}), ${from} to ${to}, ${took}: ${verdict}`);

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { type Random, systemClock } from 'throwover/kernel';
+import { commandOf, signal } from '../faults/process-tree.ts';
 import type { Lab } from '../world/lab.ts';
 import { type Part, partOf } from './parts.ts';
 
@@ -41,19 +41,19 @@ export class Pauser {
   }
 
   async #pause(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
+    const stopping = this.#stopping.signal;
+    while (!stopping.aborted) {
       const wait = this.#random.integer(longestBetweenMs);
-      await systemClock.sleep(wait, signal).catch(() => {});
-      const chosen = signal.aborted ? null : await this.#choose();
+      await systemClock.sleep(wait, stopping).catch(() => {});
+      const chosen = stopping.aborted ? null : await this.#choose();
       if (chosen === null) continue;
       const ms = pauseMs.least + this.#random.integer(pauseMs.most - pauseMs.least);
-      if (!signalled(chosen.pid, 'SIGSTOP')) continue;
+      if (!signal(chosen.pid, 'SIGSTOP')) continue;
       this.pauses.push({ part: chosen.part, ms });
       // A pause always lasts its full time, also when the run ends meanwhile; otherwise the
       // recorded length would be wrong.
       await systemClock.sleep(ms);
-      signalled(chosen.pid, 'SIGCONT');
+      signal(chosen.pid, 'SIGCONT');
     }
   }
 
@@ -67,17 +67,6 @@ export class Pauser {
 }
 
 async function described(pid: number): Promise<readonly { pid: number; part: Part }[]> {
-  const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
-  const part = partOf(argv);
+  const part = partOf(await commandOf(pid));
   return part === null ? [] : [{ pid, part }];
-}
-
-/** Returns false when the process has ended meanwhile. */
-function signalled(pid: number, name: 'SIGSTOP' | 'SIGCONT'): boolean {
-  try {
-    return process.kill(pid, name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
-  }
 }

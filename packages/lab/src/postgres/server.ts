@@ -4,6 +4,7 @@ import { readFile, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Endpoint } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
+import { signal } from '../faults/process-tree.ts';
 import { until } from '../world/json.ts';
 import type { Binaries } from './binaries.ts';
 
@@ -44,8 +45,8 @@ export async function startServer(options: {
   child.once('error', (error) => {
     ended = error.message;
   });
-  child.once('exit', (code, signal) => {
-    ended = signal ?? `exit code ${code}`;
+  child.once('exit', (code, by) => {
+    ended = by ?? `exit code ${code}`;
   });
   const isReady = async () => {
     const file = await pidFile(dataDir);
@@ -70,11 +71,7 @@ export async function startServer(options: {
 export async function stopServer(dataDir: string, mode: 'fast' | 'immediate'): Promise<void> {
   const pid = await postmasterPid(dataDir);
   if (pid === null) return;
-  try {
-    process.kill(pid, mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
+  signal(pid, mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
   const ended = async () => (await postmasterPid(dataDir)) === null;
   await until('PostgreSQL ends', ended, { timeoutMs: patienceMs, pollMs }).catch(() => {
     throw labErrors.make(

@@ -3,6 +3,7 @@ import type { Random } from 'throwover/kernel';
 import { type Endpoint, urlOf } from 'throwover/kernel';
 import { readSeenHeader, readSeenOf } from '../checkout/read-seen.ts';
 import type { ClientRecord } from '../clients/own-reads.ts';
+import { drawn } from '../clients/pace.ts';
 import { until } from '../world/json.ts';
 import { type LabMap, otherRegion, type RegionName } from '../world/map.ts';
 import type { Said, Shown } from './judge.ts';
@@ -57,25 +58,16 @@ export class Tokens {
     ];
     const door = map.regions[active].public.door;
     const home = map.regions[otherRegion(active)].public.reads;
-    const some = sampled(survived, this.#random);
+    const some = drawn(survived, sample, this.#random);
     const earlier = [...this.#lost, ...this.#survived];
     const shown = [
       ...(await showAll(home, 'home', [...made, ...earlier])),
       ...(await showAll(door, 'door', [...lost, ...some, ...earlier])),
     ];
     this.#lost.push(...lost);
-    this.#survived = sampled([...this.#survived, ...some], this.#random);
+    this.#survived = drawn([...this.#survived, ...some], sample, this.#random);
     return shown;
   }
-}
-
-function sampled(all: readonly Kept[], random: Random): Kept[] {
-  const rest = [...all];
-  const out: Kept[] = [];
-  while (out.length < sample && rest.length > 0) {
-    out.push(...rest.splice(random.integer(rest.length), 1));
-  }
-  return out;
 }
 
 async function showAll(to: Endpoint, at: Shown['at'], all: readonly Kept[]): Promise<Shown[]> {

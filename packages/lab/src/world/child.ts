@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { systemClock } from 'throwover/kernel';
+import { noAnswer, systemClock, within } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
 
 /**
@@ -64,24 +64,19 @@ export async function startChild(spec: ChildSpec): Promise<Child> {
       resolve(signal === null ? `exit code ${code}` : `signal ${signal}`);
     });
   });
-  const timeout = new AbortController();
   const ready = new Promise<'ready'>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (line === 'ready' || line.startsWith('{')) resolve('ready');
     });
   });
-  const tooLate = systemClock
-    .sleep(readyTimeoutMs, timeout.signal)
-    .then(() => `not ready after ${readyTimeoutMs / 1000} s`)
-    .catch(() => 'never');
-  const first = await Promise.race([ready, ended, tooLate]);
-  timeout.abort();
+  const first = await within(systemClock, readyTimeoutMs, Promise.race([ready, ended]));
   if (first !== 'ready') {
     child.kill('SIGKILL');
+    const how = first === noAnswer ? `not ready after ${readyTimeoutMs / 1000} s` : first;
     const words = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n');
     throw labErrors.make(
       'lab-process-failed',
-      `${spec.name}: ${first}\n${words.slice(-shownLogLines).join('\n')}`,
+      `${spec.name}: ${how}\n${words.slice(-shownLogLines).join('\n')}`,
       { process: spec.name, log: logFile },
     );
   }
@@ -111,12 +106,6 @@ export const nodeOptions = [
 
 async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> {
   child.kill('SIGTERM');
-  const patience = new AbortController();
-  const late = systemClock
-    .sleep(stopTimeoutMs, patience.signal)
-    .then(() => child.kill('SIGKILL'))
-    .catch(() => {});
+  if ((await within(systemClock, stopTimeoutMs, ended)) === noAnswer) child.kill('SIGKILL');
   await ended;
-  patience.abort();
-  await late;
 }

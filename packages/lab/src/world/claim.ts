@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { join } from 'node:path';
 import type { Endpoint } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
-import { kill } from '../faults/process-tree.ts';
+import { commandOf, kill } from '../faults/process-tree.ts';
 import { serveHttp } from '../listen.ts';
 
 /**
@@ -56,8 +56,7 @@ async function endLeftovers(file: string, dir: string): Promise<void> {
   const text = await readFile(file, 'utf8').catch(() => '');
   const ours: number[] = [];
   for (const pid of text.split('\n').filter(Boolean).map(Number)) {
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (command.includes(dir)) ours.push(pid);
+    if ((await commandOf(pid)).some((word) => word.includes(dir))) ours.push(pid);
   }
   if (ours.length > 0) await kill(ours);
   await rm(file, { force: true });

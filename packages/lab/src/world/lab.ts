@@ -1,10 +1,10 @@
 import { Resolver } from 'node:dns/promises';
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { loadService } from 'throwover';
 import { seededRandom } from 'throwover/kernel';
-import { freeze, kill, processTree, type Roots, thaw } from '../faults/process-tree.ts';
+import { commandOf, freeze, kill, processTree, type Roots, thaw } from '../faults/process-tree.ts';
 import {
   createDatabases,
   type Databases,
@@ -34,6 +34,17 @@ const readyTimeoutMs = 60_000;
  * requests.
  */
 export type CutWay = 'both' | 'in' | 'out';
+
+/** What a cut does to links into a region, and to those over which the region calls out. */
+const linkCuts = {
+  none: { inward: 'none', outward: 'none' },
+  both: { inward: 'both', outward: 'both' },
+  in: { inward: 'to-target', outward: 'from-target' },
+  out: { inward: 'from-target', outward: 'to-target' },
+} as const;
+
+/** Links between the regions, by the service that they carry. */
+const interLinks = ['interDoor', 'interPostgres', 'interGuard', 'interReads'];
 
 /**
  * Number of instances that are warm in the active region when traffic begins; 60 requests/s use 3
@@ -186,7 +197,7 @@ export class Lab {
   }
 
   async restore(name: RegionName): Promise<void> {
-    await this.#border(name, null);
+    await this.#border(name, 'none');
   }
 
   /**
@@ -250,8 +261,8 @@ export class Lab {
     const supervisor = this.#regions.get(name)?.pid;
     const pids = supervisor === undefined ? [] : await processTree([supervisor]);
     for (const pid of pids) {
-      const argv = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (argv.includes(`/${name}-${part}.json`)) return pid;
+      const argv = await commandOf(pid);
+      if (argv.some((word) => word.endsWith(`/${name}-${part}.json`))) return pid;
     }
     throw new Error(`${name} has no ${part} that runs`);
   }
@@ -345,31 +356,21 @@ export class Lab {
     await Promise.all(requests);
   }
 
-  async #border(name: RegionName, way: CutWay | null): Promise<void> {
+  async #border(name: RegionName, way: CutWay | 'none'): Promise<void> {
     const { links } = await askJson<{ links: readonly { name: string }[] }>(
       this.map.border,
       '/links',
     );
     // The links over which the region itself calls the other region and the witness.
     const outward = [
-      ...['interDoor', 'interPostgres', 'interGuard', 'interReads'].map(
-        (service) => `${otherRegion(name)}-${service}`,
-      ),
+      ...interLinks.map((service) => `${otherRegion(name)}-${service}`),
       `${name}-toStore`,
     ];
     const inward = links
       .map((link) => link.name)
       .filter((link) => link.startsWith(`${name}-`) && !outward.includes(link));
-    const cuts =
-      way === null
-        ? { inward: 'none', outward: 'none' }
-        : way === 'both'
-          ? { inward: 'both', outward: 'both' }
-          : way === 'in'
-            ? { inward: 'to-target', outward: 'from-target' }
-            : { inward: 'from-target', outward: 'to-target' };
-    await this.#changeLinks(inward, { cut: cuts.inward });
-    await this.#changeLinks(outward, { cut: cuts.outward });
+    await this.#changeLinks(inward, { cut: linkCuts[way].inward });
+    await this.#changeLinks(outward, { cut: linkCuts[way].outward });
   }
 
   async #changeLinks(names: readonly string[], change: Readonly<Record<string, unknown>>) {
@@ -385,8 +386,9 @@ export class Lab {
 
   /** Sets the latency between the regions, one way, ms; takes effect at once. */
   async setLatency(latencyMs: number): Promise<void> {
-    const between = ['interDoor', 'interPostgres', 'interGuard', 'interReads', 'toStore'];
-    const names = regionNames.flatMap((name) => between.map((service) => `${name}-${service}`));
+    const names = regionNames.flatMap((name) =>
+      [...interLinks, 'toStore'].map((service) => `${name}-${service}`),
+    );
     await this.#changeLinks(names, { latencyMs });
   }
 
