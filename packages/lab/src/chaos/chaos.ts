@@ -31,7 +31,8 @@ import { withLab } from '../world/with-lab.ts';
 import { type Kind, kinds } from './kinds.ts';
 import { judge } from './oracle.ts';
 import { chaosSeries, type RoundResult } from './results.ts';
-import { underTraffic, verdictText } from './round.ts';
+import { underTraffic } from './round.ts';
+import { verdictText } from './violations.ts';
 
 const given = new Command('npm run chaos --')
   .addOption(

@@ -1,8 +1,8 @@
 import { otherRegion } from '../world/map.ts';
-import { carryOut, doneMs, newestRun, perform, plan } from '../world/operator.ts';
+import { carryOut, newestRun, perform, plan } from '../world/operator.ts';
 import { throwover } from '../world/throwover-cli.ts';
 import { standbyStreams } from './guard-word.ts';
-import { type Played, planned, type RoundContext } from './play.ts';
+import { type Played, type RoundContext, switched } from './play.ts';
 
 /**
  * The standby's data directory is exchanged for that of another cluster, whose log is further
@@ -35,8 +35,5 @@ export async function foreignStandby({ lab, from, traffic }: RoundContext): Prom
   await machine.becomeOwn();
   await lab.bringBack(to);
   await standbyStreams(lab, to);
-  const { run, approvedMs } = await perform(lab, 'switchover', to);
-  const faultMs = doneMs(run, 'fence') ?? approvedMs;
-  const epochOpenedMs = doneMs(run, 'open-epoch');
-  return { ...planned({ faultMs, approvedMs, active: to, epochOpenedMs }), violations };
+  return { ...switched(await perform(lab, 'switchover', to), to), violations };
 }

@@ -16,6 +16,7 @@ import {
   type Played,
   planned,
   type RoundContext,
+  switched,
   takeBack,
 } from './play.ts';
 import { rebootOwnStart } from './reboot-own-start.ts';
@@ -30,10 +31,7 @@ const longestStepMs = 200;
 export const kinds = {
   switchover: async ({ lab, from }) => {
     const to = otherRegion(from);
-    const { run, approvedMs } = await perform(lab, 'switchover', to);
-    // Nothing is broken here; the measured figure is how long nobody could write.
-    const faultMs = doneMs(run, 'fence') ?? approvedMs;
-    return planned({ faultMs, approvedMs, active: to, epochOpenedMs: doneMs(run, 'open-epoch') });
+    return switched(await perform(lab, 'switchover', to), to);
   },
   'region-kill': (context) => failover(context, killing),
   freeze: (context) =>

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { systemClock } from 'throwover/kernel';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName } from '../world/map.ts';
-import { doneMs, ledgerOf, perform, plannedKind } from '../world/operator.ts';
+import { ledgerOf, perform, plannedKind } from '../world/operator.ts';
 import { throwover } from '../world/throwover-cli.ts';
 import { guardCloses, standbyStreams } from './guard-word.ts';
 import { OwnWriter } from './own-writer.ts';
-import { failover, type Played, planned, type RoundContext } from './play.ts';
+import { failover, type Played, type RoundContext, switched } from './play.ts';
 import { readSide } from './sides.ts';
+import { violation } from './violations.ts';
 
 /**
  * Time between two copies that configuration management writes, ms: in production half a minute, as
@@ -65,9 +66,7 @@ export async function managedHba(context: RoundContext): Promise<Played> {
     return {
       ...played,
       violations: [
-        ...(gone.length > 0
-          ? [`${gone.length} writes of a reopened ${from} are in no database and no ledger`]
-          : []),
+        ...violation(gone.length, `writes of a reopened ${from} are in no database and no ledger`),
         ...(windowMs > longestWindowMs
           ? [`${from} took writes for ${windowMs} ms after its pg_hba.conf was restored`]
           : []),
@@ -109,17 +108,12 @@ async function atSwitchover(
   const moving = perform(lab, await plannedKind(lab, to), to);
   const ended = new AbortController();
   // The worst moment: right after the fence has closed the database, before anything was promoted.
-  const [{ run, approvedMs }] = await Promise.all([
+  const [moved] = await Promise.all([
     moving.finally(() => ended.abort()),
     copy.writeWhenChanged(ended.signal),
   ]);
   await after();
-  const faultMs = doneMs(run, 'fence') ?? approvedMs;
-  const epochOpenedMs = doneMs(run, 'open-epoch');
-  return {
-    played: planned({ faultMs, approvedMs, active: to, epochOpenedMs }),
-    green: false,
-  };
+  return { played: switched(moved, to), green: false };
 }
 
 /** The copy of configuration management: the file from when the region was active and open. */

@@ -1,5 +1,6 @@
 import type { RequestRecord, WebhookRecord } from 'throwover';
 import { z } from 'zod';
+import { violation } from './violations.ts';
 
 /**
  * Judges one round from outside: by the records of clients and sender, by the contents of both
@@ -126,23 +127,17 @@ function figuresOf(facts: RoundFacts): RoundFigures {
 }
 
 function lossViolations(facts: RoundFacts, figures: RoundFigures): readonly string[] {
+  const { planned, lossBoundMs, survivors, old } = facts;
   const { lostAcknowledged, lossMs } = figures;
-  const found: string[] = [];
-  if (facts.planned && lostAcknowledged > 0) {
-    found.push(`${lostAcknowledged} acknowledged writes lost in a planned switch`);
-  }
-  if (!facts.planned && lossMs !== null && lossMs > facts.lossBoundMs) {
-    found.push(
-      `lost writes reach back ${Math.round(lossMs)} ms, beyond the bound of ${facts.lossBoundMs}`,
-    );
-  }
-  if (facts.old !== null) {
-    const anywhere = new Set([...keysOf(facts.survivors), ...keysOf(facts.old)]);
-    const nowhere = acknowledgedWrites(facts).filter(({ key }) => !anywhere.has(key));
-    if (nowhere.length > 0)
-      found.push(`${nowhere.length} acknowledged writes are in neither database`);
-  }
-  return found;
+  const anywhere = new Set([...keysOf(survivors), ...(old === null ? [] : keysOf(old))]);
+  const nowhere = acknowledgedWrites(facts).filter(({ key }) => !anywhere.has(key));
+  return [
+    ...violation(planned ? lostAcknowledged : 0, 'acknowledged writes lost in a planned switch'),
+    ...(!planned && lossMs !== null && lossMs > lossBoundMs
+      ? [`lost writes reach back ${Math.round(lossMs)} ms, beyond the bound of ${lossBoundMs}`]
+      : []),
+    ...violation(old === null ? 0 : nowhere.length, 'acknowledged writes are in neither database'),
+  ];
 }
 
 /** Returns the ids that belong to two orders, in one database or across both. */
@@ -154,9 +149,7 @@ function idViolations({ old, survivors }: RoundFacts): readonly string[] {
     if (known !== undefined && known !== key) twice.add(id);
     keyOf.set(id, key);
   }
-  return twice.size === 0
-    ? []
-    : [`${twice.size} ids issued twice: ${[...twice].slice(0, 3).join(', ')}`];
+  return violation(twice.size, `ids issued twice: ${[...twice].slice(0, 3).join(', ')}`);
 }
 
 function twoWriterViolations(facts: RoundFacts, figures: RoundFigures): readonly string[] {
@@ -167,12 +160,8 @@ function twoWriterViolations(facts: RoundFacts, figures: RoundFigures): readonly
     ({ region, sentMs }) => region === from && sentMs > epochOpenedMs,
   );
   return [
-    ...(late.length > 0
-      ? [`${late.length} writes acknowledged in ${from} after the new epoch was open`]
-      : []),
-    ...(figures.lateCommits > 0
-      ? [`${figures.lateCommits} transactions committed in ${from} after it woke`]
-      : []),
+    ...violation(late.length, `writes acknowledged in ${from} after the new epoch was open`),
+    ...violation(figures.lateCommits, `transactions committed in ${from} after it woke`),
   ];
 }
 
@@ -184,12 +173,9 @@ function ledgerViolations(facts: RoundFacts): readonly string[] {
     ledger
       .filter((row) => row.table === table && row.operation === 'insert')
       .map(({ key }) => key?.[column] ?? '');
+  const lostOrders = leftBehind(facts).map(({ key }) => key);
   return [
-    ...difference(
-      'orders',
-      leftBehind(facts).map(({ key }) => key),
-      inserts('public.orders', 'idempotency_key'),
-    ),
+    ...difference('orders', lostOrders, inserts('public.orders', 'idempotency_key')),
     ...difference('payments', paymentsLeftBehind(facts), inserts('public.payments', 'event_id')),
   ];
 }
@@ -200,11 +186,9 @@ function difference(what: string, expected: readonly string[], told: readonly st
   const missing = expected.filter((key) => !given.has(key));
   const extra = told.filter((key) => !wanted.has(key));
   return [
-    ...(missing.length > 0 ? [`${missing.length} lost ${what} are not in the ledger`] : []),
-    ...(extra.length > 0 ? [`${extra.length} ${what} in the ledger are not lost`] : []),
-    ...(given.size < told.length
-      ? [`${told.length - given.size} ${what} stand twice in the ledger`]
-      : []),
+    ...violation(missing.length, `lost ${what} are not in the ledger`),
+    ...violation(extra.length, `${what} in the ledger are not lost`),
+    ...violation(told.length - given.size, `${what} stand twice in the ledger`),
   ];
 }
 
@@ -214,10 +198,9 @@ function difference(what: string, expected: readonly string[], told: readonly st
 function webhookViolations({ webhooks, survivors }: RoundFacts): readonly string[] {
   const effects = new Set(survivors.payments);
   const missing = webhooks.filter(({ id, state }) => state === 'delivered' && !effects.has(id));
-  const twice = survivors.payments.length - effects.size;
   return [
-    ...(missing.length > 0 ? [`${missing.length} accepted webhooks have no effect`] : []),
-    ...(twice > 0 ? [`${twice} webhooks had their effect twice`] : []),
+    ...violation(missing.length, 'accepted webhooks have no effect'),
+    ...violation(survivors.payments.length - effects.size, 'webhooks had their effect twice'),
   ];
 }
 

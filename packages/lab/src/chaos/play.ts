@@ -1,3 +1,4 @@
+import type { RunState } from 'throwover';
 import { type Random, systemClock } from 'throwover/kernel';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName } from '../world/map.ts';
@@ -121,4 +122,16 @@ export function planned(
     ledger: null,
     ...seen,
   };
+}
+
+/**
+ * Returns a switch in which nothing broke by itself: what counts is how long nobody could write, from
+ * the fence on.
+ */
+export function switched(
+  { run, approvedMs }: { readonly run: RunState; readonly approvedMs: number },
+  active: RegionName,
+): Played {
+  const faultMs = doneMs(run, 'fence') ?? approvedMs;
+  return planned({ faultMs, approvedMs, active, epochOpenedMs: doneMs(run, 'open-epoch') });
 }

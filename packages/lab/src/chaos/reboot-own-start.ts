@@ -6,6 +6,7 @@ import { throwover } from '../world/throwover-cli.ts';
 import { guardCloses } from './guard-word.ts';
 import { OwnWriter } from './own-writer.ts';
 import { failover, type Played, type RoundContext } from './play.ts';
+import { violation } from './violations.ts';
 
 /**
  * Number of attempts to write before the guard starts, and after it has reported that the database
@@ -30,12 +31,13 @@ interface Reboot {
  * acknowledged.
  */
 export async function rebootOwnStart(context: RoundContext): Promise<Played> {
-  const preStart = context.round % 2 === 0;
+  const { from, round } = context;
+  const preStart = round % 2 === 0;
   let seen: Reboot = { acknowledged: [], afterClosed: 0 };
   const played = await failover(context, {
     fault: (lab, region) => lab.kill(region),
     mend: async (lab, region) => {
-      seen = await reboot(lab, region, { preStart, name: `${context.from}_${context.round}` });
+      seen = await reboot(lab, region, { preStart, name: `${from}_${round}` });
     },
   });
   const { acknowledged, afterClosed } = seen;
@@ -44,19 +46,15 @@ export async function rebootOwnStart(context: RoundContext): Promise<Played> {
   return {
     ...played,
     violations: [
-      ...(preStart && acknowledged.length > 0
-        ? [
-            `${acknowledged.length} writes acknowledged in ${context.from}, which was closed before its start`,
-          ]
-        : []),
-      ...(afterClosed > 0
-        ? [
-            `${afterClosed} writes acknowledged in ${context.from} after its guard said that it is closed`,
-          ]
-        : []),
-      ...(untold.length > 0
-        ? [`${untold.length} writes of ${context.from}'s own start are not in the ledger`]
-        : []),
+      ...violation(
+        preStart ? acknowledged.length : 0,
+        `writes acknowledged in ${from}, which was closed before its start`,
+      ),
+      ...violation(
+        afterClosed,
+        `writes acknowledged in ${from} after its guard said that it is closed`,
+      ),
+      ...violation(untold.length, `writes of ${from}'s own start are not in the ledger`),
     ],
   };
 }

@@ -28,7 +28,3 @@ export async function underTraffic<T extends { readonly active: RegionName }>(
   const tookMs = Math.round(systemClock.monotonicMs() - startedMs);
   return { ...disturbed, from, requests, webhooks, survivors, tookMs };
 }
-
-/** Returns the verdict on a round, for people. */
-export const verdictText = (violations: readonly string[]) =>
-  violations.length === 0 ? 'clean' : `VIOLATED: ${violations.join('; ')}`;

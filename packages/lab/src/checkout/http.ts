@@ -1,4 +1,5 @@
 import { headers } from '@throwover/client';
+import { z } from 'zod';
 
 /**
  * The event of API Gateway (HTTP API, payload 2.0) and function URLs; only the fields that checkout
@@ -73,4 +74,11 @@ export function jsonBody(event: HttpEvent): unknown {
   } catch {
     throw new HttpProblem(400, 'not-json', 'the body is not JSON');
   }
+}
+
+/** Returns a value of the request that fits the schema, or says what is wrong with it. */
+export function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new HttpProblem(400, 'bad-request', `${what}: ${z.prettifyError(parsed.error)}`);
 }

@@ -2,7 +2,15 @@ import { headers, type Queryable } from '@throwover/client';
 import type { Clock } from 'throwover/kernel';
 import { z } from 'zod';
 import type { Database, Row } from './database.ts';
-import { type HttpEvent, HttpProblem, type HttpResult, json, jsonBody, problem } from './http.ts';
+import {
+  type HttpEvent,
+  HttpProblem,
+  type HttpResult,
+  json,
+  jsonBody,
+  parse,
+  problem,
+} from './http.ts';
 import { type OwnWrites, type ReadFrom, readOwn, writeOwn } from './own-writes.ts';
 
 /** Most orders in one list, and the number without `limit`. */
@@ -100,10 +108,4 @@ function toJson(row: Row) {
     region: row['region'],
     createdAt: row['created_at'],
   };
-}
-
-function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new HttpProblem(400, 'bad-request', `${what}: ${z.prettifyError(parsed.error)}`);
 }

@@ -1,7 +1,15 @@
 import { headers, processOnce } from '@throwover/client';
 import { z } from 'zod';
 import type { Database } from './database.ts';
-import { type HttpEvent, HttpProblem, type HttpResult, json, jsonBody, rawBody } from './http.ts';
+import {
+  type HttpEvent,
+  HttpProblem,
+  type HttpResult,
+  json,
+  jsonBody,
+  parse,
+  rawBody,
+} from './http.ts';
 
 /** The fields of a Stripe event that checkout reads: the paid order. */
 const paymentEvent = z.object({
@@ -52,7 +60,8 @@ export async function receivePayment(
 }
 
 async function authentic(event: HttpEvent, verify: Verify): Promise<PaymentEvent> {
-  if (event.headers[headers.eventId] !== undefined) return parse(jsonBody(event));
+  if (event.headers[headers.eventId] !== undefined)
+    return parse(paymentEvent, jsonBody(event), 'event');
   const signature = event.headers['stripe-signature'];
   if (signature === undefined || verify === null) {
     throw new HttpProblem(
@@ -67,13 +76,7 @@ async function authentic(event: HttpEvent, verify: Verify): Promise<PaymentEvent
   } catch (error) {
     throw new HttpProblem(401, 'bad-signature', error instanceof Error ? error.message : 'refused');
   }
-  return parse(verified);
-}
-
-function parse(value: unknown): PaymentEvent {
-  const parsed = paymentEvent.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new HttpProblem(400, 'bad-request', z.prettifyError(parsed.error));
+  return parse(paymentEvent, verified, 'event');
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Pool } from 'undici';
 import { z } from 'zod';
+import { problem } from '../checkout/http.ts';
 
 /** Largest request body, bytes: in base64 and with headers it still fits Lambda's 6 MB. */
 const maxBodyBytes = 4 * 1024 * 1024;
@@ -13,8 +14,6 @@ const maxConnections = 256;
 
 /** Longest wait for an answer of the function, ms: the limit of API Gateway for an integration. */
 const answerTimeoutMs = 29_000;
-
-const retryAfter = { 'retry-after': '1' } as const;
 
 /** The answer of a function behind an HTTP API (payload 2.0). */
 const functionResult = z.object({
@@ -65,9 +64,9 @@ export function functionServe(target: FunctionTarget): FunctionServe {
         text: await body.text(),
       }))
       .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
-    if (answer instanceof Error) return unavailable('functions-unreachable', answer.message);
-    if (answer.statusCode === 429) return unavailable('functions-throttled', answer.text);
-    if (answer.statusCode >= 300) return unavailable('functions-failed', answer.text);
+    if (answer instanceof Error) return problem(503, 'functions-unreachable', answer.message);
+    if (answer.statusCode === 429) return problem(503, 'functions-throttled', answer.text);
+    if (answer.statusCode >= 300) return problem(503, 'functions-failed', answer.text);
     if (answer.failed) return problem(502, 'function-error', answer.text);
     return fromFunction(answer.text);
   }
@@ -153,17 +152,4 @@ function jsonOf(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function unavailable(code: string, message: string): Answer {
-  const answer = problem(503, code, message);
-  return { ...answer, headers: { ...answer.headers, ...retryAfter } };
-}
-
-function problem(statusCode: number, code: string, message: string): Answer {
-  return {
-    statusCode,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ error: { code, message } }),
-  };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { violation } from '../chaos/violations.ts';
 import { type ClientRecord, type OwnRead, ownOutcomes } from '../clients/own-reads.ts';
 
 /**
@@ -85,24 +86,25 @@ export function judge(round: {
     withoutToken: countsOf(reads.filter(({ carried }) => !carried)),
   };
   const violations = [
-    found(withToken.stale, 'reads with a token were stale'),
-    found(figures.lostWrongly, 'answers said that a write is lost which survived'),
-    found(wanting.filter((one) => !survived(one)).length, 'tokens of lost writes were not told so'),
-    found(
+    violation(withToken.stale, 'reads with a token were stale'),
+    violation(figures.lostWrongly, 'answers said that a write is lost which survived'),
+    violation(
+      wanting.filter((one) => !survived(one)).length,
+      'tokens of lost writes were not told so',
+    ),
+    violation(
       wanting.filter((one) => survived(one) && one.said !== 'lost').length,
       'tokens of writes that survived were not satisfied in the end',
     ),
-    found(lost.length - figures.lostSaid, 'lost writes were not said to be lost'),
-    found(round.planned ? lost.length : 0, 'acknowledged writes were lost by a planned switch'),
-    found(
+    violation(lost.length - figures.lostSaid, 'lost writes were not said to be lost'),
+    violation(round.planned ? lost.length : 0, 'acknowledged writes were lost by a planned switch'),
+    violation(
       writes.filter(({ token }) => token === undefined || token === '').length,
       'acknowledgements had no token',
     ),
-  ].flatMap((violation) => violation ?? []);
+  ].flat();
   return { figures, violations };
 }
-
-const found = (count: number, what: string) => (count === 0 ? null : `${count} ${what}`);
 
 function countsOf(reads: readonly (OwnRead & { readonly survived: boolean })[]): ReadCounts {
   const count = (is: (read: (typeof reads)[number]) => boolean) => reads.filter(is).length;

@@ -12,8 +12,8 @@
  */
 import { Command } from '@commander-js/extra-typings';
 import { formatMs, isoTime, type Quantiles, seededRandom, systemClock } from 'throwover/kernel';
-import { verdictText } from '../chaos/round.ts';
 import { RoundTraffic } from '../chaos/traffic.ts';
+import { verdictText } from '../chaos/violations.ts';
 import type { ClientRecord, OwnRead } from '../clients/own-reads.ts';
 import { commitHere, portBaseOption, runCommand, wholeNumber } from '../command-line.ts';
 import { keepSeries } from '../results/series.ts';
