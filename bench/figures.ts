@@ -1,12 +1,14 @@
 import { quantiles } from 'throwover/kernel';
+import { z } from 'zod';
 
 /** A figure with its count: no figure is shown without one. */
-export interface Spread {
-  readonly count: number;
-  readonly min: number;
-  readonly median: number;
-  readonly max: number;
-}
+export const spreadSchema = z.strictObject({
+  count: z.number().int().positive(),
+  min: z.number(),
+  median: z.number(),
+  max: z.number(),
+});
+export type Spread = Readonly<z.infer<typeof spreadSchema>>;
 
 export function spread(samples: readonly number[]): Spread {
   const all = quantiles(samples);

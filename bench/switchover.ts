@@ -118,13 +118,12 @@ async function measureWrapped(
     if (contender.wrapped === undefined) continue;
     const wrapped = contender.wrapped.bind(contender);
     const kind = switchOf(contender);
-    const all: WrappedRound[] = [];
-    while (
-      all.length < rounds &&
-      time.fits([kind], `round ${all.length + 1} with the writer wrapper at ${latencyMs} ms`)
-    ) {
-      all.push(await time.timed(kind, () => wrapped(all.length + 1)));
-    }
+    const fits = (round: number) =>
+      time.fits([kind], `round ${round} with the writer wrapper at ${latencyMs} ms`);
+    const played = await playRounds([contender], { rounds, fits }, (_, round) =>
+      time.timed(kind, () => wrapped(round)),
+    );
+    const all = played.get(contender.name) ?? [];
     if (all.length === 0) continue;
     const sum = (figure: (one: WrappedRound) => number) =>
       all.reduce((total, one) => total + figure(one), 0);

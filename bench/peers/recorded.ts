@@ -1,14 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { spreadSchema } from '../figures.ts';
 
 const file = new URL('recorded.json', import.meta.url);
-
-const figures = z.strictObject({
-  count: z.number().int().positive(),
-  min: z.number(),
-  median: z.number(),
-  max: z.number(),
-});
 
 const recordedSwitchover = z.strictObject({
   /** A day, ISO 8601. */
@@ -18,7 +12,7 @@ const recordedSwitchover = z.strictObject({
     z.strictObject({
       latencyMs: z.number(),
       /** By contender, ms; all from one run, so that their ratios are valid. */
-      writeGapMs: z.record(z.string(), figures),
+      writeGapMs: z.record(z.string(), spreadSchema),
     }),
   ),
 });
@@ -30,7 +24,7 @@ const recordedFailover = z.strictObject({
       latencyMs: z.number(),
       loss: z.string(),
       rounds: z.number().int().positive(),
-      lossToFirstWriteMs: z.record(z.string(), figures),
+      lossToFirstWriteMs: z.record(z.string(), spreadSchema),
       /** Rounds that are in no figure: no write on the other side in the allowed time. */
       neverWritten: z.record(z.string(), z.number().int().nonnegative()),
     }),

@@ -49,7 +49,7 @@ export function route53Api(options: {
   function zoneBy(id: string): Zone {
     const zone = zones.get(id);
     if (zone) return zone;
-    throw new Route53Error(404, 'NoSuchHostedZone', [`No hosted zone found with ID: ${id}`]);
+    throw new Route53Error(404, 'NoSuchHostedZone', `No hosted zone found with ID: ${id}`);
   }
 
   function submit(comment?: string) {
@@ -85,7 +85,9 @@ export function route53Api(options: {
         changes: batch.changes,
         problems,
       });
-      if (problems.length > 0) throw new Route53Error(400, 'InvalidChangeBatch', problems);
+      if (problems.length > 0) {
+        throw new Route53Error(400, 'InvalidChangeBatch', `[${problems.join(', ')}]`);
+      }
       return c.body(
         xmlDocument('ChangeResourceRecordSetsResponse', { ChangeInfo: submit(batch.comment) }),
       );
@@ -96,10 +98,10 @@ export function route53Api(options: {
   }
   app.get('/change/:id', (c) => {
     const change = changes.get(`/change/${c.req.param('id')}`);
-    if (!change)
-      throw new Route53Error(404, 'NoSuchChange', [
-        'A change with the specified change ID does not exist.',
-      ]);
+    if (!change) {
+      const message = 'A change with the specified change ID does not exist.';
+      throw new Route53Error(404, 'NoSuchChange', message);
+    }
     return c.body(
       xmlDocument('GetChangeResponse', { ChangeInfo: { ...change, Status: 'INSYNC' } }),
     );
@@ -114,42 +116,27 @@ export function route53Api(options: {
     );
   });
   app.get('/hostedzone', (c) => {
-    const max = pageSize(c.req.query('maxitems'), maxZonePage);
-    const from = [...zones.values()].slice(startAt([...zones.keys()], c.req.query('marker')));
-    const next = from[max];
-    return c.body(
-      xmlDocument('ListHostedZonesResponse', {
-        HostedZones: { HostedZone: from.slice(0, max).map(hostedZoneXml) },
-        Marker: c.req.query('marker') ?? '',
-        IsTruncated: next !== undefined,
-        ...(next && { NextMarker: next.id }),
-        MaxItems: max,
-      }),
-    );
+    const marker = c.req.query('marker');
+    const from = [...zones.values()].slice(startAt([...zones.keys()], marker));
+    const { next, page } = zonePage(from, c.req.query('maxitems'));
+    const more = { Marker: marker ?? '', ...(next && { NextMarker: next.id }) };
+    return c.body(xmlDocument('ListHostedZonesResponse', { ...page, ...more }));
   });
   app.get('/hostedzonesbyname', (c) => {
-    const max = pageSize(c.req.query('maxitems'), maxZonePage);
     const first = { name: canonicalName(c.req.query('dnsname') ?? ''), type: '' };
     const sorted = [...zones.values()].sort((a, b) =>
       compareSets({ name: a.name, type: a.id }, { name: b.name, type: b.id }),
     );
     const from = sorted.filter((zone) => compareSets({ name: zone.name, type: '~' }, first) >= 0);
-    const next = from[max];
-    return c.body(
-      xmlDocument('ListHostedZonesByNameResponse', {
-        HostedZones: { HostedZone: from.slice(0, max).map(hostedZoneXml) },
-        IsTruncated: next !== undefined,
-        ...(next && { NextDNSName: `${next.name}.`, NextHostedZoneId: next.id }),
-        MaxItems: max,
-      }),
-    );
+    const { next, page } = zonePage(from, c.req.query('maxitems'));
+    const more = next && { NextDNSName: `${next.name}.`, NextHostedZoneId: next.id };
+    return c.body(xmlDocument('ListHostedZonesByNameResponse', { ...page, ...more }));
   });
   app.post('/hostedzone', async (c) => {
     const { name, callerReference } = parseCreateZone(await c.req.text());
     if ([...zones.values()].some((zone) => zone.callerReference === callerReference)) {
-      throw new Route53Error(409, 'HostedZoneAlreadyExists', [
-        `A hosted zone has already been created with the specified caller reference.`,
-      ]);
+      const message = `A hosted zone has already been created with the specified caller reference.`;
+      throw new Route53Error(409, 'HostedZoneAlreadyExists', message);
     }
     const serial = firstSerial(clock);
     const zone = new Zone({ id: newId('Z'), name, callerReference, records: [], serial });
@@ -166,7 +153,7 @@ export function route53Api(options: {
   });
   app.notFound((c) => {
     const words = `the lab has no ${c.req.method} ${c.req.path}`;
-    return c.body(errorDocument(new Route53Error(404, 'InvalidAction', [words]), newId('R')), 404);
+    return c.body(errorDocument(new Route53Error(404, 'InvalidAction', words), newId('R')), 404);
   });
   app.onError((error, c) => {
     if (error instanceof Route53Error)
@@ -190,13 +177,20 @@ export function firstSerial(clock: Clock): number {
   return Math.floor(clock.wallMs() / 1000);
 }
 
+/** Returns a page of a list of zones, and the zone with which the next page begins. */
+function zonePage(from: readonly Zone[], maxItems: string | undefined) {
+  const max = pageSize(maxItems, maxZonePage);
+  const next = from[max];
+  const HostedZones = { HostedZone: from.slice(0, max).map(hostedZoneXml) };
+  return { next, page: { HostedZones, IsTruncated: next !== undefined, MaxItems: max } };
+}
+
 function listRecordSets(zone: Zone, query: (name: string) => string | undefined): string {
   const max = pageSize(query('maxitems'), maxPage);
   const [name, type] = [query('name'), query('type')];
   if (type !== undefined && name === undefined) {
-    throw new Route53Error(400, 'InvalidInput', [
-      'The request must specify a start record name if it specifies a start record type.',
-    ]);
+    const rule = 'must specify a start record name if it specifies a start record type';
+    throw new Route53Error(400, 'InvalidInput', `The request ${rule}.`);
   }
   const identifier = query('identifier');
   const start = {
@@ -221,9 +215,7 @@ function listRecordSets(zone: Zone, query: (name: string) => string | undefined)
 function pageSize(text: string | undefined, most: number): number {
   const size = text === undefined ? most : Number(text);
   if (Number.isInteger(size) && size >= 1) return Math.min(size, most);
-  throw new Route53Error(400, 'InvalidInput', [
-    `The specified maxitems value is not valid: ${text}`,
-  ]);
+  throw new Route53Error(400, 'InvalidInput', `The specified maxitems value is not valid: ${text}`);
 }
 
 function startAt(ids: readonly string[], marker: string | undefined): number {

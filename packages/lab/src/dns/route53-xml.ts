@@ -14,20 +14,13 @@ const parser = new XMLParser({
 });
 const builder = new XMLBuilder({ ignoreAttributes: false, suppressEmptyNode: false });
 
-/**
- * An error answer of Route 53: its code and message, with an HTTP status. The messages of
- * InvalidChangeBatch are joined, in brackets, as AWS sends them.
- */
+/** An error answer of Route 53: its code and message, with an HTTP status. */
 export class Route53Error extends Error {
   readonly status: 400 | 404 | 409;
   readonly code: string;
 
-  constructor(status: 400 | 404 | 409, code: string, messages: readonly string[]) {
-    super(
-      messages.length === 1 && code !== 'InvalidChangeBatch'
-        ? messages[0]
-        : `[${messages.join(', ')}]`,
-    );
+  constructor(status: 400 | 404 | 409, code: string, message: string) {
+    super(message);
     this.status = status;
     this.code = code;
   }
@@ -121,9 +114,8 @@ function policyOf(set: {
   if (identifier !== undefined && failover !== undefined && weight === undefined) {
     return { policy: { identifier, failover } };
   }
-  throw new Route53Error(400, 'InvalidInput', [
-    'Invalid request: Expected exactly one of [Weight, Failover] with a SetIdentifier',
-  ]);
+  const expected = 'Expected exactly one of [Weight, Failover] with a SetIdentifier';
+  throw new Route53Error(400, 'InvalidInput', `Invalid request: ${expected}`);
 }
 
 export function parseCreateZone(xml: string): { name: string; callerReference: string } {
@@ -136,14 +128,13 @@ function parse<T>(xml: string, schema: z.ZodType<T>): T {
   try {
     document = parser.parse(xml, true);
   } catch (error) {
-    throw new Route53Error(400, 'MalformedXML', [
-      `The XML that you provided is not well formed: ${error}`,
-    ]);
+    const message = `The XML that you provided is not well formed: ${error}`;
+    throw new Route53Error(400, 'MalformedXML', message);
   }
   const parsed = schema.safeParse(document);
   if (parsed.success) return parsed.data;
   const words = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  throw new Route53Error(400, 'InvalidInput', [`Invalid XML ; ${words.join('; ')}`]);
+  throw new Route53Error(400, 'InvalidInput', `Invalid XML ; ${words.join('; ')}`);
 }
 
 export function recordSetXml({ name, type, ttl, values, policy }: RecordSet): object {

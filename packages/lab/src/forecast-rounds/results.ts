@@ -2,6 +2,7 @@ import { causes } from 'throwover';
 import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
 import type { SeriesKind } from '../results/series.ts';
+import { emptyMatrix, trueCauses } from '../stragglers/truth.ts';
 import { movedSchema } from './truth.ts';
 
 /**
@@ -39,11 +40,7 @@ const roundSchema = z.object({
   }),
   truth: movedSchema,
   /** Stragglers by true cause (rows) and by the cause that the doors reported. */
-  matrix: z.object({
-    'resolver-tail': row,
-    'pinned-connection': row,
-    'runtime-cache': row,
-  }),
+  matrix: z.record(z.enum(trueCauses), row),
   compared: z.number(),
   unmatched: z.number(),
   /** Failed requests of clients in the whole round. */
@@ -120,18 +117,13 @@ export function verdictText({ rounds, good }: Pick<Verdict, 'rounds' | 'good'>):
 
 /** Returns the sum of the rounds' matrices. */
 export function confusionSum(rounds: readonly ForecastRound[]): ForecastRound['matrix'] {
-  const rowOf = (cause: keyof ForecastRound['matrix']) =>
-    Object.fromEntries(
-      causes.map((said) => [
-        said,
-        rounds.reduce((sum, { matrix }) => sum + (matrix[cause][said] ?? 0), 0),
-      ]),
-    );
-  return {
-    'resolver-tail': rowOf('resolver-tail'),
-    'pinned-connection': rowOf('pinned-connection'),
-    'runtime-cache': rowOf('runtime-cache'),
-  };
+  const sum = emptyMatrix();
+  for (const { matrix } of rounds) {
+    for (const truth of trueCauses) {
+      for (const said of causes) sum[truth][said] += matrix[truth][said] ?? 0;
+    }
+  }
+  return sum;
 }
 
 export const forecastSeries: SeriesKind<ForecastRound> = {

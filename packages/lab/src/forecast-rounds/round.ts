@@ -1,12 +1,14 @@
-import { type EpochReport, measure, type SurveyedResolver } from 'throwover';
+import { measure, type SurveyedResolver } from 'throwover';
 import type { Random } from 'throwover/kernel';
 import { z } from 'zod';
+import { forwarded } from '../stragglers/stragglers.ts';
 import { confusionOf } from '../stragglers/truth.ts';
 import { busyShare, machineTicks } from '../warm-strategies/busy.ts';
 import { askJson, until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { timeScale } from '../world/options.ts';
 import { recordRun } from '../world/record.ts';
+import { ttlSeconds } from '../world/service-file.ts';
 import { mixOf } from './mix.ts';
 import type { ForecastRound } from './results.ts';
 import { movedTruth } from './truth.ts';
@@ -50,9 +52,6 @@ const beacons = z.array(
   }),
 );
 
-/** TTL of the record in life time, s (service-file.ts). */
-const ttlSeconds = 60;
-
 /** Plays one switchover with clients that no round had before; the run itself made the forecast. */
 export async function playForecastRound(
   lab: Lab,
@@ -80,13 +79,7 @@ export async function playForecastRound(
     askJson<T>(map.store, `/v1/evidence/checkout/${kind}?limit=${limit}`);
   const made = await forecastOf(lab, runId);
   const said = beacons.parse(await kept('beacon', 1_000));
-  const report = (
-    await askJson<readonly EpochReport[]>(
-      map.regions[from].public.doorAdmin,
-      `/v1/door/stragglers?sinceEpoch=${journal.epoch + 1}`,
-    )
-  ).find(({ role }) => role === 'forward');
-  if (report === undefined) throw new Error(`the door of ${from} has forwarded nothing`);
+  const report = await forwarded(lab, from, journal.epoch + 1);
   const judged = confusionOf({
     records: evidence.requests,
     ...{ report, from, flippedWallMs, ttlSeconds, timeScale, firstNetwork },

@@ -21,6 +21,13 @@ interface Waiting {
   readonly refuse: (error: Error) => void;
 }
 
+interface OnDemandOptions {
+  readonly startsAtOnce: number;
+  readonly scaleUp: number;
+  readonly clock: Clock;
+  readonly start: (version: string) => Instance;
+}
+
 /**
  * Instances that requests started, and the choice of the one that takes the next request.
  *
@@ -34,20 +41,13 @@ export class OnDemand {
   /** Instances that have served; the one used last is at the end. */
   readonly #served = new Set<Instance>();
   readonly #line: Waiting[] = [];
-  readonly #startsAtOnce: number;
+  readonly #options: OnDemandOptions;
   readonly #scaleUp: ScaleUp;
-  readonly #start: (version: string) => Instance;
   #starting = 0;
 
-  constructor(options: {
-    startsAtOnce: number;
-    scaleUp: number;
-    clock: Clock;
-    start: (version: string) => Instance;
-  }) {
-    this.#startsAtOnce = options.startsAtOnce;
+  constructor(options: OnDemandOptions) {
+    this.#options = options;
     this.#scaleUp = new ScaleUp(options.scaleUp, options.clock);
-    this.#start = options.start;
   }
 
   /** Number of requests whose start has not begun. */
@@ -63,7 +63,7 @@ export class OnDemand {
       idle.claim();
       return { instance: idle, cold: false };
     }
-    if (this.#starting < this.#startsAtOnce) return this.#begin(version);
+    if (this.#starting < this.#options.startsAtOnce) return this.#begin(version);
     return new Promise((settle, refuse) => this.#line.push({ target, settle, refuse }));
   }
 
@@ -108,7 +108,7 @@ export class OnDemand {
     if (!this.#scaleUp.take()) {
       throw throttled('FunctionInvocationRateLimitExceeded');
     }
-    const instance = this.#start(version);
+    const instance = this.#options.start(version);
     this.#starting += 1;
     instance.started.then(() => {
       this.#starting -= 1;
@@ -118,7 +118,7 @@ export class OnDemand {
   }
 
   #nextInLine(): void {
-    while (this.#starting < this.#startsAtOnce) {
+    while (this.#starting < this.#options.startsAtOnce) {
       const waiting = this.#line.shift();
       if (!waiting) return;
       try {

@@ -16,6 +16,15 @@ export interface ProvisionedConfig {
   readonly lastModified: string;
 }
 
+interface ProvisionedOptions {
+  readonly qualifier: string;
+  readonly requested: number;
+  readonly atOnce: number;
+  readonly clock: Clock;
+  readonly start: () => Instance;
+  readonly onReady: (instance: Instance) => void;
+}
+
 /**
  * Warm capacity of one alias or version: keeps `requested` instances running until it is closed,
  * with at most `atOnce` starting at the same time. IN_PROGRESS until all are really ready (handler
@@ -30,25 +39,12 @@ export class Provisioned {
   #reason: string | null = null;
   #modifiedMs: number;
   #closed = false;
-  readonly #clock: Clock;
-  readonly #atOnce: number;
-  readonly #start: () => Instance;
-  readonly #onReady: (instance: Instance) => void;
+  readonly #options: ProvisionedOptions;
 
-  constructor(options: {
-    qualifier: string;
-    requested: number;
-    atOnce: number;
-    clock: Clock;
-    start: () => Instance;
-    onReady: (instance: Instance) => void;
-  }) {
+  constructor(options: ProvisionedOptions) {
+    this.#options = options;
     this.qualifier = options.qualifier;
     this.#requested = options.requested;
-    this.#atOnce = options.atOnce;
-    this.#clock = options.clock;
-    this.#start = options.start;
-    this.#onReady = options.onReady;
     this.#modifiedMs = options.clock.wallMs();
     this.#fill();
   }
@@ -73,7 +69,7 @@ export class Provisioned {
   /** Sets a new number, or the same one again after a failure. */
   resize(requested: number): void {
     this.#requested = requested;
-    this.#modifiedMs = this.#clock.wallMs();
+    this.#modifiedMs = this.#options.clock.wallMs();
     this.#failedStarts = 0;
     this.#reason = null;
     const surplus = this.instances.size - requested;
@@ -112,9 +108,9 @@ export class Provisioned {
       !this.#closed &&
       this.#failedStarts < startsBeforeFailed &&
       this.instances.size < this.#requested &&
-      starting() < this.#atOnce
+      starting() < this.#options.atOnce
     ) {
-      this.#watch(this.#start());
+      this.#watch(this.#options.start());
     }
   }
 
@@ -124,7 +120,7 @@ export class Provisioned {
     if (error === null) {
       this.#failedStarts = 0;
       this.#fill();
-      this.#onReady(instance);
+      this.#options.onReady(instance);
     } else if (!instance.told) {
       this.#failedStarts += 1;
       this.#reason = `FUNCTION_ERROR_INIT_FAILURE: ${error.errorType}: ${error.errorMessage}`;

@@ -16,9 +16,11 @@ import {
 import { portBaseOption, runCommand } from '../command-line.ts';
 import { askJson } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
+import type { RegionName } from '../world/map.ts';
 import { labOptions, timeScale } from '../world/options.ts';
 import { recordRun } from '../world/record.ts';
 import { clampMinutes, longHoldMinutes } from '../world/resolver-list.ts';
+import { ttlSeconds } from '../world/service-file.ts';
 import { withLab } from '../world/with-lab.ts';
 import { beaconsOf, type Confusion, confusionOf, rightShare } from './truth.ts';
 
@@ -27,9 +29,6 @@ const baselineMs = 3_000;
 
 /** Number of requests without a straggler after which a curve has drained, and some more. */
 const drainedRequests = 350;
-
-/** TTL of the record in life time, s (service-file.ts). */
-const ttlSeconds = 60;
 
 export interface StragglerFigures {
   readonly figures: Figures;
@@ -63,12 +62,8 @@ export async function measureStragglers(lab: Lab, show = false): Promise<Straggl
       (drainedRequests * 1_000) / lab.options.requestsPerSecond,
     show,
   });
-  const reports = await askJson<readonly EpochReport[]>(
-    lab.map.regions[from].public.doorAdmin,
-    `/v1/door/stragglers?sinceEpoch=${journal.epoch + 1}`,
-  );
-  const report = reports.find(({ role }) => role === 'forward');
-  if (report === undefined || evidence.flippedMs === null) throw new Error('nothing was forwarded');
+  const report = await forwarded(lab, from, journal.epoch + 1);
+  if (evidence.flippedMs === null) throw new Error('nothing was flipped');
   const judged = confusionOf({
     records: evidence.requests,
     report,
@@ -87,6 +82,17 @@ export async function measureStragglers(lab: Lab, show = false): Promise<Straggl
     ...judged,
     rightShare: rightShare(judged.matrix),
   };
+}
+
+/** Returns what the door of the region that was left reports of this epoch. */
+export async function forwarded(lab: Lab, from: RegionName, epoch: number): Promise<EpochReport> {
+  const reports = await askJson<readonly EpochReport[]>(
+    lab.map.regions[from].public.doorAdmin,
+    `/v1/door/stragglers?sinceEpoch=${epoch}`,
+  );
+  const report = reports.find(({ role }) => role === 'forward');
+  if (report === undefined) throw new Error(`the door of ${from} has forwarded nothing`);
+  return report;
 }
 
 function failuresOf(requests: readonly RequestRecord[]): Readonly<Record<string, number>> {

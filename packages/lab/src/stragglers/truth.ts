@@ -9,7 +9,12 @@ import {
 import { addressOf } from '../clients/traffic.ts';
 
 /** Why a client went to the old region, as the client itself knows. */
-export type TrueCause = Exclude<Cause, 'unknown'>;
+export const trueCauses = [
+  'resolver-tail',
+  'pinned-connection',
+  'runtime-cache',
+] as const satisfies readonly Cause[];
+type TrueCause = (typeof trueCauses)[number];
 
 /**
  * Stragglers by the cause that their clients know (rows) and by the door's conclusion (columns).
@@ -106,7 +111,7 @@ function networkOfClient(name: string, firstNetwork: number): string {
   return `${address.split('.').slice(0, 3).join('.')}.0/24`;
 }
 
-function emptyMatrix(): Record<TrueCause, Record<Cause, number>> {
+export function emptyMatrix(): Record<TrueCause, Record<Cause, number>> {
   const row = () => Object.fromEntries(causes.map((cause) => [cause, 0])) as Record<Cause, number>;
   return { 'resolver-tail': row(), 'pinned-connection': row(), 'runtime-cache': row() };
 }

@@ -3,8 +3,8 @@ import { stringify } from 'yaml';
 import { type LabMap, regionNames } from './map.ts';
 import { type LabOptions, timeScale } from './options.ts';
 
-/** Life-time TTL of the record, as most teams that plan for failovers choose it. */
-const ttl = '60s';
+/** Life-time TTL of the record, s, as most teams that plan for failovers choose it. */
+export const ttlSeconds = 60;
 
 /**
  * Loss bound of a team that replicates asynchronously: covers a lag sample each second, and a
@@ -30,7 +30,7 @@ export function serviceFile(map: LabMap, options: LabOptions): string {
       zoneId: map.zoneId,
       name: map.hostname,
       type: 'A',
-      ttl,
+      ttl: `${ttlSeconds}s`,
       nameservers: [`${map.dns.host}:${map.dns.port}`],
     },
     canary: {

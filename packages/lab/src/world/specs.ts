@@ -6,6 +6,7 @@ import type { ClientsConfig } from '../clients/config.ts';
 import type { ChildSpec } from './child.ts';
 import { type LabMap, otherRegion, type RegionName, regionNames } from './map.ts';
 import { type LabOptions, timeScale } from './options.ts';
+import { ttlSeconds } from './service-file.ts';
 
 /**
  * The lab's webhook secret: it protects nothing, and is passed to processes in the environment,
@@ -237,7 +238,7 @@ function linksOf(map: LabMap, name: RegionName, latencyMs: number) {
 }
 
 function zoneOf(map: LabMap) {
-  const ttl = 60;
+  const ttl = ttlSeconds;
   return {
     id: map.zoneId,
     name: 'example.test',
