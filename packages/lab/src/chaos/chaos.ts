@@ -76,7 +76,12 @@ async function main(): Promise<void> {
       }
     });
   } finally {
-    if (given.out !== undefined && rounds.length > 0) await keep(given.out, rounds);
+    if (given.out !== undefined && rounds.length > 0) {
+      const { kind, fence, seed, latency: latencyMs, rate: requestsPerSecond } = given;
+      const made = { commit: commitHere(), at: isoTime(systemClock.wallMs()) };
+      const series = { kind, fence, seed, ...made, latencyMs, requestsPerSecond, rounds };
+      await keepSeries(given.out, chaosSeries, series);
+    }
   }
   const violating = rounds.filter(({ violations }) => violations.length > 0).length;
   console.log(
@@ -115,19 +120,6 @@ function lineOf(result: RoundResult): string {
     `first write ${ms(result.faultToWriteMs)} after the fault, ${ms(result.approvalToWriteMs)} after approval`,
     `gap ${ms(result.writeGapMs)}, failed ${result.failed}, late commits ${result.lateCommits}`,
   ].join('; ');
-}
-
-async function keep(file: string, rounds: readonly RoundResult[]): Promise<void> {
-  await keepSeries(file, chaosSeries, {
-    kind: given.kind,
-    fence: given.fence,
-    seed: given.seed,
-    commit: commitHere(),
-    at: isoTime(systemClock.wallMs()),
-    latencyMs: given.latency,
-    requestsPerSecond: given.rate,
-    rounds: [...rounds],
-  });
 }
 
 await runCommand(main);

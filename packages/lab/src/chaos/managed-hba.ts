@@ -118,23 +118,22 @@ async function atSwitchover(
 
 /** The copy of configuration management: the file from when the region was active and open. */
 class ManagedCopy {
+  readonly #machine: ReturnType<Lab['machine']>;
   readonly #file: string;
   readonly #text: string;
-  readonly #lab: Lab;
-  readonly #region: RegionName;
   /** When the copy was written over the guard's file, wall ms. */
   readonly #writtenMs: number[] = [];
 
-  private constructor(lab: Lab, region: RegionName, file: string, text: string) {
-    this.#lab = lab;
-    this.#region = region;
+  private constructor(machine: ReturnType<Lab['machine']>, file: string, text: string) {
+    this.#machine = machine;
     this.#file = file;
     this.#text = text;
   }
 
   static async of(lab: Lab, region: RegionName): Promise<ManagedCopy> {
-    const file = join(lab.machine(region).dataDir, 'pg_hba.conf');
-    return new ManagedCopy(lab, region, file, await readFile(file, 'utf8'));
+    const machine = lab.machine(region);
+    const file = join(machine.dataDir, 'pg_hba.conf');
+    return new ManagedCopy(machine, file, await readFile(file, 'utf8'));
   }
 
   /** Puts another file under the same name, as these tools do, and reloads. */
@@ -144,7 +143,7 @@ class ManagedCopy {
     await writeFile(fresh, this.#text, { mode });
     await chown(fresh, uid, gid);
     await rename(fresh, this.#file);
-    const postmaster = await this.#lab.machine(this.#region).postmaster();
+    const postmaster = await this.#machine.postmaster();
     this.#writtenMs.push(systemClock.wallMs());
     if (postmaster !== null) process.kill(postmaster, 'SIGHUP');
   }

@@ -1,4 +1,4 @@
-import { systemClock } from 'throwover/kernel';
+import { every, systemClock } from 'throwover/kernel';
 import { applicationRole, withClient } from '../postgres/postgres.ts';
 import { until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
@@ -8,10 +8,13 @@ import type { RegionName } from '../world/map.ts';
 const pauseMs = 25;
 
 /** Bound on one attempt, ms. */
-const attemptMs = 2_000;
+const login = { user: applicationRole, timeoutMs: 2_000 };
 
 /** Longest wait for a number of attempts, ms. */
 const patienceMs = 60_000;
+
+const insert = `INSERT INTO orders (idempotency_key, amount, currency, status, region)
+  VALUES ($1, 100, 'eur', 'open', $2)`;
 
 interface Acknowledged {
   readonly key: string;
@@ -27,17 +30,25 @@ interface Acknowledged {
 export class OwnWriter {
   readonly acknowledged: Acknowledged[] = [];
   #attempts = 0;
-  readonly #lab: Lab;
   readonly #region: RegionName;
-  readonly #name: string;
   readonly #stopping = new AbortController();
   readonly #loop: Promise<void>;
 
   constructor(lab: Lab, region: RegionName, name: string) {
-    this.#lab = lab;
     this.#region = region;
-    this.#name = name;
-    this.#loop = this.#write();
+    const address = lab.map.regions[region].private.postgres;
+    const rhythm = { clock: systemClock, pauseMs, signal: this.#stopping.signal };
+    // A write that is refused is no acknowledged one, and all that is known.
+    this.#loop = every({ ...rhythm, failed: () => {} }, async () => {
+      const key = `own_${name}_${this.#attempts + 1}`;
+      const sentMs = systemClock.wallMs();
+      try {
+        await withClient(address, (client) => client.query(insert, [key, region]), login);
+        this.acknowledged.push({ key, sentMs });
+      } finally {
+        this.#attempts += 1;
+      }
+    });
   }
 
   /** Waits until this many more attempts have ended, successful or not. */
@@ -50,28 +61,5 @@ export class OwnWriter {
   async end(): Promise<void> {
     this.#stopping.abort();
     await this.#loop;
-  }
-
-  async #write(): Promise<void> {
-    for (let n = 1; !this.#stopping.signal.aborted; n++) {
-      const key = `own_${this.#name}_${n}`;
-      const sentMs = systemClock.wallMs();
-      if (await this.#attempt(key)) this.acknowledged.push({ key, sentMs });
-      this.#attempts += 1;
-      await systemClock.sleep(pauseMs);
-    }
-  }
-
-  async #attempt(key: string): Promise<boolean> {
-    const insert = `INSERT INTO orders (idempotency_key, amount, currency, status, region)
-         VALUES ($1, 100, 'eur', 'open', $2)`;
-    return withClient(
-      this.#lab.map.regions[this.#region].private.postgres,
-      (client) => client.query(insert, [key, this.#region]),
-      { user: applicationRole, timeoutMs: attemptMs },
-    ).then(
-      () => true,
-      () => false,
-    );
   }
 }

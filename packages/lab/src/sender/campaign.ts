@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import { type Clock, type Random, seededRandom } from 'throwover/kernel';
-import type { StartCommand, WebhookRecord } from './config.ts';
+import type { SenderConfig, StartCommand, WebhookRecord } from './config.ts';
 import { waitAfterMs } from './schedule.ts';
 import { paymentSucceeded, type StripeEvent } from './stripe-event.ts';
 import { type Route, routeTo } from './target.ts';
@@ -15,6 +15,10 @@ export interface Sent {
   state: WebhookRecord['state'];
 }
 
+type CampaignOptions = Pick<SenderConfig, 'seed' | 'secret' | 'timeScale'> & {
+  readonly clock: Clock;
+};
+
 /**
  * One steady stream of events to one target, and the list of their outcomes.
  *
@@ -23,22 +27,15 @@ export interface Sent {
  */
 export class Campaign {
   readonly sent: Sent[] = [];
-  readonly #clock: Clock;
+  readonly #options: CampaignOptions;
   readonly #random: Random;
-  readonly #secret: string;
-  readonly #timeScale: number;
   readonly #stopped = new AbortController();
   readonly #ended = new AbortController();
   readonly #work = new Set<Promise<void>>();
 
-  constructor(
-    command: StartCommand,
-    options: { clock: Clock; seed: number; secret: string; timeScale: number },
-  ) {
-    this.#clock = options.clock;
+  constructor(command: StartCommand, options: CampaignOptions) {
+    this.#options = options;
     this.#random = seededRandom(command.seed ?? options.seed);
-    this.#secret = options.secret;
-    this.#timeScale = options.timeScale;
     this.#track(this.#produce(command));
   }
 
@@ -70,28 +67,28 @@ export class Campaign {
 
   /** Event k is due at k / rate after the start, however long earlier ones took. */
   async #produce({ ratePerSecond, target }: StartCommand): Promise<void> {
-    const startMs = this.#clock.monotonicMs();
+    const startMs = this.#options.clock.monotonicMs();
     for (let made = 0; made < MAX_EVENTS; made++) {
       const dueMs = startMs + (made * 1_000) / ratePerSecond;
-      const waitMs = dueMs - this.#clock.monotonicMs();
-      if (waitMs > 0) await pause(this.#clock, waitMs, this.#stopped.signal);
+      const waitMs = dueMs - this.#options.clock.monotonicMs();
+      if (waitMs > 0) await this.#options.clock.sleep(waitMs, this.#stopped.signal).catch(() => {});
       if (this.#stopped.signal.aborted) return;
-      const event = paymentSucceeded(Stripe.API_VERSION, this.#clock, this.#random);
+      const event = paymentSucceeded(Stripe.API_VERSION, this.#options.clock, this.#random);
       const sent: Sent = {
         event,
-        createdMs: this.#clock.wallMs(),
+        createdMs: this.#options.clock.wallMs(),
         attempts: [],
         state: 'retrying',
       };
       this.sent.push(sent);
-      this.#track(this.#deliver(sent, routeTo(target, this.#clock, this.#ended.signal)));
+      this.#track(this.#deliver(sent, routeTo(target, this.#options.clock, this.#ended.signal)));
     }
   }
 
   async #deliver(sent: Sent, route: Route): Promise<void> {
     const body = JSON.stringify(sent.event, null, 2);
     while (!this.#ended.signal.aborted) {
-      const atMs = this.#clock.wallMs();
+      const atMs = this.#options.clock.wallMs();
       const status = await route.attempt({ body, headers: this.#sign(body, atMs) });
       if (this.#ended.signal.aborted && status === 0) return;
       sent.attempts.push({ atMs, status });
@@ -99,12 +96,12 @@ export class Campaign {
         sent.state = 'delivered';
         return;
       }
-      const waitMs = waitAfterMs(sent.attempts.length, this.#timeScale, this.#random);
+      const waitMs = waitAfterMs(sent.attempts.length, this.#options.timeScale, this.#random);
       if (waitMs === null) {
         sent.state = 'gave-up';
         return;
       }
-      await pause(this.#clock, waitMs, this.#ended.signal);
+      await this.#options.clock.sleep(waitMs, this.#ended.signal).catch(() => {});
     }
   }
 
@@ -115,7 +112,7 @@ export class Campaign {
       'user-agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
       'stripe-signature': Stripe.webhooks.generateTestHeaderString({
         payload,
-        secret: this.#secret,
+        secret: this.#options.secret,
         timestamp: Math.floor(atMs / 1_000),
       }),
     };
@@ -124,13 +121,5 @@ export class Campaign {
   #track(work: Promise<void>): void {
     this.#work.add(work);
     void work.finally(() => this.#work.delete(work));
-  }
-}
-
-async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await clock.sleep(ms, signal);
-  } catch {
-    // It was told to end: the caller checks the signal.
   }
 }

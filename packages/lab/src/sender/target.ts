@@ -1,6 +1,6 @@
 import { Resolver } from 'node:dns/promises';
-import { request } from 'node:http';
 import { type Clock, withDeadline } from 'throwover/kernel';
+import { Client } from 'undici';
 import type { TargetConfig } from './config.ts';
 
 /**
@@ -66,32 +66,22 @@ async function bounded(
   }
 }
 
-function post(options: {
+async function post(options: {
   url: string;
   address: string;
   body: string;
   headers: Readonly<Record<string, string>>;
   signal: AbortSignal;
 }): Promise<number> {
+  const { address, body, headers, signal } = options;
   const { host, port, pathname } = new URL(options.url);
-  return new Promise((resolve, reject) => {
-    const outgoing = request(
-      {
-        host: options.address,
-        port,
-        path: pathname,
-        method: 'POST',
-        agent: false,
-        signal: options.signal,
-        headers: { ...options.headers, host, 'content-length': Buffer.byteLength(options.body) },
-      },
-      (answer) => {
-        answer.on('error', reject);
-        answer.on('end', () => resolve(answer.statusCode ?? 0));
-        answer.resume();
-      },
-    );
-    outgoing.on('error', reject);
-    outgoing.end(options.body);
-  });
+  const connection = new Client(`http://${address}:${port}`);
+  try {
+    const message = { path: pathname, method: 'POST', headers: { ...headers, host }, body, signal };
+    const answer = await connection.request(message);
+    await answer.body.dump();
+    return answer.statusCode;
+  } finally {
+    await connection.destroy();
+  }
 }

@@ -78,16 +78,9 @@ export function labSpecs(map: LabMap, options: LabOptions, postgres: PostgresSet
     name: 'serve',
     logDir,
     argv: [
-      throwoverBin,
-      'serve',
-      '--data',
-      join(options.dir, 'witness'),
-      '--host',
-      map.store.host,
-      '--port',
-      String(map.store.port),
-      '--service',
-      join(options.dir, 'throwover.yaml'),
+      ...[throwoverBin, 'serve', '--data', join(options.dir, 'witness')],
+      ...['--host', map.store.host, '--port', String(map.store.port)],
+      ...['--service', join(options.dir, 'throwover.yaml')],
     ],
     ownGroup: true,
   };
@@ -182,40 +175,27 @@ function regionChildren(
     initial: { region: 'east', url: urlOf(map.regions.east.public.door), epoch: 1 },
     timeScale,
   });
+  const elsewhere = map.regions[otherRegion(name)].public.interReads;
+  const reads = { region: name, ...here.reads, near: here.postgres, elsewhere };
+  const reader = {
+    name: `${name}-reader`,
+    argv: [script('checkout/reader.ts'), file(`${name}-reader`, reads)],
+    env: { CHECKOUT_TOKEN_KEY: tokenKey },
+  };
   const env = { STRIPE_WEBHOOK_SECRET: webhookSecret };
   return [
     { name: `${name}-guard`, argv: [throwoverBin, 'guard', '--config', guard], env },
     { name: `${name}-functions`, argv: [script('functions/function-pool.ts'), functions], env },
     { name: `${name}-door`, argv: [script('door/front-door.ts'), door], env },
     { name: `${name}-gateway`, argv: [throwoverBin, 'gateway', '--config', gateway], env },
-    ...(options.readYourWrites === null
-      ? []
-      : [
-          {
-            name: `${name}-reader`,
-            argv: [
-              script('checkout/reader.ts'),
-              file(`${name}-reader`, {
-                region: name,
-                ...here.reads,
-                near: here.postgres,
-                elsewhere: map.regions[otherRegion(name)].public.interReads,
-              }),
-            ],
-            env: { CHECKOUT_TOKEN_KEY: tokenKey },
-          },
-        ]),
+    ...(options.readYourWrites === null ? [] : [reader]),
   ];
 }
 
 function linksOf(map: LabMap, name: RegionName, latencyMs: number) {
   const region = map.regions[name];
   const link = (service: string, listen: Endpoint, target: Endpoint, oneWayMs = 0) => ({
-    name: `${name}-${service}`,
-    listen,
-    target,
-    latencyMs: oneWayMs,
-    bandwidthBytesPerSecond: null,
+    ...{ name: `${name}-${service}`, listen, target, latencyMs: oneWayMs },
   });
   const services = [
     'door',
