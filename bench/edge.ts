@@ -1,6 +1,6 @@
 import type { LoadFigures } from './edge/load.ts';
 import { startGround } from './edge/proxies.ts';
-import { type Spread, spreadText, table } from './figures.ts';
+import { spreadText, table } from './figures.ts';
 import type { BenchOptions } from './options.ts';
 import { type Measured, playRounds, ratiosTo, roundsIn, spreads, totals } from './rounds.ts';
 import { inScratch } from './scratch.ts';
@@ -22,19 +22,7 @@ const calmRate = 500;
  */
 const modes = ['kept', 'closed'] as const;
 
-interface ModeFigures {
-  readonly mode: (typeof modes)[number];
-  readonly rounds: number;
-  /** As fast as answers come, 32 clients. */
-  readonly requestsPerSecond: Readonly<Record<string, Spread>>;
-  readonly saturatedP99Ms: Readonly<Record<string, Spread>>;
-  /** At 500 requests/s, counted from the due time of each request. */
-  readonly p50Ms: Readonly<Record<string, Spread>>;
-  readonly p99Ms: Readonly<Record<string, Spread>>;
-  readonly failed: Readonly<Record<string, number>>;
-  /** Medians of `throwover edge` divided by the other proxy's. */
-  readonly throughputRatios: Readonly<Record<string, number>>;
-}
+type ModeFigures = ReturnType<typeof figuresOf>;
 
 /**
  * Compares the forwarder with nginx and HAProxy as reverse proxies in front of the same upstream,
@@ -72,16 +60,19 @@ interface Round {
   readonly calm: LoadFigures;
 }
 
-function figuresOf(mode: ModeFigures['mode'], measured: Measured<Round>): ModeFigures {
+function figuresOf(mode: (typeof modes)[number], measured: Measured<Round>) {
   const requestsPerSecond = spreads(measured, ({ full }) => full.requestsPerSecond);
   return {
     mode,
     rounds: roundsIn(measured),
+    /** As fast as answers come, 32 clients. */
     requestsPerSecond,
     saturatedP99Ms: spreads(measured, ({ full }) => full.p99Ms),
+    /** At 500 requests/s, counted from the due time of each request. */
     p50Ms: spreads(measured, ({ calm }) => calm.p50Ms),
     p99Ms: spreads(measured, ({ calm }) => calm.p99Ms),
     failed: totals(measured, ({ full, calm }) => full.failed + calm.failed),
+    /** Medians of `throwover edge` divided by the other proxy's. */
     throughputRatios: ratiosTo(requestsPerSecond['throwover edge'], requestsPerSecond),
   };
 }

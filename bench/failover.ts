@@ -1,7 +1,7 @@
 import { isoTime, systemClock } from 'throwover/kernel';
 import type { FailsOver, Loss } from './contender.ts';
 import { benchCases } from './contenders.ts';
-import { type Spread, secondsText, spreadText, table } from './figures.ts';
+import { secondsText, spreadText, table } from './figures.ts';
 import type { BenchOptions } from './options.ts';
 import { startThrowover } from './ours.ts';
 import { patroni, repmgr } from './peers/entrants.ts';
@@ -25,24 +25,7 @@ const cases = [
 
 const defaultRounds = { quick: 1, full: 7, peers: 7 } as const;
 
-interface CaseFigures extends Case {
-  readonly rounds: number;
-  /**
-   * The peers ask nobody, so their detection is included. For throwover: an operator who answers at
-   * once.
-   */
-  readonly lossToFirstWriteMs: Readonly<Record<string, Spread>>;
-  /** Time from the approval; only throwover has one. */
-  readonly approvalToFirstWriteMs: Readonly<Record<string, Spread>>;
-  /** Acknowledged writes lost in a round, with asynchronous replication. */
-  readonly writesLost: Readonly<Record<string, Spread>>;
-  /** Rounds without a write on the other side in the allowed time; they are in no other figure. */
-  readonly neverWritten: Readonly<Record<string, number>>;
-  /** throwover's median from the approval divided by the other's from the loss. */
-  readonly ratios: Readonly<Record<string, number>>;
-  /** The same with a standing mandate, both from the loss: nobody is asked on either side. */
-  readonly standingRatios: Readonly<Record<string, number>>;
-}
+type CaseFigures = NonNullable<Awaited<ReturnType<typeof measureCase>>>;
 
 /**
  * Measures the loss of the primary's side: server and agents killed at once, or frozen (silent, the
@@ -105,7 +88,7 @@ const inQuick = byDefault.filter((name) => name !== 'throwover-standing');
 async function measureCase(
   contenders: readonly FailsOver[],
   at: Case & { rounds: number; say: (line: string) => void; time: TimeLeft },
-): Promise<CaseFigures | null> {
+) {
   const { latencyMs, loss, say, time } = at;
   const kindOf = ({ name }: FailsOver) => `a loss of ${name}'s side`;
   const turn = contenders.map(kindOf);
@@ -119,10 +102,21 @@ async function measureCase(
   const lossToFirstWriteMs = spreads(measured, (one) => one.lossToFirstWriteMs);
   const approvalToFirstWriteMs = spreads(measured, (one) => one.approvalToFirstWriteMs);
   const figures = {
-    ...{ latencyMs, loss, rounds, lossToFirstWriteMs, approvalToFirstWriteMs },
+    ...{ latencyMs, loss, rounds },
+    /**
+     * The peers ask nobody, so their detection is included. For throwover: an operator who answers
+     * at once.
+     */
+    lossToFirstWriteMs,
+    /** Time from the approval; only throwover has one. */
+    approvalToFirstWriteMs,
+    /** Rounds without a write on the other side in the allowed time; they are in no other figure. */
     neverWritten: totals(measured, (one) => (one.lossToFirstWriteMs === null ? 1 : 0)),
+    /** throwover's median from the approval divided by the other's from the loss. */
     ratios: ratiosTo(approvalToFirstWriteMs['throwover'], lossToFirstWriteMs),
+    /** The same with a standing mandate, both from the loss: nobody is asked on either side. */
     standingRatios: ratiosTo(lossToFirstWriteMs['throwover-standing'], lossToFirstWriteMs),
+    /** Acknowledged writes lost in a round, with asynchronous replication. */
     writesLost: spreads(measured, (one) =>
       one.lossToFirstWriteMs === null ? null : one.writesLost,
     ),

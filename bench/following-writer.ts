@@ -21,11 +21,6 @@ export interface Acknowledged {
   readonly atMs: number;
 }
 
-export interface FollowingWriter {
-  readonly acknowledged: readonly Acknowledged[];
-  stop(): Promise<void>;
-}
-
 /**
  * Starts one application writer that follows the primary. It writes an order each `paceMs`, to the
  * side that took the last one, and to the other side after a failure. It keeps a connection to each
@@ -36,7 +31,7 @@ export function startFollowingWriter(options: {
   readonly paceMs: number;
   /** Prefix of every idempotency key, so that keys of different runs do not collide. */
   readonly prefix: string;
-}): FollowingWriter {
+}) {
   const { sides, paceMs, prefix } = options;
   const pools = sides.map((side) => new KeptConnection(side));
   const acknowledged: Acknowledged[] = [];

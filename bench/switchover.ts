@@ -1,7 +1,7 @@
 import { isoTime, systemClock } from 'throwover/kernel';
 import type { Switchable, WrappedRound } from './contender.ts';
 import { benchCases } from './contenders.ts';
-import { type Spread, spread, spreadText, table } from './figures.ts';
+import { spread, spreadText, table } from './figures.ts';
 import type { BenchOptions } from './options.ts';
 import { startThrowover } from './ours.ts';
 import { patroni, repmgr } from './peers/entrants.ts';
@@ -24,29 +24,7 @@ const aims: Readonly<Record<string, number>> = {
   'repmgr-default': 0.12,
 };
 
-interface LatencyFigures {
-  readonly latencyMs: number;
-  /** Rounds of each contender; fewer than asked for where a quick bench had no time left. */
-  readonly rounds: number;
-  readonly writeGapMs: Readonly<Record<string, Spread>>;
-  /** throwover's median divided by the other's. */
-  readonly ratios: Readonly<Record<string, number>>;
-  readonly writesLost: Readonly<Record<string, number>>;
-  /**
-   * Additional switches, under requests behind the writer wrapper; sums over all of them. Empty
-   * where there was no time for one.
-   */
-  readonly wrapped: Readonly<Record<string, WrappedFigures>>;
-}
-
-interface WrappedFigures {
-  readonly rounds: number;
-  readonly requests: number;
-  readonly failed: number;
-  readonly writesLost: number;
-  /** The longest wait of each round, ms. */
-  readonly longestMs: Spread;
-}
+type LatencyFigures = NonNullable<Awaited<ReturnType<typeof measureLatency>>>;
 
 /**
  * Measures the write gap of a planned switch: one writer at a 1 ms pace, connected directly to
@@ -84,7 +62,7 @@ export async function benchSwitchover(options: BenchOptions) {
 async function measureLatency(
   contenders: readonly Switchable[],
   at: { latencyMs: number; rounds: number; say: (line: string) => void; time: TimeLeft },
-): Promise<LatencyFigures | null> {
+) {
   const { latencyMs, say, time } = at;
   for (const contender of contenders) await contender.setLatency(latencyMs);
   const turn = contenders.map(switchOf);
@@ -98,7 +76,14 @@ async function measureLatency(
   const ratios = ratiosTo(writeGapMs['throwover'], writeGapMs);
   const writesLost = totals(measured, (one) => one.writesLost);
   const figures = {
-    ...{ latencyMs, rounds, writeGapMs, ratios, writesLost },
+    /** Rounds of each contender; fewer than asked for where a quick bench had no time left. */
+    ...{ latencyMs, rounds, writeGapMs },
+    /** throwover's median divided by the other's. */
+    ...{ ratios, writesLost },
+    /**
+     * Additional switches, under requests behind the writer wrapper; sums over all of them. Empty
+     * where there was no time for one.
+     */
     wrapped: await measureWrapped(contenders, { latencyMs, rounds, time }),
   };
   for (const line of [...tableOf(figures), ...wrappedLines(figures.wrapped)]) say(line);
@@ -113,7 +98,7 @@ async function measureWrapped(
   at: { latencyMs: number; rounds: number; time: TimeLeft },
 ) {
   const { latencyMs, rounds, time } = at;
-  const figures: Record<string, WrappedFigures> = {};
+  const figures: Record<string, ReturnType<typeof wrappedFigures>> = {};
   for (const contender of contenders) {
     if (contender.wrapped === undefined) continue;
     const wrapped = contender.wrapped.bind(contender);
@@ -124,18 +109,22 @@ async function measureWrapped(
       time.timed(kind, () => wrapped(round)),
     );
     const all = played.get(contender.name) ?? [];
-    if (all.length === 0) continue;
-    const sum = (figure: (one: WrappedRound) => number) =>
-      all.reduce((total, one) => total + figure(one), 0);
-    figures[contender.name] = {
-      rounds: all.length,
-      requests: sum((one) => one.requests),
-      failed: sum((one) => one.failed),
-      writesLost: sum((one) => one.writesLost),
-      longestMs: spread(all.map((one) => one.longestMs)),
-    };
+    if (all.length > 0) figures[contender.name] = wrappedFigures(all);
   }
   return figures;
+}
+
+function wrappedFigures(all: readonly WrappedRound[]) {
+  const sum = (figure: (one: WrappedRound) => number) =>
+    all.reduce((total, one) => total + figure(one), 0);
+  return {
+    rounds: all.length,
+    requests: sum((one) => one.requests),
+    failed: sum((one) => one.failed),
+    writesLost: sum((one) => one.writesLost),
+    /** The longest wait of each round, ms. */
+    longestMs: spread(all.map((one) => one.longestMs)),
+  };
 }
 
 function wrappedLines(wrapped: LatencyFigures['wrapped']): readonly string[] {

@@ -8,12 +8,7 @@ import { throwoverBin } from '../../packages/lab/src/world/specs.ts';
 import { ask } from '../child.ts';
 import type { InsideFigures } from './loop-delay.ts';
 
-export interface RunningServe {
-  readonly url: string;
-  /** Returns what it measured itself since the last call. */
-  inside(): Promise<InsideFigures>;
-  end(): Promise<void>;
-}
+export type RunningServe = Awaited<ReturnType<typeof startServe>>;
 
 /**
  * Starts a real `throwover serve` with a file for each service; resolves when it is ready and knows
@@ -25,7 +20,7 @@ export async function startServe(options: {
   services: readonly string[];
   east: number;
   west: number;
-}): Promise<RunningServe> {
+}) {
   const { dir, port, services, east, west } = options;
   const url = `http://127.0.0.1:${port}`;
   const files: string[] = [];
@@ -61,6 +56,7 @@ export async function startServe(options: {
   return {
     url,
     end,
+    /** Returns what it measured itself since the last call. */
     inside: () => ask<InsideFigures>(running, {}),
   };
 }

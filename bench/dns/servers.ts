@@ -21,15 +21,9 @@ const noLimit = '1000000';
  */
 const names = 20_000;
 
-export interface DnsServer {
+interface DnsServer {
   readonly name: string;
   readonly port: number;
-}
-
-export interface DnsGround {
-  readonly servers: readonly DnsServer[];
-  /** File of queries for dnsperf: A and AAAA in turns. */
-  readonly queries: string;
 }
 
 const programs = { Knot: '/usr/sbin/knotd', NSD: '/usr/sbin/nsd' } as const;
@@ -42,10 +36,11 @@ export const dnsperf = '/usr/bin/dnsperf';
 export async function startDnsGround(
   { dir, daemon, throwover }: Scratch,
   say: (line: string) => void,
-): Promise<DnsGround> {
+) {
   const missing = await missingPrograms([dnsperf, ...Object.values(programs)]);
   if (missing.includes(dnsperf)) throw new Error(`${dnsperf} is not here: apt-get install dnsperf`);
   if (missing.length > 0) say(`not installed: ${missing.join(', ')}; apt-get install knot nsd`);
+  // Queries for dnsperf: A and AAAA in turns.
   const queries = join(dir, 'queries');
   await writeFile(queries, queryLines());
   await writeFile(join(dir, 'zone.db'), likeZone);

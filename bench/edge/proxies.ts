@@ -14,17 +14,12 @@ const base = 13_000;
 const startPatienceMs = 15_000;
 
 /** One reverse proxy in front of the same upstream, one process with one thread. */
-export interface Contender {
+interface Contender {
   readonly name: string;
   /** Port at which it keeps its clients' connections. */
   readonly keepAlivePort: number;
   /** Port at which it closes a client's connection after each answer, like a door that forwards. */
   readonly closePort: number;
-}
-
-export interface Ground {
-  readonly contenders: readonly Contender[];
-  load(command: LoadCommand): Promise<LoadFigures>;
 }
 
 const programs = { nginx: '/usr/sbin/nginx', HAProxy: '/usr/sbin/haproxy' } as const;
@@ -33,7 +28,7 @@ const programs = { nginx: '/usr/sbin/nginx', HAProxy: '/usr/sbin/haproxy' } as c
  * Starts upstream, load generator, and every installed proxy; `say` reports the proxies that are
  * missing.
  */
-export async function startGround(scratch: Scratch, say: (line: string) => void): Promise<Ground> {
+export async function startGround(scratch: Scratch, say: (line: string) => void) {
   const { dir } = scratch;
   const upstreamPort = base;
   await scratch.child(join(import.meta.dirname, 'upstream.ts'), String(upstreamPort));
@@ -62,7 +57,7 @@ export async function startGround(scratch: Scratch, say: (line: string) => void)
     say(`not installed: ${missing.join(', ')}; apt-get install nginx haproxy`);
   const ports = contenders.flatMap(({ keepAlivePort, closePort }) => [keepAlivePort, closePort]);
   await Promise.all(ports.map(listening));
-  return { contenders, load: (command) => load.ask<LoadFigures>(command) };
+  return { contenders, load: (command: LoadCommand) => load.ask<LoadFigures>(command) };
 }
 
 /** Starts two doors with the same upstream: one serves, the other forwards. */

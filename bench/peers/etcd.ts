@@ -10,19 +10,14 @@ export const etcdPrograms = ['/usr/bin/etcd', '/usr/bin/etcdctl'] as const;
 /** Longest start, ms. */
 const startTimeoutMs = 20_000;
 
-export interface Etcd {
-  readonly address: string;
-  /** Deletes everything below a prefix. */
-  forget(prefix: string): Promise<void>;
-  close(): Promise<void>;
-}
+export type Etcd = Awaited<ReturnType<typeof startEtcd>>;
 
 /**
  * Starts etcd as Debian ships it: one voter in the third place with its defaults, fsync on. One
  * voter without latency favours Patroni: for production it advises three or five, in different
  * places.
  */
-export async function startEtcd(ground: Ground): Promise<Etcd> {
+export async function startEtcd(ground: Ground) {
   const { store } = ground;
   const dataDir = join(ground.dir, 'etcd');
   await rm(dataDir, { recursive: true, force: true });
@@ -54,7 +49,8 @@ export async function startEtcd(ground: Ground): Promise<Etcd> {
   }
   return {
     address: `${store.client.host}:${store.client.port}`,
-    forget: async (prefix) => {
+    /** Deletes everything below a prefix. */
+    forget: async (prefix: string) => {
       await ctl(['del', '--prefix', prefix]);
     },
     close: async () => {

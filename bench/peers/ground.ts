@@ -5,9 +5,7 @@ import type pg from 'pg';
 import type { Endpoint } from 'throwover/kernel';
 import type { LinkChange } from '../../packages/lab/src/network/link.ts';
 import {
-  type Binaries,
   createDatabases,
-  type Databases,
   findBinaries,
   type RunAs,
   startServer,
@@ -37,31 +35,20 @@ export interface Side {
   readonly agentFar: Endpoint;
 }
 
+export type Ground = Awaited<ReturnType<typeof layGround>>;
+
 /**
- * The environment of the floor and of both peers: the same databases as in throwover's lab (settings,
+ * Lays the environment of the floor and of both peers: the same databases as in throwover's lab (settings,
  * tables, roles, given binaries), and a link with the same latency between the two regions for all
  * calls from one region to the other.
  */
-export interface Ground {
-  readonly dir: string;
-  readonly binaries: Binaries;
-  readonly databases: Databases;
-  readonly sides: Readonly<Record<RegionName, Side>>;
-  /** Client and peer address of a store in the third place, without latency to either region. */
-  readonly store: { readonly client: Endpoint; readonly peer: Endpoint };
-  setLatency(latencyMs: number): Promise<void>;
-  /** Blocks all requests to this region, also those on their way; null: everything passes again. */
-  cut(region: RegionName | null): Promise<void>;
-  close(): Promise<void>;
-}
-
 export async function layGround(options: {
   readonly dir: string;
   readonly portBase: number;
   readonly pgBin: string | null;
   /** Who runs PostgreSQL; left out: as in the lab. */
   readonly runAs?: RunAs | null;
-}): Promise<Ground> {
+}) {
   const { dir, portBase } = options;
   const map = labMap(portBase);
   await mkdir(dir, { recursive: true });
@@ -91,13 +78,17 @@ export async function layGround(options: {
   const border = await startBorder(dir, map.border, sides);
   return {
     ...{ dir, binaries, databases, sides },
+    /** Client and peer address of a store in the third place, without latency to either region. */
     store: {
       client: { host: map.store.host, port: portBase + storeOffset },
       peer: { host: map.store.host, port: portBase + storeOffset + 1 },
     },
-    setLatency: (latencyMs) => changeLinks(map.border, regionNames, { latencyMs }),
-    // The other region's own links stay: repmgr's agent there reaches its own database over them.
-    cut: (region) =>
+    setLatency: (latencyMs: number) => changeLinks(map.border, regionNames, { latencyMs }),
+    /**
+     * Blocks all requests to this region, also those on their way; null: everything passes again.
+     * The other region's own links stay: repmgr's agent there reaches its own database over them.
+     */
+    cut: (region: RegionName | null) =>
       region === null
         ? changeLinks(map.border, regionNames, { cut: 'none' })
         : changeLinks(map.border, [region], { cut: 'both' }),

@@ -7,16 +7,13 @@ import { type Daemon, runTool } from './process.ts';
 /** File name of the client's configuration, below the peer's own directory. */
 export const sshClientConfig = 'ssh_config';
 
-export interface SshKeys {
-  readonly hostKey: string;
-  readonly authorized: string;
-}
+export type SshKeys = Awaited<ReturnType<typeof layKeys>>;
 
 /**
  * Creates keys for this pair alone, new for each bench, and the client's configuration to reach
  * both regions over the link.
  */
-export async function layKeys(ground: Ground): Promise<SshKeys> {
+export async function layKeys(ground: Ground) {
   const dir = join(ground.dir, 'repmgr');
   const make = async (name: string) => {
     const file = join(dir, name);

@@ -43,11 +43,7 @@ const dnsServerConfig = z.strictObject({
 });
 export type DnsServerConfig = z.infer<typeof dnsServerConfig>;
 
-export interface DnsServer {
-  readonly dnsPort: number;
-  readonly apiPort: number;
-  close(): Promise<void>;
-}
+export type DnsServer = Awaited<ReturnType<typeof startDnsServer>>;
 
 /**
  * Starts the authoritative server and its Route 53 API over the same zones, which are kept in
@@ -56,7 +52,7 @@ export interface DnsServer {
 export async function startDnsServer(
   config: DnsServerConfig,
   options: { clock: Clock; random: Random; log: (event: object) => void },
-): Promise<DnsServer> {
+) {
   const { host, timeScale } = config;
   const serial = firstSerial(options.clock);
   const zones = new Map(

@@ -50,17 +50,16 @@ const resolversConfig = z.strictObject({
 });
 export type ResolversConfig = z.infer<typeof resolversConfig>;
 
-export interface Resolvers {
-  /** In the order of the configuration. */
-  readonly ports: readonly number[];
-  close(): Promise<void>;
-}
+export type Resolvers = Awaited<ReturnType<typeof startResolvers>>;
 
-/** Starts caching resolvers, each with its own cache, all asking one authoritative server. */
+/**
+ * Starts caching resolvers, each with its own cache, all asking one authoritative server. Their ports
+ * are in the order of the configuration.
+ */
 export async function startResolvers(
   config: ResolversConfig,
   options: { clock: Clock; random: Random },
-): Promise<Resolvers> {
+) {
   const listeners: DnsListener[] = [];
   const close = async () => {
     await Promise.all(listeners.map((listener) => listener.close()));

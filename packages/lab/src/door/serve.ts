@@ -24,16 +24,11 @@ const functionResult = z.object({
   isBase64Encoded: z.boolean().optional(),
 });
 
-export interface FunctionTarget {
+interface FunctionTarget {
   /** Base URL of the Lambda API. */
   readonly endpoint: string;
   readonly functionName: string;
   readonly alias: string;
-}
-
-export interface FunctionServe {
-  serve(req: IncomingMessage, res: ServerResponse): Promise<void>;
-  close(): Promise<void>;
 }
 
 /**
@@ -42,7 +37,7 @@ export interface FunctionServe {
  * with Retry-After (nothing was done, or the client's idempotency key makes a retry safe); a function
  * that threw an error or gave an invalid answer is 502.
  */
-export function functionServe(target: FunctionTarget): FunctionServe {
+export function functionServe(target: FunctionTarget) {
   const lambda = new Pool(target.endpoint, {
     connections: maxConnections,
     headersTimeout: answerTimeoutMs,
@@ -72,7 +67,7 @@ export function functionServe(target: FunctionTarget): FunctionServe {
   }
 
   return {
-    async serve(req, res) {
+    async serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
       const body = await readBody(req);
       if (body === null)
         return send(res, problem(413, 'too-large', `more than ${maxBodyBytes} bytes`));

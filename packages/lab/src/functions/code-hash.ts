@@ -2,18 +2,13 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-export interface FunctionCode {
-  /** In Lambda's form: SHA-256 in base64. */
-  readonly sha256: string;
-  readonly bytes: number;
-  readonly modifiedMs: number;
-}
+export type FunctionCode = Awaited<ReturnType<typeof functionCode>>;
 
 /**
  * Returns the hash of the deployed code: the files beside the handler, in order of name, without
  * tests.
  */
-export async function functionCode(codeDir: string, handler: string): Promise<FunctionCode> {
+export async function functionCode(codeDir: string, handler: string) {
   const folder = dirname(join(codeDir, handler));
   const names = (await readdir(folder)).filter((name) => /(?<!\.test)\.ts$/.test(name)).sort();
   const hash = createHash('sha256');
@@ -26,5 +21,6 @@ export async function functionCode(codeDir: string, handler: string): Promise<Fu
     bytes += content.byteLength;
     modifiedMs = Math.max(modifiedMs, (await stat(file)).mtimeMs);
   }
+  // In Lambda's form: SHA-256 in base64.
   return { sha256: hash.digest('base64'), bytes, modifiedMs };
 }

@@ -38,10 +38,7 @@ const statementTimeoutMs = 1_000;
  */
 const followMs = 500;
 
-export interface LagProfile {
-  /** Ends the profile and removes the delay on both sides. */
-  stop(): Promise<void>;
-}
+export type LagProfile = ReturnType<typeof startLagProfile>;
 
 /**
  * Makes replay on the current standby lag in episodes, as in production, with a p95 of about 5 s.
@@ -51,7 +48,7 @@ export function startLagProfile(options: {
   readonly profile: LagProfileName;
   readonly sides: readonly Endpoint[];
   readonly random: Random;
-}): LagProfile {
+}) {
   const { profile, sides, random } = options;
   const stopping = new AbortController();
   const between = ({ least, most }: { least: number; most: number }) =>
@@ -78,6 +75,7 @@ export function startLagProfile(options: {
   })();
 
   return {
+    /** Ends the profile and removes the delay on both sides. */
     stop: async () => {
       stopping.abort();
       await running;

@@ -12,14 +12,9 @@ import { serveHttp } from '../listen.ts';
  * The control port is held while the lab runs, so a second lab is refused. The pids that it started
  * are in a file, so that the next lab ends the processes that a killed lab left running.
  */
-export interface Claim {
-  /** Handles requests on the control port; until it is called, every request gets 503. */
-  answer(handler: RequestListener): void;
-  record(pid: number): Promise<void>;
-  release(): Promise<void>;
-}
+export type Claim = Awaited<ReturnType<typeof claimDirectory>>;
 
-export async function claimDirectory(dir: string, control: Endpoint): Promise<Claim> {
+export async function claimDirectory(dir: string, control: Endpoint) {
   let handler: RequestListener = (_request, response) => {
     response.writeHead(503).end('the lab is starting\n');
   };
@@ -35,10 +30,11 @@ export async function claimDirectory(dir: string, control: Endpoint): Promise<Cl
   const file = join(dir, 'pids');
   await endLeftovers(file, dir);
   return {
-    answer: (next) => {
+    /** Handles requests on the control port; until it is called, every request gets 503. */
+    answer: (next: RequestListener) => {
       handler = next;
     },
-    record: async (pid) => {
+    record: async (pid: number) => {
       await appendFile(file, `${pid}\n`);
     },
     release: async () => {

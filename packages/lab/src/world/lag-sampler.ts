@@ -6,15 +6,12 @@ import { type LabMap, regionNames } from './map.ts';
 /** Time between two samples of the replication lag, ms. */
 const sampleMs = 200;
 
-export interface LagSampler {
-  readonly samples: readonly LagRecord[];
-  stop(): Promise<void>;
-}
+export type LagSampler = ReturnType<typeof sampleLag>;
 
 /**
  * Samples the lag that the primary sees, from the guard that is beside a primary with a standby.
  */
-export function sampleLag(map: LabMap): LagSampler {
+export function sampleLag(map: LabMap) {
   const samples: LagRecord[] = [];
   const stopping = new AbortController();
   const rhythm = { clock: systemClock, pauseMs: sampleMs, signal: stopping.signal };
