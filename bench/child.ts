@@ -2,14 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 
 /** A process of a bench that answers messages, one after another. */
-export interface Child {
-  ask<T>(message: object): Promise<T>;
-  /** Ends the process and waits until it has ended. */
-  end(): Promise<void>;
-}
+export type Child = Awaited<ReturnType<typeof startChild>>;
 
 /** Starts a script of a bench; resolves when the script has sent its first message. */
-export async function startChild(file: string, args: readonly string[]): Promise<Child> {
+export async function startChild(file: string, args: readonly string[]) {
   const running = fork(file, [...args], { execArgv: ['--conditions=throwover-source'] });
   const exited = once(running, 'exit');
   await Promise.race([
@@ -17,7 +13,8 @@ export async function startChild(file: string, args: readonly string[]): Promise
     exited.then(() => Promise.reject(new Error(`${file} did not start`))),
   ]);
   return {
-    ask: (message) => ask(running, message),
+    ask: <T>(message: object) => ask<T>(running, message),
+    /** Ends the process and waits until it has ended. */
     end: async () => {
       if (running.connected) running.disconnect();
       await exited;

@@ -8,17 +8,8 @@ const clients = 8;
 /** Queries at once: more than any of the servers needs to be busy. */
 const outstanding = 100;
 
-export interface FullRun {
-  readonly queriesPerSecond: number;
-  readonly lost: number;
-}
-
-export interface CalmRun {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly answers: number;
-  readonly lost: number;
-}
+export type FullRun = Awaited<ReturnType<typeof askFull>>;
+export type CalmRun = Awaited<ReturnType<typeof askCalm>>;
 
 interface Ask {
   readonly port: number;
@@ -32,7 +23,7 @@ const common = ({ port, queries, seconds }: Ask) => [
 ];
 
 /** Asks as fast as answers come. */
-export async function askFull(ask: Ask): Promise<FullRun> {
+export async function askFull(ask: Ask) {
   const said = await runTool({ file: dnsperf, args: common(ask) });
   return {
     queriesPerSecond: figure(said, /Queries per second:\s+([\d.]+)/),
@@ -41,7 +32,7 @@ export async function askFull(ask: Ask): Promise<FullRun> {
 }
 
 /** Asks at a rate that every server can handle; dnsperf reports each query's latency. */
-export async function askCalm(ask: Ask & { readonly perSecond: number }): Promise<CalmRun> {
+export async function askCalm(ask: Ask & { readonly perSecond: number }) {
   const args = [...common(ask), '-Q', String(ask.perSecond), '-v'];
   const said = await runTool({ file: dnsperf, args });
   const latencies = [...said.matchAll(/^> NOERROR \S+ \S+ ([\d.]+)$/gm)].map(

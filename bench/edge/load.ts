@@ -15,12 +15,7 @@ export interface LoadCommand {
   readonly close: boolean;
 }
 
-export interface LoadFigures {
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly failed: number;
-}
+export type LoadFigures = Awaited<ReturnType<typeof load>>;
 
 const request = Buffer.from('GET /orders?limit=5 HTTP/1.1\r\nHost: shop.example.test\r\n\r\n');
 
@@ -30,7 +25,7 @@ const request = Buffer.from('GET /orders?limit=5 HTTP/1.1\r\nHost: shop.example.
  */
 const sources = 50;
 
-async function load(command: LoadCommand): Promise<LoadFigures> {
+async function load(command: LoadCommand) {
   const { connections, durationMs, ratePerSecond } = command;
   const startedMs = performance.now();
   const endMs = startedMs + durationMs;

@@ -6,7 +6,7 @@
  * missed a webhook.
  */
 import { Command } from '@commander-js/extra-typings';
-import { type Figures, measure } from 'throwover';
+import { measure } from 'throwover';
 import { quantiles } from 'throwover/kernel';
 import { anyNumber, lagOption, portBaseOption, runCommand } from './command-line.ts';
 import { labOptions } from './world/options.ts';
@@ -32,16 +32,9 @@ const given = new Command('npm run repeat --')
   .parse()
   .opts();
 
-interface Round {
-  readonly round: number;
-  readonly to: string;
-  readonly figures: Figures;
-  /** How the old side became a standby. */
-  readonly attach: string;
-  readonly bytesCopied: number;
-}
+type Round = ReturnType<typeof roundOf>;
 
-function roundOf(round: number, { evidence: seen, journal }: Recorded): Round {
+function roundOf(round: number, { evidence: seen, journal }: Recorded) {
   const attached = journal.records.find(
     (record) => record.type === 'outcome' && record.step === 'attach-old',
   );
@@ -50,6 +43,7 @@ function roundOf(round: number, { evidence: seen, journal }: Recorded): Round {
     round,
     to: seen.to,
     figures: measure(seen),
+    /** How the old side became a standby. */
     attach: String(evidence['way'] ?? 'unknown'),
     bytesCopied: Number(evidence['bytesCopied'] ?? 0),
   };

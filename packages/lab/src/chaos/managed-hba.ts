@@ -78,12 +78,7 @@ export async function managedHba(context: RoundContext): Promise<Played> {
   }
 }
 
-interface Managed {
-  readonly played: Played;
-  readonly green: boolean;
-}
-
-async function atFailover(context: RoundContext, after: () => Promise<void>): Promise<Managed> {
+async function atFailover(context: RoundContext, after: () => Promise<void>) {
   let green = false;
   const played = await failover(context, {
     fault: (lab, region) => lab.cut(region),
@@ -103,7 +98,7 @@ async function atSwitchover(
   { lab, from }: RoundContext,
   copy: ManagedCopy,
   after: () => Promise<void>,
-): Promise<Managed> {
+) {
   const to = otherRegion(from);
   const moving = perform(lab, await plannedKind(lab, to), to);
   const ended = new AbortController();

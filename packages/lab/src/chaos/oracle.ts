@@ -50,11 +50,6 @@ export interface RoundFacts {
   readonly ledger: readonly LedgerRow[] | null;
 }
 
-export interface Verdict {
-  readonly violations: readonly string[];
-  readonly figures: RoundFigures;
-}
-
 export const roundFigures = z.object({
   acknowledged: z.number(),
   lostAcknowledged: z.number(),
@@ -75,9 +70,9 @@ export const roundFigures = z.object({
   lateWindowMs: z.number().nullable(),
   webhooks: z.number(),
 });
-export type RoundFigures = z.infer<typeof roundFigures>;
+type RoundFigures = z.infer<typeof roundFigures>;
 
-export function judge(facts: RoundFacts): Verdict {
+export function judge(facts: RoundFacts) {
   const figures = figuresOf(facts);
   return {
     figures,

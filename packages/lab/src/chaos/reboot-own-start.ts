@@ -14,14 +14,6 @@ import { violation } from './violations.ts';
  */
 const attempts = 20;
 
-interface Reboot {
-  readonly acknowledged: readonly string[];
-  /**
-   * Acknowledged writes that were sent after the guard had reported that the database is closed.
-   */
-  readonly afterClosed: number;
-}
-
 /**
  * After a failover the lost region's machine starts PostgreSQL itself, and its guard starts later.
  * An application that kept the address tries to write there all the time. In odd rounds nothing ran
@@ -33,7 +25,7 @@ interface Reboot {
 export async function rebootOwnStart(context: RoundContext): Promise<Played> {
   const { from, round } = context;
   const preStart = round % 2 === 0;
-  let seen: Reboot = { acknowledged: [], afterClosed: 0 };
+  let seen: Awaited<ReturnType<typeof reboot>> = { acknowledged: [], afterClosed: 0 };
   const played = await failover(context, {
     fault: (lab, region) => lab.kill(region),
     mend: async (lab, region) => {
@@ -63,7 +55,7 @@ async function reboot(
   lab: Lab,
   region: RegionName,
   { preStart, name }: { preStart: boolean; name: string },
-): Promise<Reboot> {
+) {
   const machine = lab.machine(region);
   if (preStart) {
     const args = ['guard', '--config', machine.guardConfig, '--pre-start'];
@@ -81,6 +73,7 @@ async function reboot(
     await writer.end();
     return {
       acknowledged: writer.acknowledged.map(({ key }) => key),
+      /** Sent after the guard had reported that the database is closed. */
       afterClosed: writer.acknowledged.filter(({ sentMs }) => sentMs > closedMs).length,
     };
   } finally {

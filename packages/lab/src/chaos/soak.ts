@@ -37,14 +37,6 @@ const given = new Command('npm run soak --')
   .parse()
   .opts();
 
-interface Soaked {
-  readonly requests: number;
-  readonly failedInRestart: number;
-  readonly failedElsewhere: number;
-  readonly webhooks: number;
-  readonly webhooksNotAccepted: number;
-}
-
 async function main(): Promise<void> {
   const options = labOptions({
     portBase: given.portBase,
@@ -81,11 +73,7 @@ async function stopControlPlane(lab: Lab): Promise<() => Promise<void>> {
   };
 }
 
-async function soak(
-  lab: Lab,
-  name: string,
-  take: () => Promise<() => Promise<void>>,
-): Promise<Soaked> {
+async function soak(lab: Lab, name: string, take: () => Promise<() => Promise<void>>) {
   const active = await lab.active();
   const traffic = await RoundTraffic.start(lab, `soak-${name}`);
   const giveBack = await take();

@@ -9,12 +9,7 @@ import { labErrors } from '../errors.ts';
  */
 const batchLines = 64;
 
-export interface Counts {
-  readonly requests: number;
-  readonly ok: number;
-  readonly stale: number;
-  readonly failed: number;
-}
+export type Counts = Recorder['counts'];
 
 /** Writes every record to a file, one JSON object per line. */
 export class Recorder {
@@ -33,7 +28,7 @@ export class Recorder {
     });
   }
 
-  get counts(): Counts {
+  get counts() {
     return { ...this.#counts };
   }
 

@@ -8,10 +8,7 @@ export type Respond = (
   transport: 'udp' | 'tcp',
 ) => Promise<Buffer | null> | Buffer | null;
 
-export interface DnsListener {
-  readonly port: number;
-  close(): Promise<void>;
-}
+export type DnsListener = Awaited<ReturnType<typeof listenDns>>;
 
 /** A TCP connection without a query for this long is closed, ms (RFC 7766 says a few seconds). */
 const tcpIdleMs = 10_000;
@@ -20,11 +17,7 @@ const tcpIdleMs = 10_000;
 const maxTcpConnections = 200;
 
 /** Listens on UDP and TCP on the same port. Port 0 takes a free one. */
-export async function listenDns(options: {
-  host: string;
-  port: number;
-  respond: Respond;
-}): Promise<DnsListener> {
+export async function listenDns(options: { host: string; port: number; respond: Respond }) {
   const { host, respond } = options;
   const connections = new Set<Socket>();
   const tcp = createServer((socket) => {

@@ -46,19 +46,11 @@ export function resolversOf(seed: number): (map: LabMap) => readonly LabResolver
 }
 
 /** Which clients use which resolvers in one round, and which clients cache addresses themselves. */
-export interface Mix {
-  readonly resolvers: readonly {
-    readonly port: number;
-    readonly behaviour: string;
-    readonly share: number;
-  }[];
-  readonly shares: Readonly<Record<Kind, number>>;
-  readonly keepAliveShare: number;
-  readonly runtimeCacheShare: number;
-}
-
-/** Draws the shares of the kinds, and of the resolvers within a kind. */
-export function mixOf(resolvers: readonly LabResolver[], random: Random): Mix {
+/**
+ * Draws which clients use which resolvers in one round, and which of them cache addresses themselves:
+ * the shares of the kinds, and of the resolvers within a kind.
+ */
+export function mixOf(resolvers: readonly LabResolver[], random: Random) {
   const long = between(shareOf['long-hold'], random);
   const clamped = between(shareOf.clamped, random);
   const stale = between(shareOf['serve-stale'], random);

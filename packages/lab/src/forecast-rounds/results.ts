@@ -51,22 +51,15 @@ export type ForecastRound = z.infer<typeof roundSchema>;
 
 type ShareName = 't50' | 't90' | 't99';
 
-export interface Scored {
-  readonly predictedLifeMs: number | null;
-  readonly truthLifeMs: number | null;
-  /** (predicted - truth) / truth; `null`: one of them is unknown, or the truth is 0. */
-  readonly error: number | null;
-  /** `null`: unknown. It counts as outside. */
-  readonly inside: boolean | null;
-}
-
-export function scored({ forecast, truth }: ForecastRound, share: ShareName): Scored {
+export function scored({ forecast, truth }: ForecastRound, share: ShareName) {
   const { p5LifeMs: low, p50LifeMs: predictedLifeMs, p95LifeMs: high } = forecast[share];
   const truthLifeMs = truth[`${share}LifeMs`];
   const known = predictedLifeMs !== null && truthLifeMs !== null && truthLifeMs > 0;
   return {
     ...{ predictedLifeMs, truthLifeMs },
+    /** (predicted - truth) / truth; `null`: one of them is unknown, or the truth is 0. */
     error: known ? (predictedLifeMs - truthLifeMs) / truthLifeMs : null,
+    /** `null`: unknown. It counts as outside. */
     inside:
       low === null || high === null || truthLifeMs === null
         ? null
@@ -74,18 +67,10 @@ export function scored({ forecast, truth }: ForecastRound, share: ShareName): Sc
   };
 }
 
-export interface Verdict {
-  readonly rounds: number;
-  readonly medianError: Readonly<Record<ShareName, number | null>>;
-  /** Median of the signed errors: above 0 the forecast is too late. */
-  readonly medianBias: Readonly<Record<ShareName, number | null>>;
-  readonly inside: Readonly<Record<ShareName, number>>;
-  /** `null`: too few rounds for a verdict. */
-  readonly good: boolean | null;
-}
+type Verdict = ReturnType<typeof verdictOf>;
 
 /** Returns the verdict on one seed's rounds, without the learning rounds. */
-export function verdictOf(all: readonly ForecastRound[]): Verdict {
+export function verdictOf(all: readonly ForecastRound[]) {
   const rounds = all.filter(({ learning }) => !learning);
   const of = (share: ShareName) => rounds.map((round) => scored(round, share));
   const median = (share: ShareName, size: (error: number) => number) =>
@@ -105,7 +90,10 @@ export function verdictOf(all: readonly ForecastRound[]): Verdict {
   });
   return {
     rounds: rounds.length,
-    ...{ medianError, inside, good: rounds.length < enoughRounds ? null : held },
+    ...{ medianError, inside },
+    /** `null`: too few rounds for a verdict. */
+    good: rounds.length < enoughRounds ? null : held,
+    /** Median of the signed errors: above 0 the forecast is too late. */
     medianBias: each((share) => median(share, (error) => error)),
   };
 }

@@ -7,14 +7,7 @@ import type { Instance } from './instance.ts';
  */
 const startsBeforeFailed = 3;
 
-export interface ProvisionedConfig {
-  readonly qualifier: string;
-  readonly requested: number;
-  readonly available: number;
-  readonly status: 'IN_PROGRESS' | 'READY' | 'FAILED';
-  readonly reason: string | null;
-  readonly lastModified: string;
-}
+export type ProvisionedConfig = ReturnType<Provisioned['config']>;
 
 interface ProvisionedOptions {
   readonly qualifier: string;
@@ -53,7 +46,7 @@ export class Provisioned {
     return this.#requested;
   }
 
-  config(): ProvisionedConfig {
+  config() {
     const available = [...this.instances].filter(isUp).length;
     const failed = this.#failedStarts >= startsBeforeFailed;
     return {

@@ -32,11 +32,6 @@ const given = new Command('npm run kill-points --')
 /** In the lab the warm capacity is kept for half a second: each round waits for its end. */
 const keepWarm = '30s';
 
-interface Round {
-  readonly point: KillPoint;
-  readonly problems: readonly string[];
-}
-
 async function main(): Promise<void> {
   const options = labOptions({
     seed: given.seed,
@@ -55,10 +50,10 @@ async function main(): Promise<void> {
     const points = killPointsOf(await wholeRun(lab));
     const chosen = points.filter((_, index) => index % given.every === 0);
     console.log(`${points.length} points in the journal of a switchover; ${chosen.length} rounds`);
-    const rounds: Round[] = [];
+    const rounds: (readonly string[])[] = [];
     for (const point of chosen) rounds.push(await playRound(lab, point));
     const lost = await lostWrites(lab, output);
-    const failed = rounds.filter(({ problems }) => problems.length > 0);
+    const failed = rounds.filter((problems) => problems.length > 0);
     console.log(
       `acknowledged writes lost over all rounds: ${lost.length} ${lost.slice(0, 5).join(' ')}`,
     );
@@ -74,7 +69,8 @@ async function wholeRun(lab: Lab): Promise<RunState> {
   return newestRun(lab);
 }
 
-async function playRound(lab: Lab, point: KillPoint): Promise<Round> {
+/** Returns what was not as it must be. */
+async function playRound(lab: Lab, point: KillPoint): Promise<readonly string[]> {
   const startedMs = systemClock.monotonicMs();
   const { dir } = lab.options;
   const from = await lab.active();
@@ -99,7 +95,7 @@ async function playRound(lab: Lab, point: KillPoint): Promise<Round> {
   const took = formatMs(systemClock.monotonicMs() - startedMs);
   const verdict = problems.length === 0 ? 'same end state' : `FAILED: ${problems.join('; ')}`;
   console.log(`${point.when} ${point.seq} (${point.what}), ${from} to ${to}, ${took}: ${verdict}`);
-  return { point, problems };
+  return problems;
 }
 
 /**

@@ -9,29 +9,23 @@ import type { RegionName } from '../world/map.ts';
 const places = ['door', 'writer', 'replica'] as const;
 type Place = (typeof places)[number];
 
-interface Latency {
-  readonly withToken: Quantiles | null;
-  readonly withoutToken: Quantiles | null;
-  /** The part of `withToken` that was waiting, with the looks. */
-  readonly waitedMs: Quantiles | null;
-}
-
-export type ReadLatency = Readonly<Record<Place, Latency>>;
+export type ReadLatency = ReturnType<typeof readLatency>;
 
 /** Returns how long successful reads took, by the place that answered, ms as the clients saw it. */
-export function readLatency(records: readonly ClientRecord[], active: RegionName): ReadLatency {
+export function readLatency(records: readonly ClientRecord[], active: RegionName) {
   const reads = records.flatMap((record) => {
     const { own, entry, endMs, sentMs } = record;
     if (own?.outcome !== 'fresh') return [];
     return [{ own, place: placeOf(own, entry === active), ms: endMs - sentMs }];
   });
-  const latency = (place: Place): Latency => {
+  const latency = (place: Place) => {
     const here = reads.filter((read) => read.place === place);
     const took = (carried: boolean) =>
       quantiles(here.filter(({ own }) => own.carried === carried).map(({ ms }) => ms));
     return {
       withToken: took(true),
       withoutToken: took(false),
+      /** The part of `withToken` that was waiting, with the looks. */
       waitedMs: waitedMs(here.map(({ own }) => own)),
     };
   };

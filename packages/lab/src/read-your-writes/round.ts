@@ -6,7 +6,7 @@ import type { ClientRecord } from '../clients/own-reads.ts';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion } from '../world/map.ts';
 import { perform, plannedKind } from '../world/operator.ts';
-import { judge, type RoundFigures } from './judge.ts';
+import { judge } from './judge.ts';
 import type { Tokens } from './tokens.ts';
 
 /**
@@ -16,14 +16,6 @@ import type { Tokens } from './tokens.ts';
 const unheard = { least: 10, more: 60 };
 
 export type RoundKind = 'switchover' | 'failover';
-
-export interface Round {
-  readonly kind: RoundKind;
-  readonly figures: RoundFigures;
-  readonly violations: readonly string[];
-  readonly records: readonly ClientRecord[];
-  readonly tookMs: number;
-}
 
 /**
  * Returns this number of rounds of each kind, in an order drawn from the seed; each starts from the
@@ -55,7 +47,7 @@ export async function playRound(
   lab: Lab,
   round: { readonly kind: RoundKind; readonly name: string },
   context: { readonly random: Random; readonly tokens: Tokens },
-): Promise<Round> {
+) {
   const startedMs = systemClock.monotonicMs();
   const played = await underTraffic(lab, round.name, async (from, traffic) => {
     const active = otherRegion(from);

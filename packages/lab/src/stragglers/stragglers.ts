@@ -6,13 +6,7 @@
  *   truth.ts  the doors' conclusions against the clients' records; pure
  */
 import { Command } from '@commander-js/extra-typings';
-import {
-  type EpochReport,
-  type Figures,
-  measure,
-  type RequestRecord,
-  type SurveyedResolver,
-} from 'throwover';
+import { type EpochReport, measure, type RequestRecord, type SurveyedResolver } from 'throwover';
 import { portBaseOption, runCommand } from '../command-line.ts';
 import { askJson } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
@@ -22,7 +16,7 @@ import { recordRun } from '../world/record.ts';
 import { clampMinutes, longHoldMinutes } from '../world/resolver-list.ts';
 import { ttlSeconds } from '../world/service-file.ts';
 import { withLab } from '../world/with-lab.ts';
-import { beaconsOf, type Confusion, confusionOf, rightShare } from './truth.ts';
+import { beaconsOf, confusionOf, rightShare } from './truth.ts';
 
 /** Live traffic before the switch, ms. */
 const baselineMs = 3_000;
@@ -30,18 +24,7 @@ const baselineMs = 3_000;
 /** Number of requests without a straggler after which a curve has drained, and some more. */
 const drainedRequests = 350;
 
-export interface StragglerFigures {
-  readonly figures: Figures;
-  /** Number of failed requests by status (0: no answer), error and region. */
-  readonly failures: Readonly<Record<string, number>>;
-  readonly stragglers: number;
-  readonly addedMs: EpochReport['addedMs'];
-  readonly matrix: Confusion;
-  readonly compared: number;
-  readonly unmatched: number;
-  /** Share of stragglers whose cause the door named correctly. */
-  readonly rightShare: number | null;
-}
+type StragglerFigures = Awaited<ReturnType<typeof measureStragglers>>;
 
 /** Resolvers as the survey would report them; the survey has a test of its own. */
 const surveyed: readonly SurveyedResolver[] = [
@@ -51,7 +34,7 @@ const surveyed: readonly SurveyedResolver[] = [
 ].map((resolver) => ({ ...resolver, holdoversLifeMs: [] }));
 
 /** Runs one switchover in a running lab, and returns all its figures. */
-export async function measureStragglers(lab: Lab, show = false): Promise<StragglerFigures> {
+export async function measureStragglers(lab: Lab, show = false) {
   const from = await lab.active();
   const { evidence, journal } = await recordRun(lab, {
     kind: 'switchover',
@@ -76,10 +59,12 @@ export async function measureStragglers(lab: Lab, show = false): Promise<Straggl
   });
   return {
     figures: measure(evidence),
+    /** Number of failed requests by status (0: no answer), error and region. */
     failures: failuresOf(evidence.requests),
     stragglers: report.cells.reduce((sum, [, , pinned, fresh]) => sum + pinned + fresh, 0),
     addedMs: report.addedMs,
     ...judged,
+    /** Share of stragglers whose cause the door named correctly. */
     rightShare: rightShare(judged.matrix),
   };
 }

@@ -69,16 +69,7 @@ const median = (values: readonly number[]): number => quantiles(values)?.p50 ?? 
 export const ratioOf = ({ whole, baseline }: WarmRound): number | null =>
   whole === null || baseline === null || baseline.p99Ms === 0 ? null : whole.p99Ms / baseline.p99Ms;
 
-export interface Verdict {
-  readonly strategy: string;
-  /** Over the rounds on a machine that was not too busy; `null`: there were none. */
-  readonly medianRatio: number | null;
-  readonly counted: number;
-  readonly shareOfAlwaysOn: number | null;
-  readonly good: boolean;
-}
-
-export function verdicts(series: WarmSeries): readonly Verdict[] {
+export function verdicts(series: WarmSeries) {
   const always = series.strategies.find(({ strategy }) => strategy === 'always-on')?.usdPerYear;
   return series.strategies.map(({ strategy, usdPerYear, rounds }) => {
     const ratios = rounds
@@ -91,12 +82,13 @@ export function verdicts(series: WarmSeries): readonly Verdict[] {
       medianRatio <= goodRatio &&
       shareOfAlwaysOn !== null &&
       shareOfAlwaysOn <= cheapShare;
+    // The ratio is over the rounds on a machine that was not too busy; `null`: there were none.
     return { strategy, medianRatio, counted: ratios.length, shareOfAlwaysOn, good };
   });
 }
 
 /** Returns the cheapest good strategy; `null` when none is good. */
-export function recommended(series: WarmSeries): Verdict | null {
+export function recommended(series: WarmSeries) {
   const good = verdicts(series).filter((verdict) => verdict.good);
   return good.sort((a, b) => (a.shareOfAlwaysOn ?? 1) - (b.shareOfAlwaysOn ?? 1))[0] ?? null;
 }
