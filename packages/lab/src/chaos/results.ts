@@ -1,6 +1,6 @@
 import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
-import type { SeriesKind } from '../results/series.ts';
+import { type SeriesKind, tableRow } from '../results/series.ts';
 import { roundFigures } from './oracle.ts';
 
 /** One round in the committed results. */
@@ -68,7 +68,7 @@ function rowOf([name, rounds]: [string, RoundResult[]]): string {
     return all === null ? '-' : `${Math.round(all.p50)} / ${Math.round(all.max)}`;
   };
   const late = sum(({ lateCommits }) => lateCommits);
-  return `| ${[
+  return tableRow([
     name,
     rounds.length,
     rounds.filter(({ violations }) => violations.length > 0).length,
@@ -79,5 +79,5 @@ function rowOf([name, rounds]: [string, RoundResult[]]): string {
     middle(({ faultToWriteMs }) => faultToWriteMs),
     middle(({ approvalToWriteMs }) => approvalToWriteMs),
     middle(({ writeGapMs }) => writeGapMs),
-  ].join(' | ')} |`;
+  ]);
 }

@@ -237,23 +237,21 @@ export class Client {
 
   #lookup(found: (address: string, cached: boolean) => void): LookupFunction {
     return (hostname, options, done) => {
+      const connectTo = (address: string, cached: boolean) => {
+        found(address, cached);
+        if (options.all) done(null, [{ address, family: 4 }]);
+        else done(null, address, 4);
+      };
       const kept = this.#cache?.address() ?? null;
-      if (kept !== null) {
-        found(kept, true);
-        if (options.all) done(null, [{ address: kept, family: 4 }]);
-        else done(null, kept, 4);
-        return;
-      }
+      if (kept !== null) return connectTo(kept, true);
       this.#resolver.resolve4(hostname).then(
         ([address]) => {
           if (address === undefined) {
             done(Object.assign(new Error('an empty answer'), { code: 'ENODATA' }), '', 4);
             return;
           }
-          found(address, false);
           this.#cache?.keep(address);
-          if (options.all) done(null, [{ address, family: 4 }]);
-          else done(null, address, 4);
+          connectTo(address, false);
         },
         (error: NodeJS.ErrnoException) => done(error, '', 4),
       );

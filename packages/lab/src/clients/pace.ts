@@ -86,6 +86,15 @@ export function deal<T extends { readonly share: number }>(
   return drawn(dealt, dealt.length, random);
 }
 
+/** Returns `true` for this share of `count` places, in a seeded order. */
+export function dealShare(share: number, count: number, random: Random): boolean[] {
+  const sides = [
+    { share, chosen: true },
+    { share: 1 - share, chosen: false },
+  ];
+  return deal(sides, count, random).map(({ chosen }) => chosen);
+}
+
 /** Draws up to `count` of the items, in random order. */
 export function drawn<T>(items: readonly T[], count: number, random: Random): T[] {
   const rest = [...items];

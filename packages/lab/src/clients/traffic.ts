@@ -5,7 +5,7 @@ import { Client } from './client.ts';
 import type { ClientsConfig } from './config.ts';
 import { Live } from './live.ts';
 import { dealOwnWrites, think } from './own-reads.ts';
-import { assetSchedule, deal, type Slot, schedule } from './pace.ts';
+import { assetSchedule, deal, dealShare, type Slot, schedule } from './pace.ts';
 import { type Counts, Recorder } from './recorder.ts';
 
 /**
@@ -132,23 +132,9 @@ function assetsOf({ clients, assetsPerSecond, seed }: ClientsConfig): Generator<
 function makeClients(config: ClientsConfig, random: Random, clock: Clock): Client[] {
   const { clients, hostname, port, addresses, keepAliveShare } = config;
   const resolvers = deal(config.resolvers, clients, random);
-  const pools = deal(
-    [
-      { share: keepAliveShare, pool: true },
-      { share: 1 - keepAliveShare, pool: false },
-    ],
-    clients,
-    random,
-  );
+  const pools = dealShare(keepAliveShare, clients, random);
   // Drawn separately, so that a share of 0 changes nothing else.
-  const caches = deal(
-    [
-      { share: config.runtimeCacheShare, cache: true },
-      { share: 1 - config.runtimeCacheShare, cache: false },
-    ],
-    clients,
-    seededRandom(config.seed),
-  );
+  const caches = dealShare(config.runtimeCacheShare, clients, seededRandom(config.seed));
   const own = dealOwnWrites(config);
   const cacheMs = (config.runtimeCacheLifeMinutes * 60_000) / config.timeScale;
   const maxLifeMs = (config.keepAliveMaxLifeMinutes * 60_000) / config.timeScale;
@@ -160,8 +146,8 @@ function makeClients(config: ClientsConfig, random: Random, clock: Clock): Clien
         port,
         resolver,
         addresses,
-        keepAliveMs: pools[index]?.pool ? maxLifeMs : null,
-        runtimeCacheMs: caches[index]?.cache && !pools[index]?.pool ? cacheMs : null,
+        keepAliveMs: pools[index] ? maxLifeMs : null,
+        runtimeCacheMs: caches[index] && !pools[index] ? cacheMs : null,
         from: addressOf(config.firstNetwork + index),
         own: own?.[index] ?? null,
         patienceMs: config.patienceMs,

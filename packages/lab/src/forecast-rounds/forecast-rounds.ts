@@ -25,6 +25,7 @@ import {
   confusionSum,
   type ForecastRound,
   forecastSeries,
+  percent,
   scored,
   verdictOf,
   verdictText,
@@ -100,8 +101,6 @@ export function lineOf(round: ForecastRound): string {
 export function verdictLines(rounds: readonly ForecastRound[]): readonly string[] {
   const verdict = verdictOf(rounds);
   const { rounds: count, medianError, medianBias, inside } = verdict;
-  const percent = (value: number | null) =>
-    value === null ? 'unknown' : `${(value * 100).toFixed(1)} %`;
   return [
     ...(['t90', 't99'] as const).map(
       (share) =>

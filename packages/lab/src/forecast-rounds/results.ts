@@ -1,7 +1,7 @@
 import { causes } from 'throwover';
 import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
-import type { SeriesKind } from '../results/series.ts';
+import { type SeriesKind, tableRow } from '../results/series.ts';
 import { emptyMatrix, trueCauses } from '../stragglers/truth.ts';
 import { movedSchema } from './truth.ts';
 
@@ -133,7 +133,7 @@ export const forecastSeries: SeriesKind<ForecastRound> = {
       '| Seed | Rounds | Median abs. error t90 / t99 | Bias t90 / t99 | Inside the 90 % interval t90 / t99 | Held to 10 % / 20 %, 80 % inside |',
       '| --- | ---: | ---: | ---: | ---: | --- |',
       ...bySeed.map(({ seed, rounds, verdict: v }) =>
-        line([
+        tableRow([
           `${seed} (${[...new Set(rounds.map(({ commit }) => commit))].join(', ')})`,
           String(v.rounds),
           `${percent(v.medianError.t90)} / ${percent(v.medianError.t99)}`,
@@ -146,10 +146,10 @@ export const forecastSeries: SeriesKind<ForecastRound> = {
       'Causes of stragglers: what the clients know (rows), what the doors said.',
       '',
       ...bySeed.flatMap(({ seed, rounds }) => [
-        line([`Seed ${seed}`, ...causes]),
+        tableRow([`Seed ${seed}`, ...causes]),
         `| --- |${' ---: |'.repeat(causes.length)}`,
         ...Object.entries(confusionSum(rounds)).map(([cause, said]) =>
-          line([cause, ...causes.map((name) => String(said[name] ?? 0))]),
+          tableRow([cause, ...causes.map((name) => String(said[name] ?? 0))]),
         ),
         '',
       ]),
@@ -158,7 +158,7 @@ export const forecastSeries: SeriesKind<ForecastRound> = {
       '| Seed, round | t90 forecast | t90 truth | t99 forecast | t99 truth | Truth is known to | Requests, stragglers | Failed | Busy |',
       '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
       ...all.map((round) =>
-        line([
+        tableRow([
           `${round.seed}, ${round.learning ? 'to learn' : round.round}`,
           ...(['t90', 't99'] as const).flatMap((share) => [
             forecastText(round, share),
@@ -174,8 +174,7 @@ export const forecastSeries: SeriesKind<ForecastRound> = {
   },
 };
 
-const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-const percent = (share: number | null) =>
+export const percent = (share: number | null) =>
   share === null ? 'unknown' : `${(share * 100).toFixed(1)} %`;
 const seconds = (lifeMs: number | null) =>
   lifeMs === null ? 'unknown' : (lifeMs / 1_000).toFixed(0);

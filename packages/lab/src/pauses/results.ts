@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SeriesKind } from '../results/series.ts';
+import { type SeriesKind, tableRow } from '../results/series.ts';
 import { parts } from './parts.ts';
 
 /** One round in the committed results. */
@@ -51,7 +51,7 @@ function tableOf(all: readonly Series[]): string {
       sum(({ failed }) => failed),
       gaps.length === 0 ? '-' : Math.round(Math.max(...gaps)),
     ];
-    return `| ${cells.join(' | ')} |`;
+    return tableRow(cells);
   });
   return [
     '## `npm run pauses`',

@@ -1,6 +1,6 @@
 import type { Quantiles } from 'throwover/kernel';
 import { z } from 'zod';
-import type { SeriesKind } from '../results/series.ts';
+import { type SeriesKind, tableRow } from '../results/series.ts';
 import { type ReadCounts, roundFigures } from './judge.ts';
 
 const quantilesSchema = z
@@ -71,8 +71,6 @@ export const readYourWritesSeries: SeriesKind<Series> = {
     ].join('\n'),
 };
 
-const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
-
 const nameOf = ({ seed, commit }: Series) => `${seed}, ${commit}`;
 
 const sum = ({ rounds }: Series, of: (round: RoundResult) => number) =>
@@ -80,7 +78,7 @@ const sum = ({ rounds }: Series, of: (round: RoundResult) => number) =>
 
 function lossRow(series: Series): string {
   const of = (kind: RoundResult['kind']) => sum(series, (round) => (round.kind === kind ? 1 : 0));
-  return row([
+  return tableRow([
     nameOf(series),
     `${of('switchover')}, ${of('failover')}`,
     sum(series, ({ violations }) => violations.length),
@@ -105,7 +103,7 @@ function readsRow(
   );
   const stale = count((counts) => counts.stale);
   const share = reads === 0 ? 'unknown' : `${((stale / reads) * 100).toFixed(1)} %`;
-  return row([
+  return tableRow([
     nameOf(series),
     reads,
     carried,
@@ -120,7 +118,7 @@ function readsRow(
 
 function latencyRows(series: Series): string[] {
   return Object.entries(series.quiet).map(([place, { withToken, withoutToken, waitedMs }]) =>
-    row([nameOf(series), place, counted(withToken), counted(withoutToken), pair(waitedMs)]),
+    tableRow([nameOf(series), place, counted(withToken), counted(withoutToken), pair(waitedMs)]),
   );
 }
 

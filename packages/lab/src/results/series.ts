@@ -50,3 +50,6 @@ function withPart(text: string, name: string, part: string): string {
   if (from < 0 || to < from) return `${text.trimEnd()}\n\n${whole}\n`;
   return text.slice(0, from) + whole + text.slice(to + end.length);
 }
+
+/** Returns a row of a table, in Markdown. */
+export const tableRow = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;

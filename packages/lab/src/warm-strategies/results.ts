@@ -1,7 +1,7 @@
 import type { StrategyName } from 'throwover';
 import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
-import type { SeriesKind } from '../results/series.ts';
+import { type SeriesKind, tableRow } from '../results/series.ts';
 
 /** Bound for "good": p99 of the first five minutes over the baseline's, at the median. */
 const goodRatio = 1.2;
@@ -134,7 +134,7 @@ function rowOf(
   const worst = ratios.length === 0 ? 'unknown' : Math.max(...ratios).toFixed(2);
   const busy = middle((round) => (round.busyShare === null ? null : round.busyShare * 100));
   const share = verdict?.shareOfAlwaysOn ?? null;
-  return `| ${[
+  return tableRow([
     `${series.seed}, ${series.commit}`,
     strategy,
     `${ratio === null ? 'unknown' : ratio.toFixed(2)} / ${worst} (${verdict?.counted ?? 0} of ${rounds.length})`,
@@ -146,5 +146,5 @@ function rowOf(
     usd(usdPerYear),
     share === null ? 'unknown' : `${Number((share * 100).toPrecision(2))} %`,
     verdict?.good ? 'yes' : 'no',
-  ].join(' | ')} |`;
+  ]);
 }

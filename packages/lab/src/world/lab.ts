@@ -101,12 +101,7 @@ export class Lab {
         upstream: east.public.interPostgres,
         scratch: west.private.postgres,
       });
-      const specs = labSpecs(map, options, {
-        pgBin: binaries.dir,
-        runAs: binaries.runAs,
-        dataDir: (region) => databases.side(region).dataDir,
-        stateDir: (region) => databases.side(region).stateDir,
-      });
+      const specs = labSpecs(map, options, { binaries, databases });
       const lab = new Lab(options, map, { claim, databases, specs });
       await lab.#start().catch(async (error) => {
         await lab.down();

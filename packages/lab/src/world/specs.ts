@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Endpoint, urlOf } from 'throwover/kernel';
 import type { ClientsConfig } from '../clients/config.ts';
+import type { Binaries, Databases } from '../postgres/postgres.ts';
 import type { ChildSpec } from './child.ts';
 import { type LabMap, otherRegion, type RegionName, regionNames } from './map.ts';
 import { type LabOptions, timeScale } from './options.ts';
@@ -17,12 +18,9 @@ export const webhookSecret = 'whsec_lab_0123456789abcdef0123456789abcdef';
 /** Signs the tokens of the lab's writes, the same in both regions; it protects nothing either. */
 const tokenKey = 'lab-token-key-0123456789abcdef0123456789abcdef';
 
-/** The PostgreSQL installation of this lab: found once, passed to the guards. */
-export interface PostgresSetup {
-  readonly pgBin: string;
-  readonly runAs: { readonly uid: number; readonly gid: number } | null;
-  readonly dataDir: (region: RegionName) => string;
-  readonly stateDir: (region: RegionName) => string;
+interface Postgres {
+  readonly binaries: Binaries;
+  readonly databases: Databases;
 }
 
 const script = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -32,7 +30,7 @@ export const throwoverBin = fileURLToPath(import.meta.resolve('throwover/bin'));
  * Returns every process of the lab: argv, environment and a configuration file below the lab's
  * directory.
  */
-export function labSpecs(map: LabMap, options: LabOptions, postgres: PostgresSetup) {
+export function labSpecs(map: LabMap, options: LabOptions, postgres: Postgres) {
   const logDir = join(options.dir, 'logs');
   const configDir = join(options.dir, 'config');
   mkdirSync(configDir, { recursive: true });
@@ -95,23 +93,23 @@ export function labSpecs(map: LabMap, options: LabOptions, postgres: PostgresSet
 function regionChildren(
   map: LabMap,
   options: LabOptions,
-  postgres: PostgresSetup,
+  postgres: Postgres,
   name: RegionName,
   file: (name: string, config: unknown) => string,
 ) {
   const region = map.regions[name];
   const here = region.private;
-  const state = postgres.stateDir(name);
-  mkdirSync(state, { recursive: true });
+  const { dataDir, stateDir } = postgres.databases.side(name);
+  mkdirSync(stateDir, { recursive: true });
   const guard = file(`${name}-guard`, {
     region: name,
     listen: here.guard,
     postgres: {
       ...here.postgres,
       socketDir: null,
-      dataDir: postgres.dataDir(name),
-      pgBin: postgres.pgBin,
-      runAs: postgres.runAs,
+      dataDir,
+      pgBin: postgres.binaries.dir,
+      runAs: postgres.binaries.runAs,
       startDatabase: true,
     },
     superuser: { host: here.postgres.host },
@@ -128,7 +126,7 @@ function regionChildren(
       guard: urlOf(map.regions[otherRegion(name)].public.interGuard),
     },
     writerFence: options.writerFence,
-    stateDir: state,
+    stateDir,
   });
   const functions = file(`${name}-functions`, {
     region: region.awsRegion,
