@@ -91,7 +91,7 @@ async function withContenders<Contender extends { close(): Promise<void> }, Resu
   const root = join(tmpdir(), `throwover-bench-${firstPort}`);
   await refuseLeftovers(root);
   await rm(root, { recursive: true, force: true });
-  const heedSignals = endAllOnSignal(root);
+  const ignoreSignals = endAllOnSignal(root);
   const contenders: Contender[] = [];
   const closeAll = async () => {
     for (const contender of contenders.splice(0)) await contender.close();
@@ -120,7 +120,7 @@ async function withContenders<Contender extends { close(): Promise<void> }, Resu
     options.say(`what the contenders logged is in ${root}`);
     throw error;
   } finally {
-    heedSignals.stop();
+    ignoreSignals();
   }
 }
 
@@ -138,9 +138,9 @@ async function refuseLeftovers(root: string): Promise<void> {
 
 /**
  * Ctrl-C and SIGTERM end everything that was started at once: no process of a bench needs an
- * orderly end.
+ * orderly end. The result stops that.
  */
-function endAllOnSignal(root: string): { stop(): void } {
+function endAllOnSignal(root: string): () => void {
   const end = (signal: NodeJS.Signals) => {
     void processesOf(root)
       .then((pids) => kill(pids))
@@ -148,10 +148,8 @@ function endAllOnSignal(root: string): { stop(): void } {
   };
   const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const signal of signals) process.once(signal, end);
-  return {
-    stop: () => {
-      for (const signal of signals) process.off(signal, end);
-    },
+  return () => {
+    for (const signal of signals) process.off(signal, end);
   };
 }
 

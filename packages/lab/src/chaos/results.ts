@@ -1,6 +1,6 @@
 import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
-import { type SeriesKind, tableRow } from '../results/series.ts';
+import { provenance, type SeriesKind, tableRow } from '../results/series.ts';
 import { roundFigures } from './oracle.ts';
 
 /** One round in the committed results. */
@@ -18,9 +18,7 @@ export type RoundResult = z.infer<typeof roundSchema>;
 const seriesSchema = z.object({
   kind: z.string(),
   fence: z.enum(['available', 'strict']),
-  seed: z.number(),
-  commit: z.string(),
-  at: z.string(),
+  ...provenance,
   latencyMs: z.number(),
   /** Older series, without this field, were played at 40. */
   requestsPerSecond: z.number().default(40),

@@ -1,7 +1,7 @@
 import { causes } from 'throwover';
 import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
-import { type SeriesKind, tableRow } from '../results/series.ts';
+import { provenance, type SeriesKind, tableRow } from '../results/series.ts';
 import { emptyMatrix, trueCauses } from '../stragglers/truth.ts';
 import { movedSchema } from './truth.ts';
 
@@ -20,9 +20,7 @@ const row = z.object(Object.fromEntries(causes.map((cause) => [cause, z.number()
 
 /** One round. */
 const roundSchema = z.object({
-  seed: z.number(),
-  commit: z.string(),
-  at: z.string(),
+  ...provenance,
   round: z.number(),
   /** Played to provide earlier runs; not scored. */
   learning: z.boolean(),

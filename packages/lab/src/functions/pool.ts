@@ -3,7 +3,7 @@ import { Concurrency } from './concurrency.ts';
 import type { PoolConfig } from './config.ts';
 import { Instance, type Outcome } from './instance.ts';
 import { invalid, LambdaError, notFound } from './lambda-error.ts';
-import { OnDemand, type Placement, type Target } from './on-demand.ts';
+import { OnDemand, type Placement } from './on-demand.ts';
 import { Provisioned, type ProvisionedConfig } from './provisioned.ts';
 
 /** Number of cold starts whose durations are kept for the statistics; older ones are dropped. */
@@ -104,15 +104,13 @@ export class Pool {
   }
 
   async invoke(qualifier: string | undefined, payload: string): Promise<Invocation> {
-    const version = this.resolve(qualifier);
-    const requestId = newId('req', this.#clock, this.#random);
-    const warm = this.#claimProvisioned(qualifier);
-    const leave = this.#enter(warm !== null);
     try {
-      const placement = warm ?? (await this.#place({ qualifier, version }));
-      return await this.#run(placement, { version, requestId, payload });
-    } finally {
-      leave();
+      return await this.#invoke(qualifier, payload);
+    } catch (error) {
+      if (error instanceof LambdaError && error.code === 'TooManyRequestsException') {
+        this.#totals.throttles += 1;
+      }
+      throw error;
     }
   }
 
@@ -212,22 +210,17 @@ export class Pool {
     return { instance, cold: false };
   }
 
-  #enter(provisioned: boolean): () => void {
+  async #invoke(qualifier: string | undefined, payload: string): Promise<Invocation> {
+    const version = this.resolve(qualifier);
+    const requestId = newId('req', this.#clock, this.#random);
+    const warm = this.#claimProvisioned(qualifier);
+    if (warm === null) this.concurrency.admit();
+    const leave = this.concurrency.enter(warm !== null);
     try {
-      if (!provisioned) this.concurrency.admit();
-    } catch (error) {
-      this.#totals.throttles += 1;
-      throw error;
-    }
-    return this.concurrency.enter(provisioned);
-  }
-
-  async #place(target: Target): Promise<Placement> {
-    try {
-      return await this.#onDemand.place(target);
-    } catch (error) {
-      this.#totals.throttles += 1;
-      throw error;
+      const placement = warm ?? (await this.#onDemand.place({ qualifier, version }));
+      return await this.#run(placement, { version, requestId, payload });
+    } finally {
+      leave();
     }
   }
 

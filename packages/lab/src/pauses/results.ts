@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type SeriesKind, tableRow } from '../results/series.ts';
+import { provenance, type SeriesKind, tableRow } from '../results/series.ts';
 import { parts } from './parts.ts';
 
 /** One round in the committed results. */
@@ -21,9 +21,7 @@ const roundSchema = z.object({
 export type PausesRound = z.infer<typeof roundSchema>;
 
 const seriesSchema = z.object({
-  seed: z.number(),
-  commit: z.string(),
-  at: z.string(),
+  ...provenance,
   requestsPerSecond: z.number(),
   rounds: z.array(roundSchema),
 });

@@ -7,17 +7,17 @@ export interface Login {
   readonly user?: string;
   /** Left out: the application's. */
   readonly database?: string;
-  /** Longest time to connect, and for each answer, ms; left out: no limit. */
+  /** Longest time to connect, and for each answer, ms; left out: 10 s to connect, and no limit. */
   readonly timeoutMs?: number;
 }
 
 /** Opens one connection. When it breaks, its next statement fails. */
 export async function connectTo(address: Endpoint, login: Login = {}): Promise<pg.Client> {
-  const { user = 'postgres', database = applicationDatabase, timeoutMs = 0 } = login;
+  const { user = 'postgres', database = applicationDatabase, timeoutMs } = login;
   const client = new pg.Client({
     ...{ host: address.host, port: address.port, user, database },
-    connectionTimeoutMillis: timeoutMs,
-    query_timeout: timeoutMs,
+    connectionTimeoutMillis: timeoutMs ?? 10_000,
+    query_timeout: timeoutMs ?? 0,
   });
   client.on('error', () => {});
   try {

@@ -1,6 +1,6 @@
 import type { Quantiles } from 'throwover/kernel';
 import { z } from 'zod';
-import { type SeriesKind, tableRow } from '../results/series.ts';
+import { provenance, type SeriesKind, tableRow } from '../results/series.ts';
 import { type ReadCounts, roundFigures } from './judge.ts';
 
 const quantilesSchema = z
@@ -30,9 +30,7 @@ export type RoundResult = z.infer<typeof roundSchema>;
 
 /** One invocation. */
 const seriesSchema = z.object({
-  seed: z.number(),
-  commit: z.string(),
-  at: z.string(),
+  ...provenance,
   latencyMs: z.number(),
   /** For all reads with a token in all rounds. */
   waitedMs: quantilesSchema,

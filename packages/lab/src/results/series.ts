@@ -1,6 +1,6 @@
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { z } from 'zod';
+import { z } from 'zod';
 
 /**
  * One kind of committed results: a file of series, one JSON object per line, and its part of the
@@ -13,6 +13,9 @@ export interface SeriesKind<S> {
   /** Returns its part of the README, in Markdown. */
   render(all: readonly S[]): string;
 }
+
+/** What every series says of itself: when it was measured, with which seed and commit. */
+export const provenance = { seed: z.number(), commit: z.string(), at: z.string() };
 
 /**
  * Adds a series to the file, and rewrites its part of the README beside it; other parts do not

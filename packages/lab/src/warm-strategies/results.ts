@@ -1,7 +1,7 @@
 import type { StrategyName } from 'throwover';
 import { quantiles } from 'throwover/kernel';
 import { z } from 'zod';
-import { type SeriesKind, tableRow } from '../results/series.ts';
+import { provenance, type SeriesKind, tableRow } from '../results/series.ts';
 
 /** Bound for "good": p99 of the first five minutes over the baseline's, at the median. */
 const goodRatio = 1.2;
@@ -51,9 +51,7 @@ export type MeasuredStrategy = z.infer<typeof strategySchema>;
 
 /** One invocation. */
 const seriesSchema = z.object({
-  seed: z.number(),
-  commit: z.string(),
-  at: z.string(),
+  ...provenance,
   requestsPerSecond: z.number(),
   timeScale: z.number(),
   /** Number of instances that the prices are for, and the source of the prices. */

@@ -2,7 +2,6 @@ import { Resolver } from 'node:dns/promises';
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
-import { loadService } from 'throwover';
 import { seededRandom } from 'throwover/kernel';
 import { commandOf, freeze, kill, processTree, type Roots, thaw } from '../faults/process-tree.ts';
 import {
@@ -137,12 +136,6 @@ export class Lab {
       body: 'checkout',
     });
     return active;
-  }
-
-  /** Returns the objectives that the team declared, life time, ms. */
-  async objectives(): Promise<{ rtoMs: number; rpoMs: number }> {
-    const { service } = await loadService(join(this.options.dir, 'throwover.yaml'));
-    return service.objectives;
   }
 
   /** Restarts the clients; they write their records to `output`. */

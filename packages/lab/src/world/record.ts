@@ -1,6 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type RequestRecord, type RunEvidence, type RunState, stepsOf } from 'throwover';
+import {
+  loadService,
+  type RequestRecord,
+  type RunEvidence,
+  type RunState,
+  stepsOf,
+} from 'throwover';
 import { systemClock } from 'throwover/kernel';
 import { labErrors } from '../errors.ts';
 import type { Lab } from './lab.ts';
@@ -81,13 +87,14 @@ async function recordWith(lab: Lab, recording: Recording, lag: LagSampler): Prom
   const webhooks = await endSender(lab, senderPatienceMs);
   await lag.stop();
 
+  const { service } = await loadService(join(lab.options.dir, 'throwover.yaml'));
   const evidence: RunEvidence = {
     runId,
     kind: recording.kind,
     from,
     to,
     timeScale,
-    objectives: await lab.objectives(),
+    objectives: service.objectives,
     fromMs,
     toMs,
     firstActMs,
