@@ -16,19 +16,14 @@ const patienceMs = 60_000;
 const insert = `INSERT INTO orders (idempotency_key, amount, currency, status, region)
   VALUES ($1, 100, 'eur', 'open', $2)`;
 
-interface Acknowledged {
-  readonly key: string;
-  /** Wall ms. */
-  readonly sentMs: number;
-}
-
 /**
  * An application that keeps the database's own address and uses neither doors nor DNS. Each attempt
  * is a separate login as the application's role, and one order; a write counts as acknowledged when
  * COMMIT was answered.
  */
 export class OwnWriter {
-  readonly acknowledged: Acknowledged[] = [];
+  /** Times are wall ms. */
+  readonly acknowledged: { readonly key: string; readonly sentMs: number }[] = [];
   #attempts = 0;
   readonly #region: RegionName;
   readonly #stopping = new AbortController();

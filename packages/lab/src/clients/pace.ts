@@ -31,39 +31,41 @@ export function schedule(options: {
   /** One generator for each stream, so that they are independent. */
   random: readonly [Random, Random];
 }): { writes: Generator<Slot, never>; reads: Generator<Slot, never> } {
-  const everyMs = 2_000 / options.ratePerSecond;
-  function* stream(
-    offsetMs: number,
-    random: Random,
-    kindOf: (index: number) => Slot['kind'],
-  ): Generator<Slot, never> {
-    for (let index = 0; ; index++) {
-      const jitterMs = random.next() * jitterShare * everyMs;
-      const client = index % options.clients;
-      yield { dueMs: offsetMs + index * everyMs + jitterMs, client, kind: kindOf(index) };
-    }
-  }
+  const { clients, ratePerSecond } = options;
   const [writeRandom, readRandom] = options.random;
+  const half = { clients, everyMs: 2_000 / ratePerSecond };
   return {
-    writes: stream(0, writeRandom, () => 'write'),
-    reads: stream(readAfterMs, readRandom, (index) =>
-      index % listEvery === listEvery - 1 ? 'list' : 'read',
-    ),
+    writes: steady({ ...half, offsetMs: 0, random: writeRandom, kindOf: () => 'write' }),
+    reads: steady({
+      ...{ ...half, offsetMs: readAfterMs, random: readRandom },
+      kindOf: (index) => (index % listEvery === listEvery - 1 ? 'list' : 'read'),
+    }),
   };
 }
 
-/**
- * Yields requests for assets at a steady rate, clients in turn; the same seed gives the same slots.
- */
-export function* assetSchedule(options: {
+/** Returns requests for assets at a steady rate, clients in turn. */
+export function assetSchedule(options: {
   clients: number;
   ratePerSecond: number;
   random: Random;
 }): Generator<Slot, never> {
   const everyMs = 1_000 / options.ratePerSecond;
+  return steady({ ...options, everyMs, offsetMs: 0, kindOf: () => 'asset' });
+}
+
+/** Yields a slot in each interval, clients in turn; the same seed gives the same slots. */
+function* steady(options: {
+  clients: number;
+  everyMs: number;
+  offsetMs: number;
+  random: Random;
+  kindOf: (index: number) => Slot['kind'];
+}): Generator<Slot, never> {
+  const { clients, everyMs, offsetMs, random, kindOf } = options;
   for (let index = 0; ; index++) {
-    const jitterMs = options.random.next() * jitterShare * everyMs;
-    yield { dueMs: index * everyMs + jitterMs, client: index % options.clients, kind: 'asset' };
+    const jitterMs = random.next() * jitterShare * everyMs;
+    const dueMs = offsetMs + index * everyMs + jitterMs;
+    yield { dueMs, client: index % clients, kind: kindOf(index) };
   }
 }
 

@@ -2,6 +2,7 @@ import { type Random, systemClock } from 'throwover/kernel';
 import { commandOf, signal } from '../faults/process-tree.ts';
 import type { Lab } from '../world/lab.ts';
 import { type Part, partOf } from './parts.ts';
+import type { PausesRound } from './results.ts';
 
 /**
  * Length of a pause, ms: from less than a door's hold to more than the writer's lease and the
@@ -12,17 +13,12 @@ const pauseMs = { least: 200, most: 12_000 };
 /** Longest time between two pauses, ms. */
 const longestBetweenMs = 1_500;
 
-export interface Pause {
-  readonly part: Part;
-  readonly ms: number;
-}
-
 /**
  * Pauses one process of the lab at a time, again and again until `end`: chooses a part at random,
  * then one of its processes.
  */
 export class Pauser {
-  readonly pauses: Pause[] = [];
+  readonly pauses: PausesRound['pauses'] = [];
   readonly #lab: Lab;
   readonly #random: Random;
   readonly #stopping = new AbortController();
