@@ -7,15 +7,15 @@
  */
 import { Command } from '@commander-js/extra-typings';
 import { systemClock } from 'throwover/kernel';
-import { positiveNumber } from '../packages/lab/src/command-line.ts';
+import { wholeAboveZero } from '../packages/lab/src/command-line.ts';
 import { fuzz } from '../packages/throwover/src/traffic/canary/fuzz.fixture.ts';
 
 /** Packets of one seed: a failure can be reproduced in seconds. */
 const batch = 100_000;
 
 const program = new Command('npm run dns-fuzz --')
-  .option('--packets <count>', 'how many', positiveNumber, 10_000_000)
-  .option('--seed <number>', 'seed of the first batch', positiveNumber, 1)
+  .option('--packets <count>', 'how many', wholeAboveZero, 10_000_000)
+  .option('--seed <number>', 'seed of the first batch', wholeAboveZero, 1)
   .option('--json', 'end with one line of JSON')
   .action(({ packets, seed, json }) => {
     const say = (line: string) => (json ? console.error(line) : console.log(line));

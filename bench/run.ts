@@ -8,7 +8,7 @@
  */
 import { Command } from '@commander-js/extra-typings';
 import { systemClock } from 'throwover/kernel';
-import { positiveNumber } from '../packages/lab/src/command-line.ts';
+import { wholeAboveZero } from '../packages/lab/src/command-line.ts';
 import { benchControlPlane } from './control-plane.ts';
 import { benchDns } from './dns.ts';
 import { benchEdge } from './edge.ts';
@@ -28,7 +28,7 @@ program
   .argument('<name>', `one of: ${Object.keys(benches).join(', ')}`)
   .option('--quick', 'fewer rounds: ends within 50 s, with one line of JSON')
   .option('--peers', 'beside Patroni and repmgr, in the same run')
-  .option('--rounds <count>', 'of each contender and latency', positiveNumber)
+  .option('--rounds <count>', 'of each contender and latency', wholeAboveZero)
   .option('--record', "keep the peers' medians in bench/peers/recorded.json")
   .option('--only <names>', 'contenders to measure, by name, with commas', (names) =>
     names.split(','),

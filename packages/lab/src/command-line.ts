@@ -25,25 +25,26 @@ export async function runCommand(command: () => Promise<unknown>): Promise<void>
   }
 }
 
-export function wholeNumber(text: string): number {
+/** Returns what reads the value of an option: a number that fits, or an error with `what`. */
+const numberThat = (fits: (value: number) => boolean, what: string) => (text: string) => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number');
+  if (!fits(value)) throw new InvalidArgumentError(what);
   return value;
-}
+};
 
-export function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value <= 0) {
-    throw new InvalidArgumentError('a whole number above 0');
-  }
-  return value;
-}
-
-export function anyNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('a number, 0 or more');
-  return value;
-}
+export const wholeNumber = numberThat(
+  (value) => Number.isInteger(value) && value >= 0,
+  'a whole number',
+);
+export const wholeAboveZero = numberThat(
+  (value) => Number.isInteger(value) && value > 0,
+  'a whole number above 0',
+);
+export const anyNumber = numberThat(
+  (value) => Number.isFinite(value) && value >= 0,
+  'a number, 0 or more',
+);
+export const aboveZero = numberThat((value) => value > 0, 'a number above 0');
 
 export const portBaseOption = (first = defaultPortBase, ports = 40) =>
   new Option('--port-base <port>', `first of the ${ports} ports that the lab takes`)

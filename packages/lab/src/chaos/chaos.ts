@@ -16,7 +16,7 @@
  * Exit code 1 when a round violated anything. Ctrl-C keeps the rounds that have ended.
  */
 import { Command, Option } from '@commander-js/extra-typings';
-import { formatMs, isoTime, seededRandom, systemClock } from 'throwover/kernel';
+import { formatMs, isoTime, type Random, seededRandom, systemClock } from 'throwover/kernel';
 import {
   commitHere,
   fenceOption,
@@ -91,11 +91,7 @@ async function main(): Promise<void> {
   if (violating > 0) process.exitCode = 1;
 }
 
-async function play(
-  lab: Lab,
-  round: number,
-  random: ReturnType<typeof seededRandom>,
-): Promise<RoundResult> {
+async function play(lab: Lab, round: number, random: Random): Promise<RoundResult> {
   const played = await underTraffic(lab, `${given.kind}-${round}`, (from, traffic) =>
     kinds[given.kind]({ lab, from, random, fence: given.fence, traffic, round }),
   );

@@ -8,11 +8,13 @@
  * restarts.
  */
 
-import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { Command } from '@commander-js/extra-typings';
 import type { RequestRecord } from 'throwover';
 import { systemClock } from 'throwover/kernel';
-import { fenceOption, portBaseOption, runCommand } from '../command-line.ts';
+
+import { aboveZero, fenceOption, portBaseOption, runCommand } from '../command-line.ts';
 import type { Lab } from '../world/lab.ts';
+
 import { regionNames } from '../world/map.ts';
 import { labOptions } from '../world/options.ts';
 import { withLab } from '../world/with-lab.ts';
@@ -23,14 +25,8 @@ import { RoundTraffic } from './traffic.ts';
  */
 const restartMs = 5_000;
 
-const positive = (text: string) => {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError('a number above 0');
-  return value;
-};
-
 const given = new Command('npm run soak --')
-  .option('--minutes <n>', 'real minutes of each of the two', positive, 10)
+  .option('--minutes <n>', 'real minutes of each of the two', aboveZero, 10)
   .addOption(fenceOption())
   .addOption(portBaseOption(11_000))
   .option('--json', 'end with one line of JSON')

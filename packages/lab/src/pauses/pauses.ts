@@ -11,7 +11,7 @@
  * there twice. Exit code 1 when a round violated anything.
  */
 import { Command } from '@commander-js/extra-typings';
-import { formatMs, isoTime, seededRandom, systemClock } from 'throwover/kernel';
+import { formatMs, isoTime, type Random, seededRandom, systemClock } from 'throwover/kernel';
 import { judge } from '../chaos/oracle.ts';
 import { planned } from '../chaos/play.ts';
 import { underTraffic } from '../chaos/round.ts';
@@ -74,11 +74,7 @@ async function main(): Promise<void> {
   if (violating > 0) process.exitCode = 1;
 }
 
-async function play(
-  lab: Lab,
-  round: number,
-  random: ReturnType<typeof seededRandom>,
-): Promise<PausesRound> {
+async function play(lab: Lab, round: number, random: Random): Promise<PausesRound> {
   const played = await underTraffic(lab, `pauses-${round}`, async (from) => {
     const faultMs = systemClock.wallMs();
     const pauser = new Pauser(lab, random);
