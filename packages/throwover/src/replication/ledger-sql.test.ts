@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Loss } from '../store/port.ts';
+import type { Loss } from '../store/shapes.ts';
 import { ledgerSql } from './ledger-sql.ts';
 
 const loss = (part: Partial<Loss>): Loss => ({

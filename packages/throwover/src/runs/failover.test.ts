@@ -1,7 +1,7 @@
 import { positionOf } from '@throwover/client';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { approve, planDigest } from '../runbook/runbook.ts';
-import type { Loss } from '../store/port.ts';
+import type { Loss } from '../store/shapes.ts';
 import { World } from './runs.fixture.ts';
 
 let world: World;

@@ -26,7 +26,8 @@ import {
   type RunResult,
 } from '../runbook/runbook.ts';
 import { createMemoryStore } from '../store/memory/memory-store.ts';
-import type { RunState, Store } from '../store/port.ts';
+import type { Store } from '../store/port.ts';
+import type { RunState } from '../store/shapes.ts';
 import { type DnsProvider, type DnsRecord, sameRecord } from '../traffic/dns.ts';
 import type { Door, DoorMode, DoorStatus } from '../traffic/door.ts';
 import type {

@@ -3,7 +3,7 @@ import { functionsConformance } from '../functions/conformance.ts';
 import { functionErrors } from '../functions/errors.ts';
 import type { FunctionFacts, FunctionRegion } from '../functions/function-region.ts';
 import { defaultRamp } from '../functions/functions.ts';
-import type { RunState } from '../store/port.ts';
+import type { RunState } from '../store/shapes.ts';
 import { World } from './runs.fixture.ts';
 
 const both = ['two-writers', 'loss-above-bound'];

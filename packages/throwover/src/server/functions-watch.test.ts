@@ -12,7 +12,7 @@ import {
   type EvidenceSample,
   evidenceSamples,
 } from '../records/samples.ts';
-import type { JournalRecord, RunState } from '../store/port.ts';
+import type { JournalRecord, RunState } from '../store/shapes.ts';
 import type { LatencyPiece, LatencySpan } from '../traffic/door.ts';
 import { watchCapacity } from './capacity-watch.ts';
 import { watchFiveMinutes } from './five-minutes.ts';

@@ -9,8 +9,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../kernel/kernel.ts';
 import { recordOf } from '../store/conformance-subject.ts';
 import { maxWriterLeaseMs } from '../store/limits.ts';
-import type { RunLease } from '../store/port.ts';
 import { createRemoteStore } from '../store/remote/remote-store.ts';
+import type { RunLease } from '../store/shapes.ts';
 
 const script = fileURLToPath(new URL('serve.fixture.ts', import.meta.url));
 const children: ChildProcess[] = [];

@@ -8,7 +8,7 @@ import {
   type EvidenceSample,
   evidenceSamples,
 } from '../records/samples.ts';
-import type { RunState } from '../store/port.ts';
+import type { RunState } from '../store/shapes.ts';
 import type { DoorCounts } from '../traffic/door.ts';
 import { BeaconLog } from '../traffic/stragglers/beacons.ts';
 import { StragglerMeter } from '../traffic/stragglers/meter.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { begin, recordOf, refusal, type StoreUnderTest } from './conformance-subject.ts';
-import type { JournalEvent, RunLease } from './port.ts';
+import type { JournalEvent, RunLease } from './shapes.ts';
 
 const ended: JournalEvent = { type: 'ended', status: 'succeeded', reason: 'all steps are done' };
 

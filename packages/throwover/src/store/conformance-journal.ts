@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { begin, leaseMs, recordOf, refusal, type StoreUnderTest } from './conformance-subject.ts';
-import type { JournalEvent, JournalRecord, RunLease } from './port.ts';
+import type { JournalEvent, JournalRecord, RunLease } from './shapes.ts';
 
 const intent = (step: string): JournalEvent => ({
   type: 'intent',

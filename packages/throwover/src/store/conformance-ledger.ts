@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { begin, leaseMs, recordOf, refusal, type StoreUnderTest } from './conformance-subject.ts';
 import { lossChunks } from './ledger.ts';
 import { maxLossBytes, maxLossesPerCall } from './limits.ts';
-import type { Loss } from './port.ts';
+import type { Loss } from './shapes.ts';
 
 const service = 'checkout';
 

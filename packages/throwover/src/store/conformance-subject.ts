@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
-import type { BeginRun, JournalEvent, JournalRecord, RunLease, Store } from './port.ts';
+import type { BeginRun, Store } from './port.ts';
+import type { JournalEvent, JournalRecord, RunLease } from './shapes.ts';
 
 /** A store under test with no other users, and the clock that its leases run on. */
 export interface StoreUnderTest {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { begin, leaseMs, recordOf, refusal, type StoreUnderTest } from './conformance-subject.ts';
 import { driftBound, maxWriterLeaseMs } from './limits.ts';
-import type { RunLease, SyncState, WriterRenewal } from './port.ts';
+import type { RunLease, SyncState, WriterRenewal } from './shapes.ts';
 
 const service = 'checkout';
 

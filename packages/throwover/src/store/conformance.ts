@@ -11,7 +11,8 @@ import {
   type StoreUnderTest,
 } from './conformance-subject.ts';
 import { writerConformance } from './conformance-writer.ts';
-import type { BeginRun, JournalEvent, RunLease, Store } from './port.ts';
+import type { BeginRun, Store } from './port.ts';
+import type { JournalEvent, RunLease } from './shapes.ts';
 
 /** The contract of a store as tests; each adapter's test runs it. */
 export function storeConformance(name: string, open: () => Promise<StoreUnderTest>): void {

@@ -1,6 +1,7 @@
 import { storeErrors } from './errors.ts';
-import type { ServiceState, Store, SyncState } from './port.ts';
+import type { Input } from './port.ts';
 import { inProgress, mustHold, mustRun, type RunFacts } from './rules.ts';
+import type { ServiceState, SyncState } from './shapes.ts';
 
 /**
  * The facts that a store keeps about a service, and how calls change them. Pure: each function
@@ -26,8 +27,6 @@ export interface ServiceFacts {
   /** Size of its ledger of lost writes. */
   readonly ledgerBytes: number;
 }
-
-type Input<Call extends keyof Store> = Parameters<Store[Call]>[0];
 
 /**
  * Once the service is known, the store decides which region is active, and that region must stay

@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/kernel.ts';
 import { driftBound, maxWriterLeaseMs } from './limits.ts';
-import type { WriterExpiry } from './port.ts';
+import type { WriterExpiry } from './shapes.ts';
 
 /**
  * The state that a store process keeps only in memory, on its monotonic clock, and loses when it

@@ -1,7 +1,7 @@
 import { storeErrors } from './errors.ts';
 import { maxLedgerBytes, maxLossBytes, maxLossChunkBytes, maxLossesPerCall } from './limits.ts';
-import type { Loss } from './port.ts';
 import { noSuchRun } from './rules.ts';
+import type { Loss } from './shapes.ts';
 
 /**
  * The ledger of lost writes, pure. An entry is identified by its id, so that adding it twice is the

@@ -1,14 +1,7 @@
 import { storeErrors } from './errors.ts';
 import { maxPlanBytes, maxRecordBytes, maxRecords, maxReplanBytes } from './limits.ts';
-import type {
-  Halt,
-  JournalRecord,
-  RunState,
-  RunStatus,
-  RunSummary,
-  ServiceState,
-  Store,
-} from './port.ts';
+import type { Input } from './port.ts';
+import type { Halt, JournalRecord, RunState, RunSummary, ServiceState } from './shapes.ts';
 
 /**
  * The rights to change a run and its journal, as pure functions of the state in the store. Every
@@ -18,18 +11,10 @@ import type {
  * gaps.
  */
 
-type Input<Call extends keyof Store> = Parameters<Store[Call]>[0];
-
-export interface RunFacts {
-  readonly runId: string;
-  readonly service: string;
-  readonly kind: string;
-  readonly owner: string;
-  readonly epoch: number;
-  readonly token: number;
-  readonly status: RunStatus;
-  readonly lastSeq: number;
-}
+export type RunFacts = Pick<
+  RunSummary,
+  'runId' | 'service' | 'kind' | 'owner' | 'epoch' | 'token' | 'status'
+> & { readonly lastSeq: number };
 
 export function admitBegin(
   service: ServiceState,

@@ -1,22 +1,10 @@
 import { z } from 'zod';
 import { errorSchema } from '../kernel/kernel.ts';
+import type { ValueOf } from '../wire/wire.ts';
 import { maxLeaseMs, maxNoteLength } from './limits.ts';
-import type {
-  Halt,
-  JournalRecord,
-  Loss,
-  LossCount,
-  RunLease,
-  RunState,
-  RunSummary,
-  ServiceState,
-  SyncState,
-  WriterExpiry,
-  WriterRenewal,
-} from './port.ts';
 
 /**
- * Schemas of the port's values when they come from the wire or from a file. Records are strict,
+ * The port's values, as schemas for the wire and for files, and as types. Records are strict,
  * because they are kept permanently; in all other values unknown fields are dropped.
  */
 
@@ -28,28 +16,37 @@ export const leaseMs = z.number().positive().max(maxLeaseMs);
 
 const line = { seq: z.int().positive(), wallMs: z.number(), token: count };
 
-export const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion('type', [
+/**
+ * One record of a run's journal. `seq` starts at 1 and has no gaps. A9: what it does not say is
+ * observed again.
+ */
+export const recordSchema = z.discriminatedUnion('type', [
   z.strictObject({
     ...line,
     type: z.literal('mandate'),
     by: name,
     digest: z.string(),
     overrides: z.array(z.string()),
+    /** A second approver, if the policy requires one. */
     second: name.exactOptional(),
   }),
   z.strictObject({
     ...line,
     type: z.literal('taken-over'),
     by: name,
+    /** The places that know its token from now on, and those that did not answer. */
     claimed: evidence.exactOptional(),
   }),
+  /** A person asked to undo the run, if that is still possible. */
   z.strictObject({
     ...line,
     type: z.literal('abort-requested'),
     by: name,
     reason: z.string(),
+    /** Steps that may stay as they are when their undo fails. */
     leave: z.array(name).exactOptional(),
   }),
+  /** From here on the run is of another kind, with its plan, approved by `by`. */
   z.strictObject({
     ...line,
     type: z.literal('replanned'),
@@ -76,6 +73,10 @@ export const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion('type
     step: name,
     error: errorSchema,
     durationMs: z.number(),
+    /**
+     * The step of no return certainly did not happen and cannot happen any more: the run goes
+     * back.
+     */
     turnedBack: z.literal(true).exactOptional(),
   }),
   z.strictObject({ ...line, type: z.literal('undo-intent'), step: name }),
@@ -83,6 +84,7 @@ export const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion('type
     ...line,
     type: z.literal('undo-outcome'),
     step: name,
+    /** left: its undo failed, and the person who aborted the run accepted that it stays as it is. */
     result: z.enum(['undone', 'not-needed', 'left']),
     note: z.string(),
   }),
@@ -93,24 +95,39 @@ export const recordSchema: z.ZodType<JournalRecord> = z.discriminatedUnion('type
     reason: z.string(),
   }),
 ]);
+export type JournalRecord = ValueOf<typeof recordSchema>;
+
+/** A record before the run's controller has given it its place in the journal. */
+export type JournalEvent = EventOf<JournalRecord>;
+type EventOf<Record> = Record extends unknown ? Omit<Record, keyof typeof line> : never;
 
 export const sync = { epoch: count, inSync: z.boolean(), position: name, wallMs: z.number() };
 
-export const syncSchema: z.ZodType<SyncState> = z.object(sync);
+export const syncSchema = z.object(sync);
+export type SyncState = ValueOf<typeof syncSchema>;
 
-export const serviceSchema: z.ZodType<ServiceState> = z.object({
+export const serviceSchema = z.object({
   name,
   regions: z.array(name),
   epoch: count,
   active: name,
+  /** The run that has not ended, if any. */
   openRun: name.nullable(),
+  /**
+   * How the newest epoch was opened: the kind of the run; `adopted` if by hand; `registered` for
+   * the first one.
+   */
   openedBy: name,
+  /** Synchronous mode: the last report of the active region's guard; `null`: none in this epoch. */
   sync: syncSchema.nullable(),
 });
+export type ServiceState = ValueOf<typeof serviceSchema>;
 
-export const haltSchema: z.ZodType<Halt> = z.object({ by: name, reason: note, wallMs: z.number() });
+/** The kill switch. */
+export const haltSchema = z.object({ by: name, reason: note, wallMs: z.number() });
+export type Halt = ValueOf<typeof haltSchema>;
 
-export const renewalSchema: z.ZodType<WriterRenewal> = z.discriminatedUnion('kind', [
+export const renewalSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('granted') }),
   z.object({
     kind: z.literal('refused'),
@@ -119,19 +136,32 @@ export const renewalSchema: z.ZodType<WriterRenewal> = z.discriminatedUnion('kin
     active: name,
   }),
 ]);
+export type WriterRenewal = ValueOf<typeof renewalSchema>;
 
-export const expirySchema: z.ZodType<WriterExpiry> = z.object({
+export const expirySchema = z.object({
   expiresInMs: z.number().nonnegative(),
   region: name,
   epoch: count,
+  /** Longest lease that may have been granted, ms. */
   leaseMs,
   driftBound: z.number(),
+  /**
+   * Time since the last grant, or since the store's start, whichever lease ends last, ms. At least
+   * leaseMs x (1 + driftBound) when no lease can be in force.
+   */
   waitedMs: z.number(),
 });
+export type WriterExpiry = ValueOf<typeof expirySchema>;
 
+/** Column values as text; `null` when the log does not contain them. */
 const columns = z.record(z.string(), z.string().nullable()).nullable();
 
-export const lossSchema: z.ZodType<Loss> = z.object({
+/**
+ * One row that the old side had committed beyond the promotion point, and the new side does not
+ * have.
+ */
+export const lossSchema = z.object({
+  /** `<timeline>/<commit position>#<number in the transaction>`: sorts in commit order. */
   id: name,
   runId: name,
   transaction: name,
@@ -142,14 +172,19 @@ export const lossSchema: z.ZodType<Loss> = z.object({
   key: columns,
   before: columns,
   after: columns,
+  /** Whether the application was told that the transaction was committed, as far as known. */
   acknowledged: z.enum(['yes', 'no', 'unknown']),
   resolution: z.object({ by: name, note, wallMs: z.number() }).nullable(),
 });
+export type Loss = ValueOf<typeof lossSchema>;
 
-export const lossCountSchema: z.ZodType<LossCount> = z.object({ total: count, unresolved: count });
+export const lossCountSchema = z.object({ total: count, unresolved: count });
+export type LossCount = ValueOf<typeof lossCountSchema>;
 
-export const leaseSchema: z.ZodType<RunLease> = z.object({ runId: name, token: count, leaseMs });
+export const leaseSchema = z.object({ runId: name, token: count, leaseMs });
+export type RunLease = ValueOf<typeof leaseSchema>;
 
+/** `kind` and `planDigest` are those of the plan in force: the first, or the last `replanned`. */
 const summary = {
   runId: name,
   service: name,
@@ -165,10 +200,12 @@ const summary = {
   endedWallMs: z.number().nullable(),
 };
 
-export const summarySchema: z.ZodType<RunSummary> = z.object(summary);
+export const summarySchema = z.object(summary);
+export type RunSummary = ValueOf<typeof summarySchema>;
 
-export const stateSchema: z.ZodType<RunState> = z.object({
+export const stateSchema = z.object({
   ...summary,
   plan: z.unknown(),
   records: z.array(recordSchema),
 });
+export type RunState = ValueOf<typeof stateSchema>;

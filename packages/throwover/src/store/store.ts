@@ -1,10 +1,11 @@
 /**
  * The store of epochs, run leases and journals.
  *
- *   port.ts            the port, and the shapes of what it keeps
+ *   port.ts            the port
  *   rules.ts epochs.ts writer.ts ledger.ts  what each call may do: pure, the same for every adapter
  *   leases.ts          the state that a store process keeps only in memory
- *   shapes.ts wire.ts  the port as JSON, and the table of its calls
+ *   shapes.ts          the values that it keeps: their schemas and types
+ *   wire.ts            the port as JSON: the table of its calls
  *   conformance.ts     the suite that every adapter runs
  *   memory/ sqlite/ remote/  the adapters
  */
@@ -18,8 +19,8 @@ export {
   maxRecordsPerAppend,
   maxWriterLeaseMs,
 } from './limits.ts';
+export type { EmbeddedStore, Store } from './port.ts';
 export type {
-  EmbeddedStore,
   Halt,
   JournalEvent,
   JournalRecord,
@@ -28,7 +29,6 @@ export type {
   RunState,
   RunSummary,
   ServiceState,
-  Store,
   SyncState,
-} from './port.ts';
+} from './shapes.ts';
 export { type StoreCall, storeCallNames, storeCalls, storeThrough } from './wire.ts';

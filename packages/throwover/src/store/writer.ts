@@ -1,8 +1,9 @@
 import { epochMoved, type ServiceFacts } from './epochs.ts';
 import { storeErrors } from './errors.ts';
 import { maxWriterLeaseMs } from './limits.ts';
-import type { Store, WriterRenewal } from './port.ts';
+import type { Input } from './port.ts';
 import { mustSpeak, type RunFacts } from './rules.ts';
+import type { WriterRenewal } from './shapes.ts';
 
 /**
  * Strict mode, pure: which region is granted the right to write, and who may stop that.
@@ -12,8 +13,6 @@ import { mustSpeak, type RunFacts } from './rules.ts';
  * again. Without the last rule, a stop that was still on its way while it was taken back would
  * close a healthy writer permanently, and a late restore would make a proof of expiry false.
  */
-
-type Input<Call extends keyof Store> = Parameters<Store[Call]>[0];
 
 export function renewal(facts: ServiceFacts, input: Input<'renewWriter'>): WriterRenewal {
   const { service, region, leaseMs } = input;

@@ -84,6 +84,13 @@ export type Output<One extends Call> = One['output'] extends z.ZodType
   ? Message<One['output']>
   : string;
 
+/** The values that a schema accepts, read-only through and through. */
+export type ValueOf<Schema extends z.ZodType> = ReadOnly<z.output<Schema>>;
+
+type ReadOnly<T> = T extends readonly unknown[] | object
+  ? { readonly [Key in keyof T]: ReadOnly<T[Key]> }
+  : T;
+
 /** Whether this call may be sent again although it may have taken effect. */
 export function repeatable({ repeat }: Call, body: unknown): boolean {
   return typeof repeat === 'function' ? repeat(body) : repeat;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { unscaled, wallMsOfIso } from '../../kernel/kernel.ts';
-import type { JournalRecord } from '../../store/port.ts';
+import type { JournalRecord } from '../../store/shapes.ts';
 import { alwaysOnCost, invocationsCost, provisionedWindowCost, quarterlyWindows } from './cost.ts';
 import { checkPrices, shippedPrices } from './prices.ts';
 import { runCost, warmthOfRun } from './run-cost.ts';

@@ -1,7 +1,8 @@
 import { defineErrors, seededRandom } from '../../kernel/kernel.ts';
 import { createVirtualClock, type VirtualClock } from '../../kernel/virtual-clock.ts';
 import { createMemoryStore } from '../../store/memory/memory-store.ts';
-import type { JournalRecord, Store } from '../../store/port.ts';
+import type { Store } from '../../store/port.ts';
+import type { JournalRecord } from '../../store/shapes.ts';
 import { done, pending } from '../observe.ts';
 import { approve } from '../plan/mandate.ts';
 import { makePlan, type Plan, planDigest } from '../plan/plan.ts';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createVirtualClock } from '../../kernel/virtual-clock.ts';
-import type { JournalEvent, Store } from '../../store/port.ts';
+import type { Store } from '../../store/port.ts';
+import type { JournalEvent } from '../../store/shapes.ts';
 import { Journal, JournalFailure } from './journal.ts';
 import { Progress } from './progress.ts';
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { JournalRecord } from '../../store/port.ts';
+import type { JournalRecord } from '../../store/shapes.ts';
 import type { Step } from '../step.ts';
 import { type Bench, createBench, switchStep } from './engine.fixture.ts';
 import { type Expected, enoughSamples, expectedOf } from './history.ts';

@@ -10,7 +10,7 @@ import {
 } from '../epochs.ts';
 import { RunLeases, WriterGrants } from '../leases.ts';
 import { driftBound } from '../limits.ts';
-import type { Halt, RunState, RunSummary, Store } from '../port.ts';
+import type { Store } from '../port.ts';
 import {
   admitAppend,
   admitBegin,
@@ -22,6 +22,7 @@ import {
   noSuchService,
   type RunFacts,
 } from '../rules.ts';
+import type { Halt, RunState, RunSummary } from '../shapes.ts';
 import { renewal, writerRestored, writerStopped } from '../writer.ts';
 import { type Ledger, ledgerCalls } from './memory-ledger.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { storeErrors } from '../errors.ts';
-import type { JournalRecord } from '../port.ts';
+import type { JournalRecord } from '../shapes.ts';
 import { recordSchema } from '../shapes.ts';
 
 /** One stored line of a journal. */

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { z } from 'zod';
 import type { ServiceFacts } from '../epochs.ts';
-import type { Halt, Loss, RunStatus, RunSummary } from '../port.ts';
+import type { Halt, Loss, RunSummary } from '../shapes.ts';
 import { haltSchema, lossSchema, syncSchema } from '../shapes.ts';
 import type { ChainedRow } from './chain.ts';
 
@@ -133,7 +133,7 @@ export function summaryRow(row: Row): RunSummary {
     planDigest: String(row['plan_digest']),
     owner: String(row['owner']),
     token: Number(row['token']),
-    status: String(row['status']) as RunStatus,
+    status: String(row['status']) as RunSummary['status'],
     startedWallMs: Number(row['started_wall_ms']),
     endedWallMs: number(row['ended_wall_ms']),
   };

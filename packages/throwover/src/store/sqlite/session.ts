@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock, ThrowoverError } from '../../kernel/kernel.ts';
 import type { ServiceFacts } from '../epochs.ts';
 import { RunLeases, WriterGrants } from '../leases.ts';
-import type { ServiceState } from '../port.ts';
 import { noSuchRun, noSuchService, type RunFacts } from '../rules.ts';
+import type { ServiceState } from '../shapes.ts';
 import { storeFailure } from './failures.ts';
 import { prepare, type RunRow, runRow, serviceFacts, serviceValues } from './rows.ts';
 

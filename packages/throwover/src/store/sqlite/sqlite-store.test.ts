@@ -8,7 +8,7 @@ import { createVirtualClock, type VirtualClock } from '../../kernel/virtual-cloc
 import { storeConformance } from '../conformance.ts';
 import { recordOf } from '../conformance-subject.ts';
 import { maxLedgerBytes, maxWriterLeaseMs } from '../limits.ts';
-import type { Loss, RunLease } from '../port.ts';
+import type { Loss, RunLease } from '../shapes.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 import { oldRun, writeVersion1 } from './version-1.fixture.ts';
 

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { canonicalJson } from '../../kernel/kernel.ts';
-import type { JournalRecord } from '../port.ts';
+import type { JournalRecord } from '../shapes.ts';
 import { nextHash, rootHash } from './chain.ts';
 
 /** The schema of version 1, word for word as it was released. */
