@@ -91,23 +91,6 @@ export function mustFitLedger(service: string, bytes: number): void {
   );
 }
 
-/** Splits the losses into chunks that `addLosses` accepts, in the given order. */
-export function* lossChunks(losses: Iterable<Loss>): Generator<readonly Loss[]> {
-  let chunk: Loss[] = [];
-  let chunkBytes = 0;
-  for (const loss of losses) {
-    const { bytes } = lossEntry(loss);
-    if (chunk.length === maxLossesPerCall || chunkBytes + bytes > maxLossChunkBytes) {
-      yield chunk;
-      chunk = [];
-      chunkBytes = 0;
-    }
-    chunk.push(loss);
-    chunkBytes += bytes;
-  }
-  if (chunk.length > 0) yield chunk;
-}
-
 /** Yields the first losses, as many as fit into one answer, at least one. */
 export function* firstLosses(
   entries: Iterable<{ readonly loss: Loss; readonly bytes: number }>,

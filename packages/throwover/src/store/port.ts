@@ -112,7 +112,7 @@ export interface Store {
   halt(): Promise<Halt | null>;
   /**
    * Adds entries to the ledger of lost writes, unresolved; an entry whose id already exists stays
-   * as it is. Send chunks of `lossChunks`.
+   * as it is. At most `maxLossesPerCall` entries of `maxLossChunkBytes` in one call.
    */
   addLosses(input: Speaker & { losses: readonly Loss[] }): Promise<void>;
   /**
