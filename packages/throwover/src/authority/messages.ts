@@ -5,7 +5,7 @@
 import { isPosition, type Position } from '@throwover/client';
 import { z } from 'zod';
 import type { Loss } from '../store/store.ts';
-import type { Message } from '../wire/wire.ts';
+import type { ValueOf } from '../wire/wire.ts';
 
 const region = z.string().min(1).max(63);
 const token = z.int().nonnegative();
@@ -21,14 +21,14 @@ const pair = { service: name, from: region, to: region };
  * Two regions of one service. In a run, data moves from `from` to `to`. In a question between
  * guards, `from` asks `to`.
  */
-export type Pair = Message<typeof pairSchema>;
+export type Pair = ValueOf<typeof pairSchema>;
 export const pairSchema = z.strictObject(pair);
 
 /**
  * The scope and token that every command carries. The guard checks them before anything else
  * (guard/pairing.ts).
  */
-export type RunCommand = Message<typeof runCommandSchema>;
+export type RunCommand = ValueOf<typeof runCommandSchema>;
 export const runCommand = {
   /** The run that a command is sent for. */
   scope: z.strictObject({ ...pair, run: name }),
@@ -37,7 +37,7 @@ export const runCommand = {
 };
 export const runCommandSchema = z.strictObject(runCommand);
 
-export type ConfirmedFence = Message<typeof confirmedFenceSchema>;
+export type ConfirmedFence = ValueOf<typeof confirmedFenceSchema>;
 export const confirmedFenceSchema = z.strictObject({
   kind: z.literal('confirmed'),
   region,
@@ -45,7 +45,7 @@ export const confirmedFenceSchema = z.strictObject({
   token,
 });
 
-export type ExpiredLease = Message<typeof expiredLeaseSchema>;
+export type ExpiredLease = ValueOf<typeof expiredLeaseSchema>;
 const expiredLeaseSchema = z.strictObject({
   kind: z.literal('expired'),
   region,
@@ -74,7 +74,7 @@ const overridden = z.strictObject({ kind: z.literal('overridden'), by: text, rea
  * that it granted has ended by the store's own clock; the proof contains the arithmetic.
  * overridden: a person took the risk of two writers, by name.
  */
-export type FenceProof = Message<typeof fenceProofSchema>;
+export type FenceProof = ValueOf<typeof fenceProofSchema>;
 export const fenceProofSchema = z.discriminatedUnion('kind', [
   confirmedFenceSchema,
   expiredLeaseSchema,
@@ -89,20 +89,20 @@ export const fenceProofSchema = z.discriminatedUnion('kind', [
  * never-asked: the journal has no intent of a promotion, and only the controller with `token` may
  * write one. overridden: a person took the risk of two writers, by name.
  */
-export type OpeningProof = Message<typeof openingProofSchema>;
+export type OpeningProof = ValueOf<typeof openingProofSchema>;
 export const openingProofSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('renounced'), region, token }),
   z.strictObject({ kind: z.literal('never-asked'), token }),
   overridden,
 ]);
 
-export type Renunciation = Message<typeof renunciationSchema>;
+export type Renunciation = ValueOf<typeof renunciationSchema>;
 export const renunciationSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('renounced'), token }),
   z.strictObject({ kind: z.literal('accepted'), epoch, token }),
 ]);
 
-export type Promotion = Message<typeof promotionSchema>;
+export type Promotion = ValueOf<typeof promotionSchema>;
 export const promotionSchema = z.strictObject({
   epoch,
   region,
@@ -116,7 +116,7 @@ export const promotionSchema = z.strictObject({
   nextXid: z.string().regex(/^\d+$/).nullable(),
 });
 
-export type Attachment = Message<typeof attachmentSchema>;
+export type Attachment = ValueOf<typeof attachmentSchema>;
 export const attachmentSchema = z.strictObject({
   /**
    * as-is: its log ended at or before the switch position. already: it followed before its guard was
@@ -127,7 +127,7 @@ export const attachmentSchema = z.strictObject({
 });
 
 /** The reason why a database is closed to the application. */
-export type Closed = Message<typeof closedSchema>;
+export type Closed = ValueOf<typeof closedSchema>;
 export const closedSchema = z.discriminatedUnion('by', [
   /**
    * A run's fence. `deadlineMs`: time until the guard may open the database by itself; `null`:
@@ -152,7 +152,7 @@ export const closedSchema = z.discriminatedUnion('by', [
  * How the server itself treats logins of the application, as the guard last saw it. It does not
  * tell what the guard has written down.
  */
-export type DoorSeen = Message<typeof doorSeenSchema>;
+export type DoorSeen = ValueOf<typeof doorSeenSchema>;
 export const doorSeenSchema = z.strictObject({
   /**
    * closed: the guard's own closure refuses every application role, and no session of one is left.
@@ -173,7 +173,7 @@ export const doorSeenSchema = z.strictObject({
 });
 
 /** The times at which somebody let the application into a closed database. */
-export type Reopened = Message<typeof reopenedSchema>;
+export type Reopened = ValueOf<typeof reopenedSchema>;
 export const reopenedSchema = z.strictObject({
   firstWallMs: z.number(),
   lastWallMs: z.number(),
@@ -184,11 +184,11 @@ export const reopenedSchema = z.strictObject({
  * The newest epoch that a guard or the store knows of. `active` is `null` while the active region
  * is not known.
  */
-export type KnownEpoch = Message<typeof knownEpochSchema>;
+export type KnownEpoch = ValueOf<typeof knownEpochSchema>;
 export const knownEpochSchema = z.strictObject({ epoch, active: region.nullable() });
 
 /** A promotion that was begun; with `sequenceAdvance` it is lossy. */
-export type Accepted = Message<typeof acceptedSchema>;
+export type Accepted = ValueOf<typeof acceptedSchema>;
 export const acceptedSchema = z.strictObject({
   token,
   epoch,
@@ -199,7 +199,7 @@ export const acceptedSchema = z.strictObject({
  * Whether commits in this epoch wait for the standby; if not in sync, the position and time since
  * when.
  */
-export type SyncRecord = Message<typeof syncRecordSchema>;
+export type SyncRecord = ValueOf<typeof syncRecordSchema>;
 export const syncRecordSchema = z.strictObject({
   epoch,
   inSync: z.boolean(),
@@ -217,13 +217,13 @@ const clusterSight = {
 };
 
 /** The origin of a database, as its data directory records it. */
-export type ClusterSight = Message<typeof clusterSightSchema>;
+export type ClusterSight = ValueOf<typeof clusterSightSchema>;
 export const clusterSightSchema = z.strictObject(clusterSight);
 
 const databaseRole = z.enum(['primary', 'standby', 'stopped']);
 
 /** The facts about its database that one guard reports to the other. */
-export type ClusterReport = Message<typeof clusterReportSchema>;
+export type ClusterReport = ValueOf<typeof clusterReportSchema>;
 const clusterReportSchema = z.strictObject({
   role: databaseRole,
   /** `null`: there is no data directory, or it cannot be read. */
@@ -235,7 +235,7 @@ const clusterReportSchema = z.strictObject({
 });
 
 /** The cluster that both guards agreed on last, or that a person accepted instead. */
-export type AgreedCluster = Message<typeof agreedClusterSchema>;
+export type AgreedCluster = ValueOf<typeof agreedClusterSchema>;
 const agreedClusterSchema = z.strictObject({
   ...clusterSight,
   /** The standby had at least everything up to this position when they agreed; `null`: not known. */
@@ -247,7 +247,7 @@ const agreedClusterSchema = z.strictObject({
 });
 
 /** The part of a guard's memory that is about the cluster. */
-export type ClusterMemory = Message<typeof clusterMemorySchema>;
+export type ClusterMemory = ValueOf<typeof clusterMemorySchema>;
 export const clusterMemorySchema = z.strictObject({
   /** `null` if the two guards have never agreed. */
   agreed: agreedClusterSchema.nullable(),
@@ -263,7 +263,7 @@ export const clusterMemorySchema = z.strictObject({
 /** A verdict needs only the cluster; the fields that an agreement adds are dropped. */
 const seen = z.object(clusterSight);
 
-export type ClusterVerdict = Message<typeof clusterVerdictSchema>;
+export type ClusterVerdict = ValueOf<typeof clusterVerdictSchema>;
 export const clusterVerdictSchema = z.discriminatedUnion('is', [
   z.strictObject({
     is: z.literal('same'),
@@ -308,7 +308,7 @@ export const clusterVerdictSchema = z.discriminatedUnion('is', [
 ]);
 
 /** The knowledge and state of a guard, for the other one. */
-export type PeerWord = Message<typeof peerWordSchema>;
+export type PeerWord = ValueOf<typeof peerWordSchema>;
 export const peerWordSchema = z.strictObject({
   region,
   role: z.enum([...databaseRole.options, 'unreachable']),
@@ -318,13 +318,13 @@ export const peerWordSchema = z.strictObject({
   report: clusterReportSchema.nullable(),
 });
 
-export type PeerPromise = Message<typeof peerPromiseSchema>;
+export type PeerPromise = ValueOf<typeof peerPromiseSchema>;
 export const peerPromiseSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('promised') }),
   z.strictObject({ kind: z.literal('refused'), why: text, known: knownEpochSchema }),
 ]);
 
-export type DatabaseStatus = Message<typeof statusSchema>;
+export type DatabaseStatus = ValueOf<typeof statusSchema>;
 export const statusSchema = z.strictObject({
   region: z.string(),
   /** The service that its guard works for. */
@@ -392,7 +392,7 @@ export const statusSchema = z.strictObject({
 });
 
 /** The answer of a standby's guard that asked the primary. */
-export type UpstreamWord = Message<typeof upstreamSchema>;
+export type UpstreamWord = ValueOf<typeof upstreamSchema>;
 export const upstreamSchema = z.strictObject({
   /** `null`: the standby receives from no primary, so the guard asked none. */
   answers: z.boolean().nullable(),
@@ -421,7 +421,7 @@ const loss: z.ZodType<Loss> = lossOfGuard;
 
 const unavailable = z.strictObject({ state: z.literal('unavailable'), why: z.string() });
 
-export type Unsent = Message<typeof unsentSchema>;
+export type Unsent = ValueOf<typeof unsentSchema>;
 export const unsentSchema = z.discriminatedUnion('state', [
   z.strictObject({
     state: z.literal('read'),
@@ -440,7 +440,7 @@ export const unsentSchema = z.discriminatedUnion('state', [
   unavailable,
 ]);
 
-export type SalvagePage = Message<typeof salvageSchema>;
+export type SalvagePage = ValueOf<typeof salvageSchema>;
 export const salvageSchema = z.discriminatedUnion('state', [
   z.strictObject({
     state: z.literal('complete'),
@@ -457,7 +457,7 @@ export const salvageSchema = z.discriminatedUnion('state', [
   unavailable.extend({ some: z.literal(true).exactOptional() }),
 ]);
 
-export type OtherWriter = Message<typeof otherWriterSchema>;
+export type OtherWriter = ValueOf<typeof otherWriterSchema>;
 const otherWriterSchema = z.strictObject({
   kind: z.enum([
     /** May be committed later by any session, and holds its locks until then. */
@@ -475,7 +475,7 @@ const otherWriterSchema = z.strictObject({
   role: z.string().nullable(),
 });
 
-export type GuardLack = Message<typeof guardLackSchema>;
+export type GuardLack = ValueOf<typeof guardLackSchema>;
 const guardLackSchema = z.strictObject({
   says: z.string(),
   /** Without it a run may not reach its end. */
@@ -486,7 +486,7 @@ const guardLackSchema = z.strictObject({
  * The writers that a fence of one database would not stop, and the tables that its ledger of losses
  * would not see. Read while no run is open, for `check` and before a plan.
  */
-export type DatabaseSurvey = Message<typeof surveySchema>;
+export type DatabaseSurvey = ValueOf<typeof surveySchema>;
 export const surveySchema = z.strictObject({
   region,
   /** Those who write, or may write, in spite of the fence; the first ones. */
@@ -515,7 +515,7 @@ export const surveySchema = z.strictObject({
 });
 
 /** The command of a person on the database's own host. */
-export type AcceptClusterCommand = Message<typeof acceptClusterSchema>;
+export type AcceptClusterCommand = ValueOf<typeof acceptClusterSchema>;
 export const acceptClusterSchema = z.strictObject({
   /** Identifier of the database as the person has seen it. */
   identifier: z.string().regex(/^\d{1,20}$/, 'expected the digits of a system identifier'),

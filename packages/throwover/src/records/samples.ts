@@ -9,6 +9,7 @@
 
 import { z } from 'zod';
 import { behaviours } from '../traffic/traffic.ts';
+import type { ValueOf } from '../wire/wire.ts';
 import { invalid } from './invalid.ts';
 
 const name = z.string().min(1).max(200);
@@ -208,7 +209,7 @@ export const evidenceSamples = {
 } as const;
 
 export type EvidenceKind = keyof typeof evidenceSamples;
-export type EvidenceSample<K extends EvidenceKind> = z.infer<(typeof evidenceSamples)[K]>;
+export type EvidenceSample<K extends EvidenceKind> = ValueOf<(typeof evidenceSamples)[K]>;
 
 /** Returns the samples that are to be added. Throws `bad-request` if one of them is invalid. */
 export function samplesOf<K extends EvidenceKind>(

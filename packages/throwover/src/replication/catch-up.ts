@@ -4,10 +4,10 @@ import type { Clock, Evidence } from '../kernel/kernel.ts';
 import { done, look, pending, refused, type Step, type StepContext } from '../runbook/runbook.ts';
 import type { Consent } from './consent.ts';
 import { replicationErrors } from './errors.ts';
-import { aboveBound, type Exposure, exposureText, sequenceAdvance } from './exposure.ts';
+import { aboveBound, exposureText, sequenceAdvance } from './exposure.ts';
 import type { LossView } from './loss.ts';
 import type { OldWriter } from './old-writer.ts';
-import { caughtUp, fenced } from './outcomes.ts';
+import { caughtUp, type Exposure, fenced } from './outcomes.ts';
 import type { Standby } from './standby.ts';
 import { catchUpPollMs, positionPollMs } from './timings.ts';
 

@@ -1,5 +1,7 @@
 import { bytesOf, type Position } from '@throwover/client';
 import { formatMs, isoTime } from '../kernel/kernel.ts';
+import type { Sighting } from './lag-calls.ts';
+import type { Exposure } from './outcomes.ts';
 
 /**
  * Computes the possible loss of a failover from the last known positions, with their age. Pure.
@@ -7,37 +9,6 @@ import { formatMs, isoTime } from '../kernel/kernel.ts';
  * A figure is an upper bound or `null` (A7). A region that does not answer may still write, so all
  * writes since the last moment that is known to be on the new side are at risk.
  */
-
-/** At this time an observer saw this as the newest position of the old primary. */
-export interface Sighting {
-  readonly position: Position;
-  readonly wallMs: number;
-  /** The observer: `east's guard`, `west's receiver`. */
-  readonly by: string;
-}
-
-export type Exposure =
-  /** Every acknowledged write is on the new side, or will be before it opens. */
-  | { readonly kind: 'none'; readonly why: 'synchronous' | 'closes-first' | 'all-received' }
-  | {
-      readonly kind: 'at-risk';
-      /** Every write that was acknowledged before this time is on the new side. Wall ms. */
-      readonly sinceWallMs: number;
-      /**
-       * Time from `sinceWallMs` until now, ms: the upper bound in time. Grows until the old side is
-       * closed.
-       */
-      readonly atRiskMs: number;
-      /**
-       * Bytes that the old primary has written and the new side has not received, as far as last
-       * seen; the primary may have written more since.
-       */
-      readonly missingBytes: number;
-      /** Age of the last sighting, ms, and its observer. */
-      readonly seenAgoMs: number;
-      readonly seenBy: string;
-    }
-  | { readonly kind: 'unknown'; readonly why: string };
 
 export interface ExposureFacts {
   readonly nowMs: number;

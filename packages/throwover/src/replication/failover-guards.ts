@@ -10,10 +10,11 @@ import type { Guard } from '../runbook/runbook.ts';
 import type { Store } from '../store/store.ts';
 import { lossAboveBound } from './catch-up.ts';
 import { replicationErrors } from './errors.ts';
-import { aboveBound, type Exposure } from './exposure.ts';
+import { aboveBound } from './exposure.ts';
 import { fenceNotPossible } from './fence.ts';
 import { never, strangerRefusals } from './guards.ts';
 import type { LossView } from './loss.ts';
+import type { Exposure } from './outcomes.ts';
 import { guardPatienceMs } from './timings.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { bytesOf, type Position } from '@throwover/client';
 import { QuantileSketch, type SketchJson } from '../kernel/kernel.ts';
-import type { Sighting } from './exposure.ts';
+import type { LagReport, LagSummary, Sighting } from './lag-calls.ts';
 
 /**
  * How far the standby was behind over thirty days: quantiles with their count and age; spikes are
@@ -198,30 +198,4 @@ export function positionLagMs(options: {
       ? now.wallMs - covered.wallMs
       : now.monotonicMs - covered.monotonicMs;
   return Math.max(0, ms);
-}
-
-/** Quantiles of the samples, ms. */
-export interface LagSummary {
-  readonly count: number;
-  readonly unknown: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
-  readonly max: number;
-  /** Time of the worst sample. */
-  readonly worstWallMs: number;
-  /** Age of the oldest and of the newest sample, ms. */
-  readonly spanMs: number;
-  readonly ageMs: number;
-  readonly maxBytes: number;
-}
-
-/** One direction of replication, over thirty days. */
-export interface LagReport {
-  readonly from: string;
-  readonly to: string;
-  /** The lag that is shown. */
-  readonly lag: LagSummary | null;
-  /** The lag from the standby's answers only: the time that a synchronous commit waits. */
-  readonly heartbeat: LagSummary | null;
 }

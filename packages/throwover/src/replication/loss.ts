@@ -2,7 +2,9 @@ import { isPosition, type Position } from '@throwover/client';
 import type { DatabaseSide } from '../authority/authority.ts';
 import { type Clock, orNull } from '../kernel/kernel.ts';
 import type { Store, SyncState } from '../store/store.ts';
-import { type Exposure, exposureOf, type Sighting } from './exposure.ts';
+import { exposureOf } from './exposure.ts';
+import type { Sighting } from './lag-calls.ts';
+import type { Exposure } from './outcomes.ts';
 
 /**
  * Returns the possible loss if the new side were promoted with this much received. Asks store and

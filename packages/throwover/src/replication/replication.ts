@@ -27,7 +27,7 @@ export { clusterError, mayFollow, oneCluster, verdictOfBoth } from './clusters.t
 export { type Consent, noConsent } from './consent.ts';
 export { replicationErrors } from './errors.ts';
 export { expireWriter } from './expire-writer.ts';
-export { type Exposure, exposureText, type Sighting, sequenceAdvance } from './exposure.ts';
+export { exposureText, sequenceAdvance } from './exposure.ts';
 export {
   canRejoin,
   exposureNow,
@@ -41,11 +41,10 @@ export {
 } from './failover-guards.ts';
 export { fence, fenceIfReachable, withoutAnswer } from './fence.ts';
 export { databasesReady } from './guards.ts';
-export { lagCalls } from './lag-calls.ts';
+export { type LagReport, lagCalls, type Sighting } from './lag-calls.ts';
 export {
   dayMs,
   hourMs,
-  type LagReport,
   type LagSample,
   LagSpan,
   type LagSpanJson,
@@ -59,7 +58,7 @@ export { ledgerSql } from './ledger-sql.ts';
 export { lossView, type PositionHistory } from './loss.ts';
 export { OldWriter } from './old-writer.ts';
 export { nothingPassesTheFence, writerText } from './other-writers.ts';
-export { caughtUp, promoted, salvaged } from './outcomes.ts';
+export { caughtUp, type Exposure, promoted, salvaged } from './outcomes.ts';
 export {
   caughtUpTerms,
   failoverTerms,

@@ -29,13 +29,10 @@ import { createMemoryStore } from '../store/memory/memory-store.ts';
 import type { Store } from '../store/port.ts';
 import type { RunState } from '../store/shapes.ts';
 import { type DnsProvider, type DnsRecord, sameRecord } from '../traffic/dns.ts';
-import type { Door, DoorMode, DoorStatus } from '../traffic/door.ts';
-import type {
-  GatewayControl,
-  GatewayMode,
-  GatewayStatus,
-  LossWindow,
-} from '../webhooks/gateway-control.ts';
+import type { Door } from '../traffic/door.ts';
+import type { DoorMode, DoorStatus } from '../traffic/door-wire.ts';
+import type { GatewayControl } from '../webhooks/gateway-control.ts';
+import type { GatewayMode, GatewayStatus, LossWindow } from '../webhooks/wire.ts';
 import type { RunDefinition } from './definition.ts';
 import type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
 import { buildRun, type RunKind } from './runs.ts';

@@ -2,10 +2,10 @@ import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { closeServer, listenAt, systemClock, urlOf } from '../kernel/kernel.ts';
 import { storeErrors } from '../store/store.ts';
-import type { RunningCanary } from '../traffic/canary/canary.ts';
+import { canaryCalls, type RunningCanary } from '../traffic/canary/canary.ts';
 import { canaryErrors } from '../traffic/traffic.ts';
 import { Routes } from '../wire/routes.ts';
-import { canaryCalls, canaryTable } from './calls.ts';
+import { canaryTable } from './calls.ts';
 
 /** The calls for the canary zones that this process serves. */
 export function canaryRoutes(routes: Routes, canaries: readonly RunningCanary[]): void {

@@ -13,7 +13,7 @@ import {
   evidenceSamples,
 } from '../records/samples.ts';
 import type { JournalRecord, RunState } from '../store/shapes.ts';
-import type { LatencyPiece, LatencySpan } from '../traffic/door.ts';
+import type { LatencyPiece, LatencySpan } from '../traffic/door-wire.ts';
 import { watchCapacity } from './capacity-watch.ts';
 import { watchFiveMinutes } from './five-minutes.ts';
 

@@ -177,7 +177,7 @@ async function curveOf(
   if (!curve.drained && !over) return 'later';
   const { runId, from, to } = run;
   const addedLatencyMs = old.addedMs;
-  return { runId, from, to, flippedWallMs, ttlSeconds, ...mutable(curve), addedLatencyMs };
+  return { runId, from, to, flippedWallMs, ttlSeconds, ...curve, addedLatencyMs };
 }
 
 /** Returns the newest sample of each resolver, and all stored beacons. */
@@ -192,9 +192,4 @@ async function knowledgeOf({ evidence }: StragglerWatch): Promise<ResolverKnowle
     if (!newest.has(key)) newest.set(key, resolver);
   }
   return { resolvers: [...newest.values()], beacons };
-}
-
-/** A copy of the list: the log's types are not read-only. */
-function mutable(curve: ReturnType<typeof stragglerCurve>) {
-  return { ...curve, points: [...curve.points] };
 }

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { type Cannot, contract, type Subject } from '../kernel/contract.fixture.ts';
-import type { Door, DoorMode } from './door.ts';
+import type { Door } from './door.ts';
+import type { DoorMode } from './door-wire.ts';
 
 /** A door of the region `east` that serves in epoch 1, and that nobody has commanded. */
 export interface DoorUnderTest extends Subject {

@@ -3,13 +3,10 @@ import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { Routes } from '../wire/routes.ts';
 import type { ProcessTable } from '../wire/wire.ts';
-import type { DoorMode, DoorStatus, LatencySpan } from './door.ts';
 import { doorCalls } from './door-calls.ts';
+import type { DoorMode, DoorStatus, LatencyPiece, LatencySpan } from './door-wire.ts';
 import { trafficErrors } from './errors.ts';
-import type { LatencyPiece } from './latency-minutes.ts';
-import type { BeaconReport } from './stragglers/beacons.ts';
-import type { ConnectionsReport } from './stragglers/connections.ts';
-import type { EpochReport } from './stragglers/meter.ts';
+import type { BeaconReport, ConnectionsReport, EpochReport } from './stragglers/wire.ts';
 
 /** A command has a few hundred bytes. */
 const maxCommandBytes = 16 * 1024;

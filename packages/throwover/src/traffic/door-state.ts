@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import type { DoorMode } from './door.ts';
+import type { DoorMode } from './door-wire.ts';
 import { doorModeSchema } from './door-wire.ts';
 import { trafficErrors } from './errors.ts';
 import { endsByItself, type TimedMode } from './share.ts';

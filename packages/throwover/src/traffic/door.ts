@@ -1,7 +1,5 @@
-import type { LatencyPiece } from './latency-minutes.ts';
-import type { BeaconReport } from './stragglers/beacons.ts';
-import type { ConnectionsReport } from './stragglers/connections.ts';
-import type { EpochReport } from './stragglers/meter.ts';
+import type { DoorMode, DoorStatus, LatencyPiece, LatencySpan } from './door-wire.ts';
+import type { BeaconReport, ConnectionsReport, EpochReport } from './stragglers/wire.ts';
 
 /**
  * Port: a region's front door, as the control plane sees it. The door itself is in the data path
@@ -33,61 +31,4 @@ export interface DoorCounts {
   beacons(sinceWallMs: number): Promise<readonly BeaconReport[]>;
   /** Returns the latency of the region's own application; half an hour is kept. */
   latency(span: LatencySpan): Promise<readonly LatencyPiece[]>;
-}
-
-export type { LatencyPiece } from './latency-minutes.ts';
-
-/** A period of wall time, in pieces. */
-export interface LatencySpan {
-  readonly sinceWallMs: number;
-  readonly untilWallMs: number;
-  readonly widthMs: number;
-}
-
-export type DoorMode =
-  /** Requests go to the region's own application. */
-  | { readonly mode: 'serve'; readonly epoch: number }
-  /**
-   * New requests wait for the next mode, at most `maxMs`. Then they get 503 with Retry-After, and
-   * the door returns to serving, or to forwarding if that is its durable mode.
-   */
-  | { readonly mode: 'hold'; readonly epoch: number; readonly maxMs: number }
-  /**
-   * Every client loses its connection without an answer, as from a lost region: a drill's loss of a
-   * region. At most `maxMs`; then the door returns to serving or forwarding.
-   */
-  | { readonly mode: 'cut'; readonly epoch: number; readonly maxMs: number }
-  /**
-   * A share of the requests goes to another region's door at this base URL, the rest to the
-   * region's own application: both can serve. At most `maxMs`; then the door returns to serving or
-   * forwarding.
-   */
-  | {
-      readonly mode: 'share';
-      readonly epoch: number;
-      readonly region: string;
-      readonly url: string;
-      /** 0 to 1. */
-      readonly share: number;
-      readonly maxMs: number;
-    }
-  /** Requests go to the active region's door at this base URL. */
-  | {
-      readonly mode: 'forward';
-      readonly epoch: number;
-      readonly region: string;
-      readonly url: string;
-    };
-
-export interface DoorStatus {
-  readonly region: string;
-  readonly current: DoorMode;
-  readonly inFlight: number;
-  readonly held: number;
-  /** Totals since the door started. */
-  readonly served: number;
-  readonly forwarded: number;
-  readonly refused: number;
-  /** Highest number of requests in service in a typical (median) second of the last 60. */
-  readonly peakConcurrency: number;
 }

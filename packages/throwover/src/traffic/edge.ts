@@ -21,23 +21,24 @@ import type { Server } from 'node:net';
 import { headers } from '@throwover/client';
 import { assertNever, type Clock } from '../kernel/kernel.ts';
 import { Concurrency } from './concurrency.ts';
-import type { DoorMode, DoorStatus, LatencySpan } from './door.ts';
 import type { DoorControl } from './door-admin.ts';
 import { refuse, timeHead } from './door-answers.ts';
 import { type DoorState, loadDoorState, saveDoorState } from './door-state.ts';
+import type { DoorMode, DoorStatus, LatencyPiece, LatencySpan } from './door-wire.ts';
 import { trafficErrors } from './errors.ts';
 import { Forwarder } from './forward.ts';
 import { HoldQueue } from './hold-queue.ts';
-import { LatencyMinutes, type LatencyPiece } from './latency-minutes.ts';
+import { LatencyMinutes } from './latency-minutes.ts';
 import { Release } from './release.ts';
 import { endsByItself, Split, type TimedMode } from './share.ts';
-import { BeaconLog, type BeaconReport, beaconNonce } from './stragglers/beacons.ts';
-import { Connections, type ConnectionsReport } from './stragglers/connections.ts';
-import { type EpochReport, StragglerMeter } from './stragglers/meter.ts';
+import { BeaconLog, beaconNonce } from './stragglers/beacons.ts';
+import { Connections } from './stragglers/connections.ts';
+import { StragglerMeter } from './stragglers/meter.ts';
 import { type Origin, originReader } from './stragglers/origin.ts';
+import type { BeaconReport, ConnectionsReport, EpochReport } from './stragglers/wire.ts';
 
-export type { DoorMode, DoorStatus } from './door.ts';
 export { createDoorAdmin } from './door-admin.ts';
+export type { DoorMode, DoorStatus } from './door-wire.ts';
 
 /**
  * Passes a request to the region's own application. The door counts it as in service until the

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { headers } from '@throwover/client';
 import type { Clock, ThrowoverError } from '../kernel/kernel.ts';
-import type { DoorMode } from './door.ts';
 import { refuse, sendAway } from './door-answers.ts';
+import type { DoorMode } from './door-wire.ts';
 import { trafficErrors } from './errors.ts';
 import { type Passed, ReverseProxy } from './reverse-proxy.ts';
 

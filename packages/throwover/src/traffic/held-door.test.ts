@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createVirtualClock } from '../kernel/virtual-clock.ts';
 import type { StepContext } from '../runbook/step.ts';
-import type { DoorMode } from './door.ts';
+import type { DoorMode } from './door-wire.ts';
 import { ask, codeOf, until, World } from './edge.fixture.ts';
 import { HeldDoor } from './held-door.ts';
 

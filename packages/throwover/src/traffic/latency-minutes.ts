@@ -1,5 +1,6 @@
 import { headers } from '@throwover/client';
 import type { Clock } from '../kernel/kernel.ts';
+import type { LatencyPiece } from './door-wire.ts';
 import { Histogram } from './stragglers/histogram.ts';
 
 /**
@@ -10,27 +11,6 @@ const maxSlots = 1_800;
 
 /** Most pieces in one answer. */
 const maxPieces = 600;
-
-/** The results of the region's own application for the requests of a period. */
-export interface LatencyPiece {
-  readonly fromWallMs: number;
-  readonly requests: number;
-  /**
-   * Requests that were answered with 5xx, cut off before the answer was complete, or refused for
-   * lack of room.
-   */
-  readonly failed: number;
-  /**
-   * Answers of instances that were started for them; `null`: the application does not report it
-   * (`withWarmUp`).
-   */
-  readonly coldStarts: number | null;
-  /** Arithmetic mean, ms. */
-  readonly meanMs: number | null;
-  /** Upper bounds of bins of 5 %, ms. */
-  readonly p50Ms: number | null;
-  readonly p99Ms: number | null;
-}
 
 /** The part of a `ServerResponse` that is used. */
 interface Answer {

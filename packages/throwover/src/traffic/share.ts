@@ -1,4 +1,4 @@
-import type { DoorMode } from './door.ts';
+import type { DoorMode } from './door-wire.ts';
 
 /**
  * Modes that end after a time or with a crash, so that a controller that died does not leave a door

@@ -2,7 +2,8 @@
  * Truth 1: DNS TTLs lie.
  *
  *   dns.ts     port: the one record set that sends traffic to a region
- *   door.ts    port: a region's front door, as the control plane sees it; door-calls.ts: over HTTP
+ *   door.ts    port: a region's front door, as the control plane sees it; door-calls.ts, door-wire.ts: its
+ *              calls over HTTP and their messages
  *   conformance-door.ts conformance-counts.ts  the contracts of a door and of its counts as tests
  *   steps.ts   hold the door, forward stragglers, flip
  *   held-door.ts  the hold of one run, renewed during the run
@@ -24,9 +25,9 @@ export {
   sameRecord,
   sameValues,
 } from './dns.ts';
-export type { Door, DoorCounts, DoorMode, DoorStatus, LatencyPiece } from './door.ts';
+export type { Door, DoorCounts } from './door.ts';
 export { doorCalls } from './door-calls.ts';
-export { longestHoldMs } from './door-wire.ts';
+export { type DoorMode, type DoorStatus, type LatencyPiece, longestHoldMs } from './door-wire.ts';
 export { trafficErrors } from './errors.ts';
 export {
   formatGeneration,
@@ -39,8 +40,8 @@ export { HeldDoor } from './held-door.ts';
 export { flipped } from './outcomes.ts';
 export { flip, forwardStragglers, holdDoor } from './steps.ts';
 export { surveyErrors } from './survey/errors.ts';
-export { behaviours } from './survey/infer.ts';
 export { answersLeft } from './survey/left.ts';
+export { behaviours } from './survey/report.ts';
 export { adviseTtl, type TtlAdvice } from './ttl/advice.ts';
 export {
   beyondTtlMs,

@@ -1,6 +1,7 @@
 import { type Clock, noAnswer, within } from '../kernel/kernel.ts';
 import { webhookErrors } from './errors.ts';
-import type { GatewayControl, GatewayStatus } from './gateway-control.ts';
+import type { GatewayControl } from './gateway-control.ts';
+import type { GatewayStatus } from './wire.ts';
 
 /**
  * Returns the status of a gateway that may be gone with its region; throws `gateway-unreachable`

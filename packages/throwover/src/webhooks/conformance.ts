@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { type Cannot, contract, type Subject } from '../kernel/contract.fixture.ts';
-import type { GatewayControl, GatewayMode, LossWindow } from './gateway-control.ts';
+import type { GatewayControl } from './gateway-control.ts';
+import type { GatewayMode, LossWindow } from './wire.ts';
 
 /** A gateway of `east` that delivers to `east` in epoch 1, and that nobody has commanded. */
 export interface GatewayUnderTest extends Subject {

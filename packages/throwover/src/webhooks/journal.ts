@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { ThrowoverError } from '../kernel/kernel.ts';
 import { webhookErrors } from './errors.ts';
-import type { GatewayMode, LossWindow } from './gateway-control.ts';
 import { openDatabase } from './journal-schema.ts';
+import type { GatewayMode, LossWindow } from './wire.ts';
 import { type EventState, type GatewayEvent, gatewayModeSchema } from './wire.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { Dispatcher } from './dispatcher.ts';
 import { webhookErrors } from './errors.ts';
-import type { GatewayMode, LossWindow } from './gateway-control.ts';
 import type { EventJournal, SavedMode } from './journal.ts';
+import type { GatewayMode, LossWindow } from './wire.ts';
 
 /**
  * The gateway's mode as last commanded, kept on disk.

@@ -9,7 +9,8 @@ import {
   type StepContext,
 } from '../runbook/runbook.ts';
 import { statusSoon } from './answering.ts';
-import type { GatewayControl, GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
+import type { GatewayControl } from './gateway-control.ts';
+import type { GatewayMode, GatewayStatus, LossWindow } from './wire.ts';
 
 /** An event that has waited less than this is in normal delivery and not in a backlog, ms. */
 const backlogAgeMs = 2_000;

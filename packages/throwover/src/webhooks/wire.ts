@@ -1,48 +1,72 @@
 import { z } from 'zod';
-import type { GatewayMode, GatewayStatus, LossWindow } from './gateway-control.ts';
+import type { ValueOf } from '../wire/wire.ts';
 
 /** The messages of a gateway's admin port; calls.ts is the table of its calls. */
 
 const epoch = z.int().min(0);
 
 export const gatewayModeSchema = z.discriminatedUnion('mode', [
+  /** Accept and journal, deliver nothing. When the call is answered, no delivery is in flight. */
   z.strictObject({ mode: z.literal('hold'), epoch }),
+  /** Deliver to the active region's door at this base URL. */
   z.strictObject({
     mode: z.literal('deliver'),
     epoch,
     region: z.string().min(1).max(63),
     url: z.url({ protocol: /^https?$/ }),
   }),
-]) satisfies z.ZodType<GatewayMode>;
+]);
+export type GatewayMode = ValueOf<typeof gatewayModeSchema>;
 
 export const setModeSchema = z.strictObject({ mode: gatewayModeSchema, token: z.int().min(0) });
 
 const positionText = z.string().regex(/^[0-9A-F]{8}\/[0-9A-F]{16}$/, 'expected a position');
 
-export const redeliverSchema = z.strictObject({
-  window: z.strictObject({
-    key: z.string().min(1).max(128),
-    epoch,
-    fromWallMs: z.number().nullable(),
-    beyond: positionText.nullable(),
-  }) satisfies z.ZodType<LossWindow>,
-  token: z.int().min(0),
+/**
+ * Deliveries whose effect a lossy promotion may have lost: made in `epoch` or before, and either at
+ * `fromWallMs` (the gateway's clock) or later, or answered with a position beyond `beyond` on its
+ * timeline. There is no upper end, because a gateway that was cut off went on delivering to the
+ * lost side.
+ */
+const lossWindow = z.strictObject({
+  /** The run's id, so that the run redelivers a window once. */
+  key: z.string().min(1).max(128),
+  epoch,
+  /** `null`: select by position only. */
+  fromWallMs: z.number().nullable(),
+  /** Position at which the new timeline left the old one; `null`: select by time only. */
+  beyond: positionText.nullable(),
 });
+export type LossWindow = ValueOf<typeof lossWindow>;
+
+export const redeliverSchema = z.strictObject({ window: lossWindow, token: z.int().min(0) });
 
 export const redeliveredSchema = z.object({ events: z.int().min(0) });
 
-/** The status, with further facts for people, dashboards and tests. Unknown fields are dropped. */
-export const gatewayDetailsSchema = z.object({
+const gatewayStatus = z.object({
   region: z.string(),
   current: gatewayModeSchema,
+  /** Number of accepted events that are not delivered: they are only in this gateway's journal. */
   backlog: z.int(),
+  /**
+   * Number of events in the backlog that the application answered, but not with 2xx; they wait for
+   * their next attempt.
+   */
   refusedWaiting: z.int(),
+  /** Number of events in the backlog that were delivered before and put back by `redeliver`. */
   redelivering: z.int(),
   inFlight: z.int(),
+  /** Totals in the journal. */
   accepted: z.int(),
   delivered: z.int(),
   deadLetters: z.int(),
+  /** Age of the oldest event that is not delivered, ms; `null` if there is none. */
   oldestMs: z.number().nullable(),
+});
+export type GatewayStatus = ValueOf<typeof gatewayStatus>;
+
+/** The status, with further facts for people, dashboards and tests. Unknown fields are dropped. */
+export const gatewayDetailsSchema = gatewayStatus.extend({
   token: z.int().min(0),
   /** stopped: a write failed; the gateway accepts and delivers nothing until a restart. */
   journal: z.object({ state: z.enum(['open', 'stopped']), error: z.string().nullable() }),
@@ -61,7 +85,7 @@ export const gatewayDetailsSchema = z.object({
       lastSignatureError: z.string().nullable(),
     }),
   ),
-}) satisfies z.ZodType<GatewayStatus>;
+});
 export type GatewayDetails = z.infer<typeof gatewayDetailsSchema>;
 export type SourceCounts = GatewayDetails['sources'][string];
 

@@ -54,15 +54,6 @@ export interface Call {
   readonly roles: readonly Role[];
 }
 
-/** The type of a message, from its schema: nobody changes a message. */
-export type Message<Schema extends z.ZodType> = Unchangeable<z.output<Schema>>;
-
-type Unchangeable<T> = unknown extends T
-  ? T
-  : T extends string | number | boolean | null | undefined
-    ? T
-    : { readonly [Key in keyof T]: Unchangeable<T[Key]> };
-
 /** An answer without a value: `null` in JSON. */
 export const nothing = z.null().transform(() => undefined);
 
@@ -71,25 +62,29 @@ export type CallTable = Readonly<Record<string, Call>>;
 /** The tables of one process, by group; the names of groups stand in its OpenAPI document. */
 export type ProcessTable = Readonly<Record<string, CallTable>>;
 
+// A position is a branded string, which is an object too for TypeScript.
+type Primitive = string | number | boolean | null | undefined;
+type ReadOnly<T> = T extends Primitive
+  ? T
+  : T extends object
+    ? { readonly [Key in keyof T]: ReadOnly<T[Key]> }
+    : T;
+
+/** The values that a schema accepts, read-only through and through. */
+export type ValueOf<Schema extends z.ZodType> = ReadOnly<z.output<Schema>>;
+
 type Part<One, Key extends 'params' | 'query' | 'body'> = One extends {
   readonly [Named in Key]: z.ZodType<infer Value>;
 }
-  ? { readonly [Named in Key]: Value }
+  ? { readonly [Named in Key]: ReadOnly<Value> }
   : unknown;
 
 /** What a call takes: `params`, `query` and `body`, as far as it has them. */
 export type Given<One extends Call> = Part<One, 'params'> & Part<One, 'query'> & Part<One, 'body'>;
 
 export type Output<One extends Call> = One['output'] extends z.ZodType
-  ? Message<One['output']>
+  ? ValueOf<One['output']>
   : string;
-
-/** The values that a schema accepts, read-only through and through. */
-export type ValueOf<Schema extends z.ZodType> = ReadOnly<z.output<Schema>>;
-
-type ReadOnly<T> = T extends readonly unknown[] | object
-  ? { readonly [Key in keyof T]: ReadOnly<T[Key]> }
-  : T;
 
 /** Whether this call may be sent again although it may have taken effect. */
 export function repeatable({ repeat }: Call, body: unknown): boolean {

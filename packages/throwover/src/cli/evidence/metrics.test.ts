@@ -1,7 +1,8 @@
 import type { Hono } from 'hono';
 import { beforeEach, expect, test } from 'vitest';
 import { formatMs, wallMsOfIso } from '../../kernel/kernel.ts';
-import { type LagReport, LagSpan } from '../../replication/lag-history.ts';
+import type { LagReport } from '../../replication/lag-calls.ts';
+import { LagSpan } from '../../replication/lag-history.ts';
 import { World } from '../../runs/runs.fixture.ts';
 import type { Session } from '../session.ts';
 import { lagText } from '../text/lag-text.ts';

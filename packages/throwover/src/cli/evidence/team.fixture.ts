@@ -12,7 +12,8 @@ import {
 import { World } from '../../runs/runs.fixture.ts';
 import { wholeFile } from '../../service/service.fixture.ts';
 import { parseService } from '../../service/service.ts';
-import type { DoorCounts, LatencyPiece } from '../../traffic/door.ts';
+import type { DoorCounts } from '../../traffic/door.ts';
+import type { LatencyPiece } from '../../traffic/door-wire.ts';
 import type { CommandContext } from '../context.ts';
 import { drillStart } from '../drill/drill-start.ts';
 import type { ExitCode } from '../exit-codes.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CallTable, Message } from '../../wire/wire.ts';
+import type { CallTable, ValueOf } from '../../wire/wire.ts';
 
 /**
  * The place of the database, for people who handle it without this guard (by-hand.ts). It contains
@@ -21,7 +21,7 @@ const place = z.strictObject({
   upstreams: z.record(z.string(), z.strictObject({ host: z.string(), port: z.number() })),
   fence: z.enum(['pg_hba', 'roles']),
 });
-export type Place = Message<typeof place>;
+export type Place = ValueOf<typeof place>;
 
 /** The calls that only a guard of a PostgreSQL has; every guard has those of authority/calls.ts. */
 export const postgresCalls = {

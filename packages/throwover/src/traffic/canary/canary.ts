@@ -10,33 +10,27 @@
  *   rate-limit.ts  limits the answers to a network
  *   seen.ts        the resolvers that asked for a beacon
  *   listen.ts      UDP and TCP
+ *   calls.ts       its counts and beacons over HTTP
  *
  * It may be open to the Internet: it answers only for its zone, stores only beacons (a bounded
  * number), and sends at most 1.5 times the bytes that it was sent over UDP.
  */
 import { isIP } from 'node:net';
 import type { Clock } from '../../kernel/kernel.ts';
+import type { CanaryStatus, Counters, Sighting } from './calls.ts';
 import { canaryErrors } from './errors.ts';
 import { listenCanary } from './listen.ts';
 import { rateLimit } from './rate-limit.ts';
-import { type CanaryZone, type Counters, canaryResponder } from './respond.ts';
-import { SeenLog, type Sighting } from './seen.ts';
+import { type CanaryZone, canaryResponder } from './respond.ts';
+import { SeenLog } from './seen.ts';
 import { generationOf } from './stamp.ts';
 
+export { canaryCalls } from './calls.ts';
 export { stampName } from './names.ts';
 export { readFrom, readStamp, type Stamp } from './stamp.ts';
 
 /** Most sightings in one answer of the admin port. */
 const maxSightings = 10_000;
-
-export interface CanaryStatus {
-  readonly zone: string;
-  /** Address and port, UDP and TCP. */
-  readonly listen: string;
-  readonly startedWallMs: number;
-  readonly generation: number;
-  readonly counters: Readonly<Counters>;
-}
 
 export interface RunningCanary {
   readonly port: number;

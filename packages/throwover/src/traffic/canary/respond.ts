@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import type { Clock } from '../../kernel/kernel.ts';
+import type { Counters } from './calls.ts';
 import { type Asked, whatIsAsked, wireName, type ZoneNames } from './names.ts';
 import { parseQuery, type Query } from './query.ts';
 import type { Permission } from './rate-limit.ts';
@@ -33,19 +34,6 @@ export interface CanaryZone {
   readonly nameservers: readonly { readonly name: string; readonly addresses: readonly string[] }[];
   /** TTL of names that ask for none, s. */
   readonly ttlSeconds: number;
-}
-
-export interface Counters {
-  queries: number;
-  answered: number;
-  /** Answered, but cut to keep the answer small. */
-  truncated: number;
-  /** Another zone, another class, an invalid query, or an unsupported operation. */
-  refused: number;
-  /** Over the limit: answered with TC, or not at all. */
-  limited: number;
-  /** Not a query. */
-  dropped: number;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Clock } from '../../kernel/kernel.ts';
+import type { Sighting } from './calls.ts';
 import { generationOf } from './stamp.ts';
 
 /** How long a beacon's resolver is remembered, ms: a client reports its beacon within seconds. */
@@ -6,15 +7,6 @@ const keptMs = 600_000;
 
 /** Most names that are remembered: ten minutes of 160 beacons per second. */
 const maxNames = 100_000;
-
-/** A resolver that asked for the name of a nonce. */
-export interface Sighting {
-  readonly nonce: string;
-  /** Its address, as this server sees it. */
-  readonly resolver: string;
-  readonly wallMs: number;
-  readonly generation: number;
-}
 
 /**
  * The resolvers that asked for each nonce, with the first sighting of each nonce, for ten minutes.

@@ -1,4 +1,5 @@
 import type { Clock } from '../../kernel/kernel.ts';
+import type { BeaconReport } from './wire.ts';
 
 /** Path at which a client reports the name that it has just resolved below the canary zone. */
 export const beaconPath = '/.well-known/throwover-beacon/';
@@ -8,13 +9,6 @@ export const beaconPath = '/.well-known/throwover-beacon/';
  */
 const maxBeacons = 10_000;
 const keptMs = 600_000;
-
-/** A report at `https://door/.well-known/throwover-beacon/NONCE` from a client in `network`. */
-export interface BeaconReport {
-  readonly nonce: string;
-  readonly network: string;
-  readonly wallMs: number;
-}
 
 /**
  * Returns the nonce of a beacon's path; `null` if it is not one. The nonce is a DNS label, so that

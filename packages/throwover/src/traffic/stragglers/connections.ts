@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:net';
 import type { Clock } from '../../kernel/kernel.ts';
 import { Histogram } from './histogram.ts';
+import type { ConnectionsReport } from './wire.ts';
 
 /** Most ages in a report. */
 const maxAges = 200;
@@ -11,20 +12,6 @@ const maxAges = 200;
  * one to two windows.
  */
 const windowMs = 60_000;
-
-/** The present state of a door's client connections. */
-export interface ConnectionsReport {
-  readonly atWallMs: number;
-  readonly open: number;
-  /** Ages of open connections, ms, youngest first: all, or 200 spread evenly over them. */
-  readonly agesMs: readonly number[];
-  /** Requests of the last one to two minutes. */
-  readonly requests: number;
-  /**
-   * Share of these requests on connections older than the requested age; `null` without requests.
-   */
-  readonly requestsOnOldShare: number | null;
-}
 
 /**
  * The opening time of each connection: from the server's own event if the server is watched,

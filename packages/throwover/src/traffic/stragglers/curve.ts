@@ -1,6 +1,6 @@
 import type { TimeScale } from '../../kernel/kernel.ts';
 import { type Cause, causeReader, type ResolverKnowledge } from './causes.ts';
-import type { EpochReport } from './meter.ts';
+import type { EpochReport } from './wire.ts';
 
 export type ByCause = Readonly<Record<Cause, number>>;
 

@@ -1,36 +1,7 @@
 import type { Clock } from '../../kernel/kernel.ts';
 import { Histogram } from './histogram.ts';
 import type { Origin } from './origin.ts';
-
-/**
- * The counts of one door in one epoch, while it serves or while it forwards. Buckets are numbered
- * from the beginning of the Unix epoch, so that the buckets of two doors match.
- */
-export interface EpochReport {
-  readonly epoch: number;
-  readonly role: 'serve' | 'forward';
-  /** Time at which the door took this role, wall ms. */
-  readonly sinceWallMs: number;
-  /** Time since when it counts: later than `sinceWallMs` after a restart of the process. */
-  readonly countedFromWallMs: number;
-  readonly bucketMs: number;
-  /** `[bucket, requests]`: requests that came here directly and were served. */
-  readonly direct: readonly (readonly [number, number])[];
-  /** Client networks; `cells` refers to them by number. The last may be `other`. */
-  readonly networks: readonly string[];
-  /**
-   * `[bucket, network, requests on connections from before, requests on newer ones]`: requests that
-   * were forwarded or refused. The bucket is that of their arrival, also for those that were held
-   * first: who came before the flip is not late.
-   */
-  readonly cells: readonly (readonly [number, number, number, number])[];
-  /** By product token, the most frequent first. */
-  readonly agents: readonly { readonly agent: string; readonly requests: number }[];
-  /** Not counted by bucket any more, because the epoch was older than the kept period. */
-  readonly late: { readonly direct: number; readonly stragglers: number };
-  /** Added time until the first byte, ms. */
-  readonly addedMs: { readonly count: number; readonly p50: number; readonly p99: number } | null;
-}
+import type { EpochReport } from './wire.ts';
 
 /** When a request came and when its connection was opened, monotonic ms. */
 export interface Came {

@@ -14,4 +14,4 @@ export { joinBeacons, newestBeacons } from './beacons.ts';
 export type { SurveyedResolver } from './causes.ts';
 export { type Cause, causeReader, causes, type ResolverKnowledge } from './causes.ts';
 export { stragglerCurve } from './curve.ts';
-export type { EpochReport } from './meter.ts';
+export type { EpochReport } from './wire.ts';

@@ -1,16 +1,6 @@
 import { type Copies, clockOffsetMs, copiesOf, median } from './copies.ts';
 import { isAnswer, type NameRecord } from './observation.ts';
-
-export const behaviours = [
-  'honest',
-  'clamps-minimum',
-  'clamps-maximum',
-  'serves-stale',
-  'prefetches',
-  'ignores',
-  'unknown',
-] as const;
-export type Behaviour = (typeof behaviours)[number];
+import type { Behaviour, Findings, Kept } from './report.ts';
 
 /**
  * Order for `behaviour` when several traits are true: the one that keeps answers longest comes
@@ -43,43 +33,6 @@ const longestPrefetchShare = 0.5;
  * kept to its end.
  */
 const nearShare = 0.75;
-
-/** How answers with one TTL were kept. */
-export interface Kept {
-  readonly ttlSeconds: number;
-  /**
-   * How long each answer was still given after it was given out, and so after it was superseded,
-   * ms. One value per trial.
-   */
-  readonly holdsMs: readonly number[];
-  /**
-   * Number of trials whose answer is still given: their hold is at least the value in `holdsMs`.
-   */
-  readonly unended: number;
-  /** The TTL that the cache reports, s: the median of the trials; `null` if it gave no answer. */
-  readonly toldSeconds: number | null;
-  /**
-   * The time for which answers were kept, s: the median of the trials, combined with the reported
-   * TTL if both agree; `null` if no trial has ended.
-   */
-  readonly keptSeconds: number | null;
-  /** The cache asked again before the answer's end. */
-  readonly prefetched: boolean;
-}
-
-export interface Findings {
-  readonly behaviour: Behaviour;
-  /** All traits that are true; `honest` if there is none. */
-  readonly traits: readonly Behaviour[];
-  /** The minimum or maximum to which TTLs are clamped, s; `null` without a clamp. */
-  readonly clampSeconds: number | null;
-  /** Shortest TTL first. */
-  readonly kept: readonly Kept[];
-  readonly severalCaches: boolean;
-  readonly queries: number;
-  /** Number of queries without an answer, except for names whose server failed on purpose. */
-  readonly unanswered: number;
-}
 
 /**
  * Returns the behaviour of one resolver from the names that it was asked for. Pure: the same names

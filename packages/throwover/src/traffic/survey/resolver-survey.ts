@@ -2,8 +2,9 @@ import { type Clock, newId, type Random } from '../../kernel/kernel.ts';
 import { stampName } from '../canary/canary.ts';
 import type { AddressType, ResolverClient } from './ask.ts';
 import { clockOffsetMs, copiesOf } from './copies.ts';
-import { type Findings, infer } from './infer.ts';
+import { infer } from './infer.ts';
 import type { NameRecord, Observation, Role } from './observation.ts';
+import type { Findings } from './report.ts';
 import { nextAsk } from './schedule.ts';
 
 /** Names that are followed for each TTL: an odd number, so that one outlier decides nothing. */

@@ -1,35 +1,9 @@
 import type { TimeScale } from '../../kernel/kernel.ts';
-import type { Behaviour, Findings, Kept } from './infer.ts';
-
-/** The sample of one resolver in the evidence log, in life time. */
-export interface ResolverSample {
-  readonly atWallMs: number;
-  readonly vantage: string;
-  readonly resolver: string;
-  readonly identity: string | null;
-  readonly behaviour: Behaviour;
-  readonly clampLifeSeconds: number | null;
-  readonly ttlSeconds: number;
-  readonly holdoversLifeMs: number[];
-  readonly trials: number;
-  readonly finished: boolean;
-}
-
-/** A resolver with its results so far. */
-export interface ResolverReport {
-  /** Address and port. */
-  readonly resolver: string;
-  /** The address from which it asks the zone's server; `null`: not known. */
-  readonly identity: string | null;
-  readonly startedWallMs: number;
-  readonly atWallMs: number;
-  readonly finished: boolean;
-  readonly findings: Findings;
-}
+import type { Kept, ResolverReport } from './report.ts';
 
 /**
- * Returns a sample from the report's trials at the TTL that is nearest to the service's own: the
- * behaviour that clients in production would see.
+ * Returns a sample for the evidence log, in life time, from the report's trials at the TTL that is
+ * nearest to the service's own: the behaviour that clients in production would see.
  */
 export function sampleOf(
   report: ResolverReport,
@@ -40,7 +14,7 @@ export function sampleOf(
     /** In time of this environment, s; `null`: use the shortest one that was measured. */
     readonly ownTtlSeconds: number | null;
   },
-): ResolverSample {
+) {
   const { vantage, timeScale, ownTtlSeconds } = options;
   const { findings, atWallMs, resolver, identity, finished } = report;
   const kept = nearest(findings.kept, ownTtlSeconds);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePorts } from '../../../../lab/src/fixtures/ports.ts';
 import { seededRandom, systemClock, unscaled } from '../../kernel/kernel.ts';
 import { type RunningCanary, startCanary } from '../canary/canary.ts';
+import type { ResolverReport } from './report.ts';
 import {
   type Kind,
   kinds,
@@ -10,7 +11,6 @@ import {
   type RealResolver,
   startResolver,
 } from './resolvers.fixture.ts';
-import type { ResolverReport } from './sample.ts';
 import { surveyResolvers } from './survey.ts';
 
 const zone = 'canary.example.test';

@@ -8,7 +8,8 @@
  *   resolver-survey.ts  one resolver: its names, and how long each is asked
  *   copies.ts           observations -> answers as a cache kept them
  *   infer.ts            answers -> behaviour, clamp
- *   sample.ts           behaviour -> a sample for the forecast
+ *   report.ts           the report of a resolver, as a schema
+ *   sample.ts           report -> a sample for the forecast
  *
  * For each TTL three fresh names are followed until their answer is replaced; one name is left
  * alone past its end, and one more while the zone's server fails. The server writes the time into
@@ -16,10 +17,11 @@
  */
 import type { Clock, Random, TimeScale } from '../../kernel/kernel.ts';
 import { dnsResolverClient, type ResolverClient } from './ask.ts';
+import type { ResolverReport } from './report.ts';
 import { ResolverSurvey } from './resolver-survey.ts';
-import type { ResolverReport } from './sample.ts';
 
-export { type ResolverReport, sampleOf } from './sample.ts';
+export { type ResolverReport, resolverReport } from './report.ts';
+export { sampleOf } from './sample.ts';
 
 export interface SurveyPlan {
   /** The canary zone. */

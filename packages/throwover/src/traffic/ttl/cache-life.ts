@@ -1,4 +1,4 @@
-import type { Behaviour } from '../survey/infer.ts';
+import type { Behaviour } from '../survey/report.ts';
 
 /** One resolver with its survey results, and the share of clients that use it. */
 export interface MeasuredResolver {
