@@ -4,7 +4,7 @@ import {
   functionErrors,
   type MetricMinute,
 } from '../../functions/functions.ts';
-import { type Clock, dateAt } from '../../kernel/kernel.ts';
+import { type Clock, dateAt, withDeadline } from '../../kernel/kernel.ts';
 
 /** Longest time for one call, with the SDK's own retries, ms. */
 const callTimeoutMs = 10_000;
@@ -65,30 +65,19 @@ export function cloudWatchMetrics(options: {
         ScanBy: 'TimestampAscending' as const,
       };
       const minutes = new Map<number, MetricMinute>();
-      let NextToken: string | undefined;
-      const answered = new AbortController();
-      const deadline = new AbortController();
-      clock.sleep(callTimeoutMs, answered.signal).then(
-        () => deadline.abort(),
-        () => {},
-      );
-      try {
-        do {
-          const page = await client.send(
-            new sdk.GetMetricDataCommand({ ...input, ...(NextToken ? { NextToken } : {}) }),
-            { abortSignal: deadline.signal },
-          );
+      const readPages = async (abortSignal: AbortSignal) => {
+        for await (const page of sdk.paginateGetMetricData({ client }, input, { abortSignal })) {
           for (const { Id, Timestamps = [], Values = [] } of page.MetricDataResults ?? []) {
             for (const [index, at] of Timestamps.entries()) {
               note(minutes, { name: Id as Statistic, at: at.getTime(), value: Values[index] });
             }
           }
-          NextToken = page.NextToken;
-        } while (NextToken !== undefined);
+        }
+      };
+      try {
+        await withDeadline(clock, callTimeoutMs, readPages);
       } catch (error) {
         throw translate(error, { region, functionName });
-      } finally {
-        answered.abort();
       }
       return [...minutes.values()].sort((a, b) => a.fromWallMs - b.fromWallMs);
     },

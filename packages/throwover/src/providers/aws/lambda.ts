@@ -4,7 +4,7 @@ import {
   type FunctionRegion,
   functionErrors,
 } from '../../functions/functions.ts';
-import type { Clock } from '../../kernel/kernel.ts';
+import { type Clock, withDeadline } from '../../kernel/kernel.ts';
 import { type Invoked, inRounds } from './lambda-warm-up.ts';
 
 /**
@@ -69,18 +69,10 @@ export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
     timeoutMs: number = callTimeoutMs,
   ): Promise<T> {
     const { sdk, client } = await from();
-    const deadline = new AbortController();
-    const answered = new AbortController();
-    clock.sleep(timeoutMs, answered.signal).then(
-      () => deadline.abort(),
-      () => {},
-    );
     try {
-      return await send(client, sdk, deadline.signal);
+      return await withDeadline(clock, timeoutMs, (signal) => send(client, sdk, signal));
     } catch (error) {
       throw translate(error, { region, functionName, alias });
-    } finally {
-      answered.abort();
     }
   }
 
