@@ -3,16 +3,14 @@
  *
  *   strategy.ts             the type of a strategy
  *   nothing.ts              the comparison
- *   provisioned-window.ts   capacity for the window
- *   always-on.ts            capacity all year
+ *   provisioned.ts          capacity for the window, or all year
  *   warm-up-invocations.ts  invocations at once
  *   ramp.ts                 the traffic itself, in steps
  *   recommend.ts            recommends one, by measurements and cost
  */
 import type { StrategyName } from '../../service/service.ts';
-import { alwaysOn } from './always-on.ts';
 import { nothing } from './nothing.ts';
-import { provisionedWindow } from './provisioned-window.ts';
+import { alwaysOn, provisionedWindow } from './provisioned.ts';
 import { ramp } from './ramp.ts';
 import type { Strategy } from './strategy.ts';
 import { warmUpInvocations } from './warm-up-invocations.ts';
