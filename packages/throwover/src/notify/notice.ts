@@ -1,20 +1,5 @@
 import type { RunEvent, RunIdentity } from '../runbook/runbook.ts';
-export const noticeKinds = [
-  'needs-approval',
-  'started',
-  'no-way-back',
-  'stuck',
-  'done',
-  'undone',
-  'failed',
-  'adopted',
-  'closure',
-  'capacity-held',
-  'drill',
-  'week',
-] as const;
-
-export type NoticeKind = (typeof noticeKinds)[number];
+import type { NoticeKind } from '../service/service.ts';
 
 /**
  * A message to people. `subject` is one line; `text` holds what a tired person needs to continue.

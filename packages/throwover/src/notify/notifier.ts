@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/kernel.ts';
-import type { Notice, NoticeKind } from './notice.ts';
+import type { NoticeKind } from '../service/service.ts';
+import type { Notice } from './notice.ts';
 
 /** Longest time that one notifier may take for one notice, ms. */
 const sendDeadlineMs = 10_000;

@@ -5,5 +5,5 @@
  *   notifier.ts     the port; sends to all without ever stopping a run
  *   conformance.ts  the contract of a notifier as tests
  */
-export { type Notice, type NoticeKind, RunNotices } from './notice.ts';
+export { type Notice, RunNotices } from './notice.ts';
 export { type Notifier, Notifiers } from './notifier.ts';

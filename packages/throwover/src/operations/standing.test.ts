@@ -1,8 +1,9 @@
 import { beforeEach, expect, it } from 'vitest';
 import { seededRandom } from '../kernel/kernel.ts';
-import { type Notice, noticeKinds } from '../notify/notice.ts';
+import type { Notice } from '../notify/notice.ts';
 import type { Notifier } from '../notify/notify.ts';
 import { World } from '../runs/runs.fixture.ts';
+import { noticeKinds } from '../service/service.ts';
 import { caretake } from './caretaker.ts';
 import { operatedWorld, served } from './operated.fixture.ts';
 import { keepStanding, type StandingEvent, type StandingPolicy } from './standing.ts';

@@ -17,6 +17,12 @@ export { canarySchema, isResolver, parseSocket } from './schema/canary.ts';
 export { type DrillKind, type DrillPolicy, drillKindNames } from './schema/drills.ts';
 export { truthNames } from './schema/evidence.ts';
 export { pricesSchema, type StrategyName, strategyNames } from './schema/functions.ts';
-export type { OwnAction, OwnStep, Service } from './schema/schema.ts';
+export {
+  type NoticeKind,
+  noticeKinds,
+  type OwnAction,
+  type OwnStep,
+  type Service,
+} from './schema/schema.ts';
 export { type Traffic, ttlSecondsOf } from './schema/traffic.ts';
 export { isSecretRef, parseSecretRef, resolveSecret, type SecretRef } from './secrets.ts';

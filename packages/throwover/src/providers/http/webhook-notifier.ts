@@ -8,7 +8,8 @@ import {
   newId,
   type Random,
 } from '../../kernel/kernel.ts';
-import type { NoticeKind, Notifier } from '../../notify/notify.ts';
+import type { Notifier } from '../../notify/notify.ts';
+import type { NoticeKind } from '../../service/service.ts';
 
 /**
  * Sends notices as JSON to an HTTP endpoint, signed by the Standard Webhooks specification if there

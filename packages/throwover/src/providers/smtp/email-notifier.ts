@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import type { NoticeKind, Notifier } from '../../notify/notify.ts';
+import type { Notifier } from '../../notify/notify.ts';
+import type { NoticeKind } from '../../service/service.ts';
 
 /**
  * Sends notices as plain text e-mail over SMTP. `server` is a URL such as

@@ -261,7 +261,7 @@ const approval = z
   .prefault({});
 
 /** Kinds of notice that people can get about a run (notify/). */
-export const noticeKindNames = [
+export const noticeKinds = [
   'needs-approval',
   'started',
   'no-way-back',
@@ -276,10 +276,12 @@ export const noticeKindNames = [
   'week',
 ] as const;
 
+export type NoticeKind = (typeof noticeKinds)[number];
+
 const events = z
-  .array(z.enum(noticeKindNames))
+  .array(z.enum(noticeKinds))
   .min(1)
-  .default([...noticeKindNames])
+  .default([...noticeKinds])
   .describe('What is told; everything when it is left out');
 
 const notify = z
