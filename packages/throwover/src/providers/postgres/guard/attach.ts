@@ -12,9 +12,11 @@ import {
 import { postgresErrors } from '../errors.ts';
 import { baseBackup } from './base-backup.ts';
 import { clusterAt, stoppedCluster } from './cluster.ts';
+import { replaceDurably } from './files.ts';
 import { ownSession } from './own-session.ts';
 import { rewind } from './rewind.ts';
 import type { Side } from './side.ts';
+import { isStandby } from './sql.ts';
 import {
   configureStandby,
   conninfo,
@@ -22,7 +24,6 @@ import {
   keepOwnFiles,
   replaceDataDirectory,
 } from './standby-files.ts';
-import { replaceDurably } from './state.ts';
 import { observe } from './status.ts';
 
 /** Pause between two checks whether it follows, ms; attaching takes 114 ms (measured). */
@@ -82,11 +83,7 @@ async function makeFollow(side: Side, command: AttachCommand, source: Source): P
   // checkpoint of its own.
   await side.postmaster.stop('fast');
   if (!command.discards) throw unread(side, command);
-  const rewound = await rewind(side.config, {
-    link: source.link,
-    user: source.user,
-    password: source.password,
-  });
+  const rewound = await rewind(side.config, source);
   if (rewound !== null) {
     await remember(side, command, 'rewind', rewound.bytesCopied);
     if (await startAndFollow(side, command, source)) return;
@@ -188,10 +185,7 @@ async function wentPast(side: Side, { promotion }: AttachCommand): Promise<boole
 
 async function takeDown(side: Side): Promise<void> {
   if (side.postmaster.pid() === null) return;
-  const { standby } = await side.sql.row<{ standby: boolean }>(
-    'SELECT pg_is_in_recovery() AS standby',
-  );
-  await side.postmaster.stop(standby ? 'fast' : 'immediate');
+  await side.postmaster.stop((await isStandby(side.sql)) ? 'fast' : 'immediate');
 }
 
 async function copy(side: Side, source: Source): Promise<{ bytesCopied: number }> {

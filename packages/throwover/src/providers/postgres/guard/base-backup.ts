@@ -1,12 +1,13 @@
 import type { EventEmitter } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { chmod, chown, mkdir, open, readdir, rm, symlink } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { extract, type Header } from 'tar-stream';
 import { postgresErrors } from '../errors.ts';
+import { syncPath } from './files.ts';
 import { clientFor, type Login } from './sql.ts';
 
 /** First byte of a message in the stream of a base backup, PostgreSQL 15 and later. */
@@ -152,15 +153,6 @@ async function syncAll(dir: string): Promise<void> {
     for (const path of next) await syncPath(path);
   };
   await Promise.all(Array.from({ length: syncsAtOnce }, worker));
-}
-
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function makeDirectory(path: string, owner: { uid: number; gid: number } | null) {

@@ -1,9 +1,10 @@
-import { access, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Position, positionOf } from '@throwover/client';
 import pg from 'pg';
 import type { ClusterSight } from '../../../authority/authority.ts';
 import { postgresErrors } from '../errors.ts';
+import { isThere, nullIfMissing, textOrNull } from './files.ts';
 import type { Side } from './side.ts';
 import { clientFor, type Login, type Sql } from './sql.ts';
 
@@ -45,7 +46,7 @@ export function clusterReader(side: Side) {
 
 /** Returns the cluster of the data directory of a stopped server; `null` if there is none. */
 export async function stoppedCluster(dataDir: string): Promise<ClusterSight | null> {
-  const control = await fileOrNull(join(dataDir, 'global', 'pg_control'));
+  const control = await readFile(join(dataDir, 'global', 'pg_control')).catch(nullIfMissing);
   if (control === null || control.length < 12) return null;
   const identifier = identifierIn(control);
   const timeline = await newestTimeline(dataDir);
@@ -114,8 +115,8 @@ async function historyOnDisk(
   timeline: number,
 ): Promise<readonly Position[] | null> {
   if (timeline === 1) return [];
-  const text = await fileOrNull(join(dataDir, 'pg_wal', nameOf(timeline)));
-  return text === null ? null : historyIn(text.toString('utf8'));
+  const text = await textOrNull(join(dataDir, 'pg_wal', nameOf(timeline)));
+  return text === null ? null : historyIn(text);
 }
 
 /**
@@ -123,11 +124,8 @@ async function historyOnDisk(
  * of newer timelines before it streams, so this tells a side that has diverged from one that
  * follows.
  */
-export async function isLeft(dataDir: string, timeline: number): Promise<boolean> {
-  return access(join(dataDir, 'pg_wal', nameOf(timeline + 1))).then(
-    () => true,
-    () => false,
-  );
+export function isLeft(dataDir: string, timeline: number): Promise<boolean> {
+  return isThere(join(dataDir, 'pg_wal', nameOf(timeline + 1)));
 }
 
 const nameOf = (timeline: number) =>
@@ -162,12 +160,3 @@ export async function runningCluster(sql: Sql): Promise<string> {
 
 /** PostgreSQL shows the unsigned number as a signed one. */
 const unsigned = (identifier: string) => String(BigInt.asUintN(64, BigInt(identifier)));
-
-async function fileOrNull(path: string): Promise<Buffer | null> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-}

@@ -8,6 +8,7 @@ import { promoteDatabase } from './promote.ts';
 import { recordPromotion } from './promotions.ts';
 import { advanceSequences, prewarm, setSynchronous } from './settings.ts';
 import type { Side } from './side.ts';
+import { isStandby } from './sql.ts';
 import { finishReplacing } from './standby-files.ts';
 import { lookAt } from './status.ts';
 import { keepLease } from './strict.ts';
@@ -47,9 +48,7 @@ export function postgresDatabase(side: Side): GuardedDatabase {
     open: async () => {
       // Before any login: a table that does not check the lease yet would accept writes without
       // one.
-      if (await takesWrites(side)) {
-        await keepLease(side, sql);
-      }
+      if (postmaster.pid() !== null && !(await isStandby(sql))) await keepLease(side, sql);
       await door.open();
     },
     promote: (only) => promoteDatabase(side, only),
@@ -63,12 +62,6 @@ export function postgresDatabase(side: Side): GuardedDatabase {
     endLease: () => endLease(side.leases, config.applicationRoles),
     setSynchronous: (on) => setSynchronous(side, on),
   });
-}
-
-async function takesWrites({ postmaster, sql }: Side): Promise<boolean> {
-  if (postmaster.pid() === null) return false;
-  const { standby } = await sql.row<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
-  return !standby;
 }
 
 /**
@@ -87,27 +80,13 @@ function inTheGuardsWords(database: GuardedDatabase): GuardedDatabase {
       error,
     );
   };
-  const { region, machineTime: time } = database;
-  return {
-    region,
-    machineTime: time,
-    look: () => database.look().catch(translate),
-    lookAtDoor: () => database.lookAtDoor().catch(translate),
-    tryDoor: () => database.tryDoor().catch(translate),
-    startClosed: () => database.startClosed().catch(translate),
-    stop: () => database.stop().catch(translate),
-    checkpoint: () => database.checkpoint().catch(translate),
-    prewarm: () => database.prewarm().catch(translate),
-    close: (options) => database.close(options).catch(translate),
-    open: () => database.open().catch(translate),
-    promote: (only) => database.promote(only).catch(translate),
-    recordPromotion: (promotion) => database.recordPromotion(promotion).catch(translate),
-    advanceSequences: (by) => database.advanceSequences(by).catch(translate),
-    salvage: (command) => database.salvage(command).catch(translate),
-    follow: (command) => database.follow(command).catch(translate),
-    upstreamCluster: (upstream) => database.upstreamCluster(upstream).catch(translate),
-    extendLease: (until) => database.extendLease(until).catch(translate),
-    endLease: () => database.endLease().catch(translate),
-    setSynchronous: (on) => database.setSynchronous(on).catch(translate),
+  const translated = ([name, one]: [string, unknown]) => {
+    if (typeof one !== 'function') return [name, one];
+    const call = (...given: readonly unknown[]) => {
+      const result: unknown = one(...given);
+      return result instanceof Promise ? result.catch(translate) : result;
+    };
+    return [name, call];
   };
+  return Object.fromEntries(Object.entries(database).map(translated)) as GuardedDatabase;
 }

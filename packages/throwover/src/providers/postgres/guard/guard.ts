@@ -5,7 +5,7 @@
  *   local.ts              commands of a person on the guard's own host
  *   peer.ts               the other region's guard
  *   side.ts               the parts that a command uses
- *   state.ts              the guard's memory, on disk
+ *   state.ts              the guard's memory, on disk; files.ts: how files are written and synced
  *   database.ts           PostgreSQL as a guard handles it:
  *     postmaster.ts         starts, finds, stops PostgreSQL, which outlives this process
  *     door.ts               how logins are refused: hba-door.ts (host-based-access.ts), role-door.ts

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { postgresErrors } from '../errors.ts';
 import type { DoorParts } from './door.ts';
-import { replaceDurably } from './state.ts';
+import { isThere, replaceDurably, textOrNull } from './files.ts';
 
 const run = promisify(execFile);
 
@@ -55,11 +55,7 @@ export class HbaFile {
       join(dataDir, 'pg_hba.conf'),
     ].filter((file) => typeof file === 'string');
     for (const file of candidates) {
-      const there = await access(file).then(
-        () => true,
-        () => false,
-      );
-      if (there) return file;
+      if (await isThere(file)) return file;
     }
     const looked = [...new Set(candidates)];
     throw postgresErrors.make(
@@ -90,10 +86,7 @@ export class HbaFile {
   }
 
   #said(): Promise<string | null> {
-    return readFile(this.#memo, 'utf8').catch((error) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
+    return textOrNull(this.#memo);
   }
 
   async #remember(file: string): Promise<void> {

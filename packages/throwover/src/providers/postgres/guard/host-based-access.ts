@@ -1,6 +1,6 @@
-import { chmod, chown, open, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncDirectory } from './state.ts';
+import { syncPath } from './files.ts';
 
 const begin = '# throwover fence: begin (closed by `throwover guard`; do not edit)';
 const end = '# throwover fence: end';
@@ -64,13 +64,8 @@ export class HostBasedAccess {
 
   async sync(): Promise<void> {
     const file = await realpath(await this.#whereIs());
-    const handle = await open(file, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await syncDirectory(dirname(file));
+    await syncPath(file);
+    await syncPath(dirname(file));
   }
 
   /** Returns true if there was a fence to remove. */

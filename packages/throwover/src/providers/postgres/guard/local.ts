@@ -7,7 +7,7 @@ import { systemClock, systemRandom, urlOf } from '../../../kernel/kernel.ts';
 import { callOver } from '../../../wire/client.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
-import { replaceDurably } from './state.ts';
+import { replaceDurably } from './files.ts';
 
 /**
  * The commands of a person on the guard's own host. A person who can read the key in `stateDir` is

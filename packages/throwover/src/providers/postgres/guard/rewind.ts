@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
+import { constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GuardConfig } from '../config.ts';
+import { isThere } from './files.ts';
 import { ownSession } from './own-session.ts';
 import { type Login, Sql } from './sql.ts';
 import { conninfo, keepOwnFiles } from './standby-files.ts';
@@ -30,11 +31,7 @@ export async function rewind(
 ): Promise<{ bytesCopied: number } | null> {
   const { pgBin, dataDir, runAs } = config.postgres;
   const tool = join(pgBin, 'pg_rewind');
-  const there = await access(tool, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-  if (!there) return null;
+  if (!(await isThere(tool, constants.X_OK))) return null;
   const { link, user, password } = source;
   const options = ownSession(dataDir);
   await settleTimeline({ ...link, user, password, database: rewindDatabase, options });

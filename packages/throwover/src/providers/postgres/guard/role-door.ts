@@ -1,5 +1,6 @@
 import { type Door, type DoorParts, doorPatienceMs } from './door.ts';
 import { makeOwn } from './own-schema.ts';
+import { isStandby } from './sql.ts';
 
 /**
  * The roles that this door has closed. The table is replicated like the roles, so that the other
@@ -53,8 +54,6 @@ export function roleDoor(parts: DoorParts): Door {
   const { applicationRoles } = config;
   /** A standby that was told to close; the door closes when the standby leaves recovery. */
   let meantToBeClosed = false;
-  const isStandby = async () =>
-    (await sql.row<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby')).standby;
   const hasTable = async () =>
     (
       await sql.row<{ there: boolean }>(
@@ -79,7 +78,7 @@ export function roleDoor(parts: DoorParts): Door {
         'roles are replicated: the standby refuses logins too until the promotion takes that back',
     },
     close: async () => {
-      meantToBeClosed = await isStandby();
+      meantToBeClosed = await isStandby(sql);
       if (meantToBeClosed) return { onDisk: Promise.resolve() };
       if (!(await hasTable())) await makeOwn(sql, 'closed roles', tableSql);
       await sql.rows(closeSql(applicationRoles), [], doorPatienceMs);
@@ -88,7 +87,7 @@ export function roleDoor(parts: DoorParts): Door {
     closeBeforeStart: async () => {},
     open: async () => {
       meantToBeClosed = false;
-      if (postmaster.pid() === null || (await isStandby())) return;
+      if (postmaster.pid() === null || (await isStandby(sql))) return;
       await unlock();
     },
     look: async () => {

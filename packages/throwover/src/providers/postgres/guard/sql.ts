@@ -333,3 +333,9 @@ function nameOf(text: string): string {
 function isAnswer(error: unknown): boolean {
   return error instanceof pg.DatabaseError && !noAnswer.test(error.code ?? '');
 }
+
+/** Whether this side is a standby now: it replays the log of another one. */
+export async function isStandby(sql: Sql): Promise<boolean> {
+  const { standby } = await sql.row<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
+  return standby;
+}

@@ -1,6 +1,6 @@
 import { chmod, chown, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeDurably } from './state.ts';
+import { nullIfMissing, writeDurably } from './files.ts';
 
 /**
  * A side's own files: a copy or a rewind brings the upstream's, with the upstream's addresses and
@@ -79,9 +79,7 @@ export async function replaceDataDirectory(dataDir: string, copy: string): Promi
 export async function finishReplacing(dataDir: string): Promise<void> {
   const there = await stat(dataDir).catch(() => null);
   if (there === null) {
-    await rename(`${dataDir}.replaced`, dataDir).catch((error) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
+    await rename(`${dataDir}.replaced`, dataDir).catch(nullIfMissing);
   }
   await rm(`${dataDir}.replaced`, { recursive: true, force: true });
 }

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
@@ -15,6 +15,7 @@ import {
 } from '../../../authority/authority.ts';
 import { newGuardMemory } from '../../../authority/guard/guard.ts';
 import { postgresErrors } from '../errors.ts';
+import { replaceDurably, textOrNull } from './files.ts';
 
 const memorySchema: z.ZodType<GuardMemory, unknown> = z.strictObject({
   token: z.number(),
@@ -39,10 +40,7 @@ const memorySchema: z.ZodType<GuardMemory, unknown> = z.strictObject({
 export async function openKeep(dir: string): Promise<Keep> {
   await mkdir(dir, { recursive: true, mode: 0o755 });
   const file = join(dir, 'guard.json');
-  const text = await readFile(file, 'utf8').catch((error) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
+  const text = await textOrNull(file);
   let current = text === null ? newGuardMemory() : memorySchema.parse(JSON.parse(text));
   return {
     get current() {
@@ -61,31 +59,4 @@ export async function openKeep(dir: string): Promise<Keep> {
       current = next;
     },
   };
-}
-
-/** Replaces the file completely or not at all, also after a power cut. */
-export async function replaceDurably(file: string, text: string): Promise<void> {
-  await writeDurably(`${file}.new`, text);
-  await rename(`${file}.new`, file);
-  await syncDirectory(join(file, '..'));
-}
-
-export async function writeDurably(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'w', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Syncs a directory: a rename survives a power cut only when its directory is on disk. */
-export async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

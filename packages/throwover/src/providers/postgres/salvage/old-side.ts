@@ -4,11 +4,12 @@ import type { Position } from '@throwover/client';
 import { isThrowoverError } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { runningCluster } from '../guard/cluster.ts';
+import { replaceDurably } from '../guard/files.ts';
 import { majorOf } from '../guard/own-session.ts';
 import { knowsPromotion } from '../guard/promotions.ts';
 import type { Side } from '../guard/side.ts';
+import { isStandby } from '../guard/sql.ts';
 import { configureStandby } from '../guard/standby-files.ts';
-import { replaceDurably } from '../guard/state.ts';
 import { readLosses, type Salvage } from './read.ts';
 
 /** First version whose standbys can decode: PostgreSQL 16. */
@@ -80,10 +81,7 @@ async function mustBeOfCluster(side: Side, identifier: string | null): Promise<v
 
 async function mustBeStandby(side: Side): Promise<void> {
   if (side.postmaster.pid() !== null) {
-    const { standby } = await side.sql.row<{ standby: boolean }>(
-      'SELECT pg_is_in_recovery() AS standby',
-    );
-    if (standby) return;
+    if (await isStandby(side.sql)) return;
     await side.postmaster.stop('immediate');
   }
   // Its own timeline, from its control file. A side that tried to follow has the history of a newer
