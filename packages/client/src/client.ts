@@ -29,57 +29,9 @@ export {
   WriteLost,
 } from './errors.ts';
 export { bytesOf, isPosition, lsnOf, type Position, positionOf, timelineOf } from './position.ts';
-export {
-  type AnswerHead,
-  type CookieOptions,
-  type ExpressRequestLike,
-  type ExpressResponseLike,
-  expressReadYourWrites,
-  type FastifyHookLike,
-  type FastifyInstanceLike,
-  fastifyReadYourWrites,
-  laterToken,
-  type NoAnswer,
-  type ReadToken,
-  type ReadYourWritesOptions,
-  type Reason,
-  type RequestScope,
-  readableFrom,
-  readToken,
-  requestScope,
-  type SigningKeys,
-  signToken,
-  type Token,
-  type TokenRefusal,
-  tokenAfter,
-  transactionId,
-  verdicts,
-  type Waited,
-  type WaitOptions,
-  type Written,
-  waitFor,
-  writeWithToken,
-} from './read-your-writes/read-your-writes.ts';
+export * from './read-your-writes/read-your-writes.ts';
 export type { Queryable } from './sql.ts';
-export {
-  createForwarding,
-  type ExpressMiddleware,
-  expressForwarding,
-  type FastifyRawHook,
-  type FastifyRawInstance,
-  type Forwarding,
-  type ForwardingCounts,
-  type ForwardingOptions,
-  type FunctionUrlEvent,
-  type FunctionUrlResult,
-  fastifyForwarding,
-  fileStanding,
-  httpStanding,
-  type Look,
-  lambdaForwarding,
-  type Standing,
-  type Straggler,
-} from './stragglers/stragglers.ts';
+export * from './stragglers/stragglers.ts';
 export { type WarmUpAnswer, type WarmUpOptions, withWarmUp } from './warm-up/warm-up.ts';
 export {
   type Processed,
