@@ -4,7 +4,7 @@ import { type EvidenceLog, type EvidenceSample, stepsOf } from '../records/recor
 import { promoted } from '../replication/replication.ts';
 import type { RegionPorts } from '../runs/runs.ts';
 import type { RunState, Store } from '../store/store.ts';
-import type { LatencyPiece } from '../traffic/traffic.ts';
+import type { LatencyPiece, LatencySpan } from '../traffic/traffic.ts';
 
 /** Period that is examined after a run, and before it. */
 const windowMinutes = 5;
@@ -125,7 +125,7 @@ async function fiveMinutesOf(
  */
 async function piecesOf(
   region: Pick<RegionPorts, 'counts' | 'metrics'>,
-  span: { sinceWallMs: number; untilWallMs: number; widthMs: number },
+  span: LatencySpan,
   clock: Clock,
 ): Promise<readonly LatencyPiece[]> {
   const { counts, metrics } = region;
@@ -140,7 +140,7 @@ async function piecesOf(
  */
 async function fromMetrics(
   metrics: FunctionMetrics,
-  { sinceWallMs, untilWallMs, widthMs }: Parameters<typeof piecesOf>[1],
+  { sinceWallMs, untilWallMs, widthMs }: LatencySpan,
   clock: Clock,
 ): Promise<readonly LatencyPiece[]> {
   const all = await metrics.minutes(clock.wallMs() - sinceWallMs + providerMinuteMs);

@@ -1,6 +1,6 @@
 import { headers } from '@throwover/client';
 import type { Clock } from '../kernel/kernel.ts';
-import type { LatencyPiece } from './door-wire.ts';
+import type { LatencyPiece, LatencySpan } from './door-wire.ts';
 import { Histogram } from './stragglers/histogram.ts';
 
 /**
@@ -73,12 +73,7 @@ export class LatencyMinutes {
    * first piece includes the slot that contains `sinceWallMs`, so that events right after it are
    * not missed.
    */
-  report(options: {
-    sinceWallMs: number;
-    untilWallMs: number;
-    widthMs: number;
-  }): readonly LatencyPiece[] {
-    const { sinceWallMs, untilWallMs, widthMs } = options;
+  report({ sinceWallMs, untilWallMs, widthMs }: LatencySpan): readonly LatencyPiece[] {
     const pieces: LatencyPiece[] = [];
     for (let n = 0; n < maxPieces; n++) {
       const fromWallMs = sinceWallMs + n * widthMs;

@@ -27,7 +27,13 @@ export {
 } from './dns.ts';
 export type { Door, DoorCounts } from './door.ts';
 export { doorCalls } from './door-calls.ts';
-export { type DoorMode, type DoorStatus, type LatencyPiece, longestHoldMs } from './door-wire.ts';
+export {
+  type DoorMode,
+  type DoorStatus,
+  type LatencyPiece,
+  type LatencySpan,
+  longestHoldMs,
+} from './door-wire.ts';
 export { trafficErrors } from './errors.ts';
 export {
   formatGeneration,

@@ -27,16 +27,19 @@ const maxCells = 20_000;
 
 const other = 'other';
 
+interface MeterOptions {
+  readonly clock: Clock;
+  readonly bucketMs: number;
+}
+
 /** Counts stragglers and all requests of a door, in bounded memory. */
 export class StragglerMeter {
-  readonly #clock: Clock;
-  readonly #bucketMs: number;
+  readonly #options: MeterOptions;
   readonly #epochs = new Map<number, EpochCounts>();
   #now: EpochCounts | null = null;
 
-  constructor(options: { clock: Clock; bucketMs: number }) {
-    this.#clock = options.clock;
-    this.#bucketMs = options.bucketMs;
+  constructor(options: MeterOptions) {
+    this.#options = options;
   }
 
   /** Starts counting for this role; the same role in the same epoch changes nothing. */
@@ -46,13 +49,7 @@ export class StragglerMeter {
       this.#now = known;
       return;
     }
-    this.#now = new EpochCounts({
-      epoch,
-      role,
-      sinceWallMs,
-      clock: this.#clock,
-      bucketMs: this.#bucketMs,
-    });
+    this.#now = new EpochCounts({ epoch, role, sinceWallMs }, this.#options);
     this.#epochs.delete(epoch);
     this.#epochs.set(epoch, this.#now);
     const [oldest] = this.#epochs.keys();
@@ -97,19 +94,15 @@ class EpochCounts {
   readonly #added = new Histogram();
   readonly #late = { direct: 0, stragglers: 0 };
 
-  constructor(options: {
-    epoch: number;
-    role: EpochReport['role'];
-    sinceWallMs: number;
-    clock: Clock;
-    bucketMs: number;
-  }) {
-    const { clock } = options;
-    this.epoch = options.epoch;
-    this.role = options.role;
+  constructor(
+    { epoch, role, sinceWallMs }: Pick<EpochReport, 'epoch' | 'role' | 'sinceWallMs'>,
+    { clock, bucketMs }: MeterOptions,
+  ) {
+    this.epoch = epoch;
+    this.role = role;
     this.#clock = clock;
-    this.#bucketMs = options.bucketMs;
-    this.#sinceWallMs = options.sinceWallMs;
+    this.#bucketMs = bucketMs;
+    this.#sinceWallMs = sinceWallMs;
     this.#countedFrom = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() };
   }
 
