@@ -9,7 +9,6 @@
  *                 resolver-facts.ts read the samples from their ports; all else is pure
  */
 export { stepsOf } from '../records/records.ts';
-export type { Bounded } from './forecast/bounded.ts';
 export { type Gathered, gatherForecast } from './forecast/gather.ts';
 export { type ForecastKind, forecastKinds, forwards, isForecastKind } from './forecast/kinds.ts';
 export { newConnectionsPerSecond, resolverFacts } from './forecast/resolver-facts.ts';

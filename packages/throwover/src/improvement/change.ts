@@ -4,6 +4,7 @@
 
 import { z } from 'zod';
 import { dayMs, type LoggedRecord } from '../records/records.ts';
+import type { ValueOf } from '../wire/wire.ts';
 
 /** Time from shipping until the review opens automatically, ms. */
 export const reviewAfterMs = 30 * dayMs;
@@ -18,7 +19,7 @@ const tradeOff = z.object({
   unit: z.string().min(1),
   note: z.string(),
 });
-export type TradeOff = z.infer<typeof tradeOff>;
+export type TradeOff = ValueOf<typeof tradeOff>;
 
 /**
  * Values that may be set until the change ships: its panel, its runbook step, the weekly task of
@@ -30,7 +31,7 @@ const amendment = z.object({
   step: z.string().optional(),
   task: z.string().optional(),
 });
-export type Amendment = z.infer<typeof amendment>;
+export type Amendment = ValueOf<typeof amendment>;
 
 const created = z.object({
   event: z.literal('created'),
@@ -58,7 +59,7 @@ const measured = z.object({
   reason: z.string().nullable(),
 });
 /** The measured effect, stored with the owner's verdict. */
-export type Measured = z.infer<typeof measured>;
+export type Measured = ValueOf<typeof measured>;
 
 export const verdicts = ['kept', 'reverted', 'extended'] as const;
 
@@ -79,20 +80,16 @@ export const changeEvent = z.discriminatedUnion('event', [
   reviewed,
   z.object({ event: z.literal('retired'), name: z.string(), reason: z.string() }),
 ]);
-export type ChangeEvent = z.infer<typeof changeEvent>;
+export type ChangeEvent = ValueOf<typeof changeEvent>;
 
 export type ChangeStatus = 'draft' | 'shipped' | 'kept' | 'reverted' | 'retired';
 
-export interface Review {
-  readonly verdict: (typeof verdicts)[number];
-  readonly measured: Measured;
-  readonly cost: readonly TradeOff[];
-  readonly reason: string | null;
+export interface Review extends Omit<ValueOf<typeof reviewed>, 'event' | 'name'> {
   readonly by: string;
   readonly atWallMs: number;
 }
 
-export interface Change extends Omit<z.infer<typeof created>, 'event'> {
+export interface Change extends Omit<ValueOf<typeof created>, 'event'> {
   readonly status: ChangeStatus;
   readonly by: string;
   readonly createdWallMs: number;

@@ -35,11 +35,13 @@ export {
   type RecordLog,
 } from './record-log.ts';
 export {
+  type Bounded,
   type EvidenceKind,
   type EvidenceLog,
   type EvidenceSample,
   evidenceSamples,
   maxSamplesACall,
+  type Predicted,
   type SampleQuery,
   samplesOf,
   wallMsOf,

@@ -8,6 +8,7 @@
  */
 
 import { z } from 'zod';
+import { beaconCount, curveSchema } from '../traffic/stragglers/stragglers.ts';
 import { behaviours } from '../traffic/traffic.ts';
 import type { ValueOf } from '../wire/wire.ts';
 import { invalid } from './invalid.ts';
@@ -44,19 +45,6 @@ const resolverSample = z.strictObject({
   finished: z.boolean(),
 });
 
-/**
- * The resolver that the clients of a network use, by the minute: this gives resolvers their weight.
- */
-const beaconSample = z.strictObject({
-  fromWallMs: wallMs,
-  toWallMs: wallMs,
-  /** The clients' network: /24 or /48. */
-  network: name,
-  /** Identity of the resolver. */
-  resolver: name,
-  count,
-});
-
 /** Connections at a region's door. */
 const connectionsSample = z.strictObject({
   atWallMs: wallMs,
@@ -72,36 +60,13 @@ const connectionsSample = z.strictObject({
   requests: count,
 });
 
-/** Requests from the previous point (the first point: from the flip) until this one. */
-const curvePoint = z.strictObject({
-  sinceFlipLifeMs: ms,
-  /** Requests to both regions. */
-  requests: count,
-  stragglers: count,
-  byCause: z.strictObject({
-    'resolver-tail': count,
-    'pinned-connection': count,
-    'runtime-cache': count,
-    unknown: count,
-  }),
-});
-
 const stragglerCurveSample = z.strictObject({
   runId: name,
   from: region,
   to: region,
   flippedWallMs: wallMs,
   ttlSeconds: z.number().nonnegative(),
-  points: listOf(curvePoint),
-  /**
-   * The time after the flip from which the share of requests that reach the active region directly
-   * stays at 50 % or more; null: it never did.
-   */
-  t50LifeMs: ms.nullable(),
-  t90LifeMs: ms.nullable(),
-  t99LifeMs: ms.nullable(),
-  residualShare: share,
-  drained: z.boolean(),
+  ...curveSchema.shape,
   /** The latency that forwarding added to a straggler. */
   addedLatencyMs: z.strictObject({ count, p50: z.number(), p99: z.number() }).nullable(),
 });
@@ -153,15 +118,19 @@ const warmUpSample = z.strictObject({
   atWallMs: wallMs,
 });
 
-/** `null`: unknown. `atLeast`: fewer samples than the quantile needs, or an unknown part. */
+/**
+ * A time in life ms. `null`: unknown. `atLeast`: a lower bound, because there are too few samples
+ * for the quantile or a part is unknown.
+ */
 const boundedMs = z.strictObject({ lifeMs: ms.nullable(), atLeast: z.boolean() });
+export type Bounded = ValueOf<typeof boundedMs>;
 
-/** When one share of traffic is predicted to be served. */
-const predictedShare = z.strictObject({
-  p5: boundedMs,
-  p50: boundedMs,
-  p95: boundedMs,
-});
+/**
+ * When one share of traffic is predicted to be served: the 5 %, 50 % and 95 % quantiles over the
+ * drawn worlds.
+ */
+const predictedShare = z.strictObject({ p5: boundedMs, p50: boundedMs, p95: boundedMs });
+export type Predicted = ValueOf<typeof predictedShare>;
 
 /** The forecast before a run, stored to be scored. */
 const forecastSample = z.strictObject({
@@ -173,6 +142,7 @@ const forecastSample = z.strictObject({
   holdover: z.strictObject({ t50: predictedShare, t90: predictedShare, t99: predictedShare }),
   /** Time after the first act (failover: after the loss) until this share of requests is served. */
   rto: z.strictObject({ t50: predictedShare, t90: predictedShare, t99: predictedShare }),
+  /** Share of traffic behind resolvers whose holdover was never measured; `null`: no weights. */
   residualShare: share.nullable(),
   /** Time from showing the plan until it was approved; null: it was approved with the command. */
   approveMs: ms.nullable(),
@@ -199,7 +169,7 @@ const forecastScoreSample = z.strictObject({
 
 export const evidenceSamples = {
   resolver: resolverSample,
-  beacon: beaconSample,
+  beacon: beaconCount,
   connections: connectionsSample,
   'straggler-curve': stragglerCurveSample,
   'five-minutes': fiveMinutesSample,

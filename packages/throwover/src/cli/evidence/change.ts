@@ -28,13 +28,6 @@ import { knownMetric } from './baseline.ts';
 import { changeLine, changeText } from './change-text.ts';
 import { onCallPerson, whoGives } from './who.ts';
 
-interface Fillable {
-  readonly owner?: string;
-  readonly panel?: string;
-  readonly step?: string;
-  readonly task?: string;
-}
-
 /** Values that may still be missing in a draft. */
 const fillable = (ownerByDefault: string) => [
   new Option('--owner <person>', `Owner (default: ${ownerByDefault})`),
@@ -77,7 +70,7 @@ export const newChange = answer({
   ],
   look: async (
     session,
-    given: Fillable & {
+    given: Amendment & {
       name: string;
       hypothesis: string;
       metric: string;
@@ -125,7 +118,7 @@ export const amendChange = answer({
   name: 'change amend',
   says: 'Set owner, panel, step or task of a change',
   takes: () => [new Argument('<name>'), asPerson(), ...fillable('unchanged')],
-  look: async (session, given: Fillable & { name: string; as?: string }) => {
+  look: async (session, given: Amendment & { name: string; as?: string }) => {
     const by = whoGives(session, given.as);
     const { name, status } = await changeIn(session, given.name);
     if (status === 'retired' || status === 'reverted') throw stateWrong(name, status);

@@ -1,6 +1,7 @@
-import type { Bounded, Calibration } from '../../evidence/evidence.ts';
-import type { Forecast, Predicted, ShareName } from '../../evidence/forecast/forecast.ts';
+import type { Calibration } from '../../evidence/evidence.ts';
+import type { Forecast, ShareName } from '../../evidence/forecast/forecast.ts';
 import { formatMs, maxColumns, wrap } from '../../kernel/kernel.ts';
+import type { Bounded, Predicted } from '../../records/records.ts';
 import { clip } from '../run/progress-view.ts';
 
 /** One alternative, for comparison with the others. */

@@ -18,6 +18,7 @@ import { isThrowoverError } from '../../kernel/kernel.ts';
 import { type EvidenceSample, firstMinutesRatios } from '../../records/records.ts';
 import { neededOf, type RegionPorts } from '../../runs/runs.ts';
 import { type StrategyName, strategyNames } from '../../service/service.ts';
+import type { LatencyPiece } from '../../traffic/traffic.ts';
 import { cliErrors } from '../errors.ts';
 import { type Session, serviceState } from '../session.ts';
 
@@ -170,12 +171,7 @@ async function usesOf(
 }
 
 function doorUse(
-  pieces: readonly {
-    requests: number;
-    failed: number;
-    meanMs: number | null;
-    p99Ms: number | null;
-  }[],
+  pieces: readonly Pick<LatencyPiece, 'requests' | 'failed' | 'meanMs' | 'p99Ms'>[],
   seen: { peakConcurrency: number; atWallMs: number; windowMs: number },
 ): FunctionUse {
   const sum = (of: (piece: (typeof pieces)[number]) => number) =>

@@ -1,13 +1,5 @@
 import { quantileSorted } from 'simple-statistics';
-
-/**
- * A time in life ms. `null`: unknown. `atLeast`: a lower bound, because there are too few samples
- * for the quantile or a part is unknown.
- */
-export interface Bounded {
-  readonly lifeMs: number | null;
-  readonly atLeast: boolean;
-}
+import type { Bounded } from '../../records/records.ts';
 
 export const unknown: Bounded = { lifeMs: null, atLeast: false };
 

@@ -1,12 +1,6 @@
 import type { Random } from '../../kernel/kernel.ts';
-import {
-  type Bounded,
-  drawnQuantile,
-  fewestSamples,
-  measuredQuantile,
-  samplesFor,
-  unknown,
-} from './bounded.ts';
+import type { Bounded, EvidenceSample, Predicted } from '../../records/records.ts';
+import { drawnQuantile, fewestSamples, measuredQuantile, samplesFor, unknown } from './bounded.ts';
 import { type HoldoverFacts, holdoverDraws, lastKnown, movedAt } from './holdover.ts';
 import { type Stage, stagesBeforeFlip } from './stages.ts';
 
@@ -32,13 +26,6 @@ export interface ForecastFacts {
   readonly forwarding: boolean;
 }
 
-/** The 5 %, 50 % and 95 % quantiles over the drawn worlds. */
-export interface Predicted {
-  readonly p5: Bounded;
-  readonly p50: Bounded;
-  readonly p95: Bounded;
-}
-
 export interface StageFigures {
   readonly stage: Stage;
   readonly p50: Bounded;
@@ -48,15 +35,9 @@ export interface StageFigures {
   readonly ageMs: number | null;
 }
 
-export interface Forecast {
+export interface Forecast
+  extends Pick<EvidenceSample<'forecast'>, 'holdover' | 'rto' | 'residualShare' | 'weights'> {
   readonly stages: readonly StageFigures[];
-  /** Time after the flip until a share of requests reaches the active region directly. */
-  readonly holdover: Readonly<Record<ShareName, Predicted>>;
-  /** Time after the first act (failover: after the loss) until a share of requests is served. */
-  readonly rto: Readonly<Record<ShareName, Predicted>>;
-  /** Share of traffic behind resolvers whose holdover was never measured; `null`: no weights. */
-  readonly residualShare: number | null;
-  readonly weights: 'known' | 'unknown';
   /** Text for people: why figures are "at least", or unknown. */
   readonly missing: readonly string[];
 }

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import type { Clock } from '../../kernel/kernel.ts';
+import type { ValueOf } from '../../wire/wire.ts';
 import type { BeaconReport } from './wire.ts';
 
 /** Path at which a client reports the name that it has just resolved below the canary zone. */
@@ -47,13 +49,16 @@ export class BeaconLog {
 }
 
 /** How often clients of a network were seen behind a resolver, in one minute of life time. */
-export interface BeaconCount {
-  readonly fromWallMs: number;
-  readonly toWallMs: number;
-  readonly network: string;
-  readonly resolver: string;
-  readonly count: number;
-}
+export const beaconCount = z.strictObject({
+  fromWallMs: z.number().nonnegative(),
+  toWallMs: z.number().nonnegative(),
+  /** The clients' network: /24 or /48. */
+  network: z.string().min(1).max(200),
+  /** Identity of the resolver. */
+  resolver: z.string().min(1).max(200),
+  count: z.int().nonnegative(),
+});
+export type BeaconCount = ValueOf<typeof beaconCount>;
 
 /**
  * Returns which resolvers the clients of each network use: the door saw the network of a nonce, the

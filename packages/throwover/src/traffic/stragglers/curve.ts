@@ -1,35 +1,42 @@
+import { z } from 'zod';
+import type { ValueOf } from '../../wire/wire.ts';
 import type { TimeScale } from '../../kernel/kernel.ts';
 import { type Cause, causeReader, type ResolverKnowledge } from './causes.ts';
 import type { EpochReport } from './wire.ts';
 
-export type ByCause = Readonly<Record<Cause, number>>;
+const count = z.int().nonnegative();
+const lifeMs = z.number().nonnegative();
 
-/**
- * Counts from the flip (in a curve's `points`), or from the point before, until `sinceFlipLifeMs`.
- */
-export interface CurvePoint {
-  readonly sinceFlipLifeMs: number;
-  readonly requests: number;
-  readonly stragglers: number;
-  readonly byCause: ByCause;
-}
+/** Requests from the previous point (the first point: from the flip) until this one. */
+const curvePoint = z.strictObject({
+  sinceFlipLifeMs: lifeMs,
+  /** Requests to both regions. */
+  requests: count,
+  stragglers: count,
+  byCause: z.strictObject({
+    'resolver-tail': count,
+    'pinned-connection': count,
+    'runtime-cache': count,
+    unknown: count,
+  } satisfies Record<Cause, typeof count>),
+});
+type CurvePoint = ValueOf<typeof curvePoint>;
 
 /** How the traffic of one run moved. Life time; `null`: not reached while it was watched. */
-export interface StragglerCurve {
-  /** Cumulative from the flip. */
-  readonly points: readonly CurvePoint[];
+export const curveSchema = z.strictObject({
+  points: z.array(curvePoint).max(2_000),
   /**
    * Time from the flip after which the share of requests that reach the active region directly
    * stays at least 50, 90 or 99 %.
    */
-  readonly t50LifeMs: number | null;
-  readonly t90LifeMs: number | null;
-  readonly t99LifeMs: number | null;
+  t50LifeMs: lifeMs.nullable(),
+  t90LifeMs: lifeMs.nullable(),
+  t99LifeMs: lifeMs.nullable(),
   /** Share of stragglers in the newest window. */
-  readonly residualShare: number;
+  residualShare: z.number().min(0).max(1),
   /** The residual share was below 0.1 % for a whole window. */
-  readonly drained: boolean;
-}
+  drained: z.boolean(),
+});
 
 /**
  * Largest width of a point as a share of its time: thousands of buckets become a few hundred
@@ -65,7 +72,7 @@ export function stragglerCurve(options: {
   ttlSeconds: number;
   timeScale: TimeScale;
   knowledge: ResolverKnowledge;
-}): StragglerCurve {
+}): ValueOf<typeof curveSchema> {
   const points = joined(pointsOf(options));
   const t = (share: number) => settledLifeMs(points, share);
   const newest = newestWindow(points);

@@ -10,8 +10,8 @@
  *   curve.ts        two doors' counts -> how the traffic of a run moved; pure
  *   wire.ts         the same over HTTP
  */
-export { joinBeacons, newestBeacons } from './beacons.ts';
+export { beaconCount, joinBeacons, newestBeacons } from './beacons.ts';
 export type { SurveyedResolver } from './causes.ts';
 export { type Cause, causeReader, causes, type ResolverKnowledge } from './causes.ts';
-export { stragglerCurve } from './curve.ts';
+export { curveSchema, stragglerCurve } from './curve.ts';
 export type { EpochReport } from './wire.ts';
