@@ -9,19 +9,20 @@ import type { LagLog } from './lag-log.ts';
  */
 const sampleEveryMs = 1_000;
 
+/** The databases of a service, and where their lag is stored. */
+interface LagWatch {
+  readonly service: string;
+  readonly sides: readonly DatabaseSide[];
+  readonly log: LagLog;
+  readonly clock: Clock;
+}
+
 /**
  * Asks every region's database for its status once a second, and stores the position of the primary
  * and the lag of the others. A database that does not answer gives a sample too: unknown. Ends when
  * the signal is aborted.
  */
-export async function watchLag(
-  options: {
-    service: string;
-    sides: readonly DatabaseSide[];
-    log: LagLog;
-    clock: Clock;
-  } & Watching,
-): Promise<void> {
+export async function watchLag(options: LagWatch & Watching): Promise<void> {
   const { clock } = options;
   // Keeps the beat instead of a pause after each look: services that began at different times stay
   // apart.
@@ -34,13 +35,8 @@ export async function watchLag(
   await every({ ...options, pauseMs }, () => sampleOnce(options));
 }
 
-export async function sampleOnce(options: {
-  service: string;
-  sides: readonly DatabaseSide[];
-  log: LagLog;
-  clock: Clock;
-}): Promise<void> {
-  const { service, sides, log, clock } = options;
+export async function sampleOnce(watch: LagWatch): Promise<void> {
+  const { service, sides, log, clock } = watch;
   // Taken before the question: every write that was acknowledged before is at or before the
   // position in the answer.
   const wallMs = clock.wallMs();
@@ -53,43 +49,36 @@ export async function sampleOnce(options: {
   for (const [index, side] of sides.entries()) {
     const look = looks[index] ?? null;
     if (side.region === primary?.region || look?.role === 'primary') continue;
-    sampleStandby({ service, log, clock, wallMs, region: side.region, look, primary });
+    sampleStandby(watch, { wallMs, region: side.region, look, primary });
   }
 }
 
-function sampleStandby(seen: {
-  service: string;
-  log: LagLog;
-  clock: Clock;
-  wallMs: number;
-  region: string;
-  look: DatabaseStatus | null;
-  primary: DatabaseStatus | null;
-}): void {
-  const { service, log, wallMs, region, look, primary } = seen;
+/** A standby, and the primary beside it, as one look found them. */
+interface Looked {
+  readonly wallMs: number;
+  readonly region: string;
+  readonly look: DatabaseStatus | null;
+  readonly primary: DatabaseStatus | null;
+}
+
+function sampleStandby(watch: LagWatch, looked: Looked): void {
+  const { wallMs, region, look, primary } = looked;
   const from = primary?.region ?? look?.known.active ?? null;
   if (from === null || from === region) return;
   const heartbeatMs = primary?.standby?.lagMs ?? null;
-  log.sample(
-    { service, from, to: region },
+  watch.log.sample(
+    { service: watch.service, from, to: region },
     {
       wallMs,
       heartbeatMs,
-      lagMs: heartbeatMs ?? lagByPosition(seen),
+      lagMs: heartbeatMs ?? lagByPosition(watch, looked),
       bytes: primary?.standby?.lagBytes ?? null,
     },
   );
 }
 
 /** `null` without a primary: the time since one was seen is an outage, not lag. */
-function lagByPosition(seen: {
-  service: string;
-  log: LagLog;
-  clock: Clock;
-  look: DatabaseStatus | null;
-  primary: DatabaseStatus | null;
-}): number | null {
-  const { service, log, clock, look, primary } = seen;
+function lagByPosition({ service, log, clock }: LagWatch, { look, primary }: Looked) {
   if (primary === null || primary.position === null) return null;
   return positionLagMs({
     now: { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() },
