@@ -9,6 +9,20 @@ import type { StepContext } from '../runbook/runbook.ts';
 import { replicationErrors } from './errors.ts';
 import { fencePatienceMs, guardPatienceMs, lostPatienceMs } from './timings.ts';
 
+interface OldWriterOptions {
+  readonly from: DatabaseSide;
+  /** The side whose guard must renounce the promotion before the door is opened again. */
+  readonly to: DatabaseSide;
+  readonly openTransactionsMs: number;
+  /**
+   * After this long the old guard asks the new one by itself, and opens if the new one renounces;
+   * `null`: never by itself.
+   */
+  readonly deadlineMs: number | null;
+  /** How long a run that can continue without the old side waits for its first answer, ms. */
+  readonly lostPatienceMs?: number;
+}
+
 /**
  * The old writer, and this controller's proof that it is fenced.
  *
@@ -18,36 +32,16 @@ import { fencePatienceMs, guardPatienceMs, lostPatienceMs } from './timings.ts';
  * (the steps say `holdsForController`), which changes nothing if the fence still stands.
  */
 export class OldWriter {
-  readonly #from: DatabaseSide;
-  readonly #to: DatabaseSide;
-  readonly #openTransactionsMs: number;
-  readonly #deadlineMs: number | null;
-  readonly #lostPatienceMs: number;
+  readonly #options: OldWriterOptions;
   #proof: ConfirmedFence | null = null;
   #asking: Promise<unknown> = Promise.resolve();
 
-  constructor(options: {
-    from: DatabaseSide;
-    /** The side whose guard must renounce the promotion before the door is opened again. */
-    to: DatabaseSide;
-    openTransactionsMs: number;
-    /**
-     * After this long the old guard asks the new one by itself, and opens if the new one renounces;
-     * `null`: never by itself.
-     */
-    deadlineMs: number | null;
-    /** How long a run that can continue without the old side waits for its first answer, ms. */
-    lostPatienceMs?: number;
-  }) {
-    this.#from = options.from;
-    this.#to = options.to;
-    this.#openTransactionsMs = options.openTransactionsMs;
-    this.#deadlineMs = options.deadlineMs;
-    this.#lostPatienceMs = options.lostPatienceMs ?? lostPatienceMs;
+  constructor(options: OldWriterOptions) {
+    this.#options = options;
   }
 
   get region(): string {
-    return this.#from.region;
+    return this.#options.from.region;
   }
 
   /** `null` until this controller has fenced. */
@@ -56,9 +50,8 @@ export class OldWriter {
   }
 
   async fence({ run }: StepContext): Promise<ConfirmedFence> {
-    const openTransactionsMs = this.#openTransactionsMs;
-    const deadlineMs = this.#deadlineMs;
-    const asked = this.#from.fence({ ...commandOf(run), openTransactionsMs, deadlineMs });
+    const { from, openTransactionsMs, deadlineMs } = this.#options;
+    const asked = from.fence({ ...commandOf(run), openTransactionsMs, deadlineMs });
     this.#asking = asked.catch(() => {});
     const proof = await asked;
     this.#proof = proof;
@@ -80,10 +73,10 @@ export class OldWriter {
       if (!stopped) throw error;
       return 'stopped' as const;
     });
-    const patienceMs = this.#lostPatienceMs;
+    const patienceMs = this.#options.lostPatienceMs ?? lostPatienceMs;
     const [soon, seen] = await Promise.all([
       within(clock, patienceMs, asked),
-      within(clock, patienceMs, this.#from.status()),
+      within(clock, patienceMs, this.#options.from.status()),
     ]);
     if (soon !== noAnswer || seen === noAnswer) return soon;
     return within(clock, fencePatienceMs - patienceMs, asked);
@@ -99,7 +92,7 @@ export class OldWriter {
     this.#proof = null;
     const proof = await this.#openingProof(context);
     if (proof === null) return;
-    await this.#from.unfence({ ...commandOf(context.run), proof });
+    await this.#options.from.unfence({ ...commandOf(context.run), proof });
   }
 
   /**
@@ -125,8 +118,8 @@ export class OldWriter {
    * block every other one.
    */
   async #openingProof({ run, clock, never }: StepContext): Promise<OpeningProof | null> {
-    const { region } = this.#to;
-    const answer = await within(clock, guardPatienceMs, this.#to.renounce(commandOf(run)));
+    const { region } = this.#options.to;
+    const answer = await within(clock, guardPatienceMs, this.#options.to.renounce(commandOf(run)));
     if (answer === noAnswer) {
       if (never('promote')) return { kind: 'never-asked', token: run.token };
       throw replicationErrors.make(
@@ -136,7 +129,7 @@ export class OldWriter {
       );
     }
     if (answer.kind === 'renounced') return { kind: 'renounced', region, token: answer.token };
-    const { accepted } = await this.#to.status();
+    const { accepted } = await this.#options.to.status();
     if (accepted?.epoch !== answer.epoch) return null;
     throw replicationErrors.make(
       'promotion-accepted',

@@ -19,6 +19,14 @@ export type Log = (
  */
 const MAX_CONNECTIONS = 256;
 
+interface Parts {
+  readonly journal: EventJournal;
+  readonly delivery: DeliveryConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
 /**
  * Delivers the journal's pending events to one target, at least once each (A3).
  *
@@ -31,11 +39,7 @@ const MAX_CONNECTIONS = 256;
  * - `stop` resolves when no delivery is in flight and every outcome is in the journal.
  */
 export class Dispatcher {
-  readonly #journal: EventJournal;
-  readonly #delivery: DeliveryConfig;
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #log: Log;
+  readonly #parts: Parts;
   readonly #lanes: readonly Lane[];
   #target: Target | null = null;
   #flights = new Set<AbortController>();
@@ -45,20 +49,10 @@ export class Dispatcher {
     null;
   #timer: AbortController | null = null;
 
-  constructor(options: {
-    journal: EventJournal;
-    sources: readonly DeliveredSource[];
-    delivery: DeliveryConfig;
-    clock: Clock;
-    random: Random;
-    log: Log;
-  }) {
-    this.#journal = options.journal;
-    this.#delivery = options.delivery;
-    this.#clock = options.clock;
-    this.#random = options.random;
-    this.#log = options.log;
-    this.#lanes = options.sources.map((source) => new Lane({ source, journal: options.journal }));
+  constructor(parts: Parts & { readonly sources: readonly DeliveredSource[] }) {
+    const { sources, journal } = parts;
+    this.#parts = parts;
+    this.#lanes = sources.map((source) => new Lane({ source, journal }));
   }
 
   get inFlight(): number {
@@ -86,7 +80,7 @@ export class Dispatcher {
     this.#target = null;
     this.#timer?.abort();
     const cutOff = new AbortController();
-    this.#clock.sleep(this.#delivery.drainMs, cutOff.signal).then(
+    this.#parts.clock.sleep(this.#parts.delivery.drainMs, cutOff.signal).then(
       () => {
         for (const flight of this.#flights) flight.abort();
       },
@@ -114,11 +108,14 @@ export class Dispatcher {
   }
 
   #pump(): void {
-    if (this.#target === null || this.#journal.failure !== null) return;
-    const now = this.#clock.monotonicMs();
+    if (this.#target === null || this.#parts.journal.failure !== null) return;
+    const now = this.#parts.clock.monotonicMs();
     if (this.#away === null) {
       for (const lane of this.#lanes) {
-        while (lane.inFlight < this.#delivery.concurrency && this.#launch(lane, now, 'retry'));
+        while (
+          lane.inFlight < this.#parts.delivery.concurrency &&
+          this.#launch(lane, now, 'retry')
+        );
       }
     } else if (now >= this.#away.untilMs && this.#flights.size === 0) {
       // A different event each time, so that one that kills its handler cannot keep the others
@@ -146,15 +143,18 @@ export class Dispatcher {
         target,
         source: lane.source,
         event: next.event,
-        timeoutMs: this.#delivery.timeoutMs,
-        clock: this.#clock,
+        timeoutMs: this.#parts.delivery.timeoutMs,
+        clock: this.#parts.clock,
         signal: flight.signal,
       });
       await this.#settle(target, lane, next, outcome);
     } catch (error) {
       // The journal has stopped: the event is still pending there, and is delivered again after a
       // restart.
-      this.#log('error', 'outcome-not-recorded', { seq: next.event.seq, error: String(error) });
+      this.#parts.log('error', 'outcome-not-recorded', {
+        seq: next.event.seq,
+        error: String(error),
+      });
     } finally {
       lane.inFlight -= 1;
       this.#flights.delete(flight);
@@ -167,26 +167,30 @@ export class Dispatcher {
     const { seq, id } = next.event;
     const counted = this.#counts(next, outcome);
     const settlement = this.#settlementOf(target, next, outcome, counted);
-    await this.#journal.settle(seq, settlement);
+    await this.#parts.journal.settle(seq, settlement);
     if (outcome.kind === 'delivered') {
       this.#deliveries += 1;
       if (this.#away !== null) this.#back();
       return;
     }
     if (settlement.state === 'dead') {
-      this.#log('warn', 'dead-letter', { source: lane.source.name, id, reason: settlement.reason });
+      this.#parts.log('warn', 'dead-letter', {
+        source: lane.source.name,
+        id,
+        reason: settlement.reason,
+      });
       return;
     }
     const awayAt = outcome.kind === 'away' ? this.#deliveries : null;
     lane.putBack({
       seq,
       awayAt,
-      dueMs: this.#clock.monotonicMs() + this.#waitMs(next, outcome, counted),
+      dueMs: this.#parts.clock.monotonicMs() + this.#waitMs(next, outcome, counted),
     });
   }
 
   #settlementOf(target: Target, next: Next, outcome: Outcome, counted: boolean): Settlement {
-    const atMs = this.#clock.wallMs();
+    const atMs = this.#parts.clock.wallMs();
     switch (outcome.kind) {
       case 'delivered': {
         const { region, position } = outcome;
@@ -197,7 +201,7 @@ export class Dispatcher {
       case 'refused':
       case 'away': {
         const { reason } = outcome;
-        if (!counted || next.event.refusals + 1 < this.#delivery.maxRefusals) {
+        if (!counted || next.event.refusals + 1 < this.#parts.delivery.maxRefusals) {
           return { state: 'pending', counted, reason };
         }
         return { state: 'dead', reason: `${reason} (refusal ${next.event.refusals + 1})`, atMs };
@@ -217,21 +221,21 @@ export class Dispatcher {
   }
 
   #waitMs(next: Next, outcome: Failure, counted: boolean): number {
-    const { retry, away } = this.#delivery;
+    const { delivery, random } = this.#parts;
     if (outcome.kind === 'unknown') return 0;
-    if (counted) return backoffMs(next.event.refusals + 1, retry, this.#random);
+    if (counted) return backoffMs(next.event.refusals + 1, delivery.retry, random);
     // Deliveries in flight fail together: the first of them sets the pause.
-    const now = this.#clock.monotonicMs();
+    const now = this.#parts.clock.monotonicMs();
     if (this.#away !== null && now < this.#away.untilMs) return this.#away.untilMs - now;
     const failures = (this.#away?.failures ?? 0) + 1;
-    const waitMs = backoffMs(failures, away, this.#random);
-    if (this.#away === null) this.#log('warn', 'target-away', { reason: outcome.reason });
+    const waitMs = backoffMs(failures, delivery.away, random);
+    if (this.#away === null) this.#parts.log('warn', 'target-away', { reason: outcome.reason });
     this.#away = { reason: outcome.reason, failures, untilMs: now + waitMs };
     return waitMs;
   }
 
   #back(): void {
-    this.#log('info', 'target-back', {});
+    this.#parts.log('info', 'target-back', {});
     this.#away = null;
     for (const lane of this.#lanes) lane.release('away');
   }
@@ -245,7 +249,7 @@ export class Dispatcher {
     if (due === Number.POSITIVE_INFINITY || due <= nowMs) return;
     const timer = new AbortController();
     this.#timer = timer;
-    this.#clock.sleep(due - nowMs, timer.signal).then(
+    this.#parts.clock.sleep(due - nowMs, timer.signal).then(
       () => this.#pump(),
       () => undefined,
     );
