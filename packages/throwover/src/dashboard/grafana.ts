@@ -58,7 +58,7 @@ export function dashboardJson(declared: readonly DeclaredPanel[]): string {
 }
 
 function shownOf(family: Family): Shown {
-  const { panel, help, labels, unit } = family;
+  const { panel, help, labels = [], unit } = family;
   return {
     title: panel.title,
     help,
