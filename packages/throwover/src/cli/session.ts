@@ -14,7 +14,7 @@ import { gatherForecast } from '../evidence/evidence.ts';
 import { type Clock, isThrowoverError, type Random } from '../kernel/kernel.ts';
 import type { Notifiers } from '../notify/notify.ts';
 import { type Operated, type PlannedRun, planFor } from '../operations/operations.ts';
-import type { Consent, LagReport } from '../replication/replication.ts';
+import type { Consent } from '../replication/replication.ts';
 import type { HandDocument } from '../runbook/runbook.ts';
 import type { Direction, RunKind } from '../runs/runs.ts';
 import {
@@ -184,19 +184,6 @@ export async function planRun(
     });
   }
   return planFor(operated(session), { kind, direction: { from, to, epoch }, consent, signal });
-}
-
-/**
- * Returns the sampled replication lag; `null` when the store does not answer, so that a plan can
- * still be made.
- */
-export async function lagReports({ parts }: Session): Promise<readonly LagReport[] | null> {
-  try {
-    return await parts.lag.reports();
-  } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    return null;
-  }
 }
 
 /**

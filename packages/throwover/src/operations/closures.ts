@@ -1,5 +1,5 @@
-import { type DatabaseStatus, standingOf } from '../authority/authority.ts';
-import { errorLine, every, isThrowoverError } from '../kernel/kernel.ts';
+import { type DatabaseSide, standingOf } from '../authority/authority.ts';
+import { errorLine, every, orNull } from '../kernel/kernel.ts';
 import type { LookFailed, Operated } from './operated.ts';
 
 /** Pause between two looks, ms. */
@@ -48,21 +48,13 @@ export async function watchClosures(options: {
  * Returns the difference that somebody else caused; `null` if there is none, or if the guard does
  * not answer, which other watchers report.
  */
-async function changedBySomebody(database: {
-  status(): Promise<DatabaseStatus>;
-}): Promise<string | null> {
-  try {
-    const status = await database.status();
-    const standing = standingOf(status);
-    if (standing.is === 'reopened' || standing.is === 'refusing') return standing.why;
-    const restored = status.observed?.restored ?? 0;
-    return restored === 0
-      ? null
-      : `its guard put it right ${restored} times in the last 10 minutes`;
-  } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    return null;
-  }
+async function changedBySomebody(database: Pick<DatabaseSide, 'status'>): Promise<string | null> {
+  const status = await orNull(() => database.status());
+  if (status === null) return null;
+  const standing = standingOf(status);
+  if (standing.is === 'reopened' || standing.is === 'refusing') return standing.why;
+  const restored = status.observed?.restored ?? 0;
+  return restored === 0 ? null : `its guard put it right ${restored} times in the last 10 minutes`;
 }
 
 function tell({ name, notifiers, clock }: Operated, region: string, what: string): void {

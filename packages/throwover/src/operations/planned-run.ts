@@ -1,5 +1,5 @@
-import { isThrowoverError } from '../kernel/kernel.ts';
-import type { Consent, LagReport } from '../replication/replication.ts';
+import { orNull } from '../kernel/kernel.ts';
+import type { Consent } from '../replication/replication.ts';
 import { checkGuards, makePlan, type Plan, planDigest } from '../runbook/runbook.ts';
 import type { Direction, RunDefinition, RunKind } from '../runs/runs.ts';
 import type { Operated } from './operated.ts';
@@ -30,7 +30,8 @@ export async function planFor(
   const [results, facts, lagHistory] = await Promise.all([
     checkGuards({ guards, clock: service.clock, signal }),
     definition.facts(),
-    lagHistoryOf(service),
+    // The plan is made without the samples if the store does not answer.
+    orNull(() => service.lagReports()),
   ]);
   const plan = makePlan({
     service: service.name,
@@ -41,17 +42,4 @@ export async function planFor(
     facts: { ...facts, lagHistory },
   });
   return { plan, digest: planDigest(plan), definition };
-}
-
-/**
- * Returns the samples of replication; `null` if the store does not answer. The plan is made without
- * them.
- */
-async function lagHistoryOf(service: Operated): Promise<readonly LagReport[] | null> {
-  try {
-    return await service.lagReports();
-  } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    return null;
-  }
 }

@@ -3,7 +3,6 @@ import {
   type Clock,
   every,
   formatMs,
-  isThrowoverError,
   orNull,
   type TimeScale,
   type Watching,
@@ -102,12 +101,8 @@ async function requestedThere(
   const functions = regions.find(({ name }) => name === region)?.functions;
   // The team has removed the functions from throwover.yaml, so the provider cannot be asked.
   if (functions === undefined || functions === null) return 'unknown';
-  try {
-    return (await functions.facts()).provisioned?.requested ?? 0;
-  } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    return 'unknown';
-  }
+  const facts = await orNull(functions.facts);
+  return facts === null ? 'unknown' : (facts.provisioned?.requested ?? 0);
 }
 
 function noticeOf(seen: {

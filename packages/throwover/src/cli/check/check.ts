@@ -19,7 +19,7 @@ import { cliErrors } from '../errors.ts';
 import { calibrations } from '../evidence/forecast.ts';
 import { calibrationText } from '../evidence/forecast-view.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { lagReports, type Session, serviceState } from '../session.ts';
+import { type Session, serviceState } from '../session.ts';
 import { durabilityText, lagText } from '../text/lag-text.ts';
 import { closedText, databaseFaults, strangeGuard } from './check-database.ts';
 import { doorFaults, doorText } from './check-door.ts';
@@ -311,12 +311,10 @@ async function measured(session: Session): Promise<readonly Seen[]> {
 /** Shows the sampled replication lag, and what the declared durability costs or would cost. */
 async function replication(session: Session): Promise<readonly Seen[]> {
   const { database, regions } = session.loaded.service;
-  const active = await session.parts.store.service(session.loaded.service.name).then(
-    (state) => state.active,
-    () => null,
-  );
-  const reports = (await lagReports(session)) ?? [];
-  const fromActive = reports.filter(({ from }) => from === active);
+  const { store } = session.parts;
+  const state = await orNull(() => store.service(session.loaded.service.name));
+  const reports = (await orNull(() => session.parts.lag.reports())) ?? [];
+  const fromActive = reports.filter(({ from }) => from === state?.active);
   const healthy = { section: 'database', state: 'healthy', error: null } as const;
   const lag = fromActive.map((report) => ({
     ...healthy,

@@ -1,6 +1,6 @@
 import { resolutionTimesMs } from '../../compose/compose.ts';
 import { newConnectionsPerSecond, resolverFacts } from '../../evidence/evidence.ts';
-import { isThrowoverError, quantiles } from '../../kernel/kernel.ts';
+import { orNull, quantiles } from '../../kernel/kernel.ts';
 import { ttlSecondsOf } from '../../service/service.ts';
 import { adviseTtl, type Measured, type TtlAdvice } from '../../traffic/traffic.ts';
 import { answer } from '../command.ts';
@@ -22,10 +22,7 @@ export const dnsTtl = answer({
     const [facts, lookupsPerSecond, resolution] = await Promise.all([
       resolverFacts(parts.evidence, clock),
       newConnectionsPerSecond(parts.evidence),
-      resolutionTimesMs(loaded.service, clock).catch((error: unknown) => {
-        if (!isThrowoverError(error)) throw error;
-        return null;
-      }),
+      orNull(() => resolutionTimesMs(loaded.service, clock)),
     ]);
     const times = resolution === null ? null : quantiles(resolution);
     const given = {

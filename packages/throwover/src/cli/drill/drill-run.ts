@@ -192,13 +192,11 @@ export class DrillRun {
     await this.append({ event: 'cut', drill: id, region: from, maxMs }, by);
     await region.door.set({ mode: 'cut', epoch, maxMs }, last?.token ?? 0);
     return async () => {
-      try {
+      await orNull(async () => {
         const [newest] = await parts.store.runs({ service, limit: 1 });
         // The door refuses this when a newer epoch was opened; then it is not needed.
         await region.door.set({ mode: 'serve', epoch }, newest?.token ?? 0);
-      } catch (error) {
-        if (!isThrowoverError(error)) throw error;
-      }
+      });
     };
   }
 

@@ -1,5 +1,5 @@
 import { type Position, positionOf } from '@throwover/client';
-import { isThrowoverError } from '../../../kernel/kernel.ts';
+import { orNull } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { signal } from './postmaster.ts';
 import { postmasterChildren, titleOf } from './room.ts';
@@ -75,12 +75,7 @@ export async function closeDatabase(
  * either.
  */
 async function isClosedNow({ door }: Side): Promise<boolean> {
-  try {
-    return await door.isClosed();
-  } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    return false;
-  }
+  return (await orNull(() => door.isClosed())) ?? false;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Position } from '@throwover/client';
-import { isThrowoverError } from '../../../kernel/kernel.ts';
+import { orNull } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { runningCluster } from '../guard/cluster.ts';
 import { replaceDurably } from '../guard/files.ts';
@@ -95,14 +95,12 @@ async function mustBeStandby(side: Side): Promise<void> {
  */
 async function knowsOnNewestTimeline(side: Side, epoch: number): Promise<boolean> {
   await side.postmaster.stop('immediate');
-  try {
+  // A log that went on past the switch cannot reach that timeline.
+  const knows = await orNull(async () => {
     await startAsStandbyOfNobody(side, 'latest');
-    return await knowsPromotion(side.sql, epoch);
-  } catch (error) {
-    // A log that went on past the switch cannot reach that timeline.
-    if (!isThrowoverError(error)) throw error;
-    return false;
-  }
+    return knowsPromotion(side.sql, epoch);
+  });
+  return knows ?? false;
 }
 
 async function startAsStandbyOfNobody(side: Side, timeline: 'current' | 'latest'): Promise<void> {
