@@ -13,18 +13,11 @@ import { type Comparison, compare, samplesNeeded } from './statistics/statistics
 /** Whole weeks in the 30 days before a review. */
 const weeksToReview = 4;
 
-/** Number of samples expected within 30 days, and the number that a verdict needs. */
-export interface SampleForecast {
-  readonly expected: number;
-  readonly needed: number;
-  readonly enough: boolean;
-}
-
 /**
- * Forecasts the samples: at the rate of the baseline, or for a metric that only runs give, at least
- * one for each promised drill.
+ * Returns the number of samples expected within 30 days, and the number that a verdict needs: at the
+ * rate of the baseline, or for a metric that only runs give, at least one for each promised drill.
  */
-export function sampleForecast(metric: Metric, baseline: Baseline, drills: number): SampleForecast {
+export function sampleForecast(metric: Metric, baseline: Baseline, drills: number) {
   const rate = baseline.count / (baseline.weeks * 7);
   const expected = Math.max(
     Math.floor(rate * weeksToReview * 7),

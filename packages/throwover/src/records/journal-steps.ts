@@ -1,5 +1,5 @@
 import type { DurationKind } from '../kernel/kernel.ts';
-import type { JournalRecord, RunSummary } from '../store/store.ts';
+import type { RunState } from '../store/store.ts';
 import { flipped } from '../traffic/traffic.ts';
 
 /** One carrying out of a step: when, how, and how it ended; times in wall ms. */
@@ -14,24 +14,8 @@ export interface StepRecord {
   readonly evidence?: Readonly<Record<string, unknown>>;
 }
 
-export interface JournalSteps {
-  readonly steps: readonly StepRecord[];
-  /** Start of the first act, wall ms. */
-  readonly firstActMs: number;
-  /**
-   * When the new address was read back from the authoritative servers, wall ms; null when it never
-   * was.
-   */
-  readonly flippedMs: number | null;
-}
-
 /** Returns the steps in a run's journal: start, end and result of each. */
-export function stepsOf(
-  run: Pick<RunSummary, 'startedWallMs'> & {
-    readonly plan: unknown;
-    readonly records: readonly JournalRecord[];
-  },
-): JournalSteps {
+export function stepsOf(run: Pick<RunState, 'startedWallMs' | 'plan' | 'records'>) {
   const { steps: planned = [] } = (run.plan ?? {}) as {
     steps?: readonly { name: string; title: string }[];
   };
@@ -55,7 +39,12 @@ export function stepsOf(
   const firstIntent = run.records.find(({ type }) => type === 'intent');
   return {
     steps,
+    /** Start of the first act, wall ms. */
     firstActMs: firstIntent?.wallMs ?? run.startedWallMs,
+    /**
+     * When the new address was read back from the authoritative servers, wall ms; null when it
+     * never was.
+     */
     flippedMs: flipped.in(run.records)?.outcome.atWallMs ?? null,
   };
 }

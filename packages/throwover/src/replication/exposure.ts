@@ -98,12 +98,6 @@ const maxAdvance = 100_000_000;
 /** Smallest advance of a sequence, for the ids that sessions may have cached. */
 const minAdvance = 1_000;
 
-export interface SequenceAdvance {
-  readonly by: number;
-  /** The arithmetic, for people. */
-  readonly arithmetic: string;
-}
-
 /** How long the old side may have given out ids that are not known here, ms. */
 function ageOf(exposure: Exposure): number {
   switch (exposure.kind) {
@@ -120,7 +114,7 @@ function ageOf(exposure: Exposure): number {
  * Returns how far every sequence is advanced before the database opens after a lossy promotion, so
  * that ids from the old side are not given out again: rate x age x factor.
  */
-export function sequenceAdvance(exposure: Exposure, idsPerSecond: number): SequenceAdvance {
+export function sequenceAdvance(exposure: Exposure, idsPerSecond: number) {
   const ageMs = ageOf(exposure);
   const wanted = Math.ceil((idsPerSecond * ageMs * idReserveFactor) / 1_000);
   const by = Math.min(maxAdvance, Math.max(minAdvance, wanted));
@@ -128,6 +122,7 @@ export function sequenceAdvance(exposure: Exposure, idsPerSecond: number): Seque
   const bounded = by === wanted ? '' : `, bounded to ${by}`;
   return {
     by,
+    /** For people. */
     arithmetic: `${idsPerSecond} ids/s x ${age} x ${idReserveFactor} = ${wanted}${bounded}`,
   };
 }

@@ -4,14 +4,8 @@ import { cliErrors } from '../errors.ts';
 import type { Output, Terminal } from '../terminal.ts';
 import { expectedLoss, losesWrites, planText } from './plan-text.ts';
 
-/** The typed confirmation: the digest that was approved, and the second person who approved it. */
-export interface Confirmation {
-  readonly digest: string;
-  readonly second: string | null;
-}
-
 /**
- * Returns the digest that a person approved. Shows the plan and asks the person to type service,
+ * Returns the digest that a person approved, and the second person who approved it. Shows the plan and asks the person to type service,
  * region and accepted losses in full, because a `y` is typed without reading. Scripts give --yes
  * with the digest instead.
  */
@@ -26,7 +20,7 @@ export async function confirmed(
     twoPeople: boolean;
     signal: AbortSignal;
   },
-): Promise<Confirmation> {
+) {
   const { plan, digest, twoPeople, signal } = options;
   if (output.json) {
     throw cliErrors.make('not-confirmed', `with --json give --yes ${digest}`, { digest, plan });

@@ -4,18 +4,11 @@ import { warmed } from '../outcomes.ts';
 import { invocationsCost, provisionedWindowCost } from './cost.ts';
 import type { Prices } from './prices.ts';
 
-/** The warm-up of a run, from its journal: the strategy that really acted, and its usage. */
-export interface RunWarmth {
-  /** `nothing` when no capacity was requested, whatever the team's strategy is. */
-  readonly strategy: string;
-  readonly instances: number | null;
-  /** Time from the request until all instances were ready, ms of the machine. */
-  readonly readyMs: number | null;
-  /** Time at which `warm` was done, wall ms. */
-  readonly readyWallMs: number | null;
-}
-
-export function warmthOfRun(records: readonly JournalRecord[]): RunWarmth {
+/**
+ * Returns the warm-up of a run, from its journal: the strategy that really acted, and its usage.
+ * `nothing` when no capacity was requested, whatever the team's strategy is.
+ */
+export function warmthOfRun(records: readonly JournalRecord[]) {
   const nothing = { strategy: 'nothing', instances: null, readyMs: null, readyWallMs: null };
   if (records.some((record) => record.type === 'outcome' && record.step === 'ramp')) {
     return { ...nothing, strategy: 'ramp' };
@@ -25,7 +18,9 @@ export function warmthOfRun(records: readonly JournalRecord[]): RunWarmth {
   return {
     strategy: warm.outcome.strategy,
     instances: warm.outcome.instances ?? null,
+    /** Time from the request until all instances were ready, ms of the machine. */
     readyMs: warm.durationMs,
+    /** Time at which `warm` was done, wall ms. */
     readyWallMs: warm.wallMs,
   };
 }

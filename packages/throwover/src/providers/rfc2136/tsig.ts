@@ -30,15 +30,10 @@ export const tsigErrors: Readonly<Record<number, string>> = {
   22: 'BADTRUNC: the server wants a longer signature',
 };
 
-interface Signed {
-  readonly message: Buffer;
-  readonly mac: Buffer;
-}
-
 /**
  * Returns `message` with a TSIG record at its end, and the MAC that the answer's signature covers.
  */
-export function sign(message: Buffer, key: TsigKey, wallMs: number): Signed {
+export function sign(message: Buffer, key: TsigKey, wallMs: number) {
   const time = uint48(Math.floor(wallMs / 1_000));
   const mac = macOf(key, [message, variables(key, { time, fudge: fudgeSeconds })]);
   const id = message.readUInt16BE(0);

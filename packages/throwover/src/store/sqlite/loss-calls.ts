@@ -7,10 +7,10 @@ import { factsOf, type Session } from './session.ts';
 /** A place before every entry. */
 const beginning = ['', -1, ''] as const;
 
+export type LossCalls = Pick<Store, 'addLosses' | 'losses' | 'lossCount' | 'resolveLoss'>;
+
 /** The ledger calls of the store. */
-export function lossCalls(
-  session: Session,
-): Pick<Store, 'addLosses' | 'losses' | 'lossCount' | 'resolveLoss'> {
+export function lossCalls(session: Session): LossCalls {
   const { clock, sql, read, write, serviceOf, runOf, keep } = session;
 
   /** The place of the entry `id` in commit order. */

@@ -6,7 +6,7 @@ import { nextHash, rootHash, verifiedRecords } from './chain.ts';
 import { chainedRow, haltRow, type RunRow, summaryRow } from './rows.ts';
 import { factsOf, type Session } from './session.ts';
 
-type RunCalls = Pick<Store, 'beginRun' | 'takeRun' | 'renewRun' | 'append' | 'run' | 'runs'>;
+export type RunCalls = Pick<Store, 'beginRun' | 'takeRun' | 'renewRun' | 'append' | 'run' | 'runs'>;
 
 /** The calls for runs and their journals. */
 export function runCalls(session: Session, random: Random): RunCalls {

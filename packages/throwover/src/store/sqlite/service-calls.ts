@@ -2,22 +2,12 @@ import { adopted, opened, registered, toldSync } from '../epochs.ts';
 import { driftBound } from '../limits.ts';
 import type { Store } from '../port.ts';
 import { renewal, writerRestored, writerStopped } from '../writer.ts';
+import type { LossCalls } from './loss-calls.ts';
 import { haltRow, serviceFacts } from './rows.ts';
+import type { RunCalls } from './run-calls.ts';
 import { factsOf, type Session } from './session.ts';
 
-type ServiceCalls = Pick<
-  Store,
-  | 'registerService'
-  | 'service'
-  | 'openEpoch'
-  | 'adoptEpoch'
-  | 'renewWriter'
-  | 'expireWriter'
-  | 'restoreWriter'
-  | 'recordSync'
-  | 'setHalt'
-  | 'halt'
->;
+type ServiceCalls = Omit<Store, keyof RunCalls | keyof LossCalls>;
 
 /** The calls for services, their epochs and writers. */
 export function serviceCalls(session: Session): ServiceCalls {

@@ -44,11 +44,6 @@ export function zoneOffset(query: Query, zoneBytes: number): number {
   return headerBytes + query.name.length - zoneBytes;
 }
 
-export interface Encoded {
-  readonly bytes: Buffer;
-  readonly truncated: boolean;
-}
-
 /**
  * Returns the bytes of the reply. Over UDP a reply that is too large is cut to the question with
  * TC, so that an honest client uses TCP.
@@ -57,7 +52,7 @@ export function encodeReply(
   query: Query,
   reply: Reply,
   options: { transport: Transport; zoneBytes: number },
-): Encoded {
+) {
   const { transport, zoneBytes } = options;
   const edns = query.edns === null ? 0 : optBytes;
   const records = [...reply.answers, ...reply.authorities];
