@@ -134,35 +134,14 @@ function overrideText({ guards, from, to }: Plan): readonly string[] {
   const asked = new Set(
     guards.flatMap(({ refusals }) => refusals.map(({ override }) => override ?? '')),
   );
-  return [
-    ...(asked.has('two-writers')
-      ? [
-          '',
-          ...wrap(
-            `--override two-writers: TWO REGIONS MAY TAKE WRITES AT ONCE. ${from} does not answer, which is not the same as dead. Clients that still reach it get their writes acknowledged there; ${to} will not have them, ids may be given out twice, and a person has to merge them by hand. Take it only if you know that ${from} is down or that nobody reaches it.`,
-            2,
-          ),
-        ]
-      : []),
-    ...(asked.has('cluster-identity-unknown')
-      ? [
-          '',
-          ...wrap(
-            `--override cluster-identity-unknown: NOBODY KNOWS WHETHER ${to} HAS THE DATA OF THIS SERVICE. Its database may be the standby of another cluster, or one that was restored from a backup. Take it only if you have looked at the data.`,
-            2,
-          ),
-        ]
-      : []),
-    ...(asked.has('loss-above-bound')
-      ? [
-          '',
-          ...wrap(
-            `--override loss-above-bound: ACKNOWLEDGED WRITES ARE GIVEN UP, more than this service allows. What ${from} still has is read back into \`throwover losses\` when it rejoins; until then it is missing.`,
-            2,
-          ),
-        ]
-      : []),
-  ];
+  const meanings = {
+    'two-writers': `TWO REGIONS MAY TAKE WRITES AT ONCE. ${from} does not answer, which is not the same as dead. Clients that still reach it get their writes acknowledged there; ${to} will not have them, ids may be given out twice, and a person has to merge them by hand. Take it only if you know that ${from} is down or that nobody reaches it.`,
+    'cluster-identity-unknown': `NOBODY KNOWS WHETHER ${to} HAS THE DATA OF THIS SERVICE. Its database may be the standby of another cluster, or one that was restored from a backup. Take it only if you have looked at the data.`,
+    'loss-above-bound': `ACKNOWLEDGED WRITES ARE GIVEN UP, more than this service allows. What ${from} still has is read back into \`throwover losses\` when it rejoins; until then it is missing.`,
+  };
+  return Object.entries(meanings).flatMap(([override, meaning]) =>
+    asked.has(override) ? ['', ...wrap(`--override ${override}: ${meaning}`, 2)] : [],
+  );
 }
 
 /** Whether this plan loses, or may lose, acknowledged writes. */
