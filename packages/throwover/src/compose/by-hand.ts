@@ -28,7 +28,7 @@ import {
   type Service,
   ttlSecondsOf,
 } from '../service/service.ts';
-import { defineRun, type Parts, policyOf } from './service-ports.ts';
+import { defineRun, functionIn, type Parts, policyOf } from './service-ports.ts';
 
 /** Kinds of run that people can do by hand. */
 export const handKinds = ['switchover', 'failover'] as const satisfies readonly RunKind[];
@@ -141,13 +141,11 @@ function functionHands(
   service: Service,
   { region, from }: { region: string; from: string },
 ): FunctionHands | null {
-  const { functions } = declared(service, region);
-  if (service.functions === undefined || functions === undefined) return null;
-  const { name, alias, warm, burst } = service.functions;
-  const { awsRegion, endpoint } = functions;
+  const functions = functionIn(service, region);
+  if (service.functions === undefined || functions === null) return null;
+  const { warm, burst } = service.functions;
   return lambdaHands({
-    ...{ region, awsRegion, functionName: name, alias },
-    ...(endpoint === undefined ? {} : { endpoint }),
+    ...functions,
     instances: warm === 'measured' ? { door: declared(service, from).door.admin, burst } : warm,
   });
 }

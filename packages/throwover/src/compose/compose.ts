@@ -7,13 +7,15 @@
  *   by-hand.ts        the runbook for people
  *   processes.ts      the adapters of our own processes
  */
+
+/** The evidence log of a service, for a process without a throwover.yaml. */
+export { httpEvidence as evidenceOf } from '../providers/http/evidence.ts';
 export { type HandKind, handDocument, handKinds } from './by-hand.ts';
 export { resolutionTimesMs } from './dns.ts';
 export {
   checkTimingOf,
   compose,
   defineRun,
-  evidenceOf,
   guardWitness,
   issueTrackerOf,
   noSuchRegion,

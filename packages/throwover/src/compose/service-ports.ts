@@ -301,26 +301,26 @@ function doorOf(service: Service, region: string, calls: Calls) {
 }
 
 function functionsOf(service: Service, region: string, clock: Clock) {
-  const { functions } = declared(service, region);
-  if (service.functions === undefined || functions === undefined) return null;
-  return lambdaRegion({
-    region,
-    awsRegion: functions.awsRegion,
-    ...(functions.endpoint === undefined ? {} : { endpoint: functions.endpoint }),
-    functionName: service.functions.name,
-    alias: service.functions.alias,
-    clock,
-  });
+  const functions = functionIn(service, region);
+  return functions && lambdaRegion({ ...functions, clock });
 }
 
 function metricsOf(service: Service, region: string, clock: Clock) {
-  const { functions } = declared(service, region);
-  if (service.functions?.metrics !== 'cloudwatch' || functions === undefined) return {};
-  const { awsRegion, metricsEndpoint } = functions;
-  const { name: functionName, alias } = service.functions;
-  const endpoint = metricsEndpoint === undefined ? {} : { endpoint: metricsEndpoint };
-  const metrics = cloudWatchMetrics({ region, awsRegion, functionName, alias, clock, ...endpoint });
+  const functions = functionIn(service, region);
+  if (service.functions?.metrics !== 'cloudwatch' || functions === null) return {};
+  const { endpoint: _, ...rest } = functions;
+  const endpoint = declared(service, region).functions?.metricsEndpoint;
+  const metrics = cloudWatchMetrics({ ...rest, clock, ...(endpoint && { endpoint }) });
   return { metrics };
+}
+
+/** Returns where the service's function is in this region; `null` if it has none there. */
+export function functionIn(service: Service, region: string) {
+  const { functions } = declared(service, region);
+  if (service.functions === undefined || functions === undefined) return null;
+  const { name: functionName, alias } = service.functions;
+  const { awsRegion, endpoint } = functions;
+  return { region, awsRegion, functionName, alias, ...(endpoint && { endpoint }) };
 }
 
 function gatewayOf(service: Service, region: string, calls: Calls): readonly GatewayControl[] {
@@ -342,11 +342,6 @@ export function noSuchRegion(service: Service, region: string) {
     `expected ${oneOf(region, regions)}; found "${region}"`,
     { region, regions },
   );
-}
-
-/** Returns the evidence log of a service, for a process without a throwover.yaml. */
-export function evidenceOf(at: { url: string; service: string; clock: Clock }): EvidenceLog {
-  return httpEvidence(at);
 }
 
 /**

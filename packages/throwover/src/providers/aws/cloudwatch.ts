@@ -5,6 +5,7 @@ import {
   type MetricMinute,
 } from '../../functions/functions.ts';
 import { type Clock, dateAt, withDeadline } from '../../kernel/kernel.ts';
+import type { FunctionAt } from './lambda.ts';
 
 /** Longest time for one call, with the SDK's own retries, ms. */
 const callTimeoutMs = 10_000;
@@ -31,14 +32,9 @@ const names = Object.keys(statistics) as readonly Statistic[];
  * call. They are those of the alias if AWS counts by alias; `ConcurrentExecutions` is of the whole
  * function. Needs `cloudwatch:GetMetricData`.
  */
-export function cloudWatchMetrics(options: {
-  region: string;
-  awsRegion: string;
-  endpoint?: string;
-  functionName: string;
-  alias: string;
-  clock: Clock;
-}): FunctionMetrics {
+export function cloudWatchMetrics(
+  options: FunctionAt & { readonly clock: Clock },
+): FunctionMetrics {
   const { region, awsRegion, endpoint, functionName, alias, clock } = options;
   let loading: Promise<{ sdk: Sdk; client: CloudWatchClient }> | undefined;
   const load = () => {

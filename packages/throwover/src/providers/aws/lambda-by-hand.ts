@@ -1,22 +1,20 @@
 import { shellWord } from '../../kernel/kernel.ts';
 import { type HandWork, untilAnswers } from '../../runbook/runbook.ts';
 import type { FunctionHands } from '../../runs/runs.ts';
+import type { FunctionAt } from './lambda.ts';
 
 /** How long people wait for provisioned capacity, s: AWS documents minutes for large requests. */
 const readySeconds = 600;
 
 /** Manual steps for a function's capacity with `aws lambda`. */
-export function lambdaHands(options: {
-  readonly region: string;
-  readonly awsRegion: string;
-  readonly endpoint?: string;
-  readonly functionName: string;
-  readonly alias: string;
-  /**
-   * The number of instances, or the peak concurrency of the active region's door times the burst.
-   */
-  readonly instances: number | { readonly door: string; readonly burst: number };
-}): FunctionHands {
+export function lambdaHands(
+  options: FunctionAt & {
+    /**
+     * The number of instances, or the peak concurrency of the active region's door times the burst.
+     */
+    readonly instances: number | { readonly door: string; readonly burst: number };
+  },
+): FunctionHands {
   const { region, awsRegion, endpoint, functionName, alias, instances } = options;
   const aws = (call: string, rest = '') =>
     `aws lambda ${call} --region ${shellWord(awsRegion)}${endpoint === undefined ? '' : ` --endpoint-url ${shellWord(endpoint)}`} --function-name ${shellWord(functionName)} --qualifier ${shellWord(alias)}${rest}`;

@@ -25,7 +25,8 @@ const warmUpReserveMs = 60_000;
  */
 const maxAttempts = 3;
 
-export interface LambdaRegionOptions {
+/** A function in one AWS region. */
+export interface FunctionAt {
   /** throwover's name of the region. */
   readonly region: string;
   /** AWS's name: `us-west-2`. */
@@ -37,7 +38,6 @@ export interface LambdaRegionOptions {
   readonly endpoint?: string;
   readonly functionName: string;
   readonly alias: string;
-  readonly clock: Clock;
 }
 
 /**
@@ -47,7 +47,7 @@ export interface LambdaRegionOptions {
  * call has `callTimeoutMs`; after that, and if there is no answer, the error is
  * `functions-unreachable`.
  */
-export function lambdaRegion(options: LambdaRegionOptions): FunctionRegion {
+export function lambdaRegion(options: FunctionAt & { readonly clock: Clock }): FunctionRegion {
   const { region, awsRegion, endpoint, functionName, alias, clock } = options;
   let loading: Promise<{ sdk: Sdk; client: LambdaClient }> | undefined;
   const load = () => {
