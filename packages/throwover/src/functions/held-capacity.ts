@@ -1,4 +1,4 @@
-import type { JournalRecord, RunSummary } from '../store/store.ts';
+import type { RunState } from '../store/store.ts';
 
 /** Provisioned capacity that a run has requested, and the team's own capacity before it. */
 export interface HeldCapacity {
@@ -13,9 +13,7 @@ export interface HeldCapacity {
  * intent is there, with any outcome), and neither its `release` nor its undo is there. `null`:
  * none. Only the provider knows the real capacity.
  */
-export function heldCapacity(
-  run: Pick<RunSummary, 'runId' | 'to' | 'status'> & { readonly records: readonly JournalRecord[] },
-): HeldCapacity | null {
+export function heldCapacity(run: Pick<RunState, 'runId' | 'to' | 'records'>): HeldCapacity | null {
   let held: HeldCapacity | null = null;
   for (const record of run.records) {
     if (record.type === 'intent' && record.step === 'warm' && held === null) {

@@ -22,17 +22,19 @@ export interface ShareOfTraffic {
   baseline(): Promise<RampSeen>;
 }
 
+interface Ramp {
+  readonly to: string;
+  readonly traffic: ShareOfTraffic;
+  readonly policy: RampPolicy;
+  readonly clock: Clock;
+}
+
 /**
  * Moves traffic to the new region in steps until it has served all requests for a while; no step
  * may make p99 or errors worse. The traffic itself warms the region. Possible only where both sides
  * can serve, because until the promotion the new side writes to the old side's database.
  */
-export function rampTraffic(options: {
-  to: string;
-  traffic: ShareOfTraffic;
-  policy: RampPolicy;
-  clock: Clock;
-}): Step<'ramp'> {
+export function rampTraffic(options: Ramp): Step<'ramp'> {
   const { to, traffic, policy } = options;
   let result: Evidence | null = null;
   return {
@@ -50,12 +52,7 @@ export function rampTraffic(options: {
 }
 
 async function ramp(
-  {
-    to,
-    traffic,
-    policy,
-    clock,
-  }: { to: string; traffic: ShareOfTraffic; policy: RampPolicy; clock: Clock },
+  { to, traffic, policy, clock }: Ramp,
   { run, signal, progress }: StepContext,
 ): Promise<Evidence> {
   const baseline = await traffic.baseline();

@@ -17,19 +17,22 @@ export interface Windows {
   readonly perYear: number;
 }
 
+/** Warm capacity that is to be priced. */
+export interface Capacity {
+  readonly prices: Prices;
+  readonly instances: number;
+  readonly memoryMb: number;
+  readonly windows: Windows;
+}
+
 /** One drill a quarter, in a window of two hours. */
 export const quarterlyWindows: Windows = { seconds: 7_200, perYear: 4 };
 
 /** Returns the cost of provisioned environments in each window, in the provider's steps of time. */
-export function provisionedWindowCost(options: {
-  prices: Prices;
-  instances: number;
-  memoryMb: number;
-  windows: Windows;
-}): Cost {
-  const { prices, windows } = options;
+export function provisionedWindowCost(capacity: Capacity): Cost {
+  const { prices, windows } = capacity;
   const step = prices.provisionedStepSeconds;
-  const perWindow = provisionedCost(options, Math.ceil(windows.seconds / step) * step);
+  const perWindow = provisionedCost(capacity, Math.ceil(windows.seconds / step) * step);
   return { perWindow, perYear: perWindow * windows.perYear };
 }
 
@@ -37,15 +40,10 @@ export function provisionedWindowCost(options: {
  * Returns the cost of the same environments through the whole year. `perWindow`: the part of that
  * for the time of one window.
  */
-export function alwaysOnCost(options: {
-  prices: Prices;
-  instances: number;
-  memoryMb: number;
-  windows: Windows;
-}): Cost {
+export function alwaysOnCost(capacity: Capacity): Cost {
   return {
-    perWindow: provisionedCost(options, options.windows.seconds),
-    perYear: provisionedCost(options, yearSeconds),
+    perWindow: provisionedCost(capacity, capacity.windows.seconds),
+    perYear: provisionedCost(capacity, yearSeconds),
   };
 }
 
@@ -67,9 +65,6 @@ export function invocationsCost(options: {
   return { perWindow, perYear: perWindow * windowsPerYear };
 }
 
-function provisionedCost(
-  { prices, instances, memoryMb }: { prices: Prices; instances: number; memoryMb: number },
-  seconds: number,
-): number {
+function provisionedCost({ prices, instances, memoryMb }: Capacity, seconds: number): number {
   return instances * (memoryMb / 1_024) * seconds * prices.provisionedGbSecond;
 }

@@ -1,8 +1,7 @@
 import type { Clock } from '../../kernel/kernel.ts';
 import type { Step } from '../../runbook/runbook.ts';
 import type { StrategyName } from '../../service/service.ts';
-import type { Cost, Windows } from '../cost/cost.ts';
-import type { Prices } from '../cost/prices.ts';
+import type { Capacity, Cost } from '../cost/cost.ts';
 import type { FunctionRegion } from '../function-region.ts';
 import type { RampPolicy } from '../ramp.ts';
 import type { ShareOfTraffic } from '../ramp-step.ts';
@@ -21,11 +20,7 @@ export interface StrategyParts {
   readonly ramp: { readonly traffic: ShareOfTraffic; readonly policy: RampPolicy } | null;
 }
 
-export interface CostInput {
-  readonly prices: Prices;
-  readonly instances: number;
-  readonly memoryMb: number;
-  readonly windows: Windows;
+export interface CostInput extends Capacity {
   /** Duration of one start, ms; `null`: not measured. */
   readonly initMs: number | null;
 }
