@@ -21,6 +21,8 @@ interface Given {
   readonly as?: string;
 }
 
+const oneFinding = () => [new Argument('<finding>'), asPerson()];
+
 /** Adds a finding, for the open drill if there is one. */
 export const addFinding = answer({
   name: 'finding add',
@@ -52,8 +54,7 @@ export const taskFinding = answer({
   name: 'finding task',
   says: 'Assign a finding to an owner, with a due date',
   takes: () => [
-    new Argument('<finding>'),
-    asPerson(),
+    ...oneFinding(),
     mandatory(new Option('--owner <person>', 'Owner: a person of onCall')),
     mandatory(new Option('--due <date>', 'Due date, for example 2026-11-20')),
   ],
@@ -70,11 +71,7 @@ export const taskFinding = answer({
 export const waiveFinding = answer({
   name: 'finding waive',
   says: 'Accept a finding without fixing it',
-  takes: () => [
-    new Argument('<finding>'),
-    asPerson(),
-    mandatory(new Option('--reason <text>', 'why')),
-  ],
+  takes: () => [...oneFinding(), mandatory(new Option('--reason <text>', 'why'))],
   look: (session, given: Given & { reason: string }) => {
     const { finding, reason } = given;
     return settle(session, given, { event: 'waived', finding, reason });
@@ -86,11 +83,7 @@ export const waiveFinding = answer({
 export const closeFinding = answer({
   name: 'finding close',
   says: 'Close a finding that is fixed',
-  takes: () => [
-    new Argument('<finding>'),
-    asPerson(),
-    mandatory(new Option('--note <text>', 'How it was fixed')),
-  ],
+  takes: () => [...oneFinding(), mandatory(new Option('--note <text>', 'How it was fixed'))],
   look: (session, given: Given & { note: string }) => {
     const { finding, note } = given;
     return settle(session, given, { event: 'closed', finding, note });
