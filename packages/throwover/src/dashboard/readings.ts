@@ -54,7 +54,15 @@ export interface ReadingPorts extends Pick<EvidencePorts, 'store' | 'evidence'>,
   readonly auditFacts: () => Promise<AuditFacts>;
 }
 
-const seconds = (ms: number) => ms / 1_000;
+/** A reading whose value may be unknown; it is left out then. */
+interface Asked extends Omit<Reading, 'value'> {
+  readonly value: number | null;
+}
+
+const seconds = (ms: number | null | undefined) => (ms == null ? null : ms / 1_000);
+/** Returns the newest of some moments in seconds; null without one. */
+const newestOf = (momentsMs: readonly number[]) =>
+  momentsMs.length === 0 ? null : seconds(Math.max(...momentsMs));
 const state = (is: boolean) => Number(is);
 
 /** The readings of one service; keeps slow ones for a while. */
@@ -64,7 +72,7 @@ export class ServiceReadings {
   readonly #clock: Clock;
   readonly #kept = new Map<
     string,
-    { readonly atMs: number; readonly readings: Promise<readonly Reading[]> }
+    { readonly atMs: number; readonly readings: Promise<readonly Asked[]> }
   >();
 
   constructor(service: Service, ports: ReadingPorts, clock: Clock) {
@@ -95,13 +103,14 @@ export class ServiceReadings {
         this.#part(`gateway ${gateway.region}`, async () => ofGateway(gateway)),
       ),
     ]);
-    return [reading(families.lossBound, seconds(lossBoundMs)), ...found.flat()].map((each) => ({
-      ...each,
-      labels: { service: this.#service.name, ...each.labels },
-    }));
+    const service = this.#service.name;
+    return [reading(families.lossBound, seconds(lossBoundMs)), ...found.flat()].flatMap(
+      ({ family, labels, value }) =>
+        value === null ? [] : [{ family, labels: { service, ...labels }, value }],
+    );
   }
 
-  async #part(part: string, ask: () => Promise<readonly Reading[]>): Promise<readonly Reading[]> {
+  async #part(part: string, ask: () => Promise<readonly Asked[]>): Promise<readonly Asked[]> {
     const up = (is: boolean) => reading(families.partUp, state(is), { part });
     try {
       const answer = await within(this.#clock, deadlineMs, ask());
@@ -112,7 +121,7 @@ export class ServiceReadings {
     }
   }
 
-  async #ofStore(): Promise<readonly Reading[]> {
+  async #ofStore(): Promise<readonly Asked[]> {
     const { store } = this.#ports;
     const { name, regions } = this.#service;
     const [{ epoch, active, openRun }, runs, halt] = await Promise.all([
@@ -131,35 +140,24 @@ export class ServiceReadings {
         reading(families.active, state(region === active), { region }),
       ),
       reading(families.runOpen, state(openRun !== null)),
-      ...(open === undefined ? [] : [reading(families.runOpenSince, seconds(open.startedWallMs))]),
+      reading(families.runOpenSince, seconds(open?.startedWallMs)),
       reading(families.halted, state(halt !== null)),
       ...[...last].map(([kind, own]) =>
-        reading(families.lastRun, seconds(Math.max(...own.map((run) => run.endedWallMs ?? 0))), {
-          kind,
-        }),
+        reading(families.lastRun, newestOf(own.map((run) => run.endedWallMs ?? 0)), { kind }),
       ),
     ];
   }
 
-  async #ofLag(): Promise<readonly Reading[]> {
+  async #ofLag(): Promise<readonly Asked[]> {
     const reports = await this.#ports.lag.reports();
-    return reports.flatMap(({ from, to, lag }) =>
-      lag === null
-        ? []
-        : (
-            [
-              ['0.5', lag.p50],
-              ['0.95', lag.p95],
-              ['0.99', lag.p99],
-              ['1', lag.max],
-            ] as const
-          ).map(([quantile, ms]) =>
-            reading(families.lagQuantile, seconds(ms), { from, to, quantile }),
-          ),
-    );
+    return reports.flatMap(({ from, to, lag }) => {
+      const at = (quantile: string, ms: number | undefined) =>
+        reading(families.lagQuantile, seconds(ms), { from, to, quantile });
+      return [at('0.5', lag?.p50), at('0.95', lag?.p95), at('0.99', lag?.p99), at('1', lag?.max)];
+    });
   }
 
-  async #ofDoor(door: Pick<DoorCounts, 'region' | 'latency'>): Promise<readonly Reading[]> {
+  async #ofDoor(door: Pick<DoorCounts, 'region' | 'latency'>): Promise<readonly Asked[]> {
     const { region } = door;
     const untilWallMs = this.#clock.wallMs();
     const sinceWallMs = untilWallMs - doorSpanMs;
@@ -168,8 +166,8 @@ export class ServiceReadings {
     const { requests, failed, p99Ms } = piece;
     return [
       reading(families.doorRequests, requests, { region }),
-      ...(requests === 0 ? [] : [reading(families.doorFailed, failed / requests, { region })]),
-      ...(p99Ms === null ? [] : [reading(families.doorP99, seconds(p99Ms), { region })]),
+      reading(families.doorFailed, requests === 0 ? null : failed / requests, { region }),
+      reading(families.doorP99, seconds(p99Ms), { region }),
     ];
   }
 
@@ -177,8 +175,8 @@ export class ServiceReadings {
   #slowly(
     part: string,
     everyMs: number,
-    read: () => Promise<readonly (readonly Reading[])[]>,
-  ): Promise<readonly Reading[]> {
+    read: () => Promise<readonly (readonly Asked[])[]>,
+  ): Promise<readonly Asked[]> {
     return this.#part(part, () => {
       const nowMs = this.#clock.monotonicMs();
       const known = this.#kept.get(part);
@@ -190,22 +188,20 @@ export class ServiceReadings {
     });
   }
 
-  async #ofMetrics(): Promise<readonly Reading[]> {
+  async #ofMetrics(): Promise<readonly Asked[]> {
     const sources = metricSources(this.#ports, this.#service.name);
     const nowWallMs = this.#clock.wallMs();
     const found = await Promise.all(
-      metrics.map(async (metric): Promise<readonly Reading[]> => {
+      metrics.map(async (metric): Promise<readonly Asked[]> => {
         const { name, unit, quantile, freshMs } = metric;
-        const fresh = reading(families.metricFresh, seconds(freshMs), { metric: name });
         const window = { sinceWallMs: nowWallMs - 2 * freshMs, untilWallMs: nowWallMs + 1 };
         const samples = await metric.read(sources, window, { newest: true });
         const values = samples.map((sample) => sample.value);
         const value = quantileAt(values, quantile);
-        if (value === null) return [fresh];
-        const newest = Math.max(...samples.map(({ atWallMs }) => atWallMs));
+        const newest = newestOf(samples.map(({ atWallMs }) => atWallMs));
         return [
-          fresh,
-          reading(families.metricMoment, seconds(newest), { metric: name }),
+          reading(families.metricFresh, seconds(freshMs), { metric: name }),
+          reading(families.metricMoment, newest, { metric: name }),
           reading(familyOf(metric), unit === 'ms' ? seconds(value) : value),
         ];
       }),
@@ -213,18 +209,18 @@ export class ServiceReadings {
     return found.flat();
   }
 
-  async #ofForecasts(): Promise<readonly Reading[]> {
+  async #ofForecasts(): Promise<readonly Asked[]> {
     const scores = await this.#ports.evidence.list('forecast-score', { limit: maxSamplesACall });
     return (Object.keys(shares) as (keyof typeof shares)[]).flatMap((share) => {
       const { count, inside } = calibrationOf(scores, share);
-      const scored = reading(families.forecastCount, count, { share });
-      return count === 0
-        ? [scored]
-        : [scored, reading(families.forecastInside, inside / count, { share })];
+      return [
+        reading(families.forecastCount, count, { share }),
+        reading(families.forecastInside, count === 0 ? null : inside / count, { share }),
+      ];
     });
   }
 
-  async #ofPeople(): Promise<readonly Reading[]> {
+  async #ofPeople(): Promise<readonly Asked[]> {
     const facts = await drillFacts(this.#service, this.#ports, this.#clock);
     if (facts === null) return [];
     const { plan, drills, findings, memory } = facts;
@@ -237,26 +233,17 @@ export class ServiceReadings {
     );
     const count = (status: string) => findings.filter((each) => each.status === status).length;
     return [
-      ...(next?.window == null
-        ? []
-        : [reading(families.drillNext, seconds(next.window.fromWallMs))]),
+      reading(families.drillNext, seconds(next?.window?.fromWallMs)),
       reading(families.drillOverdue, state(next?.overdue ?? false)),
-      ...(whole.length === 0
-        ? []
-        : [
-            reading(
-              families.drillLast,
-              seconds(Math.max(...whole.map(({ atWallMs }) => atWallMs))),
-            ),
-          ]),
-      ...(of === 0 ? [] : [reading(families.drivers, drove / of)]),
+      reading(families.drillLast, newestOf(whole.map(({ atWallMs }) => atWallMs))),
+      reading(families.drivers, of === 0 ? null : drove / of),
       reading(families.findings, count('open'), { status: 'open' }),
       reading(families.findings, count('task') - late.length, { status: 'task' }),
       reading(families.findings, late.length, { status: 'late' }),
     ];
   }
 
-  async #ofTest(): Promise<readonly Reading[]> {
+  async #ofTest(): Promise<readonly Asked[]> {
     const facts = await this.#ports.auditFacts();
     const open = facts.changes.filter(
       (change) => inUse(change) && reviewOpen(change, facts.nowWallMs),
@@ -270,7 +257,7 @@ export class ServiceReadings {
   }
 }
 
-function ofDatabase(status: DatabaseStatus): readonly Reading[] {
+function ofDatabase(status: DatabaseStatus): readonly Asked[] {
   const { region, role, observed, standby, inSync } = status;
   const primary = role === 'primary';
   const { is } = standingOf(status);
@@ -286,19 +273,13 @@ function ofDatabase(status: DatabaseStatus): readonly Reading[] {
           reading(families.fenced, state(primary && is === 'closed'), { region }),
           reading(families.doorBroken, state(is === 'reopened' || is === 'refusing'), { region }),
         ]),
-    ...(observed === null
-      ? []
-      : [
-          reading(families.doorRestored, observed.restored, { region }),
-          reading(families.doorAge, seconds(observed.ageMs), { region }),
-        ]),
+    reading(families.doorRestored, observed?.restored ?? null, { region }),
+    reading(families.doorAge, seconds(observed?.ageMs), { region }),
     ...(primary
       ? [
           reading(families.standby, state(standby?.state === 'streaming'), { region }),
-          ...(standby?.lagMs == null
-            ? []
-            : [reading(families.lag, seconds(standby.lagMs), { from: region })]),
-          ...(inSync === null ? [] : [reading(families.inSync, state(inSync), { region })]),
+          reading(families.lag, seconds(standby?.lagMs), { from: region }),
+          reading(families.inSync, inSync === null ? null : state(inSync), { region }),
         ]
       : []),
   ];
@@ -306,20 +287,20 @@ function ofDatabase(status: DatabaseStatus): readonly Reading[] {
 
 async function ofGateway(
   gateway: Pick<GatewayControl, 'region' | 'status'>,
-): Promise<readonly Reading[]> {
+): Promise<readonly Asked[]> {
   const { region } = gateway;
   const { backlog, oldestMs, deadLetters } = await gateway.status();
   return [
     reading(families.webhooksWaiting, backlog, { region }),
-    ...(oldestMs === null ? [] : [reading(families.webhooksOldest, seconds(oldestMs), { region })]),
+    reading(families.webhooksOldest, seconds(oldestMs), { region }),
     reading(families.deadLetters, deadLetters, { region }),
   ];
 }
 
 function reading(
   family: Family,
-  value: number,
+  value: number | null,
   labels: Readonly<Record<string, string>> = {},
-): Reading {
+): Asked {
   return { family, labels, value };
 }
