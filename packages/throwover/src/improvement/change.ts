@@ -44,10 +44,8 @@ const created = z.object({
   tradeOffs: z.array(tradeOff).min(1),
   /** Drills that will be held before the review, for a metric that only runs give. */
   drills: z.int().nonnegative(),
+  ...amendment.shape,
   owner: z.string(),
-  panel: z.string().optional(),
-  step: z.string().optional(),
-  task: z.string().optional(),
 });
 
 const measured = z.object({

@@ -56,3 +56,4 @@ export {
   type MeasuredResolver,
 } from './ttl/cache-life.ts';
 export { type Lowering, lowerTtl, ttlNote } from './ttl/lower-ttl.ts';
+export { wireName } from './wire-name.ts';

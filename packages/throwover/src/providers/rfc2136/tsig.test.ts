@@ -1,9 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../kernel/kernel.ts';
+import { wireName } from '../../traffic/traffic.ts';
 import { sign, type TsigKey, verify } from './tsig.ts';
 import { encodeUpdate } from './update.ts';
-import { tsigOffset, wireName } from './wire.ts';
+import { tsigOffset } from './wire.ts';
 
 const key: TsigKey = {
   name: 'key.example.test',

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { tsigOffset, wireName } from './wire.ts';
+import { wireName } from '../../traffic/traffic.ts';
+import { tsigOffset } from './wire.ts';
 
 /**
  * Transaction signatures (RFC 8945): a message and its answer contain a MAC made with a shared

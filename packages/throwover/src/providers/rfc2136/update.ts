@@ -1,6 +1,5 @@
 import ipaddr from 'ipaddr.js';
-import type { DnsRecord } from '../../traffic/traffic.ts';
-import { wireName } from './wire.ts';
+import { type DnsRecord, wireName } from '../../traffic/traffic.ts';
 
 /**
  * An UPDATE message (RFC 2136): a zone, prerequisites, changes. The server carries it out

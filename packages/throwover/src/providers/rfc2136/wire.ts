@@ -1,24 +1,9 @@
 /**
- * Helpers for bytes of a DNS message that dns-packet does not make or find: plain names, and the
- * place of the last record. Offsets are checked; a message that is cut short gives `null`.
+ * Finds in a DNS message what dns-packet does not: the place of the last record. Offsets are
+ * checked; a message that is cut short gives `null`.
  */
 
 const headerBytes = 12;
-const maxLabelBytes = 63;
-const maxNameBytes = 255;
-
-/** Returns a name in the form that signatures cover: lower case, not compressed. */
-export function wireName(name: string): Buffer {
-  const labels = name.toLowerCase().replace(/\.$/, '').split('.').filter(Boolean);
-  const parts = labels.map((label) => {
-    const bytes = Buffer.from(label, 'latin1');
-    if (bytes.length > maxLabelBytes) throw new RangeError(`a label of ${bytes.length} bytes`);
-    return Buffer.concat([Buffer.from([bytes.length]), bytes]);
-  });
-  const wire = Buffer.concat([...parts, Buffer.alloc(1)]);
-  if (wire.length > maxNameBytes) throw new RangeError(`a name of ${wire.length} bytes`);
-  return wire;
-}
 
 /**
  * Returns the place of a message's TSIG record, which is always the last one; `null` if there is

@@ -36,16 +36,6 @@ export interface ZoneNames {
   readonly nameservers: readonly Buffer[];
 }
 
-/** Returns a name in wire form, lower case. The caller has checked the name. */
-export function wireName(name: string): Buffer {
-  const labels = name.toLowerCase().replace(/\.$/, '').split('.');
-  const parts = labels.map((label) => {
-    const bytes = Buffer.from(label, 'latin1');
-    return Buffer.concat([Buffer.from([bytes.length]), bytes]);
-  });
-  return Buffer.concat([...parts, Buffer.from([0])]);
-}
-
 /** Returns the meaning of a name. `name` is in wire form and lower case, without compression. */
 export function whatIsAsked(name: Buffer, { zone, nameservers }: ZoneNames): Asked {
   const own = name.length - zone.length;

@@ -1,7 +1,8 @@
 import ipaddr from 'ipaddr.js';
 import type { Clock } from '../../kernel/kernel.ts';
+import { wireName } from '../wire-name.ts';
 import type { Counters } from './calls.ts';
-import { type Asked, whatIsAsked, wireName, type ZoneNames } from './names.ts';
+import { type Asked, whatIsAsked, type ZoneNames } from './names.ts';
 import { parseQuery, type Query } from './query.ts';
 import type { Permission } from './rate-limit.ts';
 import {
