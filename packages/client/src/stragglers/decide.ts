@@ -1,3 +1,4 @@
+import { headers } from '../wire.ts';
 import type { Standing } from './standing.ts';
 
 /** Why a request is not forwarded; the codes are those of the front door (docs/errors.md). */
@@ -45,4 +46,22 @@ export function decide(
     return { action: 'refuse', refusal: { code: 'door-upgrade', status: 503, message } };
   }
   return { action: 'forward', to: standing };
+}
+
+/** Returns the answer to a request that is not forwarded. Repeating it does not end a loop. */
+export function refusalAnswer(
+  { code, status, message }: Refusal,
+  at: { readonly region: string; readonly epoch: number },
+) {
+  return {
+    status,
+    headers: {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      [headers.region]: at.region,
+      [headers.epoch]: String(at.epoch),
+      ...(status === 508 ? {} : { 'retry-after': '1' }),
+    },
+    body: JSON.stringify({ code, message }),
+  };
 }

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream';
 import { type Clock, machineClock } from '../clock.ts';
 import { endToEnd } from '../end-to-end.ts';
 import { headers } from '../wire.ts';
-import { decide, type Refusal } from './decide.ts';
+import { decide, type Refusal, refusalAnswer } from './decide.ts';
 import { Passage } from './pass.ts';
 import { type Look, type Standing, Standings } from './standing.ts';
 
@@ -210,22 +210,16 @@ function requestHeaders(
 
 function refuse(
   res: ServerResponse,
-  { code, status, message }: Refusal,
+  refusal: Refusal,
   at: { region: string; epoch: number },
 ): void {
   if (res.headersSent || res.destroyed) {
     res.destroy();
     return;
   }
-  res.writeHead(status, {
-    'content-type': 'application/json',
-    'cache-control': 'no-store',
-    connection: 'close',
-    [headers.region]: at.region,
-    [headers.epoch]: String(at.epoch),
-    ...(status !== 508 && { 'retry-after': '1' }),
-  });
-  res.end(JSON.stringify({ code, message }));
+  const answer = refusalAnswer(refusal, at);
+  res.writeHead(answer.status, { ...answer.headers, connection: 'close' });
+  res.end(answer.body);
 }
 
 const tooMany = (limit: number): Refusal => ({

@@ -1,6 +1,6 @@
 import { endToEnd } from '../end-to-end.ts';
 import { headers } from '../wire.ts';
-import { decide, type Refusal } from './decide.ts';
+import { decide, type Refusal, refusalAnswer } from './decide.ts';
 import { type ForwardingOptions, forwardingDefaults } from './forwarding.ts';
 import { Passage } from './pass.ts';
 import { Standings } from './standing.ts';
@@ -157,23 +157,9 @@ async function pass(
   };
 }
 
-function refusal(
-  { code, status, message }: Refusal,
-  at: { region: string; epoch: number },
-): FunctionUrlResult {
-  return {
-    statusCode: status,
-    headers: {
-      'content-type': 'application/json',
-      'cache-control': 'no-store',
-      [headers.region]: at.region,
-      [headers.epoch]: String(at.epoch),
-      ...(status === 508 ? {} : { 'retry-after': '1' }),
-    },
-    cookies: [],
-    body: JSON.stringify({ code, message }),
-    isBase64Encoded: false,
-  };
+function refusal(reason: Refusal, at: { region: string; epoch: number }): FunctionUrlResult {
+  const { status, headers, body } = refusalAnswer(reason, at);
+  return { statusCode: status, headers, cookies: [], body, isBase64Encoded: false };
 }
 
 function lowerCased(given: FunctionUrlEvent['headers']): ReadonlyMap<string, string> {

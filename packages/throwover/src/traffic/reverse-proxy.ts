@@ -92,7 +92,7 @@ export class ReverseProxy {
 
   #attempt(way: Way): Promise<Passed> {
     return new Promise((resolve) => {
-      const { req, res, passing, headers, body } = way;
+      const { req, passing, headers, body } = way;
       this.#pool(passing.to).dispatch(
         {
           path: pathOf(req, passing.to),
@@ -100,7 +100,7 @@ export class ReverseProxy {
           headers,
           body: body ? req : null,
         },
-        new Answer(way, resolve, res),
+        new Answer(way, resolve),
       );
     });
   }
@@ -152,11 +152,11 @@ class Answer implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #left = false;
 
-  constructor(way: Way, resolve: (passed: Passed) => void, res: ServerResponse) {
+  constructor(way: Way, resolve: (passed: Passed) => void) {
     this.#way = way;
-    this.#res = res;
+    this.#res = way.res;
     this.#resolve = resolve;
-    res.once('close', this.#leave);
+    this.#res.once('close', this.#leave);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
