@@ -1,13 +1,10 @@
 import { quantiles } from '../../kernel/kernel.ts';
 import {
   baselineWriteGap,
-  type Holdover,
   holdovers,
   longestWriteGap,
-  type Recovery,
   recoveryOf,
   switchingSinceMs,
-  type WriteGap,
 } from './measurement.ts';
 import { effectTimes, outcomeOf, webhookOutcomes } from './outcomes.ts';
 import type { RequestRecord, RunEvidence } from './run-evidence.ts';
@@ -18,42 +15,13 @@ export const intervalMs = 1_000;
 /** Finer, because the curve is steep in the first moments after the flip. */
 const stragglerIntervalMs = 500;
 
-/** Columns of equal length: `t` is the start of the interval, seconds since the first act. */
-export interface Series {
-  readonly requests: {
-    readonly t: readonly number[];
-    readonly byOld: readonly number[];
-    readonly byNew: readonly number[];
-    readonly byNobody: readonly number[];
-    readonly failed: readonly number[];
-    readonly stale: readonly number[];
-    /** `null` when no request ended in the interval. */
-    readonly p99Ms: readonly (number | null)[];
-  };
-  /** `t` in seconds since the flip; empty without one. */
-  readonly stragglers: {
-    readonly t: readonly number[];
-    readonly count: readonly number[];
-    readonly share: readonly (number | null)[];
-  };
-  readonly lag: { readonly t: readonly number[]; readonly lagMs: readonly (number | null)[] };
-  /** Running totals at the end of each interval. */
-  readonly webhooks: {
-    readonly t: readonly number[];
-    readonly sent: readonly number[];
-    readonly effects: readonly number[];
-    readonly backlog: readonly number[];
-    readonly late: readonly number[];
-  };
-  readonly holdovers: readonly Holdover[];
-  readonly writeGap: WriteGap | null;
-  readonly baselineWriteGap: WriteGap | null;
-  readonly recovery: Recovery;
-  readonly switchingSinceMs: number;
-}
+export type Series = ReturnType<typeof series>;
 
-/** Returns the data for the charts of a report: the same evidence as the figures, over time. */
-export function series(evidence: RunEvidence): Series {
+/**
+ * Returns the data for the charts of a report: the same evidence as the figures, over time. Each
+ * part has columns of equal length: `t` is the start of the interval, seconds since the first act.
+ */
+export function series(evidence: RunEvidence) {
   return {
     requests: requestSeries(evidence),
     stragglers: stragglerSeries(evidence),
@@ -67,49 +35,49 @@ export function series(evidence: RunEvidence): Series {
   };
 }
 
-function requestSeries(evidence: RunEvidence): Series['requests'] {
+function requestSeries(evidence: RunEvidence) {
   const { requests, from, to } = evidence;
   const starts = intervals(evidence);
   const bins = binned(requests, starts, ({ endMs }) => endMs);
   const count = (matches: (request: RequestRecord) => boolean) =>
     bins.map((bin) => bin.filter(matches).length);
   return {
-    t: sinceFirstAct(evidence, starts),
+    t: starts.map((start) => secondsIn(evidence, start)),
     byOld: count(({ region }) => region === from),
     byNew: count(({ region }) => region === to),
     byNobody: count(({ region }) => region !== from && region !== to),
     failed: count((request) => outcomeOf(request) === 'failed'),
     stale: count((request) => outcomeOf(request) === 'stale'),
+    // `null` when no request ended in the interval.
     p99Ms: bins.map(
       (bin) => quantiles(bin.map(({ sentMs, endMs }) => endMs - sentMs))?.p99 ?? null,
     ),
   };
 }
 
-function stragglerSeries({ requests, flippedMs, from, toMs }: RunEvidence): Series['stragglers'] {
-  if (flippedMs === null) return { t: [], count: [], share: [] };
-  const starts = steps(flippedMs, toMs, stragglerIntervalMs);
+/** `t` is in seconds since the flip. Without a flip there is no interval. */
+function stragglerSeries({ requests, flippedMs, from, toMs }: RunEvidence) {
+  const sinceMs = flippedMs ?? toMs;
+  const starts = steps(sinceMs, toMs, stragglerIntervalMs);
   const bins = binned(requests, starts, ({ sentMs }) => sentMs, stragglerIntervalMs);
   const old = bins.map((bin) => bin.filter(({ entry }) => entry === from).length);
   return {
-    t: starts.map((at) => (at - flippedMs) / 1_000),
+    t: starts.map((at) => (at - sinceMs) / 1_000),
     count: old,
     share: bins.map((bin, i) => (bin.length === 0 ? null : (old[i] ?? 0) / bin.length)),
   };
 }
 
-function lagSeries(evidence: RunEvidence): Series['lag'] {
+function lagSeries(evidence: RunEvidence) {
   const sorted = [...evidence.lag].sort((a, b) => a.atMs - b.atMs);
   return {
-    t: sinceFirstAct(
-      evidence,
-      sorted.map(({ atMs }) => atMs),
-    ),
+    t: sorted.map(({ atMs }) => secondsIn(evidence, atMs)),
     lagMs: sorted.map(({ lagMs }) => lagMs),
   };
 }
 
-function webhookSeries(evidence: RunEvidence): Series['webhooks'] {
+/** Running totals at the end of each interval. */
+function webhookSeries(evidence: RunEvidence) {
   const effects = effectTimes(evidence);
   const outcomes = webhookOutcomes(evidence);
   const starts = intervals(evidence);
@@ -125,7 +93,7 @@ function webhookSeries(evidence: RunEvidence): Series['webhooks'] {
     late.push(seen.filter(({ id }) => outcomes.get(id) === 'late').length);
   }
   return {
-    t: sinceFirstAct(evidence, starts),
+    t: starts.map((start) => secondsIn(evidence, start)),
     sent,
     effects: done,
     backlog: sent.map((count, i) => count - (done[i] ?? 0)),
@@ -159,6 +127,7 @@ function binned<T>(
   return bins;
 }
 
-function sinceFirstAct({ firstActMs }: RunEvidence, times: readonly number[]): number[] {
-  return times.map((at) => (at - firstActMs) / 1_000);
+/** Seconds since the first act. */
+function secondsIn({ firstActMs }: RunEvidence, at: number): number {
+  return (at - firstActMs) / 1_000;
 }
