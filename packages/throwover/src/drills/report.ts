@@ -32,16 +32,7 @@ export interface Objective {
   readonly met: boolean | null;
 }
 
-export interface LegReport {
-  readonly leg: Leg;
-  readonly runId: string;
-  readonly kind: string;
-  readonly from: string;
-  readonly to: string;
-  readonly status: RunState['status'];
-  readonly durationMs: number | null;
-  readonly slowest: { readonly step: string; readonly durationMs: number } | null;
-}
+export type LegReport = ReturnType<typeof legOf>;
 
 export interface PersonStep {
   readonly person: string;
@@ -167,13 +158,12 @@ export function lossMsOf({ kind, records }: RunState): number | null {
   return exposure?.kind === 'at-risk' ? exposure.atRiskMs : null;
 }
 
-function legOf(leg: Leg, run: RunState): LegReport {
+function legOf(leg: Leg, run: RunState) {
   const { runId, kind, from, to, status, startedWallMs, endedWallMs } = run;
   const { steps } = stepsOf(run);
-  const slowest = steps.reduce<LegReport['slowest']>((best, { name, startMs, endMs }) => {
-    const durationMs = endMs - startMs;
-    return best === null || durationMs > best.durationMs ? { step: name, durationMs } : best;
-  }, null);
+  const [slowest = null] = steps
+    .map(({ name, startMs, endMs }) => ({ step: name, durationMs: endMs - startMs }))
+    .sort((a, b) => b.durationMs - a.durationMs);
   const durationMs = endedWallMs === null ? null : endedWallMs - startedWallMs;
   return { leg, runId, kind, from, to, status, durationMs, slowest };
 }
