@@ -25,33 +25,26 @@ const plannedAhead = 12;
 /** Minutes that a drill takes in addition to the soak: both ways, and its report. */
 const aroundMinutes = 60;
 
-/**
- * Returns the tasks; `drillAhead`: one of them is a drill that will be driven soon, so that tasks
- * that need a rehearsal wait for it.
- */
-export function practiceTasks(facts: AuditFacts): {
+interface PracticeTasks {
   readonly tasks: readonly WeekTask[];
+  /** One of them is a drill that will be driven soon: tasks that need a rehearsal wait for it. */
   readonly drillAhead: boolean;
-} {
+}
+
+export function practiceTasks(facts: AuditFacts): PracticeTasks {
   const { drills } = facts.practice;
   const findings = findingTasks(facts);
   if (drills === null) return { tasks: findings, drillAhead: false };
   const plan = planDrills(drills.plan, plannedAhead);
-  const next = nextDrill(plan, drills, facts);
+  const { tasks: next, drillAhead } = nextDrill(plan, drills, facts);
   const tasks = [
-    ...next.tasks,
+    ...next,
     ...justDriven(drills, facts),
     ...findings,
     ...calendarTasks(drills, facts),
     ...rusty(plan, drills, facts),
   ];
-  return { tasks, drillAhead: next.kind === 'ahead' };
-}
-
-/** The work for the next drill: find a date or a driver, or prepare and drive it. */
-interface NextDrill {
-  readonly kind: 'none' | 'unplanned' | 'ahead';
-  readonly tasks: readonly WeekTask[];
+  return { tasks, drillAhead };
 }
 
 const minutesOf = ({ soakMs }: DrillFacts['policy']) => Math.round(soakMs / 60_000) + aroundMinutes;
@@ -60,12 +53,12 @@ const minutesOf = ({ soakMs }: DrillFacts['policy']) => Math.round(soakMs / 60_0
 const runOf = (kind: DrillKind) => (kind === 'region-loss' ? 'failover' : 'switchover');
 
 /**
- * Returns the tasks of the next drill, from its reminder date on: read the plan, check the runbook,
- * be the shadow, drive.
+ * Returns the tasks of the next drill: find a date or a driver; or, from its reminder date on, read
+ * the plan, check the runbook, be the shadow, drive.
  */
-function nextDrill({ next }: DrillPlan, { policy }: DrillFacts, facts: AuditFacts): NextDrill {
+function nextDrill({ next }: DrillPlan, { policy }: DrillFacts, facts: AuditFacts): PracticeTasks {
   const [drill] = next;
-  if (drill === undefined) return { kind: 'none', tasks: [] };
+  if (drill === undefined) return { tasks: [], drillAhead: false };
   const { due, kind, window, driver, shadow, moved } = drill;
   const missing = missingOf(drill, policy.zone);
   if (missing !== null) {
@@ -75,10 +68,10 @@ function nextDrill({ next }: DrillPlan, { policy }: DrillFacts, facts: AuditFact
       ...missing,
       ...{ how: 'throwover drill plan', command: true, minutes: 30 },
     };
-    return { kind: 'unplanned', tasks: [task] };
+    return { tasks: [task], drillAhead: false };
   }
   if (window === null || facts.nowWallMs < window.fromWallMs - policy.remindMs) {
-    return { kind: 'none', tasks: [] };
+    return { tasks: [], drillAhead: false };
   }
   const when = whenText(drill, policy.zone);
   const why = [`due ${due}, ${kind}: ${when}`, ...moved.map((each) => `moved: ${each}`)].join('; ');
@@ -123,7 +116,7 @@ function nextDrill({ next }: DrillPlan, { policy }: DrillFacts, facts: AuditFact
       dueWallMs: window.untilWallMs,
     },
   ];
-  return { kind: 'ahead', tasks };
+  return { tasks, drillAhead: true };
 }
 
 /** Returns what keeps a drill from being planned at all; null when nothing does. */
