@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { ValueOf } from '../../wire/wire.ts';
 import type { TimeScale } from '../../kernel/kernel.ts';
+import type { ValueOf } from '../../wire/wire.ts';
 import { type Cause, causeReader, type ResolverKnowledge } from './causes.ts';
 import type { EpochReport } from './wire.ts';
 
