@@ -18,7 +18,7 @@ export {
   unconfirmedAt,
 } from './answers-for.ts';
 export { hostCalls, peerCalls, sideCalls, sideThrough } from './calls.ts';
-export { clusterText, judgeBoth, judgeFollower, noClusterMemory } from './cluster.ts';
+export { clusterText, judgeBoth, judgeFollower } from './cluster.ts';
 export type { DatabaseSide } from './database-side.ts';
 export { authorityErrors } from './errors.ts';
 export type {
@@ -26,7 +26,6 @@ export type {
   DoorLook,
   GuardEvent,
   GuardedDatabase,
-  GuardMemory,
   Keep,
   LoginsTried,
   MachineTime,
@@ -38,7 +37,6 @@ export { isSideRow, sideRows, sides, sideTurns } from './guard/side.ts';
 export {
   type AcceptClusterCommand,
   type Attachment,
-  acceptedSchema,
   attachmentSchema,
   type Closed,
   type ClusterMemory,
@@ -46,21 +44,18 @@ export {
   type ClusterSight,
   type ClusterVerdict,
   type ConfirmedFence,
-  closedSchema,
-  clusterMemorySchema,
   type DatabaseStatus,
   type DatabaseSurvey,
   type ExpiredLease,
   type FenceProof,
   type GuardLack,
-  knownEpochSchema,
+  type GuardMemory,
+  guardMemorySchema,
   type OpeningProof,
   type OtherWriter,
   type Promotion,
   positionSchema,
   type RunCommand,
-  reopenedSchema,
-  syncRecordSchema,
   type Unsent,
   type UpstreamWord,
 } from './messages.ts';

@@ -173,8 +173,7 @@ export const doorSeenSchema = z.strictObject({
 });
 
 /** The times at which somebody let the application into a closed database. */
-export type Reopened = ValueOf<typeof reopenedSchema>;
-export const reopenedSchema = z.strictObject({
+const reopenedSchema = z.strictObject({
   firstWallMs: z.number(),
   lastWallMs: z.number(),
   times: z.int().positive(),
@@ -520,4 +519,44 @@ export const acceptClusterSchema = z.strictObject({
   /** Identifier of the database as the person has seen it. */
   identifier: z.string().regex(/^\d{1,20}$/, 'expected the digits of a system identifier'),
   by: z.string().trim().min(1).max(200),
+});
+
+/** The state that a guard must not forget. */
+export type GuardMemory = ValueOf<typeof guardMemorySchema>;
+export const guardMemorySchema = z.strictObject({
+  token: z.number(),
+  /** The run of that token; `null` before the first. */
+  run: z.string().nullable(),
+  /**
+   * The peer, if its guard has confirmed this guard as its peer; `null` if it has answered
+   * otherwise since.
+   */
+  pairedWith: z.string().nullable(),
+  renounced: z.number(),
+  /** A promotion that was begun. Cleared when this side follows another one. */
+  accepted: acceptedSchema.nullable(),
+  known: knownEpochSchema,
+  closed: closedSchema.nullable(),
+  /**
+   * Timeline that this side was last seen to follow as a standby; `null` once it is a primary. If
+   * it is out of recovery on a newer timeline without a command, somebody promoted it by hand.
+   */
+  followed: z.number().nullable(),
+  /** A command stopped the database, so the guard does not start it again by itself. */
+  stopped: z.boolean(),
+  /**
+   * Somebody let the application in while it was closed. Cleared when this side follows another
+   * one, or is the writer again. Guards before this field did not write it.
+   */
+  reopened: reopenedSchema.nullable().default(null),
+  attachment: attachmentSchema.extend({ epoch: z.number(), proved: z.boolean() }).nullable(),
+  /** Epoch in which this guard may have promised its peer something; `null`: none. */
+  promised: z.number().nullable(),
+  /** The record about commits that did not wait, which the peer asked this guard to write down. */
+  peerSync: syncRecordSchema.nullable(),
+  /**
+   * The cluster of this database and of the other region's. Missing in files of the version before:
+   * nothing was agreed then.
+   */
+  cluster: clusterMemorySchema.default({ agreed: null, peer: null, streamedFrom: null }),
 });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { seededRandom } from '../kernel/kernel.ts';
-import { createVirtualClock } from '../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../kernel/virtual-clock.fixture.ts';
 import { createMemoryStore } from '../store/memory/memory-store.ts';
 import { storeWitness } from './witness.ts';
 

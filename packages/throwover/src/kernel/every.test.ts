@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { every } from './every.ts';
-import { createVirtualClock } from './virtual-clock.ts';
+import { createVirtualClock } from './virtual-clock.fixture.ts';
 
 function watch(look: (times: number) => Promise<void>, pauseMs: number | (() => number) = 1_000) {
   const clock = createVirtualClock();

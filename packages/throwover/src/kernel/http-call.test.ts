@@ -6,7 +6,7 @@ import { systemClock } from './clock.ts';
 import { defineErrors } from './errors.ts';
 import { answeredValue, httpCall, jsonCall } from './http-call.ts';
 import { listenAt, urlOf } from './listen.ts';
-import { createVirtualClock } from './virtual-clock.ts';
+import { createVirtualClock } from './virtual-clock.fixture.ts';
 
 const errors = defineErrors({
   'not-today': { disposition: 'stop', exit: 'refused', notLost: 'Nothing.', remedy: 'Wait.' },

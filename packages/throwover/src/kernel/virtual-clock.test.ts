@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createVirtualClock } from './virtual-clock.ts';
+import { createVirtualClock } from './virtual-clock.fixture.ts';
 
 test('sleeps end in the order of their instants, at their instants', async () => {
   const clock = createVirtualClock();

@@ -13,7 +13,7 @@ import type {
   UpstreamWord,
 } from '../authority/messages.ts';
 import { defineErrors, seededRandom } from '../kernel/kernel.ts';
-import { createVirtualClock, type VirtualClock } from '../kernel/virtual-clock.ts';
+import { createVirtualClock, type VirtualClock } from '../kernel/virtual-clock.fixture.ts';
 import { lostPatienceMs, noConsent, type Sighting } from '../replication/replication.ts';
 import {
   approve,

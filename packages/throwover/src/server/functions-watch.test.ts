@@ -4,7 +4,7 @@ import { functionErrors } from '../functions/errors.ts';
 import type { FunctionFacts, FunctionRegion } from '../functions/function-region.ts';
 import { runCost, shippedPrices } from '../functions/functions.ts';
 import { unscaled } from '../kernel/kernel.ts';
-import { createVirtualClock } from '../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../kernel/virtual-clock.fixture.ts';
 import type { Notice } from '../notify/notify.ts';
 import {
   type EvidenceKind,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { createVirtualClock } from '../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../kernel/virtual-clock.fixture.ts';
 import { dayMs, startOf } from '../replication/lag-history.ts';
 import { openLagLog } from './lag-log.ts';
 

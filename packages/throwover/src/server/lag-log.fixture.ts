@@ -2,7 +2,7 @@
  * A process for tests that kill it: samples lag without a pause, one second of its own clock after
  * the other, and prints how many minutes have passed. Arguments: data directory, begin in wall ms.
  */
-import { createVirtualClock } from '../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../kernel/virtual-clock.fixture.ts';
 import { openLagLog } from './lag-log.ts';
 
 const [dataDir = '', begin = ''] = process.argv.slice(2);

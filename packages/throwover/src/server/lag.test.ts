@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DatabaseSide } from '../authority/database-side.ts';
 import type { DatabaseStatus } from '../authority/messages.ts';
 import { type Clock, ThrowoverError } from '../kernel/kernel.ts';
-import { createVirtualClock } from '../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../kernel/virtual-clock.fixture.ts';
 import { inTurn } from './in-turn.ts';
 import { type LagLog, openLagLog } from './lag-log.ts';
 import { sampleOnce, watchLag } from './lag-watch.ts';

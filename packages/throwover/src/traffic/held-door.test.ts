@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createVirtualClock } from '../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../kernel/virtual-clock.fixture.ts';
 import type { StepContext } from '../runbook/step.ts';
 import type { DoorMode } from './door-wire.ts';
 import { ask, codeOf, until, World } from './edge.fixture.ts';

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
-import { createVirtualClock } from '../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../kernel/virtual-clock.fixture.ts';
 import { LatencyMinutes } from './latency-minutes.ts';
 import { Split } from './share.ts';
 

@@ -1,9 +1,16 @@
 import { bytesOf, type Position, timelineOf } from '@throwover/client';
 import { assertNever } from '../../kernel/kernel.ts';
-import type { Closed, FenceProof, KnownEpoch, OpeningProof, PeerWord } from '../messages.ts';
+import type {
+  Closed,
+  FenceProof,
+  GuardMemory,
+  KnownEpoch,
+  OpeningProof,
+  PeerWord,
+} from '../messages.ts';
 import { expiryOf } from '../timing.ts';
 import { type DoorVerdict, mostRestorations } from './closure.ts';
-import type { DatabaseLook, GuardMemory } from './ports.ts';
+import type { DatabaseLook } from './ports.ts';
 import { begun } from './side.ts';
 
 /** Decisions of a guard as pure functions of what it knows: each answer carries its reason. */

@@ -1,7 +1,14 @@
 import { bytesOf, type Position, positionOf } from '@throwover/client';
 import { ThrowoverError } from '../../kernel/kernel.ts';
-import { createVirtualClock } from '../../kernel/virtual-clock.ts';
-import type { ClusterMemory, ClusterSight, Pair, Promotion, RunCommand } from '../messages.ts';
+import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
+import type {
+  ClusterMemory,
+  ClusterSight,
+  GuardMemory,
+  Pair,
+  Promotion,
+  RunCommand,
+} from '../messages.ts';
 import { defaultTiming } from '../timing.ts';
 import { createGuard, type Guard, type GuardPolicy, newGuardMemory } from './guard.ts';
 import type {
@@ -9,7 +16,6 @@ import type {
   DoorLook,
   GuardEvent,
   GuardedDatabase,
-  GuardMemory,
   MachineTime,
   Peer,
   Witness,

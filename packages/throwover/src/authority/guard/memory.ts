@@ -1,7 +1,7 @@
 import { noClusterMemory } from '../cluster.ts';
 import { authorityErrors } from '../errors.ts';
-import type { KnownEpoch, RunCommand } from '../messages.ts';
-import type { GuardEvent, GuardMemory, Keep } from './ports.ts';
+import type { GuardMemory, KnownEpoch, RunCommand } from '../messages.ts';
+import type { GuardEvent, Keep } from './ports.ts';
 import { type SideTurn, sideOf } from './side.ts';
 
 /** The memory of a guard that has seen nothing yet. */

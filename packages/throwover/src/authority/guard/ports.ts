@@ -1,19 +1,16 @@
 import type { Position } from '@throwover/client';
 import type { Loss } from '../../store/store.ts';
 import type {
-  Accepted,
   Attachment,
-  Closed,
-  ClusterMemory,
   ClusterSight,
   DatabaseStatus,
+  GuardMemory,
   KnownEpoch,
   Pair,
   PeerPromise,
   PeerWord,
   Promotion,
   Renunciation,
-  Reopened,
   SyncRecord,
 } from '../messages.ts';
 import type { Side, SideTurn } from './side.ts';
@@ -181,45 +178,6 @@ export type DatabaseLook = Pick<
   /** Read from the data directory when the server is stopped; `null` if there is none. */
   readonly cluster: ClusterSight | null;
 };
-
-/** The state that a guard must not forget. */
-export interface GuardMemory {
-  readonly token: number;
-  /** The run of that token; `null` before the first. */
-  readonly run: string | null;
-  /**
-   * The peer, if its guard has confirmed this guard as its peer; `null` if it has answered
-   * otherwise since.
-   */
-  readonly pairedWith: string | null;
-  readonly renounced: number;
-  /**
-   * A promotion that was begun; with `sequenceAdvance` it is lossy. Cleared when this side follows
-   * another one.
-   */
-  readonly accepted: Accepted | null;
-  readonly known: KnownEpoch;
-  readonly closed: Closed | null;
-  /**
-   * Timeline that this side was last seen to follow as a standby; `null` once it is a primary. If
-   * it is out of recovery on a newer timeline without a command, somebody promoted it by hand.
-   */
-  readonly followed: number | null;
-  /** A command stopped the database, so the guard does not start it again by itself. */
-  readonly stopped: boolean;
-  /**
-   * Somebody let the application in while it was closed. Cleared when this side follows another
-   * one, or is the writer again.
-   */
-  readonly reopened: Reopened | null;
-  readonly attachment: (Attachment & { readonly epoch: number; readonly proved: boolean }) | null;
-  /** Epoch in which this guard may have promised its peer something; `null`: none. */
-  readonly promised: number | null;
-  /** The record about commits that did not wait, which the peer asked this guard to write down. */
-  readonly peerSync: SyncRecord | null;
-  /** The cluster of this database and of the other region's. */
-  readonly cluster: ClusterMemory;
-}
 
 /** `current` is the memory on disk; `change` resolves when the change is on disk. */
 export interface Keep {

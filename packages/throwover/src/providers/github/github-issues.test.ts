@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listenAt } from '../../kernel/kernel.ts';
-import { createVirtualClock } from '../../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { FakeGitHub } from './github.fixture.ts';
 import { githubIssues } from './github-issues.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createVirtualClock } from '../../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { doorCountsConformance } from '../../traffic/conformance-counts.ts';
 import { type DoorUnderTest, doorConformance } from '../../traffic/conformance-door.ts';
 import { ask, until, World } from '../../traffic/edge.fixture.ts';

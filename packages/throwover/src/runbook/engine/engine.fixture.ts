@@ -1,5 +1,5 @@
 import { defineErrors, seededRandom } from '../../kernel/kernel.ts';
-import { createVirtualClock, type VirtualClock } from '../../kernel/virtual-clock.ts';
+import { createVirtualClock, type VirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { createMemoryStore } from '../../store/memory/memory-store.ts';
 import type { Store } from '../../store/port.ts';
 import type { JournalRecord } from '../../store/shapes.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createVirtualClock } from '../../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import type { Store } from '../../store/port.ts';
 import type { JournalEvent } from '../../store/shapes.ts';
 import { Journal, JournalFailure } from './journal.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { defineErrors, seededRandom } from '../../kernel/kernel.ts';
-import { createVirtualClock } from '../../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { createMemoryStore } from '../../store/memory/memory-store.ts';
 import { planOf, switchStep, World } from '../engine/engine.fixture.ts';
 import { executeRun } from '../engine/execute.ts';

@@ -1,5 +1,5 @@
 import { seededRandom } from '../../kernel/kernel.ts';
-import { createVirtualClock } from '../../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { storeConformance } from '../conformance.ts';
 import { createMemoryStore, newMemoryStoreState } from './memory-store.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../kernel/kernel.ts';
 import { listenAt, urlOf } from '../../kernel/listen.ts';
-import { createVirtualClock } from '../../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { startServe } from '../../server/serve.ts';
 import { storeConformance } from '../conformance.ts';
 import { openSqliteStore } from '../sqlite/sqlite-store.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../kernel/kernel.ts';
-import { createVirtualClock, type VirtualClock } from '../../kernel/virtual-clock.ts';
+import { createVirtualClock, type VirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { storeConformance } from '../conformance.ts';
 import { recordOf } from '../conformance-subject.ts';
 import { maxLedgerBytes, maxWriterLeaseMs } from '../limits.ts';

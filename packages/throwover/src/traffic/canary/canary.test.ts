@@ -2,7 +2,7 @@ import { Resolver } from 'node:dns/promises';
 import { decode } from 'dns-packet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isThrowoverError, systemClock } from '../../kernel/kernel.ts';
-import { createVirtualClock } from '../../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { askTcp, askUdp, opt, queryOf, testZone, zone } from './canary.fixture.ts';
 import { type RunningCanary, startCanary } from './canary.ts';
 import { rateLimit } from './rate-limit.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { cachePolicy } from '../../../../lab/src/dns/behaviour.ts';
 import { seededRandom, unscaled } from '../../kernel/kernel.ts';
-import { createVirtualClock } from '../../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { ResolverSurvey } from './resolver-survey.ts';
 import { sampleOf } from './sample.ts';
 import { virtualSurvey } from './virtual.fixture.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TimeScale } from '../../kernel/kernel.ts';
-import { createVirtualClock } from '../../kernel/virtual-clock.ts';
+import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import type { StepContext } from '../../runbook/step.ts';
 import type { DnsProvider, DnsRecord } from '../dns.ts';
 import { adviseTtl } from './advice.ts';
