@@ -133,7 +133,6 @@ const noImplementation: Readonly<Record<string, string>> = {
   'authority/calls.ts': 'names the calls of whoever makes them',
   'store/wire.ts': 'names the calls of whoever makes them',
   'compose/dns.ts': 'chooses a provider',
-  'compose/service-ports.ts': 'names the adapter',
   'simulation/control/serve.ts': 'passes each call on to the store that it was given',
 };
 
