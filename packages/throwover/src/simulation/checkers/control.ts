@@ -1,7 +1,7 @@
 import { isSideRow } from '../../authority/authority.ts';
 import { holds } from '../database/history-of-writes.ts';
 import type { Noted } from '../world/history.ts';
-import type { Facts, Violation } from './facts.ts';
+import { type Facts, seconds } from './facts.ts';
 import { closedBySomebody, openedBySomebody, openFileBySomebody } from './meddled.ts';
 
 /** Longest time that a command may continue at a guard after it began there, ms. */
@@ -11,7 +11,7 @@ const commandMs = 45_000;
  * A healthy writer stays open: it closes only for a command, a newer branch, or the end of its
  * database.
  */
-export function staysOpen(facts: Facts): readonly Violation[] {
+export function staysOpen(facts: Facts): readonly string[] {
   const { scenario } = facts.world;
   for (const { region, atMs, why, branch } of facts.all('closed')) {
     const commanded = facts
@@ -38,22 +38,18 @@ export function staysOpen(facts: Facts): readonly Violation[] {
       if (struck) continue;
     }
     return [
-      {
-        rule: 'stays-open',
-        text: `${region} closed at ${(atMs / 1000).toFixed(3)} (${why}) in ${scenario.family}: nobody asked for it`,
-      },
+      `${region} closed at ${seconds(atMs)} (${why}) in ${scenario.family}: nobody asked for it`,
     ];
   }
   return [];
 }
 
 /** What a guard remembers of its side changes only as the rows say, of which the docs have a picture. */
-export function sidesChangeInRows(facts: Facts): readonly Violation[] {
+export function sidesChangeInRows(facts: Facts): readonly string[] {
   return facts.all('guard').flatMap(({ region, event, atMs }) => {
     if (event.type !== 'side-changed' || isSideRow(event)) return [];
     const { from, on, to } = event;
-    const text = `${region} at ${(atMs / 1000).toFixed(3)}: no row for ${from}, ${on}, ${to}`;
-    return [{ rule: 'sides-change-in-rows', text }];
+    return `${region} at ${seconds(atMs)}: no row for ${from}, ${on}, ${to}`;
   });
 }
 
@@ -62,7 +58,7 @@ export function sidesChangeInRows(facts: Facts): readonly Violation[] {
  * whose accepted promotion has not ended: its guard may finish that at any time, since no other
  * side can open any more.
  */
-export function opensOnAWord(facts: Facts): readonly Violation[] {
+export function opensOnAWord(facts: Facts): readonly string[] {
   const silent = new Set<string>();
   const unfinished = new Set<string>();
   for (const one of facts.noted) {
@@ -79,8 +75,8 @@ export function opensOnAWord(facts: Facts): readonly Violation[] {
       silent.delete(one.region)
     ) {
       if (one.why === 'started' && openFileBySomebody(facts, one.region, one.atMs)) continue;
-      const text = `${one.region} opened at ${(one.atMs / 1000).toFixed(3)}, and nobody had vouched for it since it was down`;
-      return [{ rule: 'opens-on-a-word', text }];
+      const text = `${one.region} opened at ${seconds(one.atMs)}, and nobody had vouched for it since it was down`;
+      return [text];
     }
   }
   return [];
@@ -97,7 +93,7 @@ function endsPromotion(one: Noted): one is Extract<Noted, { region: string }> {
  * A switchover's fence ends without anybody typing, and so does the closed start of a region that
  * came back.
  */
-export function nobodyNeedsToType(facts: Facts): readonly Violation[] {
+export function nobodyNeedsToType(facts: Facts): readonly string[] {
   const { scenario } = facts.world;
   if (scenario.strict) return [];
   const answer = facts.all('answer').find(({ what }) => what === 'writer');
@@ -109,7 +105,7 @@ export function nobodyNeedsToType(facts: Facts): readonly Violation[] {
   // The state at that time; later people carry the run on.
   const accepted = facts.all('answer').find(({ what }) => what === 'accepted');
   if (accepted?.detail !== '0' && !scenario.serveTakesOver) return [];
-  return [{ rule: 'fence-ends', text: 'no writer after all had healed and nobody typed anything' }];
+  return ['no writer after all had healed and nobody typed anything'];
 }
 
 /** Returns the kinds of the runs that began before people brought everything in order. */
@@ -120,7 +116,7 @@ function kindsBefore(facts: Facts, beforeMs: number): readonly string[] {
 /**
  * A standby that a switchover has attached comes back by itself after every end of its database.
  */
-export function standbyReturns(facts: Facts): readonly Violation[] {
+export function standbyReturns(facts: Facts): readonly string[] {
   const standby = facts.all('answer').find(({ what }) => what === 'standby');
   if (standby === undefined || standby.detail !== '0') return [];
   const kinds = kindsBefore(facts, standby.atMs);
@@ -132,16 +128,11 @@ export function standbyReturns(facts: Facts): readonly Violation[] {
     );
   const byHand = facts.branches.some(({ by }) => by === 'hand');
   if (!attached || byHand || kinds.some((kind) => kind !== 'switchover')) return [];
-  return [
-    {
-      rule: 'standby-returns',
-      text: 'attached, and down after all had healed and nobody typed anything',
-    },
-  ];
+  return ['attached, and down after all had healed and nobody typed anything'];
 }
 
 /** After healing everything is in order: a writer, a standby, no open run, no fence left. */
-export function converges({ ending, world }: Facts): readonly Violation[] {
+export function converges({ ending, world }: Facts): readonly string[] {
   if (ending.converged) return [];
   const { store, sites } = world;
   const service = [...store.state.services.values()][0]?.state;
@@ -150,11 +141,11 @@ export function converges({ ending, world }: Facts): readonly Violation[] {
     return `${name}: ${server.running ? server.role : 'down'} hba ${server.hba} b${server.copy.branch.id} lease ${server.leaseHolds()} memory ${JSON.stringify(memory)} undelivered ${left}`;
   });
   const text = `store: epoch ${service?.epoch} active ${service?.active} run ${service?.openRun}; ${said.join('; ')}`;
-  return [{ rule: 'converges', text }];
+  return [text];
 }
 
 /** A run that moved the service succeeds only if the new region could take a write by then. */
-export function successIsOpen(facts: Facts): readonly Violation[] {
+export function successIsOpen(facts: Facts): readonly string[] {
   for (const { runId, record, atMs } of facts.all('appended')) {
     if (record.type !== 'ended' || record.status !== 'succeeded') continue;
     const promotion = facts.promotions.findLast(
@@ -164,13 +155,13 @@ export function successIsOpen(facts: Facts): readonly Violation[] {
     const { openedMs, branch } = promotion;
     if (openedMs !== null && openedMs <= atMs) continue;
     const text = `run ${runId} succeeded, and ${branch.region} had never taken a write on b${branch.id}`;
-    return [{ rule: 'success-is-open', text }];
+    return [text];
   }
   return [];
 }
 
 /** The journal explains the state: every act and every undo has its intent before it. */
-export function intentsFirst(facts: Facts): readonly Violation[] {
+export function intentsFirst(facts: Facts): readonly string[] {
   const intents = new Set<string>();
   for (const one of facts.noted) {
     if (one.type === 'appended' && one.record.type === 'intent') {
@@ -181,14 +172,14 @@ export function intentsFirst(facts: Facts): readonly Violation[] {
       const key = `${one.runId} ${one.what === 'undo' ? 'undo ' : ''}${one.step}`;
       if (intents.has(key)) continue;
       const text = `${one.controller} began to ${one.what} ${one.step} without an intent in the journal`;
-      return [{ rule: 'intent-first', text }];
+      return [text];
     }
   }
   return [];
 }
 
 /** An act with an unknown outcome is observed again before it is repeated. */
-export function looksBeforeRepeats(facts: Facts): readonly Violation[] {
+export function looksBeforeRepeats(facts: Facts): readonly string[] {
   const acted = new Set<string>();
   for (const one of facts.all('step')) {
     // One process may take a run over that it has left before: with a new token it begins with a look.
@@ -196,8 +187,7 @@ export function looksBeforeRepeats(facts: Facts): readonly Violation[] {
     if (one.what === 'look') acted.delete(key);
     if (one.what !== 'act') continue;
     if (acted.has(key)) {
-      const text = `${one.controller} repeated ${one.step} without a look`;
-      return [{ rule: 'looks-again', text }];
+      return [`${one.controller} repeated ${one.step} without a look`];
     }
     acted.add(key);
   }
@@ -205,7 +195,7 @@ export function looksBeforeRepeats(facts: Facts): readonly Violation[] {
 }
 
 /** A command of an older controller is refused once a guard has seen a newer token. */
-export function newestToken(facts: Facts): readonly Violation[] {
+export function newestToken(facts: Facts): readonly string[] {
   const highest = new Map<string, { token: number; atMs: number }>();
   for (const one of facts.all('command-ended')) {
     if (one.error !== null) continue;
@@ -214,7 +204,7 @@ export function newestToken(facts: Facts): readonly Violation[] {
       const acts = ['fence', 'unfence', 'promote', 'stop', 'attach'].includes(one.name);
       if (acts) {
         const text = `${one.region} did ${one.name} for token ${one.token} after it had seen ${seen.token}`;
-        return [{ rule: 'newest-token', text }];
+        return [text];
       }
     }
     if (seen === undefined || one.token > seen.token) {
@@ -225,7 +215,7 @@ export function newestToken(facts: Facts): readonly Violation[] {
 }
 
 /** A new controller claims a taken run at the guards before it does anything. */
-export function claimsFirst(facts: Facts): readonly Violation[] {
+export function claimsFirst(facts: Facts): readonly string[] {
   const taken = new Map<number, string>();
   const admitted = new Set<number>();
   for (const one of facts.noted) {
@@ -238,32 +228,28 @@ export function claimsFirst(facts: Facts): readonly Violation[] {
     if (one.type !== 'step' || one.what === 'look' || !taken.has(one.token)) continue;
     if (admitted.has(one.token)) continue;
     const text = `${one.controller} began to ${one.what} ${one.step} before its token was known to any guard`;
-    return [{ rule: 'claims-first', text }];
+    return [text];
   }
   return [];
 }
 
 /** Only the run's newest controller writes to its journal. */
-export function oneVoice(facts: Facts): readonly Violation[] {
+export function oneVoice(facts: Facts): readonly string[] {
   const newest = new Map<string, number>();
   for (const one of facts.noted) {
     if (one.type === 'run-begun' || one.type === 'run-taken') newest.set(one.runId, one.token);
     if (one.type !== 'appended' || one.token >= (newest.get(one.runId) ?? 0)) continue;
     const text = `token ${one.token} wrote ${one.record.type} after token ${newest.get(one.runId)} had the run`;
-    return [{ rule: 'one-voice', text }];
+    return [text];
   }
   return [];
 }
 
 /** An epoch is opened at the store only after its writer was promoted. */
-export function epochsAfterPromotions(facts: Facts): readonly Violation[] {
+export function epochsAfterPromotions(facts: Facts): readonly string[] {
   for (const { epoch, active, atMs } of facts.all('epoch-opened')) {
     const promoted = facts.all('promoted').some((one) => one.region === active && one.atMs <= atMs);
-    if (!promoted) {
-      return [
-        { rule: 'epoch-order', text: `epoch ${epoch} with ${active}, which nobody promoted` },
-      ];
-    }
+    if (!promoted) return [`epoch ${epoch} with ${active}, which nobody promoted`];
   }
   return [];
 }
@@ -272,7 +258,7 @@ export function epochsAfterPromotions(facts: Facts): readonly Violation[] {
 const onTheWayMs = 9_000;
 
 /** A3. Every accepted webhook has its effect in the database that survived. */
-export function webhooksArrive({ world, ending, writes }: Facts): readonly Violation[] {
+export function webhooksArrive({ world, ending, writes }: Facts): readonly string[] {
   if (!ending.converged) return [];
   const writer = world.sites.find(({ server }) => server.takesWrites)?.server;
   if (writer === undefined) return [];
@@ -286,21 +272,21 @@ export function webhooksArrive({ world, ending, writes }: Facts): readonly Viola
     .map(({ id }) => id);
   if (missing.length === 0) return [];
   const text = `${missing.length} of ${world.accepted.length} accepted events without an effect: ${missing.slice(0, 3).join(', ')}`;
-  return [{ rule: 'webhooks-arrive', text }];
+  return [text];
 }
 
 /** Read-your-writes: "satisfied" means that the write is there, "lost" that it never will be. */
-export function readsAreTrue(facts: Facts): readonly Violation[] {
+export function readsAreTrue(facts: Facts): readonly string[] {
   for (const { region, write, outcome, reason, held, may } of facts.all('read')) {
     const wrong = outcome === 'satisfied' ? !held : outcome === 'lost' && may;
     if (!wrong) continue;
     const text = `${region} said ${outcome} (${reason}) of write ${write.key} on b${write.branch.id}, which ${held ? 'is' : 'is not'} there`;
-    return [{ rule: 'reads-true', text }];
+    return [text];
   }
   return [];
 }
 
 /** An error that a user cannot cause is a bug. */
-export function noBugs(facts: Facts): readonly Violation[] {
-  return facts.all('bug').map(({ where, error }) => ({ rule: 'bug', text: `${where}: ${error}` }));
+export function noBugs(facts: Facts): readonly string[] {
+  return facts.all('bug').map(({ where, error }) => `${where}: ${error}`);
 }

@@ -3,48 +3,6 @@ import { ancestry, type Branch, type Write } from '../database/history-of-writes
 import type { Happening, Noted } from '../world/history.ts';
 import type { World } from '../world/world.ts';
 
-/** Names of the rules. Each can be broken: `npm run mutate` lists the mutations that break it. */
-export const ruleNames = [
-  'bug',
-  'one-writer',
-  'one-cluster',
-  'old-side-closes',
-  'nothing-lost',
-  'loss-bound',
-  'proof',
-  'ids-once',
-  'ledger-exact',
-  'sync-recorded',
-  'stays-open',
-  'opens-on-a-word',
-  'sides-change-in-rows',
-  'fence-ends',
-  'standby-returns',
-  'intent-first',
-  'looks-again',
-  'newest-token',
-  'claims-first',
-  'one-voice',
-  'epoch-order',
-  'webhooks-arrive',
-  'reads-true',
-  'success-is-open',
-  'converges',
-  'standing-allows',
-  'halt-stops',
-  'silent-long-enough',
-  'one-open-run',
-  'never-back-by-itself',
-  'open-runs-end',
-  'leaves-the-living',
-  'doors-agree',
-] as const;
-
-export interface Violation {
-  readonly rule: (typeof ruleNames)[number];
-  readonly text: string;
-}
-
 export interface Ending {
   readonly converged: boolean;
   readonly healedMs: number;
@@ -88,12 +46,7 @@ export interface RunFact {
 
 export function factsOf(world: World, ending: Ending): Facts {
   const { noted } = world.history;
-  const byType = new Map<string, Noted[]>();
-  for (const one of noted) {
-    const list = byType.get(one.type);
-    if (list === undefined) byType.set(one.type, [one]);
-    else list.push(one);
-  }
+  const byType = Map.groupBy(noted, ({ type }) => type);
   const all = <T extends Happening['type']>(type: T) => (byType.get(type) ?? []) as Of<T>[];
   const branches = branchesOf(
     world,
@@ -185,6 +138,11 @@ export function acceptsTwo(run: RunFact | undefined): boolean {
 export function cameFrom(branch: Branch, other: Branch): boolean {
   for (const one of ancestry(branch)) if (one === other) return true;
   return false;
+}
+
+/** Returns a time of the history as people read it, s. */
+export function seconds(ms: number): string {
+  return (ms / 1_000).toFixed(3);
 }
 
 /** Returns text that identifies a write, for people. */

@@ -1,6 +1,6 @@
 import type { Noted } from '../world/history.ts';
 import type { World } from '../world/world.ts';
-import type { Facts, Violation } from './facts.ts';
+import { type Facts, seconds } from './facts.ts';
 
 /**
  * Longest time from the deciding look until the store has begun the run, ms: the plan asks both
@@ -31,12 +31,10 @@ function begunByServe(facts: Facts): readonly Begun[] {
  * A standing policy allows each unattended run: its kind, its overrides, and its name on the
  * mandate.
  */
-export function standingAllows(facts: Facts): readonly Violation[] {
+export function standingAllows(facts: Facts): readonly string[] {
   const { standing } = facts.world.scenario;
-  return begunByServe(facts).flatMap(({ runId, kind, token, owner }): Violation[] => {
-    const wrong = (text: string) => [
-      { rule: 'standing-allows' as const, text: `${runId}: ${text}` },
-    ];
+  return begunByServe(facts).flatMap(({ runId, kind, token, owner }): string[] => {
+    const wrong = (text: string) => [`${runId}: ${text}`];
     if (standing === null) return wrong(`${owner} began a ${kind}, and no policy stands`);
     // A8: people decide about the way back.
     if (kind !== 'failover') return wrong(`${owner} began a ${kind}`);
@@ -47,14 +45,13 @@ export function standingAllows(facts: Facts): readonly Violation[] {
 }
 
 /** Nothing begins or is taken over automatically while the kill switch is thrown. */
-export function haltStops(facts: Facts): readonly Violation[] {
+export function haltStops(facts: Facts): readonly string[] {
   let halted = false;
   for (const one of facts.noted) {
     if (one.type === 'halt') halted = one.on;
     if (one.type !== 'run-begun' && one.type !== 'run-taken') continue;
     if (!halted || !byServe(one)) continue;
-    const text = `${one.owner} took ${one.runId} at ${seconds(one.atMs)} while automation was halted`;
-    return [{ rule: 'halt-stops', text }];
+    return [`${one.owner} took ${one.runId} at ${seconds(one.atMs)} while automation was halted`];
   }
   return [];
 }
@@ -63,7 +60,7 @@ export function haltStops(facts: Facts): readonly Violation[] {
  * A policy acts only when one process has watched for the whole time that the policy asks for, and
  * the region was not healthy in between for long enough to be noticed.
  */
-export function silentLongEnough(facts: Facts): readonly Violation[] {
+export function silentLongEnough(facts: Facts): readonly string[] {
   const { standing } = facts.world.scenario;
   if (standing === null) return [];
   const { everyMs } = standing;
@@ -74,13 +71,13 @@ export function silentLongEnough(facts: Facts): readonly Violation[] {
     const started = starts.findLast((one) => one.name === name);
     if (started === undefined || atMs - started.atMs < forMs) {
       const text = `${owner} began ${runId} at ${seconds(atMs)}, and runs since ${seconds(started?.atMs ?? atMs)}: shorter than ${standing.forMs} ms`;
-      return [{ rule: 'silent-long-enough', text }];
+      return [text];
     }
     for (const what of ['well', 'heard'] as const) {
       const ms = shortestStretch(spansOf(facts, from, what), atMs, forMs);
       if (ms <= 2 * everyMs + lookTakesMs) continue;
       const text = `${runId} began at ${seconds(atMs)}, and ${from} was ${what} for ${Math.round(ms)} ms of the ${standing.forMs} ms before it`;
-      return [{ rule: 'silent-long-enough', text }];
+      return [text];
     }
   }
   return [];
@@ -122,14 +119,13 @@ function spansOf(facts: Facts, region: string, what: 'well' | 'heard'): readonly
 }
 
 /** A service has only one open run at a time. */
-export function oneOpenRun(facts: Facts): readonly Violation[] {
+export function oneOpenRun(facts: Facts): readonly string[] {
   let open: string | null = null;
   for (const one of facts.noted) {
     if (one.type === 'appended' && one.record.type === 'ended' && one.runId === open) open = null;
     if (one.type !== 'run-begun') continue;
     if (open !== null) {
-      const text = `${one.runId} began while ${open} was open`;
-      return [{ rule: 'one-open-run', text }];
+      return [`${one.runId} began while ${open} was open`];
     }
     open = one.runId;
   }
@@ -137,7 +133,7 @@ export function oneOpenRun(facts: Facts): readonly Violation[] {
 }
 
 /** A8: after an unattended failover a person acts before the next run changes the region again. */
-export function neverBackByItself(facts: Facts): readonly Violation[] {
+export function neverBackByItself(facts: Facts): readonly string[] {
   let movedBy: string | null = null;
   const begun = new Map<string, Begun>();
   for (const one of facts.noted) {
@@ -152,7 +148,7 @@ export function neverBackByItself(facts: Facts): readonly Violation[] {
     }
     if (movedBy !== null) {
       const text = `${movedBy} and then ${run.runId} moved the service, and nobody typed anything in between`;
-      return [{ rule: 'never-back-by-itself', text }];
+      return [text];
     }
     movedBy = run.runId;
   }
@@ -160,13 +156,12 @@ export function neverBackByItself(facts: Facts): readonly Violation[] {
 }
 
 /** An open run is carried on, or turned back, soon after everything is healthy again. */
-export function openRunsEnd(facts: Facts): readonly Violation[] {
+export function openRunsEnd(facts: Facts): readonly string[] {
   const { scenario } = facts.world;
   if (!scenario.serveTakesOver) return [];
   const answer = facts.all('answer').find(({ what }) => what === 'open-run');
   if (answer === undefined || answer.detail === '') return [];
-  const text = `${answer.detail} was open at ${seconds(answer.atMs)}, long after all had healed`;
-  return [{ rule: 'open-runs-end', text }];
+  return [`${answer.detail} was open at ${seconds(answer.atMs)}, long after all had healed`];
 }
 
 /**
@@ -176,13 +171,12 @@ export function openRunsEnd(facts: Facts): readonly Violation[] {
 const roundingMs = 1e-6;
 
 /** `throwover serve` takes no run from a controller that still carries it on. */
-export function leavesTheLivingAlone(facts: Facts): readonly Violation[] {
+export function leavesTheLivingAlone(facts: Facts): readonly string[] {
   // Two processes over one store remember separately who has a run; then the run's token decides.
   if (facts.world.scenario.faults.some(({ what }) => what === 'second-serve')) return [];
-  return facts.all('carried-on').flatMap(({ runId, by, leftMs }): Violation[] => {
+  return facts.all('carried-on').flatMap(({ runId, by, leftMs }): string[] => {
     if (!by.startsWith('serve ') || leftMs <= roundingMs) return [];
-    const text = `${by} took ${runId}, whose controller had it for another ${Math.round(leftMs)} ms`;
-    return [{ rule: 'leaves-the-living', text }];
+    return [`${by} took ${runId}, whose controller had it for another ${Math.round(leftMs)} ms`];
   });
 }
 
@@ -190,17 +184,17 @@ export function leavesTheLivingAlone(facts: Facts): readonly Violation[] {
  * No door serves in an epoch in which another region is active. In the end each door knows where
  * the service is: the active one serves, the other one forwards to it.
  */
-export function doorsAgree(facts: Facts): readonly Violation[] {
+export function doorsAgree(facts: Facts): readonly string[] {
   const { world, ending } = facts;
   const activeIn = new Map(facts.all('epoch-opened').map(({ epoch, active }) => [epoch, active]));
   for (const { region, mode, epoch, atMs } of facts.all('door')) {
     const active = activeIn.get(epoch);
     if (mode !== 'serve' || active === undefined || active === region) continue;
     const text = `${region}'s door serves in epoch ${epoch} from ${seconds(atMs)}, and ${active} is active in it`;
-    return [{ rule: 'doors-agree', text }];
+    return [text];
   }
   if (!ending.converged) return [];
-  return misledDoors(world).map((text) => ({ rule: 'doors-agree', text }));
+  return misledDoors(world);
 }
 
 /** Returns, as sentences, which doors do not lead to the active region. */
@@ -215,8 +209,4 @@ export function misledDoors({ store, sites }: World): readonly string[] {
     if (right) return [];
     return `${name}'s door leads to ${target ?? 'nowhere'} in epoch ${door.epoch}, and ${active} is active in ${epoch}`;
   });
-}
-
-function seconds(ms: number): string {
-  return (ms / 1_000).toFixed(3);
 }

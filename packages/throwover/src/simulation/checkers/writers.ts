@@ -1,13 +1,6 @@
 import { assertNever } from '../../kernel/kernel.ts';
-import { positionAt, rootOf, type Write } from '../database/history-of-writes.ts';
-import {
-  acceptsTwo,
-  cameFrom,
-  type Facts,
-  type PromotionFact,
-  type Violation,
-  writeText,
-} from './facts.ts';
+import { type Branch, positionAt, rootOf, type Write } from '../database/history-of-writes.ts';
+import { acceptsTwo, cameFrom, type Facts, type PromotionFact, writeText } from './facts.ts';
 import { inWindow } from './meddled.ts';
 
 /**
@@ -17,49 +10,46 @@ import { inWindow } from './meddled.ts';
  * Strict mode after an expiry: a transaction that began while its lease was in force may end later
  * (its machine stood still in the middle); none may begin.
  */
-export function oneWriter(facts: Facts): readonly Violation[] {
-  const violations: Violation[] = [];
+export function oneWriter(facts: Facts): readonly string[] {
+  const said: string[] = [];
   for (const promotion of facts.promotions) {
     const { openedMs, accepted, branch, command } = promotion;
     if (openedMs === null || accepted) continue;
     const expired = command?.input.proof.kind === 'expired';
-    const late = facts.writes.filter(
-      (write) =>
-        write.branch.bornMs < branch.bornMs &&
-        write.acknowledgedMs !== null &&
-        write.acknowledgedMs > openedMs &&
-        !(expired && write.begunMs <= openedMs) &&
-        !inWindow(facts, write),
+    const late = acknowledgedBeside(facts, branch, openedMs).filter(
+      ({ begunMs }) => !(expired && begunMs <= openedMs),
     );
     const [first] = late;
     if (first === undefined) continue;
-    violations.push({
-      rule: 'one-writer',
-      text: `${late.length} writes acknowledged after b${branch.id} opened at ${openedMs}: ${writeText(first)}`,
-    });
+    said.push(
+      `${late.length} writes acknowledged after b${branch.id} opened at ${openedMs}: ${writeText(first)}`,
+    );
   }
-  return violations;
+  return said;
+}
+
+/** Returns the writes on older branches that were acknowledged after `fromMs`. */
+function acknowledgedBeside(facts: Facts, { bornMs }: Branch, fromMs: number): readonly Write[] {
+  return facts.writes.filter(
+    (write) =>
+      write.branch.bornMs < bornMs &&
+      write.acknowledgedMs !== null &&
+      write.acknowledgedMs > fromMs &&
+      !inWindow(facts, write),
+  );
 }
 
 /** Longest time until a guard that everybody answers has heard of a newer epoch and closed, ms. */
 const hearsWithinMs = 10_000;
 
 /** A live old side closes by itself once its guard can hear of the newer one, override or not. */
-export function oldSideCloses(facts: Facts): readonly Violation[] {
+export function oldSideCloses(facts: Facts): readonly string[] {
   const { healedMs } = facts.ending;
   for (const { branch } of facts.promotions) {
     const fromMs = Math.max(branch.bornMs, healedMs) + hearsWithinMs;
-    const late = facts.writes.find(
-      (write) =>
-        write.branch.bornMs < branch.bornMs &&
-        write.acknowledgedMs !== null &&
-        write.acknowledgedMs > fromMs &&
-        !inWindow(facts, write),
-    );
-    if (late !== undefined) {
-      const text = `still open long after b${branch.id} began: ${writeText(late)}`;
-      return [{ rule: 'old-side-closes', text }];
-    }
+    const [late] = acknowledgedBeside(facts, branch, fromMs);
+    if (late !== undefined)
+      return [`still open long after b${branch.id} began: ${writeText(late)}`];
   }
   return [];
 }
@@ -75,7 +65,7 @@ export function lostBy(facts: Facts, { branch, parent }: PromotionFact): readonl
 }
 
 /** Whether the write is on a branch that left the parent's line before. */
-function beside(write: Write, branch: Write['branch'], parent: Write['branch']): boolean {
+function beside(write: Write, branch: Branch, parent: Branch): boolean {
   return (
     write.branch !== parent &&
     !cameFrom(parent, write.branch) &&
@@ -87,7 +77,7 @@ function beside(write: Write, branch: Write['branch'], parent: Write['branch']):
  * A2. A promotion that claims completeness loses no acknowledged write; a switchover always claims
  * it. Writes acknowledged after an overridden promotion had opened were accepted by name.
  */
-export function nothingLost(facts: Facts): readonly Violation[] {
+export function nothingLost(facts: Facts): readonly string[] {
   return facts.promotions.flatMap((promotion) => {
     const { command, run, branch, accepted, openedMs } = promotion;
     if (command === null) return [];
@@ -101,12 +91,7 @@ export function nothingLost(facts: Facts): readonly Violation[] {
     const [first] = lost;
     if (first === undefined) return [];
     const what = `${run?.kind ?? 'unknown run'}, proof ${command.input.proof.kind}`;
-    return [
-      {
-        rule: 'nothing-lost',
-        text: `${lost.length} acknowledged writes lost by b${branch.id} (${what}, opened ${openedMs}): ${writeText(first)}`,
-      },
-    ];
+    return `${lost.length} acknowledged writes lost by b${branch.id} (${what}, opened ${openedMs}): ${writeText(first)}`;
   });
 }
 
@@ -138,14 +123,14 @@ const skewMs = 4_500;
  * A failover loses nothing from before the time that its plan names, and no more than its bound
  * unless that was overridden.
  */
-export function lossWithinBound(facts: Facts): readonly Violation[] {
+export function lossWithinBound(facts: Facts): readonly string[] {
   const { scenario } = facts.world;
   if (scenario.faults.some(({ what }) => what === 'jump-wall')) return [];
-  return facts.promotions.flatMap((promotion): Violation[] => {
+  return facts.promotions.flatMap((promotion): string[] => {
     const { command, run, branch } = promotion;
     if (command === null || command.input.lossy === null || run?.kind !== 'failover') return [];
     if (lastOutcome(facts, run.runId, 'catch-up', branch.bornMs) === undefined) {
-      return [{ rule: 'loss-bound', text: `b${branch.id}: no catch-up` }];
+      return [`b${branch.id}: no catch-up`];
     }
     // The approver, of the last plan, knew that the old side may take writes after it was asked to
     // close.
@@ -166,17 +151,15 @@ export function lossWithinBound(facts: Facts): readonly Violation[] {
     const [first] = lost;
     if (first === undefined) return [];
     const text = `${lost.length} writes older than the bound of ${scenario.lossBoundMs} ms lost by b${branch.id}: ${writeText(first)}`;
-    return [{ rule: 'loss-bound', text }];
+    return [text];
   });
 }
 
 /** Nothing is promoted without a true proof. */
-export function provedPromotions(facts: Facts): readonly Violation[] {
-  return facts.promotions.flatMap(({ command, branch, run }): Violation[] => {
+export function provedPromotions(facts: Facts): readonly string[] {
+  return facts.promotions.flatMap(({ command, branch, run }): string[] => {
     if (branch.by === 'hand') return [];
-    const wrong = (text: string): Violation[] => [
-      { rule: 'proof', text: `b${branch.id}: ${text}` },
-    ];
+    const wrong = (text: string) => [`b${branch.id}: ${text}`];
     if (command === null) return wrong('promoted, and nobody asked for it');
     const { proof } = command.input;
     switch (proof.kind) {
@@ -198,7 +181,7 @@ export function provedPromotions(facts: Facts): readonly Violation[] {
   });
 }
 
-function fencedBefore(facts: Facts, token: number, { region, bornMs }: Write['branch']): boolean {
+function fencedBefore(facts: Facts, token: number, { region, bornMs }: Branch): boolean {
   return facts
     .all('command-ended')
     .some(
@@ -212,26 +195,25 @@ function fencedBefore(facts: Facts, token: number, { region, bornMs }: Write['br
 }
 
 /** No guard promotes the database of another cluster, or replaces its data by a copy. */
-export function oneCluster(facts: Facts): readonly Violation[] {
+export function oneCluster(facts: Facts): readonly string[] {
   const { east, west } = facts.world;
   const own = facts.branches.find(({ id }) => id === 1);
-  const wrong = (text: string): Violation => ({ rule: 'one-cluster', text });
   const promoted = facts.promotions
     .filter(({ branch }) => branch.by === 'guard' && rootOf(branch) !== own)
-    .map(({ branch }) => wrong(`${branch.region} promoted b${branch.id}, of another cluster`));
+    .map(({ branch }) => `${branch.region} promoted b${branch.id}, of another cluster`);
   const replaced = facts
     .all('foreign-data-replaced')
-    .map(({ region, branch }) => wrong(`${region} threw b${branch.id} away, of another cluster`));
+    .map(({ region, branch }) => `${region} threw b${branch.id} away, of another cluster`);
   const taught = [east, west].flatMap(({ name, memory: { cluster } }) =>
     cluster.agreed?.identifier === String(own?.id)
       ? []
-      : [wrong(`${name}'s guard has forgotten which cluster both agreed on`)],
+      : `${name}'s guard has forgotten which cluster both agreed on`,
   );
   return [...promoted, ...replaced, ...taught];
 }
 
 /** No id is given out twice by databases that throwover promoted. */
-export function idsOnce(facts: Facts): readonly Violation[] {
+export function idsOnce(facts: Facts): readonly string[] {
   const byHand = facts.branches.some(({ by }) => by === 'hand');
   if (byHand) return [];
   const seen = new Map<number, Write>();
@@ -246,12 +228,7 @@ export function idsOnce(facts: Facts): readonly Violation[] {
     // The old side continued to give out ids after a person had accepted two writers.
     if (next.branch !== old.branch && old.committedMs > next.branch.bornMs) continue;
     if (inWindow(facts, old)) continue;
-    return [
-      {
-        rule: 'ids-once',
-        text: `id ${write.id} twice: ${writeText(before)}; ${writeText(write)}`,
-      },
-    ];
+    return [`id ${write.id} twice: ${writeText(before)}; ${writeText(write)}`];
   }
   return [];
 }
@@ -260,7 +237,7 @@ export function idsOnce(facts: Facts): readonly Violation[] {
  * Synchronous: an acknowledged write is on the standby, or it was recorded before that it need not
  * be. Not one that somebody let into a closed database.
  */
-export function syncRecorded(facts: Facts): readonly Violation[] {
+export function syncRecorded(facts: Facts): readonly string[] {
   if (!facts.world.scenario.synchronous) return [];
   const bare = facts.writes.filter((write) => {
     const { acknowledgedMs, covered, branch } = write;
@@ -275,10 +252,7 @@ export function syncRecorded(facts: Facts): readonly Violation[] {
   const [first] = bare;
   if (first === undefined) return [];
   return [
-    {
-      rule: 'sync-recorded',
-      text: `${bare.length} writes acknowledged without the standby and without a record: ${writeText(first)}`,
-    },
+    `${bare.length} writes acknowledged without the standby and without a record: ${writeText(first)}`,
   ];
 }
 
@@ -286,7 +260,7 @@ export function syncRecorded(facts: Facts): readonly Violation[] {
  * A2: after the old side is back, the ledger has each write that the old side had committed beyond
  * the switch, acknowledged or not, and nothing else.
  */
-export function ledgerIsExact(facts: Facts): readonly Violation[] {
+export function ledgerIsExact(facts: Facts): readonly string[] {
   const { world, ending } = facts;
   if (!ending.converged) return [];
   const lost = facts.promotions.flatMap(({ branch, parent }) =>
@@ -298,5 +272,5 @@ export function ledgerIsExact(facts: Facts): readonly Violation[] {
   const foreign = [...found].filter((id) => !expected.has(id));
   if (missing.length === 0 && foreign.length === 0) return [];
   const text = `${missing.length} lost writes are not in the ledger (${missing[0] ?? ''}), ${foreign.length} that are were not lost (${foreign[0] ?? ''})`;
-  return [{ rule: 'ledger-exact', text }];
+  return [text];
 }

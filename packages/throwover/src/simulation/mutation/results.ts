@@ -1,4 +1,4 @@
-import { ruleNames, type Violation } from '../checkers/facts.ts';
+import { ruleNames, type Violation } from '../checkers/checkers.ts';
 import type { ScenarioOptions } from '../scenario.ts';
 import type { Mutation } from './mutation.ts';
 
