@@ -1,8 +1,9 @@
 import type { Token } from '@throwover/client';
-import type { EventQueue, Random } from '../../kernel/kernel.ts';
+import type { Random } from '../../kernel/kernel.ts';
 import type { Write } from '../database/history-of-writes.ts';
 import type { Server } from '../database/server.ts';
 import { type Session, SqlError } from '../database/sql.ts';
+import type { Common } from '../world/common.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';
 import type { ModelDoor } from './door.ts';
@@ -25,7 +26,6 @@ export interface Site {
 export function databaseAt(server: Server): Address<Server> {
   return {
     place: server.machine.name,
-    dark: () => false,
     current: () => {
       const { process } = server;
       return process?.alive ? { process, service: server } : null;
@@ -33,16 +33,12 @@ export function databaseAt(server: Server): Address<Server> {
   };
 }
 
-export interface ClientOptions {
-  readonly queue: EventQueue;
-  readonly random: Random;
-  readonly network: Network;
+export interface ClientOptions extends Pick<Common, 'random' | 'network'> {
   readonly machine: Machine;
   readonly sites: readonly Site[];
   /** The active region according to DNS. */
   readonly active: () => string;
   readonly nextKey: () => number;
-  readonly onWritten: (write: Write) => void;
   /** Called with a token, by which one can ask later whether a database has this write. */
   readonly onToken: (token: Token, write: Write) => void;
 }
@@ -55,26 +51,21 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #process: SimProcess;
   #session: { site: Site; session: Session } | null = null;
-  #stopped = false;
   /** Mean pause between two writes, ms. */
-  pauseMs: number;
+  readonly #pauseMs: number;
 
   constructor(number: number, pauseMs: number, options: ClientOptions) {
-    this.pauseMs = pauseMs;
+    this.#pauseMs = pauseMs;
     this.#options = options;
     this.#process = new SimProcess(`client ${number}`, options.machine);
   }
 
   async run(): Promise<void> {
     const { random } = this.#options;
-    while (!this.#stopped) {
-      await this.#process.clock.sleep(this.pauseMs * (0.3 + 1.4 * random.next()));
+    for (;;) {
+      await this.#process.clock.sleep(this.#pauseMs * (0.3 + 1.4 * random.next()));
       await this.#write();
     }
-  }
-
-  stop(): void {
-    this.#stopped = true;
   }
 
   /** Continues to write there, in a new session. */
@@ -83,25 +74,21 @@ export class Client {
   }
 
   async #write(): Promise<void> {
-    const { nextKey, onWritten, network, random } = this.#options;
+    const { nextKey, random } = this.#options;
     const key = nextKey();
     try {
       this.#session ??= await this.#connect();
       const { site, session } = this.#session;
-      const written = await request(
-        network,
-        this.#process,
-        databaseAt(site.server),
+      const { write } = await this.#ask(
+        site,
         (server) => server.write(session, { key, event: null, tookMs: tookMs(random) }),
-        { deadlineMs: statementMs, away: () => new SqlError('08006', 'unknown'), once: true },
+        new SqlError('08006', 'unknown'),
       );
-      onWritten(written.write);
-      if (random.next() < tokenShare) await this.#takeToken(written.write, site, session);
+      if (random.next() < tokenShare) await this.#takeToken(write, site, session);
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
-      // A pool keeps a session when only a statement was refused.
-      if (error.state !== '57P03') this.#session = null;
-      else if (random.next() < 0.5) this.#session = null;
+      // A pool often keeps a session when only a statement was refused.
+      if (error.state !== '57P03' || random.next() < 0.5) this.#session = null;
     }
   }
 
@@ -110,36 +97,35 @@ export class Client {
    * others write in between.
    */
   async #takeToken(write: Write, site: Site, session: Session): Promise<void> {
-    const { network, onToken } = this.#options;
-    const position = await request(
-      network,
-      this.#process,
-      databaseAt(site.server),
+    const position = await this.#ask(
+      site,
       async (server) => {
         if (!session.open) throw new SqlError('57P01', 'no');
         return server.position();
       },
-      { deadlineMs: statementMs, away: () => new SqlError('08006', 'no'), once: true },
+      new SqlError('08006', 'no'),
     );
-    onToken({ position, xid: String(write.xid) }, write);
+    this.#options.onToken({ position, xid: String(write.xid) }, write);
   }
 
   async #connect(): Promise<{ site: Site; session: Session }> {
-    const { network, random, sites } = this.#options;
     const site = this.#choose();
-    if (site === null || sites.length === 0) throw new SqlError('08001', 'no');
-    const session = await request(
-      network,
-      this.#process,
-      databaseAt(site.server),
-      async (server) => server.connect(),
-      {
-        deadlineMs: statementMs * (0.3 + random.next()),
-        away: () => new SqlError('08001', 'no'),
-        once: true,
-      },
-    );
+    const away = new SqlError('08001', 'no');
+    if (site === null) throw away;
+    const deadlineMs = statementMs * (0.3 + this.#options.random.next());
+    const session = await this.#ask(site, async (server) => server.connect(), away, deadlineMs);
     return { site, session };
+  }
+
+  #ask<T>(
+    { server }: Site,
+    work: (server: Server) => Promise<T>,
+    away: SqlError,
+    deadlineMs = statementMs,
+  ): Promise<T> {
+    return request(this.#options.network, this.#process, databaseAt(server), work, {
+      ...{ deadlineMs, away: () => away, once: true },
+    });
   }
 
   #choose(): Site | null {

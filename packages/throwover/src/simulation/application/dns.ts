@@ -1,13 +1,8 @@
-import { defineErrors, type Random } from '../../kernel/kernel.ts';
+import type { Random } from '../../kernel/kernel.ts';
 import { type DnsProvider, type DnsRecord, sameRecord } from '../../traffic/traffic.ts';
+import { modelErrors } from '../errors.ts';
 import type { SimProcess } from '../world/machine.ts';
 import { type LocalFaults, local } from '../world/network.ts';
-
-const errors = defineErrors({
-  'dns-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
-  'dns-lost-race': { disposition: 'stop', notLost: '', remedy: '' },
-  'dns-empty-answer': { disposition: 'stop', notLost: '', remedy: '' },
-});
 
 /** A DNS provider's API: its calls may fail before, after or during their effect. */
 export class ModelDns {
@@ -31,9 +26,9 @@ export class ModelDns {
     const call = <T>(effect: () => T): Promise<T> =>
       local(process, random, this.#faults, () => {
         const fate = random.next();
-        if (fate < this.failing / 2) throw errors.make('dns-unreachable', 'before its effect');
+        if (fate < this.failing / 2) throw modelErrors.make('dns-unreachable', 'before its effect');
         const value = effect();
-        if (fate < this.failing) throw errors.make('dns-unreachable', 'after its effect');
+        if (fate < this.failing) throw modelErrors.make('dns-unreachable', 'after its effect');
         return value;
       });
     return {
@@ -41,10 +36,10 @@ export class ModelDns {
       readBack: () => call(() => this.record.values),
       replace: (old, next) =>
         call(() => {
-          if (next.values.length === 0) throw errors.make('dns-empty-answer', 'no answer');
+          if (next.values.length === 0) throw modelErrors.make('dns-empty-answer', 'no answer');
           if (sameRecord(this.record, next)) return;
           if (!sameRecord(this.record, old)) {
-            throw errors.make('dns-lost-race', 'somebody wrote first');
+            throw modelErrors.make('dns-lost-race', 'somebody wrote first');
           }
           this.record = next;
         }),

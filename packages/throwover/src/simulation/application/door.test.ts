@@ -4,8 +4,8 @@ import { drivenBy, pass, quietWorld } from '../ports.fixture.ts';
 
 async function open(): Promise<DoorUnderTest> {
   const { world, operator } = quietWorld();
-  const { queue, surroundings, east } = world;
-  const ports = portsFor(operator, surroundings, { from: 'east', to: 'west' });
+  const { queue, east } = world;
+  const ports = portsFor(operator, world, { from: 'east', to: 'west' });
   return {
     door: drivenBy(queue)(ports.from.door),
     advance: (ms) => pass(queue, ms),

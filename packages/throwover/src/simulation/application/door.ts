@@ -1,13 +1,5 @@
-import { defineErrors } from '../../kernel/kernel.ts';
 import type { Door, DoorMode, DoorStatus } from '../../traffic/traffic.ts';
-
-const errors = defineErrors({
-  'door-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
-  'door-refused': { disposition: 'stop', notLost: '', remedy: '' },
-});
-
-export const doorAway = (region: string) =>
-  errors.make('door-unreachable', `${region}'s door does not answer`);
+import { modelErrors } from '../errors.ts';
 
 /** The mode that holds until the next command, on the door's disk. */
 type LastingMode = Extract<DoorMode, { mode: 'serve' | 'forward' }>;
@@ -80,12 +72,12 @@ export class ModelDoor implements Door {
     const { epoch } = mode;
     const seen = this.#seen;
     if (epoch < seen.epoch || (epoch === seen.epoch && token < seen.token)) {
-      throw errors.make('door-refused', 'an older epoch or token than it has seen');
+      throw modelErrors.make('door-refused', 'an older epoch or token than it has seen');
     }
     if (mode.mode === 'hold') {
       const { over, ...holder } = this.#holder;
       if (over && holder.token === token && holder.epoch === epoch) {
-        throw errors.make('door-refused', 'a hold that is over');
+        throw modelErrors.make('door-refused', 'a hold that is over');
       }
       this.#holder = { token, epoch, over: false };
     }

@@ -4,8 +4,8 @@ import { drivenBy, pass, quietWorld } from '../ports.fixture.ts';
 
 async function open(): Promise<GatewayUnderTest> {
   const { world, operator } = quietWorld();
-  const { queue, surroundings, east } = world;
-  const { gateways } = portsFor(operator, surroundings, { from: 'east', to: 'west' });
+  const { queue, east } = world;
+  const { gateways } = portsFor(operator, world, { from: 'east', to: 'west' });
   const gateway = gateways.find(({ region }) => region === 'east');
   if (gateway === undefined) throw new Error('east has no gateway');
   const effects = { east: [] as string[], west: [] as string[] };

@@ -1,20 +1,13 @@
 import { type Position, timelineOf } from '@throwover/client';
-import { defineErrors, type EventQueue, type Random } from '../../kernel/kernel.ts';
+import type { EventQueue, Random } from '../../kernel/kernel.ts';
 import type {
   GatewayControl,
   GatewayMode,
   GatewayStatus,
   LossWindow,
 } from '../../webhooks/webhooks.ts';
+import { modelErrors } from '../errors.ts';
 import type { Machine } from '../world/machine.ts';
-
-const errors = defineErrors({
-  'gateway-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
-  'gateway-refused': { disposition: 'stop', notLost: '', remedy: '' },
-});
-
-export const gatewayAway = (region: string) =>
-  errors.make('gateway-unreachable', `${region}'s gateway does not answer`);
 
 /** Time between two attempts for an undelivered event, ms. */
 const againMs = 700;
@@ -124,7 +117,7 @@ export class ModelGateway implements GatewayControl {
     const late =
       mode.mode === 'hold' && this.#mode.mode === 'deliver' && token === this.#token && token > 0;
     if (token < this.#token || mode.epoch < this.#mode.epoch || late) {
-      throw errors.make('gateway-refused', 'an older epoch or token than it has seen');
+      throw modelErrors.make('gateway-refused', 'an older epoch or token than it has seen');
     }
     this.#token = token;
     const same = JSON.stringify(mode) === JSON.stringify(this.#mode);
@@ -135,7 +128,7 @@ export class ModelGateway implements GatewayControl {
 
   async redeliver(window: LossWindow, token: number): Promise<{ events: number }> {
     if (token < this.#token)
-      throw errors.make('gateway-refused', 'an older token than it has seen');
+      throw modelErrors.make('gateway-refused', 'an older token than it has seen');
     this.#token = token;
     const { key, epoch, fromWallMs, beyond } = window;
     const before = this.#redelivered.get(key);

@@ -1,15 +1,11 @@
-import { defineErrors, isThrowoverError } from '../../kernel/kernel.ts';
+import { isThrowoverError } from '../../kernel/kernel.ts';
 import { carriedOn, type Operated, planFor, type WhatToDo } from '../../operations/operations.ts';
 import { noConsent } from '../../replication/replication.ts';
 import { approve, type ExecuteOptions, executeRun } from '../../runbook/runbook.ts';
 import type { RunKind } from '../../runs/runs.ts';
+import { modelErrors } from '../errors.ts';
 import { type OperatedOptions, operatedFrom } from './operated.ts';
 import { bug } from './site.ts';
-
-const errors = defineErrors({
-  'already-active': { disposition: 'stop', notLost: '', remedy: '' },
-  'not-consented': { disposition: 'stop', notLost: '', remedy: '' },
-});
 
 /** How a controller's part of a run ended, as its operator sees it. */
 export interface Ended {
@@ -34,10 +30,10 @@ export class Controller {
   /** Starts a new run of this kind; `accepts`: the refusals that the operator overrides by name. */
   begin(kind: RunKind, to: string, accepts: readonly string[]): Promise<Ended> {
     return this.#told(async () => {
-      const { history, name } = this.#options;
+      const { world, name } = this.#options;
       const service = this.#service;
       const { active, epoch } = await service.store.service(service.name);
-      if (active === to) throw errors.make('already-active', to);
+      if (active === to) throw modelErrors.make('already-active', to);
       const direction = { from: active, to, epoch };
       const { signal } = new AbortController();
       const planned = await planFor(service, { kind, direction, consent: noConsent, signal });
@@ -47,11 +43,11 @@ export class Controller {
         ({ override }) => override === null || !accepts.includes(override),
       );
       if (refused !== undefined) {
-        throw errors.make('not-consented', `${refused.error.code}: ${refused.error.message}`);
+        throw modelErrors.make('not-consented', `${refused.error.code}: ${refused.error.message}`);
       }
       const overrides = asked.flatMap(({ override }) => override ?? []);
       const mandate = approve(plan, { digest, by: name, overrides });
-      history.note({ type: 'run-asked', kind, by: name, overrides });
+      world.history.note({ type: 'run-asked', kind, by: name, overrides });
       const { steps, claim } = service.define(kind, direction, { by: name, overrides });
       return this.#execute({ plan, mandate, steps, claim });
     });
@@ -75,17 +71,14 @@ export class Controller {
 
   async #execute(what: WhatToDo): Promise<Ended> {
     const { store, clock, owner } = this.#service;
-    const { status, runId, error } = await executeRun({
-      ...what,
-      store,
-      clock,
-      owner,
-    } as ExecuteOptions);
+    const options = { ...what, store, clock, owner } as ExecuteOptions;
+    const { status, runId, error } = await executeRun(options);
     return { status, runId, why: error?.code ?? '' };
   }
 
   async #told(work: () => Promise<Ended>): Promise<Ended> {
-    const { history, process, name } = this.#options;
+    const { world, process, name } = this.#options;
+    const { history } = world;
     let ended: Ended;
     try {
       ended = await work();
@@ -97,14 +90,8 @@ export class Controller {
         ended = { status: 'refused', runId: null, why: `${error.code}: ${error.message}` };
       }
     }
-    if (process.alive) {
-      history.note({
-        type: 'run-left',
-        runId: ended.runId ?? '',
-        status: ended.status,
-        why: ended.why,
-      });
-    }
+    const { status, runId, why } = ended;
+    if (process.alive) history.note({ type: 'run-left', runId: runId ?? '', status, why });
     return ended;
   }
 }

@@ -17,8 +17,7 @@ export async function glance<T>(
   const from = caller.machine.name;
   const { address } = site;
   const guard = address.current();
-  const open = network.open(from, address.place) && network.open(address.place, from);
-  if (open && guard !== null && !guard.process.still) return look();
+  if (network.reaches(from, address.place) && guard !== null && !guard.process.still) return look();
   await caller.clock.sleep(deadlineMs);
   throw away('timeout');
 }

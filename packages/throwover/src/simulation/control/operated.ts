@@ -1,23 +1,18 @@
-import { defineErrors } from '../../kernel/kernel.ts';
 import type { Operated } from '../../operations/operations.ts';
 import type { Step } from '../../runbook/runbook.ts';
-import { buildRun, type RunPolicy } from '../../runs/runs.ts';
+import { buildRun } from '../../runs/runs.ts';
 import type { Store } from '../../store/store.ts';
-import type { History } from '../world/history.ts';
+import { modelErrors } from '../errors.ts';
 import type { SimProcess } from '../world/machine.ts';
-import { portsFor, type Surroundings } from './ports.ts';
-
-const errors = defineErrors({
-  'store-away': { disposition: 'retry', notLost: '', remedy: '' },
-});
+import type { World } from '../world/world.ts';
+import { portsFor } from './ports.ts';
+import { runPolicy } from './run-policy.ts';
 
 export interface OperatedOptions {
   /** Names this process in the lease of a run, and in the history. */
   readonly name: string;
   readonly process: SimProcess;
-  readonly surroundings: Surroundings;
-  readonly history: History;
-  readonly policy: Omit<RunPolicy, 'epoch' | 'consent' | 'record'>;
+  readonly world: World;
   /** The store in this process; when left out, the store is asked over the network. */
   readonly store?: Store;
 }
@@ -27,9 +22,10 @@ export interface OperatedOptions {
  * parts.
  */
 export function operatedFrom(options: OperatedOptions): Operated {
-  const { name, process, surroundings, policy } = options;
+  const { name, process, world } = options;
+  const policy = runPolicy(world.scenario);
   const portsOf = (direction: { from: string; to: string }) => {
-    const ports = portsFor(process, surroundings, direction);
+    const ports = portsFor(process, world, direction);
     return { ...ports, store: options.store ?? ports.store };
   };
   const { store, from, to } = portsOf({ from: 'east', to: 'west' });
@@ -56,7 +52,7 @@ export function operatedFrom(options: OperatedOptions): Operated {
     },
     lagReports: async () => [],
     forecastFacts: async () => {
-      throw errors.make('store-away', 'nothing was measured');
+      throw modelErrors.make('store-away', 'nothing was measured');
     },
     evidence: { add: async () => {} },
   };
@@ -66,13 +62,13 @@ export function operatedFrom(options: OperatedOptions): Operated {
  * Returns the step with its calls noted in the history: each look after an act, each act and each
  * undo.
  */
-function watched(step: Step, { history, process, name: controller }: OperatedOptions): Step {
+function watched(step: Step, { world, process, name: controller }: OperatedOptions): Step {
   const note = (
     what: 'act' | 'look' | 'undo',
     { runId, token }: { runId: string; token: number },
   ) => {
     if (process.alive)
-      history.note({ type: 'step', what, runId, step: step.name, token, controller });
+      world.history.note({ type: 'step', what, runId, step: step.name, token, controller });
   };
   const { undo } = step;
   let acted = false;

@@ -1,8 +1,7 @@
-import type { EventQueue } from '../../kernel/kernel.ts';
 import { SimProcess } from '../world/machine.ts';
 import type { World } from '../world/world.ts';
 import { Controller, type Ended } from './controller.ts';
-import { runPolicy, service } from './run-policy.ts';
+import { service } from './run-policy.ts';
 import { storeOver } from './witness-store.ts';
 
 /** Longest time for which a person watches one command, ms; then a person tries another one. */
@@ -29,27 +28,21 @@ export class Operators {
    */
   command(
     place: 'ops1' | 'ops2',
-    work: (controller: Controller, process: SimProcess) => Promise<Ended>,
+    work: (controller: Controller) => Promise<Ended>,
   ): Promise<Ended | null> {
-    const { machines, queue, surroundings, history } = this.#world;
+    const { machines, queue, history } = this.#world;
     const name = `controller ${++this.#numbers} at ${place}`;
     const process = new SimProcess(name, machines[place]);
     this.#working.push(process);
-    const controller = new Controller({
-      name,
-      process,
-      surroundings,
-      history,
-      policy: runPolicy(this.#world.scenario),
-    });
+    const controller = new Controller({ name, process, world: this.#world });
     return new Promise((resolve) => {
       const over = (ended: Ended | null) => {
         resolve(ended);
         process.kill();
       };
       process.onEnd(() => resolve(null));
-      afterAll(queue, watchMs, () => resolve(null));
-      work(controller, process).then(over, (error) => {
+      queue.after(watchMs, () => resolve(null));
+      work(controller).then(over, (error) => {
         history.note({ type: 'bug', where: name, error: String(error?.stack ?? error) });
         over(null);
       });
@@ -68,8 +61,4 @@ export class Operators {
       process.kill();
     }
   }
-}
-
-function afterAll(queue: EventQueue, ms: number, then: () => void): void {
-  queue.after(ms, then);
 }

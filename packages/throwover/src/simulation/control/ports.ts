@@ -1,6 +1,5 @@
 import { type DatabaseSide, sideThrough, type UpstreamWord } from '../../authority/authority.ts';
 import type { Guard } from '../../authority/guard/guard.ts';
-import { defineErrors, type Random } from '../../kernel/kernel.ts';
 import { lagCalls, type PositionHistory, type Sighting } from '../../replication/replication.ts';
 import type { RunPorts } from '../../runs/runs.ts';
 import type { Store } from '../../store/store.ts';
@@ -8,20 +7,13 @@ import { type Door, doorCalls } from '../../traffic/traffic.ts';
 import { type GatewayControl, gatewayCalls } from '../../webhooks/webhooks.ts';
 import type { Call } from '../../wire/wire.ts';
 import type { ModelDns } from '../application/dns.ts';
-import { doorAway, type ModelDoor } from '../application/door.ts';
-import { gatewayAway, type ModelGateway } from '../application/gateway.ts';
 import { surveyOf, unsentOf } from '../database/survey.ts';
+import { modelErrors } from '../errors.ts';
 import type { SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';
 import { glance } from './glance.ts';
 import type { Site } from './site.ts';
 import { storeOver } from './witness-store.ts';
-
-const errors = defineErrors({
-  'database-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
-  'store-away': { disposition: 'retry', notLost: '', remedy: '' },
-  'no-such-region': { disposition: 'stop', notLost: '', remedy: '' },
-});
 
 /** Deadline of a salvage and of an attachment, ms. */
 const attachTimeoutMs = 40_000;
@@ -29,18 +21,13 @@ const attachTimeoutMs = 40_000;
 /** How long a standby's guard waits for its primary, ms. */
 const upstreamMs = 1_000;
 
-/** Samples of the positions of both databases, taken by `throwover serve`. */
-export interface Sightings {
-  readonly seen: Sighting[];
-}
-
 export interface Surroundings {
   readonly network: Network;
-  readonly random: Random;
   readonly sites: readonly Site[];
   readonly store: Address<Store>;
   readonly dns: ModelDns;
-  readonly sightings: Address<Map<string, Sightings>>;
+  /** Samples of each database's positions, taken by `throwover serve`. */
+  readonly sightings: Address<Map<string, Sighting[]>>;
 }
 
 /** Returns everything that a run touches, as one process reaches it. */
@@ -51,7 +38,7 @@ export function portsFor(
 ): RunPorts {
   const region = (name: string) => {
     const site = sites.find((one) => one.name === name);
-    if (site === undefined) throw errors.make('no-such-region', name);
+    if (site === undefined) throw modelErrors.make('no-such-region', name);
     return {
       name,
       database: databaseFor(process, network, site),
@@ -61,9 +48,9 @@ export function portsFor(
   };
   const history: PositionHistory = {
     sightings: (of) =>
-      request(network, process, sightings, async (map) => [...(map.get(of)?.seen ?? [])], {
+      request(network, process, sightings, async (map) => [...(map.get(of) ?? [])], {
         deadlineMs: lagCalls.sightings.deadlineMs,
-        away: () => errors.make('store-away', 'no answer'),
+        away: () => modelErrors.make('store-away', 'no answer'),
       }),
   };
   return {
@@ -79,7 +66,7 @@ export function portsFor(
 export function databaseFor(process: SimProcess, network: Network, site: Site): DatabaseSide {
   const { name: region, address } = site;
   const away = (why: string) =>
-    errors.make('database-unreachable', `${region}'s guard: no answer (${why})`);
+    modelErrors.make('database-unreachable', `${region}'s guard: no answer (${why})`);
   return sideThrough({ region, attachTimeoutMs }, (name, body, deadlineMs) => {
     const look = <T>(at: () => T) => glance(process, network, site, { deadlineMs, away, look: at });
     const ask = (work: (guard: Guard) => Promise<unknown>) =>
@@ -107,10 +94,7 @@ async function upstreamOf(site: Site, network: Network): Promise<UpstreamWord> {
   if (!server.running || server.role !== 'standby' || source === null || guardProcess === null) {
     return { answers: null, said: 'no receiver runs' };
   }
-  const reached = () =>
-    !source.machine.still &&
-    network.open(site.name, source.region) &&
-    network.open(source.region, site.name);
+  const reached = () => !source.machine.still && network.reaches(site.name, source.region);
   if (!reached()) await guardProcess.clock.sleep(upstreamMs);
   if (!reached()) return { answers: false, said: 'timeout expired' };
   return source.running
@@ -119,34 +103,38 @@ async function upstreamOf(site: Site, network: Network): Promise<UpstreamWord> {
 }
 
 /**
- * Returns the address of a part on a region's machine beside its guard; the part lives as long as
- * the machine.
+ * Returns a function that calls a part on a region's machine beside its guard; the part lives as
+ * long as the machine.
  */
-function onMachine<S>(site: Site, service: S): Address<S> {
-  return {
+function callsTo<S>(process: SimProcess, network: Network, site: Site, part: S, away: () => Error) {
+  const address: Address<S> = {
     place: site.machine.name,
     dark: () => site.off,
-    current: () => (site.off ? null : { process: site.dataPath(), service }),
+    current: () => (site.off ? null : { process: site.dataPath(), service: part }),
   };
+  return <T>({ deadlineMs }: Call, work: (part: S) => Promise<T>) =>
+    request(network, process, address, work, { deadlineMs, away });
 }
 
 function doorFor(process: SimProcess, network: Network, site: Site): Door {
-  const address = onMachine<ModelDoor>(site, site.door);
-  const ask = <T>({ deadlineMs }: Call, work: (door: ModelDoor) => Promise<T>) =>
-    request(network, process, address, work, { deadlineMs, away: () => doorAway(site.name) });
+  const { name: region } = site;
+  const ask = callsTo(process, network, site, site.door, () =>
+    modelErrors.make('door-unreachable', `${region}'s door does not answer`),
+  );
   return {
-    region: site.name,
+    region,
     status: () => ask(doorCalls.status, (door) => door.status()),
     set: (mode, token) => ask(doorCalls.set, (door) => door.set(mode, token)),
   };
 }
 
 function gatewayFor(process: SimProcess, network: Network, site: Site): GatewayControl {
-  const address = onMachine<ModelGateway>(site, site.gateway);
-  const ask = <T>({ deadlineMs }: Call, work: (gateway: ModelGateway) => Promise<T>) =>
-    request(network, process, address, work, { deadlineMs, away: () => gatewayAway(site.name) });
+  const { name: region } = site;
+  const ask = callsTo(process, network, site, site.gateway, () =>
+    modelErrors.make('gateway-unreachable', `${region}'s gateway does not answer`),
+  );
   return {
-    region: site.name,
+    region,
     status: () => ask(gatewayCalls.status, (gateway) => gateway.status()),
     set: (mode, token) => ask(gatewayCalls.setMode, (gateway) => gateway.set(mode, token)),
     redeliver: (window, token) =>

@@ -1,9 +1,8 @@
-import { caretake, keepDoors, keepStanding, type Operated } from '../../operations/operations.ts';
+import { caretake, keepDoors, keepStanding } from '../../operations/operations.ts';
 import { type Store, storeThrough } from '../../store/store.ts';
 import type { SimProcess } from '../world/machine.ts';
-import type { World } from '../world/world.ts';
+import type { Serving, World } from '../world/world.ts';
 import { operatedFrom } from './operated.ts';
-import { runPolicy } from './run-policy.ts';
 
 /**
  * Longest time that a process continues after it was told to end, ms; then its supervisor kills it.
@@ -27,16 +26,9 @@ export function beginServing(world: World): void {
  * process.
  */
 function operate(world: World, process: SimProcess, store: Store): Serving {
-  const { scenario, history, random, surroundings } = world;
+  const { scenario, history, random } = world;
   const name = `serve ${++world.serves.count}`;
-  const operated: Operated = operatedFrom({
-    name,
-    process,
-    surroundings,
-    history,
-    policy: runPolicy(scenario),
-    store: inThisProcess(process, store),
-  });
+  const service = operatedFrom({ name, process, world, store: inThisProcess(process, store) });
   const stop = new AbortController();
   const { signal } = stop;
   const log = (event: { readonly event: string; readonly error?: string | null }) => {
@@ -50,11 +42,11 @@ function operate(world: World, process: SimProcess, store: Store): Serving {
   process.onEnd(() => history.note({ type: 'serve-ended', name }));
   const { standing, serveTakesOver } = scenario;
   const loops = [
-    keepDoors({ service: operated, signal, log }),
-    ...(serveTakesOver ? [caretake({ service: operated, signal, log })] : []),
+    keepDoors({ service, signal, log }),
+    ...(serveTakesOver ? [caretake({ service, signal, log })] : []),
     ...(standing === null
       ? []
-      : [keepStanding({ service: operated, policy: standing, signal, random, log })]),
+      : [keepStanding({ service, policy: standing, signal, random, log })]),
   ];
   for (const loop of loops) {
     loop.catch((error: unknown) => {
@@ -68,11 +60,6 @@ function operate(world: World, process: SimProcess, store: Store): Serving {
       world.queue.after(graceMs, () => process.kill());
     },
   };
-}
-
-export interface Serving {
-  /** SIGTERM: the process ends and leaves its runs open. */
-  end(): void;
 }
 
 /**

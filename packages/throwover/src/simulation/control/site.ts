@@ -7,26 +7,17 @@ import {
   type Witness,
 } from '../../authority/authority.ts';
 import { createGuard, type Guard, type GuardPolicy } from '../../authority/guard/guard.ts';
-import {
-  defineErrors,
-  type EventQueue,
-  isThrowoverError,
-  type Random,
-} from '../../kernel/kernel.ts';
+import { isThrowoverError } from '../../kernel/kernel.ts';
 import type { Store } from '../../store/store.ts';
 import { ModelDoor } from '../application/door.ts';
 import { type Deliver, ModelGateway } from '../application/gateway.ts';
 import { guardedServer } from '../database/guarded.ts';
 import type { Server } from '../database/server.ts';
-import type { History } from '../world/history.ts';
+import { modelErrors } from '../errors.ts';
+import type { Common } from '../world/common.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
-import { type Address, type LocalFaults, local, type Network, request } from '../world/network.ts';
+import { type Address, type LocalFaults, local, request } from '../world/network.ts';
 import { storeOver } from './witness-store.ts';
-
-const errors = defineErrors({
-  'peer-away': { disposition: 'retry', notLost: '', remedy: '' },
-  'disk-full': { disposition: 'wait', notLost: '', remedy: '' },
-});
 
 /**
  * The name of the run of a stranger's commands: they are refused, so they are not part of the
@@ -37,15 +28,10 @@ export const strangerRun = 'run of a stranger';
 /** How long a supervisor waits before it starts a process again, ms. */
 const supervisorMs = 700;
 
-export interface SiteOptions {
+export interface SiteOptions extends Common {
   readonly region: string;
   readonly service: string;
-  readonly machine: Machine;
   readonly server: Server;
-  readonly queue: EventQueue;
-  readonly random: Random;
-  readonly network: Network;
-  readonly history: History;
   readonly disk: LocalFaults;
   readonly policy: GuardPolicy;
   readonly memory: GuardMemory;
@@ -76,7 +62,7 @@ export class Site {
   constructor(options: SiteOptions) {
     this.#options = options;
     this.name = options.region;
-    this.machine = options.machine;
+    this.machine = options.server.machine;
     this.server = options.server;
     this.memory = options.memory;
     this.door = new ModelDoor(
@@ -86,12 +72,11 @@ export class Site {
         options.history.note({ type: 'door', region: options.region, mode, epoch }),
     );
     this.address = {
-      place: options.machine.name,
+      place: this.machine.name,
       dark: () => this.off,
       current: () => this.#current(),
     };
-    const { region, active, machine, queue, random, deliver } = options;
-    this.gateway = new ModelGateway({ region, active, machine, queue, random, deliver });
+    this.gateway = new ModelGateway({ ...options, machine: this.machine });
   }
 
   /** The guard's address for callers over the network. */
@@ -183,7 +168,8 @@ export class Site {
       },
       change: async (part) => {
         await local(process, random, disk, () => {
-          if (site.diskFull) throw errors.make('disk-full', `the disk of ${site.name} is full`);
+          if (site.diskFull)
+            throw modelErrors.make('disk-full', `the disk of ${site.name} is full`);
           site.memory = { ...site.memory, ...part };
           history.mix(JSON.stringify(part));
           if (part.peerSync) {
@@ -226,7 +212,8 @@ export class Site {
       if (peer === null) throw new Error('a region without a peer');
       return request(network, process, peer.address, work, {
         deadlineMs: policy.timing.peerDeadlineMs,
-        away: (why) => errors.make('peer-away', `${peer.name}'s guard does not answer (${why})`),
+        away: (why) =>
+          modelErrors.make('peer-away', `${peer.name}'s guard does not answer (${why})`),
       });
     };
     return {

@@ -88,10 +88,6 @@ export class WitnessStore implements Address<Store> {
     return process;
   }
 
-  dark(): boolean {
-    return false;
-  }
-
   current() {
     const { process } = this;
     if (!process?.alive || this.#service === null) return null;

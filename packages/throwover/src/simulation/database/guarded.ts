@@ -1,25 +1,19 @@
-import { type Position, timelineOf } from '@throwover/client';
+import { timelineOf } from '@throwover/client';
 import type {
   Attachment,
   DatabaseLook,
   DoorLook,
   GuardedDatabase,
-  MachineTime,
   Promotion,
 } from '../../authority/authority.ts';
-import { defineErrors, type Random } from '../../kernel/kernel.ts';
+import type { Random } from '../../kernel/kernel.ts';
 import type { Loss } from '../../store/store.ts';
+import { modelErrors } from '../errors.ts';
 import type { SimProcess } from '../world/machine.ts';
 import type { LocalFaults } from '../world/network.ts';
 import { callsOf } from './calls.ts';
 import { lsnIn, positionAt, sightOf, type Write } from './history-of-writes.ts';
 import type { Server } from './server.ts';
-
-const errors = defineErrors({
-  'database-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
-  'unread-writes': { disposition: 'stop', notLost: '', remedy: '' },
-  'database-refused': { disposition: 'stop', notLost: '', remedy: '' },
-});
 
 /** Time between two looks while waiting, ms. */
 const pollMs = 10;
@@ -47,12 +41,29 @@ export function guardedServer(options: {
 }): GuardedDatabase {
   const { server, process, random, faults, serverOf } = options;
   const { region } = server;
-  const failed = () => errors.make('database-unreachable', `${region}: the call failed`);
+  const failed = () => modelErrors.make('database-unreachable', `${region}: the call failed`);
   const { step, look, file, statement } = callsOf({ server, process, random, faults, failed });
+  const unreachable = (said: string) => modelErrors.make('database-unreachable', said);
   const running = () => {
-    if (!server.running) throw errors.make('database-unreachable', `${region} is down`);
-    if (server.process?.still) throw errors.make('database-unreachable', `${region} hangs`);
+    if (!server.running) throw unreachable(`${region} is down`);
+    if (server.process?.still) throw unreachable(`${region} hangs`);
   };
+  /** Returns an effect that the server must be running for. */
+  const served =
+    <T>(effect: () => T) =>
+    () => {
+      running();
+      return effect();
+    };
+  const mustBePrimary = () => {
+    if (server.role !== 'primary') throw modelErrors.make('database-refused', 'a standby');
+  };
+  const mustNotTakeWrites = () => {
+    if (server.role !== 'primary' || !server.takesWrites) return;
+    throw modelErrors.make('database-refused', `${region} is a primary that takes writes`);
+  };
+  const isOfAnother = (identifier: string | null) =>
+    identifier !== null && sightOf(server.copy.branch).identifier !== identifier;
   const within = async (limitMs: number, holds: () => boolean) => {
     const endMs = process.clock.monotonicMs() + limitMs;
     while (!(await step(holds))) {
@@ -63,29 +74,21 @@ export function guardedServer(options: {
   };
   const until = async (what: string, holds: () => boolean, limitMs = patienceMs) => {
     if (await within(limitMs, holds)) return;
-    throw errors.make('database-unreachable', `${region}: ${what} was not seen`);
+    throw unreachable(`${region}: ${what} was not seen`);
   };
   /**
    * Writes the file first, then reloads; only the configuration that the server has loaded counts.
    * If another party's file was loaded at that very moment, it is done again.
    */
   const setDoor = async (door: 'open' | 'closed') => {
-    const isSo = () => {
-      running();
-      return server.hba === door;
-    };
+    const isSo = served(() => server.hba === door);
     const endMs = process.clock.monotonicMs() + patienceMs;
     do {
-      await file(() => {
-        server.writeHba(door);
-      });
-      await statement(() => {
-        running();
-        server.process?.deliver(() => server.reload(`guard: ${door}`));
-      });
+      await file(() => server.writeHba(door));
+      await statement(served(() => server.process?.deliver(() => server.reload(`guard: ${door}`))));
       if (await within(againMs, isSo)) return;
     } while (process.clock.monotonicMs() < endMs);
-    throw errors.make('database-unreachable', `${region}: ${door} was not seen`);
+    throw unreachable(`${region}: ${door} was not seen`);
   };
 
   return {
@@ -112,11 +115,7 @@ export function guardedServer(options: {
         };
       }),
 
-    tryDoor: () =>
-      look(() => {
-        running();
-        return server.hba === 'closed' ? 'refused' : 'admitted';
-      }),
+    tryDoor: () => look(served(() => (server.hba === 'closed' ? 'refused' : 'admitted'))),
 
     startClosed: async () => {
       if (await step(() => server.running)) return;
@@ -124,18 +123,14 @@ export function guardedServer(options: {
         if (!server.running) server.writeHba('closed');
       });
       await file(() => {
-        if (server.unusable) throw errors.make('database-refused', `${region}: half a copy`);
+        if (server.unusable) throw modelErrors.make('database-refused', `${region}: half a copy`);
         server.start();
       });
     },
 
     stop: () => file(() => server.crash()),
 
-    checkpoint: () =>
-      statement(() => {
-        running();
-        server.noise();
-      }),
+    checkpoint: () => statement(served(() => server.noise())),
 
     prewarm: () => step(() => ({ bytes: 0, by: 'model' })),
 
@@ -143,21 +138,16 @@ export function guardedServer(options: {
       await setDoor('closed');
       const endMs = process.clock.monotonicMs() + openTransactionsMs;
       for (;;) {
-        const busy = await step(() => {
-          running();
-          return [...server.sessions].filter((session) => session.busy).length;
-        });
-        if (busy === 0 || process.clock.monotonicMs() >= endMs) break;
+        const busy = await step(served(() => [...server.sessions].some((session) => session.busy)));
+        if (!busy || process.clock.monotonicMs() >= endMs) break;
         await process.clock.sleep(pollMs);
       }
-      await statement(() => {
-        running();
-        for (const session of [...server.sessions]) server.endSession(session);
-      });
-      return step(() => {
-        running();
-        return server.role === 'primary' ? server.position() : null;
-      });
+      await statement(
+        served(() => {
+          for (const session of [...server.sessions]) server.endSession(session);
+        }),
+      );
+      return step(served(() => (server.role === 'primary' ? server.position() : null)));
     },
 
     open: () => setDoor('open'),
@@ -165,16 +155,15 @@ export function guardedServer(options: {
     promote: async ({ identifier }) => {
       await statement(() => {
         running();
-        const { branch } = server.copy;
-        const other = identifier !== null && sightOf(branch).identifier !== identifier;
-        if (other && server.role === 'standby')
-          throw errors.make('database-refused', 'another one');
+        if (isOfAnother(identifier) && server.role === 'standby')
+          throw modelErrors.make('database-refused', 'another one');
         server.promote('guard');
       });
       return step(() => {
         running();
         const { branch } = server.copy;
-        if (branch.parent === null) throw errors.make('database-refused', 'it was never a standby');
+        if (branch.parent === null)
+          throw modelErrors.make('database-refused', 'it was never a standby');
         return {
           timeline: branch.timeline,
           switchPosition: positionAt(branch.parent, branch.forkLsn),
@@ -187,34 +176,28 @@ export function guardedServer(options: {
       let flushed = false;
       await statement(() => {
         running();
-        if (server.role !== 'primary') throw errors.make('database-refused', 'a standby');
+        mustBePrimary();
         server.recordPromotion(promotion);
         const { process: postgres } = server;
         if (postgres === null) return;
-        void server.flushAll(postgres).then(() => {
+        void server.flush(postgres).then(() => {
           flushed = true;
         });
       });
       // A server that ends meanwhile flushes nothing, and its connection breaks.
-      await until('its record on disk', () => {
-        running();
-        return flushed;
-      });
+      await until(
+        'its record on disk',
+        served(() => flushed),
+      );
     },
 
-    advanceSequences: (by) =>
-      statement(() => {
-        running();
-        server.counters.advanceIds(by);
-      }),
+    advanceSequences: (by) => statement(served(() => server.counters.advanceIds(by))),
 
     salvage: async ({ epoch, runId, switchPosition, identifier }) => {
       const kept = await step(() => server.salvaged.get(epoch));
       if (kept !== undefined) return kept;
       await file(() => {
-        if (server.role === 'primary' && server.takesWrites) {
-          throw errors.make('database-refused', `${region} is a primary that takes writes`);
-        }
+        mustNotTakeWrites();
         server.crash();
         server.role = 'standby';
         server.upstream = null;
@@ -222,14 +205,13 @@ export function guardedServer(options: {
       });
       return step(() => {
         running();
-        const other = identifier !== null && sightOf(server.copy.branch).identifier !== identifier;
-        if (other) throw errors.make('database-refused', 'another one');
+        if (isOfAnother(identifier)) throw modelErrors.make('database-refused', 'another one');
         // It followed the new history once, though no one received the answer.
         const followed = server.promotions().some((promotion) => promotion.epoch === epoch);
         if (followed) return { state: 'complete', losses: [], blind: [] };
-        const losses = tailBeyond(server, lsnIn(switchPosition)).map((write) =>
-          lossOf(write, runId),
-        );
+        const losses = server.copy.branch.writes
+          .filter(({ lsn }) => lsn > lsnIn(switchPosition))
+          .map((write) => lossOf(write, runId));
         const salvaged = { state: 'complete', losses, blind: [] } as const;
         server.salvaged.set(epoch, salvaged);
         return salvaged;
@@ -241,11 +223,11 @@ export function guardedServer(options: {
     upstreamCluster: (upstream) =>
       step(() => {
         const source = serverOf(upstream);
-        if (!source.running) throw errors.make('database-unreachable', 'upstream is away');
+        mustRun(source);
         return sightOf(source.copy.branch);
       }),
 
-    machineTime: (): MachineTime => ({
+    machineTime: () => ({
       wallMs: process.machine.wallMs(),
       bootMs: process.machine.bootMs(),
     }),
@@ -253,16 +235,17 @@ export function guardedServer(options: {
     extendLease: (until) =>
       statement(() => {
         running();
-        if (server.role !== 'primary') throw errors.make('database-refused', 'a standby');
+        mustBePrimary();
         server.lease = { ...until };
-        server.leaseChanged();
+        server.noteWritable();
       }),
 
     endLease: () =>
-      statement(() => {
-        running();
-        server.lease = null;
-      }),
+      statement(
+        served(() => {
+          server.lease = null;
+        }),
+      ),
 
     setSynchronous: async (on) => {
       // This never takes effect after the guard was told that it failed: settings are written under a
@@ -272,20 +255,14 @@ export function guardedServer(options: {
         server.synchronousOnDisk = on;
       });
       await statement(() => server.process?.deliver(() => server.reload('guard: synchronous')));
-      await until('synchronous', () => {
-        running();
-        return server.synchronous === on;
-      });
+      await until(
+        'synchronous',
+        served(() => server.synchronous === on),
+      );
     },
   };
 
-  async function follow(command: {
-    epoch: number;
-    upstream: string;
-    promotion: Promotion;
-    discards: boolean;
-    mayRun: (may: boolean) => Promise<void>;
-  }): Promise<Attachment> {
+  async function follow(command: Parameters<GuardedDatabase['follow']>[0]): Promise<Attachment> {
     const source = serverOf(command.upstream);
     const hasRow = () =>
       server.follows(source) && server.promotions().some(({ epoch }) => epoch === command.epoch);
@@ -295,24 +272,22 @@ export function guardedServer(options: {
       return { way: 'already', bytesCopied: 0 };
     }
     await file(() => {
-      if (server.role === 'primary' && server.takesWrites) {
-        throw errors.make('database-refused', `${region} is a primary that takes writes`);
-      }
+      mustNotTakeWrites();
       server.crash();
     });
     let way: Attachment['way'] = 'as-is';
     if (server.unusable || !(await step(() => server.canFollow(source)))) {
       way = 'rewind';
       if (!command.discards && !server.unusable) {
-        throw errors.make('unread-writes', `${region} has more than ${command.upstream}`);
+        throw modelErrors.make('unread-writes', `${region} has more than ${command.upstream}`);
       }
       await file(() => {
-        if (!source.running) throw errors.make('database-unreachable', 'upstream is away');
+        mustRun(source);
         server.unusable = true;
       });
       await process.clock.sleep(100 + 400 * random.next());
       await file(() => {
-        if (!source.running) throw errors.make('database-unreachable', 'upstream is away');
+        mustRun(source);
         server.rewindTo(source);
         server.unusable = false;
       });
@@ -330,9 +305,8 @@ export function guardedServer(options: {
   }
 }
 
-/** Returns the writes of its own branch beyond the point where the new side left it. */
-function tailBeyond(server: Server, lsn: number): readonly Write[] {
-  return server.copy.branch.writes.filter((write) => write.lsn > lsn);
+function mustRun(upstream: Server): void {
+  if (!upstream.running) throw modelErrors.make('database-unreachable', 'upstream is away');
 }
 
 function lossOf(write: Write, runId: string): Loss {
@@ -372,7 +346,7 @@ function lookAt(server: Server, serverOf: (region: string) => Server): DatabaseL
       cluster: sightOf(server.copy.branch),
     };
   }
-  const position: Position = server.position();
+  const position = server.position();
   const primary = server.role === 'primary';
   const { branch, lsn } = server.replayed;
   return {

@@ -67,6 +67,14 @@ export function newBranch(
   };
 }
 
+/** Returns the branch that initdb makes. */
+export function firstBranch(what: Pick<Branch, 'id' | 'region' | 'bornMs'>): Branch {
+  return newBranch({
+    ...what,
+    ...{ timeline: 1, parent: null, forkLsn: 0, nextXid: 1, by: 'first' },
+  });
+}
+
 const hex = (value: number, digits: number) =>
   value.toString(16).toUpperCase().padStart(digits, '0');
 
@@ -103,7 +111,7 @@ export function sightOf(branch: Branch): ClusterSight {
 /** Returns how far a copy that ends at `branch` holds `of`; `null` when it does not hold it. */
 export function heldOf(copy: Copy, of: Branch): number | null {
   let upTo = copy.lsn;
-  for (let branch: Branch | null = copy.branch; branch !== null; branch = branch.parent) {
+  for (const branch of ancestry(copy.branch)) {
     if (branch === of) return upTo;
     upTo = Math.min(upTo, branch.forkLsn);
   }

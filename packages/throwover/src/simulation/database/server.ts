@@ -1,9 +1,7 @@
 import type { Position } from '@throwover/client';
 import type { Attachment, Salvaged } from '../../authority/authority.ts';
-import type { EventQueue, Random } from '../../kernel/kernel.ts';
-import type { History } from '../world/history.ts';
+import type { Common } from '../world/common.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
-import type { Network } from '../world/network.ts';
 import { Counters } from './counters.ts';
 import {
   ancestry,
@@ -11,6 +9,7 @@ import {
   type Copy,
   commonPoint,
   diverged,
+  firstBranch,
   heldRecords,
   holds,
   newBranch,
@@ -87,11 +86,7 @@ export class Server {
   /** Share of the guard's calls that fail. */
   failing = 0;
 
-  readonly #queue: EventQueue;
-  readonly #random: Random;
-  readonly #network: Network;
-  readonly #history: History;
-  readonly #newBranchId: () => number;
+  readonly #common: Common & { readonly newBranchId: () => number };
   readonly counters = new Counters((upTo) => {
     this.copy.branch.sequences.push({ lsn: this.#insert(99), upTo });
   });
@@ -102,18 +97,16 @@ export class Server {
   readonly #waits = new StandbyWaits();
   #wasOpen = false;
 
-  constructor(options: {
-    region: string;
-    machine: Machine;
-    queue: EventQueue;
-    random: Random;
-    network: Network;
-    history: History;
-    strict: boolean;
-    copy: Copy;
-    role: 'primary' | 'standby';
-    newBranchId: () => number;
-  }) {
+  constructor(
+    options: Common & {
+      region: string;
+      machine: Machine;
+      strict: boolean;
+      copy: Copy;
+      role: 'primary' | 'standby';
+      newBranchId: () => number;
+    },
+  ) {
     this.region = options.region;
     this.machine = options.machine;
     this.strict = options.strict;
@@ -121,12 +114,8 @@ export class Server {
     this.replayed = options.copy;
     this.insertedLsn = options.copy.lsn;
     this.role = options.role;
-    this.#queue = options.queue;
-    this.#random = options.random;
-    this.#network = options.network;
+    this.#common = options;
     this.streaming = new Streaming(this, options);
-    this.#history = options.history;
-    this.#newBranchId = options.newBranchId;
   }
 
   get running(): boolean {
@@ -205,7 +194,7 @@ export class Server {
   #slipsIn(): boolean {
     if (this.slips === 0) return false;
     this.slips -= 1;
-    this.#history.note({ type: 'slipped-in', region: this.region });
+    this.#common.history.note({ type: 'slipped-in', region: this.region });
     return true;
   }
 
@@ -226,7 +215,7 @@ export class Server {
     if (this.strict && !this.leaseHolds()) throw new SqlError('57P03', 'no');
     const done = input.event === null ? undefined : this.#effectOf(input.event);
     if (done !== undefined) return this.#alreadyDone(session, done);
-    const begunMs = this.#queue.nowMs();
+    const begunMs = this.#common.queue.nowMs();
     const { branch } = this.copy;
     const id = this.counters.takeId();
     const xid = this.counters.takeXid();
@@ -245,7 +234,7 @@ export class Server {
       branch,
       lsn,
       begunMs,
-      committedMs: this.#queue.nowMs(),
+      committedMs: this.#common.queue.nowMs(),
       event: input.event,
       acknowledgedMs: null,
       vanished: false,
@@ -255,14 +244,14 @@ export class Server {
     branch.byXid.set(xid, write);
     if (input.event !== null) branch.byEvent.set(input.event, write);
     const waits = this.synchronous;
-    await this.#flush(process);
+    await this.flush(process);
     if (waits && this.synchronous && (this.streaming.standbyHas ?? -1) < lsn) {
       await this.#waits.commit(session, write);
     }
     if (!session.open) throw new SqlError('57P01', 'unknown');
-    write.acknowledgedMs = this.#queue.nowMs();
+    write.acknowledgedMs = this.#common.queue.nowMs();
     this.onAcknowledged?.(write);
-    this.#history.mix(`w${write.key}:${lsn}`);
+    this.#common.history.mix(`w${write.key}:${lsn}`);
     return { write, position: this.position() };
   }
 
@@ -289,17 +278,12 @@ export class Server {
     return positionAt(this.copy.branch, this.role === 'primary' ? this.insertedLsn : this.copy.lsn);
   }
 
-  /** Resolves when everything is on disk. */
-  flushAll(process: SimProcess): Promise<void> {
-    return this.#flush(process);
-  }
-
   /** Writes a record without a transaction: a checkpoint, a snapshot of running transactions. */
   noise(): void {
     if (!this.running || this.role !== 'primary') return;
     this.#insert(56);
     const { process } = this;
-    if (process !== null) void this.#flush(process);
+    if (process !== null) void this.flush(process);
   }
 
   recordPromotion(row: PromotionRow): void {
@@ -324,13 +308,13 @@ export class Server {
     let timeline = 0;
     for (const branch of ancestry(parent)) timeline = Math.max(timeline, branch.timeline);
     const branch = newBranch({
-      id: this.#newBranchId(),
+      id: this.#common.newBranchId(),
       timeline: timeline + 1,
       parent,
       forkLsn: lsn,
       nextXid: this.counters.nextXid,
       region: this.region,
-      bornMs: this.#queue.nowMs(),
+      bornMs: this.#common.queue.nowMs(),
       by,
     });
     this.copy = { branch, lsn };
@@ -341,7 +325,7 @@ export class Server {
     this.upstream = null;
     this.lease = null;
     this.streaming.standbyHas = null;
-    this.#history.note({ type: 'promoted', region: this.region, branch });
+    this.#common.history.note({ type: 'promoted', region: this.region, branch });
     this.#noteOpen('promoted');
     return branch;
   }
@@ -353,7 +337,7 @@ export class Server {
     if (rootOf(branch) === rootOf(from.branch)) this.copy = commonPoint(this.copy, from);
     else {
       this.copy = from;
-      this.#history.note({ type: 'foreign-data-replaced', region: this.region, branch });
+      this.#common.history.note({ type: 'foreign-data-replaced', region: this.region, branch });
     }
     this.replayed = this.copy;
     this.insertedLsn = this.copy.lsn;
@@ -368,16 +352,8 @@ export class Server {
     const { copy, role, upstream } = this;
     this.crash();
     this.#setAside = { copy: this.copy, role, upstream };
-    const branch = newBranch({
-      id: this.#newBranchId(),
-      timeline: 1,
-      parent: null,
-      forkLsn: 0,
-      nextXid: 1,
-      region: this.region,
-      bornMs: this.#queue.nowMs(),
-      by: 'first',
-    });
+    const id = this.#common.newBranchId();
+    const branch = firstBranch({ id, region: this.region, bornMs: this.#common.queue.nowMs() });
     this.#putData({
       copy: { branch, lsn: copy.lsn + foreignAheadBytes },
       role: 'standby',
@@ -422,7 +398,7 @@ export class Server {
    * for its timeout.
    */
   saysStreaming(source: Server): boolean {
-    const nowMs = this.#queue.nowMs();
+    const nowMs = this.#common.queue.nowMs();
     if (this.follows(source)) {
       this.#heardMs = nowMs;
       return true;
@@ -430,8 +406,7 @@ export class Server {
     const silent =
       source.machine.still ||
       !source.running ||
-      !this.#network.open(this.region, source.region) ||
-      !this.#network.open(source.region, this.region);
+      !this.#common.network.reaches(this.region, source.region);
     const receives = this.running && this.role === 'standby' && this.upstream === source;
     return receives && silent && nowMs - this.#heardMs < this.receiverTimeoutMs;
   }
@@ -442,15 +417,9 @@ export class Server {
       this.role === 'standby' &&
       this.upstream === source &&
       source.running &&
-      this.#network.open(this.region, source.region) &&
-      this.#network.open(source.region, this.region) &&
+      this.#common.network.reaches(this.region, source.region) &&
       this.canFollow(source)
     );
-  }
-
-  /** A change of the lease row may make it take writes for the first time. */
-  leaseChanged(): void {
-    this.#noteWritable();
   }
 
   get takesWrites(): boolean {
@@ -462,17 +431,23 @@ export class Server {
     if (open !== this.#wasOpen) {
       this.#wasOpen = open;
       const { branch } = this.copy;
-      this.#history.note({ type: open ? 'opened' : 'closed', region: this.region, branch, why });
+      this.#common.history.note({
+        type: open ? 'opened' : 'closed',
+        region: this.region,
+        branch,
+        why,
+      });
     }
-    this.#noteWritable();
+    this.noteWritable();
   }
 
-  #noteWritable(): void {
+  /** Notes the first moment at which this branch could take a write. */
+  noteWritable(): void {
     const { branch } = this.copy;
     if (!this.takesWrites || (this.strict && !this.leaseHolds())) return;
     if (this.#writable === branch) return;
     this.#writable = branch;
-    this.#history.note({ type: 'writable', region: this.region, branch });
+    this.#common.history.note({ type: 'writable', region: this.region, branch });
   }
   #writable: Branch | null = null;
 
@@ -490,9 +465,10 @@ export class Server {
     return this.insertedLsn;
   }
 
-  async #flush(process: SimProcess): Promise<void> {
+  /** Resolves when everything is on disk. */
+  async flush(process: SimProcess): Promise<void> {
     const upTo = this.insertedLsn;
-    await this.#pause(process, 0.1 + 2 * this.#random.next());
+    await this.#pause(process, 0.1 + 2 * this.#common.random.next());
     if (this.role === 'primary' && upTo > this.copy.lsn) {
       this.copy = { branch: this.copy.branch, lsn: upTo };
       this.replayed = this.copy;
@@ -502,7 +478,7 @@ export class Server {
 
   #pause(process: SimProcess, ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#queue.after(ms, () => process.deliver(resolve));
+      this.#common.queue.after(ms, () => process.deliver(resolve));
     });
   }
 
@@ -511,8 +487,8 @@ export class Server {
     if (!this.follows(source) || diverged(this.copy, sent)) return false;
     this.copy = sent;
     this.insertedLsn = sent.lsn;
-    this.#queue.after(this.replayMs, () => {
-      this.#queue.nothingMoved();
+    this.#common.queue.after(this.replayMs, () => {
+      this.#common.queue.nothingMoved();
       this.process?.deliver(() => {
         if (this.role === 'standby' && !diverged(this.replayed, sent)) this.replayed = sent;
       });

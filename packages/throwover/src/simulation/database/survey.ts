@@ -1,12 +1,8 @@
 import type { Position } from '@throwover/client';
 import type { DatabaseSurvey, Unsent } from '../../authority/authority.ts';
-import { defineErrors } from '../../kernel/kernel.ts';
+import { modelErrors } from '../errors.ts';
 import { lsnIn } from './history-of-writes.ts';
 import type { Server } from './server.ts';
-
-const errors = defineErrors({
-  'database-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
-});
 
 /** Returns what a fence would not stop: the model has the application's role and no other writer. */
 export function surveyOf(server: Server): DatabaseSurvey {
@@ -40,5 +36,5 @@ export function unsentOf(
 
 function mustAnswer({ running, process, region }: Server): void {
   if (running && process?.still !== true) return;
-  throw errors.make('database-unreachable', `${region}'s database does not answer`);
+  throw modelErrors.make('database-unreachable', `${region}'s database does not answer`);
 }

@@ -48,6 +48,10 @@ export class Network {
   open(from: string, to: string): boolean {
     return from === to || this.#cut.size === 0 || !this.#cut.has(`${from}>${to}`);
   }
+  /** Whether messages go both ways. */
+  reaches(a: string, b: string): boolean {
+    return this.open(a, b) && this.open(b, a);
+  }
   latencyMs(from: string, to: string): number {
     return from === to ? 0.1 : this.#latencyMs(from, to) * (0.9 + 0.3 * this.#random.next());
   }
@@ -75,8 +79,8 @@ export class Network {
 /** A service at a place: the process that provides it now, or none. */
 export interface Address<S> {
   readonly place: string;
-  /** Whether no machine is there: then not even a refusal comes back. */
-  dark(): boolean;
+  /** Whether no machine is there: then not even a refusal comes back. Absent: one always is. */
+  dark?(): boolean;
   current(): { readonly process: SimProcess; readonly service: S } | null;
 }
 
@@ -111,7 +115,7 @@ export function request<S, T>(
     const arrive = () => {
       const callee = to.current();
       if (callee === null) {
-        if (!to.dark()) answer(() => reject(away('refused')));
+        if (!to.dark?.()) answer(() => reject(away('refused')));
         return;
       }
       const { process, service } = callee;

@@ -1,30 +1,26 @@
 import type { ClusterMemory, FenceProof, RunCommand } from '../../authority/authority.ts';
-import type { Guard, GuardPolicy } from '../../authority/guard/guard.ts';
+import type { Guard } from '../../authority/guard/guard.ts';
 import { newGuardMemory } from '../../authority/guard/guard.ts';
-import { defineErrors, isThrowoverError, type Random } from '../../kernel/kernel.ts';
-import type { Store } from '../../store/store.ts';
+import { isThrowoverError, type Random } from '../../kernel/kernel.ts';
 import { Client } from '../application/clients.ts';
 import { Site, type SiteOptions, strangerRun } from '../control/site.ts';
 import { storeOver } from '../control/witness-store.ts';
 import type { Server } from '../database/server.ts';
+import { modelErrors } from '../errors.ts';
 import type { StrangerKind } from '../scenario.ts';
+import type { Common } from './common.ts';
 import { type Machine, SimProcess } from './machine.ts';
-import { type Address, request } from './network.ts';
-
-const errors = defineErrors({
-  'database-unreachable': { disposition: 'retry', notLost: '', remedy: '' },
-});
+import { request } from './network.ts';
 
 const commandMs = 15_000;
 
 /** Time between two copies of the primary's log to the third region, ms. */
 const streamMs = 400;
 
-type Shared = Pick<SiteOptions, 'queue' | 'random' | 'network' | 'history' | 'disk' | 'service'> & {
-  readonly policy: GuardPolicy;
-  readonly store: Address<Store>;
-  readonly nextKey: () => number;
-};
+type Shared = Common &
+  Pick<SiteOptions, 'disk' | 'service' | 'policy' | 'store'> & {
+    readonly nextKey: () => number;
+  };
 
 /**
  * A third region whose guard names east as its peer, though east's names west; and a controller
@@ -60,25 +56,23 @@ export class Stranger {
     this.#north = new Site({
       ...shared,
       region: 'north',
-      machine: server.machine,
       server,
       memory: { ...newGuardMemory(), cluster, known: { epoch: 1, active: 'east' }, followed: 1 },
       active: 'east',
       deliver: async () => {
-        throw errors.make('database-unreachable', 'no sender knows the third region');
+        throw modelErrors.make('database-unreachable', 'no sender knows the third region');
       },
     });
     this.#north.peer = east;
     this.#north.serverOf = (region) =>
       region === 'north' ? server : region === 'east' ? east.server : west.server;
     server.upstream = east.server;
-    const { queue, random, network, nextKey } = shared;
+    const { random, network, nextKey } = shared;
     this.#client = new Client(9, 200, {
-      ...{ queue, random, network, nextKey },
+      ...{ random, network, nextKey },
       machine: machines.users,
       sites: [this.#north],
       active: () => 'north',
-      onWritten: () => {},
       onToken: () => {},
     });
     this.#controller = new SimProcess('a controller of another service', machines.ops1);
@@ -185,7 +179,8 @@ export class Stranger {
   #ask<T>(site: Site, work: (guard: Guard) => Promise<T>): Promise<T> {
     return request(this.#shared.network, this.#controller, site.address, work, {
       deadlineMs: commandMs,
-      away: (why) => errors.make('database-unreachable', `${site.name} does not answer (${why})`),
+      away: (why) =>
+        modelErrors.make('database-unreachable', `${site.name} does not answer (${why})`),
     });
   }
 }

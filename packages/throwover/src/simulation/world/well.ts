@@ -41,7 +41,7 @@ function isWell({ sites, network }: World, active: string): boolean {
   const reached = sites
     .flatMap(({ name }) => (name === active ? [] : name))
     .concat('witness')
-    .every((place) => network.open(place, active) && network.open(active, place));
+    .every((place) => network.reaches(place, active));
   return (
     reached &&
     lose === 0 &&

@@ -1,25 +1,19 @@
 import type { Token } from '@throwover/client';
 import { type ClusterMemory, defaultTiming } from '../../authority/authority.ts';
 import { type GuardPolicy, newGuardMemory } from '../../authority/guard/guard.ts';
-import {
-  createEventQueue,
-  type EventQueue,
-  type Random,
-  seededRandom,
-} from '../../kernel/kernel.ts';
+import { createEventQueue, seededRandom } from '../../kernel/kernel.ts';
 import type { Sighting } from '../../replication/replication.ts';
 import { Client, deliverTo } from '../application/clients.ts';
 import { ModelDns } from '../application/dns.ts';
 import { readBack } from '../application/readers.ts';
-import { databaseFor, type Sightings, type Surroundings } from '../control/ports.ts';
+import { databaseFor } from '../control/ports.ts';
 import { service } from '../control/run-policy.ts';
-import type { Serving } from '../control/serve.ts';
 import { Site } from '../control/site.ts';
 import { WitnessStore } from '../control/witness-store.ts';
 import {
   type Branch,
+  firstBranch,
   holds,
-  newBranch,
   sightOf,
   type Write,
 } from '../database/history-of-writes.ts';
@@ -39,37 +33,22 @@ const readAfterMs = 40_000;
 /** Time between two samples of the databases' positions, ms, by `throwover serve`. */
 const sampleMs = 2_000;
 
-/** Everything in one simulation. */
-export interface World {
-  readonly scenario: Scenario;
-  readonly queue: EventQueue;
-  readonly random: Random;
-  readonly network: Network;
-  readonly history: History;
-  readonly machines: Readonly<Record<Place | 'users' | 'north', Machine>>;
-  readonly east: Site;
-  readonly west: Site;
-  readonly sites: readonly Site[];
-  readonly store: WitnessStore;
-  /** Number of `throwover serve` processes that were started, and the one that works now. */
-  readonly serves: { count: number; current: Serving | null };
-  readonly dns: ModelDns;
-  readonly clients: readonly Client[];
-  readonly stranger: Stranger | null;
-  readonly surroundings: Surroundings;
-  readonly policy: GuardPolicy;
-  /** Writes that clients were told are committed. */
-  readonly told: Write[];
-  /** Webhook events that a gateway accepted. */
-  readonly accepted: { readonly id: string; readonly atMs: number }[];
+/** The automatic work of one process of `throwover serve`. */
+export interface Serving {
+  /** SIGTERM: the process ends and leaves its runs open. */
+  end(): void;
 }
 
-export function createWorld(scenario: Scenario, trace: ((line: string) => void) | null): World {
+/** Everything in one simulation. */
+export type World = ReturnType<typeof createWorld>;
+
+export function createWorld(scenario: Scenario, trace: ((line: string) => void) | null) {
   const queue = createEventQueue();
   const random = seededRandom(scenario.seed * 7 + 2);
   const history = new History({ nowMs: () => queue.nowMs(), trace });
   const network = new Network({ queue, random, latencyMs: latencies(scenario) });
   network.weather = scenario.weather;
+  const common = { queue, random, network, history };
   const exact = (name: string) => new Machine({ name, queue, rate: 1, wallOffsetMs: 0 });
   const machine = (name: Place) =>
     new Machine({
@@ -93,27 +72,15 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
     durability: scenario.synchronous ? 'synchronous' : 'asynchronous',
     timing: defaultTiming,
   };
-  const first = newBranch({
-    id: 1,
-    timeline: 1,
-    parent: null,
-    forkLsn: 0,
-    nextXid: 1,
-    region: 'east',
-    bornMs: 0,
-    by: 'first',
-  });
+  const first = firstBranch({ id: 1, region: 'east', bornMs: 0 });
   let branches = 1;
   let keys = 0;
   const nextKey = () => ++keys;
   const serverAt = (region: 'east' | 'west' | 'north', role: 'primary' | 'standby') =>
     new Server({
+      ...common,
       region,
       machine: machines[region],
-      queue,
-      random,
-      network,
-      history,
       strict: scenario.strict,
       copy: { branch: first, lsn: 0x3000000 },
       role,
@@ -124,16 +91,13 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
   servers.east.streaming.peers = [servers.west];
   servers.west.streaming.peers = [servers.east];
   const sites: Site[] = [];
-  const siteAt = (region: 'east' | 'west', role: 'primary' | 'standby') => {
+  const siteAt = (region: 'east' | 'west') => {
+    const server = servers[region];
     const site: Site = new Site({
+      ...common,
       region,
       service,
-      machine: machines[region],
-      server: servers[region],
-      queue,
-      random,
-      network,
-      history,
+      server,
       disk,
       policy,
       memory: {
@@ -141,7 +105,7 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
         pairedWith: region === 'east' ? 'west' : 'east',
         cluster: agreedOn(first),
         known: { epoch: 1, active: 'east' },
-        followed: role === 'standby' ? 1 : null,
+        followed: server.role === 'standby' ? 1 : null,
       },
       active: 'east',
       store,
@@ -151,8 +115,8 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
     sites.push(site);
     return site;
   };
-  const east = siteAt('east', 'primary');
-  const west = siteAt('west', 'standby');
+  const east = siteAt('east');
+  const west = siteAt('west');
   east.peer = west;
   west.peer = east;
   for (const site of sites) {
@@ -170,15 +134,10 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
     kind === null
       ? null
       : new Stranger({
-          ...{ queue, random, network, history, disk, service, policy, store, nextKey },
-          ...{
-            kind,
-            cluster: agreedOn(first),
-            server: serverAt('north', 'standby'),
-            east,
-            west,
-            machines,
-          },
+          ...common,
+          ...{ disk, service, policy, store, nextKey, kind, east, west, machines },
+          cluster: agreedOn(first),
+          server: serverAt('north', 'standby'),
         });
   const dns = new ModelDns(
     {
@@ -190,7 +149,6 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
     },
     random,
   );
-  const told: Write[] = [];
   const reader = new SimProcess('reader', machines.users);
   const readLater = (token: Token, write: Write) => {
     const { server } = random.pick(sites);
@@ -202,14 +160,9 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
     { length: scenario.clients },
     (_none, number) =>
       new Client(number, scenario.pauseMs, {
-        queue,
-        random,
-        network,
+        ...{ random, network, sites, nextKey },
         machine: machines.users,
-        sites,
         active: () => dns.active,
-        nextKey,
-        onWritten: (write) => told.push(write),
         onToken: readLater,
       }),
   );
@@ -217,33 +170,14 @@ export function createWorld(scenario: Scenario, trace: ((line: string) => void) 
   store.onStart = () => {
     if (queue.nowMs() >= warmUpMs) sightings.current();
   };
-  const surroundings: Surroundings = {
-    network,
-    random,
-    sites,
-    store,
-    dns,
-    sightings,
-  };
+  /** Number of `throwover serve` processes that were started, and the one that works now. */
+  const serves: { count: number; current: Serving | null } = { count: 0, current: null };
+  /** Webhook events that a gateway accepted. */
+  const accepted: { readonly id: string; readonly atMs: number }[] = [];
   return {
-    scenario,
-    queue,
-    random,
-    network,
-    history,
-    machines,
-    east,
-    west,
-    sites,
-    store,
-    serves: { count: 0, current: null },
-    dns,
-    clients,
-    stranger,
-    surroundings,
-    policy,
-    told,
-    accepted: [],
+    ...common,
+    ...{ scenario, machines, east, west, sites, store, serves, dns, clients, stranger },
+    ...{ sightings, accepted },
   };
 }
 
@@ -280,7 +214,7 @@ export async function startWorld(world: World): Promise<void> {
     server.start();
   }
   for (const site of sites) site.startGuard();
-  world.surroundings.sightings.current();
+  world.sightings.current();
   for (const client of clients) void client.run();
   void sendWebhooks(world);
   world.stranger?.start();
@@ -293,11 +227,7 @@ async function sendWebhooks(world: World): Promise<void> {
   for (let number = 1; ; number++) {
     await process.clock.sleep(scenario.senderPauseMs * (0.3 + 1.4 * random.next()));
     const site = random.pick(sites);
-    const reached =
-      !site.off &&
-      !site.machine.still &&
-      network.open('users', site.name) &&
-      network.open(site.name, 'users');
+    const reached = !site.off && !site.machine.still && network.reaches('users', site.name);
     if (!reached) continue;
     const event = `evt_${number}`;
     site.gateway.accept(event);
@@ -310,10 +240,10 @@ function sampler(options: {
   store: WitnessStore;
   sites: readonly Site[];
   network: Network;
-}): Address<Map<string, Sightings>> {
+}): Address<Map<string, Sighting[]>> {
   const { store, sites, network } = options;
   let of: SimProcess | null = null;
-  let seen = new Map<string, Sightings>();
+  let seen = new Map<string, Sighting[]>();
   const sample = async (process: SimProcess) => {
     while (process.alive) {
       await process.clock.sleep(sampleMs);
@@ -322,10 +252,10 @@ function sampler(options: {
         try {
           const { role, position } = await databaseFor(process, network, site).status();
           if (role !== 'primary' || position === null) continue;
-          const list: Sighting[] = seen.get(site.name)?.seen ?? [];
+          const list = seen.get(site.name) ?? [];
           list.push({ position, wallMs, by: `${site.name}'s guard` });
           if (list.length > 60) list.shift();
-          seen.set(site.name, { seen: list });
+          seen.set(site.name, list);
         } catch {
           // A failed look adds no sample.
         }
@@ -334,7 +264,6 @@ function sampler(options: {
   };
   return {
     place: store.place,
-    dark: () => false,
     current: () => {
       const { process } = store;
       if (!process?.alive) return null;
