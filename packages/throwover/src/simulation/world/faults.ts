@@ -2,6 +2,7 @@ import { ancestry } from '../database/history-of-writes.ts';
 import type { Server } from '../database/server.ts';
 import type { Fault } from '../scenario.ts';
 import type { SimProcess } from './machine.ts';
+import { clearWeather } from './network.ts';
 import type { World } from './world.ts';
 
 /** Gives the controller that works now, for the faults that affect it. */
@@ -9,45 +10,47 @@ export interface ActiveController {
   current(): SimProcess | null;
 }
 
-/** Starts the fault now and normally ends it after its time. */
+/** Starts the fault now, and ends it after its time if it is one that ends. */
 export function strike(world: World, fault: Fault, controllers: ActiveController): void {
+  const { what: _what, atMs: _at, onRun: _on, onStep: _step, ...detail } = fault;
+  world.history.note({ type: 'fault', what: `${fault.what} ${JSON.stringify(detail)}` });
+  const end = begin(world, fault, controllers);
+  if (end !== undefined) world.queue.after(fault.forMs, end);
+}
+
+/** Starts the fault; returns what ends it after its time, if anything does. */
+function begin(
+  world: World,
+  fault: Fault,
+  controllers: ActiveController,
+): (() => void) | undefined {
   const { history, queue, network, machines, sites, store, dns, scenario } = world;
   const siteOf = (name: string) => {
     const site = sites.find((one) => one.name === name);
     if (site === undefined) throw new Error(`no region ${name}`);
     return site;
   };
-  const { what: _what, atMs: _at, onRun: _on, onStep: _step, ...detail } = fault;
-  history.note({ type: 'fault', what: `${fault.what} ${JSON.stringify(detail)}` });
-  const later = (then: () => void) => queue.after(fault.forMs, then);
   switch (fault.what) {
     case 'lose-region': {
       const site = siteOf(fault.region);
       site.lose();
-      later(() => site.bringBack());
-      return;
+      return () => site.bringBack();
     }
     case 'stand': {
       const machine = machines[fault.place];
       machine.stand(fault.how);
-      later(() => machine.resume());
-      return;
+      return () => machine.resume();
     }
     case 'cut':
       for (const [from, to] of fault.links) network.cut(from, to);
-      later(() => {
+      return () => {
         for (const [from, to] of fault.links) network.mend(from, to);
-      });
-      return;
+      };
     case 'kill-guard':
       siteOf(fault.region).guardProcess?.dieIn(fault.steps);
       return;
-    case 'stop-guard': {
-      const process = siteOf(fault.region).guardProcess;
-      process?.stop();
-      later(() => process?.continue());
-      return;
-    }
+    case 'stop-guard':
+      return stopped(siteOf(fault.region).guardProcess);
     case 'kill-store':
       store.process?.dieIn(fault.steps);
       store.process?.onEnd(() => queue.after(fault.forMs, () => store.start()));
@@ -58,36 +61,26 @@ export function strike(world: World, fault: Fault, controllers: ActiveController
       process?.onEnd(() => queue.after(fault.forMs, () => store.start()));
       return;
     }
-    case 'stop-serve': {
-      const { process } = store;
-      process?.stop();
-      later(() => process?.continue());
-      return;
-    }
+    case 'stop-serve':
+      return stopped(store.process);
     case 'second-serve': {
       const second = store.startSecond();
-      later(() => second?.kill());
-      return;
+      return () => second?.kill();
     }
     case 'kill-controller':
       controllers.current()?.dieIn(fault.steps);
       return;
-    case 'stop-controller': {
-      const process = controllers.current();
-      process?.stop();
-      later(() => process?.continue());
-      return;
-    }
+    case 'stop-controller':
+      return stopped(controllers.current());
     case 'crash-database':
       siteOf(fault.region).server.crash();
       return;
     case 'database-fails': {
       const { server } = siteOf(fault.region);
       server.failing = fault.share;
-      later(() => {
+      return () => {
         server.failing = 0;
-      });
-      return;
+      };
     }
     case 'somebody-opens': {
       const site = siteOf(fault.region);
@@ -112,33 +105,29 @@ export function strike(world: World, fault: Fault, controllers: ActiveController
       machines[fault.place].jumpWall(fault.ms);
       return;
     case 'disk-full': {
-      const { place } = fault;
-      const full = (on: boolean) => {
-        if (place === 'witness') store.diskFull = on;
-        else siteOf(place).diskFull = on;
+      const full = fault.place === 'witness' ? store : siteOf(fault.place);
+      full.diskFull = true;
+      return () => {
+        full.diskFull = false;
       };
-      full(true);
-      later(() => full(false));
-      return;
     }
     case 'weather':
       network.weather = fault.weather;
-      later(() => {
+      return () => {
         network.weather = scenario.weather;
-      });
-      return;
+      };
     case 'dns-fails':
       dns.failing = 0.5;
-      later(() => {
+      return () => {
         dns.failing = 0;
-      });
-      return;
-    case 'lag':
-      for (const { server } of sites) server.streaming.lagMs = fault.ms;
-      later(() => {
-        for (const { server } of sites) server.streaming.lagMs = 0;
-      });
-      return;
+      };
+    case 'lag': {
+      const lag = (ms: number) => {
+        for (const { server } of sites) server.streaming.lagMs = ms;
+      };
+      lag(fault.ms);
+      return () => lag(0);
+    }
     case 'promote-by-hand': {
       const { server } = siteOf(fault.region);
       if (server.running && server.role === 'standby') server.promote('hand');
@@ -148,17 +137,22 @@ export function strike(world: World, fault: Fault, controllers: ActiveController
       const { server, peer } = siteOf(fault.region);
       if (peer === null || !mayBeTakenAway(server, peer.server)) return;
       server.putForeign();
-      later(() => server.putOwnBack());
-      return;
+      return () => server.putOwnBack();
     }
     case 'halt':
       store.state.halt = { by: 'somebody', reason: 'halted', wallMs: 0 };
       history.note({ type: 'halt', on: true });
-      later(() => {
+      return () => {
         store.state.halt = null;
         history.note({ type: 'halt', on: false });
-      });
+      };
   }
+}
+
+/** Stops the process; returns what continues it. */
+function stopped(process: SimProcess | null) {
+  process?.stop();
+  return () => process?.continue();
 }
 
 /**
@@ -175,7 +169,7 @@ function mayBeTakenAway(server: Server, other: Server): boolean {
 export function heal(world: World): void {
   const { network, machines, sites, store, dns, history } = world;
   network.mendAll();
-  network.weather = { lose: 0, duplicate: 0, holdBack: 0, heldBackMs: 0 };
+  network.weather = clearWeather;
   store.diskFull = false;
   store.state.halt = null;
   history.note({ type: 'halt', on: false });
