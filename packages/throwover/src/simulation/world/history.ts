@@ -2,152 +2,87 @@ import type { GuardEvent } from '../../authority/authority.ts';
 import type { JournalRecord } from '../../store/store.ts';
 import type { Branch, Write } from '../database/history-of-writes.ts';
 
-/** The events of the whole world. No part of the world can see all of them; the checkers read only these. */
-export type Happening =
+/** What can happen, by type: no part of the world can see all of it; the checkers read only this. */
+interface Happenings {
   /** A database began or ended taking writes from the application. */
-  | {
-      readonly type: 'opened';
-      readonly region: string;
-      readonly branch: Branch;
-      readonly why: string;
-    }
-  | {
-      readonly type: 'closed';
-      readonly region: string;
-      readonly branch: Branch;
-      readonly why: string;
-    }
+  opened: { region: string; branch: Branch; why: string };
+  closed: { region: string; branch: Branch; why: string };
   /** The first moment at which this branch could take a write. */
-  | { readonly type: 'writable'; readonly region: string; readonly branch: Branch }
-  | { readonly type: 'promoted'; readonly region: string; readonly branch: Branch }
+  writable: { region: string; branch: Branch };
+  promoted: { region: string; branch: Branch };
   /** Data of another cluster was replaced by a copy. */
-  | { readonly type: 'foreign-data-replaced'; readonly region: string; readonly branch: Branch }
+  'foreign-data-replaced': { region: string; branch: Branch };
   /** A command of a controller, noted when its guard began with it. */
-  | {
-      readonly type: 'command';
-      readonly region: string;
-      readonly name: string;
-      readonly token: number;
-      readonly detail: unknown;
-    }
-  | {
-      readonly type: 'command-ended';
-      readonly region: string;
-      readonly name: string;
-      readonly token: number;
-      /** When its guard began with it: the weather may have brought several copies. */
-      readonly begunMs: number;
-      readonly error: string | null;
-    }
-  | {
-      readonly type: 'run-asked';
-      readonly kind: string;
-      readonly by: string;
-      readonly overrides: readonly string[];
-    }
-  | {
-      readonly type: 'run-begun';
-      readonly runId: string;
-      readonly kind: string;
-      readonly token: number;
-      readonly owner: string;
-      readonly from: string;
-      readonly to: string;
-    }
-  | {
-      readonly type: 'run-taken';
-      readonly runId: string;
-      readonly token: number;
-      readonly owner: string;
-    }
+  command: { region: string; name: string; token: number; detail: unknown };
+  'command-ended': {
+    region: string;
+    name: string;
+    token: number;
+    /** When its guard began with it: the weather may have brought several copies. */
+    begunMs: number;
+    error: string | null;
+  };
+  'run-asked': { kind: string; by: string; overrides: readonly string[] };
+  'run-begun': {
+    runId: string;
+    kind: string;
+    token: number;
+    owner: string;
+    from: string;
+    to: string;
+  };
+  'run-taken': { runId: string; token: number; owner: string };
   /** A line of the log of `throwover serve`. */
-  | {
-      readonly type: 'serve';
-      readonly name: string;
-      readonly event: { readonly event: string };
-    }
-  | { readonly type: 'serve-started' | 'serve-ended'; readonly name: string }
+  serve: { name: string; event: { readonly event: string } };
+  'serve-started': { name: string };
+  'serve-ended': { name: string };
   /** A run changed hands while its controller still had it for this time. */
-  | {
-      readonly type: 'carried-on';
-      readonly runId: string;
-      readonly by: string;
-      readonly leftMs: number;
-    }
+  'carried-on': { runId: string; by: string; leftMs: number };
   /** A door took this mode. */
-  | {
-      readonly type: 'door';
-      readonly region: string;
-      readonly mode: string;
-      readonly epoch: number;
-    }
+  door: { region: string; mode: string; epoch: number };
   /** The kill switch. */
-  | { readonly type: 'halt'; readonly on: boolean }
-  /** The true state of the active region. */
-  | {
-      readonly type: 'region';
-      readonly region: string;
-      readonly well: boolean;
-      /** Whether its standby receives from it. */
-      readonly heard: boolean;
-    }
-  | { readonly type: 'expiry-asked'; readonly epoch: number; readonly leftMs: number }
-  | { readonly type: 'bug'; readonly where: string; readonly error: string }
-  | {
-      readonly type: 'run-left';
-      readonly runId: string;
-      readonly status: string;
-      readonly why: string;
-    }
-  | {
-      readonly type: 'appended';
-      readonly runId: string;
-      readonly token: number;
-      readonly record: JournalRecord;
-    }
-  | {
-      readonly type: 'step';
-      readonly what: 'act' | 'look' | 'undo';
-      readonly runId: string;
-      readonly step: string;
-      readonly token: number;
-      readonly controller: string;
-    }
-  | {
-      readonly type: 'epoch-opened';
-      readonly epoch: number;
-      readonly active: string;
-      readonly by: string;
-    }
-  | {
-      readonly type: 'sync-recorded';
-      readonly at: 'store' | 'peer';
-      readonly epoch: number;
-      readonly inSync: boolean;
-      readonly position: string;
-    }
-  | { readonly type: 'fault'; readonly what: string }
+  halt: { on: boolean };
+  /** The true state of the active region. `heard`: its standby receives from it. */
+  region: { region: string; well: boolean; heard: boolean };
+  'expiry-asked': { epoch: number; leftMs: number };
+  bug: { where: string; error: string };
+  'run-left': { runId: string; status: string; why: string };
+  appended: { runId: string; token: number; record: JournalRecord };
+  step: {
+    what: 'act' | 'look' | 'undo';
+    runId: string;
+    step: string;
+    token: number;
+    controller: string;
+  };
+  'epoch-opened': { epoch: number; active: string; by: string };
+  'sync-recorded': { at: 'store' | 'peer'; epoch: number; inSync: boolean; position: string };
+  fault: { what: string };
   /** A login succeeded although the door was closed. */
-  | { readonly type: 'slipped-in'; readonly region: string }
-  | { readonly type: 'guard'; readonly region: string; readonly event: GuardEvent }
+  'slipped-in': { region: string };
+  guard: { region: string; event: GuardEvent };
   /** The guard of a database that waits to be opened got an answer. */
-  | { readonly type: 'heard'; readonly region: string; readonly from: 'store' | 'peer' }
-  | { readonly type: 'healed' }
+  heard: { region: string; from: 'store' | 'peer' };
+  healed: object;
   /**
    * A client read its own write back. `held`: the write was there. `may`: it may still arrive
    * there.
    */
-  | {
-      readonly type: 'read';
-      readonly region: string;
-      readonly write: Write;
-      readonly outcome: 'satisfied' | 'lost' | 'unknown';
-      readonly reason: string;
-      readonly held: boolean;
-      readonly may: boolean;
-    }
-  | { readonly type: 'answer'; readonly what: string; readonly detail: string }
-  | { readonly type: 'crashed'; readonly region: string };
+  read: {
+    region: string;
+    write: Write;
+    outcome: 'satisfied' | 'lost' | 'unknown';
+    reason: string;
+    held: boolean;
+    may: boolean;
+  };
+  answer: { what: string; detail: string };
+  crashed: { region: string };
+}
+
+export type Happening = {
+  [Type in keyof Happenings]: { readonly type: Type } & Readonly<Happenings[Type]>;
+}[keyof Happenings];
 
 export type Noted = Happening & { readonly atMs: number };
 
