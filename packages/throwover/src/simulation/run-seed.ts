@@ -137,15 +137,16 @@ async function settle(
   };
   await waitUntil(queue.nowMs() + scenario.nobodyTypesMs);
   await waitUntil(fencesEndMs(world));
-  history.note({ type: 'answer', what: 'writer', detail: String(writers(world).length) });
-  const accepted = world.sites.filter(({ memory }) => memory.accepted !== null).length;
-  history.note({ type: 'answer', what: 'accepted', detail: String(accepted) });
+  const answer = (what: string, detail: string) => history.note({ type: 'answer', what, detail });
+  answer('writer', String(writers(world).length));
+  const accepted = world.sites.filter(({ memory }) => memory.accepted !== null);
+  answer('accepted', String(accepted.length));
   const followers = world.sites.filter(({ peer, server }) => peer && server.follows(peer.server));
-  history.note({ type: 'answer', what: 'standby', detail: String(followers.length) });
+  answer('standby', String(followers.length));
   if (scenario.serveTakesOver) {
     const endsMs = queue.nowMs() + openRunsEndMs;
     while (queue.nowMs() < endsMs && openRun(world) !== null) await pause(1_000);
-    history.note({ type: 'answer', what: 'open-run', detail: openRun(world) ?? '' });
+    answer('open-run', openRun(world) ?? '');
   }
   for (let round = 0; ; round++) {
     if (isRight(world)) break;
@@ -177,7 +178,7 @@ async function settle(
  */
 const doorsWithinMs = 10_000;
 
-/** Returns when a \`serve\` was last started or ended, ms; a fault may come late. */
+/** Returns when a `serve` was last started or ended, ms; a fault may come late. */
 function servedMs({ history }: World): number {
   const last = history.noted.findLast(
     ({ type }) => type === 'serve-started' || type === 'serve-ended',

@@ -66,10 +66,8 @@ export function factsOf(world: World, ending: Ending): Facts {
 }
 
 function branchesOf(world: World, promoted: readonly Branch[]): readonly Branch[] {
-  const found = new Set<Branch>();
-  for (const start of [...promoted, ...world.sites.map(({ server }) => server.copy.branch)]) {
-    for (const branch of ancestry(start)) found.add(branch);
-  }
+  const newest = [...promoted, ...world.sites.map(({ server }) => server.copy.branch)];
+  const found = new Set(newest.flatMap((branch) => [...ancestry(branch)]));
   return [...found].sort((a, b) => a.id - b.id);
 }
 
@@ -136,8 +134,7 @@ export function acceptsTwo(run: RunFact | undefined): boolean {
 
 /** Whether `branch` is, or came from, `other`. */
 export function cameFrom(branch: Branch, other: Branch): boolean {
-  for (const one of ancestry(branch)) if (one === other) return true;
-  return false;
+  return [...ancestry(branch)].includes(other);
 }
 
 /** Returns a time of the history as people read it, s. */

@@ -3,6 +3,7 @@ import { type Store, storeThrough } from '../../store/store.ts';
 import type { SimProcess } from '../world/machine.ts';
 import type { Serving, World } from '../world/world.ts';
 import { operatedFrom } from './operated.ts';
+import { callOf } from './witness-store.ts';
 
 /**
  * Longest time that a process continues after it was told to end, ms; then its supervisor kills it.
@@ -71,7 +72,7 @@ function inThisProcess(process: SimProcess, store: Store): Store {
     (name, input) =>
       new Promise<unknown>((resolve, reject) => {
         if (!process.alive) return;
-        (store[name] as (given: unknown) => Promise<unknown>)(input).then(
+        callOf(store, name, input).then(
           (value) => process.deliver(() => resolve(value)),
           (error) => process.deliver(() => reject(error)),
         );

@@ -65,27 +65,27 @@ export class WitnessStore implements Address<Store> {
 
   start(): void {
     if (this.process?.alive) return;
-    const process = new SimProcess('serve', this.#machine);
+    const { process, store } = this.#begun();
     this.process = process;
-    const store = createMemoryStore({
-      clock: process.clock,
-      random: this.#random,
-      state: this.state,
-    });
-    this.#service = this.#watched(store);
+    this.#service = store;
     this.onStart?.();
-    this.onServe?.(process, this.#service);
+    this.onServe?.(process, store);
   }
 
   /** Starts another process over the same files; it answers no other process. */
   startSecond(): SimProcess | null {
     if (this.onServe === null || this.second?.alive) return null;
-    const process = new SimProcess('serve', this.#machine);
+    const { process, store } = this.#begun();
     this.second = process;
+    this.onServe(process, store);
+    return process;
+  }
+
+  #begun() {
+    const process = new SimProcess('serve', this.#machine);
     const { state } = this;
     const store = createMemoryStore({ clock: process.clock, random: this.#random, state });
-    this.onServe(process, this.#watched(store));
-    return process;
+    return { process, store: this.#watched(store) };
   }
 
   current() {
@@ -101,7 +101,7 @@ export class WitnessStore implements Address<Store> {
         throw storeErrors.make('store-disk-full', 'the disk of the store is full');
       }
       const before = name === 'openEpoch' || name === 'adoptEpoch' ? this.#epochs() : '';
-      const answer: unknown = await (store[name] as (given: unknown) => Promise<unknown>)(input);
+      const answer = await callOf(store, name, input);
       this.#note(name, input, answer, before);
       return answer;
     };
@@ -153,6 +153,11 @@ export class WitnessStore implements Address<Store> {
   }
 }
 
+/** Calls the store by the name of a call, with its input. */
+export function callOf(store: Store, name: StoreCall, input: unknown): Promise<unknown> {
+  return (store[name] as (given: unknown) => Promise<unknown>)(input);
+}
+
 /**
  * Returns the store for a process elsewhere: calls are retried where that is safe, as the remote
  * adapter does.
@@ -170,20 +175,14 @@ export function storeOver(
       const again = repeatable(storeCalls[name], input);
       let refused = false;
       try {
-        return await request(
-          network,
-          caller,
-          address,
-          (store) => (store[name] as (given: unknown) => Promise<unknown>)(input),
-          {
-            deadlineMs: limits.attemptMs ?? storeCalls[name].deadlineMs,
-            once: !again,
-            away: (why) => {
-              refused = why === 'refused';
-              return new NoAnswer(why);
-            },
+        return await request(network, caller, address, (store) => callOf(store, name, input), {
+          deadlineMs: limits.attemptMs ?? storeCalls[name].deadlineMs,
+          once: !again,
+          away: (why) => {
+            refused = why === 'refused';
+            return new NoAnswer(why);
           },
-        );
+        });
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error;
         const elapsedMs = clock.monotonicMs() - startedMs;

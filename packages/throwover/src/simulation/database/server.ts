@@ -305,11 +305,10 @@ export class Server {
     if (this.role === 'primary') return this.copy.branch;
     const { branch: parent, lsn } = this.copy;
     this.counters.recover(this.copy);
-    let timeline = 0;
-    for (const branch of ancestry(parent)) timeline = Math.max(timeline, branch.timeline);
+    const timelines = [...ancestry(parent)].map(({ timeline }) => timeline);
     const branch = newBranch({
       id: this.#common.newBranchId(),
-      timeline: timeline + 1,
+      timeline: Math.max(...timelines) + 1,
       parent,
       forkLsn: lsn,
       nextXid: this.counters.nextXid,
