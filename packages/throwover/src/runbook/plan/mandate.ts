@@ -16,12 +16,7 @@ class ApprovedMandate {
   readonly second: string | null;
   readonly #approved = true;
 
-  constructor(approval: {
-    by: string;
-    digest: string;
-    overrides: readonly string[];
-    second: string | null;
-  }) {
+  constructor(approval: Pick<ApprovedMandate, 'by' | 'digest' | 'overrides' | 'second'>) {
     this.by = approval.by;
     this.digest = approval.digest;
     this.overrides = approval.overrides;
@@ -50,25 +45,17 @@ export function approve(
 ): Mandate {
   const digest = planDigest(plan);
   if (approval.digest.length < shortestDigest || !digest.startsWith(approval.digest)) {
-    throw runbookErrors.make(
-      'digest-mismatch',
-      `${approval.digest} is not the digest of this plan`,
-      {
-        digest,
-        given: approval.digest,
-      },
-    );
+    const { digest: given } = approval;
+    const text = `${given} is not the digest of this plan`;
+    throw runbookErrors.make('digest-mismatch', text, { digest, given });
   }
   const refusals = plan.guards.flatMap((guard) => guard.refusals);
   const standing = refusals.filter(
     ({ override }) => override === null || !approval.overrides.includes(override),
   );
   if (standing.length > 0) {
-    throw runbookErrors.make(
-      'plan-refused',
-      standing.map(({ error }) => `${error.code}: ${error.message}`).join('; '),
-      { refusals: standing },
-    );
+    const text = standing.map(({ error }) => `${error.code}: ${error.message}`).join('; ');
+    throw runbookErrors.make('plan-refused', text, { refusals: standing });
   }
   const possible = [
     ...refusals.map(({ override }) => override),

@@ -1,86 +1,55 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import {
-  canonicalJson,
-  type DurationKind,
-  type ErrorJson,
-  errorSchema,
-} from '../../kernel/kernel.ts';
+import { canonicalJson, errorSchema } from '../../kernel/kernel.ts';
 import { storeErrors } from '../../store/store.ts';
 import { runbookErrors } from '../errors.ts';
 import type { Step } from '../step.ts';
 
 /** A step as the plan shows it. */
-export interface PlanStep {
-  readonly name: string;
-  readonly title: string;
-  readonly waits: DurationKind;
-  readonly timeoutMs: number;
-  readonly noReturn: boolean;
+const planStepSchema = z.object({
+  name: z.string(),
+  title: z.string(),
+  waits: z.enum(['machine', 'scaled']),
+  timeoutMs: z.number(),
+  noReturn: z.boolean(),
   /** Neighbouring steps with the same group run at the same time. */
-  readonly group?: string;
+  group: z.string().exactOptional(),
   /** `yes`, or the reason why there is nothing to take back. */
-  readonly undo: 'yes' | { readonly none: string };
-}
+  undo: z.union([z.literal('yes'), z.object({ none: z.string() })]),
+});
+export type PlanStep = Readonly<z.infer<typeof planStepSchema>>;
 
 /** The result of one guard. Without refusals it lets the plan through. */
-export interface GuardResult {
-  readonly name: string;
-  readonly title: string;
+const guardResultSchema = z.object({
+  name: z.string(),
+  title: z.string(),
   /** Overrides that may be given ahead of time; default: none. */
-  readonly mayAsk?: readonly string[];
-  readonly refusals: readonly { readonly error: ErrorJson; readonly override: string | null }[];
-}
+  mayAsk: z.array(z.string()).readonly().exactOptional(),
+  refusals: z.array(z.object({ error: errorSchema, override: z.string().nullable() })).readonly(),
+});
+export type GuardResult = Readonly<z.infer<typeof guardResultSchema>>;
 
 /**
  * A runbook applied to today's facts, as data: the operator reads it, the store keeps it, and
  * resume compares its steps with it.
  */
-export interface Plan {
-  readonly version: 1;
-  readonly service: string;
-  readonly kind: string;
-  readonly from: string;
-  readonly to: string;
-  /** Epoch that must still be current when the run begins. */
-  readonly epoch: number;
-  readonly steps: readonly PlanStep[];
-  readonly guards: readonly GuardResult[];
-  /**
-   * Facts from when the plan was made (lag, sizes, expected durations); they change all the time
-   * and are for people.
-   */
-  readonly facts: Readonly<Record<string, unknown>>;
-}
-
-const planSchema: z.ZodType<Plan> = z.object({
+const planSchema = z.object({
   version: z.literal(1),
   service: z.string(),
   kind: z.string(),
   from: z.string(),
   to: z.string(),
+  /** Epoch that must still be current when the run begins. */
   epoch: z.int(),
-  steps: z.array(
-    z.object({
-      name: z.string(),
-      title: z.string(),
-      waits: z.enum(['machine', 'scaled']),
-      timeoutMs: z.number(),
-      noReturn: z.boolean(),
-      group: z.string().exactOptional(),
-      undo: z.union([z.literal('yes'), z.object({ none: z.string() })]),
-    }),
-  ),
-  guards: z.array(
-    z.object({
-      name: z.string(),
-      title: z.string(),
-      mayAsk: z.array(z.string()).exactOptional(),
-      refusals: z.array(z.object({ error: errorSchema, override: z.string().nullable() })),
-    }),
-  ),
-  facts: z.record(z.string(), z.unknown()),
+  steps: z.array(planStepSchema).readonly(),
+  guards: z.array(guardResultSchema).readonly(),
+  /**
+   * Facts from when the plan was made (lag, sizes, expected durations); they change all the time
+   * and are for people.
+   */
+  facts: z.record(z.string(), z.unknown()).readonly(),
 });
+export type Plan = Readonly<z.infer<typeof planSchema>>;
 
 /**
  * Returns the plan. Pure: the same input gives the same plan. Throws for a bug in the runbook: two
