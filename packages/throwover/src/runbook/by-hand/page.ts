@@ -26,6 +26,8 @@ export interface PrintedWith {
   readonly expected: ReadonlyMap<string, Expected>;
 }
 
+const paragraph = (text: string): Block => ({ kind: 'paragraph', text });
+
 export function pageOf(document: HandDocument, printed: PrintedWith): readonly Block[] {
   const { service, kind, from, to, epoch, onCall, before, steps, after } = document;
   const back = wayBack(steps);
@@ -33,10 +35,9 @@ export function pageOf(document: HandDocument, printed: PrintedWith): readonly B
     list.map((work) => ({ kind: 'work', work, where: whereOf(work, document), of }));
   return [
     { kind: 'title', text: `By hand: ${kind} of ${service}, ${from} to ${to}` },
-    {
-      kind: 'paragraph',
-      text: `For the day on which throwover is not at hand. ${from} is active in epoch ${epoch}; at the end ${to} is. Printed ${isoTime(printed.atWallMs).slice(0, 10)}; whether it still holds: \`throwover runbook --check FILE\`.`,
-    },
+    paragraph(
+      `For the day on which throwover is not at hand. ${from} is active in epoch ${epoch}; at the end ${to} is. Printed ${isoTime(printed.atWallMs).slice(0, 10)}; whether it still holds: \`throwover runbook --check FILE\`.`,
+    ),
     {
       kind: 'list',
       items: [
@@ -48,10 +49,9 @@ export function pageOf(document: HandDocument, printed: PrintedWith): readonly B
       ],
     },
     { kind: 'part', text: 'Before' },
-    {
-      kind: 'paragraph',
-      text: `Nobody else does the same: no \`throwover\` command runs, and \`throwover serve\` is stopped or out of reach.`,
-    },
+    paragraph(
+      `Nobody else does the same: no \`throwover\` command runs, and \`throwover serve\` is stopped or out of reach.`,
+    ),
     ...works(before, { part: 'before' }),
     { kind: 'part', text: 'Steps' },
     ...steps.flatMap((step, index) => stepBlocks(step, index + 1, printed, works)),
@@ -59,17 +59,15 @@ export function pageOf(document: HandDocument, printed: PrintedWith): readonly B
       ? []
       : ([
           { kind: 'part', text: 'The way back' },
-          {
-            kind: 'paragraph',
-            text: `Only before \`${turnOf(steps)}\`, and only what was done: last first. After it the way is forward.`,
-          },
+          paragraph(
+            `Only before \`${turnOf(steps)}\`, and only what was done: last first. After it the way is forward.`,
+          ),
           ...back.flatMap(({ step, work }) => works(work, { part: 'back', step })),
         ] satisfies readonly Block[])),
     { kind: 'part', text: 'After' },
-    {
-      kind: 'paragraph',
-      text: `When throwover is at hand again: start the guards, ${to}'s first, then \`throwover serve\`. ${to}'s guard finds the promotion and tells the other and the store of epoch ${epoch + 1}. Then \`throwover check\` says that ${to} is active and everything is well. ${wayHome(document)}`,
-    },
+    paragraph(
+      `When throwover is at hand again: start the guards, ${to}'s first, then \`throwover serve\`. ${to}'s guard finds the promotion and tells the other and the store of epoch ${epoch + 1}. Then \`throwover check\` says that ${to} is active and everything is well. ${wayHome(document)}`,
+    ),
     ...works(after, { part: 'after' }),
   ];
 }
@@ -85,26 +83,15 @@ function stepBlocks(
   const head: readonly Block[] = [
     { kind: 'step', text: `${number}. ${name}: ${title}` },
     { kind: 'mark', step: name },
-    ...(noReturn
-      ? ([
-          { kind: 'paragraph', text: 'From here on there is no way back. Say so aloud.' },
-        ] satisfies readonly Block[])
-      : []),
+    ...(noReturn ? [paragraph('From here on there is no way back. Say so aloud.')] : []),
   ];
   if ('none' in byHand) {
-    return [...head, { kind: 'paragraph', text: `Nothing to do by hand. ${byHand.none}` }];
+    return [...head, paragraph(`Nothing to do by hand. ${byHand.none}`)];
   }
   const { work, look, ifNot, back } = byHand;
   return [
     ...head,
-    ...(took === undefined
-      ? []
-      : ([
-          {
-            kind: 'paragraph',
-            text: tookText(took),
-          },
-        ] satisfies readonly Block[])),
+    ...(took === undefined ? [] : [paragraph(tookText(took))]),
     ...works(work, { part: 'step', step: name }),
     {
       kind: 'list',
