@@ -29,7 +29,7 @@ export interface RunDefinition {
  * A run whose steps people can also do by hand (by-hand.ts). compose/service-ports.ts inserts a
  * team's own steps between them.
  */
-export interface BuiltRun extends RunDefinition {
+export interface BuiltRun extends Omit<RunDefinition, 'claim'> {
   readonly steps: readonly Step<StepName>[];
 }
 

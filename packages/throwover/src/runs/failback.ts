@@ -1,4 +1,4 @@
-import { claim, goesHome, lossesRead } from '../replication/replication.ts';
+import { goesHome, lossesRead } from '../replication/replication.ts';
 import type { BuildRun } from './definition.ts';
 import { lagFacts } from './facts.ts';
 import { plannedGuards, plannedSteps } from './switchover.ts';
@@ -18,6 +18,5 @@ export const failback: BuildRun = (ports, policy, clock) => {
     ],
     steps: plannedSteps(ports, policy, clock),
     facts: () => lagFacts(from.database),
-    claim: claim([from.database, to.database], clock),
   };
 };

@@ -4,7 +4,6 @@ import type { Clock } from '../kernel/kernel.ts';
 import {
   catchUpLossy,
   caughtUp,
-  claim,
   expireWriter,
   exposureNow,
   failoverTerms,
@@ -155,7 +154,6 @@ export const failover: BuildRun = (ports, policy, clock) => {
         writerFence: strict ? 'strict' : 'available',
       };
     },
-    claim: claim([from.database, to.database], clock),
   };
 };
 

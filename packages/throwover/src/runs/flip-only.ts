@@ -1,5 +1,5 @@
 import { openEpoch, seeWriter } from '../authority/authority.ts';
-import { claim, promote } from '../replication/replication.ts';
+import { promote } from '../replication/replication.ts';
 import { flip } from '../traffic/traffic.ts';
 import type { BuildRun } from './definition.ts';
 import { lagFacts } from './facts.ts';
@@ -35,6 +35,5 @@ export const flipOnly: BuildRun = (ports, policy, clock) => {
       seeWriter({ database: to.database }),
     ],
     facts: () => lagFacts(from.database),
-    claim: claim([from.database, to.database], clock),
   };
 };

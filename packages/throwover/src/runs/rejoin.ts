@@ -2,7 +2,6 @@ import type { DatabaseSide } from '../authority/authority.ts';
 import {
   attach,
   canRejoin,
-  claim,
   closeReturned,
   ledgerPossible,
   mayFollow,
@@ -35,7 +34,7 @@ const runsLookedAt = 50;
  * discards them), send its stragglers and its webhooks to the active region, repeat the webhooks of
  * the loss window, attach the region.
  */
-export const rejoin: BuildRun = (ports, policy, clock) => {
+export const rejoin: BuildRun = (ports, policy) => {
   const { from: active, to: returned, gateways, store } = ports;
   const writer = new OldWriter({
     from: returned.database,
@@ -93,7 +92,6 @@ export const rejoin: BuildRun = (ports, policy, clock) => {
       }),
     ],
     facts: async () => ({}),
-    claim: claim([active.database, returned.database], clock),
   };
 };
 

@@ -8,9 +8,10 @@
  *   rejoin.ts         attaches a region that was left as a standby
  *   failback.ts       the way home after a failover
  *   flip-only.ts      the naive runbook, kept as the comparison
- *   control-plane.ts warmth.ts window.ts facts.ts  shared by several runs
+ *   control-plane.ts warmth.ts facts.ts  shared by several runs
  */
 import type { Clock } from '../kernel/kernel.ts';
+import { claim } from '../replication/replication.ts';
 import type { BuildRun, RunDefinition } from './definition.ts';
 import { failback } from './failback.ts';
 import { failover } from './failover.ts';
@@ -45,7 +46,8 @@ export function buildRun(
   policy: RunPolicy,
   clock: Clock,
 ): RunDefinition {
-  return runs[kind](ports, policy, clock);
+  const sides = [ports.from.database, ports.to.database];
+  return { ...runs[kind](ports, policy, clock), claim: claim(sides, clock) };
 }
 export { afterByHand, beforeByHand, byHand, type HandFacts, isStepName } from './by-hand.ts';
 export type {

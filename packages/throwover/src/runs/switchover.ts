@@ -6,7 +6,6 @@ import {
   catchUp,
   caughtUpTerms,
   checkpoint,
-  claim,
   databasesReady,
   failbackUnlocked,
   fence,
@@ -71,7 +70,6 @@ export const switchover: BuildRun = (ports, policy, clock) => ({
   ],
   steps: plannedSteps(ports, policy, clock),
   facts: () => lagFacts(ports.from.database),
-  claim: claim([ports.from.database, ports.to.database], clock),
 });
 
 /** The guards of every planned switch: databases, traffic, webhooks and functions are ready. */
@@ -91,11 +89,7 @@ export function plannedGuards(ports: RunPorts, policy: RunPolicy, clock: Clock):
 }
 
 /** The steps of a switchover, which a failback has too. */
-export const plannedSteps = (
-  ports: RunPorts,
-  policy: RunPolicy,
-  clock: Clock,
-): BuiltRun['steps'] => {
+export function plannedSteps(ports: RunPorts, policy: RunPolicy, clock: Clock): BuiltRun['steps'] {
   const { from, to, dns, gateways, store } = ports;
   const { fenceDeadlineMs } = policy;
   const writer = new OldWriter({
@@ -179,4 +173,4 @@ export const plannedSteps = (
     ...warmth.settle,
     seeWriter({ database: to.database }),
   ];
-};
+}

@@ -34,16 +34,8 @@ export function trafficShare(
       // from.
       const { current } = await to.door.status();
       if (current.mode !== 'serve') await to.door.set({ mode: 'serve', epoch }, token);
-      const url = policy.forwardUrl;
-      const mode = {
-        mode: 'share',
-        epoch,
-        region: to.name,
-        url,
-        share,
-        maxMs: shareLastsMs,
-      } as const;
-      await from.door.set(mode, token);
+      const target = { region: to.name, url: policy.forwardUrl };
+      await from.door.set({ mode: 'share', epoch, ...target, share, maxMs: shareLastsMs }, token);
     },
     end: async (token) => {
       await from.door.set({ mode: 'serve', epoch }, token);
@@ -56,10 +48,6 @@ export function trafficShare(
 }
 
 function figuresOf(piece: LatencyPiece | undefined) {
-  const requests = piece?.requests ?? 0;
-  return {
-    requests,
-    p99Ms: piece?.p99Ms ?? null,
-    errorRate: piece === undefined || requests === 0 ? null : piece.failed / requests,
-  };
+  const { requests = 0, p99Ms = null, failed = 0 } = piece ?? {};
+  return { requests, p99Ms, errorRate: requests === 0 ? null : failed / requests };
 }

@@ -10,7 +10,7 @@ import {
   useOf,
   warmed,
 } from '../functions/functions.ts';
-import { type Clock, isThrowoverError, noAnswer, within } from '../kernel/kernel.ts';
+import { type Clock, isThrowoverError, noAnswer, orNull, within } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/runbook.ts';
 import type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
 import { trafficShare } from './traffic-share.ts';
@@ -125,14 +125,9 @@ async function sizedBy({ to, warm }: Sized, peak: () => Promise<number>): Promis
  * If the provider does not give its metrics, or may not, the run goes on: the door counts as well.
  */
 async function providerPeak({ from }: Parameters<typeof neededOf>[0]): Promise<number> {
-  try {
-    const minutes = (await from.metrics?.minutes(metricsWindowMs)) ?? [];
-    const use = useOf(minutes, { atWallMs: 0, windowMs: metricsWindowMs });
-    return Math.max(use.peakConcurrency ?? 0, littlesLaw(use));
-  } catch (error) {
-    if (!isThrowoverError(error)) throw error;
-    return 0;
-  }
+  const minutes = await orNull(async () => from.metrics?.minutes(metricsWindowMs));
+  const use = useOf(minutes ?? [], { atWallMs: 0, windowMs: metricsWindowMs });
+  return Math.max(use.peakConcurrency ?? 0, littlesLaw(use));
 }
 
 /** Number of newest runs that are searched for the last measurement. */
