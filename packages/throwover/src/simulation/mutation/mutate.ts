@@ -5,10 +5,10 @@
  * and seeds from 1 on only when none of these catches it. `--out` writes the tables of that file. Exit code 1
  * when one was not caught.
  */
-import { spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs, promisify } from 'node:util';
 import { systemClock } from '../../kernel/kernel.ts';
 import { regressions } from '../regressions.ts';
 import type { Mutation } from './mutation.ts';
@@ -97,7 +97,7 @@ async function huntIn(
 
 type Found = Pick<Hunted, 'seed' | 'rules' | 'text'> & { readonly upTo: number };
 
-function search(
+async function search(
   name: string,
   range: { from: number; to: number; limitMs: number },
   how: 'patched' | 'as-it-is',
@@ -105,29 +105,10 @@ function search(
   const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
   const hook = how === 'patched' ? ['--import', path('./hook.ts')] : [];
   const asked = [range.from, range.to, range.limitMs].map(String);
-  const child = spawn(
-    process.execPath,
-    ['--conditions=throwover-source', ...hook, path('./hunt.ts'), name, ...asked],
-    {
-      env: { ...process.env, THROWOVER_MUTATION: name },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
-  let out = '';
-  let err = '';
-  child.stdout.on('data', (chunk) => {
-    out += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    err += chunk;
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => {
-      if (code === 0) resolve(JSON.parse(out.trim().split('\n').at(-1) ?? '') as Found);
-      else reject(new Error(`${name}: ${err.trim() || `ended with ${code}`}`));
-    });
-  });
+  const argv = ['--conditions=throwover-source', ...hook, path('./hunt.ts'), name, ...asked];
+  const env = { ...process.env, THROWOVER_MUTATION: name };
+  const { stdout } = await promisify(execFile)(process.execPath, argv, { env });
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Found;
 }
 
 function say(text: string): void {
