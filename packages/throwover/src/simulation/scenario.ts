@@ -38,15 +38,21 @@ export type StrangerKind = (typeof strangerKinds)[number];
 export const families = ['planned', 'lost', 'absent', 'hand', 'mixed', 'unattended'] as const;
 export type Family = (typeof families)[number];
 
-export type Place = 'east' | 'west' | 'witness' | 'ops1' | 'ops2';
+const places = ['east', 'west', 'witness', 'ops1', 'ops2'] as const;
+export type Place = (typeof places)[number];
+
+type Region = 'east' | 'west';
+
+/** Directions of links between two places, from and to. */
+type Links = readonly (readonly [string, string])[];
 
 export type FaultKind =
-  | { readonly what: 'lose-region'; readonly region: 'east' | 'west' }
+  | { readonly what: 'lose-region'; readonly region: Region }
   | { readonly what: 'stand'; readonly place: Place; readonly how: 'frozen' | 'asleep' }
-  | { readonly what: 'cut'; readonly links: readonly (readonly [string, string])[] }
+  | { readonly what: 'cut'; readonly links: Links }
   | {
       readonly what: 'kill-guard' | 'stop-guard';
-      readonly region: 'east' | 'west';
+      readonly region: Region;
       readonly steps: number;
     }
   | { readonly what: 'kill-store'; readonly steps: number }
@@ -57,9 +63,9 @@ export type FaultKind =
   | { readonly what: 'second-serve' }
   | { readonly what: 'kill-controller'; readonly steps: number }
   | { readonly what: 'stop-controller' }
-  | { readonly what: 'crash-database'; readonly region: 'east' | 'west' }
+  | { readonly what: 'crash-database'; readonly region: Region }
   /** This share of the guard's calls to its database fails. */
-  | { readonly what: 'database-fails'; readonly region: 'east' | 'west'; readonly share: number }
+  | { readonly what: 'database-fails'; readonly region: Region; readonly share: number }
   /**
    * Another party lets the application in. loaded: the file, and a reload. on-disk: the file alone.
    * and-back: a reload of a file that exists only for a moment. session: a login succeeds although
@@ -67,26 +73,26 @@ export type FaultKind =
    */
   | {
       readonly what: 'somebody-opens';
-      readonly region: 'east' | 'west';
+      readonly region: Region;
       readonly how: 'loaded' | 'on-disk' | 'and-back' | 'session';
     }
   /** An older file with the closure's lines is restored. */
   | {
       readonly what: 'somebody-closes';
-      readonly region: 'east' | 'west';
+      readonly region: Region;
       readonly loaded: boolean;
     }
   | { readonly what: 'jump-wall'; readonly place: Place; readonly ms: number }
-  | { readonly what: 'disk-full'; readonly place: 'east' | 'west' | 'witness' }
+  | { readonly what: 'disk-full'; readonly place: Region | 'witness' }
   | { readonly what: 'weather'; readonly weather: Weather }
   | { readonly what: 'dns-fails' }
   | { readonly what: 'lag'; readonly ms: number }
-  | { readonly what: 'promote-by-hand'; readonly region: 'east' | 'west' }
+  | { readonly what: 'promote-by-hand'; readonly region: Region }
   /**
    * The data directory is replaced by that of a standby of another cluster, whose log is further
    * ahead.
    */
-  | { readonly what: 'foreign-cluster'; readonly region: 'east' | 'west' }
+  | { readonly what: 'foreign-cluster'; readonly region: Region }
   | { readonly what: 'halt' };
 
 /**
@@ -171,32 +177,25 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
   const offset = () => between(-2_000, 2_000);
   const drawn = actionsOf(random, family);
   const rare = rareOf(more, { family, strict, actions: drawn });
-  const { actions } = { actions: drawn, ...rare };
+  const actions = rare?.actions ?? drawn;
   const strange = seededRandom(seed * 7 + 6);
   const stranger = options.stranger ?? (strange.next() < 0.05 ? strange.pick(strangerKinds) : null);
   const meddling = meddlingOf(seededRandom(seed * 7 + 8), { family, actions });
+  const calm = family === 'planned' || family === 'absent';
+  const faultsUntilMs = () => {
+    if (family === 'unattended') return between(26_000, 44_000);
+    // The end of a lease, and of the promises that extend it, takes time.
+    if (strict && actions.some(isFailover)) return between(26_000, 40_000);
+    return calm ? between(12_000, 24_000) : between(18_000, 28_000);
+  };
   return {
     seed,
     family,
     strict,
     synchronous,
-    // The end of a lease, and of the promises that extend it, takes time.
-    faultsUntilMs:
-      family === 'unattended'
-        ? between(26_000, 44_000)
-        : strict && actions.some(isFailover)
-          ? between(26_000, 40_000)
-          : family === 'planned' || family === 'absent'
-            ? between(12_000, 24_000)
-            : between(18_000, 28_000),
-    rates: { east: rate(), west: rate(), witness: rate(), ops1: rate(), ops2: rate() },
-    wallOffsetsMs: {
-      east: offset(),
-      west: offset(),
-      witness: offset(),
-      ops1: offset(),
-      ops2: offset(),
-    },
+    faultsUntilMs: faultsUntilMs(),
+    rates: atEachPlace(rate),
+    wallOffsetsMs: atEachPlace(offset),
     regionsApartMs: random.pick([1, 10, 40]),
     witnessApartMs: random.pick([1, 8, 30]),
     clients: 2,
@@ -219,11 +218,16 @@ export function scenarioOf(seed: number, options: ScenarioOptions): Scenario {
     serveTakesOver: chance(family === 'unattended' ? 0.8 : 0.5),
     standing: family === 'unattended' ? standingOf(alone) : null,
     receiverTimeoutMs: family === 'unattended' ? alone.pick([0, 60_000]) : 0,
-    nobodyTypesMs: family === 'planned' || family === 'absent' ? 45_000 : 12_000,
+    nobodyTypesMs: calm ? 45_000 : 12_000,
     lossBoundMs: random.pick([1_000, 5_000, 30_000]),
     stranger,
     ...(stranger === 'third-region-by-expiry' ? writesOnPromises : {}),
   };
+}
+
+/** Returns one value for each place, drawn in their order. */
+function atEachPlace(draw: () => number) {
+  return Object.fromEntries(places.map((place) => [place, draw()])) as Record<Place, number>;
 }
 
 /** Share of the seeds that have a standing policy. */
@@ -242,10 +246,7 @@ const writesOnPromises: Partial<Scenario> = {
   faults: [
     {
       what: 'cut',
-      links: [
-        ['east', 'witness'],
-        ['witness', 'east'],
-      ],
+      links: direct('east', 'witness', 0),
       ...{ atMs: 500, forMs: 60_000, onRun: false },
     },
   ],
@@ -255,7 +256,7 @@ const weighted: readonly Family[] = [
   ...Array<Family>(8).fill('planned'),
   ...Array<Family>(6).fill('lost'),
   ...Array<Family>(2).fill('absent'),
-  ...Array<Family>(1).fill('hand'),
+  'hand',
   ...Array<Family>(3).fill('mixed'),
 ];
 
@@ -273,12 +274,7 @@ function actionsOf(random: Random, family: Family): Scenario['actions'] {
   const chance = (share: number) => random.next() < share;
   const accepts = () => (chance(0.5) ? everyOverride : everyOverride.slice(2));
   const begun = 1_500 + 1_500 * random.next();
-  const planned = {
-    what: 'begin',
-    kind: 'switchover',
-    to: 'other',
-    accepts: [] as string[],
-  } as const;
+  const planned = { what: 'begin', kind: 'switchover', to: 'other', accepts: [] } as const;
   const failover = (late: number) =>
     ({
       what: 'begin',
@@ -311,7 +307,7 @@ function actionsOf(random: Random, family: Family): Scenario['actions'] {
         : [];
     case 'mixed':
       return [
-        { ...(chance(0.5) ? { ...planned, atMs: begun } : failover(1_000)) },
+        chance(0.5) ? { ...planned, atMs: begun } : failover(1_000),
         ...meddling(),
         { ...failover(0), atMs: begun + 7_000 + 6_000 * random.next() },
         ...meddling(),
@@ -324,9 +320,8 @@ function isFailover(action: Action): boolean {
 }
 
 function faultsOf(random: Random, family: Family, strict: boolean): readonly Fault[] {
-  const faults: Fault[] = [];
   const count = family === 'absent' ? 1 + random.integer(4) : random.integer(4);
-  for (let number = 0; number < count; number++) faults.push(faultOf(random, family));
+  const faults = Array.from({ length: count }, () => faultOf(random, family));
   if (family === 'lost')
     faults.push(...(strict && random.next() < 0.3 ? onPromises(random) : [lossOf(random)]));
   if (family === 'hand') {
@@ -504,11 +499,7 @@ function unattendedFaults(random: Random, strict: boolean): readonly Fault[] {
     () => ({ what: 'kill-store', steps: random.integer(60) }),
     () => ({ what: 'cut', links: apart('witness', random) }),
     () => ({ what: 'cut', links: between('witness', random.pick(['east', 'west']), random) }),
-    () => ({
-      what: 'jump-wall',
-      place: 'witness',
-      ms: random.pick([-1, 1]) * 10 ** (2 + 4.5 * random.next()),
-    }),
+    () => ({ what: 'jump-wall', place: 'witness', ms: jumpMs(random) }),
     () => ({ what: 'halt' }),
     // In strict mode the leases are in the memory of one process, which only the lock protects.
     ...(strict ? [] : [() => ({ what: 'second-serve' }) as const]),
@@ -546,12 +537,8 @@ function blinkAsleepBlink(random: Random, atMs: number): readonly Fault[] {
 function haltedMeanwhile(random: Random, atMs: number): readonly Fault[] {
   const loss: Fault = { ...lossOf(random), atMs, forMs: 60_000 };
   if (random.next() < 0.5) {
-    const when = {
-      atMs: atMs + 6_000 * random.next(),
-      forMs: 15_000 * random.next(),
-      onRun: false,
-    };
-    return [loss, { what: 'halt', ...when }];
+    const when = { atMs: atMs + 6_000 * random.next(), forMs: 15_000 * random.next() };
+    return [loss, { what: 'halt', ...when, onRun: false }];
   }
   const gone = { atMs: 3_000 * random.next() ** 2, forMs: 2_000 * random.next(), onRun: true };
   const halt = { atMs: 2_000 + 2_000 * random.next(), forMs: 25_000, onRun: true };
@@ -618,7 +605,7 @@ function faultOf(random: Random, family: Family): Fault {
     () => ({
       what: 'jump-wall',
       place: random.pick(['east', 'west', 'witness', 'ops1'] as const),
-      ms: random.pick([-1, 1]) * 10 ** (2 + 4.5 * random.next()),
+      ms: jumpMs(random),
     }),
     () => ({ what: 'dns-fails' }),
     () => ({ what: 'lag', ms: 3_000 * random.next() ** 2 }),
@@ -630,22 +617,26 @@ function faultOf(random: Random, family: Family): Fault {
   return { ...random.pick(all)(), ...when };
 }
 
-const places = ['east', 'west', 'witness', 'ops1', 'ops2', 'users'];
+/** Returns how far a wall clock jumps, forwards or back: from 0.1 s to an hour. */
+function jumpMs(random: Random): number {
+  return random.pick([-1, 1]) * 10 ** (2 + 4.5 * random.next());
+}
 
 /** Returns the links between one place and all others, in both directions or in one. */
-function apart(place: string, random: Random): readonly (readonly [string, string])[] {
+function apart(place: string, random: Random): Links {
   const way = random.integer(4);
-  const spared = random.next() < 0.3 ? random.pick(places) : '';
-  return places
+  const others = [...places, 'users'];
+  const spared = random.next() < 0.3 ? random.pick(others) : '';
+  return others
     .filter((other) => other !== place && other !== spared)
     .flatMap((other) => direct(place, other, way));
 }
 
-function between(a: string, b: string, random: Random): readonly (readonly [string, string])[] {
+function between(a: string, b: string, random: Random): Links {
   return direct(a, b, random.integer(4));
 }
 
-function direct(a: string, b: string, way: number): readonly (readonly [string, string])[] {
+function direct(a: string, b: string, way: number): Links {
   if (way === 1) return [[a, b]];
   if (way === 2) return [[b, a]];
   return [
