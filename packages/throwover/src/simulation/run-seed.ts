@@ -1,7 +1,6 @@
 import type { DatabaseSide } from '../authority/authority.ts';
 import { misledDoors, type Violation, violationsOf } from './checkers/checkers.ts';
 import { Operators } from './control/operators.ts';
-import { service } from './control/run-policy.ts';
 import { beginServing } from './control/serve.ts';
 import {
   type Action,
@@ -107,14 +106,9 @@ function schedule(world: World, operators: Operators): void {
 /** Carries out what people do during the faults. */
 async function act(world: World, operators: Operators, action: Action): Promise<void> {
   if (action.what === 'begin') {
-    const { kind, to, accepts } = action;
-    const target =
-      to === 'home'
-        ? 'east'
-        : world.store.state.services.get(service)?.state.active === 'east'
-          ? 'west'
-          : 'east';
-    await operators.command('ops1', (controller) => controller.begin(kind, target, accepts));
+    const { kind, accepts } = action;
+    const to = passiveRegion(world);
+    await operators.command('ops1', (controller) => controller.begin(kind, to, accepts));
     return;
   }
   const runId = await operators.openRun();
@@ -122,6 +116,10 @@ async function act(world: World, operators: Operators, action: Action): Promise<
   await operators.command('ops2', (controller) =>
     action.what === 'abort' ? controller.abort(runId) : controller.resume(runId, true),
   );
+}
+
+function passiveRegion({ store }: World): string {
+  return store.known?.active === 'east' ? 'west' : 'east';
 }
 
 /** Lets the system run without people for a while; then people bring everything in order. */
@@ -156,9 +154,8 @@ async function settle(
         round % 4 === 3 ? controller.abort(runId) : controller.resume(runId, true),
       );
     } else if (runId === null) {
-      const active = world.store.state.services.get(service)?.state.active;
-      const other = active === 'east' ? 'west' : 'east';
-      await operators.command('ops2', (controller) => controller.begin('rejoin', other, everyName));
+      const to = passiveRegion(world);
+      await operators.command('ops2', (controller) => controller.begin('rejoin', to, everyName));
     }
     await pause(1_500);
   }
@@ -209,7 +206,7 @@ function fencesEndMs({ history }: World): number {
 const openRunsEndMs = 100_000;
 
 function openRun({ store }: World): string | null {
-  return store.state.services.get(service)?.state.openRun ?? null;
+  return store.known?.openRun ?? null;
 }
 
 /** An event younger than this may still be on its way, ms. */
@@ -229,7 +226,7 @@ function writers({ sites }: World) {
  */
 function isRight(world: World): boolean {
   const { sites, store } = world;
-  const state = store.state.services.get(service)?.state;
+  const state = store.known;
   const [writer, more] = writers(world);
   if (writer === undefined || more !== undefined || state === undefined) return false;
   if (state.openRun !== null || state.active !== writer.name) return false;

@@ -110,7 +110,6 @@ export type Action =
   | {
       readonly what: 'begin';
       readonly kind: RunKind;
-      readonly to: 'other' | 'home';
       readonly accepts: readonly string[];
     }
   /** For the open run: another controller does it, whether the first one is alive or not. */
@@ -274,12 +273,11 @@ function actionsOf(random: Random, family: Family): Scenario['actions'] {
   const chance = (share: number) => random.next() < share;
   const accepts = () => (chance(0.5) ? everyOverride : everyOverride.slice(2));
   const begun = 1_500 + 1_500 * random.next();
-  const planned = { what: 'begin', kind: 'switchover', to: 'other', accepts: [] } as const;
+  const planned = { what: 'begin', kind: 'switchover', accepts: [] } as const;
   const failover = (late: number) =>
     ({
       what: 'begin',
       kind: 'failover',
-      to: 'other',
       accepts: accepts(),
       atMs: begun + late * random.next(),
     }) as const;

@@ -135,12 +135,12 @@ export function standbyReturns(facts: Facts): readonly string[] {
 export function converges({ ending, world }: Facts): readonly string[] {
   if (ending.converged) return [];
   const { store, sites } = world;
-  const service = [...store.state.services.values()][0]?.state;
+  const { known } = store;
   const said = sites.map(({ name, server, memory, gateway }) => {
     const left = gateway.events.filter(({ state }) => state !== 'delivered').length;
     return `${name}: ${server.running ? server.role : 'down'} hba ${server.hba} b${server.copy.branch.id} lease ${server.leaseHolds()} memory ${JSON.stringify(memory)} undelivered ${left}`;
   });
-  const text = `store: epoch ${service?.epoch} active ${service?.active} run ${service?.openRun}; ${said.join('; ')}`;
+  const text = `store: epoch ${known?.epoch} active ${known?.active} run ${known?.openRun}; ${said.join('; ')}`;
   return [text];
 }
 

@@ -199,9 +199,8 @@ export function doorsAgree(facts: Facts): readonly string[] {
 
 /** Returns, as sentences, which doors do not lead to the active region. */
 export function misledDoors({ store, sites }: World): readonly string[] {
-  const state = [...store.state.services.values()][0]?.state;
-  if (state === undefined) return [];
-  const { active, epoch } = state;
+  if (store.known === undefined) return [];
+  const { active, epoch } = store.known;
   return sites.flatMap(({ name, door }) => {
     const target = door.target();
     // In the first epoch no door has been told anything.

@@ -1,18 +1,15 @@
-import { isThrowoverError } from '../../kernel/kernel.ts';
+import { errorLine, isThrowoverError } from '../../kernel/kernel.ts';
 import { carriedOn, type Operated, planFor, type WhatToDo } from '../../operations/operations.ts';
 import { noConsent } from '../../replication/replication.ts';
 import { approve, type ExecuteOptions, executeRun } from '../../runbook/runbook.ts';
 import type { RunKind } from '../../runs/runs.ts';
 import { modelErrors } from '../errors.ts';
+import type { Happening } from '../world/history.ts';
 import { type OperatedOptions, operatedFrom } from './operated.ts';
 import { bug } from './site.ts';
 
 /** How a controller's part of a run ended, as its operator sees it. */
-export interface Ended {
-  readonly status: 'succeeded' | 'undone' | 'open' | 'refused';
-  readonly runId: string | null;
-  readonly why: string;
-}
+type Ended = Omit<Extract<Happening, { type: 'run-left' }>, 'type'>;
 
 /**
  * `throwover switchover`, `resume` and so on, as one process: a person plans, approves and carries
@@ -28,7 +25,7 @@ export class Controller {
   }
 
   /** Starts a new run of this kind; `accepts`: the refusals that the operator overrides by name. */
-  begin(kind: RunKind, to: string, accepts: readonly string[]): Promise<Ended> {
+  begin(kind: RunKind, to: string, accepts: readonly string[]): Promise<void> {
     return this.#told(async () => {
       const { world, name } = this.#options;
       const service = this.#service;
@@ -54,14 +51,14 @@ export class Controller {
   }
 
   /** Carries on the open run; takes it from a live controller only with `force`. */
-  resume(runId: string, force: boolean): Promise<Ended> {
+  resume(runId: string, force: boolean): Promise<void> {
     return this.#told(async () => {
       const carried = await carriedOn(this.#service, await this.#service.store.run(runId));
       return this.#execute({ ...carried, resumeOf: { runId, force } });
     });
   }
 
-  abort(runId: string): Promise<Ended> {
+  abort(runId: string): Promise<void> {
     return this.#told(async () => {
       const carried = await carriedOn(this.#service, await this.#service.store.run(runId));
       const { name: by } = this.#options;
@@ -73,25 +70,21 @@ export class Controller {
     const { store, clock, owner } = this.#service;
     const options = { ...what, store, clock, owner } as ExecuteOptions;
     const { status, runId, error } = await executeRun(options);
-    return { status, runId, why: error?.code ?? '' };
+    return { runId: runId ?? '', status, why: error?.code ?? '' };
   }
 
-  async #told(work: () => Promise<Ended>): Promise<Ended> {
+  /** Notes how the work ended, as long as somebody is there to see it. */
+  async #told(work: () => Promise<Ended>): Promise<void> {
     const { world, process, name } = this.#options;
     const { history } = world;
     let ended: Ended;
     try {
       ended = await work();
     } catch (error) {
-      if (!isThrowoverError(error)) {
-        if (process.alive) history.note(bug(name, error));
-        ended = { status: 'refused', runId: null, why: 'bug' };
-      } else {
-        ended = { status: 'refused', runId: null, why: `${error.code}: ${error.message}` };
-      }
+      const expected = isThrowoverError(error);
+      if (!expected && process.alive) history.note(bug(name, error));
+      ended = { runId: '', status: 'refused', why: expected ? errorLine(error) : 'bug' };
     }
-    const { status, runId, why } = ended;
-    if (process.alive) history.note({ type: 'run-left', runId: runId ?? '', status, why });
-    return ended;
+    if (process.alive) history.note({ type: 'run-left', ...ended });
   }
 }

@@ -1,7 +1,8 @@
 import { SimProcess } from '../world/machine.ts';
 import type { World } from '../world/world.ts';
-import { Controller, type Ended } from './controller.ts';
+import { Controller } from './controller.ts';
 import { service } from './run-policy.ts';
+import { bug } from './site.ts';
 import { storeOver } from './witness-store.ts';
 
 /** Longest time for which a person watches one command, ms; then a person tries another one. */
@@ -23,28 +24,22 @@ export class Operators {
   }
 
   /**
-   * Runs a command in a new process; `null` when the process ended, or nobody waits for it any
+   * Runs a command in a new process; resolves when the process has ended, or nobody waits for it any
    * more.
    */
-  command(
-    place: 'ops1' | 'ops2',
-    work: (controller: Controller) => Promise<Ended>,
-  ): Promise<Ended | null> {
+  command(place: 'ops1' | 'ops2', work: (controller: Controller) => Promise<void>): Promise<void> {
     const { machines, queue, history } = this.#world;
     const name = `controller ${++this.#numbers} at ${place}`;
     const process = new SimProcess(name, machines[place]);
     this.#working.push(process);
     const controller = new Controller({ name, process, world: this.#world });
     return new Promise((resolve) => {
-      const over = (ended: Ended | null) => {
-        resolve(ended);
-        process.kill();
-      };
-      process.onEnd(() => resolve(null));
-      queue.after(watchMs, () => resolve(null));
+      process.onEnd(resolve);
+      queue.after(watchMs, resolve);
+      const over = () => process.kill();
       work(controller).then(over, (error) => {
-        history.note({ type: 'bug', where: name, error: String(error?.stack ?? error) });
-        over(null);
+        history.note(bug(name, error));
+        over();
       });
     });
   }

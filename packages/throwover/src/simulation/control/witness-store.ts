@@ -15,6 +15,7 @@ import { repeatable } from '../../wire/wire.ts';
 import type { History } from '../world/history.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';
+import { service } from './run-policy.ts';
 
 /** Longest time for all retries, ms: as in the remote adapter. */
 const repeatForMs = 10_000;
@@ -72,6 +73,11 @@ export class WitnessStore implements Address<Store> {
     this.onServe?.(process, store);
   }
 
+  /** What is on its disk about the service. */
+  get known() {
+    return this.state.services.get(service)?.state;
+  }
+
   /** Starts another process over the same files; it answers no other process. */
   startSecond(): SimProcess | null {
     if (this.onServe === null || this.second?.alive) return null;
@@ -117,9 +123,7 @@ export class WitnessStore implements Address<Store> {
   }
 
   #epochs(): string {
-    return [...this.state.services.values()]
-      .map(({ state }) => `${state.epoch} ${state.active}`)
-      .join();
+    return `${this.known?.epoch} ${this.known?.active}`;
   }
 
   #note(name: StoreCall, input: unknown, answer: unknown, before: string): void {

@@ -1,4 +1,3 @@
-import { service } from '../control/run-policy.ts';
 import type { World } from './world.ts';
 
 /** Time between two samples, ms: far below the shortest time between two looks of a policy. */
@@ -14,7 +13,7 @@ export function sampleRegions(world: World): void {
   const { queue, history } = world;
   let last = '';
   const sample = () => {
-    const active = world.store.state.services.get(service)?.state.active ?? '';
+    const active = world.store.known?.active ?? '';
     const well = isWell(world, active);
     const heard = isHeard(world, active);
     const said = `${active} ${well} ${heard}`;

@@ -283,7 +283,7 @@ function coveredBy(write: Write, site: Site, store: WitnessStore): Write['covere
   const { stored = [] } = standby?.server ?? {};
   // A person may put the standby's data aside just before the answer arrives.
   if (stored.some((copy) => holds(copy, write.branch, write.lsn))) return 'standby';
-  const told = [store.state.services.get(service)?.state.sync, standby?.memory.peerSync];
+  const told = [store.known?.sync, standby?.memory.peerSync];
   const recorded = told.some((sync) => sync && !sync.inSync);
   return recorded ? 'recorded' : 'nobody';
 }
