@@ -6,7 +6,7 @@
  *   run-seed.ts    one simulation: faults, then healing, then the checkers
  *   pool.ts worker.ts  many seeds, on worker threads
  *   regressions.ts seeds that once found a bug
- *   errors.ts      how the models refuse, and fail to answer
+ *   model-errors.ts      how the models refuse, and fail to answer
  *   world/         machines, processes, network, faults, history
  *   database/      a model of PostgreSQL, and the guard's access to it
  *   application/   clients, doors, gateways, DNS

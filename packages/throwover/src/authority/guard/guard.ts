@@ -13,6 +13,7 @@
  *   closure.ts    compares the door on the server with what is written down; pure
  *   reopened.ts   writes down for the ledger that somebody let the application in
  *   decide.ts     the decisions; pure
+ *   looks.ts      the look of a status, for the promotion that follows it at once
  *   fencing.ts    fence, unfence, deadline
  *   promotion.ts  promote, finish what was begun, adopt a promotion by hand
  *   watching.ts   starts the database, notices newer epochs, opens it
@@ -43,6 +44,7 @@ import { Door } from './door.ts';
 import { Fencing } from './fencing.ts';
 import type { GuardOptions, Inside } from './inside.ts';
 import { HeldLease, Promises } from './lease.ts';
+import { Looks } from './looks.ts';
 import { Memory, Turns } from './memory.ts';
 import { Pairing } from './pairing.ts';
 import type { DatabaseLook } from './ports.ts';
@@ -86,8 +88,10 @@ export function createGuard(options: GuardOptions): Guard {
   const memory = new Memory(options);
   const door = new Door(options.database, memory, options.clock);
   const pairing = new Pairing({ ...options, memory });
+  const turns = new Turns();
+  const looks = new Looks({ ...options, effects: turns });
   const inside: Inside = {
-    ...{ ...options, memory, door, effects: new Turns() },
+    ...{ ...options, memory, door, looks, effects: turns },
     peer: pairing.asked(),
     paired: () => pairing.confirmed,
   };
@@ -288,7 +292,7 @@ export function createGuard(options: GuardOptions): Guard {
       await Promise.all([watching.run(signal), lease.run(signal)]);
     },
     acceptCluster: (input) => effects.take(() => clusters.accept(input)),
-    status: async () => statusOf(inside, await database.look(), { lease, sync, clusters }),
+    status: async () => statusOf(inside, await looks.now(), { lease, sync, clusters }),
     ...pairing.obeyed(commands),
     ...pairing.answered(answers),
   };

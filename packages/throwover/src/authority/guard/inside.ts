@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/kernel.ts';
 import type { Timing } from '../timing.ts';
 import type { Door } from './door.ts';
+import type { Looks } from './looks.ts';
 import type { Memory, Turns } from './memory.ts';
 import type { AskedPeer, GuardEvent, GuardedDatabase, Keep, Peer, Witness } from './ports.ts';
 
@@ -35,4 +36,5 @@ export interface Inside extends Omit<GuardOptions, 'peer'> {
   readonly door: Door;
   /** Effects on the database, one at a time, in the order of their commands. */
   readonly effects: Turns;
+  readonly looks: Looks;
 }

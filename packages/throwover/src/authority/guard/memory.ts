@@ -35,8 +35,15 @@ export function seen({ token, scope: { run } }: RunCommand): Pick<GuardMemory, '
  */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
+  #taken = 0;
+
+  /** How many pieces of work were handed over so far, ended or not. */
+  get taken(): number {
+    return this.#taken;
+  }
 
   take<T>(work: () => Promise<T>): Promise<T> {
+    this.#taken += 1;
     const result = this.#last.then(work, work);
     this.#last = result.catch(() => {});
     return result;

@@ -44,7 +44,7 @@ export class Promoting {
     memory.mustAdmit(memory.current, command);
     const { accepted } = memory.current;
     if (accepted?.epoch === command.epoch && begun(memory.current)) return this.finish();
-    const look = await database.look();
+    const look = this.#inside.looks.beforeThisTurn() ?? (await database.look());
     const same = look.promotions.find(({ epoch }) => epoch === command.epoch);
     if (same?.region === region && look.role === 'primary') {
       // The promotion ended before. If the database was closed since, this command must not change

@@ -26,6 +26,13 @@ export async function carryOut(
   const notices = new RunNotices(
     what.steps.filter(({ noReturn }) => noReturn).map(({ name }) => name),
   );
+  const observed = afterwards((event: RunEvent) => {
+    writer.note(event);
+    before?.note(event);
+    shown.onEvent(event);
+    const notice = notices.of(event);
+    if (notice !== null) session.notifiers.tell(notice);
+  });
   let result: RunResult;
   try {
     result = await executeRun({
@@ -33,15 +40,10 @@ export async function carryOut(
       store: session.parts.store,
       clock: terminal.clock,
       owner: owner(),
-      onEvent: (event: RunEvent) => {
-        writer.note(event);
-        before?.note(event);
-        shown.onEvent(event);
-        const notice = notices.of(event);
-        if (notice !== null) session.notifiers.tell(notice);
-      },
+      onEvent: observed.onEvent,
     } as ExecuteOptions);
   } finally {
+    observed.catchUp();
     shown.end();
     // It uses the session's parts, which are closed after this function.
     await before?.settled();
@@ -56,6 +58,26 @@ export async function carryOut(
   }
   await session.notifiers.settled();
   return exitCodeOfRun(result);
+}
+
+/**
+ * Returns an observer that handles events in order when the run has nothing to send: showing a step
+ * that has ended must not delay the request of the next one while no region takes writes.
+ */
+function afterwards(handle: (event: RunEvent) => void) {
+  const waiting: RunEvent[] = [];
+  const catchUp = () => {
+    for (let event = waiting.shift(); event !== undefined; event = waiting.shift()) {
+      // A closed terminal must not stop a run between fence and promotion.
+      try {
+        handle(event);
+      } catch {}
+    }
+  };
+  const onEvent = (event: RunEvent) => {
+    if (waiting.push(event) === 1) setImmediate(catchUp);
+  };
+  return { onEvent, catchUp };
 }
 
 export interface Stops {

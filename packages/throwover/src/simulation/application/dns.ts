@@ -1,6 +1,6 @@
 import type { Random } from '../../kernel/kernel.ts';
 import { type DnsProvider, type DnsRecord, sameRecord } from '../../traffic/traffic.ts';
-import { modelErrors } from '../errors.ts';
+import { modelErrors } from '../model-errors.ts';
 import type { SimProcess } from '../world/machine.ts';
 import { type LocalFaults, local } from '../world/network.ts';
 

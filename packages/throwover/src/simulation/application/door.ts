@@ -1,5 +1,5 @@
 import type { Door, DoorMode, DoorStatus } from '../../traffic/traffic.ts';
-import { modelErrors } from '../errors.ts';
+import { modelErrors } from '../model-errors.ts';
 
 /** The mode that holds until the next command, on the door's disk. */
 type LastingMode = Extract<DoorMode, { mode: 'serve' | 'forward' }>;

@@ -6,7 +6,7 @@ import type {
   GatewayStatus,
   LossWindow,
 } from '../../webhooks/webhooks.ts';
-import { modelErrors } from '../errors.ts';
+import { modelErrors } from '../model-errors.ts';
 import type { Machine } from '../world/machine.ts';
 
 /** Time between two attempts for an undelivered event, ms. */

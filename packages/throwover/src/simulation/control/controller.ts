@@ -3,7 +3,7 @@ import { carriedOn, type Operated, planFor, type WhatToDo } from '../../operatio
 import { noConsent } from '../../replication/replication.ts';
 import { approve, type ExecuteOptions, executeRun } from '../../runbook/runbook.ts';
 import type { RunKind } from '../../runs/runs.ts';
-import { modelErrors } from '../errors.ts';
+import { modelErrors } from '../model-errors.ts';
 import type { Happening } from '../world/history.ts';
 import { type OperatedOptions, operatedFrom } from './operated.ts';
 import { bug } from './site.ts';

@@ -2,7 +2,7 @@ import type { Operated } from '../../operations/operations.ts';
 import type { Step } from '../../runbook/runbook.ts';
 import { buildRun } from '../../runs/runs.ts';
 import type { Store } from '../../store/store.ts';
-import { modelErrors } from '../errors.ts';
+import { modelErrors } from '../model-errors.ts';
 import type { SimProcess } from '../world/machine.ts';
 import type { World } from '../world/world.ts';
 import { portsFor } from './ports.ts';

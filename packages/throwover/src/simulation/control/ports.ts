@@ -8,7 +8,7 @@ import { type GatewayControl, gatewayCalls } from '../../webhooks/webhooks.ts';
 import type { Call } from '../../wire/wire.ts';
 import type { ModelDns } from '../application/dns.ts';
 import { surveyOf, unsentOf } from '../database/survey.ts';
-import { modelErrors } from '../errors.ts';
+import { modelErrors } from '../model-errors.ts';
 import type { SimProcess } from '../world/machine.ts';
 import { type Address, type Network, request } from '../world/network.ts';
 import { glance } from './glance.ts';

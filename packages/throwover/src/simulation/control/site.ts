@@ -13,7 +13,7 @@ import { ModelDoor } from '../application/door.ts';
 import { type Deliver, ModelGateway } from '../application/gateway.ts';
 import { guardedServer } from '../database/guarded.ts';
 import type { Server } from '../database/server.ts';
-import { modelErrors } from '../errors.ts';
+import { modelErrors } from '../model-errors.ts';
 import type { Common } from '../world/common.ts';
 import { type Machine, SimProcess } from '../world/machine.ts';
 import { type Address, type LocalFaults, local, request } from '../world/network.ts';

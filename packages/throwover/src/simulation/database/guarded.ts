@@ -8,7 +8,7 @@ import type {
 } from '../../authority/authority.ts';
 import type { Random } from '../../kernel/kernel.ts';
 import type { Loss } from '../../store/store.ts';
-import { modelErrors } from '../errors.ts';
+import { modelErrors } from '../model-errors.ts';
 import type { SimProcess } from '../world/machine.ts';
 import type { LocalFaults } from '../world/network.ts';
 import { callsOf } from './calls.ts';

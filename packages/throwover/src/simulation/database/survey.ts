@@ -1,6 +1,6 @@
 import type { Position } from '@throwover/client';
 import type { DatabaseSurvey, Unsent } from '../../authority/authority.ts';
-import { modelErrors } from '../errors.ts';
+import { modelErrors } from '../model-errors.ts';
 import { lsnIn } from './history-of-writes.ts';
 import type { Server } from './server.ts';
 

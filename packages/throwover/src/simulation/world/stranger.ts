@@ -6,7 +6,7 @@ import { Client } from '../application/clients.ts';
 import { Site, type SiteOptions, strangerRun } from '../control/site.ts';
 import { storeOver } from '../control/witness-store.ts';
 import type { Server } from '../database/server.ts';
-import { modelErrors } from '../errors.ts';
+import { modelErrors } from '../model-errors.ts';
 import type { StrangerKind } from '../scenario.ts';
 import type { Common } from './common.ts';
 import { type Machine, SimProcess } from './machine.ts';

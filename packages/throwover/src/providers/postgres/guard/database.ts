@@ -4,7 +4,7 @@ import { postgresErrors } from '../errors.ts';
 import { salvageOldSide } from '../salvage/old-side.ts';
 import { follow, upstreamCluster } from './attach.ts';
 import { closeDatabase } from './fence.ts';
-import { promoteDatabase } from './promote.ts';
+import { promoteDatabase, rehearsePromotion } from './promote.ts';
 import { recordPromotion } from './promotions.ts';
 import { advanceSequences, prewarm, setSynchronous } from './settings.ts';
 import type { Side } from './side.ts';
@@ -43,7 +43,10 @@ export function postgresDatabase(side: Side): GuardedDatabase {
     checkpoint: async () => {
       await sql.rows('CHECKPOINT', [], checkpointTimeoutMs);
     },
-    prewarm: () => prewarm(side),
+    prewarm: async () => {
+      await rehearsePromotion(side);
+      return prewarm(side);
+    },
     close: (options) => closeDatabase(side, options),
     open: async () => {
       // Before any login: a table that does not check the lease yet would accept writes without

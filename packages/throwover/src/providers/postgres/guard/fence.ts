@@ -5,8 +5,11 @@ import { signal } from './postmaster.ts';
 import { postmasterChildren, titleOf } from './room.ts';
 import type { Side } from './side.ts';
 
-/** Pause between two looks at the sessions that are ending, ms; a session ends in about 1 ms. */
+/** Pause between two looks at the processes that are ending, ms; a session ends in about 1 ms. */
 const drainPollMs = 1;
+
+/** Longest pause between two looks at the sessions, ms. */
+const longestPauseMs = 20;
 
 /**
  * How long a login that began before the door closed may continue before it is ended, ms; a login
@@ -108,7 +111,7 @@ const sessionsQuery = `
     -- PostgreSQL 18 shows a session while it logs in, before its role is known.
     backend_type = 'client backend' AND usesysid IS NULL AS "loggingIn",
     CASE WHEN usesysid = ANY($1::oid[]) AND ($2 OR xact_start IS NULL OR xact_start > $3::timestamptz)
-      THEN pg_terminate_backend(pid) END
+      THEN pg_terminate_backend(pid) END AS told
   FROM pg_stat_get_activity(NULL)`;
 
 /**
@@ -128,10 +131,11 @@ async function endSessions(
   let nextLookMs = openTransactionsMs + closeAgainMs;
   for (;;) {
     const elapsed = clock.monotonicMs() - started;
-    const rows = await sql.rows<{ pid: number; application: boolean; loggingIn: boolean }>(
-      sessionsQuery,
-      [roles, elapsed >= openTransactionsMs, now],
-    );
+    const rows = await sql.rows<SessionRow>(sessionsQuery, [
+      roles,
+      elapsed >= openTransactionsMs,
+      now,
+    ]);
     const decided = new Set(rows.filter((row) => !row.loggingIn).map((row) => row.pid));
     const loggingIn = await stillLoggingIn(side, children, decided);
     if (elapsed >= loginGraceMs) for (const pid of loggingIn) signal(pid, 'SIGTERM');
@@ -148,8 +152,26 @@ async function endSessions(
       if (!(await isClosedNow(side))) await closeAgain(side, mend);
       nextLookMs = clock.monotonicMs() - started + closeAgainMs;
     }
-    await clock.sleep(drainPollMs);
+    await gone(side, rows);
   }
+}
+
+interface SessionRow {
+  readonly pid: number;
+  readonly application: boolean;
+  readonly loggingIn: boolean;
+  readonly told: boolean | null;
+}
+
+/**
+ * Waits until the processes of the sessions that were told to end are gone, for a short time: they
+ * end sooner when nobody asks the server meanwhile. Whether they are gone is asked afterwards.
+ */
+async function gone({ clock }: Side, rows: readonly SessionRow[]): Promise<void> {
+  const told = rows.filter((row) => row.told);
+  const untilMs = clock.monotonicMs() + longestPauseMs;
+  do await clock.sleep(drainPollMs);
+  while (told.some(({ pid }) => signal(pid, 0)) && clock.monotonicMs() < untilMs);
 }
 
 /**

@@ -15,6 +15,20 @@ const promotePollMs = 2;
  */
 const promoteTimeoutMs = 13_000;
 
+const promoteQuery = `
+  SELECT standby,
+    CASE WHEN standby AND ($1::text IS NULL OR mod(system_identifier + 2 ^ 64::numeric, 2 ^ 64::numeric)::numeric(20) = $1::numeric)
+      THEN pg_promote(false) END AS told
+  FROM pg_is_in_recovery() AS standby, pg_control_system()`;
+
+/**
+ * Runs the statement of a promotion for a cluster that does not exist, so that it promotes nothing:
+ * its first run on a connection is slower.
+ */
+export async function rehearsePromotion({ sql }: Side): Promise<void> {
+  await sql.rows(promoteQuery, ['-1']);
+}
+
 /**
  * Promotes this database: afterwards it takes writes, on a new timeline. A primary that was
  * promoted before returns the same answer again, without the next transaction id: by now new
@@ -26,10 +40,7 @@ export async function promoteDatabase(
   { identifier }: { identifier: string | null },
 ): Promise<{ timeline: number; switchPosition: Position; nextXid: string | null }> {
   const { standby, told } = await side.sql.row<{ standby: boolean; told: boolean | null }>(
-    `SELECT standby,
-       CASE WHEN standby AND ($1::text IS NULL OR mod(system_identifier + 2 ^ 64::numeric, 2 ^ 64::numeric)::numeric(20) = $1::numeric)
-         THEN pg_promote(false) END AS told
-     FROM pg_is_in_recovery() AS standby, pg_control_system()`,
+    promoteQuery,
     [identifier],
   );
   if (standby && told === null) {
