@@ -179,4 +179,14 @@ export const regressions: readonly Regression[] = [
     options: {},
     why: 'serve took a run over in the same moment in which its lease ended: the checker saw a lease of 1.5e-11 ms, a rounding of two clocks',
   },
+  {
+    seed: 121_389_931,
+    options: {},
+    why: 'somebody loaded an open file for a moment while the other guard was silent: the old side was tried two rounds later, and took writes until then',
+  },
+  {
+    seed: 121_407_626,
+    options: {},
+    why: 'a copy of a promotion waited while the promotion ended, and was judged by a look from before it: the open side was closed again',
+  },
 ];

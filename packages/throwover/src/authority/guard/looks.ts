@@ -8,7 +8,7 @@ const freshMs = 100;
 /**
  * Remembers the look of the last status. A switchover's controller asks for the status until this
  * side has received everything, and then promotes it: no region takes writes meanwhile, and a second
- * look would say the same. Only a look that no command came after counts. What a promotion needs of
+ * look would say the same. Only a look counts that began when no command was going on, and after which none came. What a promotion needs of
  * it cannot have become wrong since: what was received is still there, and the database checks in
  * the statement that promotes it that it is a standby, and of the same cluster.
  */
@@ -26,11 +26,13 @@ export class Looks {
   }
 
   async now(): Promise<DatabaseLook> {
-    const { taken } = this.#effects;
+    const { taken, idle } = this.#effects;
     const atMs = this.#clock.monotonicMs();
     const look = await this.#database.look();
     // Of two statuses at once, the one that was asked for later counts.
-    if (this.#last === null || this.#last.atMs <= atMs) this.#last = { look, atMs, taken };
+    if (this.#last === null || this.#last.atMs <= atMs) {
+      this.#last = idle ? { look, atMs, taken } : null;
+    }
     return look;
   }
 

@@ -36,16 +36,25 @@ export function seen({ token, scope: { run } }: RunCommand): Pick<GuardMemory, '
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
   #taken = 0;
+  #ended = 0;
 
   /** How many pieces of work were handed over so far, ended or not. */
   get taken(): number {
     return this.#taken;
   }
 
+  /** No work is going on or waits for its turn. */
+  get idle(): boolean {
+    return this.#taken === this.#ended;
+  }
+
   take<T>(work: () => Promise<T>): Promise<T> {
     this.#taken += 1;
     const result = this.#last.then(work, work);
-    this.#last = result.catch(() => {});
+    const ended = () => {
+      this.#ended += 1;
+    };
+    this.#last = result.then(ended, ended);
     return result;
   }
 }

@@ -127,8 +127,8 @@ export class Watching {
   }
 
   /**
-   * Store and peer may be silent up to their deadlines. A closed database that somebody opens meanwhile needs no word
-   * of theirs to be closed again.
+   * Store and peer may be silent up to their deadlines. A closed database that somebody opens meanwhile, or may have
+   * opened, needs no word of theirs to be tried and closed again.
    */
   async #keepClosedUntil<T>(answered: Promise<T>): Promise<T> {
     const { memory, database, door, clock, policy } = this.#inside;
@@ -136,7 +136,7 @@ export class Watching {
     const keep = async () => {
       while (!ending.signal.aborted && memory.current.closed !== null) {
         const verdict = (await door.look({ inTurn: false }))?.verdict ?? null;
-        if (verdict?.is === 'broken') {
+        if (verdict !== null && verdict.is !== 'as-written') {
           const look = await database.look();
           await this.#act({ look, peer: null, witness: null, door: verdict });
         }
