@@ -27,7 +27,7 @@ interface Round {
   readonly scrapes: number;
   readonly scrapeMs: number;
   readonly longestProbeMs: number;
-  /** What the process measured itself; null: the floor does not. */
+  /** Figures that the process measured itself; `null` for the floor, which measures none. */
   readonly inside: { readonly longestDelayMs: number; readonly cpuMs: number } | null;
 }
 

@@ -46,7 +46,7 @@ export async function layGround(options: {
   readonly dir: string;
   readonly portBase: number;
   readonly pgBin: string | null;
-  /** Who runs PostgreSQL; left out: as in the lab. */
+  /** The user that runs PostgreSQL. Default: the same as in the lab. */
   readonly runAs?: RunAs | null;
 }) {
   const { dir, portBase } = options;

@@ -14,7 +14,7 @@ export interface SeriesKind<S> {
   render(all: readonly S[]): string;
 }
 
-/** What every series says of itself: when it was measured, with which seed and commit. */
+/** Fields of every series: its seed, its commit and the time of the measurement. */
 export const provenance = { seed: z.number(), commit: z.string(), at: z.string() };
 
 /**

@@ -34,7 +34,7 @@ const readyTimeoutMs = 60_000;
  */
 export type CutWay = 'both' | 'in' | 'out';
 
-/** What a cut does to links into a region, and to those over which the region calls out. */
+/** The change that a cut makes to the links into a region, and to the links out of it. */
 const linkCuts = {
   none: { inward: 'none', outward: 'none' },
   both: { inward: 'both', outward: 'both' },

@@ -1,6 +1,6 @@
 /**
- * What guards, controllers and peers tell each other, and what a guard keeps of it on disk. Each
- * shape is written once: the schema that reads it, with the type that comes from it.
+ * The messages between guards and controllers, and the state that a guard keeps on disk. Each shape
+ * is written once: a schema that reads it, and the type that comes from the schema.
  */
 import { isPosition, type Position } from '@throwover/client';
 import { z } from 'zod';

@@ -92,7 +92,7 @@ function document(): string {
     'Times whose name ends in `Ms` are milliseconds. A secret never stands in the file: `env:NAME` names a variable of the',
     'environment, `file:PATH` a file. This page is written by a test: `npx vitest run process-config-doc --update`.',
     '',
-    'What the service declares stands in [throwover.yaml](throwover-yaml.md); `throwover serve` has no file.',
+    '`throwover serve` has no file of its own. The service itself is described in [throwover.yaml](throwover-yaml.md).',
     ...processes.flatMap(([name, schema, file]) => [
       '',
       `## throwover ${name}`,

@@ -239,7 +239,7 @@ export type WriterGrant =
 
 /** The events that a guard reports to people. */
 export type GuardEvent =
-  /** What this side is has changed on disk; `on`: what changed it. */
+  /** The state of this side (side.ts) has changed on disk. `on`: the cause. */
   | {
       readonly type: 'side-changed';
       readonly from: Side;

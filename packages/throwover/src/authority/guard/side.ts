@@ -1,4 +1,4 @@
-/** What a database is in its pair, as its guard remembers it: one of these at any time. */
+/** The states of a database in its pair, as its guard remembers it. It is always in exactly one. */
 export const sides = {
   open: 'it takes writes, if it is a primary',
   following: 'a standby that has followed a primary',
@@ -11,7 +11,7 @@ export const sides = {
 
 export type Side = keyof typeof sides;
 
-/** What changes a side. */
+/** The causes that change the state of a side. */
 export const sideTurns = {
   fence: 'a run closes it',
   unfence: 'a run, or the end of a deadline, takes the fence back',

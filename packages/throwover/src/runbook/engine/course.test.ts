@@ -35,7 +35,7 @@ const ways: Readonly<Record<Course, readonly JournalEvent[]>> = {
   back: [mandate, intent('arm'), failed('arm')],
 };
 
-/** What each turning looks like to `Progress`. */
+/** Passes each cause to a `Progress`. */
 const signs: Readonly<Record<Turning, (progress: Progress) => void>> = {
   mandate: (progress) => progress.note(mandate),
   replanned: (progress) =>

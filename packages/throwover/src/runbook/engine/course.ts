@@ -1,4 +1,4 @@
-/** Which way a run can still go, as its journal says. */
+/** The directions in which a run can still go, as its journal says. */
 export const courses = {
   unapproved: 'no mandate is in the journal, so nothing was done',
   forward: 'it goes forward, and everything it has done can still be taken back',
@@ -11,7 +11,7 @@ export const courses = {
 
 export type Course = keyof typeof courses;
 
-/** What turns a run. */
+/** The causes that change the course of a run. */
 export const turnings = {
   mandate: 'a person approves the plan',
   replanned: 'a person approves another plan for the run',

@@ -1,4 +1,6 @@
 import { type Position, positionOf } from '@throwover/client';
+import pg from 'pg';
+import { isThrowoverError } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { closeDatabase } from './fence.ts';
 import type { Side } from './side.ts';
@@ -23,10 +25,15 @@ const promoteQuery = `
 
 /**
  * Runs the statement of a promotion for a cluster that does not exist, so that it promotes nothing:
- * its first run on a connection is slower.
+ * its first run on a connection is slower. This only saves time, so a refusal is left to the
+ * promotion itself.
  */
 export async function rehearsePromotion({ sql }: Side): Promise<void> {
-  await sql.rows(promoteQuery, ['-1']);
+  try {
+    await sql.rows(promoteQuery, ['-1']);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) && !isThrowoverError(error)) throw error;
+  }
 }
 
 /**
