@@ -203,6 +203,7 @@ const checks = {
       expect(warmed.bytes).toBeGreaterThanOrEqual(0);
       expect(warmed.by).toEqual(expect.any(String));
     }
+    expect(await west.status()).toMatchObject({ role: 'standby' });
   },
 
   'a fence closes the application out, and proves the last position; again gives the same proof':
