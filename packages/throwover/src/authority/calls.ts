@@ -142,7 +142,7 @@ export const sideCalls = {
   endPromises: {
     ...command,
     path: '/v1/endPromises',
-    says: 'Gives the other guard no new promise, and tells when the last one ends',
+    says: 'Helps the other guard no more, and tells when its last promise ends',
     body: runCommandSchema,
     output: z.strictObject({ leftMs: z.number().nonnegative() }),
   },

@@ -552,6 +552,13 @@ export const guardMemorySchema = z.strictObject({
   attachment: attachmentSchema.extend({ epoch: z.number(), proved: z.boolean() }).nullable(),
   /** Epoch in which this guard may have promised its peer something; `null`: none. */
   promised: z.number().nullable(),
+  /**
+   * Token of the newest failover that has begun to judge what its promotion would lose; `null`:
+   * none since this side was last promoted or attached. Until that token is renounced, this guard
+   * helps the other side with nothing that would make the judgement wrong. Missing in files of the
+   * version before.
+   */
+  judging: z.number().nullable().default(null),
   /** The record about commits that did not wait, which the peer asked this guard to write down. */
   peerSync: syncRecordSchema.nullable(),
   /**

@@ -1,5 +1,5 @@
 import { isPosition, type Position } from '@throwover/client';
-import type { DatabaseSide } from '../authority/authority.ts';
+import type { DatabaseSide, DatabaseStatus } from '../authority/authority.ts';
 import { type Clock, orNull } from '../kernel/kernel.ts';
 import type { Store, SyncState } from '../store/store.ts';
 import { exposureOf } from './exposure.ts';
@@ -49,7 +49,7 @@ export function lossView(options: {
       nowMs: clock.wallMs(),
       received,
       oldAnswers,
-      inSync: synchronous ? inSyncOf(state.sync, standby?.inSync ?? null) : null,
+      inSync: synchronous ? inSyncOf(state.sync, standby) : null,
       sightings: [...(sampled ?? []), ...told],
     });
   };
@@ -57,11 +57,12 @@ export function lossView(options: {
 
 /**
  * In sync only if one source reports it and none contradicts it: with no report, writes may be
- * lost.
+ * lost. Both must answer, because the old side needs only one of them to stop waiting.
  */
-function inSyncOf(stored: SyncState | null, standby: boolean | null): boolean | null {
-  if (stored?.inSync === false || standby === false) return false;
-  return stored?.inSync === true || standby === true ? true : null;
+function inSyncOf(stored: SyncState | null, standby: DatabaseStatus | null): boolean | null {
+  if (stored?.inSync === false || standby?.inSync === false) return false;
+  if (standby === null) return null;
+  return stored?.inSync === true || standby.inSync === true ? true : null;
 }
 
 /**

@@ -5,6 +5,7 @@
  *   old-writer.ts       the old side, and this controller's proof that it is closed
  *   fence.ts            close it; in a failover, if it answers
  *   expire-writer.ts    strict mode: waits for the end of its lease, which is the proof
+ *   keep-in-sync.ts     synchronous mode: the old side's commits go on waiting for the standby
  *   catch-up.ts         waits until the standby has everything, or in a failover all it can get
  *   exposure.ts loss.ts the possible loss of a failover, from the last known positions
  *   standby.ts          the new side, as catch-up and promote see it
@@ -41,6 +42,7 @@ export {
 } from './failover-guards.ts';
 export { fence, fenceIfReachable, withoutAnswer } from './fence.ts';
 export { databasesReady } from './guards.ts';
+export { keepInSync } from './keep-in-sync.ts';
 export { type LagReport, lagCalls, type Sighting } from './lag-calls.ts';
 export {
   dayMs,

@@ -86,6 +86,9 @@ const instructions = {
     look: `${leaseEndsSeconds} s have passed since ${from}'s guard was stopped or was lost.`,
     back: { none: 'it only waits' },
   }),
+  'keep-in-sync': none(
+    'It matters only while the old region may still write. By hand you make sure in `fence` that it cannot.',
+  ),
   fence: ({ hands, kind, from, to }): ByHand => ({
     work: hands.database(from).close,
     look: `A position such as 0/3000148. Note it down: ${to} is asked for it. Then PostgreSQL says that it has stopped.`,

@@ -206,6 +206,59 @@ it('synchronous and in sync: nothing is lost, and nobody has to accept a loss', 
   expect(refusalsOf(await world.plan('failover'))).toContain('loss-above-bound | loss-above-bound');
 });
 
+describe('synchronous, without a lease', () => {
+  beforeEach(async () => {
+    world.policy = { synchronous: true };
+    const told = { epoch: 1, position: world.east.position, wallMs: world.clock.wallMs() };
+    await world.store.recordSync({ service: 'checkout', region: 'east', inSync: true, ...told });
+    world.lose(world.east);
+  });
+  const notInSync = (agoMs = 0) =>
+    world.store.recordSync({
+      ...{ service: 'checkout', region: 'east', epoch: 1, inSync: false },
+      ...{ position: world.east.position, wallMs: world.clock.wallMs() - agoMs },
+    });
+
+  it('lets nobody write down that commits do not wait, before it judges what would be lost', async () => {
+    const asked: unknown[] = [];
+    world.west.endPromises = async ({ token }) => {
+      asked.push(token);
+      return { leftMs: 0 };
+    };
+    let refusal: unknown;
+    world.west.before = async (command) => {
+      if (command === 'promote') refusal = await notInSync().catch((error) => error.code);
+    };
+    expect(await world.run('failover', { overrides: both })).toMatchObject({ status: 'succeeded' });
+    expect(refusal).toBe('writer-stopped');
+    const { records, token } = await world.newestRun();
+    expect(asked).toEqual([token]);
+    const judged = records.find(
+      ({ type, ...more }) => 'step' in more && more.step === 'catch-up' && type === 'outcome',
+    );
+    expect(judged).toMatchObject({ evidence: { complete: true, exposure: { kind: 'none' } } });
+  });
+
+  it('counts a record that came just before as a loss, and takes the stop back when it turns back', async () => {
+    const { expireWriter } = world.store;
+    // It reaches the store just before the run does, and speaks of a minute ago.
+    world.store.expireWriter = async (speaker) => {
+      await notInSync(60_000);
+      return expireWriter(speaker);
+    };
+    const result = await world.run('failover', { overrides: ['two-writers'] });
+    expect(result).toMatchObject({ status: 'undone', error: { code: 'loss-above-bound' } });
+    expect(world.west).toMatchObject({ role: 'standby', asked: null });
+    await notInSync();
+  });
+
+  it('knows nothing while the new side does not answer: it may have written such a record down', async () => {
+    world.lose(world.west);
+    const { facts } = await world.plan('failover');
+    expect(facts['exposure']).not.toMatchObject({ kind: 'none' });
+  });
+});
+
 it('a switchover that loses its source half-way becomes a failover, in the same run', async () => {
   world.east.before = (command) => {
     if (command === 'fence') world.lose(world.east);

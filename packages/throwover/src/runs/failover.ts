@@ -8,6 +8,7 @@ import {
   exposureNow,
   failoverTerms,
   fenceIfReachable,
+  keepInSync,
   lossView,
   lossWithinBound,
   OldWriter,
@@ -56,7 +57,7 @@ const unknownWindowMs = 3_600_000;
  * without the old region; `rejoin` attaches that when it is back.
  *
  * close, all at once: ask for warm functions, close the old database if it answers, wait for the
- *   end of its lease (strict). Webhooks are not held: deliveries to the old side from now on are
+ *   end of its lease (strict), keep its commits waiting for the standby (synchronous). Webhooks are not held: deliveries to the old side from now on are
  *   repeated.
  * open: receive the writes that can still be had, promote (no return) with the known loss, open the
  *   epoch; then move DNS, doors and webhooks at the same time; then repeat the webhooks of the loss
@@ -64,7 +65,15 @@ const unknownWindowMs = 3_600_000;
  */
 export const failover: BuildRun = (ports, policy, clock) => {
   const { from, to, dns, gateways, store, history } = ports;
-  const { service, strict, consent, lostPatienceMs, lossBoundMs: boundMs, idsPerSecond } = policy;
+  const {
+    service,
+    strict,
+    synchronous,
+    consent,
+    lostPatienceMs,
+    lossBoundMs: boundMs,
+    idsPerSecond,
+  } = policy;
   const writer = new OldWriter({
     from: from.database,
     to: to.database,
@@ -77,7 +86,7 @@ export const failover: BuildRun = (ports, policy, clock) => {
     service,
     from: from.database,
     to: to.database,
-    synchronous: policy.synchronous,
+    synchronous,
     history,
     clock,
   });
@@ -99,6 +108,9 @@ export const failover: BuildRun = (ports, policy, clock) => {
       ...together('close', [
         ...warmth.ask,
         ...(strict ? [expireWriter({ store, writer, to: to.database })] : []),
+        ...(synchronous && !strict
+          ? [keepInSync({ store, from: from.database, to: to.database })]
+          : []),
         fenceIfReachable({ writer, without: withoutAnswer(strict, consent) }),
       ]),
       catchUpLossy({ to: to.database, writer, clock, consent, boundMs, idsPerSecond, loss }),

@@ -17,13 +17,14 @@
  *   fencing.ts    fence, unfence, deadline
  *   promotion.ts  promote, finish what was begun, adopt a promotion by hand
  *   watching.ts   starts the database, notices newer epochs, opens it
- *   lease.ts      strict mode: the lease of the writer, and promises to the other side
+ *   lease.ts      strict mode: the lease of the writer
+ *   promises.ts   what this guard does for the other side while no failover judges its loss
  *   clusters.ts   whether both databases are one cluster
  *   sync.ts       synchronous mode: written down before a commit does not wait for the standby
  */
 
 import { timelineOf } from '@throwover/client';
-import { isThrowoverError } from '../../kernel/kernel.ts';
+import { orNull } from '../../kernel/kernel.ts';
 import { laterSync } from '../../store/store.ts';
 import type { DatabaseSide } from '../database-side.ts';
 import { authorityErrors } from '../errors.ts';
@@ -43,11 +44,12 @@ import { ownEpoch } from './decide.ts';
 import { Door } from './door.ts';
 import { Fencing } from './fencing.ts';
 import type { GuardOptions, Inside } from './inside.ts';
-import { HeldLease, Promises } from './lease.ts';
+import { HeldLease } from './lease.ts';
 import { Looks } from './looks.ts';
 import { Memory, Turns } from './memory.ts';
 import { Pairing } from './pairing.ts';
 import type { DatabaseLook } from './ports.ts';
+import { givingUp, Promises } from './promises.ts';
 import { Promoting } from './promotion.ts';
 import { noteReopened } from './reopened.ts';
 import { begun } from './side.ts';
@@ -162,8 +164,7 @@ export function createGuard(options: GuardOptions): Guard {
       return renounced(command.token);
     },
     endPromises: async (command) => {
-      await memory.admit(command);
-      return { leftMs: promises.end() };
+      return { leftMs: await promises.end(command) };
     },
     promote: (input) =>
       effects.take(async () => {
@@ -180,7 +181,7 @@ export function createGuard(options: GuardOptions): Guard {
         if (role === 'standby' || (role === 'unreachable' && attached)) return;
         if (role === 'primary' && memory.current.closed !== null) {
           // The last look at the door before traces of other writers disappear.
-          const seen = await door.look({ inTurn: true }).catch(unanswered);
+          const seen = await orNull(() => door.look({ inTurn: true }));
           const broken = seen?.verdict.is === 'broken' && !door.stayedEmpty(seen.look);
           if (broken) await noteReopened(inside);
         }
@@ -232,7 +233,10 @@ export function createGuard(options: GuardOptions): Guard {
         }
         await clusters.mustBeOf(input.upstream, look);
         await memory.learn({ epoch: input.epoch, active: input.upstream });
-        await memory.put({ accepted: null, promised: null, followed: null }, 'attach');
+        await memory.put(
+          { accepted: null, judging: null, promised: null, followed: null },
+          'attach',
+        );
         const { epoch, upstream, promotion, discards } = input;
         // Otherwise, if the reply is lost, a standby that did attach would not be restarted after a
         // crash.
@@ -273,14 +277,16 @@ export function createGuard(options: GuardOptions): Guard {
             { known: now.known },
           );
         }
-        if (!record.inSync && promises.areEnding) {
+        const peerSync = laterSync(now.peerSync, record);
+        if (record.inSync) return { part: { peerSync }, answer: undefined };
+        if (promises.areEnding || begun(now)) {
           throw authorityErrors.make(
             'must-stay-closed',
             `${region} is to be promoted: ${region}'s guard writes nothing down that lets commits go ahead of it`,
             { known: now.known },
           );
         }
-        return { part: { peerSync: laterSync(now.peerSync, record) }, answer: undefined };
+        return { part: { peerSync, ...givingUp(now) }, answer: undefined };
       }),
   };
 
@@ -333,10 +339,4 @@ function statusOf(
         : (peerSync?.inSync ?? null),
     clusterVerdict: parts.clusters.verdict(look),
   };
-}
-
-/** Turns a missing answer into `null`; throws a bug on. */
-function unanswered(error: unknown): null {
-  if (!isThrowoverError(error)) throw error;
-  return null;
 }

@@ -241,21 +241,74 @@ describe('what came while something was unfinished', () => {
 });
 
 describe('synchronous', () => {
-  it('writes down nothing that lets commits go ahead of the side that is to be promoted, until it is not', async () => {
-    const { guards, disks, clock } = pairOfGuards({
-      ...{ durability: 'synchronous', writerFence: 'strict' },
+  const position = positionOf(1, '0/64');
+  const record = { epoch: 1, wallMs: 0, inSync: false, position };
+  const doubt = { pair: eastAsks, record };
+  const closed = code('must-stay-closed');
+
+  it.each(['available', 'strict'] as const)(
+    '%s: writes down nothing that lets commits go ahead of the side whose loss is judged, until that is given up',
+    async (writerFence) => {
+      const { guards, disks } = pairOfGuards({ durability: 'synchronous', writerFence });
+      const { west } = guards;
+      expect(await west.endPromises(ofRun(5))).toEqual({ leftMs: 0 });
+      await expect(west.recordPeerSync(doubt)).rejects.toEqual(closed);
+      await west.recordPeerSync({ ...doubt, record: { ...record, inSync: true } });
+      expect(disks.west.peerSync).toMatchObject({ inSync: true });
+      expect(await west.renounce(ofRun(5))).toEqual({ kind: 'renounced', token: 5 });
+      await west.recordPeerSync(doubt);
+      expect(disks.west.peerSync).toMatchObject({ inSync: false });
+      // A late copy of the question binds nobody any more.
+      await west.endPromises(ofRun(5));
+      await west.recordPeerSync(doubt);
+    },
+  );
+
+  it('helps the other side again after a minute, and then gives the promotion up in the same write', async () => {
+    const { guards, clock, restart } = pairOfGuards({ durability: 'synchronous' });
+    await guards.west.endPromises(ofRun(5));
+    await clock.advance(59_000);
+    await expect(guards.west.recordPeerSync(doubt)).rejects.toEqual(closed);
+    // A guard that restarts does not know since when, so it counts from its start.
+    const west = restart('west');
+    await clock.advance(59_000);
+    await expect(west.recordPeerSync(doubt)).rejects.toEqual(closed);
+    await clock.advance(2_000);
+    expect(await west.status()).toMatchObject({ renounced: 0 });
+    await west.recordPeerSync(doubt);
+    expect(await west.status()).toMatchObject({ renounced: 5 });
+    const late = west.promote({ ...ofRun(5), epoch: 2, ...lossy });
+    await expect(late).rejects.toEqual(code('token-renounced'));
+  });
+
+  it('writes nothing down for the other side once a promotion is accepted, even if that does not end', async () => {
+    const { guards, databases, clock } = pairOfGuards({ durability: 'synchronous' });
+    failOnce(databases.west, 'promote');
+    const promoted = guards.west.promote({ ...ofRun(5), epoch: 2, ...lossy });
+    await expect(promoted).rejects.toEqual(code('database-unreachable'));
+    await clock.advance(120_000);
+    await expect(guards.west.recordPeerSync(doubt)).rejects.toEqual(closed);
+  });
+
+  it('is bound by no judgement of its life before it was promoted', async () => {
+    const { guards, clock, disks, restart, databases } = pairOfGuards({
+      durability: 'synchronous',
     });
-    const position = positionOf(1, '0/64');
-    const doubt = { epoch: 1, wallMs: 0, inSync: false, position };
-    expect(await guards.west.endPromises(ofRun(5))).toEqual({ leftMs: 0 });
-    await expect(guards.west.recordPeerSync({ pair: eastAsks, record: doubt })).rejects.toEqual(
-      code('must-stay-closed'),
-    );
-    await guards.west.recordPeerSync({ pair: eastAsks, record: { ...doubt, inSync: true } });
-    expect(disks.west.peerSync).toMatchObject({ inSync: true });
-    await clock.advance(11_000);
-    await guards.west.recordPeerSync({ pair: eastAsks, record: doubt });
-    expect(disks.west.peerSync).toMatchObject({ inSync: false });
+    await guards.west.endPromises(ofRun(5));
+    const promotion = await guards.west.promote({ ...ofRun(5), epoch: 2, ...lossy });
+    await guards.east.stop(ofRun(5));
+    await guards.east.attach({
+      ...ofRun(5),
+      epoch: 2,
+      upstream: 'west',
+      promotion,
+      discards: true,
+    });
+    await clock.advance(1_000);
+    await guards.east.promote({ ...ofRun(6, 'east'), epoch: 3, ...lossy });
+    databases.west.role = 'standby';
+    expect(disks.west.judging).toBeNull();
+    await restart('west').recordPeerSync({ ...doubt, record: { ...record, epoch: 3 } });
   });
 
   it('calls itself in sync only from beyond the doubt: those who wrote that down count no other word', async () => {

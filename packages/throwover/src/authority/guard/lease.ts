@@ -1,8 +1,4 @@
-import { isThrowoverError } from '../../kernel/kernel.ts';
-import { maxWriterLeaseMs } from '../../store/store.ts';
-import { authorityErrors } from '../errors.ts';
-import type { PeerPromise } from '../messages.ts';
-import { expiryOf } from '../timing.ts';
+import { isThrowoverError, orNull } from '../../kernel/kernel.ts';
 import type { Inside } from './inside.ts';
 import type { MachineTime } from './ports.ts';
 
@@ -11,12 +7,6 @@ import type { MachineTime } from './ports.ts';
  * until it has one.
  */
 const eagerMs = 50;
-
-/**
- * Longest time that a promotion waits for promises to end, ms. It must be answered within 15 s; a
- * lease of the default length ends in this time.
- */
-const longestWaitMs = 12_000;
 
 /** Ends a pause early. */
 const roused = new Error('roused');
@@ -140,9 +130,9 @@ export class HeldLease {
     // given.
     const sent = database.machineTime();
     const sentMs = clock.monotonicMs();
-    const answer = await (witness
-      ?.renewWriter({ region, epoch: known.epoch, leaseMs })
-      .catch(unheard) ?? null);
+    const answer = await orNull(
+      async () => (await witness?.renewWriter({ region, epoch: known.epoch, leaseMs })) ?? null,
+    );
     if (answer?.kind === 'granted') {
       await this.#extend(sent, sentMs);
     } else if (answer === null) {
@@ -162,8 +152,8 @@ export class HeldLease {
     const { database, memory, clock, peer, policy } = this.#inside;
     const sent = database.machineTime();
     const sentMs = clock.monotonicMs();
-    const answer = await (peer?.promise({ epoch, leaseMs: policy.timing.leaseMs }).catch(unheard) ??
-      null);
+    const { leaseMs } = policy.timing;
+    const answer = await orNull(async () => (await peer?.promise({ epoch, leaseMs })) ?? null);
     if (answer?.kind === 'promised') await this.#extend(sent, sentMs);
     else if (answer !== null) await memory.learn(answer.known);
   }
@@ -176,96 +166,4 @@ export class HeldLease {
     this.#until = until;
     this.#renewedMs = sentMs;
   }
-}
-
-/** Strict mode: the promises of this guard to the other one, counted on its own clock. */
-export class Promises {
-  readonly #inside: Inside;
-  #endsMs: number;
-  /**
-   * A promotion was requested: no new promise is given before this time, because otherwise the
-   * promotion might never happen.
-   */
-  #noneBeforeMs = Number.NEGATIVE_INFINITY;
-
-  constructor(inside: Inside) {
-    this.#inside = inside;
-    // The promises of an earlier process are not known exactly, so count one promise of the maximum
-    // length from now.
-    const { keep, policy, clock } = inside;
-    this.#endsMs =
-      keep.current.promised === null
-        ? Number.NEGATIVE_INFINITY
-        : clock.monotonicMs() + expiryOf(maxWriterLeaseMs, policy.timing.driftBound);
-  }
-
-  async give({ epoch, leaseMs }: { epoch: number; leaseMs: number }): Promise<PeerPromise> {
-    const { region, memory, clock, policy, database } = this.#inside;
-    // A database that does not answer was not made primary by this guard. The other side needs the
-    // promise all the more.
-    const role = await database.look().then((look) => look.role, unheard);
-    return memory.change<PeerPromise>((now) => {
-      const { known, accepted } = now;
-      const against = [
-        policy.writerFence !== 'strict' && 'this guard is not strict',
-        accepted !== null && accepted.epoch > epoch && 'a promotion was accepted',
-        this.areEnding && 'a promotion waits for the end of the promises',
-        known.epoch > epoch && `epoch ${known.epoch} is known`,
-        (role === 'primary' || known.active === region) && 'this side is the primary',
-        leaseMs > maxWriterLeaseMs && `a lease of ${leaseMs} ms is too long`,
-      ];
-      const why = against.find((reason) => reason !== false) ?? null;
-      if (why !== null) return { part: null, answer: { kind: 'refused', why, known } };
-      const endsMs = clock.monotonicMs() + expiryOf(leaseMs, policy.timing.driftBound);
-      this.#endsMs = Math.max(this.#endsMs, endsMs);
-      return {
-        part: now.promised === epoch ? null : { promised: epoch },
-        answer: { kind: 'promised' },
-      };
-    });
-  }
-
-  /**
-   * Gives no new promise from now on, until one lease after the end of those given so far: if the
-   * promotion is refused or given up, the other side can get promises again. Returns how long the
-   * present promises last, ms.
-   */
-  end(): number {
-    const { clock, policy } = this.#inside;
-    const { leaseMs, driftBound } = policy.timing;
-    const nowMs = clock.monotonicMs();
-    this.#noneBeforeMs = Math.max(nowMs, this.#endsMs) + expiryOf(leaseMs, driftBound);
-    return Math.max(0, this.#endsMs - nowMs);
-  }
-
-  /** A promotion waits for the promises to end, or has just done so. */
-  get areEnding(): boolean {
-    return this.#inside.clock.monotonicMs() < this.#noneBeforeMs;
-  }
-
-  /** Waits for the end of every promise. */
-  async ended(): Promise<void> {
-    const { clock } = this.#inside;
-    for (let leftMs = this.end(); leftMs > 0; leftMs = this.end()) {
-      if (leftMs > longestWaitMs) this.mustHaveEnded();
-      await clock.sleep(leftMs);
-    }
-  }
-
-  mustHaveEnded(): void {
-    const { region, clock } = this.#inside;
-    const leftMs = this.#endsMs - clock.monotonicMs();
-    if (leftMs <= 0) return;
-    throw authorityErrors.make(
-      'promise-stands',
-      `${region}'s guard has promised the other side not to promote for another ${Math.ceil(leftMs)} ms`,
-      { leftMs },
-    );
-  }
-}
-
-/** Turns a missing answer into `null`; throws a bug on. */
-function unheard(error: unknown): null {
-  if (!isThrowoverError(error)) throw error;
-  return null;
 }

@@ -19,6 +19,7 @@ export function newGuardMemory(): GuardMemory {
     reopened: null,
     attachment: null,
     promised: null,
+    judging: null,
     peerSync: null,
     cluster: noClusterMemory,
   };

@@ -4,9 +4,10 @@ import type { Accepted, Closed, FenceProof, Promotion, RunCommand } from '../mes
 import type { Clusters } from './clusters.ts';
 import { proofHolds } from './decide.ts';
 import type { Inside } from './inside.ts';
-import type { HeldLease, Promises } from './lease.ts';
+import type { HeldLease } from './lease.ts';
 import { seen } from './memory.ts';
 import type { DatabaseLook } from './ports.ts';
+import type { Promises } from './promises.ts';
 import { begun } from './side.ts';
 
 export interface PromoteCommand extends RunCommand {
@@ -119,7 +120,7 @@ export class Promoting {
           });
     }
     await this.#mustBeOneCluster(command, look);
-    if (proof.kind === 'expired') await this.#promises.ended();
+    if (proof.kind === 'expired') await this.#promises.ended(command);
     return memory.change((now) => {
       memory.mustAdmit(now, command);
       memory.mustNotBeRenounced(now, token);
@@ -164,7 +165,10 @@ export class Promoting {
       const closed = now.closed !== null && isLater(now.closed, accepted) ? now.closed : null;
       const answer = { wasClosed: now.closed !== null, isClosed: closed !== null };
       return {
-        part: { known: { epoch, active: region }, closed, followed: null, reopened: null },
+        part: {
+          known: { epoch, active: region },
+          ...{ closed, judging: null, followed: null, reopened: null },
+        },
         answer,
         on: 'promoted',
       };

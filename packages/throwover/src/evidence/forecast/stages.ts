@@ -29,6 +29,7 @@ const stageOfStep: Readonly<Record<string, Stage>> = {
   'hold-door': 'fence',
   fence: 'fence',
   'expire-writer': 'fence',
+  'keep-in-sync': 'fence',
   'catch-up': 'catch-up',
   salvage: 'catch-up',
   promote: 'promote',

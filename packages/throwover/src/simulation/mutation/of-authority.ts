@@ -23,13 +23,13 @@ export const authorityMutations: readonly Mutation[] = [
   {
     name: 'promise-binds-nobody',
     what: 'A peer extends a lease without a promise not to be promoted: it counts nothing.',
-    edits: [edit('lease.ts', 'this.#endsMs = Math.max(this.#endsMs, endsMs);', '')],
+    edits: [edit('promises.ts', 'this.#endsMs = Math.max(this.#endsMs, endsMs);', '')],
     options: { strict: true, family: 'lost' },
   },
   {
     name: 'promise-forgotten',
     what: 'A guard that restarts forgets that it has promised.',
-    edits: [edit('lease.ts', 'keep.current.promised === null', 'true')],
+    edits: [edit('promises.ts', 'keep.current.promised === null', 'true')],
     options: { strict: true, family: 'lost' },
   },
   {
@@ -188,9 +188,18 @@ export const authorityMutations: readonly Mutation[] = [
   },
   {
     name: 'promises-not-awaited',
-    what: 'A promotion by expiry does not wait for the promises that its guard gave.',
+    what: 'Neither a failover by expiry nor the guard waits for the promises that the guard gave.',
     edits: [
-      edit('promotion.ts', "if (proof.kind === 'expired') await this.#promises.ended();", ''),
+      {
+        file: 'throwover/src/replication/expire-writer.ts',
+        find: "answer.kind === 'proved' && promisedMs === 0",
+        replace: "answer.kind === 'proved'",
+      },
+      edit(
+        'promotion.ts',
+        "if (proof.kind === 'expired') await this.#promises.ended(command);",
+        '',
+      ),
       edit('promotion.ts', "if (proof.kind === 'expired') this.#promises.mustHaveEnded();", ''),
     ],
     options: { strict: true, family: 'lost' },

@@ -241,6 +241,14 @@ export const controlMutations: readonly Mutation[] = [
     options: { strict: false, synchronous: true, family: 'lost' },
   },
   {
+    name: 'loss-judged-while-it-grows',
+    what: 'A failover judges its loss without the word of the new side, which may still let commits go ahead.',
+    edits: [
+      edit('runs/failover.ts', 'synchronous && !strict', 'synchronous && strict && !strict'),
+      edit('replication/loss.ts', 'if (standby === null) return null;', ''),
+    ],
+  },
+  {
     name: 'hand-redelivers-nothing',
     what: 'After a promotion by hand the webhooks that it lost are not delivered again.',
     edits: [
