@@ -78,8 +78,8 @@ export interface DatabaseSide {
    * On the side that will be promoted: the guard gives the other guard no new promise (strict mode),
    * and writes down for it nothing that would let commits go ahead of this standby (synchronous
    * mode). This stands until the token is renounced. A minute after the end of the promises given
-   * so far, the guard may renounce the token itself, in the same write with the next promise or
-   * record. `leftMs`: time until the promises end; 0: they have ended, or none was given.
+   * so far, the guard renounces the token itself. `leftMs`: time until the promises end; 0: they
+   * have ended, or none was given.
    */
   endPromises(command: RunCommand): Promise<{ readonly leftMs: number }>;
   /**

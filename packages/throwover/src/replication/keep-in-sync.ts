@@ -2,10 +2,7 @@ import { commandOf, type DatabaseSide } from '../authority/authority.ts';
 import { done, pending, type Step } from '../runbook/runbook.ts';
 import type { Store } from '../store/store.ts';
 import { expiry } from './expire-writer.ts';
-import { positionPollMs } from './timings.ts';
-
-/** Longest wait for the two answers, ms: the deadlines of both, with a repetition. */
-const askTimeoutMs = 15_000;
+import { commandTimeoutMs, positionPollMs } from './timings.ts';
 
 /**
  * Synchronous mode without a lease: from now on neither the store nor the new side's guard writes
@@ -24,7 +21,7 @@ export function keepInSync(options: {
     name: 'keep-in-sync',
     title: `From now on ${from.region}'s commits may not go ahead of ${to.region}`,
     waits: 'machine',
-    timeoutMs: askTimeoutMs,
+    timeoutMs: commandTimeoutMs,
     pollMs: positionPollMs,
     holdsForController: true,
     undo: async ({ run: { service, runId, token } }) => {

@@ -56,13 +56,12 @@ export function lossView(options: {
 }
 
 /**
- * In sync only if one source reports it and none contradicts it: with no report, writes may be
- * lost. Both must answer, because the old side needs only one of them to stop waiting.
+ * In sync only if both places say so. The old side needs only one of them to stop waiting, and one
+ * that was put back from a backup, or begun anew, has forgotten.
  */
 function inSyncOf(stored: SyncState | null, standby: DatabaseStatus | null): boolean | null {
   if (stored?.inSync === false || standby?.inSync === false) return false;
-  if (standby === null) return null;
-  return stored?.inSync === true || standby.inSync === true ? true : null;
+  return stored?.inSync === true && standby?.inSync === true ? true : null;
 }
 
 /**

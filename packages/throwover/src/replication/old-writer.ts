@@ -87,10 +87,11 @@ export class OldWriter {
    * not.
    */
   async unfence(context: StepContext): Promise<void> {
+    // First of all: the new side's guard helps the old side again once it has renounced.
+    const proof = await this.#openingProof(context);
     // A fence command that is still on its way would close the door after it was opened.
     await this.#asking;
     this.#proof = null;
-    const proof = await this.#openingProof(context);
     if (proof === null) return;
     await this.#options.from.unfence({ ...commandOf(context.run), proof });
   }

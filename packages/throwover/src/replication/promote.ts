@@ -150,13 +150,16 @@ export function failoverTerms(options: {
   const { store, to, writer, strict, consent } = options;
   const unknownCluster = consent.overrides.includes(unknownClusterOverride);
   const terms = async (context: StepContext): Promise<PromotionTerms> => {
-    const { complete, sequenceAdvance: by } = remainderOf(context);
+    const { complete, exposure, sequenceAdvance: by } = remainderOf(context);
     const confirmed = writer.proof;
-    // Without its own last position the old side may have made commits that it never acknowledged.
-    // Then no acknowledged write is missing, but ids that it gave out may be.
-    const lossy = complete && confirmed !== null ? null : { sequenceAdvance: by };
-    if (confirmed !== null && complete) {
-      const same = caughtUp.of(context)?.position === confirmed.position;
+    const same = confirmed !== null && caughtUp.of(context)?.position === confirmed.position;
+    // It was closed at a position that the new side cannot get any more. Commits were synchronous,
+    // so nothing that is missing was acknowledged.
+    const unacknowledged = same && exposure.kind === 'none' && exposure.why === 'synchronous';
+    const everything = confirmed !== null && complete && !unacknowledged;
+    // Ids of transactions that were never acknowledged may be missing too, and may be known outside.
+    const lossy = everything ? null : { sequenceAdvance: by };
+    if (everything) {
       // The answer came after `catch-up` had ended without it. The run waits for that position and
       // never gives it up here.
       if (!same) await received(to, confirmed.position, context);
@@ -165,7 +168,7 @@ export function failoverTerms(options: {
     // A guard accepts a confirmed proof only if it has everything up to the proof's position. A
     // person accepted the loss of the rest, within the bound or beyond it.
     if (confirmed !== null && !strict) {
-      const why = `it was closed at ${confirmed.position} and does not answer any more; what is missing up to there was accepted`;
+      const why = `it was closed at ${confirmed.position} and does not answer any more; what is missing up to there was ${unacknowledged ? 'never acknowledged' : 'accepted'}`;
       return { proof: overridden(consent, context, why), lossy };
     }
     switch (withoutAnswer(strict, consent)) {

@@ -200,6 +200,7 @@ it('synchronous and in sync: nothing is lost, and nobody has to accept a loss', 
   world.policy = { synchronous: true };
   const told = { epoch: 1, position: world.east.position, wallMs: world.clock.wallMs() };
   await world.store.recordSync({ service: 'checkout', region: 'east', inSync: true, ...told });
+  world.west.inSync = true;
   world.lose(world.east);
   expect(refusalsOf(await world.plan('failover'))).toEqual(['fence-not-possible | two-writers']);
   await world.store.recordSync({ service: 'checkout', region: 'east', inSync: false, ...told });
@@ -211,7 +212,7 @@ describe('synchronous, without a lease', () => {
     world.policy = { synchronous: true };
     const told = { epoch: 1, position: world.east.position, wallMs: world.clock.wallMs() };
     await world.store.recordSync({ service: 'checkout', region: 'east', inSync: true, ...told });
-    world.lose(world.east);
+    world.west.inSync = true;
   });
   const notInSync = (agoMs = 0) =>
     world.store.recordSync({
@@ -219,43 +220,87 @@ describe('synchronous, without a lease', () => {
       ...{ position: world.east.position, wallMs: world.clock.wallMs() - agoMs },
     });
 
-  it('lets nobody write down that commits do not wait, before it judges what would be lost', async () => {
-    const asked: unknown[] = [];
-    world.west.endPromises = async ({ token }) => {
-      asked.push(token);
-      return { leftMs: 0 };
-    };
-    let refusal: unknown;
-    world.west.before = async (command) => {
-      if (command === 'promote') refusal = await notInSync().catch((error) => error.code);
-    };
-    expect(await world.run('failover', { overrides: both })).toMatchObject({ status: 'succeeded' });
-    expect(refusal).toBe('writer-stopped');
-    const { records, token } = await world.newestRun();
-    expect(asked).toEqual([token]);
-    const judged = records.find(
-      ({ type, ...more }) => 'step' in more && more.step === 'catch-up' && type === 'outcome',
-    );
-    expect(judged).toMatchObject({ evidence: { complete: true, exposure: { kind: 'none' } } });
+  describe('from a region that does not answer', () => {
+    beforeEach(() => world.lose(world.east));
+
+    it('lets nobody write down that commits do not wait, before it judges what would be lost', async () => {
+      const asked: unknown[] = [];
+      world.west.endPromises = async ({ token }) => {
+        asked.push(token);
+        return { leftMs: 0 };
+      };
+      let refusal: unknown;
+      world.west.before = async (command) => {
+        if (command === 'promote') refusal = await notInSync().catch((error) => error.code);
+      };
+      expect(await world.run('failover', { overrides: both })).toMatchObject({
+        status: 'succeeded',
+      });
+      expect(refusal).toBe('writer-stopped');
+      const { records, token } = await world.newestRun();
+      expect(asked).toEqual([token]);
+      const judged = records.find(
+        ({ type, ...more }) => 'step' in more && more.step === 'catch-up' && type === 'outcome',
+      );
+      expect(judged).toMatchObject({ evidence: { complete: true, exposure: { kind: 'none' } } });
+    });
+
+    it('counts a record that came just before as a loss, and takes the stop back when it turns back', async () => {
+      const { expireWriter } = world.store;
+      // It reaches the store just before the run does, and speaks of a minute ago.
+      world.store.expireWriter = async (speaker) => {
+        await notInSync(60_000);
+        return expireWriter(speaker);
+      };
+      const result = await world.run('failover', { overrides: ['two-writers'] });
+      expect(result).toMatchObject({ status: 'undone', error: { code: 'loss-above-bound' } });
+      expect(world.west).toMatchObject({ role: 'standby', asked: null });
+      await notInSync();
+    });
+
+    it.each([
+      ['the new side does not answer', () => world.lose(world.west)],
+      [
+        'the new side says that they do not wait',
+        () => {
+          world.west.inSync = false;
+        },
+      ],
+      [
+        'the new side has forgotten it',
+        () => {
+          world.west.inSync = null;
+        },
+      ],
+    ])('does not call commits safe when %s', async (_, happens) => {
+      happens();
+      const { facts } = await world.plan('failover');
+      expect(facts['exposure']).not.toMatchObject({ kind: 'none' });
+    });
   });
 
-  it('counts a record that came just before as a loss, and takes the stop back when it turns back', async () => {
-    const { expireWriter } = world.store;
-    // It reaches the store just before the run does, and speaks of a minute ago.
-    world.store.expireWriter = async (speaker) => {
-      await notInSync(60_000);
-      return expireWriter(speaker);
+  it('promotes without a resume when the old side closed, and died before the standby had its last bytes', async () => {
+    const { east, west } = world;
+    east.bytes = 5_000;
+    east.before = (command) => {
+      if (command === 'fence') void world.clock.sleep(10).then(() => world.lose(east));
+    };
+    expect(await world.run('failover')).toMatchObject({ status: 'succeeded' });
+    expect(west.asked).toMatchObject({ proof: { kind: 'overridden' }, lossy: {} });
+    expect(west.asked?.lossy?.sequenceAdvance).toBeGreaterThan(0);
+  });
+
+  it('has the promotion renounced when it turns back, although the fence has no answer yet', async () => {
+    const { east, west } = world;
+    sawEast(60_000, 1_512);
+    east.before = (command) => {
+      if (command !== 'fence') return;
+      west.inSync = false;
+      return new Promise(() => {});
     };
     const result = await world.run('failover', { overrides: ['two-writers'] });
     expect(result).toMatchObject({ status: 'undone', error: { code: 'loss-above-bound' } });
-    expect(world.west).toMatchObject({ role: 'standby', asked: null });
-    await notInSync();
-  });
-
-  it('knows nothing while the new side does not answer: it may have written such a record down', async () => {
-    world.lose(world.west);
-    const { facts } = await world.plan('failover');
-    expect(facts['exposure']).not.toMatchObject({ kind: 'none' });
+    expect(west.renounced).toBe((await world.newestRun()).token);
   });
 });
 

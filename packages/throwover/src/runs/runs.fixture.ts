@@ -70,6 +70,8 @@ export class FakeSide implements DatabaseSide {
   bytes = 1_000;
   timeline = 1;
   streaming = true;
+  /** Synchronous mode: what its guard has written down about the commits. */
+  inSync: boolean | null = null;
   /** The whole region is unreachable. */
   away = false;
   /** Only the process beside the database is unreachable. */
@@ -133,7 +135,7 @@ export class FakeSide implements DatabaseSide {
       observed: observedAs(this.closed),
       reopened: null,
       leaseLeftMs: null,
-      inSync: null,
+      inSync: this.inSync,
       parity: {},
       cluster,
       clusterVerdict: { is: 'same', by: 'kept', own: cluster },

@@ -49,7 +49,7 @@ import { Looks } from './looks.ts';
 import { Memory, Turns } from './memory.ts';
 import { Pairing } from './pairing.ts';
 import type { DatabaseLook } from './ports.ts';
-import { givingUp, Promises } from './promises.ts';
+import { Promises } from './promises.ts';
 import { Promoting } from './promotion.ts';
 import { noteReopened } from './reopened.ts';
 import { begun } from './side.ts';
@@ -104,7 +104,7 @@ export function createGuard(options: GuardOptions): Guard {
   const fencing = new Fencing(inside);
   const clusters = new Clusters(inside);
   const promoting = new Promoting(inside, { promises, clusters, lease });
-  const watching = new Watching(inside, { fencing, promoting, sync, lease, clusters });
+  const watching = new Watching(inside, { fencing, promoting, sync, lease, clusters, promises });
 
   /** Runs a command that changes the database in its turn, after admitting its token. */
   const inTurn = <T>(command: RunCommand, work: () => Promise<T>): Promise<T> =>
@@ -233,10 +233,15 @@ export function createGuard(options: GuardOptions): Guard {
         }
         await clusters.mustBeOf(input.upstream, look);
         await memory.learn({ epoch: input.epoch, active: input.upstream });
-        await memory.put(
-          { accepted: null, judging: null, promised: null, followed: null },
-          'attach',
-        );
+        await memory.change(({ judging }) => ({
+          // This may be a late copy of the command, and a later failover may judge already.
+          part: {
+            ...{ accepted: null, promised: null, followed: null },
+            judging: judging !== null && judging > input.token ? judging : null,
+          },
+          answer: undefined,
+          on: 'attach',
+        }));
         const { epoch, upstream, promotion, discards } = input;
         // Otherwise, if the reply is lost, a standby that did attach would not be restarted after a
         // crash.
@@ -268,8 +273,9 @@ export function createGuard(options: GuardOptions): Guard {
     },
     renounceForPeer: async ({ token }) => renounced(token),
     promise: (input) => promises.give(input),
-    recordPeerSync: ({ record }) =>
-      memory.change((now) => {
+    recordPeerSync: async ({ record }) => {
+      await promises.lapse();
+      return memory.change((now) => {
         if (policy.durability !== 'synchronous' || now.known.epoch > record.epoch) {
           throw authorityErrors.make(
             'must-stay-closed',
@@ -277,17 +283,16 @@ export function createGuard(options: GuardOptions): Guard {
             { known: now.known },
           );
         }
-        const peerSync = laterSync(now.peerSync, record);
-        if (record.inSync) return { part: { peerSync }, answer: undefined };
-        if (promises.areEnding || begun(now)) {
+        if (!record.inSync && (promises.areEnding || begun(now))) {
           throw authorityErrors.make(
             'must-stay-closed',
             `${region} is to be promoted: ${region}'s guard writes nothing down that lets commits go ahead of it`,
             { known: now.known },
           );
         }
-        return { part: { peerSync, ...givingUp(now) }, answer: undefined };
-      }),
+        return { part: { peerSync: laterSync(now.peerSync, record) }, answer: undefined };
+      });
+    },
   };
 
   return {

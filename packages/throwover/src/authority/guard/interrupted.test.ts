@@ -281,6 +281,53 @@ describe('synchronous', () => {
     await expect(late).rejects.toEqual(code('token-renounced'));
   });
 
+  it('gives a failover up by itself that nobody carries on, so that nothing of it is left', async () => {
+    const { guards, clock, watch } = pairOfGuards();
+    const end = watch();
+    await guards.west.endPromises(ofRun(5));
+    await clock.advance(62_000);
+    expect(await guards.west.status()).toMatchObject({ renounced: 5, role: 'standby' });
+    await end();
+  });
+
+  it('goes on judging when a late copy of an older attachment arrives', async () => {
+    const { guards, databases } = pairOfGuards({ durability: 'synchronous' });
+    const promotion = await guards.west.promote({ ...ofRun(4), epoch: 2, ...lossy });
+    await guards.east.stop(ofRun(4));
+    const attach = { ...ofRun(4), epoch: 2, upstream: 'west', promotion, discards: true };
+    await guards.east.attach(attach);
+    // The copy is admitted, and asks the new primary for its cluster while the failover begins.
+    const { upstreamCluster } = databases.east;
+    databases.east.upstreamCluster = async () => {
+      await guards.east.endPromises(ofRun(5, 'east'));
+      return upstreamCluster.call(databases.east);
+    };
+    await guards.east.attach(attach);
+    const westAsks = { ...eastAsks, from: 'west', to: 'east' };
+    const asked = guards.east.recordPeerSync({ pair: westAsks, record: { ...record, epoch: 2 } });
+    await expect(asked).rejects.toEqual(closed);
+  });
+
+  it('tells store and peer again what they may have forgotten, with the moment since when', async () => {
+    const { guards, databases, disks, clock, watch } = pairOfGuards({ durability: 'synchronous' });
+    const end = watch();
+    await clock.advance(3_000);
+    expect(disks.west.peerSync).toMatchObject({ inSync: true });
+    disks.west = { ...disks.west, peerSync: null };
+    await clock.advance(32_000);
+    expect(disks.west.peerSync).toMatchObject({ inSync: true });
+    databases.east.streaming = false;
+    await clock.advance(6_000);
+    const first = disks.west.peerSync;
+    expect(first).toMatchObject({ inSync: false });
+    databases.east.lsn += 1_000;
+    disks.west = { ...disks.west, peerSync: null };
+    await clock.advance(32_000);
+    expect(disks.west.peerSync).toEqual(first);
+    expect((await guards.west.status()).inSync).toBe(false);
+    await end();
+  });
+
   it('writes nothing down for the other side once a promotion is accepted, even if that does not end', async () => {
     const { guards, databases, clock } = pairOfGuards({ durability: 'synchronous' });
     failOnce(databases.west, 'promote');

@@ -292,5 +292,10 @@ export type GuardEvent =
   | { readonly type: 'opened'; readonly why: string }
   | { readonly type: 'lease-lost'; readonly why: string }
   | { readonly type: 'not-in-sync'; readonly record: SyncRecord }
+  /**
+   * The standby is silent, and neither store nor peer writes down that commits do not wait: they
+   * wait.
+   */
+  | { readonly type: 'commits-wait' }
   | { readonly type: 'in-sync' }
   | { readonly type: 'cluster-accepted'; readonly identifier: string; readonly by: string };

@@ -5,6 +5,7 @@ import type { GuardMemory, PeerPromise, RunCommand } from '../messages.ts';
 import { expiryOf } from '../timing.ts';
 import type { Inside } from './inside.ts';
 import { seen } from './memory.ts';
+import { begun } from './side.ts';
 
 /**
  * Longest time that a promotion waits for promises to end, ms. It must be answered within 15 s; a
@@ -26,8 +27,8 @@ const judgingStandsMs = 60_000;
 export class Promises {
   readonly #inside: Inside;
   #endsMs: number;
-  /** A failover relies on it that nothing is promised or written down before this time. */
-  #noneBeforeMs: number;
+  /** If nobody asks again until then, the failover that judges is given up. */
+  #standsUntilMs: number;
 
   constructor(inside: Inside) {
     this.#inside = inside;
@@ -38,14 +39,12 @@ export class Promises {
       keep.current.promised === null
         ? Number.NEGATIVE_INFINITY
         : clock.monotonicMs() + expiryOf(maxWriterLeaseMs, policy.timing.driftBound);
-    this.#noneBeforeMs =
-      keep.current.judging === null
-        ? Number.NEGATIVE_INFINITY
-        : clock.monotonicMs() + judgingStandsMs;
+    this.#standsUntilMs = clock.monotonicMs() + judgingStandsMs;
   }
 
   async give({ epoch, leaseMs }: { epoch: number; leaseMs: number }): Promise<PeerPromise> {
     const { region, memory, clock, policy, database } = this.#inside;
+    await this.lapse();
     // A database that does not answer was not made primary by this guard. The other side needs the
     // promise all the more.
     const role = (await orNull(() => database.look()))?.role ?? null;
@@ -64,7 +63,7 @@ export class Promises {
       const endsMs = clock.monotonicMs() + expiryOf(leaseMs, policy.timing.driftBound);
       this.#endsMs = Math.max(this.#endsMs, endsMs);
       return {
-        part: { ...(now.promised === epoch ? {} : { promised: epoch }), ...givingUp(now) },
+        part: now.promised === epoch ? null : { promised: epoch },
         answer: { kind: 'promised' },
       };
     });
@@ -72,16 +71,15 @@ export class Promises {
 
   /**
    * A failover with this token judges what its promotion would lose: from now on nothing new is
-   * promised to the other side or written down for it. That ends when the token is renounced, or
-   * `judgingStandsMs` after the end of the promises given so far if nobody asks again. Returns how
-   * long those promises last, ms.
+   * promised to the other side or written down for it, until the token is renounced. Returns how
+   * long the promises given so far last, ms.
    */
   async end(command: RunCommand): Promise<number> {
     const { clock, memory } = this.#inside;
     const { token } = command;
     await memory.change((now) => {
       memory.mustAdmit(now, command);
-      this.#noneBeforeMs = Math.max(clock.monotonicMs(), this.#endsMs) + judgingStandsMs;
+      this.#standsUntilMs = Math.max(clock.monotonicMs(), this.#endsMs) + judgingStandsMs;
       const admitted = token > now.token ? seen(command) : {};
       return {
         part: { ...admitted, ...(now.judging === token ? {} : { judging: token }) },
@@ -93,8 +91,20 @@ export class Promises {
 
   /** A failover judges what would be lost, or waits for the promises to end. */
   get areEnding(): boolean {
+    return isJudging(this.#inside.memory.current);
+  }
+
+  /**
+   * Gives a failover up that nobody has carried on or taken back: its promotion is renounced for
+   * good, so its judgement needs to hold no longer, and the other side is helped again.
+   */
+  async lapse(): Promise<void> {
     const { clock, memory } = this.#inside;
-    return isJudging(memory.current) && clock.monotonicMs() < this.#noneBeforeMs;
+    if (!this.areEnding) return;
+    await memory.change((now) => {
+      const over = isJudging(now) && !begun(now) && clock.monotonicMs() >= this.#standsUntilMs;
+      return { part: over ? { renounced: now.judging } : null, answer: undefined };
+    });
   }
 
   /** Waits for the end of every promise. */
@@ -116,14 +126,6 @@ export class Promises {
       { leftMs },
     );
   }
-}
-
-/**
- * What is written down with a promise or a record that helps the other side to go on: from then on
- * the judgement of an earlier failover is wrong, so its promotion is given up for good.
- */
-export function givingUp(now: GuardMemory): Partial<GuardMemory> {
-  return isJudging(now) ? { renounced: now.judging } : {};
 }
 
 function isJudging(now: GuardMemory): now is GuardMemory & { judging: number } {

@@ -78,7 +78,10 @@ export class Promoting {
     const promotion = { epoch, region, ...switched };
     await database.recordPromotion(promotion);
     await memory.put(
-      { known: { epoch, active: region }, closed: null, followed: null, reopened: null },
+      {
+        known: { epoch, active: region },
+        ...{ closed: null, judging: null, followed: null, reopened: null },
+      },
       'adopted',
     );
     await door.open();

@@ -5,6 +5,12 @@ import type { Inside } from './inside.ts';
 import type { AskedPeer, DatabaseLook, Witness } from './ports.ts';
 
 /**
+ * Pause after which store and peer are told again what they know already, ms: one that was put back
+ * from a backup, or begun anew, has forgotten it, and a failover then counts the loss as unknown.
+ */
+const tellAgainMs = 30_000;
+
+/**
  * Synchronous durability: commits wait for the standby. Before the primary stops waiting for it,
  * the store or the other guard has written down since when. If neither answers, commits go on
  * waiting.
@@ -20,7 +26,13 @@ export class Synchronous {
    * counts only beyond this position.
    */
   #doubt: Position | null = null;
+  /** "Not in sync", as this process wrote it down last. */
+  #gaveUp: SyncRecord | null = null;
   #silentSinceMs: number | null = null;
+  /** When this process last told the state in which commits are. */
+  #toldMs = Number.NEGATIVE_INFINITY;
+  /** The log says already that commits wait because nobody writes down that they need not. */
+  #saidWaiting = false;
   /**
    * The last setting that this process asked for is in force. Until then a setting may be on disk
    * that is not in force yet, and any reload would put it in force: commits would go ahead of the
@@ -42,6 +54,7 @@ export class Synchronous {
     this.#since = null;
     this.#doubt = null;
     this.#silentSinceMs = null;
+    this.#saidWaiting = false;
     this.#settled = false;
   }
 
@@ -61,7 +74,7 @@ export class Synchronous {
     if (silentMs < policy.timing.syncPatienceMs) return;
     // This is needed even if the standby was given up before: it may have come and gone since, so
     // that commits wait again.
-    if (this.#recorded === false && !look.synchronous) return;
+    if (this.#recorded === false && !look.synchronous && !this.#mayHaveBeenForgotten) return;
     await this.#giveUp(look);
   }
 
@@ -74,19 +87,30 @@ export class Synchronous {
   }
 
   async #confirm(look: DatabaseLook): Promise<void> {
-    if (this.#recorded === true || look.position === null || look.standby === null) return;
+    if (this.#recorded === true && !this.#mayHaveBeenForgotten) return;
+    if (look.position === null || look.standby === null) return;
     this.#since ??= look.position;
     const has = bytesOf(look.position) - BigInt(Math.ceil(look.standby.lagBytes));
     if (has < bytesOf(this.#since)) return;
     if (this.#doubt !== null && look.position <= this.#doubt) return;
-    const { witness, peer, onEvent } = this.#inside;
+    const { onEvent } = this.#inside;
     const record = this.#record({ inSync: true, position: look.position });
     // Both places that may have written down "not in sync" must hear of it. A place that does not
     // answer is told again in the next round.
-    const heard = await Promise.all([witness, peer].map((place) => written(place, record)));
-    if (heard.includes(false)) return;
+    const heard = await Promise.all(this.#tell(record));
+    if (heard.includes(false) || this.#recorded === true) return;
     this.#recorded = true;
     onEvent({ type: 'in-sync' });
+  }
+
+  get #mayHaveBeenForgotten(): boolean {
+    return this.#inside.clock.monotonicMs() - this.#toldMs >= tellAgainMs;
+  }
+
+  #tell(record: SyncRecord): readonly Promise<boolean | null>[] {
+    const { witness, peer, clock } = this.#inside;
+    this.#toldMs = clock.monotonicMs();
+    return [witness, peer].map((place) => written(place, record));
   }
 
   /**
@@ -94,16 +118,24 @@ export class Synchronous {
    * commit is acknowledged without the standby before it is written down.
    */
   async #giveUp(look: DatabaseLook): Promise<void> {
-    const { onEvent } = this.#inside;
+    const { onEvent, memory } = this.#inside;
     if (look.position === null) return;
-    const record = this.#record({ inSync: false, position: look.position });
-    const { witness, peer } = this.#inside;
-    if ((await written(witness, record)) !== true && (await written(peer, record)) !== true) return;
+    // Told again, it still says since when: everything before that is on the standby.
+    const again = this.#recorded === false && this.#gaveUp?.epoch === memory.current.known.epoch;
+    const record = again ? this.#gaveUp : this.#record({ inSync: false, position: look.position });
+    // The standby's region may be lost, so the first answer is enough.
+    if (record === null || !(await oneIsTrue(this.#tell(record)))) {
+      if (!this.#saidWaiting && look.synchronous) onEvent({ type: 'commits-wait' });
+      this.#saidWaiting = true;
+      return;
+    }
     this.#recorded = false;
+    this.#gaveUp = record;
     this.#doubt = look.position;
     this.#since = null;
-    await this.#set(false);
-    onEvent({ type: 'not-in-sync', record });
+    this.#saidWaiting = false;
+    if (look.synchronous || !this.#settled) await this.#set(false);
+    if (!again) onEvent({ type: 'not-in-sync', record });
   }
 
   async #set(on: boolean): Promise<void> {
@@ -116,6 +148,14 @@ export class Synchronous {
     const { memory, clock } = this.#inside;
     return { epoch: memory.current.known.epoch, wallMs: clock.wallMs(), ...what };
   }
+}
+
+/** Returns true as soon as one answer is true; false when all have come and none is. */
+function oneIsTrue(answers: readonly Promise<boolean | null>[]): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    for (const answer of answers) answer.then((yes) => yes === true && resolve(true), reject);
+    Promise.all(answers).then(() => resolve(false), reject);
+  });
 }
 
 /** Returns whether the place has written it down; `null` if there is no such place. */

@@ -6,6 +6,7 @@ import type { Fencing } from './fencing.ts';
 import type { Inside } from './inside.ts';
 import type { HeldLease } from './lease.ts';
 import type { DatabaseLook, DoorLook } from './ports.ts';
+import type { Promises } from './promises.ts';
 import type { Promoting } from './promotion.ts';
 import { noteReopened } from './reopened.ts';
 import type { Synchronous } from './sync.ts';
@@ -22,6 +23,7 @@ interface Parts {
   readonly sync: Synchronous;
   readonly lease: HeldLease;
   readonly clusters: Clusters;
+  readonly promises: Promises;
 }
 
 /**
@@ -79,6 +81,7 @@ export class Watching {
     });
     // A separate call: even if a round fails, a fence whose deadline has passed must be dealt with.
     await quietly(() => this.#parts.fencing.watchDeadline());
+    await quietly(() => this.#parts.promises.lapse());
   }
 
   async #start(): Promise<void> {

@@ -87,8 +87,8 @@ export const authorityMutations: readonly Mutation[] = [
     edits: [
       edit(
         'sync.ts',
-        'if ((await written(witness, record)) !== true && (await written(peer, record)) !== true) return;',
-        'await this.#inside.database.setSynchronous(false); if ((await written(witness, record)) !== true && (await written(peer, record)) !== true) return;',
+        'if (record === null || !(await oneIsTrue(this.#tell(record)))) {',
+        'await this.#inside.database.setSynchronous(false); if (record === null || !(await oneIsTrue(this.#tell(record)))) {',
       ),
     ],
     options: { synchronous: true },

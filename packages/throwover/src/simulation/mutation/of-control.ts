@@ -234,7 +234,7 @@ export const controlMutations: readonly Mutation[] = [
     edits: [
       edit(
         'replication/promote.ts',
-        'const lossy = complete && confirmed !== null ? null',
+        'const lossy = everything ? null',
         'const lossy = complete ? null',
       ),
     ],
@@ -245,7 +245,7 @@ export const controlMutations: readonly Mutation[] = [
     what: 'A failover judges its loss without the word of the new side, which may still let commits go ahead.',
     edits: [
       edit('runs/failover.ts', 'synchronous && !strict', 'synchronous && strict && !strict'),
-      edit('replication/loss.ts', 'if (standby === null) return null;', ''),
+      edit('replication/loss.ts', '&& standby?.inSync === true ?', '?'),
     ],
   },
   {
