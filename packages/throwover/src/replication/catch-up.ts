@@ -27,9 +27,9 @@ export function catchUp(options: {
     pollMs: catchUpPollMs,
     holdsForController: true,
     undo: { none: 'nothing was changed' },
-    observe: () =>
+    observe: ({ clock }) =>
       look(async () => {
-        const status = await to.side.status();
+        const status = await to.newest(clock);
         if (status.role === 'primary') return done({ role: 'primary' });
         const { position } = writer.confirmed;
         const evidence = { received: status.received, position };

@@ -23,8 +23,10 @@ export function fence({ writer, to }: { writer: OldWriter; to: Standby }): Step<
     // and without sessions.
     observe: async () => (writer.proof === null ? pending({}) : done({ ...writer.proof })),
     act: async (context) => {
-      to.warmUp();
-      await writer.fence(context);
+      const fencing = writer.fence(context);
+      // Not awaited: an answer that takes longer than the fence is of no use.
+      void to.askUntil(fencing, context.clock);
+      await fencing;
     },
   };
 }

@@ -54,7 +54,9 @@ describe('a switchover', () => {
   it('opens the old side without the new guard while nobody was asked to promote', async () => {
     world.east.before = (command) => {
       // West's guard becomes unreachable while the fence is made: catch-up cannot end.
-      if (command === 'fence') world.west.guardAway = true;
+      if (command !== 'fence') return;
+      world.west.guardAway = true;
+      return world.clock.sleep(100);
     };
     expect(await world.run('switchover')).toMatchObject({ status: 'undone' });
     expect(world.east.closed).toBeNull();

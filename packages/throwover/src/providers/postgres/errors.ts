@@ -52,6 +52,12 @@ export const postgresErrors = defineErrors({
     remedy:
       "Make room on the disk of the guard's `stateDir`, or correct its owner; then run the command again.",
   },
+  'guard-memory-damaged': {
+    disposition: 'stop',
+    notLost: 'Nothing was started, and PostgreSQL goes on as it is.',
+    remedy:
+      "The guard's file in its `stateDir` cannot be read, so the guard does not know what it has promised. Put it back from a copy of the same day. Without one: make sure with `throwover runs` that no run is open, wait a minute, move the file away and start the guard. It asks the store and the other guard which region is active before it opens anything.",
+  },
   'guard-config-wrong': {
     disposition: 'stop',
     exit: 'usage',

@@ -23,6 +23,7 @@ import {
   untilOneCluster,
 } from './guards.fixture.ts';
 import { closeBeforeStart } from './pre-start.ts';
+import { memoryIn } from './state.ts';
 
 let pair: Pair;
 let guards: Guards;
@@ -254,7 +255,7 @@ describe('fence', () => {
     );
     await east.end();
     // The state that a guard leaves if it ends between the file and the reload of an opening.
-    const memory = JSON.parse(await memoryOf('east'));
+    const memory = memoryIn(await memoryOf('east'));
     const state = join(pair.databases.side('east').stateDir, 'guard.json');
     await writeFile(state, JSON.stringify({ ...memory, closed: null }));
     await writeFile(file, open);
@@ -407,7 +408,7 @@ describe('salvage', () => {
     await kill(pair, 'east');
     const { stateDir } = pair.databases.side('east');
     const unheard = { followed: null, attachment: null, stopped: true };
-    const memory = { ...JSON.parse(await memoryOf('east')), ...unheard };
+    const memory = { ...memoryIn(await memoryOf('east')), ...unheard };
     await writeFile(join(stateDir, 'guard.json'), JSON.stringify(memory));
 
     const again = await guards.start('east');

@@ -15,6 +15,7 @@ import { systemClock } from '../../../kernel/kernel.ts';
 import { oneCluster } from '../../../replication/replication.ts';
 import { type GuardHandle, type Guards, guardsOf } from './guards.fixture.ts';
 import { acceptCluster } from './local.ts';
+import { memoryIn } from './state.ts';
 
 let pair: Pair;
 let guards: Guards;
@@ -190,7 +191,7 @@ it('takes a foreign cluster on the word of a person on this host alone, and writ
   await acceptCluster(config, { identifier, by: 'ana' });
 
   expect(await verdictOf(west)).toMatchObject({ is: 'same', by: 'person' });
-  expect(JSON.parse(await readFile(join(stateDir, 'guard.json'), 'utf8'))).toMatchObject({
+  expect(memoryIn(await readFile(join(stateDir, 'guard.json'), 'utf8'))).toMatchObject({
     cluster: { agreed: { identifier, by: { kind: 'person', who: 'ana' } } },
   });
   await west.end();

@@ -16,6 +16,7 @@ import { expectEveryCall } from '../../../wire/wire.fixture.ts';
 import { postgresSide } from '../database-side.ts';
 import { startGuard } from './guard.ts';
 import { type Guards, guardsOf, insert, untilLedger, untilOneCluster } from './guards.fixture.ts';
+import { memoryIn } from './state.ts';
 
 let pair: Pair;
 let guards: Guards;
@@ -198,7 +199,7 @@ describe('fence', () => {
     close = [];
     await pair.databases.stop();
     const guardState = join(pair.databases.side('east').stateDir, 'guard.json');
-    const memory = JSON.parse(await readFile(guardState, 'utf8'));
+    const memory = memoryIn(await readFile(guardState, 'utf8'));
     await writeFile(guardState, JSON.stringify({ ...memory, stopped: false }));
     sides = { east: await guarded('east'), west: await guarded('west') };
     await expect(pair.connect('east')).rejects.toMatchObject({ code: '28000' });

@@ -86,12 +86,13 @@ export async function startGuard(
   const store = witness?.(config, timing) ?? null;
   const say = (what: object) =>
     log(JSON.stringify({ at: isoTime(clock.wallMs()), region: config.region, ...what }));
+  const keep = await openKeep(config.stateDir);
   const guard = createGuard({
     service: config.service,
     region: config.region,
     clock,
     database: postgresDatabase(side),
-    keep: await openKeep(config.stateDir),
+    keep,
     peer,
     witness: store,
     policy: { writerFence: config.writerFence, durability: config.durability, timing },
@@ -106,6 +107,7 @@ export async function startGuard(
     await guard.start();
   } catch (error) {
     server.close();
+    await keep.close();
     throw error;
   }
   const loops = [guard.run(ending.signal), keepHouse({ side, guard, say, signal: ending.signal })];
@@ -122,7 +124,7 @@ export async function startGuard(
       const connections = [side.sql, side.watch, side.reader, side.leases, side.house];
       await Promise.all(connections.map((sql) => sql.close()));
       side.leaseWatch.letGo();
-      await Promise.all([peer?.close(), store?.close()]);
+      await Promise.all([peer?.close(), store?.close(), keep.close()]);
     },
   };
 }

@@ -32,7 +32,11 @@ export async function closeBeforeStart(
   // that guard may change its memory.
   if (await guardKnows({ region: config.region, url: ownUrl(config), clock })) return;
   const keep = await openKeep(config.stateDir);
-  if (keep.current.closed === null) await keep.change({ closed: { by: 'start' } });
+  try {
+    if (keep.current.closed === null) await keep.change({ closed: { by: 'start' } });
+  } finally {
+    await keep.close();
+  }
 }
 
 /**

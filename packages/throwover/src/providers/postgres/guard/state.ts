@@ -1,31 +1,103 @@
-import { mkdir } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { guardMemorySchema, type Keep } from '../../../authority/authority.ts';
+import { type GuardMemory, guardMemorySchema, type Keep } from '../../../authority/authority.ts';
 import { newGuardMemory } from '../../../authority/guard/guard.ts';
 import { postgresErrors } from '../errors.ts';
 import { replaceDurably, textOrNull } from './files.ts';
 
-/** Opens the guard's memory: one small file that is fsynced before the guard acts. */
-export async function openKeep(dir: string): Promise<Keep> {
+/** The file is begun anew once it is longer than this, bytes: about 200 changes. */
+const maxFileBytes = 256 * 1024;
+
+/** A guard's memory on disk. */
+export interface KeptMemory extends Keep {
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the guard's memory: a file of JSON lines, of which the last one counts. A change adds a line
+ * and waits until it is on disk, because a promotion waits for it while no region takes writes: to
+ * replace the file takes two more waits for the disk.
+ */
+export async function openKeep(dir: string): Promise<KeptMemory> {
   await mkdir(dir, { recursive: true, mode: 0o755 });
   const file = join(dir, 'guard.json');
   const text = await textOrNull(file);
-  let current = text === null ? newGuardMemory() : guardMemorySchema.parse(JSON.parse(text));
+  let current = text === null ? newGuardMemory() : readMemory(file, text);
+  // Behind a line that was cut off nothing may be added.
+  let bytes = text?.endsWith('\n') ? Buffer.byteLength(text) : Number.POSITIVE_INFINITY;
+  let handle: FileHandle | null = null;
+
+  const close = async () => {
+    await handle?.close();
+    handle = null;
+  };
+  const add = async (line: string) => {
+    handle ??= await open(file, 'a', 0o600);
+    // Somebody has removed or replaced the file: nobody would read what is added.
+    if ((await handle.stat()).nlink === 0) return false;
+    await handle.appendFile(line);
+    await handle.datasync();
+    bytes += Buffer.byteLength(line);
+    return true;
+  };
+  const beginAnew = async (line: string) => {
+    await close();
+    await replaceDurably(file, line);
+    bytes = Buffer.byteLength(line);
+  };
   return {
     get current() {
       return current;
     },
     change: async (part) => {
       const next = { ...current, ...part };
-      await replaceDurably(file, JSON.stringify(next)).catch((error) => {
+      const line = `${JSON.stringify(next)}\n`;
+      try {
+        if (bytes > maxFileBytes || !(await add(line))) await beginAnew(line);
+      } catch (error) {
+        // What is on disk now is not known, so the next change begins a new file.
+        bytes = Number.POSITIVE_INFINITY;
         throw postgresErrors.make(
           'guard-memory-not-written',
           `${file}: ${error instanceof Error ? error.message : error}`,
           { file },
           error,
         );
-      });
+      }
       current = next;
     },
+    close,
   };
+}
+
+function readMemory(file: string, text: string): GuardMemory {
+  try {
+    return memoryIn(text);
+  } catch (error) {
+    throw postgresErrors.make(
+      'guard-memory-damaged',
+      `${file}: ${error instanceof Error ? error.message : error}`,
+      { file },
+      error,
+    );
+  }
+}
+
+/**
+ * Returns the memory in the text of its file. The last line may be cut off, if the guard ended while
+ * it wrote: that change was never confirmed to anybody.
+ */
+export function memoryIn(text: string): GuardMemory {
+  const lines = text.split('\n').filter((line) => line !== '');
+  const last = parsed(lines.at(-1)) ?? parsed(lines.at(-2));
+  if (last === null) throw new Error('it has no whole line');
+  return guardMemorySchema.parse(last);
+}
+
+function parsed(line: string | undefined): unknown {
+  try {
+    return JSON.parse(line ?? '');
+  } catch {
+    return null;
+  }
 }
