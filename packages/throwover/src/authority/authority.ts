@@ -21,17 +21,18 @@ export { hostCalls, peerCalls, sideCalls, sideThrough } from './calls.ts';
 export { clusterText, judgeBoth, judgeFollower } from './cluster.ts';
 export type { DatabaseSide } from './database-side.ts';
 export { authorityErrors } from './errors.ts';
-export type {
-  DatabaseLook,
-  DoorLook,
-  GuardEvent,
-  GuardedDatabase,
-  Keep,
-  LoginsTried,
-  MachineTime,
-  Peer,
-  Salvaged,
-  Witness,
+export {
+  type DatabaseLook,
+  type DoorLook,
+  type GuardEvent,
+  type GuardedDatabase,
+  type Keep,
+  type LoginsTried,
+  type MachineTime,
+  type Peer,
+  type Salvaged,
+  stoppedLook,
+  type Witness,
 } from './guard/ports.ts';
 export { isSideRow, sideRows, sides, sideTurns } from './guard/side.ts';
 export {

@@ -204,6 +204,8 @@ export const syncRecordSchema = z.strictObject({
   inSync: z.boolean(),
   position: positionSchema,
   wallMs: z.number(),
+  /** "Not in sync": the highest position at which that was told, if not `position` itself. */
+  until: positionSchema.optional(),
 });
 
 const clusterSight = {

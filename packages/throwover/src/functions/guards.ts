@@ -1,4 +1,4 @@
-import { isThrowoverError } from '../kernel/kernel.ts';
+import { isThrowoverError, parityDifferences } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/runbook.ts';
 import { functionErrors } from './errors.ts';
 import type { FunctionRegion } from './function-region.ts';
@@ -13,19 +13,12 @@ export function functionsReady(options: { from: FunctionRegion; to: FunctionRegi
     title: `The function is alike in ${options.from.region} and ${options.to.region}`,
     check: async () => {
       const [from, to] = await Promise.all([options.from.facts(), options.to.facts()]);
-      const names = new Set([...Object.keys(from.parity), ...Object.keys(to.parity)]);
-      const differing = [...names].filter((name) => from.parity[name] !== to.parity[name]).sort();
-      if (differing.length === 0) return [];
-      const evidence = Object.fromEntries(
-        differing.map((name) => [
-          name,
-          { [from.region]: from.parity[name], [to.region]: to.parity[name] },
-        ]),
-      );
-      const message = `the functions differ in ${differing.join(', ')}`;
+      const differ = parityDifferences(from, to);
+      if (differ === null) return [];
+      const message = `the functions differ in ${differ.names}`;
       return [
         {
-          error: functionErrors.make('functions-differ', message, evidence),
+          error: functionErrors.make('functions-differ', message, differ.evidence),
           override: 'different-functions',
         },
       ];

@@ -24,6 +24,7 @@ export { createEventQueue, type EventQueue, type Scheduled } from './event-queue
 export { every, type Watching } from './every.ts';
 export { newId } from './ids.ts';
 export { closeServer, type Endpoint, isTaken, listenAt, urlOf } from './listen.ts';
+export { parityDifferences } from './parity.ts';
 export { type Quantiles, quantileAt, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
 export { redacted } from './redacted.ts';

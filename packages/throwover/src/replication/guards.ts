@@ -5,6 +5,7 @@ import {
   guardOfAnotherPair,
   strangerAt,
 } from '../authority/authority.ts';
+import { parityDifferences } from '../kernel/kernel.ts';
 import type { Guard, Refusal } from '../runbook/runbook.ts';
 import { replicationErrors } from './errors.ts';
 
@@ -72,21 +73,14 @@ function standbyRefusals(to: DatabaseStatus): readonly Refusal[] {
 }
 
 function parityRefusals(from: DatabaseStatus, to: DatabaseStatus): readonly Refusal[] {
-  const names = new Set([...Object.keys(from.parity), ...Object.keys(to.parity)]);
-  const differing = [...names].filter((name) => from.parity[name] !== to.parity[name]).sort();
-  if (differing.length === 0) return [];
-  const evidence = Object.fromEntries(
-    differing.map((name) => [
-      name,
-      { [from.region]: from.parity[name], [to.region]: to.parity[name] },
-    ]),
-  );
+  const differ = parityDifferences(from, to);
+  if (differ === null) return [];
   return [
     {
       error: replicationErrors.make(
         'configuration-differs',
-        `the databases differ in ${differing.join(', ')}`,
-        evidence,
+        `the databases differ in ${differ.names}`,
+        differ.evidence,
       ),
       override: 'different-configuration',
     },

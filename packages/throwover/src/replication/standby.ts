@@ -1,5 +1,5 @@
 import type { DatabaseSide, DatabaseStatus } from '../authority/authority.ts';
-import { type Clock, orNull } from '../kernel/kernel.ts';
+import type { Clock } from '../kernel/kernel.ts';
 import { positionPollMs } from './timings.ts';
 
 /**
@@ -40,7 +40,8 @@ export class Standby {
     const end = () => over.abort();
     ends.then(end, end);
     while (!over.signal.aborted) {
-      const status = await orNull(() => this.side.status());
+      // Nobody waits for this: a failure is left to the question that counts.
+      const status = await this.side.status().catch(() => null);
       this.#asked = status === null ? null : { status, atMs: clock.monotonicMs() };
       await clock.sleep(positionPollMs, over.signal).catch(() => {});
     }

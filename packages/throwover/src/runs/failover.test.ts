@@ -288,6 +288,9 @@ describe('synchronous, without a lease', () => {
     expect(await world.run('failover')).toMatchObject({ status: 'succeeded' });
     expect(west.asked).toMatchObject({ proof: { kind: 'overridden' }, lossy: {} });
     expect(west.asked?.lossy?.sequenceAdvance).toBeGreaterThan(0);
+    // The old side may have shown a webhook's effect that was never acknowledged.
+    const beyond = west.promotion?.switchPosition;
+    expect(world.gateways[1]?.windows).toMatchObject([{ epoch: 1, fromWallMs: null, beyond }]);
   });
 
   it('has the promotion renounced when it turns back, although the fence has no answer yet', async () => {

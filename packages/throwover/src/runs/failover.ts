@@ -179,7 +179,8 @@ export const failover: BuildRun = (ports, policy, clock) => {
  */
 function lossWindow(context: StepContext): Omit<LossWindow, 'key'> | null {
   const { complete, exposure, position } = caughtUp.of(context) ?? {};
-  if (complete === true && isPosition(position)) return null;
+  const received = exposure?.kind === 'none' && exposure.why === 'all-received';
+  if (received && isPosition(position)) return null;
   const since = exposure?.kind === 'at-risk' ? exposure.sinceWallMs : null;
   const beyond = promoted.of(context)?.switchPosition ?? null;
   const { epoch } = context.run;

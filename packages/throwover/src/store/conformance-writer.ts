@@ -181,8 +181,13 @@ export function writerConformance(subject: () => StoreUnderTest): void {
     expect(await tell(at(3, true))).toEqual(at(3, true));
     expect(await tell(at(5, false))).toEqual(at(5, false));
     expect(await tell(at(3, true))).toEqual(at(5, false));
-    expect(await tell(at(7, false))).toEqual(at(5, false));
-    expect(await tell(at(5, true))).toEqual(at(5, false));
+    const lost = { ...at(5, false), until: at(7, false).position };
+    expect(await tell(at(7, false))).toEqual(lost);
+    expect(await tell(at(6, false))).toEqual(lost);
+    // One that was on its way when commits stopped waiting again.
+    expect(await tell(at(6, true))).toEqual(lost);
+    expect(await tell(at(4, false))).toEqual({ ...lost, ...at(4, false) });
+    expect(await tell(at(7, true))).toEqual({ ...lost, ...at(4, false) });
     expect(await tell(at(8, true))).toEqual(at(8, true));
     expect(await tell(at(6, false))).toEqual(at(6, false));
     await subject().restart();

@@ -162,14 +162,20 @@ export function toldSync(facts: ServiceFacts, input: Input<'recordSync'>): Servi
  *
  * Wall clocks cannot give the order, and positions not always: the positions of a database that
  * crashed may go back a little. So "not in sync" always counts, from its lowest position on, and
- * only an "in sync" from beyond that position replaces it.
+ * only an "in sync" from beyond the highest such position (`until`) replaces it.
  */
 export function laterSync<S extends SyncState>(kept: S | null, told: S): S {
   if (kept === null || kept.epoch < told.epoch) return told;
   if (kept.epoch > told.epoch) return kept;
-  if (told.inSync) return told.position > kept.position ? told : kept;
-  return kept.inSync || told.position < kept.position ? told : kept;
+  const lostUntil = kept.until ?? kept.position;
+  if (told.inSync) return told.position > lostUntil ? told : kept;
+  if (kept.inSync) return told;
+  const [first, last] =
+    told.position < kept.position ? [told, lostUntil] : [kept, later(told.position, lostUntil)];
+  return last === first.position ? first : { ...first, until: last };
 }
+
+const later = (one: string, other: string) => (one > other ? one : other);
 
 export function epochMoved(
   { name, epoch, active }: ServiceState,

@@ -103,7 +103,11 @@ type EventOf<Record> = Record extends unknown ? Omit<Record, keyof typeof line> 
 
 export const sync = { epoch: count, inSync: z.boolean(), position: name, wallMs: z.number() };
 
-export const syncSchema = z.object(sync);
+export const syncSchema = z.object({
+  ...sync,
+  /** "Not in sync": the highest position at which that was told, if not `position` itself. */
+  until: name.optional(),
+});
 export type SyncState = ValueOf<typeof syncSchema>;
 
 export const serviceSchema = z.object({

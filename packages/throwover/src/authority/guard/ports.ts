@@ -179,6 +179,22 @@ export type DatabaseLook = Pick<
   readonly cluster: ClusterSight | null;
 };
 
+/** What is seen of a server that does not run, besides its cluster. */
+export const stoppedLook: Omit<DatabaseLook, 'cluster'> = {
+  role: 'stopped',
+  version: null,
+  sessions: 0,
+  position: null,
+  received: null,
+  streaming: false,
+  standby: null,
+  timeline: null,
+  promotions: [],
+  promotedSinceStart: false,
+  synchronous: false,
+  parity: {},
+};
+
 /** `current` is the memory on disk; `change` resolves when the change is on disk. */
 export interface Keep {
   readonly current: GuardMemory;

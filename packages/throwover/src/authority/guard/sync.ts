@@ -26,7 +26,7 @@ export class Synchronous {
    * counts only beyond this position.
    */
   #doubt: Position | null = null;
-  /** "Not in sync", as this process wrote it down last. */
+  /** "Not in sync", as this process wrote it down first since commits were in sync. */
   #gaveUp: SyncRecord | null = null;
   #silentSinceMs: number | null = null;
   /** When this process last told the state in which commits are. */
@@ -120,22 +120,27 @@ export class Synchronous {
   async #giveUp(look: DatabaseLook): Promise<void> {
     const { onEvent, memory } = this.#inside;
     if (look.position === null) return;
-    // Told again, it still says since when: everything before that is on the standby.
-    const again = this.#recorded === false && this.#gaveUp?.epoch === memory.current.known.epoch;
-    const record = again ? this.#gaveUp : this.#record({ inSync: false, position: look.position });
+    const kept = this.#recorded === false ? this.#gaveUp : null;
+    const since = kept?.epoch === memory.current.known.epoch ? kept : null;
+    // Told again, it says since when: everything before that is on the standby. If commits wait
+    // again meanwhile, an "in sync" may be on its way, and only a position beyond its own stops it.
+    const record =
+      since === null || look.synchronous
+        ? this.#record({ inSync: false, position: look.position })
+        : since;
     // The standby's region may be lost, so the first answer is enough.
-    if (record === null || !(await oneIsTrue(this.#tell(record)))) {
+    if (!(await oneIsTrue(this.#tell(record)))) {
       if (!this.#saidWaiting && look.synchronous) onEvent({ type: 'commits-wait' });
       this.#saidWaiting = true;
       return;
     }
     this.#recorded = false;
-    this.#gaveUp = record;
+    this.#gaveUp = since ?? record;
     this.#doubt = look.position;
     this.#since = null;
     this.#saidWaiting = false;
     if (look.synchronous || !this.#settled) await this.#set(false);
-    if (!again) onEvent({ type: 'not-in-sync', record });
+    if (since === null) onEvent({ type: 'not-in-sync', record });
   }
 
   async #set(on: boolean): Promise<void> {

@@ -56,7 +56,7 @@ export const postgresErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Nothing was started, and PostgreSQL goes on as it is.',
     remedy:
-      "The guard's file in its `stateDir` cannot be read, so the guard does not know what it has promised. Put it back from a copy of the same day. Without one: make sure with `throwover runs` that no run is open, wait a minute, move the file away and start the guard. It asks the store and the other guard which region is active before it opens anything.",
+      "The guard's file in its `stateDir` cannot be read, so the guard does not know whether its database may be open, or what it has promised. Do not use an older copy. Make sure with `throwover runs` that no run is open, stop PostgreSQL on this host, wait a minute, move the file away and start the guard: it starts PostgreSQL closed, and opens it when the store or the other guard says that it is the active one.",
   },
   'guard-config-wrong': {
     disposition: 'stop',

@@ -1,10 +1,11 @@
 import { timelineOf } from '@throwover/client';
-import type {
-  Attachment,
-  DatabaseLook,
-  DoorLook,
-  GuardedDatabase,
-  Promotion,
+import {
+  type Attachment,
+  type DatabaseLook,
+  type DoorLook,
+  type GuardedDatabase,
+  type Promotion,
+  stoppedLook,
 } from '../../authority/authority.ts';
 import type { Random } from '../../kernel/kernel.ts';
 import type { Loss } from '../../store/store.ts';
@@ -330,21 +331,7 @@ function lossOf(write: Write, runId: string): Loss {
 
 function lookAt(server: Server, serverOf: (region: string) => Server): DatabaseLook {
   if (!server.running) {
-    return {
-      role: 'stopped',
-      version: null,
-      sessions: 0,
-      position: null,
-      received: null,
-      streaming: false,
-      standby: null,
-      parity: {},
-      timeline: null,
-      promotions: [],
-      promotedSinceStart: false,
-      synchronous: false,
-      cluster: sightOf(server.copy.branch),
-    };
+    return { ...stoppedLook, cluster: sightOf(server.copy.branch) };
   }
   const position = server.position();
   const primary = server.role === 'primary';

@@ -19,6 +19,15 @@ export interface Edit {
   readonly replace: string;
 }
 
+/** Returns a function that makes edits of files below this folder of packages/. */
+export const editsIn =
+  (folder: string) =>
+  (file: string, find: string, replace: string): Edit => ({
+    file: `${folder}/${file}`,
+    find,
+    replace,
+  });
+
 /**
  * Returns the source with the edits of this file; throws when a text does not occur exactly once.
  */

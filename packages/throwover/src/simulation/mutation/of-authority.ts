@@ -1,10 +1,6 @@
-import type { Edit, Mutation } from './mutation.ts';
+import { editsIn, type Mutation } from './mutation.ts';
 
-const edit = (file: string, find: string, replace: string): Edit => ({
-  file: `throwover/src/authority/guard/${file}`,
-  find,
-  replace,
-});
+const edit = editsIn('throwover/src/authority/guard');
 
 /** Bugs of the guards. */
 export const authorityMutations: readonly Mutation[] = [
@@ -87,8 +83,8 @@ export const authorityMutations: readonly Mutation[] = [
     edits: [
       edit(
         'sync.ts',
-        'if (record === null || !(await oneIsTrue(this.#tell(record)))) {',
-        'await this.#inside.database.setSynchronous(false); if (record === null || !(await oneIsTrue(this.#tell(record)))) {',
+        'if (!(await oneIsTrue(this.#tell(record)))) {',
+        'await this.#inside.database.setSynchronous(false); if (!(await oneIsTrue(this.#tell(record)))) {',
       ),
     ],
     options: { synchronous: true },

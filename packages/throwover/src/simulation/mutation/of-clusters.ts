@@ -1,10 +1,6 @@
-import type { Edit, Mutation } from './mutation.ts';
+import { editsIn, type Mutation } from './mutation.ts';
 
-const edit = (file: string, find: string, replace: string): Edit => ({
-  file: `throwover/src/authority/${file}`,
-  find,
-  replace,
-});
+const edit = editsIn('throwover/src/authority');
 
 /** Bugs about the cluster that a database belongs to. */
 export const clusterMutations: readonly Mutation[] = [

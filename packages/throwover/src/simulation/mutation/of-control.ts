@@ -1,10 +1,6 @@
-import type { Edit, Mutation } from './mutation.ts';
+import { editsIn, type Mutation } from './mutation.ts';
 
-const edit = (file: string, find: string, replace: string): Edit => ({
-  file: `throwover/src/${file}`,
-  find,
-  replace,
-});
+const edit = editsIn('throwover/src');
 
 /** Bugs of the engine, the runs, the store and the client. */
 export const controlMutations: readonly Mutation[] = [

@@ -1,12 +1,7 @@
-import type { Edit, Mutation } from './mutation.ts';
+import { editsIn, type Mutation } from './mutation.ts';
 
-const edit = (file: string, find: string, replace: string): Edit =>
-  editOf(`authority/${file}`, find, replace);
-const editOf = (file: string, find: string, replace: string): Edit => ({
-  file: `throwover/src/${file}`,
-  find,
-  replace,
-});
+const edit = editsIn('throwover/src/authority');
+const editOf = editsIn('throwover/src');
 
 const openIsNotLookedAt = [
   edit(

@@ -1,10 +1,6 @@
-import type { Edit, Mutation } from './mutation.ts';
+import { editsIn, type Mutation } from './mutation.ts';
 
-const edit = (file: string, find: string, replace: string): Edit => ({
-  file: `throwover/src/authority/guard/${file}`,
-  find,
-  replace,
-});
+const edit = editsIn('throwover/src/authority/guard');
 
 /** Guards that obey commands which do not concern their service or their pair of regions. */
 export const pairMutations: readonly Mutation[] = [

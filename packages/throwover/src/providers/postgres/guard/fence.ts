@@ -133,7 +133,11 @@ async function endSessions(
   const { sql, clock } = side;
   const { now } = await sql.row<{ now: string }>('SELECT clock_timestamp()::text AS now');
   const started = clock.monotonicMs();
-  const children = await postmasterChildren(side.postmaster);
+  // Read twice: the list may leave a process out when another one ends while it is read.
+  const children = new Set([
+    ...(await postmasterChildren(side.postmaster)),
+    ...(await postmasterChildren(side.postmaster)),
+  ]);
   let nextLookMs = openTransactionsMs + closeAgainMs;
   for (;;) {
     const elapsed = clock.monotonicMs() - started;
@@ -143,7 +147,10 @@ async function endSessions(
       now,
     ]);
     const decided = new Set(rows.filter((row) => !row.loggingIn).map((row) => row.pid));
-    const loggingIn = await stillLoggingIn(side, children, decided);
+    const loggingIn =
+      children.size === 0
+        ? rows.filter((row) => row.loggingIn).map((row) => row.pid)
+        : await stillLoggingIn(side, children, decided);
     if (elapsed >= loginGraceMs) for (const pid of loggingIn) signal(pid, 'SIGTERM');
     const sessions = rows.filter((row) => row.application).length;
     if (sessions === 0 && loggingIn.length === 0) return;
@@ -189,6 +196,12 @@ async function areGone({ clock }: Side, told: readonly SessionRow[]): Promise<bo
 }
 
 /**
+ * Titles of the server's own processes that pg_stat_activity never shows; the second one ends with
+ * PostgreSQL 14.
+ */
+const neverShown = /^postgres: (?:.*: )?(?:logger|stats collector)$/;
+
+/**
  * Returns processes of the server that began before the door was seen closed and are not in
  * pg_stat_activity yet: a session that read the old pg_hba.conf can be among them. Only Linux shows
  * them; elsewhere PostgreSQL 18 and later show such sessions themselves.
@@ -205,8 +218,7 @@ async function stillLoggingIn(
     candidates.map(async (pid) => {
       if (!alive.has(pid)) return [];
       const title = await titleOf(pid);
-      // The logger is the only process of the server that pg_stat_activity never shows.
-      return title === '' || title.includes(': logger') ? [] : [pid];
+      return title === '' || neverShown.test(title) ? [] : [pid];
     }),
   );
   return found.flat();

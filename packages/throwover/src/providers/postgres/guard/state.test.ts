@@ -71,6 +71,9 @@ it('writes to the file that stands there when somebody has put another one in it
   await rename(`${file()}.other`, file());
   await keep.change({ token: 2 });
   expect((await again()).current.token).toBe(2);
+  await writeFile(file(), JSON.stringify(newGuardMemory()));
+  await keep.change({ token: 3 });
+  expect((await again()).current.token).toBe(3);
 });
 
 it('says that nothing was done when it cannot write, and goes on when it can', async () => {

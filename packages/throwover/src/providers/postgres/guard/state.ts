@@ -1,9 +1,9 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type GuardMemory, guardMemorySchema, type Keep } from '../../../authority/authority.ts';
 import { newGuardMemory } from '../../../authority/guard/guard.ts';
 import { postgresErrors } from '../errors.ts';
-import { replaceDurably, textOrNull } from './files.ts';
+import { nullIfMissing, replaceDurably, syncPath, textOrNull } from './files.ts';
 
 /** The file is begun anew once it is longer than this, bytes: about 200 changes. */
 const maxFileBytes = 256 * 1024;
@@ -22,9 +22,12 @@ export async function openKeep(dir: string): Promise<KeptMemory> {
   await mkdir(dir, { recursive: true, mode: 0o755 });
   const file = join(dir, 'guard.json');
   const text = await textOrNull(file);
+  // What is read may not be on disk yet, and the guard acts on it.
+  if (text !== null) await Promise.all([syncPath(file), syncPath(dir)]);
   let current = text === null ? newGuardMemory() : readMemory(file, text);
-  // Behind a line that was cut off nothing may be added.
-  let bytes = text?.endsWith('\n') ? Buffer.byteLength(text) : Number.POSITIVE_INFINITY;
+  // Behind a line that is not whole nothing may be added.
+  const whole = text?.endsWith('\n') === true && parsed(linesOf(text).at(-1)) !== null;
+  let bytes = whole ? Buffer.byteLength(text) : Number.POSITIVE_INFINITY;
   let handle: FileHandle | null = null;
 
   const close = async () => {
@@ -32,9 +35,11 @@ export async function openKeep(dir: string): Promise<KeptMemory> {
     handle = null;
   };
   const add = async (line: string) => {
+    const there = await stat(file).catch(nullIfMissing);
+    if (there === null) return false;
     handle ??= await open(file, 'a', 0o600);
-    // Somebody has removed or replaced the file: nobody would read what is added.
-    if ((await handle.stat()).nlink === 0) return false;
+    // Somebody has replaced or edited the file.
+    if ((await handle.stat()).ino !== there.ino || there.size !== bytes) return false;
     await handle.appendFile(line);
     await handle.datasync();
     bytes += Buffer.byteLength(line);
@@ -88,11 +93,13 @@ function readMemory(file: string, text: string): GuardMemory {
  * it wrote: that change was never confirmed to anybody.
  */
 export function memoryIn(text: string): GuardMemory {
-  const lines = text.split('\n').filter((line) => line !== '');
+  const lines = linesOf(text);
   const last = parsed(lines.at(-1)) ?? parsed(lines.at(-2));
   if (last === null) throw new Error('it has no whole line');
   return guardMemorySchema.parse(last);
 }
+
+const linesOf = (text: string) => text.split('\n').filter((line) => line !== '');
 
 function parsed(line: string | undefined): unknown {
   try {

@@ -1,10 +1,11 @@
 import { bytesOf, type Position, positionOf } from '@throwover/client';
 import pg from 'pg';
-import type {
-  ClusterSight,
-  DatabaseLook,
-  DatabaseStatus,
-  Promotion,
+import {
+  type ClusterSight,
+  type DatabaseLook,
+  type DatabaseStatus,
+  type Promotion,
+  stoppedLook,
 } from '../../../authority/authority.ts';
 import { clusterReader, isLeft, stoppedCluster } from './cluster.ts';
 import { type PromotionRow, promotionOf, promotionsColumn } from './promotions.ts';
@@ -178,27 +179,12 @@ export function lookAt(side: Side): () => Promise<DatabaseLook> {
       };
     } catch (error) {
       if (side.postmaster.pid() === null) {
-        return { ...stopped, cluster: await stoppedCluster(side.config.postgres.dataDir) };
+        return { ...stoppedLook, cluster: await stoppedCluster(side.config.postgres.dataDir) };
       }
       throw error;
     }
   };
 }
-
-const stopped: Omit<DatabaseLook, 'cluster'> = {
-  role: 'stopped',
-  version: null,
-  sessions: 0,
-  position: null,
-  received: null,
-  streaming: false,
-  standby: null,
-  timeline: null,
-  promotions: [],
-  promotedSinceStart: false,
-  synchronous: false,
-  parity: {},
-};
 
 /**
  * Whether this server was a standby until its promotion. PostgreSQL keeps where the recovery of its last start ended:
