@@ -4,13 +4,7 @@ import { provenance, type SeriesKind, tableRow } from '../results/series.ts';
 import { type ReadCounts, roundFigures } from './judge.ts';
 
 const quantilesSchema = z
-  .object({
-    count: z.number(),
-    p50: z.number(),
-    p95: z.number(),
-    p99: z.number(),
-    max: z.number(),
-  })
+  .object({ count: z.number(), p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() })
   .nullable();
 
 const latencySchema = z.object({

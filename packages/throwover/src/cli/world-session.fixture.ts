@@ -1,7 +1,7 @@
 import { defineRun, type Parts } from '../compose/service-ports.ts';
 import { seededRandom } from '../kernel/kernel.ts';
 import { type Notifier, Notifiers } from '../notify/notify.ts';
-import { memoryRecordLog } from '../records/record-log.ts';
+import { memoryRecordLog } from '../records/record-log.fixture.ts';
 import type { World } from '../runs/runs.fixture.ts';
 import { wholeFile } from '../service/service.fixture.ts';
 import { parseService } from '../service/service.ts';

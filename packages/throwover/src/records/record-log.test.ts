@@ -1,6 +1,6 @@
 import { systemClock } from '../kernel/kernel.ts';
 import { recordLogConformance } from './conformance.ts';
-import { memoryRecordLog } from './record-log.ts';
+import { memoryRecordLog } from './record-log.fixture.ts';
 
 recordLogConformance(
   'the log in memory',

@@ -6,7 +6,6 @@
  * defines its own `body`; the code that folds it reads it with a schema.
  */
 import { z } from 'zod';
-import type { Clock } from '../kernel/kernel.ts';
 import { invalid } from './invalid.ts';
 
 export const recordKinds = ['baseline', 'change', 'task', 'drill', 'finding', 'move'] as const;
@@ -63,26 +62,4 @@ export interface RecordLog {
     kind: RecordKind,
     options?: { readonly sinceSeq?: number },
   ): Promise<readonly LoggedRecord[]>;
-}
-
-/** Returns a log in memory, for the simulation and for tests. */
-export function memoryRecordLog(service: string, clock: Clock): RecordLog {
-  const records: LoggedRecord[] = [];
-  return {
-    append: async (kind, by, given) => {
-      const { body: kept } = newRecordOf(kind, structuredClone({ by, body: given }));
-      const record: LoggedRecord = {
-        seq: records.length + 1,
-        atWallMs: clock.wallMs(),
-        service,
-        kind,
-        by,
-        body: kept,
-      };
-      records.push(record);
-      return structuredClone(record);
-    },
-    list: async (kind, { sinceSeq = 0 } = {}) =>
-      structuredClone(records.filter((record) => record.kind === kind && record.seq > sinceSeq)),
-  };
 }

@@ -61,7 +61,7 @@ async function lane(): Promise<void> {
 /** Tries the seed that caught it last time, then the regressions of the same kind, then all. */
 async function hunt(mutation: Mutation): Promise<Hunted> {
   const endMs = systemClock.monotonicMs() + limitMs;
-  const { name, options } = mutation;
+  const { name, options = {} } = mutation;
   const before = caughtBefore.get(name);
   const alike = regressions.filter((one) => isDeepStrictEqual(one.options, options));
   const likely = [...(before === undefined ? [] : [before]), ...alike.map(({ seed }) => seed)];

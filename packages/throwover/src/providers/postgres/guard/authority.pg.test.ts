@@ -590,6 +590,8 @@ describe('survey', () => {
       'CREATE ROLE batch LOGIN',
       'GRANT UPDATE ON orders TO batch',
       'CREATE TABLE keyless (id int)',
+      'CREATE TABLE whole (id int)',
+      'ALTER TABLE whole REPLICA IDENTITY FULL',
       `CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 port=1' PUBLICATION p WITH (connect = false, slot_name = 'feed')`,
       'ALTER SUBSCRIPTION feed ENABLE',
     ]) {

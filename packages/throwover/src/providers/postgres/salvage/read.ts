@@ -61,14 +61,6 @@ interface IdentityRow extends Record<string, unknown> {
 }
 
 /**
- * Returns the tables whose log does not say which row was changed or deleted. `check` lists them
- * ahead of time.
- */
-export async function tablesWithoutIdentity(sql: SlotSql): Promise<readonly string[]> {
-  return blindOf(await sql.rows<IdentityRow>(identityQuery));
-}
-
-/**
  * Returns everything that was committed here beyond the switch position. It consumes nothing, so it
  * can be repeated. The database may be a read-only standby that follows no primary: this is how a
  * dead primary is read without being opened (PostgreSQL 16 and later decode on a standby).

@@ -7,7 +7,7 @@ import { type Name, type Pair, testPair } from '../../../../../lab/src/postgres/
 import { startSide, until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
 import { database } from '../../../../../lab/src/postgres/schema.ts';
 import { stopServer } from '../../../../../lab/src/postgres/server.ts';
-import { maxLosses, readLosses, readUnsent, tablesWithoutIdentity } from './read.ts';
+import { maxLosses, readLosses, readUnsent } from './read.ts';
 import { keepSlot, type SlotSql } from './slot.ts';
 
 let pair: Pair;
@@ -247,13 +247,5 @@ describe('the ledger of lost writes', () => {
     await until('the setting is in force', async () => JSON.stringify(await seen()).includes(why));
     expect(await seen()).toEqual({ state: 'unavailable', why });
     expect(await keepSlot(east, { standbys: ['west'] })).toEqual({ state: 'unavailable', why });
-  });
-
-  it('says which tables it cannot tell the rows of', async () => {
-    const east = await superuser('east');
-    await east.rows('CREATE TABLE keyless (a int)');
-    await east.rows('CREATE TABLE whole (a int)');
-    await east.rows('ALTER TABLE whole REPLICA IDENTITY FULL');
-    expect(await tablesWithoutIdentity(east)).toEqual(['public.keyless']);
   });
 });
