@@ -55,6 +55,8 @@ export const regressions: readonly Regression[] = [
         'an unattended failover used an override of its policy that its mandate did not record',
       153955438:
         "somebody's file was loaded by the guard's own reload: the checker took that for a closing by nobody",
+      122829950:
+        'three attachments in a row got lost on the way: the checker took a run for stuck that only waited for their deadlines',
       179515748:
         'a fence began after all had healed: the checker asked for its end before its deadline',
       179520404:

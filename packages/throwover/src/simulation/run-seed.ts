@@ -1,6 +1,7 @@
 import type { DatabaseSide } from '../authority/authority.ts';
 import { misledDoors, type Violation, violationsOf } from './checkers/checkers.ts';
 import { Operators } from './control/operators.ts';
+import { attachTimeoutMs } from './control/ports.ts';
 import { beginServing } from './control/serve.ts';
 import {
   type Action,
@@ -142,8 +143,13 @@ async function settle(
   const followers = world.sites.filter(({ peer, server }) => peer && server.follows(peer.server));
   answer('standby', String(followers.length));
   if (scenario.serveTakesOver) {
-    const endsMs = queue.nowMs() + openRunsEndMs;
-    while (queue.nowMs() < endsMs && openRun(world) !== null) await pause(1_000);
+    let leftMs = openRunsEndMs;
+    let attachingMs = 0;
+    while (leftMs > 0 && openRun(world) !== null) {
+      await pause(1_000);
+      if (isAttaching(world) && attachingMs < lostAttachmentsMs) attachingMs += 1_000;
+      else leftMs -= 1_000;
+    }
     answer('open-run', openRun(world) ?? '');
   }
   for (let round = 0; ; round++) {
@@ -204,6 +210,16 @@ function fencesEndMs({ history }: World): number {
  * (doubled four times from 5 s), the run's lease, and the run itself.
  */
 const openRunsEndMs = 100_000;
+
+/**
+ * Longest time of an attachment that does not count in that, ms: the network goes on losing
+ * messages, and an attachment is the one call with a long deadline. Three in a row have got lost.
+ */
+const lostAttachmentsMs = 3 * attachTimeoutMs;
+
+function isAttaching({ history }: World): boolean {
+  return history.noted.findLast((one) => one.type === 'step')?.step === 'attach-old';
+}
 
 function openRun({ store }: World): string | null {
   return store.known?.openRun ?? null;

@@ -16,7 +16,7 @@ import type { Site } from './site.ts';
 import { storeOver } from './witness-store.ts';
 
 /** Deadline of a salvage and of an attachment, ms. */
-const attachTimeoutMs = 40_000;
+export const attachTimeoutMs = 40_000;
 
 /** How long a standby's guard waits for its primary, ms. */
 const upstreamMs = 1_000;
