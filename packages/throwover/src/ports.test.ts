@@ -112,7 +112,7 @@ const ports: readonly Port[] = [
     keptBy: {
       'providers/http/records.ts': 'server/records.test.ts',
       'cli/processes/in-this-process.ts': 'cli/processes/in-this-process.test.ts',
-      'records/record-log.ts': 'records/record-log.test.ts',
+      'records/record-log.fixture.ts': 'records/record-log.test.ts',
     },
   },
   {
