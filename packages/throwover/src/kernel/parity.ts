@@ -1,4 +1,4 @@
-/** What one region reports about its settings, by name. */
+/** The settings of one region, by name. */
 interface Reported {
   readonly region: string;
   readonly parity: Readonly<Record<string, string>>;

@@ -148,7 +148,7 @@ export function toldSync(facts: ServiceFacts, input: Input<'recordSync'>): Servi
   if (!inSync && facts.stoppedEpoch === epoch) {
     throw storeErrors.make(
       'writer-stopped',
-      `${region}'s right to write in epoch ${epoch} of ${state.name} is ending: its commits may not go ahead of the standby`,
+      `a failover of ${state.name} from ${region}, in epoch ${epoch}, computes what would be lost: commits there may not go ahead of the standby`,
       { region, epoch },
     );
   }

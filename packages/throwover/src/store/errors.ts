@@ -102,7 +102,7 @@ export const storeErrors = defineErrors({
     disposition: 'wait',
     notLost: 'Nothing acknowledged: commits go on waiting for the standby.',
     remedy:
-      'Wait: a failover is removing the right to write, and `throwover runs` shows it. It ends with the other region promoted, or with the right given back.',
+      'Wait for the end of the failover, which `throwover runs` shows: either the other region is promoted, or this region is allowed to write on. If nobody carries the run on, use `throwover resume` or `throwover abort`.',
   },
   'writer-restored': {
     disposition: 'stop',

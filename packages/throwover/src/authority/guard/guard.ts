@@ -18,7 +18,7 @@
  *   promotion.ts  promote, finish what was begun, adopt a promotion by hand
  *   watching.ts   starts the database, notices newer epochs, opens it
  *   lease.ts      strict mode: the lease of the writer
- *   promises.ts   what this guard does for the other side while no failover judges its loss
+ *   promises.ts   its help for the other side, until a failover computes what would be lost
  *   clusters.ts   whether both databases are one cluster
  *   sync.ts       synchronous mode: written down before a commit does not wait for the standby
  */

@@ -179,7 +179,7 @@ export type DatabaseLook = Pick<
   readonly cluster: ClusterSight | null;
 };
 
-/** What is seen of a server that does not run, besides its cluster. */
+/** The look at a stopped server, without its cluster. */
 export const stoppedLook: Omit<DatabaseLook, 'cluster'> = {
   role: 'stopped',
   version: null,

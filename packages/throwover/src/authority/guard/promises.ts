@@ -20,9 +20,10 @@ const longestWaitMs = 12_000;
 const judgingStandsMs = 60_000;
 
 /**
- * What this guard does for the other side, which can be without the store: it promises not to be
- * promoted (strict), and writes down that commits do not wait (synchronous). A failover to this
- * side ends both before it judges what would be lost. Times are counted on this guard's clock.
+ * The help that this guard gives to the other side while the store does not answer that one: it
+ * promises that its own side is not promoted (strict), and writes down that commits do not wait
+ * (synchronous). A failover to this side ends both before it computes what would be lost. Times are
+ * counted on this guard's clock.
  */
 export class Promises {
   readonly #inside: Inside;

@@ -22,7 +22,7 @@ export async function openKeep(dir: string): Promise<KeptMemory> {
   await mkdir(dir, { recursive: true, mode: 0o755 });
   const file = join(dir, 'guard.json');
   const text = await textOrNull(file);
-  // What is read may not be on disk yet, and the guard acts on it.
+  // The guard acts on this text, and a guard that was killed may not have synced it.
   if (text !== null) await Promise.all([syncPath(file), syncPath(dir)]);
   let current = text === null ? newGuardMemory() : readMemory(file, text);
   // Behind a line that is not whole nothing may be added.
@@ -60,7 +60,7 @@ export async function openKeep(dir: string): Promise<KeptMemory> {
       try {
         if (bytes > maxFileBytes || !(await add(line))) await beginAnew(line);
       } catch (error) {
-        // What is on disk now is not known, so the next change begins a new file.
+        // The content of the file is unknown now, so the next change begins a new file.
         bytes = Number.POSITIVE_INFINITY;
         throw postgresErrors.make(
           'guard-memory-not-written',
