@@ -115,7 +115,7 @@ class Caretaker {
   async #carryOn(run: RunState, signal: AbortSignal): Promise<void> {
     const service = this.#service;
     const { runId, kind } = run;
-    const carried = await carriedOn(service, run);
+    const carried = carriedOn(service, run);
     const way: Way = forwardKinds.includes(kind) ? 'forward' : 'undo';
     const what = {
       ...carried,

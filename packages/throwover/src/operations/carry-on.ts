@@ -17,7 +17,7 @@ export type WhatToDo = Without<ExecuteOptions>;
  * Returns everything that a second controller needs to carry on an open run: its steps, with the
  * overrides that the newest mandate in its journal approved.
  */
-export async function carriedOn(service: Operated, run: RunState) {
+export function carriedOn(service: Operated, run: RunState) {
   const { kind, from, to, epoch } = run;
   const direction = { from, to, epoch };
   const consent = consentOf(run);
@@ -26,7 +26,7 @@ export async function carriedOn(service: Operated, run: RunState) {
   const earlier = replanned
     ? { earlierSteps: service.define(earlierKind(run), direction, consent).steps }
     : {};
-  return { steps, ...earlier, claim, expected: await expectations(service, kind) };
+  return { steps, ...earlier, claim, expected: () => expectations(service, kind) };
 }
 
 /** The person who approved the plan in force, and the refusals that this person overrode. */

@@ -248,11 +248,11 @@ class Standing {
       { by: consent.by, overrides: mandate.overrides },
       waits,
     );
-    const expected = await expectations(service, 'failover');
     if (service.clock.monotonicMs() - begunMs > freshMs) {
       this.#silent = null;
       return;
     }
+    const expected = () => expectations(service, 'failover');
     const what = { steps, claim, expected, plan, mandate, leaveSignal: signal };
     const { from } = direction;
     const before = forecastBefore(service, {

@@ -1,6 +1,6 @@
 import type { DatabaseSide, DatabaseStatus } from '../authority/authority.ts';
 import type { Clock } from '../kernel/kernel.ts';
-import { positionPollMs } from './timings.ts';
+import { catchUpPollMs, positionPollMs } from './timings.ts';
 
 /**
  * Oldest status, counted from its answer, that still counts, ms: two polls. An older one says too
@@ -17,6 +17,7 @@ export class Standby {
   readonly side: DatabaseSide;
   #caughtUp: DatabaseStatus | null = null;
   #asked: { readonly status: DatabaseStatus; readonly atMs: number } | null = null;
+  #asking: Promise<DatabaseStatus | null> | null = null;
 
   constructor(side: DatabaseSide) {
     this.side = side;
@@ -40,19 +41,25 @@ export class Standby {
     const end = () => over.abort();
     ends.then(end, end);
     while (!over.signal.aborted) {
-      // Nobody waits for this: a failure is left to the question that counts.
-      const status = await this.side.status().catch(() => null);
+      // A failure is left to the question that counts.
+      this.#asking = this.side.status().catch(() => null);
+      const status = await this.#asking;
+      this.#asking = null;
       this.#asked = status === null ? null : { status, atMs: clock.monotonicMs() };
-      await clock.sleep(positionPollMs, over.signal).catch(() => {});
+      await clock.sleep(catchUpPollMs, over.signal).catch(() => {});
     }
   }
 
-  /** Returns the newest status that was asked for while the fence closed, once; else a new one. */
+  /**
+   * Returns the newest status that was asked for while the fence closed, once; else the one that is
+   * on its way, else a new one.
+   */
   async newest(clock: Clock): Promise<DatabaseStatus> {
     const asked = this.#asked;
     this.#asked = null;
     const fresh = asked !== null && clock.monotonicMs() - asked.atMs <= freshMs;
-    return fresh ? asked.status : this.side.status();
+    if (fresh) return asked.status;
+    return (await this.#asking) ?? this.side.status();
   }
 
   /** Returns the status that `catch-up` saw, once; afterwards a new one. */

@@ -225,7 +225,7 @@ export class DrillRun {
       ...{ kind, from: plan.from, random: terminal.random },
       approveMs: null,
     });
-    const expected = await expectations(operated(session), plan.kind);
+    const expected = () => expectations(operated(session), plan.kind);
     if (kind !== 'failover') await before.read();
     const seen = this.#seen(leg, before);
     const stops = { ...(signal === undefined ? {} : { signal }), leaveSignal };

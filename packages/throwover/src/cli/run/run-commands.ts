@@ -179,7 +179,7 @@ function runCommand(
       approveMs: options.yes === undefined ? terminal.clock.monotonicMs() - shownMs : null,
       random: terminal.random,
     });
-    const expected = await expectations(operated(session), options.kind);
+    const expected = () => expectations(operated(session), options.kind);
     if (options.kind !== 'failover') await before.read();
     const what = { steps, claim, expected, plan: planned.plan, mandate, ...stops };
     return carryOut(context, what, before);
@@ -195,7 +195,7 @@ function resumeCommand(
   return withStops(terminal, async (stops) => {
     const run = await openRun(session, options.runId);
     const resumeOf = { runId: run.runId, force: options.takeover };
-    const carried = await carriedOn(operated(session), run);
+    const carried = carriedOn(operated(session), run);
     return carryOut(context, { ...carried, resumeOf, ...stops });
   });
 }
@@ -222,7 +222,7 @@ function replanCommand(
     const { steps, claim } = planned.definition;
     const { steps: earlierSteps } = operated(session).define(earlierKind(run), direction, consent);
     const replanOf = { runId, plan: planned.plan, mandate };
-    const expected = await expectations(operated(session), kind);
+    const expected = () => expectations(operated(session), kind);
     const before = forecastBefore(operated(session), {
       ...{ kind, from, runId, approveMs: null, later: true },
       random: terminal.random,
@@ -242,7 +242,7 @@ function abortCommand(
     const run = await openRun(session, options.runId);
     const { reason, leave } = options;
     const abortOf = { runId: run.runId, by: owner(), reason, leave };
-    const carried = await carriedOn(operated(session), run);
+    const carried = carriedOn(operated(session), run);
     return carryOut(context, { ...carried, abortOf, leaveSignal });
   });
 }

@@ -83,7 +83,7 @@ export function assemble(options: ExecuteOptions, opening: Opening): Assembled {
     clock,
     journal,
     progress,
-    expected: options.expected ?? new Map(),
+    expected: new Map(),
     ended: ended.signal,
     stop: stop.signal,
     stepNamed: (name: string) => [...steps, ...earlierSteps].find((step) => step.name === name),

@@ -12,7 +12,7 @@ export interface Controller {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly progress: Progress;
-  readonly expected: ReadonlyMap<string, Expected>;
+  readonly expected: Map<string, Expected>;
   /**
    * Aborted, with an `Interrupted`, when the controller must not act any more: the run is lost, or
    * the operator left it.

@@ -1,4 +1,10 @@
-import { isThrowoverError, type ThrowoverError } from '../../kernel/kernel.ts';
+import {
+  isThrowoverError,
+  noAnswer,
+  orNull,
+  type ThrowoverError,
+  within,
+} from '../../kernel/kernel.ts';
 import { runbookErrors } from '../errors.ts';
 import { assemble } from './assemble.ts';
 import { type Controller, Interrupted } from './controller.ts';
@@ -65,6 +71,7 @@ async function oneController(options: ExecuteOptions): Promise<RunResult | 'agai
       alreadyDone: 'replanOf' in options ? progress.kept : [...progress.outcomes.keys()],
     });
     heedOperator();
+    await learnExpected(controller, options);
     const result = await carryOn(controller, options);
     if (result === 'again') return result;
     const durationMs = options.clock.monotonicMs() - startedMs;
@@ -73,6 +80,17 @@ async function oneController(options: ExecuteOptions): Promise<RunResult | 'agai
   } finally {
     close();
   }
+}
+
+/** Longest wait for the durations of earlier runs, ms: no run waits long for what only informs. */
+const expectedPatienceMs = 2_000;
+
+async function learnExpected({ clock, expected }: Controller, options: ExecuteOptions) {
+  const { expected: ask } = options;
+  if (ask === undefined) return;
+  const answer = await within(clock, expectedPatienceMs, orNull(ask));
+  if (answer === noAnswer || answer === null) return;
+  for (const [step, durations] of answer) expected.set(step, durations);
 }
 
 async function carryOn(

@@ -37,8 +37,11 @@ interface Means {
    * continue. Takes at most `claimTimeoutMs`.
    */
   readonly claim?: (run: RunIdentity, signal: AbortSignal) => Promise<Evidence>;
-  /** How long each step took in earlier runs: `expectedOf`. */
-  readonly expected?: ReadonlyMap<string, Expected>;
+  /**
+   * How long each step took in earlier runs: `expectedOf`. Asked once this controller has the run,
+   * because many journals are read for it; without an answer no step is reported as slow.
+   */
+  readonly expected?: () => Promise<ReadonlyMap<string, Expected>>;
 }
 
 interface Beginning {

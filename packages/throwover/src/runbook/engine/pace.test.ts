@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { storeErrors } from '../../store/errors.ts';
 import type { JournalRecord } from '../../store/shapes.ts';
 import type { Step } from '../step.ts';
 import { type Bench, createBench, switchStep } from './engine.fixture.ts';
@@ -29,7 +30,9 @@ function draining(ms: number, movesUntilMs: number, change: Partial<Step> = {}):
 }
 
 async function told(step: Step, usual?: Expected): Promise<unknown[]> {
-  await bench.begin([step], { expected: new Map(usual ? [['drain', usual]] : []) });
+  await bench.begin([step], {
+    expected: async () => new Map(usual ? [['drain', usual]] : []),
+  });
   return bench.events.flatMap((event) => {
     if (event.type === 'step-slow') return [['slow', event.elapsedMs]];
     if (event.type !== 'step-stuck') return [];
@@ -83,6 +86,20 @@ describe('a step that takes long', () => {
 });
 
 describe('what is expected', () => {
+  test('holds a run up for two seconds at most, and for nothing when it is refused', async () => {
+    const lasts = async (expected: () => Promise<never>) => {
+      bench = await createBench();
+      await bench.begin([draining(10_000, 10_000)], { expected });
+      return bench.events.flatMap((event) => (event.type === 'run-ended' ? [event] : []));
+    };
+    const [silent] = await lasts(() => new Promise(() => {}));
+    const [refused] = await lasts(async () => {
+      throw storeErrors.make('journal-damaged', 'x', {});
+    });
+    expect([silent?.status, refused?.status]).toEqual(['succeeded', 'succeeded']);
+    expect((silent?.durationMs ?? 0) - (refused?.durationMs ?? 0)).toBe(2_000);
+  });
+
   const intent = (step: string, token = 1) => ({ type: 'intent', step, token });
   const outcome = (step: string, durationMs: number, change = {}) => ({
     type: 'outcome',

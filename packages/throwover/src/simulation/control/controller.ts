@@ -53,14 +53,14 @@ export class Controller {
   /** Carries on the open run; takes it from a live controller only with `force`. */
   resume(runId: string, force: boolean): Promise<void> {
     return this.#told(async () => {
-      const carried = await carriedOn(this.#service, await this.#service.store.run(runId));
+      const carried = carriedOn(this.#service, await this.#service.store.run(runId));
       return this.#execute({ ...carried, resumeOf: { runId, force } });
     });
   }
 
   abort(runId: string): Promise<void> {
     return this.#told(async () => {
-      const carried = await carriedOn(this.#service, await this.#service.store.run(runId));
+      const carried = carriedOn(this.#service, await this.#service.store.run(runId));
       const { name: by } = this.#options;
       return this.#execute({ ...carried, abortOf: { runId, by, reason: 'asked for' } });
     });

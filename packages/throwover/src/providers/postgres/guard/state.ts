@@ -28,20 +28,23 @@ export async function openKeep(dir: string): Promise<KeptMemory> {
   // Behind a line that is not whole nothing may be added.
   const whole = text?.endsWith('\n') === true && parsed(linesOf(text).at(-1)) !== null;
   let bytes = whole ? Buffer.byteLength(text) : Number.POSITIVE_INFINITY;
-  let handle: FileHandle | null = null;
+  let opened: { readonly handle: FileHandle; readonly ino: number } | null = null;
 
   const close = async () => {
-    await handle?.close();
-    handle = null;
+    await opened?.handle.close();
+    opened = null;
   };
   const add = async (line: string) => {
     const there = await stat(file).catch(nullIfMissing);
     if (there === null) return false;
-    handle ??= await open(file, 'a', 0o600);
+    if (opened === null) {
+      const handle = await open(file, 'a', 0o600);
+      opened = { handle, ino: (await handle.stat()).ino };
+    }
     // Somebody has replaced or edited the file.
-    if ((await handle.stat()).ino !== there.ino || there.size !== bytes) return false;
-    await handle.appendFile(line);
-    await handle.datasync();
+    if (opened.ino !== there.ino || there.size !== bytes) return false;
+    await opened.handle.appendFile(line);
+    await opened.handle.datasync();
     bytes += Buffer.byteLength(line);
     return true;
   };
