@@ -1,10 +1,4 @@
-import {
-  isThrowoverError,
-  noAnswer,
-  orNull,
-  type ThrowoverError,
-  within,
-} from '../../kernel/kernel.ts';
+import { isThrowoverError, noAnswer, type ThrowoverError, within } from '../../kernel/kernel.ts';
 import { runbookErrors } from '../errors.ts';
 import { assemble } from './assemble.ts';
 import { type Controller, Interrupted } from './controller.ts';
@@ -82,13 +76,15 @@ async function oneController(options: ExecuteOptions): Promise<RunResult | 'agai
   }
 }
 
-/** Longest wait for the durations of earlier runs, ms: no run waits long for what only informs. */
+/** Longest wait for the durations of earlier runs, ms. */
 const expectedPatienceMs = 2_000;
 
+/** They only inform: neither silence nor an error of any kind keeps a run from being carried on. */
 async function learnExpected({ clock, expected }: Controller, options: ExecuteOptions) {
   const { expected: ask } = options;
   if (ask === undefined) return;
-  const answer = await within(clock, expectedPatienceMs, orNull(ask));
+  const asked = ask().catch(() => null);
+  const answer = await within(clock, expectedPatienceMs, asked);
   if (answer === noAnswer || answer === null) return;
   for (const [step, durations] of answer) expected.set(step, durations);
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { storeErrors } from '../errors.ts';
 import type { JournalRecord } from '../shapes.ts';
 import { recordSchema } from '../shapes.ts';
@@ -56,5 +56,5 @@ function parsed(body: string): unknown {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import pg from 'pg';
 import type { LoginsTried } from '../../../authority/authority.ts';
 import { type Clock, isThrowoverError } from '../../../kernel/kernel.ts';
@@ -327,7 +327,7 @@ function outcomeOf(sqlState: string): LoginsTried {
 
 /** PostgreSQL cuts names at 63 bytes, so a statement is named by its digest. */
 function nameOf(text: string): string {
-  return createHash('sha1').update(text).digest('hex');
+  return hash('sha1', text);
 }
 
 function isAnswer(error: unknown): boolean {
