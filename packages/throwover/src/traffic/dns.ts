@@ -1,3 +1,5 @@
+import { trafficErrors } from './errors.ts';
+
 /**
  * Port: the one record set that sends traffic to a region.
  *
@@ -66,4 +68,27 @@ export function sameValues(a: readonly string[], b: readonly string[]): boolean 
   const plain = (values: readonly string[]) =>
     values.map((value) => value.toLowerCase().replace(/\.$/, '')).sort();
   return plain(a).join() === plain(b).join();
+}
+
+/** Refuses a change that no provider may make: to an empty answer, or of another record. */
+export function mustBeAnswerOf(
+  { name, type }: Pick<DnsRecord, 'name' | 'type'>,
+  { old, next }: { readonly old: DnsRecord; readonly next: DnsRecord },
+): void {
+  if (next.values.length === 0) {
+    const message = `an empty answer for ${name} would take the service off the net`;
+    throw trafficErrors.make('dns-empty-answer', message, { old, next });
+  }
+  if (next.name !== name || next.type !== type) throw new Error(`not our record: ${next.name}`);
+}
+
+/** The error of a change that somebody else was quicker with. `refusal`: what the provider said. */
+export function lostRace(
+  seen: { readonly expected: DnsRecord; readonly found: DnsRecord; readonly refusal?: string },
+  cause?: unknown,
+) {
+  const { name, generation } = seen.found;
+  const { number, epoch, region } = generation;
+  const message = `${name} is now generation ${number}, epoch ${epoch}, for ${region}`;
+  return trafficErrors.make('dns-lost-race', message, seen, cause);
 }

@@ -22,6 +22,8 @@ export {
   type DnsProvider,
   type DnsRecord,
   type Generation,
+  lostRace,
+  mustBeAnswerOf,
   sameRecord,
   sameValues,
 } from './dns.ts';

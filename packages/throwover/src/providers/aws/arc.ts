@@ -2,6 +2,7 @@ import type { Random } from '../../kernel/kernel.ts';
 import {
   type AdoptableDns,
   type DnsRecord,
+  mustBeAnswerOf,
   sameValues,
   trafficErrors,
 } from '../../traffic/traffic.ts';
@@ -73,10 +74,7 @@ export function arcDns(options: ArcOptions): AdoptableDns {
   async function replace(old: DnsRecord, next: DnsRecord): Promise<void> {
     const { region, epoch } = next.generation;
     const target = regions[region];
-    if (next.values.length === 0) {
-      const message = `an empty answer for ${name} would take the service off the net`;
-      throw trafficErrors.make('dns-empty-answer', message, { old, next });
-    }
+    mustBeAnswerOf(options, { old, next });
     if (target === undefined || !sameValues(target.addresses, next.values)) {
       const message = `ARC turns regions on and off, and writes no records: no routing control of ${region} stands for ${next.values.join(', ')}`;
       throw trafficErrors.make('dns-refused', message, { next });

@@ -3,6 +3,8 @@ import {
   type AdoptableDns,
   type DnsRecord,
   generationName,
+  lostRace,
+  mustBeAnswerOf,
   sameRecord,
   trafficErrors,
 } from '../../traffic/traffic.ts';
@@ -45,11 +47,7 @@ export function route53Dns(options: Route53Options): AdoptableDns {
   const read = async () => (await readSets()).now;
 
   async function replace(old: DnsRecord, next: DnsRecord): Promise<void> {
-    if (next.values.length === 0) {
-      const message = `an empty answer for ${name} would take the service off the net`;
-      throw trafficErrors.make('dns-empty-answer', message, { old, next });
-    }
-    if (next.name !== name || next.type !== type) throw new Error(`not our record: ${next.name}`);
+    mustBeAnswerOf(options, { old, next });
     const { now, sets } = await readSets();
     if (!sameRecord(now, old)) return judge(now, old, next, null);
     const refusal = await api.change(`${next.generation.region}, epoch ${next.generation.epoch}`, [
@@ -79,9 +77,7 @@ export function route53Dns(options: Route53Options): AdoptableDns {
       const words = wordsOf(refusal);
       throw trafficErrors.make('dns-refused', `Route 53: ${words}`, { old, next }, refusal);
     }
-    const { number, epoch, region } = now.generation;
-    const message = `${name} is now generation ${number}, epoch ${epoch}, for ${region}`;
-    throw trafficErrors.make('dns-lost-race', message, { expected: old, found: now }, refusal);
+    throw lostRace({ expected: old, found: now }, refusal);
   }
 
   return {

@@ -4,6 +4,8 @@ import { type Clock, isThrowoverError, systemClock } from '../../kernel/kernel.t
 import {
   type AdoptableDns,
   type DnsRecord,
+  lostRace,
+  mustBeAnswerOf,
   sameRecord,
   trafficErrors,
 } from '../../traffic/traffic.ts';
@@ -116,18 +118,12 @@ export function httpDns(options: HttpDnsOptions): AdoptableDns {
   return {
     read: async () => (await read()).now,
     replace: async (old, next) => {
-      if (next.values.length === 0) {
-        const message = `an empty answer for ${name} would take the service off the net`;
-        throw trafficErrors.make('dns-empty-answer', message, { old, next });
-      }
-      if (next.name !== name || next.type !== type) throw new Error(`not our record: ${next.name}`);
+      mustBeAnswerOf(options, { old, next });
       const { now, etag } = await read();
       if (sameRecord(now, old) && (await put(next, etag))) return;
       const { now: found } = await read();
       if (sameRecord(found, next)) return;
-      const { number, epoch, region } = found.generation;
-      const message = `${name} is now generation ${number}, epoch ${epoch}, for ${region}`;
-      throw trafficErrors.make('dns-lost-race', message, { expected: old, found });
+      throw lostRace({ expected: old, found });
     },
     readBack: async () =>
       nameservers === undefined

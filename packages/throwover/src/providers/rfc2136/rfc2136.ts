@@ -7,6 +7,8 @@ import {
   type Generation,
   generationName,
   generationTtlSeconds,
+  lostRace,
+  mustBeAnswerOf,
   parseGeneration,
   sameRecord,
   trafficErrors,
@@ -160,11 +162,7 @@ export function rfc2136Dns(options: Rfc2136Options): AdoptableDns {
   return {
     read,
     replace: async (old, next) => {
-      if (next.values.length === 0) {
-        const message = `an empty answer for ${name} would take the service off the net`;
-        throw trafficErrors.make('dns-empty-answer', message, { old, next });
-      }
-      if (next.name !== name || next.type !== type) throw new Error(`not our record: ${next.name}`);
+      mustBeAnswerOf(options, { old, next });
       const refusal = await update(
         [
           exactly(old),
@@ -186,9 +184,7 @@ export function rfc2136Dns(options: Rfc2136Options): AdoptableDns {
       if (refusal === null) return;
       const now = await read();
       if (sameRecord(now, next)) return;
-      const { number, epoch, region } = now.generation;
-      const message = `${name} is now generation ${number}, epoch ${epoch}, for ${region}`;
-      throw trafficErrors.make('dns-lost-race', message, { expected: old, found: now, refusal });
+      throw lostRace({ expected: old, found: now, refusal });
     },
     readBack: () => askNameservers(options.nameservers ?? [options.server], { name, type }),
     adopt: async (first) => {
