@@ -35,12 +35,20 @@ export function endToEnd(
 }
 
 /**
- * Returns the headers that `Connection` names; `null` when it is absent or says only `keep-alive`
+ * Returns the headers that `Connection` names, without those that it must not name; `null` when it is absent or says only `keep-alive`
  * or `close`, as nearly all do.
  */
 function namedBy(connection: string | undefined): ReadonlySet<string> | null {
   if (connection === undefined) return null;
   const names = connection.toLowerCase();
   if (names === 'keep-alive' || names === 'close') return null;
-  return new Set(names.split(',').map((name) => name.trim()));
+  const all = names.split(',').map((name) => name.trim());
+  return new Set(all.filter((name) => !meantForAll.test(name)));
 }
+
+/**
+ * Headers that belong to no connection, whatever `Connection` says: without them another site
+ * answers, the message has another end, or a header that a proxy before this one added is lost.
+ */
+const meantForAll =
+  /^(?:host|content-.*|authorization|cookie|set-cookie|forwarded|x-forwarded-.*|x-real-ip|throwover-.*)$/;

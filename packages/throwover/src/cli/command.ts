@@ -6,6 +6,7 @@ import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { type Session, withSession } from './session.ts';
 import { outputOf, type Terminal } from './terminal.ts';
+import { printable } from './text/printable.ts';
 
 /** The command line as data: each command says what it takes and what it does. */
 
@@ -197,7 +198,7 @@ function inSession(
     return spec.offline({ output }, given.config);
   }
   const say = (text: string) => {
-    if (!json) stderr.write(`${text}\n`);
+    if (!json) stderr.write(`${printable(text)}\n`);
   };
   return withSession({ configPath: given.config, clock, random, env, say }, (session) =>
     spec.run({ terminal, output, session }, given as never),

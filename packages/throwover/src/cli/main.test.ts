@@ -160,6 +160,31 @@ describe('the kill switch', () => {
     }
   });
 
+  it('shows a reason that a stranger has stored as text, and acts on nothing in it', async () => {
+    const store = createRemoteStore({ url: server.url, clock: systemClock });
+    const reason = 'all well\u001b[1A\u001b[2K\rdone \u009b8mhidden \u202etxet';
+    await store.setHalt({ by: '\u001b]0;root\u0007bob', reason, wallMs: 1 });
+    try {
+      for (const json of [[], ['--json']]) {
+        const flip = ['flip-only', '--to', 'west', '--config', config, ...json];
+        for (const args of [
+          ['halt', '--config', config, ...json],
+          ['plan', ...flip],
+          [...flip, '--yes', 'x'],
+        ]) {
+          const { stdout, stderr } = await run(...args);
+          expect(`${stdout}${stderr}`, args.join(' ')).not.toMatch(/[^\P{Cc}\n\t]|\u202e/u);
+        }
+      }
+      expect((await run('halt', '--config', config)).stdout).toContain('by bob: all well');
+      const { json } = await runJson('halt', '--config', config);
+      expect(json).toMatchObject({ halt: { reason } });
+    } finally {
+      await store.setHalt(null);
+      await store.close();
+    }
+  });
+
   it('cannot be thrown and taken back at once: 2', async () => {
     const both = await run('halt', '--off', '--reason', 'x', '--config', config);
     expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining('not both') });

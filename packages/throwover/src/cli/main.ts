@@ -36,6 +36,7 @@ import { runs, show } from './run/run-list.ts';
 import { runbook } from './run/runbook.ts';
 import type { SimOptions } from './sim.ts';
 import { errorJson, type Terminal } from './terminal.ts';
+import { printable, printableJson } from './text/printable.ts';
 import { version } from './version.ts';
 
 /** Its modules are loaded only when it runs. */
@@ -120,9 +121,9 @@ function failed(terminal: Terminal, json: boolean, error: unknown): ExitCode {
     error instanceof CommanderError
       ? cliErrors.make('usage-wrong', error.message.replace(/^error: /, ''))
       : error;
-  if (json) terminal.stdout.write(`${JSON.stringify(errorJson(known))}\n`);
+  if (json) terminal.stdout.write(`${printableJson(errorJson(known))}\n`);
   if (isThrowoverError(known)) {
-    if (!json) terminal.stderr.write(errorText(known));
+    if (!json) terminal.stderr.write(printable(errorText(known)));
   } else {
     // A bug: its stack is needed to fix it.
     terminal.stderr.write(`${known instanceof Error ? known.stack : String(known)}\n`);

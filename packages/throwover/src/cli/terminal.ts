@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { type Clock, isThrowoverError, type Random } from '../kernel/kernel.ts';
+import { printable, printableJson } from './text/printable.ts';
 
 /**
  * Everything that the command line reads and writes. It is passed in, so that tests can use their
@@ -46,11 +47,11 @@ export function outputOf({ stdout, stderr }: Terminal, json: boolean): Output {
   return {
     json,
     say: (text) => {
-      if (!json) line(stdout, text);
+      if (!json) line(stdout, printable(text));
     },
-    result: (value, text) => line(stdout, json ? JSON.stringify(value) : text),
+    result: (value, text) => line(stdout, json ? printableJson(value) : printable(text)),
     event: (value) => {
-      if (json) line(stderr, JSON.stringify(value));
+      if (json) line(stderr, printableJson(value));
     },
   };
 }

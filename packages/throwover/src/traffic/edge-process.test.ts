@@ -77,6 +77,30 @@ describe('in front of its application', () => {
     expect(sockets.size).toBe(1);
   });
 
+  test.each([
+    'host',
+    'Host, X-Forwarded-For',
+    'close, authorization, cookie, x-real-ip',
+    'throwover-token',
+    'content-length, content-type',
+  ])('`Connection: %s` takes away only what belongs to the connection', async (connection) => {
+    const application = await world.listen(async (req, res) => {
+      let body = '';
+      for await (const chunk of req) body += chunk;
+      res.end(JSON.stringify({ headers: req.headers, body }));
+    });
+    const { url } = await edge('east', application.url);
+    const sent = {
+      ...{ host: 'shop.example.test', authorization: 'Bearer t', cookie: 'a=1' },
+      ...{ 'x-real-ip': '192.0.2.9', 'throwover-token': 't', 'content-type': 'text/plain' },
+    };
+    const named = { ...sent, 'x-mine': '1', connection: `${connection}, x-mine` };
+    const answer = await ask(url, { method: 'POST', headers: named, body: 'paid' });
+    const seen = JSON.parse(answer.body);
+    expect(seen).toMatchObject({ body: 'paid', headers: { ...sent, 'content-length': '4' } });
+    expect(seen.headers).not.toHaveProperty('x-mine');
+  });
+
   test('without its application: 503 with Retry-After; one that breaks off after the request: 502', async () => {
     const gone = await world.listen(() => {});
     await new Promise((resolve) => gone.server.close(resolve));

@@ -8,6 +8,7 @@ import type { Routes } from '../../wire/routes.ts';
 import { cliErrors } from '../errors.ts';
 import type { Session } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
+import { printableJson } from '../text/printable.ts';
 import { type DnsParts, startDnsParts } from './dns-serve.ts';
 
 /** Period of the watchers that run about every second, ms. */
@@ -76,7 +77,7 @@ async function openSessions(
   files: readonly string[],
 ): Promise<readonly Session[]> {
   const { openSession } = await import('../session.ts');
-  const say = (text: string) => stdout.write(`${JSON.stringify({ event: 'not-told', text })}\n`);
+  const say = (text: string) => stdout.write(`${printableJson({ event: 'not-told', text })}\n`);
   const sessions: Session[] = [];
   try {
     for (const configPath of files) {
@@ -102,7 +103,7 @@ function careOf(
   const stop = new AbortController();
   const { signal } = stop;
   const log = (event: object) =>
-    stdout.write(`${JSON.stringify({ at: isoTime(clock.wallMs()), ...event })}\n`);
+    stdout.write(`${printableJson({ at: isoTime(clock.wallMs()), ...event })}\n`);
   const look = async (session: Session, index: number) => {
     const [
       { caretake, keepDoors, keepStanding, watchClosures },

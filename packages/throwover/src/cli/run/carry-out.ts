@@ -12,6 +12,7 @@ import { cliErrors } from '../errors.ts';
 import { type ExitCode, exitCodeOfRun } from '../exit-codes.ts';
 import { owner } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
+import { printable } from '../text/printable.ts';
 import { ClosedWriter, closedText } from './closed-writer.ts';
 import { type Live, live } from './live.ts';
 
@@ -53,7 +54,7 @@ export async function carryOut(
   if (output.json) {
     output.result({ runId, status, closedToWrites: closed, error: error?.toJSON() ?? null }, '');
   } else if (error !== null) {
-    terminal.stderr.write(errorText(error));
+    terminal.stderr.write(printable(errorText(error)));
     if (closed !== null) terminal.stderr.write(closedText(closed, runId));
   }
   await session.notifiers.settled();

@@ -1,6 +1,6 @@
-import { stripVTControlCharacters } from 'node:util';
 import { assertNever, formatMs, maxColumns, type ThrowoverError } from '../../kernel/kernel.ts';
 import type { RunEvent } from '../../runbook/runbook.ts';
+import { printable } from '../text/printable.ts';
 
 /** A run as it is shown: pure, built from its events. */
 export interface RunView {
@@ -214,8 +214,7 @@ function text(value: unknown): string {
  * could move the cursor.
  */
 export function clip(line: string, columns: number): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const clean = stripVTControlCharacters(line).replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  const clean = printable(line).replace(/[\ufffd\n\t]+/g, ' ');
   const letters = [...clean];
   return letters.length <= columns ? clean : `${letters.slice(0, columns - 1).join('')}…`;
 }
