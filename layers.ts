@@ -44,6 +44,7 @@ export const entries: Readonly<Record<string, string>> = {
   'dashboard/exposition.ts': 'loads a library that only a scraped process needs',
   'compose/processes.ts': "adapters of throwover's own processes, without the rest of compose/",
   'kernel/http-call.ts': 'loads an HTTP client that only callers need',
+  'kernel/private-database.ts': 'loads SQLite, which only those that keep a database need',
   'wire/client.ts': 'loads an HTTP client that only callers need',
   'wire/routes.ts': 'loads what only a process that listens needs',
   'wire/openapi.ts': 'for docs and their test; routes.ts serves it',

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { openPrivately } from '../kernel/private-database.ts';
 import {
   type EvidenceKind,
   type EvidenceSample,
@@ -56,7 +56,7 @@ export function openEvidenceLog(
     keptMs: evidenceKeptMs,
   },
 ): EvidenceStore {
-  const db = new DatabaseSync(join(dataDir, 'evidence.sqlite'));
+  const db = openPrivately(join(dataDir, 'evidence.sqlite'));
   db.exec(`
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Position } from '@throwover/client';
 import type { Clock } from '../kernel/kernel.ts';
+import { openPrivately } from '../kernel/private-database.ts';
 import type { LagReport, LagSample, Sighting, TimedSighting } from '../replication/replication.ts';
 import { migrateMinutes } from './lag-migration.ts';
 import { type Direction, DirectionLag, LagRows } from './lag-spans.ts';
@@ -37,7 +38,7 @@ export interface LagLog {
 }
 
 export function openLagLog(dataDir: string, clock: Clock): LagLog {
-  const db = new DatabaseSync(join(dataDir, 'lag.sqlite'));
+  const db = openPrivately(join(dataDir, 'lag.sqlite'));
   db.exec(`
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;

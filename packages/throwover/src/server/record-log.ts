@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { openPrivately } from '../kernel/private-database.ts';
 import {
   type LoggedRecord,
   loggedRecord,
@@ -29,7 +29,7 @@ export interface RecordStore {
 }
 
 export function openRecordLog(dataDir: string): RecordStore {
-  const db = new DatabaseSync(join(dataDir, 'records.sqlite'));
+  const db = openPrivately(join(dataDir, 'records.sqlite'));
   db.exec(`
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;

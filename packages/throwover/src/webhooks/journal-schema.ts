@@ -1,5 +1,6 @@
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { sqliteCodeOf, sqliteCodes } from '../kernel/kernel.ts';
+import { openPrivately } from '../kernel/private-database.ts';
 import { webhookErrors } from './errors.ts';
 
 const SCHEMA_VERSION = 2;
@@ -54,7 +55,7 @@ PRAGMA user_version = 2;
 export function openDatabase(path: string, maxBytes: number): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
-    db = new DatabaseSync(path);
+    db = openPrivately(path);
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     db.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
     db.exec('PRAGMA journal_mode = WAL');

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
+import { openPrivately } from '../../kernel/private-database.ts';
 import { storeErrors } from '../errors.ts';
 import { storeFailure } from './failures.ts';
 
@@ -104,7 +105,7 @@ export function openDatabase(dataDir: string, maxBytes: number): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
     mkdirSync(dataDir, { recursive: true });
-    db = new DatabaseSync(path);
+    db = openPrivately(path);
     db.exec(`PRAGMA page_size = ${pageBytes}`);
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
     db.exec('PRAGMA journal_mode = WAL');
