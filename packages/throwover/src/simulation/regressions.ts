@@ -21,6 +21,7 @@ export const regressions: readonly Regression[] = [
       1148: 'promoted by hand, adopted, crashed before the store had heard: nobody vouched for it',
       34824:
         'a late copy of the stop, while the database did not answer, took down what was attached since',
+      13188694: 'the same, while the database was down after a crash: it stayed down',
       50065:
         'attached though its guard was told that it failed, and crashed before the next look: it stayed down',
       75914:

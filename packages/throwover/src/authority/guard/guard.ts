@@ -178,7 +178,7 @@ export function createGuard(options: GuardOptions): Guard {
         // it would not be started again.
         const role = (await lookNow())?.role ?? 'unreachable';
         const attached = memory.current.followed !== null;
-        if (role === 'standby' || (role === 'unreachable' && attached)) return;
+        if (role === 'standby' || (role !== 'primary' && attached)) return;
         if (role === 'primary' && memory.current.closed !== null) {
           // The last look at the door before traces of other writers disappear.
           const seen = await orNull(() => door.look({ inTurn: true }));

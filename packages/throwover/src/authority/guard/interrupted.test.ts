@@ -1,6 +1,6 @@
 import { positionOf } from '@throwover/client';
 import { describe, expect, it } from 'vitest';
-import { eastAsks, failOnce, ofRun, pairOfGuards } from './guard.fixture.ts';
+import { eastAsks, type FakeDatabase, failOnce, ofRun, pairOfGuards } from './guard.fixture.ts';
 
 /**
  * Commands that were written down and not done, done and not answered, or sent and received much
@@ -195,27 +195,33 @@ describe('what came while something was unfinished', () => {
     await end();
   });
 
-  it('a copy of a stop that was late takes nothing down, also while the database does not answer', async () => {
-    const { guards, databases, disks, clock, watch } = pairOfGuards();
-    await guards.east.fence(fenceOf(5));
-    const promotion = await guards.west.promote({ ...ofRun(5), epoch: 2, ...lossy });
-    await guards.east.stop(ofRun(5));
-    await guards.east.attach({
-      ...ofRun(5),
-      epoch: 2,
-      upstream: 'west',
-      promotion,
-      discards: true,
-    });
-    failOnce(databases.east, 'look');
-    await guards.east.stop(ofRun(5));
-    expect(disks.east.stopped).toBe(false);
-    const end = watch();
-    await databases.east.stop();
-    await clock.advance(3_000);
-    expect(databases.east.role).toBe('standby');
-    await end();
-  });
+  it.each([
+    ['does not answer', (east: FakeDatabase) => failOnce(east, 'look')],
+    ['has crashed', (east: FakeDatabase) => east.stop()],
+  ])(
+    'a copy of a stop that was late takes nothing down, also while the database %s',
+    async (_what, happens) => {
+      const { guards, databases, disks, clock, watch } = pairOfGuards();
+      await guards.east.fence(fenceOf(5));
+      const promotion = await guards.west.promote({ ...ofRun(5), epoch: 2, ...lossy });
+      await guards.east.stop(ofRun(5));
+      await guards.east.attach({
+        ...ofRun(5),
+        epoch: 2,
+        upstream: 'west',
+        promotion,
+        discards: true,
+      });
+      await happens(databases.east);
+      await guards.east.stop(ofRun(5));
+      expect(disks.east.stopped).toBe(false);
+      const end = watch();
+      await databases.east.stop();
+      await clock.advance(3_000);
+      expect(databases.east.role).toBe('standby');
+      await end();
+    },
+  );
 
   it('a side that follows while its answer is lost is started again after a crash', async () => {
     const { guards, databases, clock, watch } = pairOfGuards();
