@@ -283,11 +283,7 @@ export const authorityMutations: readonly Mutation[] = [
     name: 'late-stop-obeyed',
     what: 'A copy of a stop that was late takes down what was attached since.',
     edits: [
-      edit(
-        'guard.ts',
-        "if (role === 'standby' || (role === 'unreachable' && attached)) return;",
-        '',
-      ),
+      edit('guard.ts', "if (role === 'standby' || (role !== 'primary' && attached)) return;", ''),
     ],
     options: { family: 'planned' },
   },
