@@ -35,8 +35,8 @@ export function endToEnd(
 }
 
 /**
- * Returns the headers that `Connection` names, without those that it must not name; `null` when it is absent or says only `keep-alive`
- * or `close`, as nearly all do.
+ * Returns the headers that `Connection` names, without those that it must not name; `null` when it is
+ * absent or says only `keep-alive` or `close`, as nearly all do.
  */
 function namedBy(connection: string | undefined): ReadonlySet<string> | null {
   if (connection === undefined) return null;

@@ -126,7 +126,8 @@ function failed(terminal: Terminal, json: boolean, error: unknown): ExitCode {
     if (!json) terminal.stderr.write(printable(errorText(known)));
   } else {
     // A bug: its stack is needed to fix it.
-    terminal.stderr.write(`${known instanceof Error ? known.stack : String(known)}\n`);
+    const stack = known instanceof Error ? (known.stack ?? known.message) : String(known);
+    terminal.stderr.write(`${printable(stack)}\n`);
   }
   return exitCodeOf(known);
 }

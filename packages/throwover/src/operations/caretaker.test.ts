@@ -78,24 +78,31 @@ it('does nothing while automation is halted, and leaves a living controller alon
   expect((await world.store.run(runId)).token).toBe(lease.token);
 });
 
-it('reads no earlier journal while a living controller carries the run', async () => {
-  await killedAt('east', 'fence');
-  const { runId } = await world.newestRun();
-  await world.store.takeRun({ runId, owner: 'alive', leaseMs: 30_000, force: true });
-  const asked: string[] = [];
-  const store = new Proxy(world.store, {
-    get: (target, name: keyof typeof world.store) => {
-      asked.push(name);
-      return target[name].bind(target);
-    },
-  });
-  const service = { ...operatedWorld(world), store };
-  await served(world, 20_000, (signal) => caretake({ service, signal, log: () => {} }));
-  expect(asked).toContain('takeRun');
-  expect(asked).not.toContain('runs');
-  await served(world, 20_000, (signal) => caretake({ service, signal, log: () => {} }));
-  expect(asked).toContain('runs');
-});
+it.each([
+  ['goes back', 'east', 'fence', false],
+  ['goes forward', 'west', 'promote', true],
+] as const)(
+  'reads no earlier journal while a living controller carries the run, and later only to go forward: it %s',
+  async (_way, side, command, reads) => {
+    await killedAt(side, command);
+    const { runId } = await world.newestRun();
+    await world.store.takeRun({ runId, owner: 'alive', leaseMs: 30_000, force: true });
+    const asked: string[] = [];
+    const store = new Proxy(world.store, {
+      get: (target, name: keyof typeof world.store) => {
+        asked.push(name);
+        return target[name].bind(target);
+      },
+    });
+    const service = { ...operatedWorld(world), store };
+    await served(world, 20_000, (signal) => caretake({ service, signal, log: () => {} }));
+    expect(asked).toContain('takeRun');
+    expect(asked).not.toContain('runs');
+    await served(world, 20_000, (signal) => caretake({ service, signal, log: () => {} }));
+    expect((await world.store.service('checkout')).openRun).toBeNull();
+    expect(asked.includes('runs')).toBe(reads);
+  },
+);
 
 it('comes back later each time to a run that stays open', async () => {
   await killedAt('east', 'fence');

@@ -1,13 +1,14 @@
 import type { DatabaseSide, DatabaseStatus } from '../authority/authority.ts';
 import type { Clock } from '../kernel/kernel.ts';
-import { catchUpPollMs, positionPollMs } from './timings.ts';
+import { catchUpPollMs } from './timings.ts';
 
 /**
- * Oldest status, counted from its answer, that still counts, ms: two polls. An older one says too
+ * Oldest status, counted from its answer, that still counts, ms: about two questions with their
+ * answers within one region. An older one says too
  * little about whether the new side lives, and a promotion that was asked of a dead side cannot be
  * taken back.
  */
-const freshMs = 2 * positionPollMs;
+const freshMs = 10;
 
 /**
  * The new side of one run, as this controller sees it. The last status that `catch-up` saw is the

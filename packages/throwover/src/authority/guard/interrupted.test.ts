@@ -1,5 +1,6 @@
 import { positionOf } from '@throwover/client';
 import { describe, expect, it } from 'vitest';
+import type { Promotion } from '../messages.ts';
 import { eastAsks, type FakeDatabase, failOnce, ofRun, pairOfGuards } from './guard.fixture.ts';
 
 /**
@@ -11,6 +12,13 @@ const fenceOf = (token: number) => ({
   ...ofRun(token),
   openTransactionsMs: 0,
   deadlineMs: 10_000,
+});
+const attachmentTo = (promotion: Promotion) => ({
+  ...ofRun(5),
+  epoch: 2,
+  upstream: 'west',
+  promotion,
+  discards: true,
 });
 const code = (expected: string) => expect.objectContaining({ code: expected });
 const overridden = { kind: 'overridden', by: 'ana', reason: 'east is dead' } as const;
@@ -205,13 +213,7 @@ describe('what came while something was unfinished', () => {
       await guards.east.fence(fenceOf(5));
       const promotion = await guards.west.promote({ ...ofRun(5), epoch: 2, ...lossy });
       await guards.east.stop(ofRun(5));
-      await guards.east.attach({
-        ...ofRun(5),
-        epoch: 2,
-        upstream: 'west',
-        promotion,
-        discards: true,
-      });
+      await guards.east.attach(attachmentTo(promotion));
       await happens(databases.east);
       await guards.east.stop(ofRun(5));
       expect(disks.east.stopped).toBe(false);
@@ -229,13 +231,7 @@ describe('what came while something was unfinished', () => {
     const promotion = await guards.west.promote({ ...ofRun(5), epoch: 2, ...lossy });
     await guards.east.stop(ofRun(5));
     failOnce(databases.east, 'follow', 'after');
-    const attach = guards.east.attach({
-      ...ofRun(5),
-      epoch: 2,
-      upstream: 'west',
-      promotion,
-      discards: true,
-    });
+    const attach = guards.east.attach(attachmentTo(promotion));
     await expect(attach).rejects.toEqual(code('database-unreachable'));
     // Before the guard looks again.
     await databases.east.stop();
@@ -350,13 +346,7 @@ describe('synchronous', () => {
     await guards.west.endPromises(ofRun(5));
     const promotion = await guards.west.promote({ ...ofRun(5), epoch: 2, ...lossy });
     await guards.east.stop(ofRun(5));
-    await guards.east.attach({
-      ...ofRun(5),
-      epoch: 2,
-      upstream: 'west',
-      promotion,
-      discards: true,
-    });
+    await guards.east.attach(attachmentTo(promotion));
     await clock.advance(1_000);
     await guards.east.promote({ ...ofRun(6, 'east'), epoch: 3, ...lossy });
     databases.west.role = 'standby';

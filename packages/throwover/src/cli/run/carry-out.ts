@@ -55,7 +55,7 @@ export async function carryOut(
     output.result({ runId, status, closedToWrites: closed, error: error?.toJSON() ?? null }, '');
   } else if (error !== null) {
     terminal.stderr.write(printable(errorText(error)));
-    if (closed !== null) terminal.stderr.write(closedText(closed, runId));
+    if (closed !== null) terminal.stderr.write(printable(closedText(closed, runId)));
   }
   await session.notifiers.settled();
   return exitCodeOfRun(result);

@@ -65,7 +65,6 @@ async function oneController(options: ExecuteOptions): Promise<RunResult | 'agai
       alreadyDone: 'replanOf' in options ? progress.kept : [...progress.outcomes.keys()],
     });
     heedOperator();
-    await learnExpected(controller, options);
     const result = await carryOn(controller, options);
     if (result === 'again') return result;
     const durationMs = options.clock.monotonicMs() - startedMs;
@@ -79,10 +78,15 @@ async function oneController(options: ExecuteOptions): Promise<RunResult | 'agai
 /** Longest wait for the durations of earlier runs, ms. */
 const expectedPatienceMs = 2_000;
 
-/** They only inform: neither silence nor an error of any kind keeps a run from being carried on. */
-async function learnExpected({ clock, expected }: Controller, options: ExecuteOptions) {
-  const { expected: ask } = options;
-  if (ask === undefined) return;
+/**
+ * They only inform: neither silence nor an error of any kind keeps a run from being carried on, and
+ * a run that goes back needs none, because its database may be closed.
+ */
+async function learnExpected(
+  { clock, expected, stop, progress }: Controller,
+  { expected: ask }: ExecuteOptions,
+): Promise<void> {
+  if (ask === undefined || (stop.aborted && !progress.pastNoReturn)) return;
   const asked = ask().catch(() => null);
   const answer = await within(clock, expectedPatienceMs, asked);
   if (answer === noAnswer || answer === null) return;
@@ -98,6 +102,7 @@ async function carryOn(
   try {
     const entered = await enter(controller, options);
     if (entered === 'again') return entered;
+    if (entered === null) await learnExpected(controller, options);
     const turn = entered ?? (await forward(controller));
     if (turn === null) {
       await journal.append({ type: 'ended', status: 'succeeded', reason: 'all steps are done' });

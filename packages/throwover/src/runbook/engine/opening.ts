@@ -38,8 +38,9 @@ interface Means {
    */
   readonly claim?: (run: RunIdentity, signal: AbortSignal) => Promise<Evidence>;
   /**
-   * How long each step took in earlier runs: `expectedOf`. Asked once this controller has the run,
-   * because many journals are read for it; without an answer no step is reported as slow.
+   * How long each step took in earlier runs: `expectedOf`. Asked once this controller has claimed
+   * the run and goes forward, because many journals are read for it; without an answer no step is
+   * reported as slow.
    */
   readonly expected?: () => Promise<ReadonlyMap<string, Expected>>;
 }
