@@ -22,6 +22,8 @@ export const regressions: readonly Regression[] = [
       34824:
         'a late copy of the stop, while the database did not answer, took down what was attached since',
       13188694: 'the same, while the database was down after a crash: it stayed down',
+      34893259:
+        "somebody's open file came between the guard's write and its reload, which loaded it",
       50065:
         'attached though its guard was told that it failed, and crashed before the next look: it stayed down',
       75914:

@@ -2,7 +2,7 @@ import { isSideRow } from '../../authority/authority.ts';
 import { holds } from '../database/history-of-writes.ts';
 import type { Noted } from '../world/history.ts';
 import { type Facts, seconds } from './facts.ts';
-import { closedBySomebody, openedBySomebody, openFileBySomebody } from './meddled.ts';
+import { openedBySomebody } from './meddled.ts';
 
 /** Longest time that a command may continue at a guard after it began there, ms. */
 const commandMs = 45_000;
@@ -24,7 +24,7 @@ export function staysOpen(facts: Facts): readonly string[] {
           ['fence', 'promote', 'attach', 'stop'].includes(one.name),
       );
     if (commanded || why.startsWith('somebody')) continue;
-    if (openedBySomebody(facts, region, atMs) || closedBySomebody(facts, region, atMs)) continue;
+    if (openedBySomebody(facts, region, atMs)) continue;
     const newer = facts
       .all('promoted')
       .some(
@@ -74,7 +74,6 @@ export function opensOnAWord(facts: Facts): readonly string[] {
       !one.why.startsWith('somebody') &&
       silent.delete(one.region)
     ) {
-      if (one.why === 'started' && openFileBySomebody(facts, one.region, one.atMs)) continue;
       const text = `${one.region} opened at ${seconds(one.atMs)}, and nobody had vouched for it since it was down`;
       return [text];
     }

@@ -36,38 +36,6 @@ function lastsMs({ what }: { readonly what: string }): number {
 }
 
 /**
- * Whether somebody has just put a file with the closure's lines there. Any reload loads it, also a reload
- * that the guard does for another setting.
- */
-export function closedBySomebody(facts: Facts, region: string, atMs: number): boolean {
-  return fileJustPut(facts, { by: 'somebody-closes', region, atMs });
-}
-
-/**
- * Whether somebody has just put an open file there. A server that starts at that moment loads it,
- * although its guard wrote the closed one first.
- */
-export function openFileBySomebody(facts: Facts, region: string, atMs: number): boolean {
-  return fileJustPut(facts, { by: 'somebody-opens', region, atMs });
-}
-
-function fileJustPut(
-  facts: Facts,
-  { by, region, atMs }: { by: string; region: string; atMs: number },
-): boolean {
-  return facts
-    .all('fault')
-    .some(
-      ({ what, atMs: at }) =>
-        what.startsWith(by) &&
-        !what.includes('"session"') &&
-        what.includes(`"${region}"`) &&
-        at <= atMs &&
-        atMs <= at + windowMs,
-    );
-}
-
-/**
  * Whether the write was acknowledged in such a window: throwover makes no promise about it, but the
  * ledger must have it.
  */

@@ -85,8 +85,8 @@ export function guardedServer(options: {
     const isSo = served(() => server.hba === door);
     const endMs = process.clock.monotonicMs() + patienceMs;
     do {
-      await file(() => server.writeHba(door));
-      await statement(served(() => server.process?.deliver(() => server.reload(`guard: ${door}`))));
+      await file(() => server.writeHba(door, 'guard'));
+      await statement(served(() => server.process?.deliver(() => server.reload())));
       if (await within(againMs, isSo)) return;
     } while (process.clock.monotonicMs() < endMs);
     throw unreachable(`${region}: ${door} was not seen`);
@@ -121,7 +121,7 @@ export function guardedServer(options: {
     startClosed: async () => {
       if (await step(() => server.running)) return;
       await file(() => {
-        if (!server.running) server.writeHba('closed');
+        if (!server.running) server.writeHba('closed', 'guard');
       });
       await file(() => {
         if (server.unusable) throw modelErrors.make('database-refused', `${region}: half a copy`);
@@ -255,7 +255,7 @@ export function guardedServer(options: {
         running();
         server.synchronousOnDisk = on;
       });
-      await statement(() => server.process?.deliver(() => server.reload('guard: synchronous')));
+      await statement(() => server.process?.deliver(() => server.reload()));
       await until(
         'synchronous',
         served(() => server.synchronous === on),

@@ -52,6 +52,7 @@ export class Server {
   role: 'primary' | 'standby';
   upstream: Server | null = null;
   hbaOnDisk: 'open' | 'closed' = 'open';
+  #hbaBy: 'guard' | 'somebody' = 'guard';
   /** Number of times pg_hba.conf was written, and loaded. */
   hbaWrites = 0;
   hbaLoads = 0;
@@ -127,15 +128,13 @@ export class Server {
     const process = new SimProcess(`${this.region}/postgres`, this.machine);
     this.process = process;
     process.onEnd(() => this.#ended());
-    this.hba = this.hbaOnDisk;
-    this.hbaLoads += 1;
-    this.synchronous = this.synchronousOnDisk;
+    this.#load();
     this.lease = null;
     this.promotedSinceStart = false;
     this.replayed = this.copy;
     this.insertedLsn = this.copy.lsn;
     this.counters.recover(this.copy);
-    this.#noteOpen('started');
+    this.#noteOpen(this.#hbaBy === 'guard' ? 'started' : this.#loadedWhy());
     this.streaming.begin(process);
   }
 
@@ -169,17 +168,27 @@ export class Server {
   }
 
   /** Reloads: the file in its present form takes effect. */
-  reload(why: string): void {
+  reload(): void {
+    this.#load();
+    if (!this.synchronous) this.#waits.wake(null);
+    this.#noteOpen(this.#loadedWhy());
+  }
+
+  #load(): void {
     this.hba = this.hbaOnDisk;
     this.hbaLoads += 1;
     this.synchronous = this.synchronousOnDisk;
-    if (!this.synchronous) this.#waits.wake(null);
-    this.#noteOpen(why);
+  }
+
+  /** Whoever reloads, the door is as the last writer of the file wanted it. */
+  #loadedWhy(): string {
+    return `${this.#hbaBy}: ${this.hba}`;
   }
 
   /** Writes pg_hba.conf; anybody may call this. */
-  writeHba(door: 'open' | 'closed'): void {
+  writeHba(door: 'open' | 'closed', by: 'guard' | 'somebody'): void {
     this.hbaOnDisk = door;
+    this.#hbaBy = by;
     this.hbaWrites += 1;
   }
 

@@ -90,15 +90,16 @@ function begin(
         world.clients[0]?.moveTo(site);
         return;
       }
-      server.writeHba('open');
-      if (fault.how !== 'on-disk') server.process?.deliver(() => server.reload('somebody: open'));
-      if (fault.how === 'and-back') server.process?.deliver(() => server.writeHba('closed'));
+      server.writeHba('open', 'somebody');
+      if (fault.how !== 'on-disk') server.process?.deliver(() => server.reload());
+      if (fault.how === 'and-back')
+        server.process?.deliver(() => server.writeHba('closed', 'somebody'));
       return;
     }
     case 'somebody-closes': {
       const { server } = siteOf(fault.region);
-      server.writeHba('closed');
-      if (fault.loaded) server.process?.deliver(() => server.reload('somebody: closed'));
+      server.writeHba('closed', 'somebody');
+      if (fault.loaded) server.process?.deliver(() => server.reload());
       return;
     }
     case 'jump-wall':
