@@ -47,6 +47,7 @@ export const entries: Readonly<Record<string, string>> = {
   'kernel/private-database.ts': 'loads SQLite, which only those that keep a database need',
   'wire/client.ts': 'loads an HTTP client that only callers need',
   'wire/routes.ts': 'loads what only a process that listens needs',
+  'wire/control-server.ts': 'loads what only a process that listens needs',
   'wire/openapi.ts': 'for docs and their test; routes.ts serves it',
   'store/memory/memory-store.ts': 'one file is all of this folder',
 };

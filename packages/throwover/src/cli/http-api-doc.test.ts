@@ -41,7 +41,7 @@ function document(): string {
     '',
     'Requests and answers are JSON. A request with a body needs `content-type: application/json`. A refusal is one',
     'object with `code`, `message`, `disposition`, `notLost`, `remedy` and `evidence` ([errors.md](errors.md)); its status is 400',
-    '(not understood), 404 (no such call), 413 (too large), 409 (refused), 503 (try again) or 500 (a person must look).',
+    '(not understood), 403 (a web page called), 404 (no such call), 413 (too large), 409 (refused), 503 (try again) or 500 (a person must look).',
     '',
     '_Deadline_: how long a client of throwover waits. _Again_: whether the same call may be sent again when no answer',
     'came. _Callers_: who is meant to call: a process of throwover, `monitoring`, a person who only looks (`viewer`) or',

@@ -2,6 +2,7 @@
  * The domain-free base: time, random numbers, ids, errors, durations, quantiles, lines. Only this
  * folder uses raw `Date`, `setTimeout` and `Math.random`.
  */
+export { BodyBudget, type BodyShare } from './body-budget.ts';
 export { canonicalJson } from './canonical-json.ts';
 export { type Clock, dateAt, isoTime, systemClock, wallMsOfIso } from './clock.ts';
 export { type DurationKind, formatMs, parseDuration } from './durations.ts';
@@ -23,7 +24,7 @@ export {
 export { createEventQueue, type EventQueue, type Scheduled } from './event-queue.ts';
 export { every, type Watching } from './every.ts';
 export { newId } from './ids.ts';
-export { closeServer, type Endpoint, isTaken, listenAt, urlOf } from './listen.ts';
+export { closeServer, type Endpoint, impatience, isTaken, listenAt, urlOf } from './listen.ts';
 export { parityDifferences } from './parity.ts';
 export { type Quantiles, quantileAt, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';

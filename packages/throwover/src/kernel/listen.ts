@@ -8,6 +8,25 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** Longest time for the head of a request, ms, and how often that is checked. */
+const headPatienceMs = 10_000;
+const patienceCheckMs = 2_000;
+
+/** Longest time for a whole request, with its body, ms. Its answer may take longer. */
+const requestPatienceMs = 30_000;
+
+/**
+ * Options of every HTTP server: a connection that does not send its request in time is closed, so that
+ * strangers cannot keep connections for nothing.
+ */
+export function impatience(patienceMs = headPatienceMs) {
+  return {
+    headersTimeout: patienceMs,
+    requestTimeout: Math.max(patienceMs, requestPatienceMs),
+    connectionsCheckingInterval: Math.min(patienceMs, patienceCheckMs),
+  };
+}
+
 /** Returns a base URL without a slash at its end; an IPv6 address gets its brackets. */
 export function urlOf({ host, port }: Endpoint, scheme = 'http'): string {
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;

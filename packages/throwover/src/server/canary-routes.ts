@@ -1,9 +1,9 @@
-import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { closeServer, listenAt, systemClock, urlOf } from '../kernel/kernel.ts';
 import { storeErrors } from '../store/store.ts';
 import { canaryCalls, type RunningCanary } from '../traffic/canary/canary.ts';
 import { canaryErrors } from '../traffic/traffic.ts';
+import { controlServer } from '../wire/control-server.ts';
 import { Routes } from '../wire/routes.ts';
 import { canaryTable } from './calls.ts';
 
@@ -33,7 +33,7 @@ export async function startCanaryAdmin(
     badCall: (message, issues) => storeErrors.make('bad-request', message, { issues }),
   });
   canaryRoutes(routes, [canary]);
-  const server = createAdaptorServer({ fetch: app.fetch });
+  const server = controlServer(app);
   const bound = await listenAt(server, { host, port }).catch((error: unknown) => {
     const message = `${host}:${port}: ${error instanceof Error ? error.message : String(error)}`;
     throw canaryErrors.make('canary-listen-failed', message, { host, port }, error);

@@ -1,5 +1,4 @@
 import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import {
   type Clock,
@@ -21,6 +20,7 @@ import {
   storeCalls,
   storeErrors,
 } from '../store/store.ts';
+import { controlServer } from '../wire/control-server.ts';
 import { type Handlers, Routes } from '../wire/routes.ts';
 import { healthCalls, serveTable } from './calls.ts';
 import { serverErrors } from './errors.ts';
@@ -93,7 +93,7 @@ export async function startServe(options: {
   };
   try {
     const app = createApp({ store, lag, evidence, records, clock, more: routes });
-    const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+    const server = controlServer(app);
     server.keepAliveTimeout = keepAliveMs;
     const url = await listen(server, { host, port });
     return {

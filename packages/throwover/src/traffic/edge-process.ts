@@ -10,13 +10,16 @@ import {
 } from 'node:http';
 import { createServer as createH2cServer, createSecureServer } from 'node:http2';
 import type { Server as NetServer, Socket } from 'node:net';
-import { type Clock, type Endpoint, listenAt, urlOf } from '../kernel/kernel.ts';
+import { type Clock, type Endpoint, impatience, listenAt, urlOf } from '../kernel/kernel.ts';
 import { createDoorAdmin } from './door-admin.ts';
 import { refuse } from './door-answers.ts';
 import { createEdge, type Edge, type Serve } from './edge.ts';
 import { type EdgeConfig, parseEdgeConfig, readTls } from './edge-config.ts';
 import { trafficErrors } from './errors.ts';
 import { ReverseProxy } from './reverse-proxy.ts';
+
+/** Most connections to the admin port at once. */
+const maxAdminConnections = 512;
 
 /** How long requests in flight may continue when the process ends, ms. */
 const closeGraceMs = 10_000;
@@ -45,7 +48,8 @@ export async function startEdge(input: unknown, clock: Clock): Promise<RunningEd
   const serve = applicationServe({ config, edge, proxy });
   const server = publicServer(config, (req, res) => edge.handle(req, res, serve));
   edge.watch(server);
-  const admin = createServer(createDoorAdmin(edge));
+  const admin = createServer(impatience(), createDoorAdmin(edge));
+  admin.maxConnections = maxAdminConnections;
   const closeServers = [closer(server, clock), closer(admin, clock)];
   const close = async () => {
     const ended = Promise.all(closeServers.map((end) => end()));

@@ -1,5 +1,5 @@
-import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
+import { controlServer } from '../wire/control-server.ts';
 import { Routes } from '../wire/routes.ts';
 import type { ProcessTable } from '../wire/wire.ts';
 import { gatewayCalls } from './calls.ts';
@@ -45,5 +45,5 @@ export function createAdmin(options: {
       return { events: events.slice(0, limit), hasMore: events.length > limit };
     },
   });
-  return createAdaptorServer({ fetch: app.fetch });
+  return controlServer(app);
 }

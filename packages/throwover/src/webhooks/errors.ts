@@ -56,7 +56,7 @@ export const webhookErrors = defineErrors({
     disposition: 'retry',
     notLost: 'This event was not accepted; its sender retries.',
     remedy:
-      'Nothing, if it passes. If it lasts, the disk is slower than the senders: look at its write latency.',
+      'Nothing, if it passes. If it lasts, the disk is slower than the senders, or somebody sends many large bodies: look at its write latency, and at who connects (`ss -tn`).',
   },
   'gateway-closing': {
     disposition: 'retry',

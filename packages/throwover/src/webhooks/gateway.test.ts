@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -137,6 +137,34 @@ describe('a gateway', () => {
       body: Readable.from(Array.from({ length: 20 }, () => Buffer.alloc(100_000))),
     });
     expect(chunked.statusCode).toBe(413);
+  });
+
+  it('refuses strangers who send many large bodies at once, and takes events meanwhile', async () => {
+    const { url, stripe } = await gateway(null);
+    const bytes = 2 ** 20;
+    const strangers = Array.from({ length: 150 }, () => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1');
+      cleanUp.push(async () => void socket.destroy());
+      socket.on('error', () => {});
+      socket.write(`POST /in/stripe HTTP/1.1\r\nhost: x\r\ncontent-length: ${bytes}\r\n\r\n`);
+      socket.write(Buffer.alloc(bytes - 1, '{'));
+      return socket;
+    });
+    // 64 MB hold 68 of them beyond their small part; the others are told to come again.
+    const refusals: string[] = [];
+    for (const socket of strangers) socket.once('data', (data) => refusals.push(`${data}`));
+    await until(() => refusals.length >= strangers.length - 68);
+    for (const refusal of refusals) {
+      expect(refusal).toMatch(/^HTTP\/1.1 503 [\s\S]*retry-after: 5[\s\S]*"gateway-busy"/);
+    }
+    expect((await post(stripe, stripeEvent('evt_meanwhile'), senders)).status).toBe(200);
+    const large = {
+      body: JSON.stringify({ id: 'evt_large', pad: 'x'.repeat(900_000) }),
+      headers: {},
+    };
+    expect((await post(`${url}/in/plain`, large, senders)).status).toBe(503);
+    for (const socket of strangers) socket.destroy();
+    await until(async () => (await post(`${url}/in/plain`, large, senders)).status === 200);
   });
 
   it('takes 200 posts of one id at once as one event, delivered once', async () => {

@@ -74,7 +74,7 @@ export async function startGateway(
   const closed = new AbortController();
   const modes = new Modes({ journal, dispatcher, initial: initialMode(config) });
   const details = () => detailsOf({ config, journal, dispatcher, intake, modes, clock });
-  const admin = createAdmin({ modes, journal, details }) as Server;
+  const admin = createAdmin({ modes, journal, details });
   const close = async () => {
     closed.abort();
     intake.refuse();

@@ -1,5 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Clock, isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import {
+  BodyBudget,
+  type BodyShare,
+  type Clock,
+  impatience,
+  isThrowoverError,
+  type ThrowoverError,
+} from '../kernel/kernel.ts';
 import { webhookErrors } from './errors.ts';
 import type { EventJournal } from './journal.ts';
 import type { Verifier } from './signatures.ts';
@@ -12,10 +19,14 @@ import type { SourceCounts } from './wire.ts';
 const MAX_BODY_BYTES = 1_048_576;
 
 /**
- * Upper bound on one whole request, ms, so that a slow sender cannot keep a connection. Stripe's
- * own bound is lower.
+ * Of each body, always read, bytes: more than nearly every event has. Of all larger ones, at once,
+ * until their event is on disk or refused: nobody's signature has been checked by then.
  */
-const REQUEST_TIMEOUT_MS = 30_000;
+const SMALL_BODY_BYTES = 65_536;
+const LARGE_BODIES_BYTES = 64 * 1_048_576;
+
+/** Most connections at once: the senders of a service use some hundred. */
+const MAX_CONNECTIONS = 2_048;
 
 /**
  * Longer than senders and proxies keep an idle connection, ms, so that they close it, and not this
@@ -60,9 +71,13 @@ export function createIntake(options: {
       { accepted: 0, duplicates: 0, signatureRefused: 0, lastSignatureError: null },
     ]),
   );
+  const budget = new BodyBudget({
+    smallBytes: SMALL_BODY_BYTES,
+    sharedBytes: LARGE_BODIES_BYTES,
+  });
   let closing = false;
 
-  async function accept(request: IncomingMessage): Promise<'stored' | 'duplicate'> {
+  async function accept(request: IncomingMessage, share: BodyShare) {
     if (closing) throw webhookErrors.make('gateway-closing', 'the gateway ends');
     const source = sourceOf(request);
     const verifier = verifiers.get(source);
@@ -74,7 +89,7 @@ export function createIntake(options: {
       );
     }
     if (journal.failure !== null) throw journal.failure;
-    const body = await readBody(request);
+    const body = await readBody(request, share);
     const header = (name: string) => {
       const value = request.headers[name];
       return typeof value === 'string' ? value : undefined;
@@ -98,9 +113,11 @@ export function createIntake(options: {
     return stored;
   }
 
-  const limits = { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+  const limits = { ...impatience(), keepAliveTimeout: KEEP_ALIVE_MS };
   const server = createServer(limits, (request, response) => {
-    accept(request).then(
+    const share = budget.begin();
+    const accepted = accept(request, share).finally(() => share.end());
+    accepted.then(
       (stored) => {
         if (closing) response.setHeader('connection', 'close');
         answer(response, 200, { accepted: true, duplicate: stored === 'duplicate' });
@@ -112,6 +129,7 @@ export function createIntake(options: {
       },
     );
   });
+  server.maxConnections = MAX_CONNECTIONS;
   return {
     server,
     counts,
@@ -142,20 +160,28 @@ function verified(verify: () => string, count: Counts): string {
  * A body that is too large is read and discarded, so that the sender gets its answer and not a
  * reset.
  */
-function readBody(request: IncomingMessage): Promise<Buffer> {
+function readBody(request: IncomingMessage, share: BodyShare): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   return new Promise((resolve, reject) => {
-    request.on('data', (chunk: Buffer) => {
+    const onData = (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= MAX_BODY_BYTES) {
+      if (size <= MAX_BODY_BYTES && share.take(chunk.length)) {
         chunks.push(chunk);
         return;
       }
+      request.off('data', onData);
       chunks.length = 0;
-      const message = `the body has more than ${MAX_BODY_BYTES} bytes`;
-      reject(webhookErrors.make('webhook-too-large', message));
-    });
+      reject(
+        size > MAX_BODY_BYTES
+          ? webhookErrors.make(
+              'webhook-too-large',
+              `the body has more than ${MAX_BODY_BYTES} bytes`,
+            )
+          : webhookErrors.make('gateway-busy', 'too many large events are being read'),
+      );
+    };
+    request.on('data', onData);
     request.on('end', () => resolve(Buffer.concat(chunks)));
     request.on('error', reject);
   });

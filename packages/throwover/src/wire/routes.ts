@@ -1,7 +1,13 @@
 import type { Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { z } from 'zod';
-import { type Disposition, isThrowoverError, type ThrowoverError } from '../kernel/kernel.ts';
+import {
+  BodyBudget,
+  type Disposition,
+  isThrowoverError,
+  type ThrowoverError,
+} from '../kernel/kernel.ts';
+import { wireErrors } from './errors.ts';
 import { openApiOf } from './openapi.ts';
 import type { Call, CallTable, Given, Output, ProcessTable } from './wire.ts';
 
@@ -34,14 +40,18 @@ const wayOf = ({ method, path }: Call): string => `${method} ${path}`;
 /** A call that was not understood: nothing was done. */
 class BadCall extends Error {
   readonly refusal: ThrowoverError;
-  readonly status: 400 | 404 | 413;
+  readonly status: 400 | 403 | 404 | 413;
 
-  constructor(refusal: ThrowoverError, status: 400 | 404 | 413) {
+  constructor(refusal: ThrowoverError, status: BadCall['status']) {
     super(refusal.message);
     this.refusal = refusal;
     this.status = status;
   }
 }
+
+/** Of each body, read without asking how much is being read, bytes; and of all larger ones, at once. */
+const smallBytes = 64 * 1024;
+const sharedBytes = 32 * 1024 ** 2;
 
 /** The length that the call states, bytes, to which Node holds its body; `null` where it states none. */
 function statedLength({ req }: Context): number | null {
@@ -50,6 +60,12 @@ function statedLength({ req }: Context): number | null {
   if (length !== undefined) return Number(length);
   return req.method === 'GET' ? 0 : null;
 }
+
+const fromPage = ({ req }: Context): BadCall =>
+  new BadCall(wireErrors.make('call-from-a-page', `a page of ${req.header('origin')} called`), 403);
+
+const busy = ({ req }: Context): ThrowoverError =>
+  wireErrors.make('process-busy', `${req.path}: too many large calls at once`);
 
 const statuses: Readonly<Record<Disposition, 409 | 500 | 503>> = {
   retry: 503,
@@ -86,11 +102,19 @@ export class Routes {
       new BadCall(options.tooLarge?.(tooLarge) ?? options.badCall(tooLarge, []), 413);
     const onError = (c: Context) => this.#refuse(c, this.#tooLarge());
     const counted = bodyLimit({ maxSize: maxBodyBytes, onError });
-    app.use('/v1/*', (c, next) => {
-      // Hono's limit makes a stream of every body, which costs more than most calls.
+    const budget = new BodyBudget({ smallBytes, sharedBytes });
+    app.use('/v1/*', async (c, next) => {
+      if (c.req.header('origin') !== undefined) return this.#refuse(c, fromPage(c));
       const length = statedLength(c);
-      if (length === null) return counted(c, next);
-      return length > maxBodyBytes ? Promise.resolve(onError(c)) : next();
+      if (length !== null && length > maxBodyBytes) return onError(c);
+      const share = budget.begin();
+      try {
+        if (!share.take(length ?? maxBodyBytes)) return this.#refuse(c, busy(c));
+        // Hono's limit makes a stream of every body, which costs more than most calls.
+        return await (length === null ? counted(c, next) : next());
+      } finally {
+        share.end();
+      }
     });
     app.get('/openapi.json', (c) => c.json(openApiOf({ title, table })));
     app.notFound((c) => {

@@ -22,7 +22,6 @@
  */
 
 import type { AddressInfo, Server } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import {
   checkTiming,
   defaultTiming,
@@ -38,6 +37,7 @@ import {
   listenAt,
   systemClock,
 } from '../../../kernel/kernel.ts';
+import { controlServer } from '../../../wire/control-server.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
 import { readUnsent } from '../salvage/read.ts';
@@ -99,7 +99,7 @@ export async function startGuard(
     onEvent: (event) => say(event),
   });
   const app = guardApp(handlersOf(guard, side, await writeLocalKey(config.stateDir)));
-  const server = createAdaptorServer({ fetch: app.fetch });
+  const server = controlServer(app);
   // Listen first: of two guards of one database only one can take the port.
   await listen(server, config.listen);
   const ending = new AbortController();
@@ -118,7 +118,7 @@ export async function startGuard(
       ending.abort();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
-        if ('closeAllConnections' in server) server.closeAllConnections();
+        server.closeAllConnections();
       });
       await Promise.all(loops);
       const connections = [side.sql, side.watch, side.reader, side.leases, side.house];

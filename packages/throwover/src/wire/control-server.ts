@@ -1,0 +1,17 @@
+import type { Server } from 'node:http';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { impatience } from '../kernel/kernel.ts';
+
+/** Most connections at once; a service has some ten processes that keep some each. */
+const maxConnections = 512;
+
+/** The server of a process's own calls. `patienceMs`: longest time for the head of a request, ms. */
+export function controlServer(
+  { fetch }: Pick<Hono, 'fetch'>,
+  { patienceMs }: { readonly patienceMs?: number } = {},
+): Server {
+  const serverOptions = impatience(patienceMs);
+  const server = createAdaptorServer({ fetch, serverOptions }) as Server;
+  return Object.assign(server, { maxConnections });
+}
