@@ -34,7 +34,8 @@ function newCheckout(db: Database): Checkout {
     region: 'east',
     paymentMs: 0,
     keys: null,
-    verify: async (body, signature) => Stripe.webhooks.constructEvent(body, signature, secret),
+    verify: async (body, signature, { anyAge }) =>
+      Stripe.webhooks.constructEvent(body, signature, secret, anyAge ? 0 : undefined),
   });
 }
 
@@ -83,13 +84,15 @@ const eventOf = (id: string, key: string) =>
     data: { object: { id: 'pi_1', metadata: { order_key: key } } },
   });
 
-const delivered = (id: string, key: string, app?: Checkout) =>
-  ask(
-    'POST',
-    '/webhooks/stripe',
-    { headers: { [headers.eventId]: id }, body: eventOf(id, key) },
-    app,
-  );
+const signatureOf = (payload: string, by = secret, more: object = {}) =>
+  Stripe.webhooks.generateTestHeaderString({ payload, secret: by, ...more });
+
+/** As the gateway delivers an event: with its id, and with the sender's signature. */
+const delivered = (id: string, key: string, app?: Checkout) => {
+  const body = eventOf(id, key);
+  const given = { [headers.eventId]: id, 'stripe-signature': signatureOf(body) };
+  return ask('POST', '/webhooks/stripe', { headers: given, body }, app);
+};
 
 const count = async (table: 'orders' | 'payments') =>
   Number((await postgres.admin.query(`SELECT count(*) AS n FROM ${table}`)).rows[0].n);
@@ -205,9 +208,7 @@ test('a delivery waits for the same event in an open transaction, and does it wh
 test('straight from the sender an event is taken with its signature only', async () => {
   const body = eventOf('evt_1', 'key-1');
   const signed = (by: string) => ({
-    headers: {
-      'stripe-signature': Stripe.webhooks.generateTestHeaderString({ payload: body, secret: by }),
-    },
+    headers: { 'stripe-signature': signatureOf(body, by) },
     body,
   });
   expect((await ask('POST', '/webhooks/stripe', { body })).statusCode).toBe(401);
@@ -219,8 +220,48 @@ test('straight from the sender an event is taken with its signature only', async
   expect(rows).toEqual([{ event_id: 'evt_1' }]);
 });
 
+const longAgo = { timestamp: 1_600_000_000 };
+
+test.each([
+  ['no signature', (_body: string) => ({}), 401],
+  [
+    'that of another secret',
+    (body: string) => ({ 'stripe-signature': signatureOf(body, 'whsec_x') }),
+    401,
+  ],
+  [
+    'that of another event',
+    () => ({ 'stripe-signature': signatureOf(eventOf('evt_2', 'key-1')) }),
+    401,
+  ],
+  ['an empty one', () => ({ 'stripe-signature': '' }), 401],
+])("with the gateway's header and %s nothing is booked", async (_what, given, status) => {
+  await order('key-1');
+  const body = eventOf('evt_1', 'key-1');
+  const asked = { headers: { [headers.eventId]: 'evt_1', ...given(body) }, body };
+  expect((await ask('POST', '/webhooks/stripe', asked)).statusCode).toBe(status);
+  expect(await count('payments')).toBe(0);
+  expect((await ask('GET', '/orders/key-1')).json.status).toBe('accepted');
+});
+
+test('an old event from the gateway is booked once, also when it comes again under other ids', async () => {
+  const body = eventOf('evt_1', 'key-1');
+  const old = { 'stripe-signature': signatureOf(body, secret, longAgo) };
+  const post = (given: Record<string, string>) =>
+    ask('POST', '/webhooks/stripe', { headers: { ...old, ...given }, body });
+  expect((await post({})).statusCode).toBe(401);
+  expect((await post({ [headers.eventId]: 'evt_1' })).json).toEqual({ duplicate: false });
+  expect((await post({ [headers.eventId]: 'evt_1' })).json).toEqual({ duplicate: true });
+  expect((await post({ [headers.eventId]: 'evt_2' })).statusCode).toBe(400);
+  expect(await count('payments')).toBe(1);
+});
+
 test('an event that is none is 400', async () => {
-  const asked = { headers: { [headers.eventId]: 'evt_1' }, body: '{"id":"evt_1"}' };
+  const body = '{"id":"evt_1"}';
+  const asked = {
+    headers: { [headers.eventId]: 'evt_1', 'stripe-signature': signatureOf(body) },
+    body,
+  };
   expect((await ask('POST', '/webhooks/stripe', asked)).statusCode).toBe(400);
 });
 

@@ -4,8 +4,8 @@
  * connection.
  *
  * Environment: `PG*` for the connection, `THROWOVER_REGION`, `CHECKOUT_PAYMENT_MS` (default 25),
- * `STRIPE_WEBHOOK_SECRET` where senders post without the gateway, `CHECKOUT_TOKEN_KEY` where writes
- * are answered with a token and reads wait for it.
+ * `STRIPE_WEBHOOK_SECRET` (without it every webhook is refused), `CHECKOUT_TOKEN_KEY` where writes are
+ * answered with a token and reads wait for it.
  */
 import { withWarmUp } from '@throwover/client';
 import { systemClock } from 'throwover/kernel';
@@ -52,5 +52,6 @@ export const handler = withWarmUp(checkout, { prepare: () => database.connect() 
 async function stripeVerify(secret: string | undefined): Promise<Verify> {
   if (secret === undefined) return null;
   const { default: Stripe } = await import('stripe');
-  return async (body, signature) => Stripe.webhooks.constructEvent(body, signature, secret);
+  return async (body, signature, { anyAge }) =>
+    Stripe.webhooks.constructEvent(body, signature, secret, anyAge ? 0 : undefined);
 }

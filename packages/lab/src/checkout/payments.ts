@@ -1,15 +1,7 @@
 import { headers, processOnce } from '@throwover/client';
 import { z } from 'zod';
 import type { Database } from './database.ts';
-import {
-  type HttpEvent,
-  HttpProblem,
-  type HttpResult,
-  json,
-  jsonBody,
-  parse,
-  rawBody,
-} from './http.ts';
+import { type HttpEvent, HttpProblem, type HttpResult, json, parse, rawBody } from './http.ts';
 
 /** The fields of a Stripe event that checkout reads: the paid order. */
 const paymentEvent = z.object({
@@ -24,15 +16,17 @@ const paymentEvent = z.object({
 type PaymentEvent = z.infer<typeof paymentEvent>;
 
 /**
- * Checks a signature and returns the event, or throws. `null` when there is no secret: then
- * unsigned events are refused.
+ * Checks a signature and returns the event, or throws. `anyAge`: an old signature counts too. `null`
+ * when there is no secret: then every event is refused.
  */
-export type Verify = ((body: string, signature: string) => Promise<unknown>) | null;
+export type Verify =
+  | ((body: string, signature: string, how: { anyAge: boolean }) => Promise<unknown>)
+  | null;
 
 /**
  * POST /webhooks/:source: a payment takes effect once for each event id (A3), in one transaction
- * with the record of the id. `throwover-event-id` says that the gateway has verified the event; an
- * event that comes directly from the sender must be signed.
+ * with the record of the id. The sender's signature counts, whatever header comes: the gateway passes
+ * it on, and anybody who reaches this port can send the gateway's headers.
  */
 export async function receivePayment(
   event: HttpEvent,
@@ -40,7 +34,7 @@ export async function receivePayment(
 ): Promise<HttpResult> {
   const { database, verify } = context;
   const payment = await authentic(event, verify);
-  const id = event.headers[headers.eventId] ?? payment.id;
+  const { id } = payment;
   const order = orderKey(payment);
   const processed = await database.transaction(() =>
     processOnce(
@@ -60,23 +54,22 @@ export async function receivePayment(
 }
 
 async function authentic(event: HttpEvent, verify: Verify): Promise<PaymentEvent> {
-  if (event.headers[headers.eventId] !== undefined)
-    return parse(paymentEvent, jsonBody(event), 'event');
+  const named = event.headers[headers.eventId];
   const signature = event.headers['stripe-signature'];
   if (signature === undefined || verify === null) {
-    throw new HttpProblem(
-      401,
-      'not-signed',
-      'an event needs a signature, or the gateway before it',
-    );
+    throw new HttpProblem(401, 'not-signed', "an event needs its sender's signature");
   }
   let verified: unknown;
   try {
-    verified = await verify(rawBody(event), signature);
+    // The gateway may deliver days later. An old event that a stranger repeats has no effect: its
+    // id is in the body that was signed.
+    verified = await verify(rawBody(event), signature, { anyAge: named !== undefined });
   } catch (error) {
     throw new HttpProblem(401, 'bad-signature', error instanceof Error ? error.message : 'refused');
   }
-  return parse(paymentEvent, verified, 'event');
+  const payment = parse(paymentEvent, verified, 'event');
+  if (named === undefined || named === payment.id) return payment;
+  throw new HttpProblem(400, 'bad-request', `the event is ${payment.id}, and not ${named}`);
 }
 
 /**

@@ -40,7 +40,9 @@ export const edgeConfigSchema = z.strictObject({
   trustedProxies: z
     .array(cidr)
     .default([])
-    .describe('Networks (CIDR) of proxies whose `X-Forwarded-For` is trusted'),
+    .describe(
+      'Networks (CIDR) of proxies, and of the other door, whose `X-Forwarded-*` and similar headers are believed and passed on; from everybody else they are dropped',
+    ),
   bucketMs: z
     .int()
     .min(10)

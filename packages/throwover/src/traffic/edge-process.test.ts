@@ -89,7 +89,7 @@ describe('in front of its application', () => {
       for await (const chunk of req) body += chunk;
       res.end(JSON.stringify({ headers: req.headers, body }));
     });
-    const { url } = await edge('east', application.url);
+    const { url } = await edge('east', application.url, { trustedProxies: ['127.0.0.0/8'] });
     const sent = {
       ...{ host: 'shop.example.test', authorization: 'Bearer t', cookie: 'a=1' },
       ...{ 'x-real-ip': '192.0.2.9', 'throwover-token': 't', 'content-type': 'text/plain' },
@@ -99,6 +99,59 @@ describe('in front of its application', () => {
     const seen = JSON.parse(answer.body);
     expect(seen).toMatchObject({ body: 'paid', headers: { ...sent, 'content-length': '4' } });
     expect(seen.headers).not.toHaveProperty('x-mine');
+  });
+
+  const forged = {
+    ...{ forwarded: 'for=192.0.2.9;proto=https', 'X-Forwarded-For': '192.0.2.9' },
+    ...{
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-port': '1',
+    },
+    ...{ x_forwarded_for: '192.0.2.9', 'X-Real_IP': '192.0.2.9' },
+    ...{ 'X-Real-IP': '192.0.2.9', 'true-client-ip': '192.0.2.9', 'cf-connecting-ip': '192.0.2.9' },
+  };
+  const lower = Object.fromEntries(Object.entries(forged).map(([k, v]) => [k.toLowerCase(), v]));
+  const names = Object.keys(lower);
+  const told = (answer: { body: string }) =>
+    Object.fromEntries(
+      Object.entries(JSON.parse(answer.body).headers).filter(([name]) => names.includes(name)),
+    );
+
+  test.each([
+    ['nobody is trusted', []],
+    ['another network is trusted', ['10.0.0.0/8', '::1/128']],
+  ])('what a stranger says of a client is dropped: %s', async (_what, trustedProxies) => {
+    const application = await world.listen(tell);
+    const { url } = await edge('east', application.url, { trustedProxies });
+    const own = { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http' };
+    expect(told(await ask(url, { headers: forged }))).toEqual(own);
+    // Also when `Connection` names them.
+    const named = { ...forged, connection: names.join(', ') };
+    expect(told(await ask(url, { headers: named }))).toEqual(own);
+  });
+
+  test('what a named proxy says is passed on, with its own address after it', async () => {
+    const application = await world.listen(tell);
+    const { url } = await edge('east', application.url, { trustedProxies: ['127.0.0.1/32'] });
+    expect(told(await ask(url, { headers: forged }))).toEqual({
+      ...lower,
+      'x-forwarded-for': '192.0.2.9, 127.0.0.1',
+    });
+  });
+
+  test.each([
+    ['which trusts it', ['127.0.0.0/8'], '127.0.0.1, 127.0.0.1'],
+    ['which does not', [], '127.0.0.1'],
+  ])('a stranger who comes through the other door, %s', async (_what, trusted, chain) => {
+    const application = await world.listen(tell);
+    const west = await edge('west', application.url, { trustedProxies: trusted });
+    const east = await edge('east', application.url);
+    await west.door.set({ mode: 'serve', epoch: 2 }, 1);
+    await east.door.set({ mode: 'forward', epoch: 2, region: 'west', url: west.url }, 1);
+    expect(told(await ask(east.url, { headers: forged }))).toEqual({
+      ...{ 'x-forwarded-for': chain, 'x-forwarded-proto': 'http' },
+    });
   });
 
   test('without its application: 503 with Retry-After; one that breaks off after the request: 502', async () => {

@@ -44,7 +44,7 @@ interface RunningEdge {
 export async function startEdge(input: unknown, clock: Clock): Promise<RunningEdge> {
   const config = parseEdgeConfig(input);
   const edge = await createEdge({ ...config, clock });
-  const proxy = new ReverseProxy(clock);
+  const proxy = new ReverseProxy({ clock, trusted: config.trustedProxies });
   const serve = applicationServe({ config, edge, proxy });
   const server = publicServer(config, (req, res) => edge.handle(req, res, serve));
   edge.watch(server);
@@ -93,7 +93,6 @@ function applicationServe(options: { config: EdgeConfig; edge: Edge; proxy: Reve
   const { config, edge, proxy } = options;
   const { region } = config;
   const to = new URL(config.upstream);
-  const protocol = config.tls === undefined ? 'http' : 'https';
   return async (req, res) => {
     const { epoch } = edge.mode;
     const upgrade = req.headers.upgrade;
@@ -102,9 +101,7 @@ function applicationServe(options: { config: EdgeConfig; edge: Edge; proxy: Reve
       refuse(res, { status: 501, error, region, epoch, closeConnection: true });
       return;
     }
-    const added = ['X-Forwarded-For', req.socket.remoteAddress ?? 'unknown'];
-    if (req.headers['x-forwarded-proto'] === undefined) added.push('X-Forwarded-Proto', protocol);
-    const passed = await proxy.pass(req, res, { to, dropped, added, onHead: () => {} });
+    const passed = await proxy.pass(req, res, { to, dropped, onHead: () => {} });
     if (passed.outcome === 'answered') return;
     const { notSent, cause } = passed;
     const code = notSent ? 'edge-no-application' : 'edge-application-failed';

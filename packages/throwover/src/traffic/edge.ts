@@ -53,7 +53,10 @@ export interface EdgeOptions {
   readonly stateFile: string;
   /** Epoch that a door without a state file serves in. */
   readonly epoch: number;
-  /** Networks (CIDR) of proxies whose `X-Forwarded-For` is trusted; default: none. */
+  /**
+   * Networks (CIDR) of proxies, and of the other door, whose `X-Forwarded-*` and similar headers are
+   * believed; default: none.
+   */
   readonly trustedProxies?: readonly string[];
   /** Width of a bucket of the straggler curve, ms; default 1000. */
   readonly bucketMs?: number;

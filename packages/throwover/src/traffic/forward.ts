@@ -26,10 +26,15 @@ export class Forwarder {
   readonly #clock: Clock;
   readonly #proxy: ReverseProxy;
 
-  constructor(options: { region: string; clock: Clock }) {
+  constructor(options: {
+    region: string;
+    clock: Clock;
+    trustedProxies?: readonly string[];
+  }) {
     this.#region = options.region;
     this.#clock = options.clock;
-    this.#proxy = new ReverseProxy(options.clock);
+    const { clock, trustedProxies: trusted = [] } = options;
+    this.#proxy = new ReverseProxy({ clock, trusted });
   }
 
   /** Resolves when the answer has been sent or refused; never rejects. */
@@ -44,10 +49,7 @@ export class Forwarder {
     const passed = await this.#proxy.pass(req, res, {
       to: new URL(mode.url),
       dropped,
-      added: [
-        ...['X-Forwarded-For', req.socket.remoteAddress ?? 'unknown'],
-        ...[headers.forwarded, `${this.#region}@${mode.epoch}`],
-      ],
+      added: [headers.forwarded, `${this.#region}@${mode.epoch}`],
       onHead: (raw) => {
         const there = completeHead(raw, mode);
         if (there !== null) addedMs = this.#clock.monotonicMs() - startedMs - there;

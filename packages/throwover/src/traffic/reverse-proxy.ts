@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import { endToEnd } from '@throwover/client';
 import { type Dispatcher, errors, Pool } from 'undici';
 import type { Clock } from '../kernel/kernel.ts';
 import { hasBody, targetOf } from './proxied-request.ts';
+import { type IsTrusted, trustedProxies, unbelievedHeaders } from './trusted-proxies.ts';
 
 /**
  * Most connections to one origin; further requests wait for one, and the door bounds their number.
@@ -34,8 +36,8 @@ export interface Passing {
   readonly to: URL;
   /** Lower-case names of headers that are not passed on. */
   readonly dropped: ReadonlySet<string>;
-  /** Headers that are added, as raw pairs. */
-  readonly added: readonly string[];
+  /** Headers that are added, as raw pairs; beside those that tell of the client. */
+  readonly added?: readonly string[];
   /** Called once with the answer's raw pairs before they are sent; may change them. */
   readonly onHead: (raw: string[], status: number) => void;
 }
@@ -59,11 +61,14 @@ export type Passed =
  */
 export class ReverseProxy {
   readonly #clock: Clock;
+  readonly #isTrusted: IsTrusted;
   readonly #pools = new Map<string, Pool>();
   readonly #closing = new AbortController();
 
-  constructor(clock: Clock) {
+  /** `trusted`: networks (CIDR) of proxies; what others say of a client is not passed on. */
+  constructor({ clock, trusted }: { clock: Clock; trusted: readonly string[] }) {
     this.#clock = clock;
+    this.#isTrusted = trustedProxies(trusted);
   }
 
   /**
@@ -72,7 +77,7 @@ export class ReverseProxy {
    */
   async pass(req: IncomingMessage, res: ServerResponse, passing: Passing): Promise<Passed> {
     const body = hasBody(req);
-    const headers = requestHeaders(req, passing);
+    const headers = requestHeaders(req, passing, this.#isTrusted);
     const repeatable = !body && (req.method === 'GET' || req.method === 'HEAD');
     for (let attempt = 1; ; attempt++) {
       const passed = await this.#attempt({ req, res, passing, headers, body });
@@ -221,11 +226,21 @@ function rawPairs(given: Dispatcher.DispatchController['rawHeaders']): readonly 
   );
 }
 
-function requestHeaders(req: IncomingMessage, { to, dropped, added }: Passing): string[] {
-  const kept = endToEnd(req.rawHeaders, req.headers.connection, dropped);
+function requestHeaders(
+  req: IncomingMessage,
+  { to, dropped, added = [] }: Passing,
+  isTrusted: IsTrusted,
+): string[] {
+  const unbelieved = unbelievedHeaders(req, isTrusted);
+  const left = unbelieved.length === 0 ? dropped : new Set([...dropped, ...unbelieved]);
+  const kept = endToEnd(req.rawHeaders, req.headers.connection, left);
   if (req.headers.host === undefined) {
     const authority = req.headers[':authority'];
     kept.push('Host', typeof authority === 'string' ? authority : to.host);
+  }
+  kept.push('X-Forwarded-For', req.socket.remoteAddress ?? 'unknown');
+  if (req.headers['x-forwarded-proto'] === undefined || left.has('x-forwarded-proto')) {
+    kept.push('X-Forwarded-Proto', (req.socket as TLSSocket).encrypted ? 'https' : 'http');
   }
   kept.push(...added);
   return kept;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
+import { type IsTrusted, trustedProxies } from '../trusted-proxies.ts';
 
 /**
  * Prefix lengths of networks: clients of one network usually share a resolver, and a shorter
@@ -23,12 +24,7 @@ export interface Origin {
  * whose `X-Forwarded-For` is trusted.
  */
 export function originReader(trusted: readonly string[]): (req: IncomingMessage) => Origin {
-  const ranges = trusted.map((cidr) => ipaddr.parseCIDR(cidr));
-  const isTrusted = (address: string) => {
-    if (ranges.length === 0 || !ipaddr.isValid(address)) return false;
-    const parsed = ipaddr.process(address);
-    return ranges.some(([base, bits]) => parsed.kind() === base.kind() && parsed.match(base, bits));
-  };
+  const isTrusted = trustedProxies(trusted);
   // Few clients send most requests, so each address is parsed once. When the cache is full it is
   // cleared.
   const known = new Map<string, string>();
@@ -48,7 +44,7 @@ export function originReader(trusted: readonly string[]): (req: IncomingMessage)
  * Returns the last address of the chain that is not a trusted proxy, because earlier ones can be
  * forged.
  */
-function clientAddress(req: IncomingMessage, isTrusted: (address: string) => boolean): string {
+function clientAddress(req: IncomingMessage, isTrusted: IsTrusted): string {
   let address = req.socket.remoteAddress ?? 'unknown';
   if (!isTrusted(address)) return address;
   const chain = String(req.headers['x-forwarded-for'] ?? '')
