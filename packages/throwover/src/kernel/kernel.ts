@@ -29,7 +29,7 @@ export { parityDifferences } from './parity.ts';
 export { type Quantiles, quantileAt, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
 export { redacted } from './redacted.ts';
-export { shellWord } from './shell-word.ts';
+export { inDoubleQuotes, shellWord } from './shell-word.ts';
 export { QuantileSketch, relativeError, type SketchJson } from './sketch.ts';
 export { sqliteCodeOf, sqliteCodes } from './sqlite-codes.ts';
 export { TimeScale, unscaled } from './time-scale.ts';

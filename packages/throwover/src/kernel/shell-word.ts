@@ -6,5 +6,13 @@ export function shellWord(value: string): string {
   return needsNoQuotes.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
 }
 
+/**
+ * Returns the value as a part of a shell's word that stands between double quotes, where the shell
+ * would fill in variables and run commands.
+ */
+export function inDoubleQuotes(value: string): string {
+  return value.replaceAll(/[\\"$`]/g, '\\$&');
+}
+
 /** Not `NAME=...`, which would be an assignment where a command is expected. */
 const needsNoQuotes = /^(?![A-Za-z_][A-Za-z0-9_]*=)[A-Za-z0-9_./:@%+,=-]+$/;

@@ -1,8 +1,10 @@
-import { shellWord } from '../../kernel/kernel.ts';
+import { escapeIdentifier, escapeLiteral } from 'pg';
+import { inDoubleQuotes, shellWord } from '../../kernel/kernel.ts';
 import { type HandWork, untilAnswers } from '../../runbook/runbook.ts';
 import type { DatabaseHands } from '../../runs/runs.ts';
 import { fenceLines, linesOf } from './guard/host-based-access.ts';
 import { advanceSql } from './guard/settings.ts';
+import { conninfo, quoted } from './guard/standby-files.ts';
 import type { Place } from './wire.ts';
 
 /** Longest waits of PostgreSQL's own tools, s: a stop first sends everything to the standby. */
@@ -71,7 +73,7 @@ export function postgresHands(
       at(
         `Wait until ${standby} follows closely`,
         until(
-          `SELECT count(*) FROM pg_stat_replication WHERE application_name = '${standby}' AND state = 'streaming' AND coalesce(flush_lag, '0') <= interval '${boundMs} ms'`,
+          `SELECT count(*) FROM pg_stat_replication WHERE application_name = ${escapeLiteral(standby)} AND state = 'streaming' AND coalesce(flush_lag, '0') <= interval '${boundMs} ms'`,
           '1',
         ),
       ),
@@ -97,7 +99,7 @@ export function postgresHands(
         'Type in the position that was noted down; wait until everything up to it is here',
         `read -r -p 'Position: ' P`,
         // One line, so that the message appears only on success.
-        `${until(`SELECT pg_last_wal_receive_lsn() >= '$P'::pg_lsn`, 't')} && echo "${region} has everything up to $P"`,
+        `${untilAnswers(`q "SELECT pg_last_wal_receive_lsn() >= '$P'::pg_lsn"`, 't', patienceSeconds)} && echo "${inDoubleQuotes(region)} has everything up to $P"`,
       ),
       asks: position,
     },
@@ -151,11 +153,9 @@ export function postgresHands(
   };
 }
 
-/**
- * Returns one statement as a command that prints its bare answer. The shell fills in its variables.
- */
+/** Returns one statement as a command that prints its bare answer. */
 function sql(statement: string): string {
-  return `q "${statement.replaceAll('"', '\\"')}"`;
+  return `q "${inDoubleQuotes(statement)}"`;
 }
 
 /** Returns a command that repeats the statement until it gives this answer. */
@@ -177,15 +177,15 @@ function withSql({ superuser, port, database }: Place, lines: readonly string[])
  */
 function doorOf(place: Place) {
   const { applicationRoles, hbaFile, fence } = place;
-  const names = applicationRoles.map((role) => `'${role}'`).join(', ');
+  const names = applicationRoles.map(escapeLiteral).join(', ');
   const endSessions = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename IN (${names})`;
   if (fence === 'roles') {
     const logins = (may: string) =>
-      applicationRoles.map((role) => sql(`ALTER ROLE "${role}" ${may}`));
+      applicationRoles.map((role) => sql(`ALTER ROLE ${escapeIdentifier(role)} ${may}`));
     return { close: logins('NOLOGIN'), open: logins('LOGIN'), openFile: [], endSessions };
   }
   const file = shellWord(hbaFile);
-  const lines = fenceLines(applicationRoles).map((line) => `'${line}'`);
+  const lines = fenceLines(applicationRoles).map((line) => `'${line.replaceAll("'", "'\\''")}'`);
   const reload = sql('SELECT pg_reload_conf()');
   // The result of a box depends on this: if the file could not be written, the door must not look
   // closed.
@@ -211,13 +211,16 @@ function standbyFiles(place: Place, upstream: string): readonly string[] {
   const { dataDir, replication, upstreams, region } = place;
   const link = upstreams[upstream];
   const auto = shellWord(`${dataDir}/postgresql.auto.conf`);
-  const info = [
-    `host=${link?.host ?? upstream}`,
-    `port=${link?.port ?? 5432}`,
-    `user=${replication.user}`,
-    `application_name=${region}`,
-    'connect_timeout=3',
-  ].join(' ');
+  // Without the quote at its end, before which the password is put.
+  const info = quoted(
+    conninfo({
+      host: link?.host ?? upstream,
+      port: link?.port ?? 5432,
+      user: replication.user,
+      application_name: region,
+      connect_timeout: 3,
+    }),
+  ).slice(0, -1);
   const secret = replication.password;
   return [
     ...(secret === null
@@ -228,7 +231,7 @@ function standbyFiles(place: Place, upstream: string): readonly string[] {
           `PASSWORD=$(printf '%s' "$PASSWORD" | sed ${shellWord("s/[\\']/\\\\&/g; s/[\\']/&&/g")})`,
         ]),
     asOwner(place, `sed -i '/^primary_conninfo/d; /^recovery_target_timeline/d' ${auto}`),
-    `printf '%s\\n' "primary_conninfo = '${info}${secret === null ? '' : " password=''$PASSWORD''"}'" >> ${auto}`,
+    `printf '%s\\n' "primary_conninfo = ${inDoubleQuotes(info)}${secret === null ? '' : " password=''$PASSWORD''"}'" >> ${auto}`,
     `echo "recovery_target_timeline = 'latest'" >> ${auto}`,
     asOwner(place, `touch ${shellWord(`${dataDir}/standby.signal`)}`),
   ];

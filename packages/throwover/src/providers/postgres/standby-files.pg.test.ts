@@ -44,7 +44,7 @@ describe.each(["it's", 'back\\slash', "\\'", "'", 'a b', '$HOME "`id`" %s &'])(
       if (work === undefined) throw new Error('no box');
       expect(await typed(work, { input: password })).toMatchObject({ exitCode: 0 });
       expect(asRead()).toBe(
-        `host=10.0.0.1 port=5432 user=replicator application_name=west connect_timeout=3 ${escaped}`,
+        `host='10.0.0.1' port='5432' user='replicator' application_name='west' connect_timeout='3' ${escaped}`,
       );
     });
   },

@@ -2,23 +2,29 @@ import { z } from 'zod';
 import type { CallTable, ValueOf } from '../../wire/wire.ts';
 
 /**
+ * In one line of visible characters: people see what they type, and a line of the printed runbook ends
+ * where it seems to end.
+ */
+const text = z.string().regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u, 'one line of visible characters');
+
+/**
  * The place of the database, for people who handle it without this guard (by-hand.ts). It contains
  * no secret.
  */
 const place = z.strictObject({
-  region: z.string(),
-  host: z.string(),
+  region: text,
+  host: text,
   port: z.number(),
-  dataDir: z.string(),
-  pgBin: z.string(),
-  hbaFile: z.string(),
+  dataDir: text,
+  pgBin: text,
+  hbaFile: text,
   runAs: z.strictObject({ uid: z.number(), gid: z.number() }).nullable(),
-  superuser: z.strictObject({ host: z.string(), user: z.string() }),
-  database: z.string(),
-  applicationRoles: z.array(z.string()),
+  superuser: z.strictObject({ host: text, user: text }),
+  database: text,
+  applicationRoles: z.array(text),
   /** `password`: the place of the secret, `env:NAME` or `file:PATH`. */
-  replication: z.strictObject({ user: z.string(), password: z.string().nullable() }),
-  upstreams: z.record(z.string(), z.strictObject({ host: z.string(), port: z.number() })),
+  replication: z.strictObject({ user: text, password: text.nullable() }),
+  upstreams: z.record(text, z.strictObject({ host: text, port: z.number() })),
   fence: z.enum(['pg_hba', 'roles']),
 });
 export type Place = ValueOf<typeof place>;

@@ -9,7 +9,9 @@ const aside = '# throwover: PostgreSQL could not read this line: ';
 /** The lines of a fence, without a line break at the end. */
 export const fenceLines = (roles: readonly string[]): readonly string[] => [
   begin,
-  ...roles.flatMap((role) => [`local all "${role}" reject`, `host all "${role}" all reject`]),
+  ...roles
+    .map((role) => role.replaceAll('"', '""'))
+    .flatMap((role) => [`local all "${role}" reject`, `host all "${role}" all reject`]),
   end,
 ];
 

@@ -89,6 +89,6 @@ async function own(path: string, runAs: { uid: number; gid: number } | null): Pr
 }
 
 /** Returns a string of postgresql.conf: in it, a backslash escapes the next character. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return `'${text.replace(/[\\']/g, '$&$&')}'`;
 }
