@@ -32,23 +32,37 @@ export function urlOf({ host, port }: Endpoint, scheme = 'http'): string {
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+/** Why a server cannot listen. */
+interface NotListening {
+  readonly message: string;
+  /** Another process has the port. */
+  readonly taken: boolean;
+  /** The error of the operating system. */
+  readonly cause: NodeJS.ErrnoException;
+}
+
 /**
- * Listens, and returns where. Rejects with the error of the operating system, which the caller turns
- * into one with a code: `taken` says that another process has the port.
+ * Listens, and returns where. Rejects with the error that `refused` makes of the operating system's;
+ * default: that one.
  */
-export function listenAt(server: Server, { host, port }: Endpoint): Promise<Endpoint> {
+export function listenAt(
+  server: Server,
+  { host, port }: Endpoint,
+  refused: (not: NotListening) => Error = ({ cause }) => cause,
+): Promise<Endpoint> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    const fail = (cause: NodeJS.ErrnoException) => {
+      const taken = cause.code === 'EADDRINUSE';
+      const at = `${host}:${port}`;
+      const message = taken ? `${at} is taken` : `cannot listen on ${at}: ${cause.message}`;
+      reject(refused({ message, taken, cause }));
+    };
+    server.once('error', fail);
     server.listen(port, host, () => {
-      server.off('error', reject);
+      server.off('error', fail);
       resolve({ host, port: (server.address() as AddressInfo).port });
     });
   });
-}
-
-/** Whether an error of `listenAt` says that another process has the port. */
-export function isTaken(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
 }
 
 /**

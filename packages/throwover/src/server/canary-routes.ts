@@ -34,10 +34,9 @@ export async function startCanaryAdmin(
   });
   canaryRoutes(routes, [canary]);
   const server = controlServer(app);
-  const bound = await listenAt(server, { host, port }).catch((error: unknown) => {
-    const message = `${host}:${port}: ${error instanceof Error ? error.message : String(error)}`;
-    throw canaryErrors.make('canary-listen-failed', message, { host, port }, error);
-  });
+  const bound = await listenAt(server, { host, port }, ({ message, cause }) =>
+    canaryErrors.make('canary-listen-failed', message, { host, port }, cause),
+  );
   return {
     url: urlOf(bound),
     close: () => closeServer(server, { clock: systemClock, graceMs: 0 }),

@@ -1,10 +1,7 @@
-import type { Server } from 'node:http';
 import { Hono } from 'hono';
 import {
   type Clock,
   closeServer,
-  type Endpoint,
-  isTaken,
   listenAt,
   type Random,
   systemRandom,
@@ -95,9 +92,11 @@ export async function startServe(options: {
     const app = createApp({ store, lag, evidence, records, clock, more: routes });
     const server = controlServer(app);
     server.keepAliveTimeout = keepAliveMs;
-    const url = await listen(server, { host, port });
+    const at = await listenAt(server, { host, port }, ({ taken, message, cause }) =>
+      serverErrors.make(taken ? 'port-taken' : 'listen-failed', message, { host, port }, cause),
+    );
     return {
-      url,
+      url: urlOf(at),
       store,
       lag,
       evidence,
@@ -159,20 +158,4 @@ function storeHandlers(store: Store): Handlers<typeof storeCalls> {
     ({ body }: { body: unknown }) => (store[name] as (body: unknown) => Promise<unknown>)(body),
   ]);
   return Object.fromEntries(handlers);
-}
-
-async function listen(server: Server, { host, port }: Endpoint): Promise<string> {
-  try {
-    return urlOf(await listenAt(server, { host, port }));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw isTaken(error)
-      ? serverErrors.make('port-taken', `${host}:${port} is taken`, { host, port }, error)
-      : serverErrors.make(
-          'listen-failed',
-          `cannot listen on ${host}:${port}: ${reason}`,
-          { host, port },
-          error,
-        );
-  }
 }

@@ -111,15 +111,11 @@ function applicationServe(options: { config: EdgeConfig; edge: Edge; proxy: Reve
   };
 }
 
-async function listen(server: Server, scheme: string, at: Endpoint): Promise<string> {
-  try {
-    return urlOf(await listenAt(server, at), scheme);
-  } catch (error) {
-    const { host, port } = at;
-    const reason = error instanceof Error ? error.message : String(error);
-    const message = `cannot listen on ${host}:${port}: ${reason}`;
-    throw trafficErrors.make('edge-listen-failed', message, { host, port }, error);
-  }
+async function listen(server: Server, scheme: string, { host, port }: Endpoint): Promise<string> {
+  const at = await listenAt(server, { host, port }, ({ message, cause }) =>
+    trafficErrors.make('edge-listen-failed', message, { host, port }, cause),
+  );
+  return urlOf(at, scheme);
 }
 
 /**

@@ -5,7 +5,6 @@ import {
   type Endpoint,
   every,
   isoTime,
-  isTaken,
   listenAt,
   type Random,
   systemClock,
@@ -160,13 +159,10 @@ async function pruneLoop(parts: {
 }
 
 async function listen(server: Server, { host, port }: Endpoint): Promise<string> {
-  try {
-    return urlOf(await listenAt(server, { host, port }));
-  } catch (error) {
-    if (!isTaken(error)) throw error;
-    const message = `${host}:${port} is taken`;
-    throw webhookErrors.make('gateway-port-taken', message, { host, port }, error);
-  }
+  const at = await listenAt(server, { host, port }, ({ taken, message, cause }) =>
+    taken ? webhookErrors.make('gateway-port-taken', message, { host, port }, cause) : cause,
+  );
+  return urlOf(at);
 }
 
 function logTo(stream: NodeJS.WritableStream, clock: Clock): Log {

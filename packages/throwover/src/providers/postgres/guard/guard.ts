@@ -21,7 +21,7 @@
  *   housekeeping.ts       preparations in a writer's database; the slot of the ledger
  */
 
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import {
   checkTiming,
   defaultTiming,
@@ -29,14 +29,7 @@ import {
   type Witness,
 } from '../../../authority/authority.ts';
 import { createGuard, type Guard } from '../../../authority/guard/guard.ts';
-import {
-  type Clock,
-  type Endpoint,
-  isoTime,
-  isTaken,
-  listenAt,
-  systemClock,
-} from '../../../kernel/kernel.ts';
+import { type Clock, isoTime, listenAt, systemClock } from '../../../kernel/kernel.ts';
 import { controlServer } from '../../../wire/control-server.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
@@ -101,7 +94,9 @@ export async function startGuard(
   const app = guardApp(handlersOf(guard, side, await writeLocalKey(config.stateDir)));
   const server = controlServer(app);
   // Listen first: of two guards of one database only one can take the port.
-  await listen(server, config.listen);
+  await listenAt(server, config.listen, ({ taken, message, cause }) =>
+    taken ? postgresErrors.make('guard-port-taken', message, { ...config.listen }, cause) : cause,
+  );
   const ending = new AbortController();
   try {
     await guard.start();
@@ -168,14 +163,4 @@ function handlersOf(guard: Guard, side: Side, key: string): GuardHandlers {
 function peerOf(peer: { region: string; guard: string }, timing: Timing, clock: Clock) {
   const { peerDeadlineMs: deadlineMs } = timing;
   return httpPeer({ region: peer.region, url: peer.guard, deadlineMs, clock });
-}
-
-async function listen(server: Server, { host, port }: Endpoint): Promise<void> {
-  try {
-    await listenAt(server, { host, port });
-  } catch (error) {
-    if (!isTaken(error)) throw error;
-    const message = `${host}:${port} is taken`;
-    throw postgresErrors.make('guard-port-taken', message, { host, port }, error);
-  }
 }
