@@ -51,6 +51,23 @@ async function pair(more: object = {}) {
   return { east, west };
 }
 
+const forged = {
+  ...{ forwarded: 'for=192.0.2.9;proto=https', 'X-Forwarded-For': '192.0.2.9' },
+  ...{
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'evil.example',
+    'x-forwarded-port': '1',
+  },
+  ...{ x_forwarded_for: '192.0.2.9', 'X-Real_IP': '192.0.2.9' },
+  ...{ 'X-Real-IP': '192.0.2.9', 'true-client-ip': '192.0.2.9', 'cf-connecting-ip': '192.0.2.9' },
+};
+const lower = Object.fromEntries(Object.entries(forged).map(([k, v]) => [k.toLowerCase(), v]));
+const names = Object.keys(lower);
+const told = (answer: { body: string }) =>
+  Object.fromEntries(
+    Object.entries(JSON.parse(answer.body).headers).filter(([name]) => names.includes(name)),
+  );
+
 describe('in front of its application', () => {
   test('it hands requests on, over kept connections, and says who it is', async () => {
     const sockets = new Set();
@@ -100,23 +117,6 @@ describe('in front of its application', () => {
     expect(seen).toMatchObject({ body: 'paid', headers: { ...sent, 'content-length': '4' } });
     expect(seen.headers).not.toHaveProperty('x-mine');
   });
-
-  const forged = {
-    ...{ forwarded: 'for=192.0.2.9;proto=https', 'X-Forwarded-For': '192.0.2.9' },
-    ...{
-      'x-forwarded-proto': 'https',
-      'x-forwarded-host': 'evil.example',
-      'x-forwarded-port': '1',
-    },
-    ...{ x_forwarded_for: '192.0.2.9', 'X-Real_IP': '192.0.2.9' },
-    ...{ 'X-Real-IP': '192.0.2.9', 'true-client-ip': '192.0.2.9', 'cf-connecting-ip': '192.0.2.9' },
-  };
-  const lower = Object.fromEntries(Object.entries(forged).map(([k, v]) => [k.toLowerCase(), v]));
-  const names = Object.keys(lower);
-  const told = (answer: { body: string }) =>
-    Object.fromEntries(
-      Object.entries(JSON.parse(answer.body).headers).filter(([name]) => names.includes(name)),
-    );
 
   test.each([
     ['nobody is trusted', []],
@@ -274,7 +274,10 @@ test.each(['http', 'https'])(
 );
 
 /** Sends one request over HTTP/2; returns whether the session got GOAWAY. */
-async function askH2(url: string, options: { ca?: Buffer; body?: string } = {}) {
+async function askH2(
+  url: string,
+  options: { ca?: Buffer; body?: string; headers?: Record<string, string> } = {},
+) {
   const session = connectH2(url, options.ca === undefined ? {} : { ca: options.ca });
   let goneAway = false;
   session.on('goaway', () => {
@@ -283,6 +286,7 @@ async function askH2(url: string, options: { ca?: Buffer; body?: string } = {}) 
   const stream = session.request({
     ':path': '/orders?x=1',
     ':method': options.body === undefined ? 'GET' : 'POST',
+    ...options.headers,
   });
   stream.end(options.body);
   const [head] = await once(stream, 'response');
@@ -310,6 +314,18 @@ describe('HTTP/2', () => {
       headers: { 'throwover-forwarded': 'east@2' },
     });
     expect(straggler.goneAway).toBe(true);
+  });
+
+  test('the application is told the protocol and address of a client of HTTP/2', async () => {
+    const application = await world.listen(tell);
+    const { tls, ca } = await selfSigned();
+    const own = { 'x-forwarded-for': '127.0.0.1' };
+    const plain = await askH2((await edge('north', application.url, { h2c: true })).url);
+    expect(told(plain)).toEqual({ ...own, 'x-forwarded-proto': 'http' });
+    const { url } = await edge('south', application.url, { tls });
+    expect(told(await askH2(url, { ca }))).toEqual({ ...own, 'x-forwarded-proto': 'https' });
+    const forging = await askH2(url, { ca, headers: forged });
+    expect(told(forging)).toEqual({ ...own, 'x-forwarded-proto': 'https' });
   });
 
   test('over TLS too, where HTTP/1.1 clients are served beside', async () => {
