@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from './clock.ts';
-import { closeServer, type Endpoint, listenAt, urlOf } from './listen.ts';
+import { atMost, closeServer, type Endpoint, listenAt, urlOf } from './listen.ts';
 
 function serverWith(answer: (res: ServerResponse) => void) {
   const server = createServer((_req, res) => answer(res));
@@ -42,6 +43,29 @@ test('a taken port is told from other errors', async () => {
   expect(await notListening(first)).toBe(`true: 127.0.0.1:${first.port} is taken`);
   const foreign = { host: '192.0.2.1', port: 0 };
   expect(await notListening(foreign)).toMatch(/^false: cannot listen on 192.0.2.1:0: .*EADDRNOT/);
+});
+
+test('connections that are idle make room for the next who comes', async () => {
+  const server = atMost(
+    serverWith((res) => res.end('here')),
+    3,
+  );
+  server.keepAliveTimeout = 600_000;
+  const at = await listenAt(server, { host: '127.0.0.1', port: 0 });
+  const idle = Array.from({ length: 3 }, () => connect(at.port, at.host));
+  for (const socket of idle) {
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    await once(socket, 'data');
+  }
+  const asked = () => fetch(urlOf(at), { headers: { connection: 'close' } });
+  await expect
+    .poll(() =>
+      asked()
+        .then((answer) => answer.text())
+        .catch(String),
+    )
+    .toBe('here');
+  for (const socket of idle) socket.destroy();
 });
 
 test('a close waits for the answers in flight', async () => {

@@ -16,8 +16,18 @@ const patienceCheckMs = 2_000;
 const requestPatienceMs = 30_000;
 
 /**
- * Options of every HTTP server: a connection that does not send its request in time is closed, so that
- * strangers cannot keep connections for nothing.
+ * Bounds the connections of a server. When there are too many, the idle ones are closed for the next
+ * who comes: strangers could keep them for nothing.
+ */
+export function atMost<S extends HttpServer>(server: S, connections: number): S {
+  server.maxConnections = connections;
+  server.on('drop', () => server.closeIdleConnections());
+  return server;
+}
+
+/**
+ * Options of every HTTP server but the doors' ports for clients: a connection that does not send its
+ * request in time is closed, so that strangers cannot keep connections for nothing.
  */
 export function impatience(patienceMs = headPatienceMs) {
   return {

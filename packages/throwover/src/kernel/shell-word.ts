@@ -8,10 +8,10 @@ export function shellWord(value: string): string {
 
 /**
  * Returns the value as a part of a shell's word that stands between double quotes, where the shell
- * would fill in variables and run commands.
+ * would fill in variables and run commands; and, where a person types, an earlier line for `!`.
  */
 export function inDoubleQuotes(value: string): string {
-  return value.replaceAll(/[\\"$`]/g, '\\$&');
+  return value.replaceAll(/[\\"$`]/g, '\\$&').replaceAll('!', `"'!'"`);
 }
 
 /** Not `NAME=...`, which would be an assignment where a command is expected. */

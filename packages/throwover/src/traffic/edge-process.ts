@@ -10,7 +10,14 @@ import {
 } from 'node:http';
 import { createServer as createH2cServer, createSecureServer } from 'node:http2';
 import type { Server as NetServer, Socket } from 'node:net';
-import { type Clock, type Endpoint, impatience, listenAt, urlOf } from '../kernel/kernel.ts';
+import {
+  atMost,
+  type Clock,
+  type Endpoint,
+  impatience,
+  listenAt,
+  urlOf,
+} from '../kernel/kernel.ts';
 import { createDoorAdmin } from './door-admin.ts';
 import { refuse } from './door-answers.ts';
 import { createEdge, type Edge, type Serve } from './edge.ts';
@@ -48,8 +55,7 @@ export async function startEdge(input: unknown, clock: Clock): Promise<RunningEd
   const serve = applicationServe({ config, edge, proxy });
   const server = publicServer(config, (req, res) => edge.handle(req, res, serve));
   edge.watch(server);
-  const admin = createServer(impatience(), createDoorAdmin(edge));
-  admin.maxConnections = maxAdminConnections;
+  const admin = atMost(createServer(impatience(), createDoorAdmin(edge)), maxAdminConnections);
   const closeServers = [closer(server, clock), closer(admin, clock)];
   const close = async () => {
     const ended = Promise.all(closeServers.map((end) => end()));

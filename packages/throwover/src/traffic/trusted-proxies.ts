@@ -16,11 +16,11 @@ export function trustedProxies(networks: readonly string[]): IsTrusted {
 
 /** Headers by which proxies tell of the client before them: RFC 7239, and those in common use. */
 const tellsOfAClient =
-  /^(?:forwarded|x-forwarded|x-forwarded-.+|x-original-forwarded-.+|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|cf-connecting-ip(?:v6)?|fastly-client-ip|x-envoy-external-address)$/;
+  /^(?:(?:x-|x-original-)?forwarded(?:-.+)?|(?:.+-)?client-?ip(?:v6)?|x-real-.+|(?:cf|do)-connecting-ip(?:v6)?|cf-pseudo-ipv4|cf-visitor|cloudfront-(?:viewer-address|forwarded-proto)|x-azure-(?:client|socket)ip|x-appengine-user-ip|x-envoy-external-address|x-(?:remote|originating|proxyuser)-(?:ip|addr)|x-original-(?:host|proto)|x-(?:url-)?scheme|front-end-https)$/;
 
 /**
- * Returns the names of the headers (lower case) that this request must not bring along: whoever is
- * no named proxy could make the application take it for another client.
+ * Returns the names of the headers (lower case) that this request must not bring along: a sender
+ * that is not a named proxy could make the application take it for another client.
  */
 export function unbelievedHeaders(req: IncomingMessage, isTrusted: IsTrusted): readonly string[] {
   if (isTrusted(req.socket.remoteAddress)) return [];

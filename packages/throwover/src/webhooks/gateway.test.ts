@@ -162,7 +162,7 @@ describe('a gateway', () => {
       body: JSON.stringify({ id: 'evt_large', pad: 'x'.repeat(900_000) }),
       headers: {},
     };
-    expect((await post(`${url}/in/plain`, large, senders)).status).toBe(503);
+    await until(async () => (await post(`${url}/in/plain`, large, senders)).status === 503);
     for (const socket of strangers) socket.destroy();
     await until(async () => (await post(`${url}/in/plain`, large, senders)).status === 200);
   });

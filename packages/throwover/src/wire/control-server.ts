@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { impatience } from '../kernel/kernel.ts';
+import { atMost, impatience } from '../kernel/kernel.ts';
 
 /** Most connections at once; a service has some ten processes that keep some each. */
 const maxConnections = 512;
@@ -12,6 +12,5 @@ export function controlServer(
   { patienceMs }: { readonly patienceMs?: number } = {},
 ): Server {
   const serverOptions = impatience(patienceMs);
-  const server = createAdaptorServer({ fetch, serverOptions }) as Server;
-  return Object.assign(server, { maxConnections });
+  return atMost(createAdaptorServer({ fetch, serverOptions }) as Server, maxConnections);
 }

@@ -12,6 +12,6 @@ export const wireErrors = defineErrors({
     disposition: 'stop',
     notLost: 'The call was not read, so nothing was changed.',
     remedy:
-      'No web page may call this port, so a call with an `Origin` header is refused. Use the command line, or a program that sends no such header. If nobody meant to call it, somebody opened a page that tried.',
+      'No web page may call this port: a call with an `Origin` header is refused. Use the command line, or a program that sends no such header. If nobody meant to call it, somebody opened a page that tried.',
   },
 });

@@ -56,9 +56,7 @@ const sharedBytes = 32 * 1024 ** 2;
 /** The length that the call states, bytes, to which Node holds its body; `null` where it states none. */
 function statedLength({ req }: Context): number | null {
   if (req.header('transfer-encoding') !== undefined) return null;
-  const length = req.header('content-length');
-  if (length !== undefined) return Number(length);
-  return req.method === 'GET' ? 0 : null;
+  return Number(req.header('content-length') ?? 0);
 }
 
 const fromPage = ({ req }: Context): BadCall =>

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { typed } from '../../runbook/by-hand/typed.fixture.ts';
 import type { HandWork } from '../../runbook/runbook.ts';
 import { postgresHands } from './by-hand.ts';
+import { conninfo, quoted } from './guard/standby-files.ts';
 import { type Place, postgresCalls } from './wire.ts';
 
 let dir = '';
@@ -22,6 +25,8 @@ const hostile = [
   ['the end of an SQL text', `'); SELECT 1; --`],
   ['an escaped dollar', '\\$(touch canary)'],
   ['a variable', '$P$IFS$HOME'],
+  ['an earlier line', '!!'],
+  ['an earlier line, and the end of a quote', '!!"; touch canary; #'],
 ] as const;
 
 async function script(name: string, ...lines: string[]): Promise<void> {
@@ -47,11 +52,11 @@ async function placeOf(value: string): Promise<Place> {
   await writeFile(hbaFile, 'host all all all trust\n');
   await writeFile(join(folder, 'postgresql.auto.conf'), '');
   return {
-    ...{ region: value, host: value, port: 5432, dataDir: folder, pgBin: folder, hbaFile },
+    ...{ region: 'west', host: value, port: 5432, dataDir: folder, pgBin: folder, hbaFile },
     ...{ runAs: null, superuser: { host: value, user: value }, database: value },
-    ...{ applicationRoles: ['app', value], fence: 'pg_hba' },
-    replication: { user: value, password: `env:${value}` },
-    upstreams: { [value]: { host: value, port: 5432 } },
+    ...{ applicationRoles: ['app'], fence: 'pg_hba' },
+    replication: { user: 'replicator', password: `env:${value}` },
+    upstreams: { east: { host: value, port: 5432 } },
   };
 }
 
@@ -59,7 +64,7 @@ const commands = { stopGuard: 'true', startGuard: 'true' };
 
 function boxesOf(place: Place, value: string): readonly (readonly [HandWork, 't' | 'f'])[] {
   const hands = postgresHands(place, { commands, strict: true });
-  const follow = hands.follow(value);
+  const follow = hands.follow('east');
   return [
     ...[hands.stopGuard, hands.checkpoint, hands.lagAtMost(value, 5_000), ...hands.close],
     ...[...hands.reopen, hands.hasReceived, hands.received, ...hands.promote(null)],
@@ -82,19 +87,47 @@ test.each(hostile)('%s in a place runs nothing, and is taken as it is', async (_
     }
   }
   expect(await readdir(dir)).not.toContain('canary');
-  const statements = (await readFile(join(dir, 'statements'), 'utf8')).split('\0');
-  const named = `"${value.replaceAll('"', '""')}"`;
-  expect(statements).toContain(`ALTER ROLE ${named} NOLOGIN`);
   const written = await readFile(join(given.dataDir, 'postgresql.auto.conf'), 'utf8');
   expect(written).toMatch(/^primary_conninfo = '.*'$/m);
 });
+
+test.each(hostile)(
+  '%s is text also where a person types, in an interactive shell',
+  async (_what, value) => {
+    const given = await placeOf(value);
+    const replication = { ...given.replication, password: null };
+    const place = postgresCalls.place.output.parse({ ...given, replication });
+    const [files] = boxesOf(place, value)
+      .filter(([, recovers]) => recovers === 't')
+      .map(([box]) => box);
+    const shell = spawn('bash', ['--norc', '--noprofile', '-i'], {
+      cwd: dir,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    shell.stdin.end(`echo '"; touch canary; #'\n${files?.lines.join('\n')}\n`);
+    await once(shell, 'close');
+    expect(await readdir(dir)).not.toContain('canary');
+    const written = await readFile(join(given.dataDir, 'postgresql.auto.conf'), 'utf8');
+    expect(written).toContain(quoted(conninfo({ host: value })).slice(0, -1));
+  },
+);
 
 test.each([
   ['a new line', 'app\ntouch canary'],
   ['an escape sequence', 'app\u001B[2J'],
   ['a sign that turns the direction of text', 'app\u202Etxt'],
   ['nothing', ''],
+  ['a command', '$(touch canary)'],
+  ['an earlier line', '!!'],
 ])('a guard that names a role with %s is not believed', async (_what, role) => {
   const place = { ...(await placeOf('a')), applicationRoles: [role] };
   expect(postgresCalls.place.output.safeParse(place).success).toBe(false);
 });
+
+test.each(['-ew/root/x', 'pg_hba.conf', '/etc/a\nb'])(
+  'nor one with the path %j',
+  async (hbaFile) => {
+    const place = { ...(await placeOf('a')), hbaFile };
+    expect(postgresCalls.place.output.safeParse(place).success).toBe(false);
+  },
+);

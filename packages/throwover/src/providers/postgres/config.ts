@@ -4,7 +4,7 @@ import { defaultTiming, type Timing } from '../../authority/authority.ts';
 import { isSecretRef } from '../../service/service.ts';
 import { postgresErrors } from './errors.ts';
 
-const absolutePath = z.string().refine(isAbsolute, 'expected an absolute path');
+export const absolutePath = z.string().refine(isAbsolute, 'expected an absolute path');
 const hostName = z.string().min(1);
 const port = z.int().min(1).max(65_535);
 const secretRef = z
@@ -14,7 +14,9 @@ const secretRef = z
   .default(null)
   .describe('Place of the password: `env:NAME` or `file:PATH`; `null`: no password is sent');
 /** A name that needs no quotes in pg_hba.conf and in a connection string. */
-const plainName = z.string().regex(/^[a-z_][a-z0-9_-]*$/, 'expected a plain lower-case name');
+export const plainName = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_-]*$/, 'expected a plain lower-case name');
 
 const knob = (name: keyof Timing, says: string) =>
   z.number().positive().default(defaultTiming[name]).describe(says);

@@ -1,30 +1,33 @@
 import { z } from 'zod';
 import type { CallTable, ValueOf } from '../../wire/wire.ts';
+import { absolutePath, plainName } from './config.ts';
 
 /**
- * In one line of visible characters: people see what they type, and a line of the printed runbook ends
- * where it seems to end.
+ * One line of visible characters: people see what they type, and a line of the printed runbook ends
+ * where it seems to end. Names and paths are as the guard's own configuration demands them.
  */
-const text = z.string().regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u, 'one line of visible characters');
+const visible = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
+const text = z.string().regex(visible, 'expected one line of visible characters');
+const path = absolutePath.regex(visible, 'expected one line of visible characters');
 
 /**
  * The place of the database, for people who handle it without this guard (by-hand.ts). It contains
  * no secret.
  */
 const place = z.strictObject({
-  region: text,
+  region: plainName,
   host: text,
   port: z.number(),
-  dataDir: text,
-  pgBin: text,
-  hbaFile: text,
+  dataDir: path,
+  pgBin: path,
+  hbaFile: path,
   runAs: z.strictObject({ uid: z.number(), gid: z.number() }).nullable(),
   superuser: z.strictObject({ host: text, user: text }),
   database: text,
-  applicationRoles: z.array(text),
+  applicationRoles: z.array(plainName),
   /** `password`: the place of the secret, `env:NAME` or `file:PATH`. */
-  replication: z.strictObject({ user: text, password: text.nullable() }),
-  upstreams: z.record(text, z.strictObject({ host: text, port: z.number() })),
+  replication: z.strictObject({ user: plainName, password: text.nullable() }),
+  upstreams: z.record(plainName, z.strictObject({ host: text, port: z.number() })),
   fence: z.enum(['pg_hba', 'roles']),
 });
 export type Place = ValueOf<typeof place>;

@@ -9,9 +9,7 @@ const aside = '# throwover: PostgreSQL could not read this line: ';
 /** The lines of a fence, without a line break at the end. */
 export const fenceLines = (roles: readonly string[]): readonly string[] => [
   begin,
-  ...roles
-    .map((role) => role.replaceAll('"', '""'))
-    .flatMap((role) => [`local all "${role}" reject`, `host all "${role}" all reject`]),
+  ...roles.flatMap((role) => [`local all "${role}" reject`, `host all "${role}" all reject`]),
   end,
 ];
 
