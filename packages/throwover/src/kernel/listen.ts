@@ -26,8 +26,8 @@ export function atMost<S extends HttpServer>(server: S, connections: number): S 
 }
 
 /**
- * Options of every HTTP server but the doors' ports for clients: a connection that does not send its
- * request in time is closed, so that strangers cannot keep connections for nothing.
+ * Options of throwover's HTTP servers, without the doors' ports for clients: a connection that does
+ * not send its request in time is closed, so that strangers cannot keep connections for nothing.
  */
 export function impatience(patienceMs = headPatienceMs) {
   return {

@@ -33,6 +33,12 @@ export const webhookErrors = defineErrors({
     notLost: 'The gateway did not start; its journal was not changed.',
     remedy: 'See who listens there (`ss -ltnp`), end it or choose another port, and start again.',
   },
+  'gateway-listen-failed': {
+    disposition: 'stop',
+    notLost: 'The gateway did not start; its journal was not changed.',
+    remedy:
+      'Give addresses of this machine (`host`, `adminHost`), and ports that the gateway’s user may open; then start it again.',
+  },
   'gateway-journal-in-use': {
     disposition: 'stop',
     notLost: 'The journal was not changed; the gateway that has it goes on.',

@@ -393,6 +393,10 @@ describe('a gateway', () => {
     const address = taken.address();
     const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
     await expect(start({ port }, env)).rejects.toMatchObject({ code: 'gateway-port-taken' });
+    for (const elsewhere of [{ host: '192.0.2.1' }, { adminHost: '192.0.2.1' }]) {
+      const code = 'gateway-listen-failed';
+      await expect(start(elsewhere, env)).rejects.toMatchObject({ code });
+    }
     const { adminUrl } = await gateway(null);
     await expectEveryCall(adminUrl);
     const bad = await request(`${adminUrl}/v1/gateway/mode`, { method: 'PUT', body: '{"mode":1}' });

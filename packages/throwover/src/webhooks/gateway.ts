@@ -43,7 +43,7 @@ export interface GatewayOptions {
  * Starts a webhook gateway, which runs until it is closed. It is in the data path: it needs its
  * disk and the active region's door, but no control plane (A5).
  *
- * Throws `gateway-config-invalid`, `secret-missing`, `gateway-port-taken`,
+ * Throws `gateway-config-invalid`, `secret-missing`, `gateway-port-taken`, `gateway-listen-failed`,
  * `gateway-journal-in-use`, `gateway-journal-unusable`; after an error nothing is left running.
  */
 export async function startGateway(
@@ -159,9 +159,10 @@ async function pruneLoop(parts: {
 }
 
 async function listen(server: Server, { host, port }: Endpoint): Promise<string> {
-  const at = await listenAt(server, { host, port }, ({ taken, message, cause }) =>
-    taken ? webhookErrors.make('gateway-port-taken', message, { host, port }, cause) : cause,
-  );
+  const at = await listenAt(server, { host, port }, ({ taken, message, cause }) => {
+    const code = taken ? 'gateway-port-taken' : 'gateway-listen-failed';
+    return webhookErrors.make(code, message, { host, port }, cause);
+  });
   return urlOf(at);
 }
 

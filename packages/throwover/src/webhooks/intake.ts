@@ -19,11 +19,13 @@ import type { SourceCounts } from './wire.ts';
  */
 const MAX_BODY_BYTES = 1_048_576;
 
-/**
- * Of each body, always read, bytes: more than nearly every event has. Of all larger ones, at once,
- * until their event is on disk or refused: nobody's signature has been checked by then.
- */
+/** A body up to this size is always read, bytes. Nearly every event is smaller. */
 const SMALL_BODY_BYTES = 65_536;
+
+/**
+ * Memory that all larger bodies share, bytes. A body keeps its part until its event is on disk or
+ * refused, because until then nobody has checked its signature.
+ */
 const LARGE_BODIES_BYTES = 64 * 1_048_576;
 
 /** Most connections at once: the senders of a service use some hundred. */

@@ -49,8 +49,10 @@ class BadCall extends Error {
   }
 }
 
-/** Of each body, read without asking how much is being read, bytes; and of all larger ones, at once. */
+/** A body up to this size is always read, bytes. */
 const smallBytes = 64 * 1024;
+
+/** Memory that all larger bodies share, bytes. */
 const sharedBytes = 32 * 1024 ** 2;
 
 /** The length that the call states, bytes, to which Node holds its body; `null` where it states none. */

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-/** What a stranger who answers in place of a guard could put into each value. */
+/** Values that would run something in a shell or in SQL if they were not quoted. */
 const hostile = [
   ['a command', '$(touch canary)'],
   ['a command between backquotes', '`touch canary`'],

@@ -185,7 +185,7 @@ function doorOf(place: Place) {
     return { close: logins('NOLOGIN'), open: logins('LOGIN'), openFile: [], endSessions };
   }
   const file = shellWord(hbaFile);
-  const lines = fenceLines(applicationRoles).map((line) => `'${line.replaceAll("'", "'\\''")}'`);
+  const lines = fenceLines(applicationRoles).map(shellWord);
   const reload = sql('SELECT pg_reload_conf()');
   // The result of a box depends on this: if the file could not be written, the door must not look
   // closed.

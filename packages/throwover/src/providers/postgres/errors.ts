@@ -81,4 +81,10 @@ export const postgresErrors = defineErrors({
     notLost: 'Nothing was started.',
     remedy: 'End the process that listens there, or choose another port under `listen`.',
   },
+  'guard-listen-failed': {
+    disposition: 'stop',
+    notLost: 'Nothing was started; the database is as it was.',
+    remedy:
+      'Give an address of this machine under `listen`, and a port that the guard’s user may open; then start it again.',
+  },
 });

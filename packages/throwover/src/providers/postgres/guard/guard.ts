@@ -94,9 +94,10 @@ export async function startGuard(
   const app = guardApp(handlersOf(guard, side, await writeLocalKey(config.stateDir)));
   const server = controlServer(app);
   // Listen first: of two guards of one database only one can take the port.
-  await listenAt(server, config.listen, ({ taken, message, cause }) =>
-    taken ? postgresErrors.make('guard-port-taken', message, { ...config.listen }, cause) : cause,
-  );
+  await listenAt(server, config.listen, ({ taken, message, cause }) => {
+    const code = taken ? 'guard-port-taken' : 'guard-listen-failed';
+    return postgresErrors.make(code, message, { ...config.listen }, cause);
+  });
   const ending = new AbortController();
   try {
     await guard.start();
