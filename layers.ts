@@ -5,6 +5,7 @@
  */
 export const layers: readonly Layer[] = [
   one('kernel', 'clock, random, ids, errors, durations, quantiles; knows no domain'),
+  one('access', 'certificates of machines: names, judgement, files, a private authority'),
   one('wire', 'a table of calls -> client, routes, OpenAPI; each domain has its own tables'),
   one('store', 'epochs, run leases, journals: the port, its rules, its conformance suite'),
   one('runbook', 'the engine: steps, plan, guards, mandate, execution; by-hand/. Knows no domain'),
@@ -40,6 +41,7 @@ export const adapters: readonly string[] = ['providers', 'store/sqlite', 'store/
 
 /** Files that are entries beside the file with the folder's name, and why. */
 export const entries: Readonly<Record<string, string>> = {
+  'access/names.ts': 'loads nothing: the command line names the roles in its help',
   'traffic/edge.ts': 'the data path of the door: an export of the package, small on purpose',
   'dashboard/exposition.ts': 'loads a library that only a scraped process needs',
   'compose/processes.ts': "adapters of throwover's own processes, without the rest of compose/",

@@ -12,6 +12,7 @@
  *   drill/          drill, finding: prompts, the drill while it runs, its report
  *   evidence/       forecast, metrics; the operating test: baseline, change, audit, week
  *   functions/      functions
+ *   pki/            pki: certificates of the machines
  *   processes/      serve, guard, gateway, edge; what `serve` does for each service
  *   text/           columns and words that several commands use
  *   sim.ts          simulation on virtual time
@@ -27,6 +28,7 @@ import { evidenceCommands } from './evidence/evidence-commands.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
 import { functions } from './functions/functions.ts';
 import { whole } from './options.ts';
+import { pkiCommands } from './pki/pki-commands.ts';
 import { processCommands } from './processes/process-commands.ts';
 import { halt } from './run/halt.ts';
 import { losses, resolveLoss } from './run/losses.ts';
@@ -94,6 +96,7 @@ const allCommands: readonly CommandSpec[] = [
   ...drillCommands,
   ...dnsCommands,
   sim,
+  ...pkiCommands,
   ...processCommands,
 ];
 

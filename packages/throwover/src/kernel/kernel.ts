@@ -1,10 +1,17 @@
 /**
- * The domain-free base: time, random numbers, ids, errors, durations, quantiles, lines. Only this
- * folder uses raw `Date`, `setTimeout` and `Math.random`.
+ * The domain-free base: time, random numbers, ids, errors, durations, quantiles, lines, files that
+ * survive a power cut. Only this folder uses raw `Date`, `setTimeout` and `Math.random`.
  */
 export { BodyBudget, type BodyShare } from './body-budget.ts';
 export { canonicalJson } from './canonical-json.ts';
 export { type Clock, dateAt, isoTime, systemClock, wallMsOfIso } from './clock.ts';
+export {
+  nullIfMissing,
+  replaceDurably,
+  syncPath,
+  textOrNull,
+  writeDurably,
+} from './durable-file.ts';
 export { type DurationKind, formatMs, parseDuration } from './durations.ts';
 export { errorSchema } from './error-schema.ts';
 export {

@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { replaceDurably } from '../kernel/kernel.ts';
 import type { DoorMode } from './door-wire.ts';
 import { doorModeSchema } from './door-wire.ts';
 import { trafficErrors } from './errors.ts';
@@ -61,21 +62,7 @@ export async function loadDoorState(file: string): Promise<DoorState | null> {
 export async function saveDoorState(file: string, state: DoorState): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true });
-    const fresh = `${file}.new`;
-    const handle = await open(fresh, 'w', 0o600);
-    try {
-      await handle.writeFile(JSON.stringify(state));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(fresh, file);
-    const directory = await open(dirname(file), 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
+    await replaceDurably(file, JSON.stringify(state));
   } catch (error) {
     throw trafficErrors.make('door-state-unwritable', `cannot write ${file}`, { file }, error);
   }

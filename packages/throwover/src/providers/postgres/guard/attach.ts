@@ -9,10 +9,10 @@ import {
   type ClusterSight,
   type Promotion,
 } from '../../../authority/authority.ts';
+import { replaceDurably } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { baseBackup } from './base-backup.ts';
 import { clusterAt, stoppedCluster } from './cluster.ts';
-import { replaceDurably } from './files.ts';
 import { ownSession } from './own-session.ts';
 import { rewind } from './rewind.ts';
 import type { Side } from './side.ts';

@@ -6,8 +6,8 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { extract, type Header } from 'tar-stream';
+import { syncPath } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
-import { syncPath } from './files.ts';
 import { clientFor, type Login } from './sql.ts';
 
 /** First byte of a message in the stream of a base backup, PostgreSQL 15 and later. */

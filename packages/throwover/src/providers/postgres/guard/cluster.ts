@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { type Position, positionOf } from '@throwover/client';
 import pg from 'pg';
 import type { ClusterSight } from '../../../authority/authority.ts';
+import { nullIfMissing, textOrNull } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
-import { isThere, nullIfMissing, textOrNull } from './files.ts';
+import { isThere } from './files.ts';
 import type { Side } from './side.ts';
 import { clientFor, type Login, type Sql } from './sql.ts';
 

@@ -1,45 +1,4 @@
-import { access, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
-
-/** Replaces the file completely or not at all, also after a power cut. */
-export async function replaceDurably(file: string, text: string): Promise<void> {
-  await writeDurably(`${file}.new`, text);
-  await rename(`${file}.new`, file);
-  await syncPath(dirname(file));
-}
-
-export async function writeDurably(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'w', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/**
- * Syncs a file, or a directory: a rename survives a power cut only when its directory is on disk.
- */
-export async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Returns the file's text; `null` if there is no such file. */
-export function textOrNull(path: string): Promise<string | null> {
-  return readFile(path, 'utf8').catch(nullIfMissing);
-}
-
-/** Turns the error of a file that does not exist into `null`. */
-export function nullIfMissing(error: NodeJS.ErrnoException): null {
-  if (error.code === 'ENOENT') return null;
-  throw error;
-}
+import { access } from 'node:fs/promises';
 
 /** Whether the path can be reached in this way; by default, whether it exists. */
 export function isThere(path: string, mode?: number): Promise<boolean> {

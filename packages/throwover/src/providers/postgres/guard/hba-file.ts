@@ -2,9 +2,10 @@ import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { replaceDurably, textOrNull } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import type { DoorParts } from './door.ts';
-import { isThere, replaceDurably, textOrNull } from './files.ts';
+import { isThere } from './files.ts';
 
 const run = promisify(execFile);
 

@@ -1,6 +1,6 @@
 import { chmod, chown, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncPath } from './files.ts';
+import { syncPath } from '../../../kernel/kernel.ts';
 
 const begin = '# throwover fence: begin (closed by `throwover guard`; do not edit)';
 const end = '# throwover fence: end';

@@ -3,11 +3,10 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AcceptClusterCommand, hostCalls } from '../../../authority/authority.ts';
 import { answeredValue } from '../../../kernel/http-call.ts';
-import { systemClock, systemRandom, urlOf } from '../../../kernel/kernel.ts';
+import { replaceDurably, systemClock, systemRandom, urlOf } from '../../../kernel/kernel.ts';
 import { callOver } from '../../../wire/client.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
-import { replaceDurably } from './files.ts';
 
 /**
  * The commands of a person on the guard's own host. A person who can read the key in `stateDir` is

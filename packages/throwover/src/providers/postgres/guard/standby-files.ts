@@ -1,6 +1,6 @@
 import { chmod, chown, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nullIfMissing, writeDurably } from './files.ts';
+import { nullIfMissing, writeDurably } from '../../../kernel/kernel.ts';
 
 /**
  * A side's own files: a copy or a rewind brings the upstream's, with the upstream's addresses and

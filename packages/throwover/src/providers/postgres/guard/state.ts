@@ -2,8 +2,8 @@ import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type GuardMemory, guardMemorySchema, type Keep } from '../../../authority/authority.ts';
 import { newGuardMemory } from '../../../authority/guard/guard.ts';
+import { nullIfMissing, replaceDurably, syncPath, textOrNull } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
-import { nullIfMissing, replaceDurably, syncPath, textOrNull } from './files.ts';
 
 /** The file is begun anew once it is longer than this, bytes: about 200 changes. */
 const maxFileBytes = 256 * 1024;

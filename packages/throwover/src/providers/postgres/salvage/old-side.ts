@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Position } from '@throwover/client';
-import { orNull } from '../../../kernel/kernel.ts';
+import { orNull, replaceDurably } from '../../../kernel/kernel.ts';
 import { postgresErrors } from '../errors.ts';
 import { runningCluster } from '../guard/cluster.ts';
-import { replaceDurably } from '../guard/files.ts';
 import { majorOf } from '../guard/own-session.ts';
 import { knowsPromotion } from '../guard/promotions.ts';
 import type { Side } from '../guard/side.ts';

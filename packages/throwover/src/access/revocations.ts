@@ -1,0 +1,65 @@
+import { verify } from 'node:crypto';
+import { AsnConvert } from '@peculiar/asn1-schema';
+import {
+  CertificateList,
+  id_ce_authorityKeyIdentifier,
+  id_ce_cRLNumber,
+} from '@peculiar/asn1-x509';
+import { type Anchor, serialOf } from './certificate.ts';
+import { hashOf } from './judge.ts';
+
+/** A list of revocations whose signature was verified. */
+export interface RevocationList {
+  /** Id of the key that signed it. */
+  readonly issuer: string;
+  readonly serials: ReadonlySet<string>;
+  readonly thisUpdateMs: number;
+  /** `null`: it does not say when the next one comes. */
+  readonly nextUpdateMs: number | null;
+}
+
+/** More than a service revokes in its life; a longer list is somebody else's. */
+const maxEntries = 100_000;
+
+/** Reads a list, DER. Throws if no trusted authority has signed it, or if it speaks for others too. */
+export function revocationListOf(der: Uint8Array, anchors: readonly Anchor[]): RevocationList {
+  const { tbsCertList: body, tbsCertListRaw, ...rest } = AsnConvert.parse(der, CertificateList);
+  const { signatureAlgorithm, signature } = rest;
+  if (tbsCertListRaw === undefined) throw new Error('its body is missing');
+  const hash = hashOf(signatureAlgorithm.algorithm);
+  if (hash === undefined) {
+    throw new Error(`its signature algorithm ${signatureAlgorithm.algorithm} is not accepted`);
+  }
+  const signer = anchors.find(
+    ({ certificate, facts }) =>
+      certificate.ca &&
+      facts.keyUsage?.signsRevocations !== false &&
+      verify(
+        hash === 'none' ? null : hash,
+        new Uint8Array(tbsCertListRaw),
+        certificate.publicKey,
+        new Uint8Array(signature),
+      ),
+  );
+  if (signer === undefined) throw new Error('no trusted authority has signed it');
+  // A list that names other issuers, or only a part of the reasons, says so in a critical extension.
+  const known: readonly string[] = [id_ce_authorityKeyIdentifier, id_ce_cRLNumber];
+  const entries = body.revokedCertificates ?? [];
+  const extensions = [
+    ...(body.crlExtensions ?? []),
+    ...entries.flatMap(({ crlEntryExtensions }) => crlEntryExtensions ?? []),
+  ];
+  const unknown = extensions.find(({ extnID, critical }) => critical && !known.includes(extnID));
+  if (unknown !== undefined) {
+    throw new Error(`throwover does not process its critical extension ${unknown.extnID}`);
+  }
+  if (entries.length > maxEntries) {
+    throw new Error(`it has ${entries.length} entries, more than ${maxEntries}`);
+  }
+  return {
+    issuer: signer.keyId,
+    serials: new Set(entries.map(({ userCertificate }) => serialOf(userCertificate))),
+    thisUpdateMs: body.thisUpdate.getTime().getTime(),
+    nextUpdateMs: body.nextUpdate?.getTime().getTime() ?? null,
+  };
+}
