@@ -38,6 +38,8 @@ it.each([
   'throwover://checkout/guard/east/-1',
   'throwover://checkout/guard/1east/1',
   'throwover://checkout/serve/east/1',
+  'throwover://checkout/serve/1/2/3',
+  'throwover://checkout/serve/1//',
   'throwover://checkout/root/1',
   'throwover://checkout/constructor/1',
   'throwover://checkout/guard/east/1\n',

@@ -49,7 +49,12 @@ export class Openssl {
   }
 
   run(...args: readonly string[]): string {
-    return execFileSync('openssl', args, { cwd: this.dir, encoding: 'utf8', stdio: 'pipe' });
+    return execFileSync('openssl', args, {
+      cwd: this.dir,
+      encoding: 'utf8',
+      stdio: 'pipe',
+      maxBuffer: 64 * 1024 * 1024,
+    });
   }
 
   make(options: {

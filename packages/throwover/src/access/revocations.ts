@@ -18,12 +18,24 @@ export interface RevocationList {
   readonly nextUpdateMs: number | null;
 }
 
-/** More than a service revokes in its life; a longer list is somebody else's. */
-const maxEntries = 100_000;
+/**
+ * More than a service revokes in its life. To read so many stops the process for a quarter of a second,
+ * once each time that the list changes.
+ */
+const maxEntries = 10_000;
+/** Serial number, date and an extension with its parts, and as many again for the rest of the list. */
+const maxNodes = 20 * maxEntries;
 
-/** Reads a list, DER. Throws if no trusted authority has signed it, or if it speaks for others too. */
+/**
+ * Reads a list, DER. `anchors` may issue certificates (`mayIssue`). Throws if no trusted authority has signed it, or if
+ * it speaks for others too.
+ */
 export function revocationListOf(der: Uint8Array, anchors: readonly Anchor[]): RevocationList {
-  const { tbsCertList: body, tbsCertListRaw, ...rest } = AsnConvert.parse(der, CertificateList);
+  const {
+    tbsCertList: body,
+    tbsCertListRaw,
+    ...rest
+  } = AsnConvert.parse(der, CertificateList, { berOptions: { maxNodes } });
   const { signatureAlgorithm, signature } = rest;
   if (tbsCertListRaw === undefined) throw new Error('its body is missing');
   const hash = hashOf(signatureAlgorithm.algorithm);
@@ -32,7 +44,6 @@ export function revocationListOf(der: Uint8Array, anchors: readonly Anchor[]): R
   }
   const signer = anchors.find(
     ({ certificate, facts }) =>
-      certificate.ca &&
       facts.keyUsage?.signsRevocations !== false &&
       verify(
         hash === 'none' ? null : hash,

@@ -34,8 +34,8 @@ export interface SeenProblem {
 
 /** Only names that an authority of ours has signed get in: far more than machines of one service. */
 const maxNames = 4_096;
-/** 45 bytes each: 9 MB. Two times what one list may hold. */
-const maxRevocations = 200_000;
+/** 45 bytes each: 900 KB. Two times what one list may hold. */
+const maxRevocations = 20_000;
 
 const headSchema = z.strictObject({ throwover: z.literal('seen-certificates'), lines: z.int() });
 const nameSchema = z.strictObject({
@@ -189,7 +189,7 @@ function linesIn(text: string) {
   // Where the head itself is damaged, the line may be one of the others.
   const candidates = announced === null ? [head, ...rest] : rest;
   const lines = candidates.flatMap((line) => parsed(line, lineSchema) ?? []);
-  return { lines, whole: announced === lines.length && announced === rest.length };
+  return { lines, whole: announced === lines.length };
 }
 
 function parsed<T>(line: string, schema: z.ZodType<T>): T | null {

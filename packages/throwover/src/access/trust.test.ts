@@ -158,8 +158,8 @@ describe('at the start', () => {
       /it has 33 certificates, more than 32/,
     ],
     [
-      'a file of 9 MB',
-      ({ files }) => writeFileSync(files.trust, ' '.repeat(9 * 1024 * 1024)),
+      'a file of 2 MB',
+      ({ files }) => writeFileSync(files.trust, ' '.repeat(2 * 1024 * 1024)),
       /trust\.pem is longer than/,
     ],
     [
@@ -271,7 +271,11 @@ describe('files that change', () => {
       const theirs = derOf(issue(peer));
       const whole = readFileSync(file, 'utf8');
       const cuts = Array.from({ length: whole.length - 1 }, (_, bytes) => bytes);
-      for (const bytes of [...cuts.filter((one) => one % 11 === 0), whole.length - 2]) {
+      for (const bytes of [
+        ...cuts.filter((one) => one % 11 === 0),
+        whole.indexOf('\n-----END'),
+        whole.length - 2,
+      ]) {
         writeFileSync(file, whole.slice(0, bytes));
         await trust.look();
         await trust.look();
@@ -331,6 +335,22 @@ describe('revocations', () => {
     expect(trust.judge(derOf(theirs), 'client')).toMatchObject({ reason: 'revoked' });
     expect(trust.alarms()).toMatchObject([{ code: 'memory-not-written' }]);
     expect(await open()).toBeDefined();
+  });
+
+  it('count when the memory is full, too: those of the lists that are there', async () => {
+    const { open, revoke, issue, files } = await machine();
+    const many = Array.from({ length: 20_000 }, (_, index) => index.toString(16));
+    const lines = [
+      { throwover: 'seen-certificates', lines: 1 },
+      { issuer: 'another', revoked: many },
+    ];
+    writeFileSync(files.memory, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const theirs = issue(peer);
+    revoke(theirs);
+    const trust = await open();
+    expect(trust.judge(derOf(theirs), 'client')).toMatchObject({ reason: 'revoked' });
+    expect(trust.judge(derOf(issue(peer)), 'client').state).toBe('valid');
+    expect(trust.alarms()).toMatchObject([{ code: 'memory-full' }]);
   });
 
   it('of the own certificate, or an older one than before, are an alarm: peers refuse it', async () => {
