@@ -295,6 +295,16 @@ describe('files that change', () => {
     },
   );
 
+  it('do not bring an older certificate back: it is told, also after a restart', async () => {
+    const { open, first, issue, put } = await machine();
+    put(issue(own, { lastMs: factsOfIssued(first).notBeforeMs }));
+    const trust = await open();
+    put(first);
+    await trust.look();
+    expect(trust.alarms()).toMatchObject([{ code: 'certificate-not-accepted' }]);
+    expect((await open()).alarms()).toMatchObject([{ code: 'certificate-not-accepted' }]);
+  });
+
   it('a trust file without the authority of the own certificate is not taken', async () => {
     const { open, files, issue, clock } = await machine();
     const trust = await open();
@@ -353,7 +363,7 @@ describe('revocations', () => {
     expect(trust.alarms()).toMatchObject([{ code: 'memory-full' }]);
   });
 
-  it('of the own certificate, or an older one than before, are an alarm: peers refuse it', async () => {
+  it('of the own certificate are an alarm: peers refuse it', async () => {
     const { open, revoke, first, issue, put } = await machine();
     const trust = await open();
     revoke(first);

@@ -86,7 +86,11 @@ export async function openTrust(options: {
     .then((read) => loadedFrom(files, read, service, clock.wallMs()))
     .catch(refuseStart);
   const learn = () =>
-    Promise.all(loaded.lists.map(({ issuer, serials }) => seen.learn(issuer, serials)));
+    Promise.all([
+      ...loaded.lists.map(({ issuer, serials }) => seen.learn(issuer, serials)),
+      // If an older certificate is put back, peers refuse it: this process tells so first.
+      seen.note(loaded.own.accepted),
+    ]);
   await learn();
   /** Why the files as they are now cannot be used, as the last look found it. */
   let problem: string | null = null;
