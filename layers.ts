@@ -41,6 +41,9 @@ export const adapters: readonly string[] = ['providers', 'store/sqlite', 'store/
 
 /** Files that are entries beside the file with the folder's name, and why. */
 export const entries: Readonly<Record<string, string>> = {
+  'access/identity.ts': 'the files of a certificate in a configuration, without what reads them',
+  'access/configured.ts': 'loads what reads certificates only where there is one',
+  'access/machine.ts': 'types: a machine in its connections',
   'access/names.ts': 'loads nothing: the command line names the roles in its help',
   'traffic/edge.ts': 'the data path of the door: an export of the package, small on purpose',
   'dashboard/exposition.ts': 'loads a library that only a scraped process needs',
@@ -48,6 +51,7 @@ export const entries: Readonly<Record<string, string>> = {
   'kernel/http-call.ts': 'loads an HTTP client that only callers need',
   'kernel/private-database.ts': 'loads SQLite, which only those that keep a database need',
   'wire/client.ts': 'loads an HTTP client that only callers need',
+  'wire/callers.ts': 'only a process that listens needs it',
   'wire/routes.ts': 'loads what only a process that listens needs',
   'wire/control-server.ts': 'loads what only a process that listens needs',
   'wire/openapi.ts': 'for docs and their test; routes.ts serves it',

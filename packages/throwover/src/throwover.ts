@@ -2,6 +2,7 @@
  * throwover as a library: what its command line is made of, for programs that carry out runs
  * themselves, and the evidence of a run.
  */
+export { machineOf } from './access/configured.ts';
 export { compose, defineRun, type Parts } from './compose/compose.ts';
 export {
   type Figures,

@@ -1,5 +1,6 @@
 import { differences } from '../kill-points/end-state.ts';
-import { askJson, until } from '../world/json.ts';
+import { askMachine } from '../world/ask-machine.ts';
+import { until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { type RegionName, regionNames } from '../world/map.ts';
 
@@ -13,7 +14,11 @@ export async function delivered(lab: Lab): Promise<void> {
     async () => {
       const all = await Promise.all(
         regionNames.map((name) =>
-          askJson<{ backlog: number }>(lab.map.regions[name].public.gatewayAdmin, '/v1/gateway'),
+          askMachine<{ backlog: number }>(
+            lab.map,
+            lab.map.regions[name].public.gatewayAdmin,
+            '/v1/gateway',
+          ),
         ),
       );
       return all.every(({ backlog }) => backlog === 0);

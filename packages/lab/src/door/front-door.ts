@@ -3,7 +3,7 @@
  * region's function, and assets.ts answers without one.
  */
 import { createServer } from 'node:http';
-import { createDoorAdmin, createEdge } from 'throwover/edge';
+import { createEdge, doorAdminServer, identitySchema } from 'throwover/edge';
 import { type Clock, systemClock } from 'throwover/kernel';
 import { z } from 'zod';
 import { type Running, runProcess } from '../entry.ts';
@@ -17,6 +17,8 @@ export const doorConfig = z.strictObject({
   ...endpoint.shape,
   adminHost: z.string().min(1),
   adminPort: port,
+  /** Certificate of the admin port; without one, whoever reaches it may move traffic. */
+  identity: identitySchema.optional(),
   functionEndpoint: z.url(),
   functionName: z.string().min(1),
   alias: z.string().min(1),
@@ -49,17 +51,21 @@ export async function startFrontDoor(config: DoorConfig, clock: Clock): Promise<
   const door = createServer((req, res) => edge.handle(req, res, serve));
   edge.watch(door);
   door.keepAliveTimeout = keepAliveMs;
-  const admin = createServer(createDoorAdmin(edge));
+  const admin = await doorAdminServer(edge, { identity: config.identity, clock });
   const listening: Listening[] = [];
   const close = async () => {
     edge.close();
     await Promise.all(listening.map((server) => server.close()));
     await functions.close();
+    await admin.close();
   };
   try {
     const forClients = await serveHttp(door, config);
     listening.push(forClients);
-    const forAdmin = await serveHttp(admin, { host: config.adminHost, port: config.adminPort });
+    const forAdmin = await serveHttp(admin.server, {
+      host: config.adminHost,
+      port: config.adminPort,
+    });
     listening.push(forAdmin);
     return { addresses: { url: forClients.url, adminUrl: forAdmin.url }, close };
   } catch (error) {

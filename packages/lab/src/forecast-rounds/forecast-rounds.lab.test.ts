@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { askJson } from '../world/json.ts';
+import { askMachine } from '../world/ask-machine.ts';
 import type { LabMap } from '../world/map.ts';
 import { labMap } from '../world/map.ts';
 import { type LabResolver, placeOf } from '../world/resolver-list.ts';
@@ -34,7 +34,7 @@ test.skipIf(process.platform === 'darwin')(
   'a round: the survey names resolvers that it was not told of, beacons tell who stands behind them, the run forecasts itself, the clients say how it was',
   async () => {
     const dir = mkdtempSync(join(tmpdir(), 'throwover-forecast-test-'));
-    const map = labMap(portBase);
+    const map = labMap(portBase, dir);
     const lab = forecastLab({
       ...{
         seed: 3,
@@ -52,7 +52,8 @@ test.skipIf(process.platform === 'darwin')(
         ...{ lab, first: 1, last: 1, learning: 0, say: () => {} },
         each: async ({ forecast, truth, matrix, compared }) => {
           rounds += 1;
-          const surveyed = await askJson<readonly Surveyed[]>(
+          const surveyed = await askMachine<readonly Surveyed[]>(
+            map,
             map.store,
             '/v1/evidence/checkout/resolver',
           );

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { forwarded } from '../stragglers/stragglers.ts';
 import { confusionOf } from '../stragglers/truth.ts';
 import { busyShare, machineTicks } from '../warm-strategies/busy.ts';
-import { askJson, until } from '../world/json.ts';
+import { askMachine } from '../world/ask-machine.ts';
+import { until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { timeScale } from '../world/options.ts';
 import { recordRun } from '../world/record.ts';
@@ -76,7 +77,7 @@ export async function playForecastRound(
   const { runId, to, flippedMs: flippedWallMs } = evidence;
   if (flippedWallMs === null) throw new Error(`${runId} has not flipped`);
   const kept = <T>(kind: string, limit: number) =>
-    askJson<T>(map.store, `/v1/evidence/checkout/${kind}?limit=${limit}`);
+    askMachine<T>(map, map.store, `/v1/evidence/checkout/${kind}?limit=${limit}`);
   const made = await forecastOf(lab, runId);
   const said = beacons.parse(await kept('beacon', 1_000));
   const report = await forwarded(lab, from, journal.epoch + 1);
@@ -113,7 +114,7 @@ export async function playForecastRound(
 
 function forecastOf(lab: Lab, runId: string) {
   const kept = async () => {
-    const all = await askJson(lab.map.store, '/v1/evidence/checkout/forecast?limit=10');
+    const all = await askMachine(lab.map, lab.map.store, '/v1/evidence/checkout/forecast?limit=10');
     return forecasts.parse(all).find((one) => one.runId === runId);
   };
   const patience = { timeoutMs: evidenceTimeoutMs, pollMs: 200 };

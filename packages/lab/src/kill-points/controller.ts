@@ -15,6 +15,7 @@ import {
   isRunKind,
   type JournalRecord,
   loadService,
+  machineOf,
   makePlan,
   type Store,
 } from 'throwover';
@@ -54,7 +55,10 @@ function killing(store: Store): Store {
 
 if (!isRunKind(kind)) throw new Error(`no run of kind ${kind}`);
 const loaded = await loadService('throwover.yaml');
-const parts = compose(loaded, { clock, env: process.env });
+const { name: ofService, identity } = loaded.service;
+const expected = { service: ofService, role: 'controller' } as const;
+const machine = await machineOf(identity, { expected, clock });
+const parts = compose(loaded, { clock, env: process.env, machine });
 const service = loaded.service.name;
 const { active: from, epoch } = await parts.store.service(service);
 const direction = { from, to, epoch };

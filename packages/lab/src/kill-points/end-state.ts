@@ -1,4 +1,5 @@
 import { urlOf } from 'throwover/kernel';
+import { askMachine } from '../world/ask-machine.ts';
 import { guardStatus } from '../world/guard-status.ts';
 import { askJson } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
@@ -27,7 +28,8 @@ async function endState(lab: Lab, active: RegionName): Promise<EndState> {
   const { map } = lab;
   const standby = otherRegion(active);
   const at = (name: RegionName) => map.regions[name].public;
-  const service = await askJson<{ active: string; openRun: string | null }>(
+  const service = await askMachine<{ active: string; openRun: string | null }>(
+    map,
     map.store,
     '/v1/store/service',
     { method: 'POST', body: 'checkout' },
@@ -37,12 +39,20 @@ async function endState(lab: Lab, active: RegionName): Promise<EndState> {
   );
   const doors = await Promise.all(
     [active, standby].map((name) =>
-      askJson<{ current: { mode: string; region?: string } }>(at(name).doorAdmin, '/v1/door'),
+      askMachine<{ current: { mode: string; region?: string } }>(
+        map,
+        at(name).doorAdmin,
+        '/v1/door',
+      ),
     ),
   );
   const gateways = await Promise.all(
     [active, standby].map((name) =>
-      askJson<{ current: { mode: string; url?: string } }>(at(name).gatewayAdmin, '/v1/gateway'),
+      askMachine<{ current: { mode: string; url?: string } }>(
+        map,
+        at(name).gatewayAdmin,
+        '/v1/gateway',
+      ),
     ),
   );
   const { provisioned } = await askJson<{ provisioned: readonly unknown[] }>(

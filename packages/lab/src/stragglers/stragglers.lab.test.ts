@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { askJson, until } from '../world/json.ts';
+import { askMachine } from '../world/ask-machine.ts';
+import { until } from '../world/json.ts';
 import { Lab } from '../world/lab.ts';
 import { labOptions } from '../world/options.ts';
 import { linesOf, measureStragglers } from './stragglers.ts';
@@ -81,14 +82,15 @@ test(
     expect(wrong).toBeLessThanOrEqual(compared * 0.02);
     expect(measured.rightShare).toBeGreaterThan(0.6);
     // The data about connections that `serve` stores for the forecast meanwhile.
-    const kept = await askJson<readonly { region: string; open: number }[]>(
+    const kept = await askMachine<readonly { region: string; open: number }[]>(
+      lab.map,
       lab.map.store,
       '/v1/evidence/checkout/connections',
     );
     expect(new Set(kept.map(({ region }) => region))).toEqual(new Set(['east', 'west']));
     // And the curve of the run, as soon as its last straggler is gone.
     const curves = () =>
-      askJson<readonly Curve[]>(lab.map.store, '/v1/evidence/checkout/straggler-curve');
+      askMachine<readonly Curve[]>(lab.map, lab.map.store, '/v1/evidence/checkout/straggler-curve');
     await until('the curve is kept', async () => (await curves()).length > 0, { timeoutMs });
     const [curve] = await curves();
     expect(curve).toMatchObject({ from: 'east', to: 'west', drained: true, residualShare: 0 });

@@ -8,7 +8,7 @@
 import { Command } from '@commander-js/extra-typings';
 import { type EpochReport, measure, type RequestRecord, type SurveyedResolver } from 'throwover';
 import { portBaseOption, runCommand } from '../command-line.ts';
-import { askJson } from '../world/json.ts';
+import { askMachine } from '../world/ask-machine.ts';
 import type { Lab } from '../world/lab.ts';
 import type { RegionName } from '../world/map.ts';
 import { labOptions, timeScale } from '../world/options.ts';
@@ -71,7 +71,8 @@ export async function measureStragglers(lab: Lab, show = false) {
 
 /** Returns what the door of the region that was left reports of this epoch. */
 export async function forwarded(lab: Lab, from: RegionName, epoch: number): Promise<EpochReport> {
-  const reports = await askJson<readonly EpochReport[]>(
+  const reports = await askMachine<readonly EpochReport[]>(
+    lab.map,
     lab.map.regions[from].public.doorAdmin,
     `/v1/door/stragglers?sinceEpoch=${epoch}`,
   );

@@ -1,5 +1,6 @@
 import { measure, type StrategyName } from 'throwover';
 import { z } from 'zod';
+import { askMachine } from '../world/ask-machine.ts';
 import { askJson, until } from '../world/json.ts';
 import type { Lab } from '../world/lab.ts';
 import { otherRegion, type RegionName, regionNames } from '../world/map.ts';
@@ -90,7 +91,11 @@ async function cold(lab: Lab, to: RegionName, strategy: StrategyName): Promise<v
 
 function recorded(lab: Lab, runId: string) {
   const kept = async () => {
-    const all = await askJson(lab.map.store, '/v1/evidence/checkout/five-minutes?limit=20');
+    const all = await askMachine(
+      lab.map,
+      lab.map.store,
+      '/v1/evidence/checkout/five-minutes?limit=20',
+    );
     return samples.parse(all).find((sample) => sample.runId === runId);
   };
   const patience = { timeoutMs: recordTimeoutMs, pollMs: 200 };

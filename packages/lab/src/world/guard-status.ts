@@ -1,4 +1,4 @@
-import { askJson } from './json.ts';
+import { askMachine } from './ask-machine.ts';
 import type { LabMap, RegionName } from './map.ts';
 
 /** The fields of a guard's status that the lab reads. */
@@ -23,5 +23,5 @@ export function guardStatus(
   region: RegionName,
   way: 'public' | 'private' = 'public',
 ): Promise<GuardStatus> {
-  return askJson(map.regions[region][way].guard, '/v1/status');
+  return askMachine(map, map.regions[region][way].guard, '/v1/status');
 }

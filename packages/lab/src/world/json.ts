@@ -1,7 +1,7 @@
 import { type Endpoint, systemClock } from 'throwover/kernel';
 
 /** Longest wait for an answer of a process of the lab, ms, unless the caller sets another. */
-const answerTimeoutMs = 30_000;
+export const answerTimeoutMs = 30_000;
 
 /** Asks a process of the lab; any answer but 2xx is a bug of the lab. */
 export async function askJson<T>(

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { askMachine } from './ask-machine.ts';
 import { labEnv, nodeOptions } from './child.ts';
 import { askJson, until } from './json.ts';
 import { Lab } from './lab.ts';
@@ -52,11 +53,15 @@ async function digestTo(region: string): Promise<string> {
 /** Checks the state that an undone run must leave unchanged. */
 async function untouched(active: 'east' | 'west') {
   const { guard, doorAdmin } = lab.map.regions[active].public;
-  const database = await askJson<{ role: string; closed: object | null }>(guard, '/v1/status');
-  const door = await askJson<{ current: { mode: string } }>(doorAdmin, '/v1/door');
+  const database = await askMachine<{ role: string; closed: object | null }>(
+    lab.map,
+    guard,
+    '/v1/status',
+  );
+  const door = await askMachine<{ current: { mode: string } }>(lab.map, doorAdmin, '/v1/door');
   const gateways = await Promise.all(
     Object.values(lab.map.regions).map((region) =>
-      askJson<{ current: { mode: string } }>(region.public.gatewayAdmin, '/v1/gateway'),
+      askMachine<{ current: { mode: string } }>(lab.map, region.public.gatewayAdmin, '/v1/gateway'),
     ),
   );
   return {
@@ -142,7 +147,8 @@ describe('a switchover meets', () => {
       const { guard } = lab.map.regions.east.public;
       await until(
         'the standby streams again',
-        async () => (await askJson<{ streaming: boolean }>(guard, '/v1/status')).streaming,
+        async () =>
+          (await askMachine<{ streaming: boolean }>(lab.map, guard, '/v1/status')).streaming,
         { timeoutMs },
       );
       const moved = await json('switchover', '--to', 'east', '--yes', await digestTo('east'));

@@ -12,12 +12,14 @@ import {
   postmasterPid,
   startLagProfile,
 } from '../postgres/postgres.ts';
+import { askMachine } from './ask-machine.ts';
 import { type Child, type ChildSpec, startChild } from './child.ts';
 import { type Claim, claimDirectory } from './claim.ts';
 import { guardStatus } from './guard-status.ts';
 import { askJson, until } from './json.ts';
 import { type LabMap, labMap, otherRegion, type RegionName, regionNames } from './map.ts';
 import type { LabOptions } from './options.ts';
+import { issueCertificates } from './pki.ts';
 import { serviceFile } from './service-file.ts';
 import { type ClientsAsked, clientsSpec, labSpecs, webhookSecret } from './specs.ts';
 import { throwoverJson } from './throwover-cli.ts';
@@ -81,7 +83,7 @@ export class Lab {
   }
 
   static async up(options: LabOptions): Promise<Lab> {
-    const map = labMap(options.portBase);
+    const map = labMap(options.portBase, options.dir);
     // The user that PostgreSQL runs as must be able to pass through it.
     await mkdir(options.dir, { recursive: true });
     await chmod(options.dir, 0o755);
@@ -91,15 +93,19 @@ export class Lab {
         pgBin: options.pgBin,
         copyDir: join(options.dir, 'postgres-binaries'),
       });
+      await writeFile(join(options.dir, 'throwover.yaml'), serviceFile(map, options));
       const { east, west } = map.regions;
-      const databases = await createDatabases({
-        dir: join(options.dir, `postgres-${binaries.major}`),
-        binaries,
-        primary: 'east',
-        standby: 'west',
-        upstream: east.public.interPostgres,
-        scratch: west.private.postgres,
-      });
+      const [databases] = await Promise.all([
+        createDatabases({
+          dir: join(options.dir, `postgres-${binaries.major}`),
+          binaries,
+          primary: 'east',
+          standby: 'west',
+          upstream: east.public.interPostgres,
+          scratch: west.private.postgres,
+        }),
+        issueCertificates(options.dir, map.pki),
+      ]);
       const specs = labSpecs(map, options, { binaries, databases });
       const lab = new Lab(options, map, { claim, databases, specs });
       await lab.#start().catch(async (error) => {
@@ -131,10 +137,15 @@ export class Lab {
   }
 
   async active(): Promise<RegionName> {
-    const { active } = await askJson<{ active: RegionName }>(this.map.store, '/v1/store/service', {
-      method: 'POST',
-      body: 'checkout',
-    });
+    const { active } = await askMachine<{ active: RegionName }>(
+      this.map,
+      this.map.store,
+      '/v1/store/service',
+      {
+        method: 'POST',
+        body: 'checkout',
+      },
+    );
     return active;
   }
 
@@ -257,7 +268,6 @@ export class Lab {
 
   async #start(): Promise<void> {
     await this.#clearState();
-    await writeFile(join(this.options.dir, 'throwover.yaml'), serviceFile(this.map, this.options));
     const { border, dns, resolvers, sender, serve } = this.#specs;
     this.#others = await this.#startChildren([border, dns, resolvers, sender, serve]);
     await Promise.all(regionNames.map((name) => this.bringBack(name)));

@@ -6,6 +6,7 @@
  * alias for each (`sudo ifconfig lo0 alias 127.0.1.1`). Resolvers ask from 127.0.10.1 upwards, each
  * from its own network.
  */
+import { join } from 'node:path';
 import type { Endpoint } from 'throwover/kernel';
 
 export const regionNames = ['east', 'west'] as const;
@@ -22,10 +23,13 @@ const witnessHost = '127.0.3.1';
 
 export type LabMap = ReturnType<typeof labMap>;
 
-export function labMap(portBase: number) {
+/** `dir`: directory of a lab, for those that speak with the machines in it. */
+export function labMap(portBase: number, dir = '') {
   const internet = (offset: number): Endpoint => ({ host: internetHost, port: portBase + offset });
   return {
     portBase,
+    /** Directory of `throwover pki`: every machine's certificate. */
+    pki: join(dir, 'pki'),
     hostname: 'checkout.example.test',
     zoneId: 'Z0LAB000000000000001',
     regions: {

@@ -1,5 +1,6 @@
 import { urlOf } from 'throwover/kernel';
 import { stringify } from 'yaml';
+import { identityIn } from './identity.ts';
 import { type LabMap, regionNames } from './map.ts';
 import { type LabOptions, timeScale } from './options.ts';
 
@@ -22,7 +23,8 @@ export function serviceFile(map: LabMap, options: LabOptions): string {
     objectives: { rto: '5m', rpo: '0s' },
     timeScale,
     active: 'east',
-    store: { url: urlOf(map.store) },
+    identity: identityIn(map.pki, 'controller'),
+    store: { url: urlOf(map.store, 'https') },
     regions: Object.fromEntries(regionNames.map((name) => [name, regionBlock(map, options, name)])),
     traffic: {
       provider: 'route53',
@@ -88,10 +90,16 @@ function regionBlock(map: LabMap, { dir }: LabOptions, name: (typeof regionNames
     `kill -${signal} $(pgrep -f '${dir}/config/[${name[0]}]${name.slice(1)}-guard[.]json')`;
   return {
     addresses: [region.publicHost],
-    door: { admin: urlOf(region.public.doorAdmin), forward: urlOf(region.public.interDoor) },
+    door: {
+      admin: urlOf(region.public.doorAdmin, 'https'),
+      forward: urlOf(region.public.interDoor),
+    },
     functions: { endpoint: urlOf(region.public.functions), awsRegion: region.awsRegion },
-    database: { guard: urlOf(region.public.guard) },
-    gateway: { admin: urlOf(region.public.gatewayAdmin), deliver: urlOf(region.public.door) },
+    database: { guard: urlOf(region.public.guard, 'https') },
+    gateway: {
+      admin: urlOf(region.public.gatewayAdmin, 'https'),
+      deliver: urlOf(region.public.door),
+    },
     byHand: { stopGuard: signalGuard('STOP'), startGuard: signalGuard('CONT') },
   };
 }

@@ -5,6 +5,7 @@ import { type Endpoint, urlOf } from 'throwover/kernel';
 import type { ClientsConfig } from '../clients/config.ts';
 import type { Binaries, Databases } from '../postgres/postgres.ts';
 import type { ChildSpec } from './child.ts';
+import { identityIn } from './identity.ts';
 import { type LabMap, otherRegion, type RegionName, regionNames } from './map.ts';
 import { type LabOptions, timeScale } from './options.ts';
 import { ttlSeconds } from './service-file.ts';
@@ -78,6 +79,7 @@ export function labSpecs(map: LabMap, options: LabOptions, postgres: Postgres) {
     argv: [
       ...[throwoverBin, 'serve', '--data', join(options.dir, 'witness')],
       ...['--host', map.store.host, '--port', String(map.store.port)],
+      ...['--identity', file('serve', identityIn(map.pki, 'serve'))],
       ...['--service', join(options.dir, 'throwover.yaml')],
     ],
     ownGroup: true,
@@ -120,11 +122,12 @@ function regionChildren(
       regionNames.map((other) => [other, map.regions[other].public.interPostgres]),
     ),
     service: 'checkout',
-    store: { url: urlOf(region.toStore) },
+    store: { url: urlOf(region.toStore, 'https') },
     peer: {
       region: otherRegion(name),
-      guard: urlOf(map.regions[otherRegion(name)].public.interGuard),
+      guard: urlOf(map.regions[otherRegion(name)].public.interGuard, 'https'),
     },
+    identity: identityIn(map.pki, 'guard', name),
     writerFence: options.writerFence,
     stateDir,
   });
@@ -151,6 +154,7 @@ function regionChildren(
     ...here.door,
     adminHost: here.doorAdmin.host,
     adminPort: here.doorAdmin.port,
+    identity: identityIn(map.pki, 'door', name),
     functionEndpoint: urlOf(here.functions),
     functionName: 'checkout',
     alias: 'live',
@@ -166,6 +170,7 @@ function regionChildren(
     ...here.gateway,
     adminHost: here.gatewayAdmin.host,
     adminPort: here.gatewayAdmin.port,
+    identity: identityIn(map.pki, 'gateway', name),
     dataDir: join(options.dir, name, 'gateway'),
     sources: {
       stripe: { scheme: 'stripe', secret: 'env:STRIPE_WEBHOOK_SECRET', path: '/webhooks/stripe' },

@@ -8,6 +8,8 @@
  *   seen.ts          what a process remembers of certificates, on disk
  *   notices.ts       alarms ahead of a date
  *   trust.ts         the files of a machine, read again when they change
+ *   identity.ts      those files in a configuration
+ *   machine.ts       a machine in its connections: TLS, each side judged; open-machine.ts
  *   issuing.ts       keys, certificates and lists of an authority, without files
  *   pki-folder.ts    the authority in a folder: `throwover pki`
  *   pem.ts           blocks of a PEM file

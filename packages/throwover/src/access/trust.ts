@@ -62,6 +62,12 @@ interface Loaded {
 
 /** A new certificate, or a revocation, is in force after this time at the latest. */
 const lookMs = 10_000;
+/**
+ * How long an older certificate is still accepted after a newer one of its name was first seen, ms:
+ * another process of that machine shows the old one until its next look. A run must not break
+ * because somebody renews a certificate in the middle of it.
+ */
+const renewalMs = 60_000;
 /** A list of 10,000 revocations takes 600 KB as PEM. */
 const maxFileBytes = 1024 * 1024;
 /** A rotation needs two. */
@@ -98,7 +104,11 @@ export async function openTrust(options: {
   let lasting: string | null = null;
   let told: readonly Alarm[] = [];
 
-  const judged = (der: Uint8Array | null, peerIs: 'client' | 'server') =>
+  const judged = (
+    der: Uint8Array | null,
+    peerIs: 'client' | 'server',
+    newestOf: (name: string) => number | null = seen.newestOf,
+  ) =>
     judge(der, {
       anchors: loaded.anchors,
       service,
@@ -106,9 +116,19 @@ export async function openTrust(options: {
       isRevoked: (issuer, serial) =>
         seen.isRevoked(issuer, serial) ||
         loaded.lists.some((list) => list.issuer === issuer && list.serials.has(serial)),
-      newestOf: seen.newestOf,
+      newestOf,
       nowWallMs: clock.wallMs(),
     });
+
+  const newest = new Map<string, { was: number | null; is: number | null; sinceMs: number }>();
+  const newestAWhileAgo = (name: string) => {
+    const nowMs = clock.monotonicMs();
+    const is = seen.newestOf(name);
+    const known = newest.get(name) ?? { was: is, is, sinceMs: nowMs };
+    const one = known.is === is ? known : { was: known.is, is, sinceMs: nowMs };
+    newest.set(name, one);
+    return nowMs - one.sinceMs < renewalMs ? one.was : one.is;
+  };
 
   const reload = async () => {
     try {
@@ -189,8 +209,12 @@ export async function openTrust(options: {
       return loaded.own;
     },
     judge: (der, peerIs) => {
-      const judgement = judged(der, peerIs);
-      if (judgement.state !== 'refused') void seen.note(judgement);
+      const judgement = judged(der, peerIs, newestAWhileAgo);
+      if (judgement.state !== 'refused') {
+        void seen.note(judgement);
+        // The minute begins now.
+        newestAWhileAgo(formatName(judgement.name));
+      }
       return judgement;
     },
     alarms,

@@ -68,6 +68,7 @@ const command = {
 export const sideCalls = {
   status: {
     ...look,
+    roles: [...look.roles, 'host'],
     path: '/v1/status',
     says: 'Role, position, closure, newest epoch: what the guard sees',
     output: statusSchema,
@@ -220,6 +221,7 @@ const ofPeer = {
   deadlineMs: lookDeadlineMs,
   repeat: true,
   roles: ['guard'],
+  guardOf: (body: unknown) => (body as { readonly pair: { readonly from: string } }).pair.from,
 } as const;
 
 /** The questions of the other region's guard. */
@@ -266,5 +268,6 @@ export const hostCalls = {
     deadlineMs: commandDeadlineMs,
     repeat: true,
     roles: ['host'],
+    inDateOnly: true,
   },
 } as const satisfies CallTable;

@@ -1,4 +1,7 @@
 import { hostname, userInfo } from 'node:os';
+import { machineOf } from '../access/configured.ts';
+import { absoluteIn } from '../access/identity.ts';
+import type { Machine } from '../access/machine.ts';
 import type { DatabaseStatus } from '../authority/authority.ts';
 import {
   checkTimingOf,
@@ -46,6 +49,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly env: NodeJS.ProcessEnv;
+  /** The certificate of this process, which has other uses; default: the one that the file names. */
+  readonly machine?: Machine | null;
   /** Reports a notice that was not delivered. */
   readonly say: (text: string) => void;
 }
@@ -65,7 +70,7 @@ export async function withSession<T>(
 
 /** Opens a session. The caller must close its parts. */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { configPath, clock, random, env, say } = options;
+  const { configPath, clock, random, env, say, machine: given = null } = options;
   const loaded = await loadService(configPath);
   checkTimingOf(loaded.service);
   const notifiers = notifiersOf(loaded, {
@@ -77,10 +82,29 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       say(`Not told through ${name} (${reason}): ${subject}`);
     },
   });
-  const parts = compose(loaded, { clock, env });
+  const own = given === null ? await ownMachine(loaded, { clock, say }) : null;
+  const composed = compose(loaded, { clock, env, machine: given ?? own });
+  const close = async () => {
+    await composed.close();
+    await own?.close();
+  };
+  const parts = { ...composed, close };
   const byHand = (kind: HandKind, direction: Direction) =>
     handDocument(kind, loaded, { parts, direction, env, clock });
   return { loaded, parts, notifiers, clock, random, env, byHand };
+}
+
+/** The certificate that the service's file names: a controller's. */
+function ownMachine(
+  { service: { name: service, identity }, directory }: LoadedService,
+  { clock, say }: Pick<SessionOptions, 'clock' | 'say'>,
+): Promise<Machine | null> {
+  return machineOf(identity && absoluteIn(directory, identity), {
+    ...{ expected: { service, role: 'controller' }, clock },
+    onEvent: (event) => {
+      if (event.type === 'certificate-alarm') say(`Certificate: ${event.alarm.said}`);
+    },
+  });
 }
 
 /** Names this controller to others. */

@@ -30,6 +30,7 @@ export function worldSession(
     evidence: { add: async () => {}, list: async () => [] },
     records: memoryRecordLog(service.name, clock),
     drills: { calendar: async () => '', series: async () => [], printed: async () => '' },
+    machine: null,
     close: async () => {},
   };
   return {

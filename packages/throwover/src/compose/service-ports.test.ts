@@ -16,7 +16,10 @@ test('its end ends what a silent region was asked', async () => {
   const { port } = silent.address() as AddressInfo;
   const text = wholeFile.replaceAll(/admin: http:[^,]+/g, `admin: http://127.0.0.1:${port}`);
   const service = parseService(text, 'throwover.yaml');
-  const parts = compose({ service, directory: '/' }, { clock: systemClock, env: {} });
+  const parts = compose(
+    { service, directory: '/' },
+    { clock: systemClock, env: {}, machine: null },
+  );
   const [door] = parts.regions;
   const [gateway] = parts.gateways;
   const asked = Promise.allSettled([door?.door.status(), gateway?.status()]);

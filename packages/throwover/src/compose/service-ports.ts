@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
+import { type Connect, type ConnectTo, connecting, type Machine } from '../access/machine.ts';
 import { checkTiming, defaultTiming, storeWitness, type Timing } from '../authority/authority.ts';
 import type { DrillSources } from '../drills/drills.ts';
 import { resolverFacts } from '../evidence/evidence.ts';
@@ -68,6 +69,8 @@ export interface Parts {
   readonly records: RecordLog;
   /** Calendars and alarms of other systems. */
   readonly drills: DrillSources;
+  /** This controller's certificate; `null`: it has none. */
+  readonly machine: Machine | null;
   close(): Promise<void>;
 }
 
@@ -86,9 +89,17 @@ export function checkTimingOf({ database }: Service): void {
 
 export function compose(
   { service, directory }: Pick<LoadedService, 'service' | 'directory'>,
-  { clock, env }: { clock: Clock; env: NodeJS.ProcessEnv },
+  options: {
+    clock: Clock;
+    env: NodeJS.ProcessEnv;
+    /** This controller's certificate; `null`: calls go without TLS. */
+    machine: Machine | null;
+  },
 ): Parts {
-  const store = createRemoteStore({ url: service.store.url, clock });
+  const { clock, env, machine } = options;
+  const connectTo: ConnectTo = (callee) => machine?.connectTo(callee);
+  const toServe = connectTo({ role: 'serve', region: null });
+  const store = createRemoteStore({ url: service.store.url, clock, connect: toServe });
   const databases = new Map(
     Object.entries(service.regions).map(([region, { database }]) => [
       region,
@@ -97,13 +108,23 @@ export function compose(
         guardUrl: database.guard,
         attachTimeoutMs: service.database.attachTimeoutMs,
         clock,
+        connect: connectTo({ role: 'guard', region }),
       }),
     ]),
   );
-  const serve = { url: service.store.url, service: service.name, clock };
   // Closed with the session: a command must not stay up because a silent region has not answered.
-  const dispatcher = new Agent();
+  const agents: Agent[] = [];
+  const agent = (connect: Connect) => {
+    const made = new Agent(connecting(connect));
+    agents.push(made);
+    return made;
+  };
+  const serve = {
+    ...{ url: service.store.url, service: service.name, clock },
+    dispatcher: agent(toServe),
+  };
   const regions = [...databases].map(([region, database]) => {
+    const dispatcher = agent(connectTo({ role: 'door', region }));
     const door = doorOf(service, region, { dispatcher, clock });
     const functions = functionsOf(service, region, clock);
     const metrics = metricsOf(service, region, clock);
@@ -119,15 +140,19 @@ export function compose(
     }),
     doorCounts: regions.map(({ counts }) => counts),
     regions,
-    gateways: regions.flatMap(({ name }) => gatewayOf(service, name, { dispatcher, clock })),
+    gateways: regions.flatMap(({ name: region }) => {
+      const dispatcher = agent(connectTo({ role: 'gateway', region }));
+      return gatewayOf(service, region, { dispatcher, clock });
+    }),
     lag: httpLagReports(serve),
     evidence: httpEvidence(serve),
     records: httpRecords(serve),
     drills: drillSources(directory, clock),
+    machine,
     close: async () => {
       await store.close();
       for (const database of databases.values()) await database.close();
-      await dispatcher.destroy();
+      await Promise.all(agents.map((one) => one.destroy()));
     },
   };
 }
@@ -352,6 +377,7 @@ export function guardWitness(clock: Clock) {
   return (
     { store, service }: { store?: { url: string } | undefined; service?: string | undefined },
     { witnessDeadlineMs: deadlineMs }: Timing,
+    machine: Machine | null,
   ) => {
     if (store === undefined || service === undefined) return null;
     const remote = createRemoteStore({
@@ -359,6 +385,7 @@ export function guardWitness(clock: Clock) {
       clock,
       attemptTimeoutMs: deadlineMs / 2,
       repeatForMs: deadlineMs,
+      connect: machine?.connectTo({ role: 'serve', region: null }),
     });
     const close = () => remote.close();
     return { ...storeWitness({ store: remote, service, clock, deadlineMs }), close };

@@ -31,7 +31,15 @@ export {
 export { createEventQueue, type EventQueue, type Scheduled } from './event-queue.ts';
 export { every, type Watching } from './every.ts';
 export { newId } from './ids.ts';
-export { atMost, closeServer, type Endpoint, impatience, listenAt, urlOf } from './listen.ts';
+export {
+  atMost,
+  closeServer,
+  type Endpoint,
+  impatience,
+  isLoopback,
+  listenAt,
+  urlOf,
+} from './listen.ts';
 export { parityDifferences } from './parity.ts';
 export { type Quantiles, quantileAt, quantiles } from './quantiles.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';

@@ -1,11 +1,23 @@
 import type { Server as HttpServer } from 'node:http';
-import type { AddressInfo, Server } from 'node:net';
+import { type AddressInfo, BlockList, isIP, type Server } from 'node:net';
 import type { Clock } from './clock.ts';
 
 /** Where a server listens, or shall listen. Port 0 takes a free one. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+}
+
+/** What only this machine itself reaches. */
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether only this machine itself reaches an address; a host name is not looked up. */
+export function isLoopback(host: string): boolean {
+  const family = isIP(host);
+  if (family === 0) return host === 'localhost';
+  return loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
 /** Longest time for the head of a request, ms, and how often that is checked. */

@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import type { Machine } from '../access/machine.ts';
 import {
   type Clock,
   closeServer,
@@ -17,6 +18,7 @@ import {
   storeCalls,
   storeErrors,
 } from '../store/store.ts';
+import { callersOf } from '../wire/callers.ts';
 import { controlServer } from '../wire/control-server.ts';
 import { type Handlers, Routes } from '../wire/routes.ts';
 import { healthCalls, serveTable } from './calls.ts';
@@ -66,6 +68,8 @@ export async function startServe(options: {
   openStore: (options: { dataDir: string; clock: Clock; random: Random }) => EmbeddedStore;
   clock: Clock;
   random?: Random;
+  /** This server's certificate; `null`: whoever reaches the port may call. */
+  machine?: Machine | null;
   /** Adds further routes of this process. */
   routes?: (routes: Routes) => void;
 }): Promise<RunningServer> {
@@ -76,6 +80,7 @@ export async function startServe(options: {
     openStore,
     clock,
     random = systemRandom,
+    machine = null,
     routes = () => {},
   } = options;
   const store = openStore({ dataDir, clock, random });
@@ -89,14 +94,14 @@ export async function startServe(options: {
     store.close();
   };
   try {
-    const app = createApp({ store, lag, evidence, records, clock, more: routes });
-    const server = controlServer(app);
+    const app = createApp({ store, lag, evidence, records, clock, machine, more: routes });
+    const server = controlServer(app, { machine });
     server.keepAliveTimeout = keepAliveMs;
     const at = await listenAt(server, { host, port }, ({ taken, message, cause }) =>
       serverErrors.make(taken ? 'port-taken' : 'listen-failed', message, { host, port }, cause),
     );
     return {
-      url: urlOf(at),
+      url: urlOf(at, machine === null ? 'http' : 'https'),
       store,
       lag,
       evidence,
@@ -118,14 +123,16 @@ function createApp(parts: {
   evidence: EvidenceStore;
   records: RecordStore;
   clock: Clock;
+  machine: Machine | null;
   more: (routes: Routes) => void;
 }): Hono {
-  const { store, lag, evidence, records, clock, more } = parts;
+  const { store, lag, evidence, records, clock, machine, more } = parts;
   const app = new Hono();
   const routes = new Routes(app, {
     title: 'throwover serve',
     table: serveTable,
     maxBodyBytes,
+    callers: machine === null ? null : callersOf(machine),
     badCall: (message, issues) => storeErrors.make('bad-request', message, { issues }),
     tooLarge: (message) => storeErrors.make('record-too-large', message, { maxBodyBytes }),
   });

@@ -41,6 +41,7 @@ const rows = {
   registerService: {
     says: 'Registers a service; the same again changes nothing',
     roles: ['controller', 'operator'],
+    inDateOnly: true,
     body: z.object({
       name,
       regions: z.array(name).min(1).max(20),
@@ -62,6 +63,7 @@ const rows = {
   beginRun: {
     says: 'Begins a run of an approved plan',
     roles: ['controller'],
+    inDateOnly: true,
     body: z.object({
       service: name,
       kind: name,
@@ -111,6 +113,7 @@ const rows = {
   adoptEpoch: {
     says: 'Writes down an epoch that a guard opened without a run',
     roles: ['controller', 'guard'],
+    guardOf: (body) => (body as { active: string }).active,
     body: z.object({ service: name, epoch: count.max(maxCounter), active: name }),
     output: serviceSchema,
     repeat: true,
@@ -118,6 +121,7 @@ const rows = {
   renewWriter: {
     says: 'Renews the right to write of the active region',
     roles: ['guard'],
+    guardOf: (body) => (body as { region: string }).region,
     body: z.object({ service: name, region: name, epoch: count, leaseMs }),
     output: renewalSchema,
     repeat: true,
@@ -139,6 +143,7 @@ const rows = {
   recordSync: {
     says: 'Writes down whether commits wait for the standby',
     roles: ['guard'],
+    guardOf: (body) => (body as { region: string }).region,
     body: z.object({ service: name, region: name, ...sync }),
     output: nothing,
     repeat: true,
@@ -212,7 +217,9 @@ const deadlineMs = 3_000;
 /** Longest answer, bytes: a run of 10,000 records with their evidence. */
 const maxAnswerBytes = 64 * 1024 ** 2;
 
-type Row = Pick<Call, 'says' | 'output' | 'repeat' | 'roles'> & { readonly body: z.ZodType };
+type Row = Pick<Call, 'says' | 'output' | 'repeat' | 'roles' | 'inDateOnly' | 'guardOf'> & {
+  readonly body: z.ZodType;
+};
 
 export type StoreCall = keyof typeof rows;
 

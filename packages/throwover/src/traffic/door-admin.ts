@@ -1,6 +1,11 @@
-import type { RequestListener } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
+import { machineOf } from '../access/configured.ts';
+import type { Identity } from '../access/identity.ts';
+import { atMost, type Clock, impatience } from '../kernel/kernel.ts';
+import { type Callers, callersOf } from '../wire/callers.ts';
 import { Routes } from '../wire/routes.ts';
 import type { ProcessTable } from '../wire/wire.ts';
 import { doorCalls } from './door-calls.ts';
@@ -30,15 +35,19 @@ export interface DoorControl {
 }
 
 /**
- * The door's control interface, for `http.createServer`: the calls of door-calls.ts. For the
- * control plane's network only: everybody who reaches it can move traffic.
+ * The door's control interface, for `http.createServer`: the calls of door-calls.ts. Without
+ * `callers`, everybody who reaches it can move traffic: for loopback, or see `doorAdminServer`.
  */
-export function createDoorAdmin(edge: DoorControl): RequestListener {
+export function createDoorAdmin(
+  edge: DoorControl,
+  callers: Callers | null = null,
+): RequestListener {
   const app = new Hono();
   new Routes(app, {
     title: 'throwover door, admin port',
     table: doorTable,
     maxBodyBytes: maxCommandBytes,
+    callers,
     badCall: (message, issues) => trafficErrors.make('door-bad-command', message, { issues }),
   }).add(doorCalls, {
     status: () => edge.status(),
@@ -57,4 +66,39 @@ export function createDoorAdmin(edge: DoorControl): RequestListener {
   });
   const listener = getRequestListener(app.fetch);
   return (req, res) => void listener(req, res);
+}
+
+/** Most connections to the admin port at once. */
+const maxConnections = 512;
+
+/**
+ * The server of a door's control interface. With an identity it takes only machines of the service,
+ * each as its role allows, over TLS; its files are read again when they change. Throws
+ * `certificate-files-wrong`. `close` ends the reading; the server is the caller's.
+ */
+export async function doorAdminServer(
+  edge: DoorControl,
+  options: {
+    readonly identity?: Identity | undefined;
+    readonly clock: Clock;
+    /** Receives what a person must see to: files that cannot be used, dates that come near. */
+    readonly onEvent?: (event: object) => void;
+  },
+): Promise<{ readonly server: Server; close(): Promise<void> }> {
+  const { identity, clock, onEvent } = options;
+  const limits = impatience();
+  const machine = await machineOf(identity, {
+    ...{ expected: { role: 'door', region: edge.region }, clock },
+    ...(onEvent === undefined ? {} : { onEvent }),
+  });
+  if (machine === null) {
+    const server = atMost(createServer(limits, createDoorAdmin(edge)), maxConnections);
+    return { server, close: async () => {} };
+  }
+  const server = createTlsServer(
+    { ...limits, handshakeTimeout: limits.headersTimeout, ...machine.serverOptions() },
+    createDoorAdmin(edge, callersOf(machine)),
+  );
+  machine.keep(server);
+  return { server: atMost(server, maxConnections), close: () => machine.close() };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { identitySchema, insecure } from '../access/identity.ts';
 import { trafficErrors } from './errors.ts';
 
 const port = z.int().min(0).max(65_535);
@@ -18,11 +19,14 @@ export const edgeConfigSchema = z.strictObject({
   region: z.string().min(1).max(100).describe('Name of this region, as in throwover.yaml'),
   host: z.string().default('127.0.0.1').describe('Address for clients'),
   port: port.describe('Port for clients; 0 takes a free one, which the ready line names'),
-  adminHost: z
-    .string()
-    .default('127.0.0.1')
-    .describe('Address for commands; it has no authentication, so keep it private'),
+  adminHost: z.string().default('127.0.0.1').describe('Address for commands'),
   adminPort: port.describe('Port for commands; 0 takes a free one'),
+  identity: identitySchema
+    .optional()
+    .describe(
+      "This door's [certificate](certificates.md), for the port for commands. Without one, whoever reaches that port may move traffic",
+    ),
+  insecure,
   upstream: z.url({ protocol: /^https?$/ }).describe("Base URL of the region's own application"),
   stateFile: file.describe('File in which the door keeps its mode, an absolute path'),
   epoch: z.int().min(0).default(1).describe('Epoch in which a door without a state file serves'),

@@ -10,23 +10,14 @@ import {
 } from 'node:http';
 import { createServer as createH2cServer, createSecureServer } from 'node:http2';
 import type { Server as NetServer, Socket } from 'node:net';
-import {
-  atMost,
-  type Clock,
-  type Endpoint,
-  impatience,
-  listenAt,
-  urlOf,
-} from '../kernel/kernel.ts';
-import { createDoorAdmin } from './door-admin.ts';
+import { type Clock, type Endpoint, listenAt, urlOf } from '../kernel/kernel.ts';
+import { mustBeProtected } from '../wire/control-server.ts';
+import { doorAdminServer } from './door-admin.ts';
 import { refuse } from './door-answers.ts';
 import { createEdge, type Edge, type Serve } from './edge.ts';
 import { type EdgeConfig, parseEdgeConfig, readTls } from './edge-config.ts';
 import { trafficErrors } from './errors.ts';
 import { ReverseProxy } from './reverse-proxy.ts';
-
-/** Most connections to the admin port at once. */
-const maxAdminConnections = 512;
 
 /** How long requests in flight may continue when the process ends, ms. */
 const closeGraceMs = 10_000;
@@ -50,24 +41,30 @@ interface RunningEdge {
  */
 export async function startEdge(input: unknown, clock: Clock): Promise<RunningEdge> {
   const config = parseEdgeConfig(input);
+  const { adminHost: host, adminPort: port, identity, insecure } = config;
+  mustBeProtected({ host, port }, { identity, insecure });
   const edge = await createEdge({ ...config, clock });
+  const admin = await doorAdminServer(edge, { identity, clock });
   const proxy = new ReverseProxy({ clock, trusted: config.trustedProxies });
   const serve = applicationServe({ config, edge, proxy });
   const server = publicServer(config, (req, res) => edge.handle(req, res, serve));
   edge.watch(server);
-  const admin = atMost(createServer(impatience(), createDoorAdmin(edge)), maxAdminConnections);
-  const closeServers = [closer(server, clock), closer(admin, clock)];
+  const closeServers = [closer(server, clock), closer(admin.server, clock)];
   const close = async () => {
     const ended = Promise.all(closeServers.map((end) => end()));
     edge.close();
     await ended;
     proxy.close();
+    await admin.close();
   };
   try {
     const scheme = config.tls === undefined ? 'http' : 'https';
     return {
       url: await listen(server, scheme, config),
-      adminUrl: await listen(admin, 'http', { host: config.adminHost, port: config.adminPort }),
+      adminUrl: await listen(admin.server, identity === undefined ? 'http' : 'https', {
+        host,
+        port,
+      }),
       close,
     };
   } catch (error) {

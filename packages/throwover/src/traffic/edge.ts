@@ -37,7 +37,8 @@ import { StragglerMeter } from './stragglers/meter.ts';
 import { type Origin, originReader } from './stragglers/origin.ts';
 import type { BeaconReport, ConnectionsReport, EpochReport } from './stragglers/wire.ts';
 
-export { createDoorAdmin } from './door-admin.ts';
+export { type Identity, identitySchema } from '../access/identity.ts';
+export { createDoorAdmin, doorAdminServer } from './door-admin.ts';
 export type { DoorMode, DoorStatus } from './door-wire.ts';
 
 /**

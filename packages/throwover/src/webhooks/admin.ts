@@ -1,4 +1,6 @@
 import { Hono } from 'hono';
+import type { Machine } from '../access/machine.ts';
+import { callersOf } from '../wire/callers.ts';
 import { controlServer } from '../wire/control-server.ts';
 import { Routes } from '../wire/routes.ts';
 import type { ProcessTable } from '../wire/wire.ts';
@@ -14,21 +16,20 @@ const MAX_COMMAND_BYTES = 16_384;
 /** Every call of a gateway's admin port. */
 export const gatewayTable = { gateway: gatewayCalls } as const satisfies ProcessTable;
 
-/**
- * The admin port, for the control plane and for people: the calls of calls.ts. It has no
- * authentication: use a private address.
- */
+/** The admin port, for the control plane and for people: the calls of calls.ts. */
 export function createAdmin(options: {
   modes: Modes;
   journal: EventJournal;
   details: () => GatewayDetails;
+  machine: Machine | null;
 }) {
-  const { modes, journal, details } = options;
+  const { modes, journal, details, machine } = options;
   const app = new Hono();
   new Routes(app, {
     title: 'throwover gateway, admin port',
     table: gatewayTable,
     maxBodyBytes: MAX_COMMAND_BYTES,
+    callers: machine === null ? null : callersOf(machine),
     badCall: (message, problems) =>
       webhookErrors.make('gateway-request-invalid', message, { problems }),
   }).add(gatewayCalls, {
@@ -45,5 +46,5 @@ export function createAdmin(options: {
       return { events: events.slice(0, limit), hasMore: events.length > limit };
     },
   });
-  return controlServer(app);
+  return controlServer(app, { machine });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { identitySchema, insecure } from '../access/identity.ts';
 import { TimeScale } from '../kernel/kernel.ts';
 import { isSecretRef } from '../service/service.ts';
 import { webhookErrors } from './errors.ts';
@@ -95,11 +96,14 @@ export const gatewayConfigSchema = z
     region: name.describe('Name of this region, as in throwover.yaml'),
     host: z.string().default('127.0.0.1').describe('Address for senders'),
     port: port.describe('Port for senders; 0 takes a free one'),
-    adminHost: z
-      .string()
-      .default('127.0.0.1')
-      .describe('Address for commands; it has no authentication, so keep it private'),
+    adminHost: z.string().default('127.0.0.1').describe('Address for commands'),
     adminPort: port.describe('Port for commands; 0 takes a free one'),
+    identity: identitySchema
+      .optional()
+      .describe(
+        "This gateway's [certificate](certificates.md), for the port for commands. Without one, whoever reaches that port may send webhooks elsewhere",
+      ),
+    insecure,
     dataDir: z.string().min(1).describe('Directory of the journal, which holds every event'),
     sources: z
       .record(name, sourceSchema)

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { machineOf } from '../access/configured.ts';
 import {
   type Clock,
   closeServer,
@@ -11,6 +12,7 @@ import {
   systemRandom,
   urlOf,
 } from '../kernel/kernel.ts';
+import { mustBeProtected } from '../wire/control-server.ts';
 import { createAdmin } from './admin.ts';
 import { type GatewayConfig, parseGatewayConfig } from './config.ts';
 import { Dispatcher, type Log } from './dispatcher.ts';
@@ -54,6 +56,12 @@ export async function startGateway(
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const log = options.log ?? logTo(process.stderr, clock);
+  const { region, adminHost, adminPort, identity, insecure } = config;
+  mustBeProtected({ host: adminHost, port: adminPort }, { identity, insecure });
+  const machine = await machineOf(identity, {
+    ...{ expected: { role: 'gateway', region }, clock },
+    onEvent: (event) => log('warn', event.type, { ...event }),
+  });
   const verifiers = await verifiersOf(config, clock, options.env ?? process.env);
 
   const journal = new EventJournal(config.dataDir, { maxBytes: config.journalMaxBytes });
@@ -73,7 +81,7 @@ export async function startGateway(
   const closed = new AbortController();
   const modes = new Modes({ journal, dispatcher, initial: initialMode(config) });
   const details = () => detailsOf({ config, journal, dispatcher, intake, modes, clock });
-  const admin = createAdmin({ modes, journal, details });
+  const admin = createAdmin({ modes, journal, details, machine });
   const close = async () => {
     closed.abort();
     intake.refuse();
@@ -81,10 +89,15 @@ export async function startGateway(
     await Promise.all([closeServer(intake.server, ending), closeServer(admin, ending)]);
     await modes.close();
     journal.close();
+    await machine?.close();
   };
   try {
     const url = await listen(intake.server, config);
-    const adminUrl = await listen(admin, { host: config.adminHost, port: config.adminPort });
+    const adminUrl = await listen(
+      admin,
+      { host: adminHost, port: adminPort },
+      machine === null ? 'http' : 'https',
+    );
     modes.start();
     void pruneLoop({ config, journal, clock, log, signal: closed.signal });
     log('info', 'gateway-started', { region: config.region, url, adminUrl, ...journal.totals });
@@ -158,12 +171,12 @@ async function pruneLoop(parts: {
   });
 }
 
-async function listen(server: Server, { host, port }: Endpoint): Promise<string> {
+async function listen(server: Server, { host, port }: Endpoint, scheme = 'http'): Promise<string> {
   const at = await listenAt(server, { host, port }, ({ taken, message, cause }) => {
     const code = taken ? 'gateway-port-taken' : 'gateway-listen-failed';
     return webhookErrors.make(code, message, { host, port }, cause);
   });
-  return urlOf(at);
+  return urlOf(at, scheme);
 }
 
 function logTo(stream: NodeJS.WritableStream, clock: Clock): Log {

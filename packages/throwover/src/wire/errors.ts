@@ -1,6 +1,31 @@
 import { defineErrors } from '../kernel/kernel.ts';
 
 export const wireErrors = defineErrors({
+  'caller-refused': {
+    disposition: 'stop',
+    notLost: 'The call was not read, so nothing was changed.',
+    remedy:
+      'Give the calling machine a certificate of this service: `throwover pki show` lists them, `throwover pki renew` and `issue` make new ones. docs/certificates.md says what is accepted.',
+  },
+  'call-not-allowed': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed.',
+    remedy:
+      "Call with the certificate of a machine whose role may do this; docs/http-api.md has the table. If nobody meant to call, find out who has this certificate's key, and revoke it: `throwover pki revoke`.",
+  },
+  'certificate-out-of-date': {
+    disposition: 'stop',
+    notLost: 'Nothing was changed. Runs that have begun, and the data path, go on.',
+    remedy:
+      "Renew the certificate with `throwover pki renew`, or correct the clock of the machine that is wrong, then try again. `throwover check` shows each certificate's dates.",
+  },
+  'listen-unprotected': {
+    disposition: 'stop',
+    exit: 'usage',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'Give this process a certificate (`throwover pki issue`; docs/certificates.md), or let it listen on a loopback address. If something else protects the port, set `insecure: true`; `throwover check` is not green then.',
+  },
   'process-busy': {
     disposition: 'retry',
     exit: 'away',

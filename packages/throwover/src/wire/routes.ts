@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { z } from 'zod';
@@ -7,6 +8,7 @@ import {
   isThrowoverError,
   type ThrowoverError,
 } from '../kernel/kernel.ts';
+import type { Callers } from './callers.ts';
 import { wireErrors } from './errors.ts';
 import { openApiOf } from './openapi.ts';
 import type { Call, CallTable, Given, Output, ProcessTable } from './wire.ts';
@@ -64,6 +66,10 @@ function statedLength({ req }: Context): number | null {
 const fromPage = ({ req }: Context): BadCall =>
   new BadCall(wireErrors.make('call-from-a-page', `a page of ${req.header('origin')} called`), 403);
 
+/** The request as Node has it, with its connection. */
+const incoming = ({ env }: Context): IncomingMessage =>
+  (env as { readonly incoming: IncomingMessage }).incoming;
+
 const busy = ({ req }: Context): ThrowoverError =>
   wireErrors.make('process-busy', `${req.path}: too many large calls at once`);
 
@@ -82,6 +88,7 @@ export class Routes {
   readonly #app: Hono;
   readonly #refusals: Refusals;
   readonly #tooLarge: () => BadCall;
+  readonly #callers: Callers | null;
   readonly #ways: ReadonlySet<string>;
 
   constructor(
@@ -91,9 +98,12 @@ export class Routes {
       readonly table: ProcessTable;
       /** Longest body of a call, bytes. */
       readonly maxBodyBytes: number;
+      /** Who may call; `null`: this process has no certificate, and whoever reaches it may. */
+      readonly callers?: Callers | null;
     },
   ) {
-    const { title, table, maxBodyBytes } = options;
+    const { title, table, maxBodyBytes, callers = null } = options;
+    this.#callers = callers;
     this.#app = app;
     this.#refusals = options;
     this.#ways = new Set(Object.values(table).flatMap((calls) => Object.values(calls).map(wayOf)));
@@ -103,6 +113,12 @@ export class Routes {
     const onError = (c: Context) => this.#refuse(c, this.#tooLarge());
     const counted = bodyLimit({ maxSize: maxBodyBytes, onError });
     const budget = new BodyBudget({ smallBytes, sharedBytes });
+    if (callers !== null) {
+      app.use(async (c, next) => {
+        const refusal = callers.refused(incoming(c));
+        return refusal === null ? next() : this.#refuse(c, new BadCall(refusal, 403));
+      });
+    }
     app.use('/v1/*', async (c, next) => {
       if (c.req.header('origin') !== undefined) return this.#refuse(c, fromPage(c));
       const length = statedLength(c);
@@ -131,14 +147,23 @@ export class Routes {
       }
       const handle = handlers[name] as (given: unknown, context: Context) => unknown;
       this.#app.on(call.method, call.path, async (c) => {
-        const answer = await handle(await this.#given(name, call, c), c);
+        // Before the body is read.
+        this.#mustBe(c, (request) => this.#callers?.notAllowed(request, name, call));
+        const given = await this.#given(name, call, c);
+        this.#mustBe(c, (request) => this.#callers?.notForGuard(request, call, given.body));
+        const answer = await handle(given, c);
         return answer instanceof Response ? answer : c.json(answer ?? null);
       });
     }
     return this;
   }
 
-  async #given(name: string, call: Call, c: Context): Promise<object> {
+  #mustBe(c: Context, refusal: (request: IncomingMessage) => ThrowoverError | null | undefined) {
+    const refused = this.#callers === null ? null : refusal(incoming(c));
+    if (refused) throw new BadCall(refused, 403);
+  }
+
+  async #given(name: string, call: Call, c: Context): Promise<{ readonly body?: unknown }> {
     const { params, query, body } = call;
     return {
       ...(params === undefined ? {} : { params: this.#parsed(name, params, c.req.param()) }),

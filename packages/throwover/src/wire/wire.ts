@@ -4,6 +4,7 @@
  *
  *   client.ts   the calls of a client
  *   routes.ts   the routes of the server, and the only place that adds one
+ *   callers.ts  who may call what, by the certificate of the caller
  *   openapi.ts  the OpenAPI document, which each process serves itself
  *
  * The tables: store/wire.ts, records/calls.ts and server/calls.ts (`throwover serve`),
@@ -12,17 +13,17 @@
 import { z } from 'zod';
 
 /**
- * Who is meant to call. Nothing enforces it yet: whoever reaches a port may call.
+ * Who may call, where the process has a certificate; who calls is read in theirs (callers.ts).
  *
  * controller: a process that plans or carries out a run. serve: `throwover serve`. guard: a guard of
- * the same service. monitoring: what scrapes and probes. viewer: a person or tool that only reads.
+ * the same service. metrics: what scrapes and probes. viewer: a person or tool that only reads.
  * operator: a person who changes something. host: a person on the process's own host.
  */
 export const roles = [
   'controller',
   'serve',
   'guard',
-  'monitoring',
+  'metrics',
   'viewer',
   'operator',
   'host',
@@ -52,6 +53,10 @@ export interface Call {
    */
   readonly repeat: boolean | ((body: unknown) => boolean);
   readonly roles: readonly Role[];
+  /** Refused to a certificate that has expired or is not valid yet: beginnings and administration. */
+  readonly inDateOnly?: true;
+  /** The region that a guard speaks for in this call: it must be its own. */
+  readonly guardOf?: (body: unknown) => string;
 }
 
 /** An answer without a value: `null` in JSON. */

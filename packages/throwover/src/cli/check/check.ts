@@ -21,11 +21,20 @@ import { calibrationText } from '../evidence/forecast-view.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type Session, serviceState } from '../session.ts';
 import { durabilityText, lagText } from '../text/lag-text.ts';
+import { certificatesSaid } from './check-certificates.ts';
 import { closedText, databaseFaults, strangeGuard } from './check-database.ts';
 import { doorFaults, doorText } from './check-door.ts';
 
 /** The sections of the board, in its order. */
-const sections = ['database', 'traffic', 'functions', 'webhooks', 'people', 'forecast'] as const;
+const sections = [
+  'database',
+  'traffic',
+  'functions',
+  'webhooks',
+  'access',
+  'people',
+  'forecast',
+] as const;
 type Section = (typeof sections)[number];
 
 /**
@@ -204,6 +213,7 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
     ...lines,
     ...(await replication(session)),
     ...standing(session),
+    ...(await certificates(session)),
     people(session),
     ...(await measured(session)),
   ];
@@ -252,6 +262,12 @@ function standing({ loaded: { service } }: Session): readonly Seen[] {
     const part = `control plane in ${region}`;
     return [{ section: 'traffic', part, state: 'healthy', said, error: null }];
   });
+}
+
+/** After every machine has been asked, and has shown its certificate. */
+async function certificates(session: Session): Promise<readonly Seen[]> {
+  const said = certificatesSaid(session);
+  return said === null ? [] : [await seen('access', 'certificates', async () => said)];
 }
 
 /** Shows who receives notices, and whether a failover needs two people. */

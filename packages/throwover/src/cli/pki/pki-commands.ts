@@ -2,7 +2,7 @@ import { Argument, Option } from 'commander';
 import { machineRoles } from '../../access/names.ts';
 import { bare, type CommandSpec, group, jsonAnswer } from '../command.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { again, mandatory, whole } from '../options.ts';
+import { again, whole } from '../options.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** Longer than two years, people forget how it was done. */
@@ -34,17 +34,26 @@ export const pkiCommands: readonly CommandSpec[] = [
   bare({
     name: 'pki init',
     says: 'Create a certificate authority in a directory',
-    takes: common,
+    takes: () => [
+      new Option(
+        '--for <file>',
+        'Also issue a certificate for every machine of this throwover.yaml',
+      ),
+      days(),
+      ...common(),
+    ],
     run: lazily('init'),
   }),
   bare({
     name: 'pki issue',
-    says: 'Issue a certificate and a key for a machine',
+    says: 'Issue a certificate and a key for a machine, or for all of a service',
     takes: () => [
-      mandatory(new Option('--service <name>', 'Service that the machine belongs to')),
-      mandatory(
-        new Option('--role <role>', 'What the machine does in it').choices([...machineRoles]),
+      new Option(
+        '--for <file>',
+        'Instead of one machine: every machine of this throwover.yaml that has none yet',
       ),
+      new Option('--service <name>', 'Service that the machine belongs to'),
+      new Option('--role <role>', 'What the machine does in it').choices([...machineRoles]),
       new Option('--region <region>', 'Its region; only for guard, agent, door and gateway'),
       new Option('--instance <name>', 'Tells machines of one role and region apart').default('1'),
       again(

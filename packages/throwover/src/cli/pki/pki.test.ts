@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { wholeFile } from '../../service/service.fixture.ts';
 import { run, runJson } from '../terminal.fixture.ts';
 
 let dir: string;
@@ -164,4 +165,38 @@ it.each([
   const refused = await pkiJson(name, ...rest);
   expect(refused).toMatchObject({ code: 2, json: { error: { code } } });
   expect(readFileSync(join(dir, 'index.json'), 'utf8')).toBe(before);
+});
+
+it('issues a certificate for every machine of a throwover.yaml, and later only for new ones', async () => {
+  const file = join(dir, '..', 'throwover.yaml');
+  writeFileSync(file, wholeFile);
+  const named = (answer: { certificates: readonly { name: string }[] }) =>
+    answer.certificates.map(({ name }) => name);
+  const first = await pkiJson('init', '--for', file);
+  expect(named(first.json)).toEqual([
+    'checkout/serve/1',
+    'checkout/controller/1',
+    ...['east', 'west'].flatMap((region) =>
+      ['guard', 'door', 'gateway'].map((role) => `checkout/${role}/${region}/1`),
+    ),
+  ]);
+  expect(named((await pkiJson('issue', '--for', file)).json)).toEqual([]);
+  await pki('revoke', 'checkout/guard/west/1');
+  writeFileSync(file, wholeFile.replaceAll(/\bwest\b/g, 'north'));
+  // Nobody gets back what was revoked.
+  expect(named((await pkiJson('issue', '--for', file)).json)).toEqual(
+    ['guard', 'door', 'gateway'].map((role) => `checkout/${role}/north/1`),
+  );
+});
+
+it('a throwover.yaml that is wrong is refused before there is an authority', async () => {
+  const file = join(dir, '..', 'throwover.yaml');
+  writeFileSync(file, 'version: 2\n');
+  expect((await pki('init', '--for', file)).code).not.toBe(0);
+  expect(existsSync(dir)).toBe(false);
+});
+
+it('issue needs a machine or a file', async () => {
+  await pki('init');
+  expect((await pki('issue', '--service', 'checkout')).stderr).toContain('usage-wrong');
 });

@@ -12,7 +12,9 @@ import {
   revoke,
   rotate,
 } from '../../access/access.ts';
+import { type MachineName, pathOfName } from '../../access/names.ts';
 import { maxColumns } from '../../kernel/kernel.ts';
+import { loadService } from '../../service/service.ts';
 import { cliErrors } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { outputOf, type Terminal } from '../terminal.ts';
@@ -30,30 +32,91 @@ function answer(terminal: Terminal, given: Given, value: unknown, text: string):
   return exitCodes.ok;
 }
 
-async function init(terminal: Terminal, given: Given): Promise<ExitCode> {
+async function init(
+  terminal: Terminal,
+  given: Given & { readonly for?: string; readonly days: number },
+): Promise<ExitCode> {
+  const { dir, for: file, days } = given;
+  // A file that is wrong is refused before anything is written.
+  const names = file === undefined ? [] : await machinesOf(file);
   const { authorities } = await initPki(placeOf(terminal, given));
-  const { dir } = given;
+  const certificates = await issueMissing(terminal, given, { names, days });
   const text = [
     `The authority is in ${dir}, valid until ${dayOf(authorities[0]?.notAfter ?? '')}.`,
     `Whoever reads ${join(dir, 'authorities', '1.key')} can be every machine: keep the`,
     'directory off the machines of the service, and back it up.',
-    `Next: throwover pki issue --dir ${dir} --service NAME --role ROLE --region REGION`,
+    ...(certificates.length > 0
+      ? [issuedText(dir, certificates)]
+      : [`Next: throwover pki issue --dir ${dir} --for throwover.yaml`]),
   ];
-  return answer(terminal, given, { dir, authorities }, text.join('\n'));
+  return answer(terminal, given, { dir, authorities, certificates }, text.join('\n'));
+}
+
+/** The machines that a service has by its declaration: one of each role, where it stands. */
+async function machinesOf(file: string): Promise<readonly MachineName[]> {
+  const { service } = await loadService(file);
+  const named = (role: string, region: string | null = null) => {
+    const name = checkedName({ service: service.name, role, region, instance: '1' });
+    if (name !== null) return name;
+    throw accessErrors.make(
+      'pki-name-wrong',
+      `${file}: no machine can have the service "${service.name}" and the region "${region}"`,
+    );
+  };
+  return [
+    ...['serve', 'controller'].map((role) => named(role)),
+    ...Object.entries(service.regions).flatMap(([region, { gateway }]) =>
+      ['guard', 'door', ...(gateway === undefined ? [] : ['gateway'])].map((role) =>
+        named(role, region),
+      ),
+    ),
+  ];
+}
+
+async function issueMissing(
+  terminal: Terminal,
+  given: Given,
+  { names, days }: { readonly names: readonly MachineName[]; readonly days: number },
+): Promise<readonly PkiCertificate[]> {
+  if (names.length === 0) return [];
+  const place = placeOf(terminal, given);
+  const { certificates } = await contentOf(place);
+  const known = new Set(certificates.map(({ name }) => name));
+  const issued: PkiCertificate[] = [];
+  for (const name of names) {
+    if (known.has(pathOfName(name))) continue;
+    issued.push(...(await issue(place, { name, hosts: [], days })));
+  }
+  return issued;
 }
 
 async function issueOne(
   terminal: Terminal,
   given: Given & {
-    readonly service: string;
-    readonly role: string;
+    readonly for?: string;
+    readonly service?: string;
+    readonly role?: string;
     readonly region?: string;
     readonly instance: string;
     readonly host: readonly string[];
     readonly days: number;
   },
 ): Promise<ExitCode> {
-  const { service, role, region = null, instance, host, days } = given;
+  const { for: file, service, role, region = null, instance, host, days } = given;
+  if (file !== undefined) {
+    const certificates = await issueMissing(terminal, given, {
+      names: await machinesOf(file),
+      days,
+    });
+    const text =
+      certificates.length === 0
+        ? `every machine of ${file} has a certificate`
+        : issuedText(given.dir, certificates);
+    return answer(terminal, given, { certificates }, text);
+  }
+  if (service === undefined || role === undefined) {
+    throw cliErrors.make('usage-wrong', 'give --service and --role, or --for throwover.yaml');
+  }
   const name = checkedName({ service, role, region, instance });
   if (name === null) {
     throw accessErrors.make(

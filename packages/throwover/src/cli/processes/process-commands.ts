@@ -20,6 +20,14 @@ export const processCommands: readonly CommandSpec[] = [
       new Option('--port <port>', 'Port to listen on; 0 takes a free one')
         .argParser(port)
         .default(7610),
+      new Option(
+        '--identity <file>',
+        'Its certificate: JSON with certificate, key, trust and revocations (docs/certificates.md)',
+      ),
+      new Option(
+        '--insecure',
+        'Listen beyond loopback without a certificate; `check` is not green then',
+      ),
       again(
         '--service <file>',
         'Also watch the service of this throwover.yaml: sample replication, resume abandoned runs, fail over under a standing approval (repeatable)',

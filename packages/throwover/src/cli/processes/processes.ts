@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import { type Identity, identityOf } from '../../access/identity.ts';
+import type { Machine } from '../../access/machine.ts';
 import { guardWitness } from '../../compose/compose.ts';
 import { processes } from '../../compose/processes.ts';
 import { errorLine, isoTime, urlOf } from '../../kernel/kernel.ts';
@@ -30,16 +32,35 @@ interface Listening {
  */
 export function serve(
   terminal: Terminal,
-  options: { data: string; host: string; port: number; service: readonly string[] },
+  options: {
+    data: string;
+    host: string;
+    port: number;
+    identity?: string;
+    insecure?: boolean;
+    service: readonly string[];
+  },
 ): Promise<void> {
   return listen(terminal, 'serve', async () => {
-    const [{ startServe }, { openSqliteStore }] = await Promise.all([
-      import('../../server/serve.ts'),
-      processes.embeddedStore(),
-    ]);
+    const [{ startServe }, { openSqliteStore }, { machineOf }, { mustBeProtected }] =
+      await Promise.all([
+        import('../../server/serve.ts'),
+        processes.embeddedStore(),
+        import('../../access/configured.ts'),
+        import('../../wire/control-server.ts'),
+      ]);
     const { clock, random } = terminal;
     const { data: dataDir, host, port } = options;
-    const sessions = await openSessions(terminal, options.service);
+    const identity = await identityIn(options.identity);
+    mustBeProtected({ host, port }, { identity, insecure: options.insecure === true });
+    const machine = await machineOf(identity, {
+      ...{ expected: { role: 'serve' }, clock },
+      onEvent: (event) =>
+        terminal.stdout.write(
+          `${printableJson({ at: isoTime(clock.wallMs()), event: event.type, ...event })}\n`,
+        ),
+    });
+    const sessions = await openSessions(terminal, { files: options.service, machine });
     const dns = await startDnsParts(terminal, sessions);
     const [{ MetricsRoute }, { inThisProcess }] = await Promise.all([
       import('./metrics-serve.ts'),
@@ -51,9 +72,10 @@ export function serve(
       metrics.routes(added);
     };
     const openStore = openSqliteStore;
-    const serving = startServe({ host, port, dataDir, openStore, clock, random, routes });
+    const serving = startServe({ host, port, dataDir, openStore, clock, random, machine, routes });
     const server = await serving.catch(async (error) => {
       await dns.close();
+      await machine?.close();
       throw error;
     });
     const local = sessions.map((session) => inThisProcess(session, server, clock));
@@ -66,22 +88,27 @@ export function serve(
         await care.end();
         await dns.close();
         await server.close();
+        await machine?.close();
       },
     };
   });
 }
 
+async function identityIn(file: string | undefined): Promise<Identity | undefined> {
+  return file === undefined ? undefined : identityOf(await readJson(file), file);
+}
+
 /** Opens every session first, so that a wrong file is refused before anything listens. */
 async function openSessions(
   { clock, random, env, stdout }: Terminal,
-  files: readonly string[],
+  { files, machine }: { readonly files: readonly string[]; readonly machine: Machine | null },
 ): Promise<readonly Session[]> {
   const { openSession } = await import('../session.ts');
   const say = (text: string) => stdout.write(`${printableJson({ event: 'not-told', text })}\n`);
   const sessions: Session[] = [];
   try {
     for (const configPath of files) {
-      sessions.push(await openSession({ configPath, clock, random, env, say }));
+      sessions.push(await openSession({ configPath, clock, random, env, say, machine }));
     }
   } catch (error) {
     await Promise.all(sessions.map(({ parts }) => parts.close()));

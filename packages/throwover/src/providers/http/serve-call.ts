@@ -1,3 +1,4 @@
+import type { Dispatcher } from 'undici';
 import { answeredValue } from '../../kernel/http-call.ts';
 import type { Clock } from '../../kernel/kernel.ts';
 import { storeErrors } from '../../store/store.ts';
@@ -9,6 +10,8 @@ export interface ServeAt {
   readonly url: string;
   readonly service: string;
   readonly clock: Clock;
+  /** Keeps connections alive, and says who must answer. */
+  readonly dispatcher?: Dispatcher;
 }
 
 /**
@@ -16,12 +19,12 @@ export interface ServeAt {
  * version, or the error with which it refused.
  */
 export function callServe<One extends Call>(
-  { url, clock }: ServeAt,
+  { url, clock, dispatcher }: ServeAt,
   call: One,
   given: Given<One>,
 ): Promise<Output<One>> {
   const failed = (code: 'store-away' | 'bad-request') => (why: string, cause: unknown) =>
     storeErrors.make(code, `${url}${call.path}: ${why}`, { url }, cause);
-  const answer = callOver(call, given, { url, clock });
+  const answer = callOver(call, given, { url, clock, ...(dispatcher && { dispatcher }) });
   return answeredValue(answer, failed('store-away'), failed('bad-request'));
 }

@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { identitySchema, insecure } from '../../access/identity.ts';
 import { defaultTiming, type Timing } from '../../authority/authority.ts';
 import { isSecretRef } from '../../service/service.ts';
 import { postgresErrors } from './errors.ts';
@@ -135,6 +136,12 @@ export const guardConfig = z.strictObject({
     .enum(['asynchronous', 'synchronous'])
     .default('asynchronous')
     .describe('The same as `database.durability` of throwover.yaml'),
+  identity: identitySchema
+    .optional()
+    .describe(
+      "This guard's [certificate](certificates.md). Without one, whoever reaches the port may close and promote the database",
+    ),
+  insecure,
   timing: timing
     .prefault({})
     .describe('Waiting times; a combination that does not hold together is refused'),

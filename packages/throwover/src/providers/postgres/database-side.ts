@@ -1,4 +1,5 @@
 import { Agent } from 'undici';
+import { type Connect, connecting } from '../../access/machine.ts';
 import { type DatabaseSide, sideCalls, sideThrough } from '../../authority/authority.ts';
 import { answeredValue } from '../../kernel/http-call.ts';
 import type { Clock } from '../../kernel/kernel.ts';
@@ -20,14 +21,15 @@ export interface PostgresSideOptions {
   /** Deadline of `attach`, ms: a copy of the whole database may be needed. */
   readonly attachTimeoutMs: number;
   readonly clock: Clock;
+  readonly connect?: Connect;
 }
 
 /** A region's PostgreSQL, through the guard beside it. */
 export function postgresSide(
   options: PostgresSideOptions,
 ): DatabaseSide & { place(): Promise<Place>; close(): Promise<void> } {
-  const { region, guardUrl, clock } = options;
-  const dispatcher = new Agent({ keepAliveTimeout: keepAliveMs });
+  const { region, guardUrl, clock, connect } = options;
+  const dispatcher = new Agent({ keepAliveTimeout: keepAliveMs, ...connecting(connect) });
   const send = <One extends Call>(
     command: string,
     call: One,

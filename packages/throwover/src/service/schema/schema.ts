@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { identitySchema } from '../../access/identity.ts';
 import { TimeScale } from '../../kernel/kernel.ts';
 import { byHandSchema } from './by-hand.ts';
 import { canarySchema, surveySchema } from './canary.ts';
@@ -399,6 +400,11 @@ export const serviceSchema = z
     home: regionName
       .optional()
       .describe('Region that `failback` goes to; the one named as active when it is left out'),
+    identity: identitySchema
+      .optional()
+      .describe(
+        "The controller's [certificate](certificates.md) on this computer; paths from this file's directory. Without one, calls go without TLS",
+      ),
     store: z.strictObject({
       url: httpUrl.describe('`throwover serve`, in a third place'),
       standsIn,

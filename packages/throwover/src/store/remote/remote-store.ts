@@ -1,4 +1,5 @@
 import { Pool } from 'undici';
+import { type Connect, connecting } from '../../access/machine.ts';
 import { reasonOf } from '../../kernel/http-call.ts';
 import type { Clock, ThrowoverError } from '../../kernel/kernel.ts';
 import { type CallWay, callOver } from '../../wire/client.ts';
@@ -54,11 +55,12 @@ export function createRemoteStore(options: {
    * waiting.
    */
   repeatForMs?: number;
+  connect?: Connect;
 }): RemoteStore {
   const { clock, attemptTimeoutMs } = options;
   const repeatForMs = options.repeatForMs ?? defaultRepeatForMs;
   const { origin } = new URL(options.url);
-  const pool = new Pool(origin, { connections, pipelining: 1 });
+  const pool = new Pool(origin, { connections, pipelining: 1, ...connecting(options.connect) });
   const way: CallWay = {
     ...{ url: origin, dispatcher: pool, clock },
     ...(attemptTimeoutMs === undefined ? {} : { deadlineMs: attemptTimeoutMs }),

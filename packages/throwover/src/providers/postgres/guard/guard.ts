@@ -22,6 +22,8 @@
  */
 
 import type { AddressInfo } from 'node:net';
+import { machineOf } from '../../../access/configured.ts';
+import type { Machine } from '../../../access/machine.ts';
 import {
   checkTiming,
   defaultTiming,
@@ -30,7 +32,8 @@ import {
 } from '../../../authority/authority.ts';
 import { createGuard, type Guard } from '../../../authority/guard/guard.ts';
 import { type Clock, isoTime, listenAt, systemClock } from '../../../kernel/kernel.ts';
-import { controlServer } from '../../../wire/control-server.ts';
+import { callersOf } from '../../../wire/callers.ts';
+import { controlServer, mustBeProtected } from '../../../wire/control-server.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
 import { readUnsent } from '../salvage/read.ts';
@@ -60,6 +63,7 @@ export interface GuardSurroundings {
   readonly witness?: (
     config: GuardConfig,
     timing: Timing,
+    machine: Machine | null,
   ) => (Witness & { close(): Promise<void> }) | null;
 }
 
@@ -73,12 +77,17 @@ export async function startGuard(
 ): Promise<RunningGuard> {
   const config = parseGuardConfig(input);
   const timing = checkTiming({ ...defaultTiming, ...config.timing });
-  const side = await openSide(config, clock);
-  await finishReplacing(config.postgres.dataDir);
-  const peer = config.peer === undefined ? null : peerOf(config.peer, timing, clock);
-  const store = witness?.(config, timing) ?? null;
+  const { service, region, identity, insecure } = config;
   const say = (what: object) =>
     log(JSON.stringify({ at: isoTime(clock.wallMs()), region: config.region, ...what }));
+  const machine = await machineOf(identity, {
+    ...{ expected: { service, role: 'guard', region }, clock, onEvent: say },
+  });
+  mustBeProtected(config.listen, { identity, insecure });
+  const side = await openSide(config, clock);
+  await finishReplacing(config.postgres.dataDir);
+  const peer = config.peer === undefined ? null : peerOf(config.peer, { timing, clock, machine });
+  const store = witness?.(config, timing, machine) ?? null;
   const keep = await openKeep(config.stateDir);
   const guard = createGuard({
     service: config.service,
@@ -91,8 +100,9 @@ export async function startGuard(
     policy: { writerFence: config.writerFence, durability: config.durability, timing },
     onEvent: (event) => say(event),
   });
-  const app = guardApp(handlersOf(guard, side, await writeLocalKey(config.stateDir)));
-  const server = controlServer(app);
+  const callers = machine === null ? null : callersOf(machine);
+  const app = guardApp(handlersOf(guard, side, await writeLocalKey(config.stateDir)), callers);
+  const server = controlServer(app, { machine });
   // Listen first: of two guards of one database only one can take the port.
   await listenAt(server, config.listen, ({ taken, message, cause }) => {
     const code = taken ? 'guard-port-taken' : 'guard-listen-failed';
@@ -120,7 +130,7 @@ export async function startGuard(
       const connections = [side.sql, side.watch, side.reader, side.leases, side.house];
       await Promise.all(connections.map((sql) => sql.close()));
       side.leaseWatch.letGo();
-      await Promise.all([peer?.close(), store?.close(), keep.close()]);
+      await Promise.all([peer?.close(), store?.close(), keep.close(), machine?.close()]);
     },
   };
 }
@@ -161,7 +171,11 @@ function handlersOf(guard: Guard, side: Side, key: string): GuardHandlers {
   };
 }
 
-function peerOf(peer: { region: string; guard: string }, timing: Timing, clock: Clock) {
-  const { peerDeadlineMs: deadlineMs } = timing;
-  return httpPeer({ region: peer.region, url: peer.guard, deadlineMs, clock });
+function peerOf(
+  { region, guard: url }: { readonly region: string; readonly guard: string },
+  options: { readonly timing: Timing; readonly clock: Clock; readonly machine: Machine | null },
+) {
+  const { timing, clock, machine } = options;
+  const connect = machine?.connectTo({ role: 'guard', region });
+  return httpPeer({ region, url, deadlineMs: timing.peerDeadlineMs, clock, connect });
 }

@@ -12,6 +12,8 @@ import type pg from 'pg';
 import { freePort } from '../../../../../lab/src/fixtures/ports.ts';
 import type { Name, Pair } from '../../../../../lab/src/postgres/fixtures/pair.ts';
 import { until } from '../../../../../lab/src/postgres/fixtures/servers.ts';
+import type { Identity } from '../../../access/identity.ts';
+import type { ConnectTo } from '../../../access/machine.ts';
 import type { DatabaseSide } from '../../../authority/database-side.ts';
 import { systemClock } from '../../../kernel/kernel.ts';
 import { postgresSide } from '../database-side.ts';
@@ -56,7 +58,14 @@ export interface Guards {
   end(): Promise<void>;
 }
 
-export async function guardsOf(pair: Pair): Promise<Guards> {
+/** The certificates of both guards, and how a controller connects to them. */
+export interface GuardAccess {
+  readonly identity: Readonly<Record<Name, Identity>>;
+  readonly connectTo: ConnectTo;
+}
+
+export async function guardsOf(pair: Pair, access: GuardAccess | null = null): Promise<Guards> {
+  const scheme = access === null ? 'http' : 'https';
   const ports = { east: await freePort('127.0.1.2'), west: await freePort('127.0.2.2') };
   const running = new Set<() => Promise<void>>();
   const at = (name: Name) => ({ host: pair.address[name].host, port: ports[name] });
@@ -66,7 +75,8 @@ export async function guardsOf(pair: Pair): Promise<Guards> {
     return {
       ...pair.guardConfig(name),
       listen: at(name),
-      peer: { region: other, guard: `http://${host}:${port}` },
+      peer: { region: other, guard: `${scheme}://${host}:${port}` },
+      ...(access === null ? {} : { identity: access.identity[name] }),
       timing: quickTiming,
       ...extra,
     };
@@ -75,7 +85,8 @@ export async function guardsOf(pair: Pair): Promise<Guards> {
     const { host, port } = address;
     const side = postgresSide({
       region: name,
-      guardUrl: `http://${host}:${port}`,
+      guardUrl: `${scheme}://${host}:${port}`,
+      connect: access?.connectTo({ role: 'guard', region: name }),
       attachTimeoutMs: 60_000,
       clock: systemClock,
     });

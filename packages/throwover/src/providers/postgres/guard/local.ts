@@ -1,9 +1,18 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Agent } from 'undici';
+import { machineOf } from '../../../access/configured.ts';
+import { connecting } from '../../../access/machine.ts';
 import { type AcceptClusterCommand, hostCalls } from '../../../authority/authority.ts';
 import { answeredValue } from '../../../kernel/http-call.ts';
-import { replaceDurably, systemClock, systemRandom, urlOf } from '../../../kernel/kernel.ts';
+import {
+  type Clock,
+  replaceDurably,
+  systemClock,
+  systemRandom,
+  urlOf,
+} from '../../../kernel/kernel.ts';
 import { callOver } from '../../../wire/client.ts';
 import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresErrors } from '../errors.ts';
@@ -56,18 +65,38 @@ export async function acceptCluster(input: unknown, command: AcceptClusterComman
   const key = await readFile(file, 'utf8').catch((error) => {
     throw notRunning(error);
   });
-  const answer = callOver(
-    hostCalls.acceptCluster,
-    { body: command },
-    { url, clock: systemClock, headers: { authorization: `Bearer ${key.trim()}` } },
-  );
-  await answeredValue(answer, (_why, cause) => notRunning(cause));
+  const clock = systemClock;
+  const { machine, connect } = await asTheGuard(config, clock);
+  const dispatcher = new Agent(connecting(connect));
+  try {
+    const headers = { authorization: `Bearer ${key.trim()}` };
+    const way = { url, clock, dispatcher, headers };
+    const answer = callOver(hostCalls.acceptCluster, { body: command }, way);
+    await answeredValue(answer, (_why, cause) => notRunning(cause));
+  } finally {
+    await dispatcher.destroy();
+    await machine?.close();
+  }
+}
+
+/** A command on this host comes with the guard's own certificate. The caller closes the machine. */
+export async function asTheGuard(
+  { service, region, identity }: Pick<GuardConfig, 'service' | 'region' | 'identity'>,
+  clock: Clock,
+) {
+  const machine = await machineOf(identity, {
+    ...{ expected: { service, role: 'guard', region }, clock },
+  });
+  return { machine, connect: machine?.connectTo({ role: 'guard', region }) };
 }
 
 /** Returns the guard's URL; loopback for a guard that listens on every address. */
-export function ownUrl({ listen: { host, port } }: Pick<GuardConfig, 'listen'>): string {
+export function ownUrl({
+  listen: { host, port },
+  identity,
+}: Pick<GuardConfig, 'listen' | 'identity'>): string {
   const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return urlOf({ host: reached, port });
+  return urlOf({ host: reached, port }, identity === undefined ? 'http' : 'https');
 }
 
 function sameKey(one: string, other: string): boolean {

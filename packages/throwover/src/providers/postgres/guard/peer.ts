@@ -1,4 +1,5 @@
 import { Agent } from 'undici';
+import { type Connect, connecting } from '../../../access/machine.ts';
 import { type Peer, peerCalls } from '../../../authority/authority.ts';
 import { answeredValue } from '../../../kernel/http-call.ts';
 import type { Clock } from '../../../kernel/kernel.ts';
@@ -12,9 +13,10 @@ export function httpPeer(options: {
   readonly url: string;
   readonly deadlineMs: number;
   readonly clock: Clock;
+  readonly connect?: Connect;
 }): Peer & { close(): Promise<void> } {
-  const { region, url, deadlineMs, clock } = options;
-  const dispatcher = new Agent();
+  const { region, url, deadlineMs, clock, connect } = options;
+  const dispatcher = new Agent(connecting(connect));
   const ask = <One extends Call>(call: One, given: Given<One>): Promise<Output<One>> =>
     answeredValue(callOver(call, given, { url, dispatcher, deadlineMs, clock }), (why, cause) =>
       postgresErrors.make(

@@ -1,7 +1,7 @@
 import { type Clock, isThrowoverError, systemClock } from '../../../kernel/kernel.ts';
-import { parseGuardConfig } from '../config.ts';
+import { type GuardConfig, parseGuardConfig } from '../config.ts';
 import { postgresSide } from '../database-side.ts';
-import { ownUrl } from './local.ts';
+import { asTheGuard, ownUrl } from './local.ts';
 import { openSide } from './side.ts';
 import { openKeep } from './state.ts';
 
@@ -30,7 +30,7 @@ export async function closeBeforeStart(
   await side.door.closeBeforeStart();
   // A running guard writes this down itself, in a round that sees PostgreSQL down, because only
   // that guard may change its memory.
-  if (await guardKnows({ region: config.region, url: ownUrl(config), clock })) return;
+  if (await guardKnows(config, clock)) return;
   const keep = await openKeep(config.stateDir);
   try {
     if (keep.current.closed === null) await keep.change({ closed: { by: 'start' } });
@@ -42,9 +42,12 @@ export async function closeBeforeStart(
 /**
  * Returns false if no guard runs. Otherwise waits until the guard has seen that PostgreSQL is down.
  */
-async function guardKnows(guard: { region: string; url: string; clock: Clock }): Promise<boolean> {
-  const { region, url, clock } = guard;
-  const side = postgresSide({ region, guardUrl: url, attachTimeoutMs: patienceMs, clock });
+async function guardKnows(config: GuardConfig, clock: Clock): Promise<boolean> {
+  const { machine, connect } = await asTheGuard(config, clock);
+  const side = postgresSide({
+    ...{ region: config.region, guardUrl: ownUrl(config), clock, connect },
+    attachTimeoutMs: patienceMs,
+  });
   const deadline = clock.monotonicMs() + patienceMs;
   try {
     for (;;) {
@@ -58,5 +61,6 @@ async function guardKnows(guard: { region: string; url: string; clock: Clock }):
     throw error;
   } finally {
     await side.close();
+    await machine?.close();
   }
 }

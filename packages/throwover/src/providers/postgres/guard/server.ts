@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { hostCalls, peerCalls, sideCalls } from '../../../authority/authority.ts';
 import type { ThrowoverError } from '../../../kernel/kernel.ts';
+import type { Callers } from '../../../wire/callers.ts';
 import { type Handlers, Routes } from '../../../wire/routes.ts';
 import type { ProcessTable } from '../../../wire/wire.ts';
 import { postgresErrors } from '../errors.ts';
@@ -22,12 +23,13 @@ export type GuardHandlers = {
 };
 
 /** The guard over HTTP. */
-export function guardApp(handlers: GuardHandlers): Hono {
+export function guardApp(handlers: GuardHandlers, callers: Callers | null = null): Hono {
   const app = new Hono();
   new Routes(app, {
     title: 'throwover guard',
     table: guardTable,
     maxBodyBytes,
+    callers,
     badCall: (message, issues) => postgresErrors.make('guard-call-wrong', message, { issues }),
     bug: unexpected,
     onRefusal: (error, path) =>
