@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { type Clock, every } from '../kernel/kernel.ts';
-import { type Anchor, anchorOf } from './certificate.ts';
+import { type Anchor, anchorOf, subjectOf } from './certificate.ts';
 import { accessErrors } from './errors.ts';
 import { type Accepted, type Judgement, judge, mayIssue, type Newest } from './judge.ts';
 import { formatName } from './names.ts';
@@ -415,7 +415,7 @@ function datesOf(files: TrustFiles, { own, anchors, lists }: Loaded): readonly D
     },
     ...anchors.map(({ certificate, facts }) => ({
       code: 'authority-expires' as const,
-      subject: `authority ${certificate.subject.replaceAll('\n', ', ')} (${facts.serial})`,
+      subject: `authority ${subjectOf(certificate)} (${facts.serial})`,
       fromMs: facts.notBeforeMs,
       untilMs: facts.notAfterMs,
       remedy: `Add a new authority to ${files.trust} on every machine, renew every certificate, then take the old one out`,
