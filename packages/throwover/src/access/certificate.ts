@@ -98,12 +98,27 @@ function msOf(time: Time, byNode: { getTime(): number }): number {
   return ms;
 }
 
-/** Returns the content of an ASN.1 integer as hexadecimal, without the zeros before it. */
+/** RFC 5280. */
+const maxSerialOctets = 20;
+
+/**
+ * Returns the content of an ASN.1 integer as hexadecimal, without the zeros before it. Throws if it
+ * is longer than a serial number may be.
+ */
 export function serialOf(content: ArrayBuffer): string {
-  return Buffer.from(content)
+  const serial = Buffer.from(content)
     .toString('hex')
     .replace(/^(00)+(?=..)/, '')
     .toUpperCase();
+  if (serial.length > 2 * maxSerialOctets) {
+    throw new Error(`a serial number has more than ${maxSerialOctets} octets`);
+  }
+  return serial;
+}
+
+/** Returns the subject in one line. Node has none where a certificate's subject is empty. */
+export function subjectOf({ subject }: { readonly subject?: string }): string {
+  return subject?.replaceAll('\n', ', ') || '(no subject)';
 }
 
 /**

@@ -38,8 +38,37 @@ export const accessErrors = defineErrors({
   'pki-folder-unwritable': {
     disposition: 'stop',
     exit: 'usage',
+    notLost:
+      'Certificates that machines have stay valid. The next command completes or takes back what this one has begun.',
+    remedy:
+      'See that the disk is not full and that the file named above may be written by this user, then run the command again.',
+  },
+  'pki-folder-newer': {
+    disposition: 'stop',
+    exit: 'usage',
     notLost: 'Nothing was changed.',
-    remedy: 'Run the command as the user who owns the folder, and see that its disk is not full.',
+    remedy: 'Use the version of throwover that wrote this folder, or a later one.',
+  },
+  'pki-authority-expired': {
+    disposition: 'stop',
+    exit: 'refused',
+    notLost: 'Nothing was changed. What the authority has issued is still trusted.',
+    remedy:
+      'Run `throwover pki rotate`, copy trust.pem to every machine, then run `throwover pki renew --all`. See docs/certificates.md, "Rotating the authority".',
+  },
+  'pki-clock-behind': {
+    disposition: 'stop',
+    exit: 'refused',
+    notLost: 'Nothing was changed.',
+    remedy:
+      "If this computer's clock is behind, set it and run the command again. If the clock was ahead when the certificate named above was issued, revoke that serial number with `throwover pki revoke SERIAL`, copy crl.pem to every machine, then issue a new certificate with `throwover pki issue`.",
+  },
+  'pki-name-revoked': {
+    disposition: 'stop',
+    exit: 'usage',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'A revoked certificate is not renewed. If this machine may take part again, issue a new one with `throwover pki issue`.',
   },
   'pki-busy': {
     disposition: 'retry',

@@ -143,13 +143,11 @@ export function issueMachine(options: {
 /**
  * Returns the notBefore of a new certificate, ms, rounded down to seconds as certificates are. It is
  * later than that of the last one of this name, whatever the clock did in between: peers refuse an
- * older one. A last one that begins in the future was issued by a clock that was ahead; no peer
- * remembers it, so it does not count.
+ * older one.
  */
 export function notBeforeOf(lastMs: number | null, nowWallMs: number): number {
   const usual = floorToSecond(nowWallMs - beforeIssueMs);
-  const next = (lastMs ?? Number.NEGATIVE_INFINITY) + 1_000;
-  return next > nowWallMs ? usual : Math.max(usual, next);
+  return lastMs === null ? usual : Math.max(usual, lastMs + 1_000);
 }
 
 /** Signs a list of revocations, PEM. */

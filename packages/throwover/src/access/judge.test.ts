@@ -400,7 +400,8 @@ describe('revoked and superseded (J3)', () => {
   });
 
   it('one that is older than the newest for its name is superseded; of the same second it is not', () => {
-    const newest = (ms: number | null) => outcome(judged(right.der, { newestOf: () => ms }));
+    const newest = (notBeforeMs: number) =>
+      outcome(judged(right.der, { newestOf: () => ({ notBeforeMs, serial: 'AB' }) }));
     expect(newest(facts().notBeforeMs + 1_000)).toBe('superseded');
     expect(newest(facts().notBeforeMs)).toBe('valid');
     expect(newest(facts().notBeforeMs - 1_000)).toBe('valid');
@@ -420,9 +421,11 @@ describe('revoked and superseded (J3)', () => {
   it('stays refused when it has expired, and before it begins', () => {
     for (const nowWallMs of [facts().notAfterMs + dayMs, facts().notBeforeMs - dayMs]) {
       expect(outcome(judged(right.der, { nowWallMs, isRevoked: () => true }))).toBe('revoked');
-      expect(
-        outcome(judged(right.der, { nowWallMs, newestOf: () => facts().notBeforeMs + 1_000 })),
-      ).toBe('superseded');
+      const newestOf = () => ({ notBeforeMs: facts().notBeforeMs + 1_000, serial: 'AB' });
+      expect(judged(right.der, { nowWallMs, newestOf })).toMatchObject({
+        reason: 'superseded',
+        said: expect.stringContaining('throwover pki revoke AB'),
+      });
       expect(outcome(judged(right.der, { nowWallMs, service: 'billing' }))).toBe('other-service');
     }
   });

@@ -2,7 +2,7 @@ import { type KeyObject, X509Certificate } from 'node:crypto';
 import { id_kp_clientAuth, id_kp_serverAuth } from '@peculiar/asn1-x509';
 import { isoTime } from '../kernel/kernel.ts';
 import { type Anchor, type CertificateFacts, factsOf } from './certificate.ts';
-import { formatName, type MachineName, meansName, parseName } from './names.ts';
+import { formatName, type MachineName, meansName, parseName, pathOfName } from './names.ts';
 
 /**
  * Judges a peer by its certificate: no I/O, time is passed in, and nothing else decides. Node tells
@@ -20,7 +20,8 @@ import { formatName, type MachineName, meansName, parseName } from './names.ts';
  * hour off change nothing. Two of the same second are both current: neither was issued before the
  * other, and serial numbers are random. Whoever issues makes notBefore grow with each renewal of a
  * name (`notBeforeOf` in issuing.ts). One whose notBefore lies in the future is not remembered as the
- * newest (`Seen`): an authority whose clock was ahead would otherwise lock a name out until then.
+ * newest (`Seen`): an authority whose clock was ahead would otherwise lock a name out until then. If
+ * the peer's clock was ahead too, revoking that certificate lets the name in again.
  */
 export type Judgement =
   | Accepted
@@ -57,6 +58,12 @@ export type Refusal =
   | 'revoked'
   | 'superseded';
 
+export interface Newest {
+  /** Ms since the Unix epoch. */
+  readonly notBeforeMs: number;
+  readonly serial: string;
+}
+
 export interface Standards {
   readonly anchors: readonly Anchor[];
   /** `null`: a process of several services; the caller looks at `name.service`. */
@@ -64,8 +71,8 @@ export interface Standards {
   /** What the peer is in this connection. */
   readonly peerIs: 'client' | 'server';
   readonly isRevoked: (issuer: string, serial: string) => boolean;
-  /** notBefore of the newest certificate seen for a name, ms; `null` if none was. */
-  readonly newestOf: (name: string) => number | null;
+  /** The newest certificate seen for a name, without revoked ones; `null` if none was. */
+  readonly newestOf: (name: string) => Newest | null;
   readonly nowWallMs: number;
 }
 
@@ -123,15 +130,18 @@ export function judge(der: Uint8Array | null, standards: Standards): Judgement {
   if (signers.some(({ keyId }) => standards.isRevoked(keyId, facts.serial))) {
     return refused('revoked', `its certificate ${facts.serial} was revoked`, name);
   }
-  const newestMs = standards.newestOf(formatName(name));
-  if (newestMs !== null && facts.notBeforeMs < newestMs) {
-    return refused(
-      'superseded',
-      `its certificate ${facts.serial} is older than one seen before for ${formatName(name)}`,
-      name,
-    );
+  const newest = standards.newestOf(formatName(name));
+  if (newest !== null && facts.notBeforeMs < newest.notBeforeMs) {
+    return refused('superseded', supersededSaid(name, facts, newest), name);
   }
   return atThisTime({ name, facts, signers }, standards.nowWallMs);
+}
+
+function supersededSaid(name: MachineName, facts: CertificateFacts, newest: Newest): string {
+  return [
+    `its certificate ${facts.serial} (not before ${isoTime(facts.notBeforeMs)}) is older than ${newest.serial} (not before ${isoTime(newest.notBeforeMs)}), seen before for ${formatName(name)}.`,
+    `Use the newest certificate of ${pathOfName(name)}. If a clock that was ahead issued ${newest.serial}, run \`throwover pki revoke ${newest.serial}\` and copy crl.pem to every machine`,
+  ].join(' ');
 }
 
 /** Whether an authority may issue certificates at all. Its own dates are judged with the leaf's. */

@@ -10,6 +10,7 @@ export interface Alarm {
     | 'authority-expires'
     | 'revocations-outdated'
     | 'memory-damaged'
+    | 'memory-lost'
     | 'memory-not-written'
     | 'memory-full';
   /** Which certificate or file it is about. With `code` and `level` it identifies the alarm. */

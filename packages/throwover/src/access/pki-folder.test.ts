@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -9,6 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -174,6 +176,53 @@ describe('renew', () => {
     const after = factsOf(new X509Certificate(readFileSync(guardFile(dir, 'crt'))));
     expect(after.notBeforeMs).toBe(before.notBeforeMs + 1_000);
   });
+
+  it.each([1, 2, 20])('after the clock was set back by %i hours, too', async (hours) => {
+    const { place, dir } = await folder(guard);
+    const before = factsOf(new X509Certificate(readFileSync(guardFile(dir, 'crt'))));
+    const back = { dir, nowWallMs: place.nowWallMs - hours * 3_600_000 };
+    await renew(back, { which: guard, days: 90 });
+    const after = factsOf(new X509Certificate(readFileSync(guardFile(dir, 'crt'))));
+    expect(after.notBeforeMs).toBe(before.notBeforeMs + 1_000);
+  });
+
+  it('after the clock was ahead by days is refused with both dates, until that one is revoked', async () => {
+    const { place, issueOne, dir } = await folder(guard);
+    const ahead = { dir, nowWallMs: startMs + 365 * dayMs };
+    const [wrong] = await renew(ahead, { which: guard, days: 90 });
+    await expect(renew(place, { which: guard, days: 90 })).rejects.toMatchObject({
+      code: 'pki-clock-behind',
+      message: expect.stringMatching(/begins at 2026-12-31T23.*clock says 2026-01-01T00/),
+      evidence: { serial: wrong?.serial },
+    });
+    await revoke(place, wrong?.serial ?? '');
+    const [right] = await issueOne(guard);
+    expect(right?.notBefore).toBe('2025-12-31T23:00:01.000Z');
+  });
+
+  it('of a revoked name says that it was revoked', async () => {
+    const { place, dir } = await folder(guard);
+    const serial = serialIn(guardFile(dir, 'crt'));
+    await revoke(place, guard);
+    for (const which of [guard, serial]) {
+      await expect(renew(place, { which, days: 90 })).rejects.toMatchObject({
+        code: 'pki-name-revoked',
+      });
+    }
+  });
+});
+
+it('an authority that has expired issues and renews nothing', async () => {
+  const { dir, place } = await folder(guard);
+  const late = { dir, nowWallMs: startMs + 3_651 * dayMs };
+  const name = nameOf('checkout/serve/1');
+  for (const refused of [
+    () => issue(late, { name, hosts: [], days: 90 }),
+    () => renew(late, { withinDays: 30, days: 90 }),
+  ]) {
+    await expect(refused()).rejects.toMatchObject({ code: 'pki-authority-expired' });
+  }
+  expect(await states(place)).toEqual([`${guard} current`]);
 });
 
 describe('revoke', () => {
@@ -232,6 +281,15 @@ describe('rotate', () => {
     expect(verified(dir, join(dir, 'old.crt'))).toContain('unable to get local issuer');
   });
 
+  it('does not end an authority whose certificates have expired: expiry closes nothing', async () => {
+    const { dir, place } = await folder(guard);
+    await rotate(place);
+    const late = { dir, nowWallMs: startMs + 91 * dayMs };
+    await expect(finishRotation(late)).rejects.toMatchObject({ code: 'pki-authority-in-use' });
+    await renew(late, { withinDays: 0, days: 90 });
+    await finishRotation(late);
+  });
+
   it('a certificate of the old authority can be revoked, also after it was renewed', async () => {
     const { dir, place } = await folder(guard);
     const old = readFileSync(guardFile(dir, 'crt'), 'utf8');
@@ -266,7 +324,7 @@ describe('a folder', () => {
     const { dir, place } = await folder(guard);
     const index = join(dir, 'index.json');
     const whole = readFileSync(index, 'utf8');
-    for (const text of ['', whole.slice(0, -20), '{}', '{"version":2}']) {
+    for (const text of ['', whole.slice(0, -20), '{}', '{"version":0}']) {
       writeFileSync(index, text);
       await expect(revoke(place, guard)).rejects.toMatchObject({ code: 'pki-folder-damaged' });
       await expect(contentOf(place)).rejects.toMatchObject({ code: 'pki-folder-damaged' });
@@ -274,6 +332,40 @@ describe('a folder', () => {
     }
     rmSync(index);
     await expect(initPki(place)).rejects.toMatchObject({ code: 'pki-folder-damaged' });
+  });
+
+  it('of a later version says so, and is not called damaged', async () => {
+    const { dir, place } = await folder(guard);
+    const index = join(dir, 'index.json');
+    writeFileSync(index, readFileSync(index, 'utf8').replace('"version": 1', '"version": 2'));
+    await expect(contentOf(place)).rejects.toMatchObject({ code: 'pki-folder-newer' });
+  });
+
+  it('that cannot be written says which file, and what was begun is completed later', async () => {
+    const { dir, place, issueOne } = await folder(guard);
+    rmSync(join(dir, 'crl.pem'));
+    mkdirSync(join(dir, 'crl.pem'));
+    await expect(issueOne('checkout/serve/1')).rejects.toMatchObject({
+      code: 'pki-folder-unwritable',
+    });
+    rmSync(join(dir, 'crl.pem'), { recursive: true });
+    await issueOne('checkout/serve/1');
+    writeFileSync(join(dir, 'lock'), 'x'.repeat(5_000));
+    await expect(revoke(place, guard)).rejects.toMatchObject({
+      code: 'pki-folder-unwritable',
+      message: expect.stringContaining(join(dir, 'lock')),
+    });
+    rmSync(join(dir, 'lock'));
+    expect(await revoke(place, guard)).toHaveLength(1);
+  });
+
+  it('follows no link that stands where a new file is written', async () => {
+    const { dir, issueOne } = await folder();
+    writeFileSync(join(dir, 'victim'), 'important');
+    symlinkSync(join(dir, 'victim'), join(dir, 'index.json.new'));
+    await issueOne(guard);
+    expect(readFileSync(join(dir, 'victim'), 'utf8')).toBe('important');
+    expect(lstatSync(join(dir, 'index.json')).isFile()).toBe(true);
   });
 
   it('without the key of its authority is damaged', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import {
   isoTime,
+  isThrowoverError,
   replaceDurably,
   sqliteCodeOf,
   sqliteCodes,
@@ -13,7 +14,7 @@ import {
   writeDurably,
 } from '../kernel/kernel.ts';
 import { openPrivately } from '../kernel/private-database.ts';
-import { type CertificateFacts, factsOf } from './certificate.ts';
+import { type CertificateFacts, factsOf, subjectOf } from './certificate.ts';
 import { accessErrors } from './errors.ts';
 import { type Issued, issueMachine, newAuthority, newRevocations, notBeforeOf } from './issuing.ts';
 import { formatName, type MachineName, parseName, pathOfName } from './names.ts';
@@ -63,6 +64,7 @@ const indexSchema = z.strictObject({
   /** Number of the newest lists of revocations. */
   lists: z.int().min(0),
 });
+const laterSchema = z.looseObject({ version: z.int().min(2) });
 type Index = z.infer<typeof indexSchema>;
 type Kept = Index['certificates'][number];
 
@@ -109,7 +111,7 @@ export async function initPki(place: Place): Promise<PkiContent> {
   try {
     await mkdir(join(dir, 'authorities'), { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw accessErrors.make('pki-folder-unwritable', `${dir}: ${error}`, { dir }, error);
+    throw unwritable(dir, `${dir}: ${error}`, error);
   }
   await locked(dir, async () => {
     const there = new Set(await readdir(dir));
@@ -165,7 +167,7 @@ export function renew(
               one.authority !== issuing ||
               factsIn(one).notAfterMs <= place.nowWallMs + given.withinDays * dayMs,
           );
-    if ('which' in given && due.length === 0) throw unknownName(place.dir, given.which);
+    if ('which' in given && due.length === 0) throw notRenewed(place.dir, index, given.which);
     const again = due.map(({ name, hosts }) => ({ name: nameIn(name), hosts }));
     return issued(place, index, again, given.days);
   });
@@ -207,7 +209,8 @@ export async function finishRotation(place: Place): Promise<PkiContent> {
   await changed(place, async (index) => {
     const { number } = issuingOf(index);
     const needed = currentOf(index).filter(
-      (one) => one.authority !== number && factsIn(one).notAfterMs > place.nowWallMs,
+      // Expired or not: expiry closes nothing, and a machine without its authority is refused.
+      (one) => one.authority !== number,
     );
     if (needed.length > 0) {
       const names = needed.map(({ name }) => pathOfName(nameIn(name)));
@@ -234,7 +237,7 @@ export async function contentOf({ dir, nowWallMs }: Place): Promise<PkiContent> 
     authorities: index.authorities.map(({ number, certificate, trusted }) => {
       const { expired, ...dates } = datesIn(certificate, nowWallMs);
       const state = number === issuing ? 'issues' : trusted ? 'trusted' : 'retired';
-      const { subject } = new X509Certificate(certificate);
+      const subject = subjectOf(new X509Certificate(certificate));
       return { number, ...dates, subject, state: expired ? 'expired' : state };
     }),
     certificates: index.certificates.map((one) => shown(dir, index, one, nowWallMs)),
@@ -272,17 +275,24 @@ async function locked<T>(dir: string, work: () => Promise<T>): Promise<T> {
     const missing = (await textOrNull(join(dir, 'index.json')).catch(() => '')) === null;
     throw missing
       ? accessErrors.make('pki-folder-missing', `${dir} has no authority`, { dir }, error)
-      : accessErrors.make('pki-folder-unwritable', `${dir}: ${error}`, { dir }, error);
+      : unwritable(dir, `${dir}: ${error}`, error);
   }
   try {
     lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
-    if (sqliteCodeOf(error) !== sqliteCodes.busy) throw error;
-    throw accessErrors.make('pki-busy', `another command works in ${dir}`, { dir }, error);
+    if (sqliteCodeOf(error) === sqliteCodes.busy) {
+      throw accessErrors.make('pki-busy', `another command works in ${dir}`, { dir }, error);
+    }
+    const file = join(dir, 'lock');
+    throw unwritable(dir, `${file}: ${error}. It holds no data and may be removed`, error);
   }
   try {
     return await work();
+  } catch (error) {
+    // An error of the operating system.
+    if (error instanceof Error && 'errno' in error) throw unwritable(dir, error.message, error);
+    throw error;
   } finally {
     lock.close();
   }
@@ -297,8 +307,14 @@ async function readIndex(dir: string): Promise<Index> {
     throw accessErrors.make('pki-folder-missing', `${dir} has no authority`, { dir });
   }
   try {
-    return indexSchema.parse(JSON.parse(text));
+    const parsed = JSON.parse(text);
+    const { success: later } = laterSchema.safeParse(parsed);
+    if (later) {
+      throw accessErrors.make('pki-folder-newer', `${file} is of a later version`, { file });
+    }
+    return indexSchema.parse(parsed);
   } catch (error) {
+    if (isThrowoverError(error)) throw error;
     throw damaged(dir, `${file} is not an index of certificates`, error);
   }
 }
@@ -362,16 +378,22 @@ async function issued(
 ): Promise<Changed> {
   const { number, certificate: authorityCertificate } = issuingOf(index);
   const authority = { certificate: authorityCertificate, key: await authorityKey(dir, number) };
+  const { notAfterMs } = factsOf(new X509Certificate(authorityCertificate));
+  if (asked.length > 0 && notAfterMs <= nowWallMs) {
+    throw accessErrors.make(
+      'pki-authority-expired',
+      `authority ${number} expired at ${isoTime(notAfterMs)}`,
+    );
+  }
   const added: Kept[] = [];
   for (const { name, hosts } of asked) {
     const uri = formatName(name);
     const earlier = index.certificates.filter((one) => one.name === uri);
     const file = join(dir, 'issued', fileOf(uri));
     if (earlier.length === 0) await refuseForeign(file);
-    const last = earlier.map((one) => factsIn(one).notBeforeMs);
     const { certificate, key } = issueMachine({
       ...{ authority, name, hosts },
-      notBeforeMs: notBeforeOf(last.length === 0 ? null : Math.max(...last), nowWallMs),
+      notBeforeMs: notBeforeOf(lastBegun(earlier, nowWallMs), nowWallMs),
       notAfterMs: nowWallMs + days * dayMs,
     });
     await writeKey(`${file}.key.next`, key);
@@ -390,6 +412,29 @@ async function issued(
     index: { ...index, certificates: [...index.certificates, ...added] },
     serials: added.map(({ serial }) => serial),
   };
+}
+
+/** A new certificate may begin as much later than now, so that it is newer than the one before. */
+const maxAheadMs = dayMs;
+
+/**
+ * Returns when the newest of these certificates begins, ms; `null` if there is none. Machines do not
+ * remember one that was revoked, so one that begins far in the future does not count then.
+ */
+function lastBegun(earlier: readonly Kept[], nowWallMs: number): number | null {
+  const latestMs = nowWallMs + maxAheadMs;
+  const counting = earlier
+    .map((one) => ({ ...one, atMs: factsIn(one).notBeforeMs }))
+    .filter(({ revokedAt, atMs }) => revokedAt === null || atMs < latestMs);
+  const ahead = counting.find(({ atMs }) => atMs >= latestMs);
+  if (ahead !== undefined) {
+    throw accessErrors.make(
+      'pki-clock-behind',
+      `the certificate ${ahead.serial} of ${pathOfName(nameIn(ahead.name))} begins at ${isoTime(ahead.atMs)}, and this computer's clock says ${isoTime(nowWallMs)}: machines would refuse a new one as older`,
+      { serial: ahead.serial },
+    );
+  }
+  return counting.length === 0 ? null : Math.max(...counting.map(({ atMs }) => atMs));
 }
 
 async function refuseForeign(file: string): Promise<void> {
@@ -491,8 +536,17 @@ function datesIn(certificate: string, nowWallMs: number) {
   };
 }
 
+const unwritable = (dir: string, said: string, cause: unknown) =>
+  accessErrors.make('pki-folder-unwritable', said, { dir }, cause);
+
 const damaged = (dir: string, said: string, cause?: unknown) =>
   accessErrors.make('pki-folder-damaged', said, { dir }, cause);
+
+function notRenewed(dir: string, { certificates }: Index, which: string) {
+  return certificates.some((one) => one.revokedAt !== null && isMeant(one, which))
+    ? accessErrors.make('pki-name-revoked', `the certificate of ${which} was revoked`, { which })
+    : unknownName(dir, which);
+}
 
 const unknownName = (dir: string, which: string) =>
   accessErrors.make('pki-name-unknown', `${which} has no certificate in ${dir}`, { which });
@@ -515,7 +569,7 @@ export async function certificatesInFile(
       const { expired, ...dates } = datesIn(certificate.toString(), nowWallMs);
       const kind = certificate.ca ? 'authority' : name === undefined ? 'other' : 'machine';
       return {
-        name: name === undefined ? certificate.subject.replaceAll('\n', ', ') : pathOfName(name),
+        name: name === undefined ? subjectOf(certificate) : pathOfName(name),
         ...dates,
         state: expired ? 'expired' : kind,
       };

@@ -94,6 +94,23 @@ it('of an authority that may not sign lists is refused', () => {
   expect(() => read(listOf({ by }), by)).toThrow(/no trusted authority has signed it/);
 });
 
+it.each([
+  ['Ed25519', 'P-256'],
+  ['P-256', 'Ed25519'],
+  ['RSA 2048', 'Ed25519'],
+] as const)('beside an authority with a key of %s may be signed with one of %s', (first, key) => {
+  const other = openssl.make({ subject: '/CN=first', extensions: forAuthority, key: first });
+  const by = openssl.make({ subject: '/CN=second', extensions: forAuthority, key });
+  expect(read(listOf({ by }), other, by).serials.size).toBe(0);
+});
+
+it('with a serial number of more than 20 octets is refused', () => {
+  const database = (octets: number) =>
+    `R\t300101000000Z\t260101000000Z\t${'7F'.repeat(octets)}\tunknown\t/CN=a\n`;
+  expect([...read(listOf({ database: database(20) })).serials]).toEqual(['7F'.repeat(20)]);
+  expect(() => read(listOf({ database: database(21) }))).toThrow(/more than 20 octets/);
+});
+
 it('with SHA-1 is refused', () => {
   expect(() => read(listOf({ digest: 'sha1' }))).toThrow(/signature algorithm .* is not accepted/);
 });

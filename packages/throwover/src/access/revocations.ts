@@ -1,4 +1,4 @@
-import { verify } from 'node:crypto';
+import { type KeyObject, verify } from 'node:crypto';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import {
   CertificateList,
@@ -26,6 +26,8 @@ const maxEntries = 10_000;
 /** Serial number, date and an extension with its parts, and as many again for the rest of the list. */
 const maxNodes = 20 * maxEntries;
 
+export class UnknownSigner extends Error {}
+
 /**
  * Reads a list, DER. `anchors` may issue certificates (`mayIssue`). Throws if no trusted authority has signed it, or if
  * it speaks for others too.
@@ -45,14 +47,9 @@ export function revocationListOf(der: Uint8Array, anchors: readonly Anchor[]): R
   const signer = anchors.find(
     ({ certificate, facts }) =>
       facts.keyUsage?.signsRevocations !== false &&
-      verify(
-        hash === 'none' ? null : hash,
-        new Uint8Array(tbsCertListRaw),
-        certificate.publicKey,
-        new Uint8Array(signature),
-      ),
+      verifies(hash, tbsCertListRaw, certificate.publicKey, signature),
   );
-  if (signer === undefined) throw new Error('no trusted authority has signed it');
+  if (signer === undefined) throw new UnknownSigner('no trusted authority has signed it');
   // A list that names other issuers, or only a part of the reasons, says so in a critical extension.
   const known: readonly string[] = [id_ce_authorityKeyIdentifier, id_ce_cRLNumber];
   const entries = body.revokedCertificates ?? [];
@@ -73,4 +70,14 @@ export function revocationListOf(der: Uint8Array, anchors: readonly Anchor[]): R
     thisUpdateMs: body.thisUpdate.getTime().getTime(),
     nextUpdateMs: body.nextUpdate?.getTime().getTime() ?? null,
   };
+}
+
+/** A key of another type than the signature throws: it has not signed it. */
+function verifies(hash: string, body: ArrayBuffer, key: KeyObject, signature: ArrayBuffer) {
+  try {
+    const by = hash === 'none' ? null : hash;
+    return verify(by, new Uint8Array(body), key, new Uint8Array(signature));
+  } catch {
+    return false;
+  }
 }

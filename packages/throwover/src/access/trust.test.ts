@@ -8,6 +8,7 @@ import { openTrust, type Trust, type TrustEvent } from './access.ts';
 import { factsOf } from './certificate.ts';
 import { type Issued, issueMachine, newAuthority, newRevocations, notBeforeOf } from './issuing.ts';
 import { parseName } from './names.ts';
+import { openSeen } from './seen.ts';
 
 const dayMs = 86_400_000;
 const own = 'throwover://checkout/guard/east/1';
@@ -349,12 +350,11 @@ describe('revocations', () => {
 
   it('count when the memory is full, too: those of the lists that are there', async () => {
     const { open, revoke, issue, files } = await machine();
-    const many = Array.from({ length: 20_000 }, (_, index) => index.toString(16));
-    const lines = [
-      { throwover: 'seen-certificates', lines: 1 },
-      { issuer: 'another', revoked: many },
-    ];
-    writeFileSync(files.memory, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const full = await openSeen(files.memory);
+    await full.learn(
+      'another',
+      Array.from({ length: 20_000 }, (_, index) => index.toString(16)),
+    );
     const theirs = issue(peer);
     revoke(theirs);
     const trust = await open();
@@ -445,6 +445,32 @@ describe('the newest certificate of a name', () => {
     const trust = await open();
     expect(trust.judge(derOf(ahead), 'client').state).toBe('not-yet-valid');
     expect(trust.judge(derOf(issue(peer)), 'client').state).toBe('valid');
+  });
+
+  it('a clock that was ahead on both sides locks a name out only until that certificate is revoked', async () => {
+    const { open, issue, clock, authority, revoke } = await machine();
+    const name = parseName(peer);
+    if (name === null) throw new Error('not a name');
+    const [before, after, later] = [issue(peer), issue(peer), issue(peer)];
+    const ahead = issueMachine({
+      ...{ authority, name, hosts: [] },
+      // As if the clock of this machine had been set back since.
+      notBeforeMs: clock.wallMs() - 1_000,
+      notAfterMs: clock.wallMs() + 120 * dayMs,
+    });
+    const trust = await open();
+    for (const one of [before, ahead]) {
+      expect(trust.judge(derOf(one), 'client').state).toBe('valid');
+    }
+    await clock.advance(60_000);
+    expect(trust.judge(derOf(after), 'client')).toMatchObject({
+      reason: 'superseded',
+      said: expect.stringContaining(`throwover pki revoke ${factsOfIssued(ahead).serial}`),
+    });
+    revoke(ahead);
+    await trust.look();
+    expect(trust.judge(derOf(after), 'client').state).toBe('valid');
+    expect((await open()).judge(derOf(later), 'client').state).toBe('valid');
   });
 });
 

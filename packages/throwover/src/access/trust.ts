@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { type Clock, every } from '../kernel/kernel.ts';
-import { type Anchor, anchorOf } from './certificate.ts';
+import { type Anchor, anchorOf, subjectOf } from './certificate.ts';
 import { accessErrors } from './errors.ts';
-import { type Accepted, type Judgement, judge, mayIssue } from './judge.ts';
+import { type Accepted, type Judgement, judge, mayIssue, type Newest } from './judge.ts';
 import { formatName } from './names.ts';
 import { type Alarm, type Dated, expiryAlarm, sameAlarm } from './notices.ts';
 import { pemBlocks } from './pem.ts';
@@ -107,7 +107,7 @@ export async function openTrust(options: {
   const judged = (
     der: Uint8Array | null,
     peerIs: 'client' | 'server',
-    newestOf: (name: string) => number | null = seen.newestOf,
+    newestOf: (name: string) => Newest | null = seen.newestOf,
   ) =>
     judge(der, {
       anchors: loaded.anchors,
@@ -120,12 +120,13 @@ export async function openTrust(options: {
       nowWallMs: clock.wallMs(),
     });
 
-  const newest = new Map<string, { was: number | null; is: number | null; sinceMs: number }>();
+  const newest = new Map<string, { was: Newest | null; is: Newest | null; sinceMs: number }>();
   const newestAWhileAgo = (name: string) => {
     const nowMs = clock.monotonicMs();
     const is = seen.newestOf(name);
     const known = newest.get(name) ?? { was: is, is, sinceMs: nowMs };
-    const one = known.is === is ? known : { was: known.is, is, sinceMs: nowMs };
+    const was = isNewer(is, known.is) ? known.is : is;
+    const one = known.is === is ? known : { was, is, sinceMs: nowMs };
     newest.set(name, one);
     return nowMs - one.sinceMs < renewalMs ? one.was : one.is;
   };
@@ -235,6 +236,9 @@ export async function openTrust(options: {
       ),
   };
 }
+
+const isNewer = (one: Newest | null, other: Newest | null) =>
+  (one?.notBeforeMs ?? 0) > (other?.notBeforeMs ?? 0);
 
 const alarm = (code: Alarm['code'], subject: string, said: string): Alarm => ({
   code,
@@ -411,7 +415,7 @@ function datesOf(files: TrustFiles, { own, anchors, lists }: Loaded): readonly D
     },
     ...anchors.map(({ certificate, facts }) => ({
       code: 'authority-expires' as const,
-      subject: `authority ${certificate.subject.replaceAll('\n', ', ')} (${facts.serial})`,
+      subject: `authority ${subjectOf(certificate)} (${facts.serial})`,
       fromMs: facts.notBeforeMs,
       untilMs: facts.notAfterMs,
       remedy: `Add a new authority to ${files.trust} on every machine, renew every certificate, then take the old one out`,

@@ -1,4 +1,4 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -6,13 +6,20 @@ import { dirname } from 'node:path';
  * unless `mode` says otherwise.
  */
 export async function replaceDurably(file: string, text: string, mode = 0o600): Promise<void> {
-  await writeDurably(`${file}.new`, text, mode);
+  // A link that stands there is not followed.
+  await rm(`${file}.new`, { force: true });
+  await writeDurably(`${file}.new`, text, mode, 'wx');
   await rename(`${file}.new`, file);
   await syncPath(dirname(file));
 }
 
-export async function writeDurably(file: string, text: string, mode = 0o600): Promise<void> {
-  const handle = await open(file, 'w', mode);
+export async function writeDurably(
+  file: string,
+  text: string,
+  mode = 0o600,
+  flags: 'w' | 'wx' = 'w',
+): Promise<void> {
+  const handle = await open(file, flags, mode);
   try {
     await handle.writeFile(text);
     await handle.sync();

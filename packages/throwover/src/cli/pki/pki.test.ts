@@ -120,6 +120,11 @@ it('shows a trust file and a single certificate, also one of somebody else', asy
   const { stdout } = await run('pki', 'show', theirs);
   expect(stdout.split('\n')[1]).toBe(`CN=${'a'.repeat(60)}`);
   expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+  const unnamed = ['-subj', '/', '-keyout', join(dir, 'theirs.key'), '-out', theirs];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ED25519', '-nodes', ...unnamed], {
+    stdio: 'pipe',
+  });
+  expect((await run('pki', 'show', theirs)).stdout).toContain('(no subject)');
   expect(await runJson('pki', 'show', join(dir, 'theirs.key'))).toMatchObject({
     code: 2,
     json: { error: { code: 'certificate-files-wrong' } },
