@@ -12,7 +12,7 @@ import {
   type Window,
 } from '../records/records.ts';
 import { type Service, truthNames } from '../service/service.ts';
-import type { RunState, Store } from '../store/store.ts';
+import { journalOf, type RunState, type Store } from '../store/store.ts';
 import { type AuditFacts, keyOf, type Subject } from './audit.ts';
 import { changesOf, inUse } from './change.ts';
 import type { Practice, PrintedState } from './practice.ts';
@@ -39,9 +39,9 @@ export function metricSources(
   { store, evidence }: Pick<EvidencePorts, 'store' | 'evidence'>,
   service: string,
 ): MetricSources {
-  const journals = new Map<string, Promise<RunState>>();
-  const journalOf = (runId: string) => {
-    const known = journals.get(runId) ?? store.run(runId);
+  const journals = new Map<string, Promise<RunState | null>>();
+  const kept = (runId: string) => {
+    const known = journals.get(runId) ?? journalOf(store, runId);
     journals.set(runId, known);
     return known;
   };
@@ -52,7 +52,8 @@ export function metricSources(
       const own = runs.filter(
         ({ startedWallMs }) => startedWallMs >= sinceWallMs && startedWallMs < untilWallMs,
       );
-      return Promise.all(own.map(({ runId }) => journalOf(runId)));
+      const read = await Promise.all(own.map(({ runId }) => kept(runId)));
+      return read.filter((run) => run !== null);
     },
   };
 }

@@ -9,7 +9,7 @@ import {
   type Step,
   type StepContext,
 } from '../runbook/runbook.ts';
-import type { Store } from '../store/store.ts';
+import { journalOf, type Store } from '../store/store.ts';
 import type { Consent } from './consent.ts';
 import { replicationErrors } from './errors.ts';
 import { positionPollMs } from './timings.ts';
@@ -120,7 +120,7 @@ export function ledgerPossible(options: { store: Store; service: string; region:
       const runs = await store.runs({ service, limit: runsLookedAt });
       const last = runs.find(({ kind, to }) => kind === 'rejoin' && to === region);
       if (last === undefined || last.status === 'succeeded') return [];
-      const { records } = await store.run(last.runId);
+      const records = (await journalOf(store, last.runId))?.records ?? [];
       const failed = records.findLast((record) => record.type === 'step-failed');
       if (failed?.type !== 'step-failed' || failed.error.code !== 'ledger-unavailable') return [];
       const { message, evidence } = failed.error;

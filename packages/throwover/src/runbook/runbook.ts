@@ -26,6 +26,8 @@
  *   by-hand/       a run as manual instructions: document.ts work.ts; printed: page.ts markdown.ts html.ts
  */
 
+// The store keeps plans, so it knows their shape and their digest.
+export { type Plan, planDigest, storedPlan } from '../store/store.ts';
 // Under the name by which providers/http/by-hand.ts knows it.
 export { documentDigest, type HandDocument, stepDigest } from './by-hand/document.ts';
 export { markdownOf } from './by-hand/markdown.ts';
@@ -42,5 +44,5 @@ export { done, look, Patience, pending, refused } from './observe.ts';
 export { stepOutcome } from './outcome.ts';
 export { checkGuards } from './plan/guards.ts';
 export { approve, type Mandate } from './plan/mandate.ts';
-export { makePlan, type Plan, planDigest, storedPlan } from './plan/plan.ts';
+export { makePlan } from './plan/plan.ts';
 export type { Guard, Observation, Refusal, RunIdentity, Step, StepContext } from './step.ts';

@@ -1,6 +1,7 @@
 import { positionOf } from '@throwover/client';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { approve, planDigest } from '../runbook/runbook.ts';
+import { plannedRun } from '../store/plan.fixture.ts';
 import type { Loss } from '../store/shapes.ts';
 import { World } from './runs.fixture.ts';
 
@@ -401,13 +402,7 @@ it('failback is refused while a lost write waits for a person', async () => {
   };
   const { store } = world;
   const { runId, token } = await store.beginRun({
-    service: 'checkout',
-    kind: 'rejoin',
-    from: 'east',
-    to: 'west',
-    epoch: 1,
-    planDigest: 'x',
-    plan: {},
+    ...plannedRun({ kind: 'rejoin' }),
     owner: 'x',
     leaseMs: 1_000,
   });

@@ -11,7 +11,7 @@ import {
   salvaged,
 } from '../replication/replication.ts';
 import type { StepContext } from '../runbook/runbook.ts';
-import type { Store } from '../store/store.ts';
+import { journalOf, type Store } from '../store/store.ts';
 import { forwardStragglers } from '../traffic/traffic.ts';
 import { deliverHeld, type LossWindow, redelivered, redeliverLost } from '../webhooks/webhooks.ts';
 import type { BuildRun } from './definition.ts';
@@ -112,10 +112,12 @@ async function windowOfOpener(options: {
   const opener = runs.find(
     (one) => one.epoch === epoch - 1 && one.kind !== 'rejoin' && one.status !== 'undone',
   );
-  if (opener === undefined) return beyondSwitch(active, epoch);
+  if (opener === undefined || opener.status === 'abandoned') return beyondSwitch(active, epoch);
   if (opener.kind !== 'failover') return null;
-  const { records } = await store.run(opener.runId);
-  return redelivered.in(records)?.outcome.window ?? null;
+  const journal = await journalOf(store, opener.runId);
+  // Nobody can say what it lost: as if a person had opened the epoch.
+  if (journal === null) return beyondSwitch(active, epoch);
+  return redelivered.in(journal.records)?.outcome.window ?? null;
 }
 
 /** Returns the deliveries that were answered with a position beyond the switch position. */

@@ -25,7 +25,7 @@ import {
   planDigest,
   type RunResult,
 } from '../runbook/runbook.ts';
-import { createMemoryStore } from '../store/memory/memory-store.ts';
+import { createMemoryStore, newMemoryStoreState } from '../store/memory/memory-store.ts';
 import type { Store } from '../store/port.ts';
 import type { RunState } from '../store/shapes.ts';
 import { type DnsProvider, type DnsRecord, sameRecord } from '../traffic/dns.ts';
@@ -416,7 +416,11 @@ type What = Without<ExecuteOptions>;
 
 export class World {
   readonly clock = createVirtualClock();
-  readonly store: Store = createMemoryStore({ clock: this.clock, random: seededRandom(3) });
+  /** What the store keeps; a test damages it. */
+  readonly kept = newMemoryStoreState();
+  readonly store: Store = createMemoryStore({
+    ...{ clock: this.clock, random: seededRandom(3), state: this.kept },
+  });
   readonly east = new FakeSide('east', 'primary', this.clock);
   readonly west = new FakeSide('west', 'standby', this.clock);
   readonly sightings: Sighting[] = [];

@@ -12,6 +12,7 @@ import {
 } from '../functions/functions.ts';
 import { type Clock, isThrowoverError, noAnswer, orNull, within } from '../kernel/kernel.ts';
 import type { Guard } from '../runbook/runbook.ts';
+import { journalOf } from '../store/store.ts';
 import type { RegionPorts, RunPolicy, RunPorts } from './ports.ts';
 import { trafficShare } from './traffic-share.ts';
 
@@ -154,7 +155,7 @@ async function neededOrRemembered(
   }
   const runs = await ports.store.runs({ service: policy.service, limit: runsLookedAt });
   for (const { runId } of runs) {
-    const { records } = await ports.store.run(runId);
+    const records = (await journalOf(ports.store, runId))?.records ?? [];
     const needed = warmed.in(records)?.outcome.needed;
     if (typeof needed === 'number') return needed;
   }

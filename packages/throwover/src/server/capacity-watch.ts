@@ -9,7 +9,7 @@ import {
 } from '../kernel/kernel.ts';
 import type { Notice } from '../notify/notify.ts';
 import type { RegionPorts } from '../runs/runs.ts';
-import type { RunSummary, Store } from '../store/store.ts';
+import { journalOf, type RunSummary, type Store } from '../store/store.ts';
 
 /** Pause between two looks, ms of life time. */
 const everyLifeMs = 60_000;
@@ -88,7 +88,7 @@ async function heldBy(
 ): Promise<HeldCapacity | null> {
   const known = ended.get(summary.runId);
   if (known !== undefined) return known;
-  const { records } = await store.run(summary.runId);
+  const records = (await journalOf(store, summary.runId))?.records ?? [];
   const held = heldCapacity({ ...summary, records });
   if (summary.endedWallMs !== null) ended.set(summary.runId, held);
   return held;

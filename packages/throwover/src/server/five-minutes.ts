@@ -3,7 +3,7 @@ import { type Clock, every, orNull, type Watching } from '../kernel/kernel.ts';
 import { type EvidenceLog, type EvidenceSample, stepsOf } from '../records/records.ts';
 import { promoted } from '../replication/replication.ts';
 import type { RegionPorts } from '../runs/runs.ts';
-import type { RunState, Store } from '../store/store.ts';
+import { journalOf, type RunState, type Store } from '../store/store.ts';
 import type { LatencyPiece, LatencySpan } from '../traffic/traffic.ts';
 
 /** Period that is examined after a run, and before it. */
@@ -59,7 +59,8 @@ export async function recordFiveMinutes(
   }
   for (const summary of runs) {
     if (written.has(summary.runId)) continue;
-    const run = await store.run(summary.runId);
+    const run = await journalOf(store, summary.runId);
+    if (run === null) continue;
     const beganWallMs = servedSince(run);
     if (beganWallMs === null) {
       if (run.endedWallMs !== null) written.add(run.runId);

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../kernel/kernel.ts';
 import { recordOf } from '../store/conformance-subject.ts';
 import { maxWriterLeaseMs } from '../store/limits.ts';
+import { plannedRun } from '../store/plan.fixture.ts';
 import { createRemoteStore } from '../store/remote/remote-store.ts';
 import type { RunLease } from '../store/shapes.ts';
 
@@ -58,13 +59,7 @@ test('every acknowledged append is there after SIGKILL of throwover serve, round
   const store = createRemoteStore({ url: server.url, clock: systemClock });
   await store.registerService({ name: 'checkout', regions: ['east', 'west'], active: 'east' });
   const lease = await store.beginRun({
-    service: 'checkout',
-    kind: 'switchover',
-    from: 'east',
-    to: 'west',
-    epoch: 1,
-    planDigest: 'sha256:abc',
-    plan: {},
+    ...plannedRun(),
     owner: 'alice',
     leaseMs: 60_000,
   });
@@ -103,13 +98,7 @@ test('what stops a writer, or all automation, outlives SIGKILL; what proved its 
   const store = createRemoteStore({ url: server.url, clock: systemClock });
   await store.registerService({ name: 'checkout', regions: ['east', 'west'], active: 'east' });
   const lease = await store.beginRun({
-    service: 'checkout',
-    kind: 'failover',
-    from: 'east',
-    to: 'west',
-    epoch: 1,
-    planDigest: 'sha256:abc',
-    plan: {},
+    ...plannedRun({ kind: 'failover' }),
     owner: 'alice',
     leaseMs: 60_000,
   });

@@ -1,7 +1,7 @@
 import { scoreForecast } from '../evidence/evidence.ts';
 import { type Clock, every, orNull, type TimeScale, type Watching } from '../kernel/kernel.ts';
 import { type EvidenceLog, type EvidenceSample, stepsOf } from '../records/records.ts';
-import type { RunSummary, Store } from '../store/store.ts';
+import { journalOf, type RunSummary, type Store } from '../store/store.ts';
 import {
   type EpochReport,
   joinBeacons,
@@ -147,7 +147,8 @@ async function curveOf(
   nextWallMs: number | null,
 ): Promise<EvidenceSample<'straggler-curve'> | 'later' | 'never'> {
   const { doors, store, timeScale, ttlMs, clock } = watch;
-  const { flippedMs: flippedWallMs } = stepsOf(await store.run(run.runId));
+  const journal = await journalOf(store, run.runId);
+  const flippedWallMs = journal === null ? null : stepsOf(journal).flippedMs;
   if (flippedWallMs === null) {
     return run.endedWallMs === null && nextWallMs === null ? 'later' : 'never';
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { begin, recordOf, refusal, type StoreUnderTest } from './conformance-subject.ts';
+import { begin, beginOf, recordOf, refusal, type StoreUnderTest } from './conformance-subject.ts';
 import type { JournalEvent, RunLease } from './shapes.ts';
 
 const ended: JournalEvent = { type: 'ended', status: 'succeeded', reason: 'all steps are done' };
@@ -23,6 +23,7 @@ export function epochConformance(subject: () => StoreUnderTest): void {
       active: 'east',
       openRun: null,
       openedBy: 'registered',
+      token: 0,
       sync: null,
     };
     expect(await subject().store.service('checkout')).toEqual(first);
@@ -54,20 +55,15 @@ export function epochConformance(subject: () => StoreUnderTest): void {
         atLeast: { epoch, token },
       });
     expect(await atLeast('lost', 7, 40)).toMatchObject({ epoch: 7, active: 'west' });
-    const lost = await subject().store.beginRun({
-      ...begin,
-      service: 'lost',
-      epoch: 7,
-      from: 'west',
-      to: 'east',
-    });
+    const back = { service: 'lost', from: 'west', to: 'east' };
+    const lost = await subject().store.beginRun(beginOf({ ...back, epoch: 7 }));
     expect(lost.token).toBe(41);
     expect(await atLeast('lost', 9, 90)).toMatchObject({ epoch: 7 });
     await append(lost, 1, ended);
     expect(await atLeast('lost', 8, 3)).toMatchObject({ epoch: 8, openedBy: 'registered' });
     expect(await atLeast('lost', 2, 50)).toMatchObject({ epoch: 8, active: 'west' });
-    const next = { ...begin, service: 'lost', epoch: 8, from: 'west', to: 'east' };
-    expect((await subject().store.beginRun(next)).token).toBe(51);
+    const next = await subject().store.beginRun(beginOf({ ...back, epoch: 8 }));
+    expect(next.token).toBe(51);
     expect(await atLeast('checkout', 3, 5)).toMatchObject({ epoch: 3, active: 'east' });
   });
 
@@ -82,7 +78,8 @@ export function epochConformance(subject: () => StoreUnderTest): void {
     await expect(openEpoch(lease, 2, 'east')).rejects.toEqual(refusal('epoch-moved'));
     await expect(openEpoch(lease, 3, 'east')).rejects.toEqual(refusal('epoch-moved'));
     await append(lease, 1, ended);
-    const back = await subject().store.beginRun({ ...begin, from: 'west', to: 'east', epoch: 2 });
+    const home = beginOf({ from: 'west', to: 'east', epoch: 2 });
+    const back = await subject().store.beginRun(home);
     expect(await openEpoch(back, 3, 'east')).toMatchObject({ epoch: 3, active: 'east' });
   });
 

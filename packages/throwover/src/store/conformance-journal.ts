@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { begin, leaseMs, recordOf, refusal, type StoreUnderTest } from './conformance-subject.ts';
+import { plannedRun } from './plan.fixture.ts';
 import type { JournalEvent, JournalRecord, RunLease } from './shapes.ts';
 
 const intent = (step: string): JournalEvent => ({
@@ -29,17 +30,18 @@ export function journalConformance(subject: () => StoreUnderTest): void {
       remedy: 'Look.',
       evidence: { role: 'standby', nested: { list: [1, null, 'ü'] } },
     } as const;
+    const failover = plannedRun({ kind: 'failover' });
     const events: JournalEvent[] = [
-      { type: 'mandate', by: 'alice', digest: 'sha256:abc', overrides: ['lag'] },
-      { type: 'mandate', by: 'alice', digest: 'sha256:abc', overrides: [], second: 'carol' },
+      { type: 'mandate', by: 'alice', digest: begin.planDigest, overrides: ['lag'] },
+      { type: 'mandate', by: 'alice', digest: begin.planDigest, overrides: [], second: 'carol' },
       { type: 'taken-over', by: 'bob' },
       { type: 'abort-requested', by: 'alice', reason: 'wrong evening' },
       {
         type: 'replanned',
         kind: 'failover',
         by: 'alice',
-        digest: 'sha256:def',
-        plan: { version: 1, steps: [] },
+        digest: failover.planDigest,
+        plan: failover.plan,
         overrides: ['fence'],
       },
       intent('fence'),
@@ -128,19 +130,20 @@ export function journalConformance(subject: () => StoreUnderTest): void {
   test('a run that was replanned is the new kind, with the new plan, also after a restart', async () => {
     const lease = await subject().store.beginRun(begin);
     await append(lease, 1, intent('fence'));
-    const failover = { version: 1, steps: [{ name: 'x'.repeat(300_000) }] };
+    const failover = plannedRun({ kind: 'failover', facts: { text: 'x'.repeat(300_000) } });
+    const { plan, planDigest } = failover;
     await append(lease, 2, {
       type: 'replanned',
       kind: 'failover',
       by: 'alice',
-      digest: 'sha256:def',
-      plan: failover,
+      digest: planDigest,
+      plan,
       overrides: [],
     });
-    const inForce = { kind: 'failover', planDigest: 'sha256:def' };
+    const inForce = { kind: 'failover', planDigest };
     expect((await subject().store.runs({ limit: 1 }))[0]).toMatchObject(inForce);
     await subject().restart();
-    expect(await subject().store.run(lease.runId)).toMatchObject({ ...inForce, plan: failover });
+    expect(await subject().store.run(lease.runId)).toMatchObject({ ...inForce, plan });
     const taken = await subject().store.takeRun({
       runId: lease.runId,
       owner: 'bob',

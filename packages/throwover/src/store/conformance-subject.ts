@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { plannedRun } from './plan.fixture.ts';
 import type { BeginRun, Store } from './port.ts';
 import type { JournalEvent, JournalRecord, RunLease } from './shapes.ts';
 
@@ -10,24 +11,18 @@ export interface StoreUnderTest {
   advance(ms: number): Promise<void>;
   /** Ends its process and starts another one with the durable state. */
   restart(): Promise<void>;
+  /** Changes the plan of this run on its disk, behind the store's back. */
+  damage(runId: string): Promise<void>;
   close(): Promise<void>;
 }
 
 export const leaseMs = 10_000;
 
-export const plan = { version: 1, steps: [{ name: 'fence' }, { name: 'promote' }] };
+export function beginOf(change: Parameters<typeof plannedRun>[0] = {}): BeginRun {
+  return { ...plannedRun(change), owner: 'alice', leaseMs };
+}
 
-export const begin: BeginRun = {
-  service: 'checkout',
-  kind: 'switchover',
-  from: 'east',
-  to: 'west',
-  epoch: 1,
-  planDigest: 'sha256:abc',
-  plan,
-  owner: 'alice',
-  leaseMs,
-};
+export const begin = beginOf();
 
 export function recordOf(lease: RunLease, seq: number, event: JournalEvent): JournalRecord {
   return { seq, token: lease.token, wallMs: 1_767_225_600_000 + seq, ...event };

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { begin, leaseMs, recordOf, refusal, type StoreUnderTest } from './conformance-subject.ts';
+import {
+  begin,
+  beginOf,
+  leaseMs,
+  recordOf,
+  refusal,
+  type StoreUnderTest,
+} from './conformance-subject.ts';
 import { driftBound, maxWriterLeaseMs } from './limits.ts';
 import type { RunLease, SyncState, WriterRenewal } from './shapes.ts';
 
@@ -162,7 +169,7 @@ export function writerConformance(subject: () => StoreUnderTest): void {
   test('a run of another service does not speak for this one', async () => {
     const { store } = subject();
     await store.registerService({ name: 'search', regions: ['east', 'west'], active: 'east' });
-    const other = await store.beginRun({ ...begin, service: 'search' });
+    const other = await store.beginRun(beginOf({ service: 'search' }));
     await expect(expire(other)).rejects.toEqual(refusal('no-such-run'));
     expect(await renew('east', 1)).toEqual({ kind: 'granted' });
   });

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { damageConformance } from './conformance-damage.ts';
 import { epochConformance } from './conformance-epochs.ts';
 import { journalConformance } from './conformance-journal.ts';
 import { ledgerConformance } from './conformance-ledger.ts';
 import {
   begin,
+  beginOf,
   leaseMs,
-  plan,
   recordOf,
   refusal,
   type StoreUnderTest,
@@ -55,8 +56,8 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
         from: 'east',
         to: 'west',
         epoch: 1,
-        planDigest: 'sha256:abc',
-        plan,
+        planDigest: begin.planDigest,
+        plan: begin.plan,
         owner: 'alice',
         token: lease.token,
         status: 'running',
@@ -192,7 +193,7 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
       await store.registerService({ name: 'search', regions: ['east', 'west'], active: 'east' });
       const first = await store.beginRun(begin);
       await append(first, 1, ended);
-      const other = await store.beginRun({ ...begin, service: 'search' });
+      const other = await store.beginRun(beginOf({ service: 'search' }));
       const second = await store.beginRun(begin);
       const ids = async (filter: { service?: string; limit: number }) =>
         (await store.runs(filter)).map(({ runId }) => runId);
@@ -221,6 +222,7 @@ export function storeConformance(name: string, open: () => Promise<StoreUnderTes
     });
 
     epochConformance(() => subject);
+    damageConformance(() => subject);
     journalConformance(() => subject);
     writerConformance(() => subject);
     ledgerConformance(() => subject);

@@ -13,8 +13,6 @@ import type { ServiceState, SyncState } from './shapes.ts';
  */
 export interface ServiceFacts {
   readonly state: ServiceState;
-  /** Highest token given, over all runs of the service. */
-  readonly token: number;
   /** The run that opened the newest epoch, if one did. */
   readonly openedByRun: string | null;
   /** Epoch in which the active region gets no lease any more. */
@@ -61,9 +59,9 @@ function first(
       active,
       openRun: null,
       openedBy: 'registered',
+      token: Math.max(0, atLeast.token),
       sync: null,
     },
-    token: Math.max(0, atLeast.token),
     openedByRun: null,
     stoppedEpoch: null,
     restoredToken: 0,
@@ -75,16 +73,28 @@ function raised(
   facts: ServiceFacts,
   atLeast: { readonly epoch: number; readonly token: number },
 ): ServiceFacts {
-  const token = Math.max(facts.token, atLeast.token);
-  if (atLeast.epoch > facts.state.epoch) {
-    return { ...inEpoch(facts, atLeast.epoch, facts.state.active, 'registered', null), token };
-  }
-  return token === facts.token ? facts : { ...facts, token };
+  const { state } = facts;
+  const withToken = atLeast.token > state.token ? inToken(facts, atLeast.token) : facts;
+  if (atLeast.epoch <= state.epoch) return withToken;
+  return inEpoch(withToken, atLeast.epoch, state.active, 'registered', null);
 }
 
 /** Returns the facts after the next token was given to the run `openRun`. */
 export function withNextToken(facts: ServiceFacts, openRun: string): ServiceFacts {
-  return { ...facts, token: facts.token + 1, state: { ...facts.state, openRun } };
+  return inToken({ ...facts, state: { ...facts.state, openRun } }, facts.state.token + 1);
+}
+
+function inToken(facts: ServiceFacts, token: number): ServiceFacts {
+  return { ...facts, state: { ...facts.state, token } };
+}
+
+/**
+ * Returns the facts after a damaged run was ended: with a new token, so that its controller can do
+ * nothing more. Another run stays open: the damaged row may only say that it is.
+ */
+export function withoutDamaged(facts: ServiceFacts, runId: string): ServiceFacts {
+  const ended = inToken(facts, facts.state.token + 1);
+  return facts.state.openRun === runId ? withoutRun(ended) : ended;
 }
 
 export function withoutRun(facts: ServiceFacts): ServiceFacts {

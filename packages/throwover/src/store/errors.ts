@@ -39,6 +39,33 @@ export const storeErrors = defineErrors({
   },
   'journal-damaged': {
     disposition: 'page',
+    notLost: 'The store changed nothing; the damaged plan or journal is as it was found.',
+    remedy:
+      'The run that is named can neither be carried on nor taken back. If it is open (`throwover runs`), end it: `throwover abort RUN --damaged --by NAME --reason TEXT`. That keeps the damaged rows, opens what it can prove to be safe, names what may be half-done, and lets later runs begin. If it has ended, nothing needs to be done.',
+  },
+  'run-abandoned': {
+    disposition: 'stop',
+    exit: 'usage',
+    notLost: 'Its plan and journal are kept in the store as they were found.',
+    remedy:
+      'A person has ended this run because its plan or journal is damaged. See with `throwover check` what it left half-done; `throwover abort RUN --damaged --by NAME --reason TEXT` tries again to open what is closed.',
+  },
+  'run-not-damaged': {
+    disposition: 'stop',
+    exit: 'refused',
+    notLost: 'Nothing was changed; the run is open as it was.',
+    remedy:
+      'This run can be read: carry it on with `throwover resume RUN`, or take it back with `throwover abort RUN --reason TEXT`.',
+  },
+  'plan-wrong': {
+    disposition: 'stop',
+    exit: 'refused',
+    notLost: 'Nothing was changed: no run was begun, and an open run keeps the plan that it has.',
+    remedy:
+      'Plan again with a throwover of the same version as `throwover serve`. If nobody of you has sent this, somebody else reaches the store: see who may.',
+  },
+  'store-damaged': {
+    disposition: 'page',
     notLost: 'The store changed nothing; the damaged file is as it was found.',
     remedy:
       'Stop `throwover serve`. Move its data directory to a safe place: the journals and the ledger of losses are there. Start `throwover serve` with an empty directory. When both guards answer, type `throwover check`: it registers the service above every epoch and token that they have seen. Of a run that was open, its fence ends by itself; `check` names a gateway that still holds.',

@@ -1,5 +1,6 @@
 import type { ThrowoverError } from '../kernel/kernel.ts';
 import type {
+  Ending,
   Halt,
   JournalRecord,
   Loss,
@@ -24,7 +25,7 @@ import type {
  * took effect), `run-in-progress`, `run-lost` (token is not the newest), `epoch-moved`,
  * `no-such-run`, `no-such-service`, `no-such-service-region`, `run-ended`, `seq-conflict`,
  * `record-too-large`, `journal-full`, `journal-damaged`, `store-disk-full`, `store-stopped`,
- * `halted` (beginRun), `lease-too-long`, `writer-restored`, `no-such-loss`, `ledger-full`. wire.ts
+ * `halted` and `plan-wrong` (beginRun), `run-abandoned`, `run-not-damaged`, `lease-too-long`, `writer-restored`, `no-such-loss`, `ledger-full`. wire.ts
  * says which calls may be repeated after a missing answer.
  */
 export interface Store {
@@ -46,7 +47,8 @@ export interface Store {
   service(name: string): Promise<ServiceState>;
   /**
    * Begins a run. Errors: `run-in-progress` while another run of the service has not ended,
-   * `epoch-moved` when the epoch that the plan was made for is no longer current, and `halted`.
+   * `epoch-moved` when the epoch that the plan was made for is no longer current, `halted`, and
+   * `plan-wrong` when the plan is none, or is not the one that its digest and this run name.
    */
   beginRun(input: BeginRun): Promise<RunLease>;
   /** Takes a run whose lease has ended, or, with `force`, one whose owner is known to be gone. The token grows. */
@@ -67,6 +69,14 @@ export interface Store {
   }): Promise<{ readonly halted: Halt | null }>;
   /** Appends one record or a few, in order: all of them are durable, or none is there. */
   append(input: { runId: string; token: number; records: readonly JournalRecord[] }): Promise<void>;
+  /**
+   * Ends a run whose plan or journal cannot be read, by a person: the service's next run may begin.
+   * Undoes nothing and keeps the damaged rows. The token grows, so an older controller of the run
+   * can do nothing more; with the new token `restoreWriter` may be called. The same call again
+   * returns the first ending. Errors: `run-not-damaged`, `run-in-progress` while a controller has
+   * the run, `run-ended`.
+   */
+  endDamaged(input: { runId: string; by: string; reason: string }): Promise<Ending>;
   /** Opens `epoch` with `active`, if the service's epoch is `epoch - 1`; the same call again by the same run changes nothing. */
   openEpoch(input: Speaker & { epoch: number; active: string }): Promise<ServiceState>;
   /**
@@ -128,6 +138,7 @@ export interface Store {
   lossCount(input: { service: string; runId?: string }): Promise<LossCount>;
   /** Records how a person resolved a lost write; a later call replaces an earlier one. */
   resolveLoss(input: { service: string; id: string; by: string; note: string }): Promise<void>;
+  /** Errors: `journal-damaged`, and `run-abandoned` when a person has ended such a run. */
   run(runId: string): Promise<RunState>;
   /** Newest first. */
   runs(filter: { service?: string; limit: number }): Promise<readonly RunSummary[]>;

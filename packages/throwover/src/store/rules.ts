@@ -1,5 +1,7 @@
+import type { ThrowoverError } from '../kernel/kernel.ts';
 import { storeErrors } from './errors.ts';
 import { maxPlanBytes, maxRecordBytes, maxRecords, maxReplanBytes } from './limits.ts';
+import { mustBePlanOf, storedPlan } from './plan.ts';
 import type { Input } from './port.ts';
 import type { Halt, JournalRecord, RunState, RunSummary, ServiceState } from './shapes.ts';
 
@@ -13,12 +15,14 @@ import type { Halt, JournalRecord, RunState, RunSummary, ServiceState } from './
 
 export type RunFacts = Pick<
   RunSummary,
-  'runId' | 'service' | 'kind' | 'owner' | 'epoch' | 'token' | 'status'
+  'runId' | 'service' | 'kind' | 'from' | 'to' | 'owner' | 'epoch' | 'token' | 'status'
 > & { readonly lastSeq: number };
 
 export function admitBegin(
   service: ServiceState,
-  open: (RunFacts & { readonly leaseLeftMs: number }) | undefined,
+  open:
+    | { readonly runId: string; readonly owner?: string; readonly leaseLeftMs: number }
+    | undefined,
   halt: Halt | null,
   input: Input<'beginRun'>,
   planText: string,
@@ -29,8 +33,7 @@ export function admitBegin(
     });
   }
   if (open !== undefined) {
-    const { runId, owner, leaseLeftMs } = open;
-    throw inProgress(service.name, { runId, owner, leaseLeftMs });
+    throw inProgress(service.name, open);
   }
   if (service.epoch !== input.epoch || service.active !== input.from) {
     throw storeErrors.make(
@@ -45,6 +48,7 @@ export function admitBegin(
     });
   }
   mustFit('plan', planText, maxPlanBytes);
+  mustBePlanOf(input, input.plan);
 }
 
 /**
@@ -68,7 +72,7 @@ export function mustHold(run: RunFacts, token: number): void {
   );
 }
 
-export function mustRun(run: RunFacts): void {
+export function mustRun(run: Pick<RunFacts, 'runId' | 'status'>): void {
   if (run.status === 'running') return;
   throw storeErrors.make('run-ended', `run ${run.runId} ended: ${run.status}`, {
     runId: run.runId,
@@ -126,6 +130,9 @@ function admitRecord(
   mustRun(run);
   if (record.seq !== run.lastSeq + 1) throw conflict(run, record, `does not follow ${run.lastSeq}`);
   mustFit('record', text, record.type === 'replanned' ? maxReplanBytes : maxRecordBytes);
+  if (record.type === 'replanned') {
+    mustBePlanOf({ ...run, kind: record.kind, planDigest: record.digest }, record.plan);
+  }
   if (run.lastSeq >= maxRecords && record.type !== 'ended') {
     throw storeErrors.make('journal-full', `run ${run.runId} has ${run.lastSeq} records`, {
       runId: run.runId,
@@ -135,16 +142,77 @@ function admitRecord(
   return 'append';
 }
 
-/** Returns the run with the plan that was approved last, according to its journal. */
+/**
+ * Returns the run with the plan that was approved last, according to its journal. Throws
+ * `journal-damaged` when nobody can carry it on: the plan is not the run's, or its status is not
+ * what its journal says; and `run-abandoned` when a person has ended it for such a reason.
+ */
 export function inForce(
   summary: RunSummary,
   firstPlan: unknown,
   records: readonly JournalRecord[],
 ): RunState {
+  mustNotBeAbandoned(summary);
   const replanned = records.findLast((record) => record.type === 'replanned');
-  if (replanned === undefined) return { ...summary, plan: firstPlan, records };
-  const { kind, digest, plan } = replanned;
-  return { ...summary, kind, planDigest: digest, plan, records };
+  const run =
+    replanned === undefined
+      ? { ...summary, plan: firstPlan, records }
+      : {
+          ...summary,
+          ...{ kind: replanned.kind, planDigest: replanned.digest, plan: replanned.plan, records },
+        };
+  storedPlan(run);
+  mustAgree(run);
+  return run;
+}
+
+function mustAgree({ runId, status, records }: RunState): void {
+  const last = records.at(-1);
+  const told = last?.type === 'ended' ? last.status : 'running';
+  if (told === status) return;
+  throw storeErrors.make(
+    'journal-damaged',
+    `run ${runId}: it is kept as ${status}, and its journal says ${told}`,
+    { runId, status, told },
+  );
+}
+
+export function mustNotBeAbandoned({ runId, abandoned }: RunSummary): void {
+  if (abandoned === undefined) return;
+  const { by, reason, damage } = abandoned;
+  throw storeErrors.make(
+    'run-abandoned',
+    `run ${runId} was ended by ${by} (${reason}), because it cannot be read: ${damage}`,
+    { runId, ...abandoned },
+  );
+}
+
+/**
+ * Checks that a person may end this run without its journal: it cannot be read (`damage`), it is
+ * what keeps later runs from beginning, and no controller acts for it.
+ */
+export function admitEnding(
+  run: Pick<RunFacts, 'runId' | 'service' | 'status'> & {
+    readonly owner?: string;
+    readonly leaseLeftMs: number;
+    /** The service keeps it as its open run. */
+    readonly open: boolean;
+  },
+  damage: ThrowoverError | null,
+): ThrowoverError {
+  const { runId, service, status, owner, leaseLeftMs, open } = run;
+  if (!open && status !== 'running') mustRun(run);
+  if (damage === null) {
+    throw storeErrors.make(
+      'run-not-damaged',
+      `run ${runId} of ${service} is ${status}, and its plan and its journal can be read`,
+      { runId, service, status },
+    );
+  }
+  if (leaseLeftMs > 0) {
+    throw inProgress(service, { runId, ...(owner === undefined ? {} : { owner }), leaseLeftMs });
+  }
+  return damage;
 }
 
 export function noSuchRun(runId: string) {

@@ -122,6 +122,8 @@ export const serviceSchema = z.object({
    * the first one.
    */
   openedBy: name,
+  /** Highest fencing token given, over all runs of the service. */
+  token: count,
   /** Synchronous mode: the last report of the active region's guard; `null`: none in this epoch. */
   sync: syncSchema.nullable(),
 });
@@ -188,21 +190,41 @@ export type LossCount = ValueOf<typeof lossCountSchema>;
 export const leaseSchema = z.object({ runId: name, token: count, leaseMs });
 export type RunLease = ValueOf<typeof leaseSchema>;
 
-/** `kind` and `planDigest` are those of the plan in force: the first, or the last `replanned`. */
+export const runStatuses = ['running', 'succeeded', 'undone', 'failed', 'abandoned'] as const;
+
+/** How a person ended a run whose plan or journal is damaged. */
+const abandonedSchema = z.object({
+  by: name,
+  reason: note,
+  wallMs: z.number(),
+  /** What could not be read. */
+  damage: z.string(),
+});
+
+/**
+ * `kind` and `planDigest` are those of the plan in force: the first, or the last `replanned`. A
+ * damaged row must not keep the others from being listed, so its texts may be anything.
+ */
 const summary = {
   runId: name,
-  service: name,
-  kind: name,
-  from: name,
-  to: name,
+  service: z.string(),
+  kind: z.string(),
+  from: z.string(),
+  to: z.string(),
   epoch: count,
   planDigest: z.string(),
-  owner: name,
+  owner: z.string(),
   token: count,
-  status: z.enum(['running', 'succeeded', 'undone', 'failed']),
+  status: z.enum(runStatuses),
   startedWallMs: z.number(),
   endedWallMs: z.number().nullable(),
+  /** Only with the status `abandoned`. */
+  abandoned: abandonedSchema.exactOptional(),
 };
+
+/** The answer to the ending of a damaged run: its newest token is needed to open what it closed. */
+export const endingSchema = abandonedSchema.extend({ runId: name, service: name, token: count });
+export type Ending = ValueOf<typeof endingSchema>;
 
 export const summarySchema = z.object(summary);
 export type RunSummary = ValueOf<typeof summarySchema>;

@@ -4,6 +4,7 @@ import { maxCounter, maxLossesPerCall, maxRecordsPerAppend, maxRunsListed } from
 import type { Store } from './port.ts';
 import {
   count,
+  endingSchema,
   expirySchema,
   haltSchema,
   leaseMs,
@@ -101,6 +102,13 @@ const rows = {
       records: z.array(recordSchema).min(1).max(maxRecordsPerAppend),
     }),
     output: nothing,
+    repeat: true,
+  },
+  endDamaged: {
+    says: 'Ends a run whose plan or journal is damaged, by name and with a reason',
+    roles: ['operator'],
+    body: z.object({ runId: name, by: name, reason: note.min(1) }),
+    output: endingSchema,
     repeat: true,
   },
   openEpoch: {

@@ -2,7 +2,7 @@ import { epochMoved, type ServiceFacts } from './epochs.ts';
 import { storeErrors } from './errors.ts';
 import { maxWriterLeaseMs } from './limits.ts';
 import type { Input } from './port.ts';
-import { mustSpeak, type RunFacts } from './rules.ts';
+import { mustHold, mustSpeak, noSuchRun, type RunFacts } from './rules.ts';
 import type { WriterRenewal } from './shapes.ts';
 
 /**
@@ -51,10 +51,17 @@ export function writerStopped(facts: ServiceFacts, run: RunFacts, token: number)
 
 /**
  * In a newer epoch nothing is stopped any more; giving the right back then changes nothing and is
- * no error.
+ * no error. A damaged run that a person has ended gives back too, until the next run begins:
+ * otherwise the writer that it had stopped would stay without a lease.
  */
 export function writerRestored(facts: ServiceFacts, run: RunFacts, token: number): ServiceFacts {
-  mustSpeak(run, facts.state.name, token);
+  const { name, openRun, token: newest } = facts.state;
+  if (run.status === 'abandoned' && openRun === null && run.token === newest) {
+    if (run.service !== name) throw noSuchRun(run.runId);
+    mustHold(run, token);
+  } else {
+    mustSpeak(run, name, token);
+  }
   if (facts.stoppedEpoch === null && token <= facts.restoredToken) return facts;
   return { ...facts, stoppedEpoch: null, restoredToken: Math.max(token, facts.restoredToken) };
 }

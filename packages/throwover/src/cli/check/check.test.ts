@@ -3,6 +3,7 @@ import { before, population } from '../../evidence/forecast/population.fixture.t
 import type { EvidenceKind, EvidenceLog, EvidenceSample } from '../../records/samples.ts';
 import { World } from '../../runs/runs.fixture.ts';
 import { storeErrors } from '../../store/errors.ts';
+import { plannedRun } from '../../store/plan.fixture.ts';
 import { worldSession } from '../world-session.fixture.ts';
 import { check } from './check.ts';
 
@@ -91,8 +92,7 @@ const wrongSetUps: readonly {
     says: 'throwover resume run_',
     change: async ({ store }) => {
       await store.beginRun({
-        ...{ service: 'checkout', kind: 'switchover', from: 'east', to: 'west', epoch: 1 },
-        ...{ planDigest: 'digest', plan: {}, owner: 'a controller that is gone', leaseMs: 15_000 },
+        ...{ ...plannedRun(), owner: 'a controller that is gone', leaseMs: 15_000 },
       });
     },
   },
@@ -218,8 +218,7 @@ test('a gateway that holds for an open run is as it must be', async () => {
   const error = await board(listOf({}), async ({ clock, gateways, store }) => {
     await clock.until(Promise.all([gateways[1]?.set({ mode: 'hold', epoch: 1 }, 1)]));
     await store.beginRun({
-      ...{ service: 'checkout', kind: 'switchover', from: 'east', to: 'west', epoch: 1 },
-      ...{ planDigest: 'digest', plan: {}, owner: 'a controller', leaseMs: 15_000 },
+      ...{ ...plannedRun(), owner: 'a controller', leaseMs: 15_000 },
     });
   }).then(
     () => null,

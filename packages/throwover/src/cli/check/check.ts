@@ -12,6 +12,7 @@ import {
 import { controlPlaneIn } from '../../operations/operations.ts';
 import { clusterError, verdictOfBoth, writerText } from '../../replication/replication.ts';
 import { loadService, ttlSecondsOf } from '../../service/service.ts';
+import type { Store } from '../../store/store.ts';
 import { ttlNote } from '../../traffic/traffic.ts';
 import { answer } from '../command.ts';
 import type { CommandContext } from '../context.ts';
@@ -19,6 +20,7 @@ import { cliErrors } from '../errors.ts';
 import { calibrations } from '../evidence/forecast.ts';
 import { calibrationText } from '../evidence/forecast-view.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { endDamagedCommand } from '../run/run-list.ts';
 import { type Session, serviceState } from '../session.ts';
 import { durabilityText, lagText } from '../text/lag-text.ts';
 import { certificatesSaid } from './check-certificates.ts';
@@ -145,11 +147,7 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
         ...(openedBy === 'failover' ? ['opened by a failover'] : []),
       ].join('; '),
       faults: [
-        ...(openRun === null
-          ? []
-          : [
-              `RUN OPEN: ${openRun}, so no other run can begin; carry it on with \`throwover resume ${openRun}\` or take it back with \`throwover abort ${openRun} --reason TEXT\``,
-            ]),
+        ...(openRun === null ? [] : [await openRunFault(parts.store, openRun)]),
         ...(halt === null
           ? []
           : [
@@ -217,6 +215,17 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
     people(session),
     ...(await measured(session)),
   ];
+}
+
+/** A run that is open, with the command that ends it; of a damaged one that is another. */
+async function openRunFault(store: Pick<Store, 'run'>, runId: string): Promise<string> {
+  try {
+    await store.run(runId);
+  } catch (error) {
+    if (!isThrowoverError(error) || !error.answered) throw error;
+    return `DAMAGED RUN OPEN: ${error.code}: ${error.message}; no other run can begin until a person ends it: ${endDamagedCommand(runId)}`;
+  }
+  return `RUN OPEN: ${runId}, so no other run can begin; carry it on with \`throwover resume ${runId}\` or take it back with \`throwover abort ${runId} --reason TEXT\``;
 }
 
 /** The gateway holds: the run that told it so may be gone with the store that kept it. */

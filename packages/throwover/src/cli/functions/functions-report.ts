@@ -18,6 +18,7 @@ import { isThrowoverError } from '../../kernel/kernel.ts';
 import { type EvidenceSample, firstMinutesRatios } from '../../records/records.ts';
 import { neededOf, type RegionPorts } from '../../runs/runs.ts';
 import { type StrategyName, strategyNames } from '../../service/service.ts';
+import { journalOf } from '../../store/store.ts';
 import type { LatencyPiece } from '../../traffic/traffic.ts';
 import { cliErrors } from '../errors.ts';
 import { type Session, serviceState } from '../session.ts';
@@ -204,7 +205,7 @@ async function providerUse(metrics: FunctionMetrics, atWallMs: number): Promise<
 async function slowestStartMs({ parts, loaded }: Session): Promise<number | null> {
   const runs = await parts.store.runs({ service: loaded.service.name, limit: 20 });
   for (const { runId } of runs) {
-    const { records } = await parts.store.run(runId);
+    const records = (await journalOf(parts.store, runId))?.records ?? [];
     const slowestMs = warmed.in(records)?.outcome.slowestStartMs;
     if (typeof slowestMs === 'number') return slowestMs;
   }

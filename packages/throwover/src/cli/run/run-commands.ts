@@ -17,6 +17,7 @@ import { cliErrors } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { mandatory, toRegion } from '../options.ts';
 import { operated, owner, person, planRun, type Session, serviceState } from '../session.ts';
+import { endDamaged, endedDamagedText } from './abort-damaged.ts';
 import { carryOut, withStops } from './carry-out.ts';
 import { confirmed } from './confirm.ts';
 import { planText } from './plan-text.ts';
@@ -157,10 +158,42 @@ export const abort = act({
       '--leave <step...>',
       'End the run although this step cannot be undone; the step stays done',
     ).default([]),
+    new Option(
+      '--damaged',
+      'End a run whose plan or journal cannot be read: undoes only what the guards can prove, and says what may be half-done',
+    ),
+    new Option('--by <name>', 'Who ends it (required with --damaged)'),
   ],
-  run: (context, given: { run?: string; reason: string; leave: readonly string[] }) =>
-    abortCommand(context, { ...given, runId: given.run }),
+  run: (context, given: AbortGiven) =>
+    given.damaged === true
+      ? abortDamagedCommand(context, given)
+      : abortCommand(context, { ...given, runId: given.run }),
 });
+
+interface AbortGiven {
+  readonly run?: string;
+  readonly reason: string;
+  readonly leave: readonly string[];
+  readonly damaged?: boolean;
+  readonly by?: string;
+}
+
+async function abortDamagedCommand(
+  { output, session }: CommandContext,
+  { run, reason, leave, by }: AbortGiven,
+): Promise<ExitCode> {
+  if (by === undefined || by.trim() === '' || reason.trim() === '' || leave.length > 0) {
+    throw cliErrors.make(
+      'usage-wrong',
+      '--damaged needs --by NAME and --reason TEXT, and no --leave: nobody can read which steps there were',
+    );
+  }
+  const runId = run ?? (await serviceState(session)).openRun;
+  if (runId === null) throw noOpenRun(session);
+  const ended = await endDamaged(session, { runId, by: by.trim(), reason });
+  output.result(ended, endedDamagedText(ended));
+  return exitCodes.ok;
+}
 
 function runCommand(
   context: CommandContext,
@@ -309,7 +342,10 @@ function mustBeAnother(second: string | undefined, digest: string): void {
 /** Returns the named run, or the service's open run. Throws `no-open-run`. */
 async function openRun(session: Session, given: string | undefined): Promise<RunState> {
   const runId = given ?? (await serviceState(session)).openRun;
-  const { name } = session.loaded.service;
-  if (runId === null) throw cliErrors.make('no-open-run', `${name} has no run that is open`);
+  if (runId === null) throw noOpenRun(session);
   return session.parts.store.run(runId);
+}
+
+function noOpenRun({ loaded }: Session) {
+  return cliErrors.make('no-open-run', `${loaded.service.name} has no run that is open`);
 }

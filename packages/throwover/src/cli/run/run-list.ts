@@ -1,7 +1,13 @@
 import { Argument, Option } from 'commander';
-import { formatMs, isoTime, maxColumns } from '../../kernel/kernel.ts';
+import { formatMs, isoTime, maxColumns, wrap } from '../../kernel/kernel.ts';
 import { storedPlan } from '../../runbook/runbook.ts';
-import type { JournalRecord, RunState, RunSummary } from '../../store/store.ts';
+import {
+  damageOf,
+  type JournalRecord,
+  type RunState,
+  type RunSummary,
+  type Store,
+} from '../../store/store.ts';
 import { answer } from '../command.ts';
 import { whole } from '../options.ts';
 import { clip } from './progress-view.ts';
@@ -17,10 +23,15 @@ export const runs = answer({
   ],
   look: async ({ loaded, parts }, { limit }: { limit: number }) => {
     const service = loaded.service.name;
-    return { service, runs: await parts.store.runs({ service, limit }) };
+    const found = await parts.store.runs({ service, limit });
+    const listed = found.map(async (run) => ({
+      ...run,
+      damage: await openDamage(parts.store, run),
+    }));
+    return { service, runs: await Promise.all(listed) };
   },
   text: ({ service, runs: found }) =>
-    found.length === 0 ? `No runs of ${service} yet.` : found.map(runLine).join('\n'),
+    found.length === 0 ? `No runs of ${service} yet.` : found.flatMap(runLines).join('\n'),
   json: ({ runs: found }) => ({ runs: found }),
 });
 
@@ -32,9 +43,34 @@ export const show = answer({
   text: (run, { nowWallMs }) => showText(run, nowWallMs),
 });
 
-function runLine({ runId, kind, from, to, status, startedWallMs }: RunSummary): string {
+/** Why an open run cannot be read; `null`: it can, or it has ended. */
+async function openDamage(store: Pick<Store, 'run'>, { runId, status }: RunSummary) {
+  if (status !== 'running') return null;
+  const found = await damageOf(store, runId);
+  return found === null ? null : found.toJSON();
+}
+
+interface Listed extends RunSummary {
+  readonly damage: { readonly code: string; readonly message: string } | null;
+}
+
+function runLines({ damage, abandoned, ...run }: Listed): readonly string[] {
+  const { runId, kind, from, to, status, startedWallMs } = run;
   const when = isoTime(startedWallMs).slice(0, 19).replace('T', ' ');
-  return clip(`${runId}  ${status.padEnd(9)}  ${when}  ${kind} ${from} to ${to}`, maxColumns);
+  const shown = damage === null ? status : 'DAMAGED';
+  const line = `${runId}  ${shown.padEnd(9)}  ${when}  ${kind} ${from} to ${to}`;
+  const notes =
+    damage !== null
+      ? [`${damage.code}: ${damage.message}`, `Next: ${endDamagedCommand(runId)}`]
+      : abandoned !== undefined
+        ? [`ended by ${abandoned.by}: ${abandoned.reason}`, abandoned.damage]
+        : [];
+  return [clip(line, maxColumns), ...notes.flatMap((note) => wrap(`    ${note}`, 4))];
+}
+
+/** The command that ends a damaged run, as it is told wherever one is found. */
+export function endDamagedCommand(runId: string): string {
+  return `\`throwover abort ${runId} --damaged --by NAME --reason TEXT\``;
 }
 
 /** Returns the journal as lines of at most 80 columns: seconds since the start, event, step. */

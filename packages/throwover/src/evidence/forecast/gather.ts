@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/kernel.ts';
 import { type EvidenceLog, maxSamplesACall, stepsOf } from '../../records/records.ts';
 import { type Service, ttlSecondsOf } from '../../service/service.ts';
-import type { RunState, Store } from '../../store/store.ts';
+import { journalOf, type RunState, type Store } from '../../store/store.ts';
 import { newestBeacons } from '../../traffic/stragglers/stragglers.ts';
 import { answersLeft } from '../../traffic/traffic.ts';
 import { holdoverFacts } from './facts.ts';
@@ -135,7 +135,8 @@ async function earlierRuns(
 ): Promise<readonly RunState[]> {
   const runs = await store.runs({ service, limit: runsRead });
   const ended = runs.filter((run) => run.kind === kind && run.status === 'succeeded');
-  return Promise.all(ended.map(({ runId }) => store.run(runId)));
+  const journals = await Promise.all(ended.map(({ runId }) => journalOf(store, runId)));
+  return journals.filter((run) => run !== null);
 }
 
 /** Returns the wall time from the mandate to the flip, because caches age in wall time. */

@@ -1,11 +1,12 @@
 import { defineErrors, seededRandom } from '../../kernel/kernel.ts';
 import { createVirtualClock, type VirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { createMemoryStore } from '../../store/memory/memory-store.ts';
+import { type Plan, planDigest } from '../../store/plan.ts';
 import type { Store } from '../../store/port.ts';
 import type { JournalRecord } from '../../store/shapes.ts';
 import { done, pending } from '../observe.ts';
 import { approve } from '../plan/mandate.ts';
-import { makePlan, type Plan, planDigest } from '../plan/plan.ts';
+import { makePlan } from '../plan/plan.ts';
 import type { Step } from '../step.ts';
 import type { RunEvent } from './events.ts';
 import { executeRun, type RunResult } from './execute.ts';

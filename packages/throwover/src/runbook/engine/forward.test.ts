@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { defineErrors } from '../../kernel/kernel.ts';
-import { makePlan, mustMatch, planDigest } from '../plan/plan.ts';
+import { planDigest } from '../../store/plan.ts';
+import { makePlan, mustMatch } from '../plan/plan.ts';
 import type { Step } from '../step.ts';
 import {
   type Bench,

@@ -1,8 +1,16 @@
 import type { Clock, Evidence, ThrowoverError } from '../../kernel/kernel.ts';
-import type { Halt, RunLease, RunState, Store } from '../../store/store.ts';
+import {
+  type Halt,
+  type Plan,
+  planDigest,
+  type RunLease,
+  type RunState,
+  type Store,
+  storedPlan,
+} from '../../store/store.ts';
 import { runbookErrors } from '../errors.ts';
 import type { Mandate } from '../plan/mandate.ts';
-import { mustMatch, type Plan, planDigest, storedPlan } from '../plan/plan.ts';
+import { mustMatch } from '../plan/plan.ts';
 import type { RunIdentity, Step } from '../step.ts';
 import type { RunEvent } from './events.ts';
 import type { Expected } from './history.ts';

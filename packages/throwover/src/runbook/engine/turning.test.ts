@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { defineErrors, type Evidence } from '../../kernel/kernel.ts';
+import { planDigest } from '../../store/plan.ts';
 import { approve } from '../plan/mandate.ts';
-import { planDigest } from '../plan/plan.ts';
 import type { Step, StepContext } from '../step.ts';
 import {
   type Bench,

@@ -1,8 +1,8 @@
 import { type Clock, isThrowoverError } from '../../kernel/kernel.ts';
+import type { GuardResult } from '../../store/store.ts';
 import { abortable } from '../engine/abortable.ts';
 import { runbookErrors } from '../errors.ts';
 import type { Guard, Refusal } from '../step.ts';
-import type { GuardResult } from './plan.ts';
 
 /**
  * Longest time of a guard's check, ms: it reads states, and each read has a deadline of a few

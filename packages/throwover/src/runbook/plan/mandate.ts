@@ -1,5 +1,5 @@
+import { type Plan, planDigest } from '../../store/store.ts';
 import { runbookErrors } from '../errors.ts';
-import { type Plan, planDigest } from './plan.ts';
 
 /**
  * Shortest part of a digest that is accepted as approval, hex digits: 48 bits are enough to tell

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { defineErrors, seededRandom } from '../../kernel/kernel.ts';
 import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { createMemoryStore } from '../../store/memory/memory-store.ts';
+import { type GuardResult, planDigest, storedPlan } from '../../store/plan.ts';
 import { planOf, switchStep, World } from '../engine/engine.fixture.ts';
 import { executeRun } from '../engine/execute.ts';
 import type { Guard } from '../step.ts';
 import { checkGuards } from './guards.ts';
 import { approve } from './mandate.ts';
-import { type GuardResult, planDigest, storedPlan } from './plan.ts';
 
 const errors = defineErrors({
   lagging: { disposition: 'wait', notLost: 'Nothing was changed.', remedy: 'Wait.' },
@@ -68,8 +68,9 @@ describe('a plan', () => {
 
   test('comes back from the store as it was, or is damaged', () => {
     const plan = planOf(steps, { facts: { lagMs: 3 } });
+    const { service, kind, from, to, epoch } = plan;
     const run = {
-      runId: 'run_1',
+      ...{ runId: 'run_1', service, kind, from, to, epoch },
       planDigest: planDigest(plan),
       plan: JSON.parse(JSON.stringify(plan)),
     };

@@ -1,55 +1,6 @@
-import { createHash } from 'node:crypto';
-import { z } from 'zod';
-import { canonicalJson, errorSchema } from '../../kernel/kernel.ts';
-import { storeErrors } from '../../store/store.ts';
+import type { Plan, PlanStep } from '../../store/store.ts';
 import { runbookErrors } from '../errors.ts';
 import type { Step } from '../step.ts';
-
-/** A step as the plan shows it. */
-const planStepSchema = z.object({
-  name: z.string(),
-  title: z.string(),
-  waits: z.enum(['machine', 'scaled']),
-  timeoutMs: z.number(),
-  noReturn: z.boolean(),
-  /** Neighbouring steps with the same group run at the same time. */
-  group: z.string().exactOptional(),
-  /** `yes`, or the reason why there is nothing to take back. */
-  undo: z.union([z.literal('yes'), z.object({ none: z.string() })]),
-});
-export type PlanStep = Readonly<z.infer<typeof planStepSchema>>;
-
-/** The result of one guard. Without refusals it lets the plan through. */
-const guardResultSchema = z.object({
-  name: z.string(),
-  title: z.string(),
-  /** Overrides that may be given ahead of time; default: none. */
-  mayAsk: z.array(z.string()).readonly().exactOptional(),
-  refusals: z.array(z.object({ error: errorSchema, override: z.string().nullable() })).readonly(),
-});
-export type GuardResult = Readonly<z.infer<typeof guardResultSchema>>;
-
-/**
- * A runbook applied to today's facts, as data: the operator reads it, the store keeps it, and
- * resume compares its steps with it.
- */
-const planSchema = z.object({
-  version: z.literal(1),
-  service: z.string(),
-  kind: z.string(),
-  from: z.string(),
-  to: z.string(),
-  /** Epoch that must still be current when the run begins. */
-  epoch: z.int(),
-  steps: z.array(planStepSchema).readonly(),
-  guards: z.array(guardResultSchema).readonly(),
-  /**
-   * Facts from when the plan was made (lag, sizes, expected durations); they change all the time
-   * and are for people.
-   */
-  facts: z.record(z.string(), z.unknown()).readonly(),
-});
-export type Plan = Readonly<z.infer<typeof planSchema>>;
 
 /**
  * Returns the plan. Pure: the same input gives the same plan. Throws for a bug in the runbook: two
@@ -74,41 +25,6 @@ export function makePlan(
     groups.add(group);
   }
   return { version: 1, ...input, steps: input.steps.map(planStep) };
-}
-
-/**
- * Returns the identity of the plan that an operator approves: the sha256, in hex, of service, kind,
- * regions, epoch, every step with its bounds, and which guards refused with which code and
- * override. It does not cover the facts, the figures in refusals, and refusals that grow by
- * themselves (`mayAsk`): these change from one second to the next, and they still need an override
- * by name.
- */
-export function planDigest(plan: Plan): string {
-  const { facts: _volatile, guards, ...rest } = plan;
-  const verdicts = guards.map(({ name, mayAsk = [], refusals }) => ({
-    name,
-    ...(mayAsk.length > 0 ? { mayAsk } : {}),
-    refusals: refusals
-      .filter(({ override }) => override === null || !mayAsk.includes(override))
-      .map(({ error, override }) => ({ code: error.code, override })),
-  }));
-  return createHash('sha256')
-    .update(canonicalJson({ ...rest, guards: verdicts }))
-    .digest('hex');
-}
-
-/**
- * Returns the plan that a run is carried out with, as the store keeps it: the first one, or the
- * last one that replaced it.
- */
-export function storedPlan(run: { runId: string; plan: unknown; planDigest: string }): Plan {
-  const plan = planSchema.safeParse(run.plan);
-  if (plan.success && planDigest(plan.data) === run.planDigest) return plan.data;
-  throw storeErrors.make(
-    'journal-damaged',
-    `the plan of run ${run.runId} is not the one that its digest was made of`,
-    { runId: run.runId, planDigest: run.planDigest },
-  );
 }
 
 /**

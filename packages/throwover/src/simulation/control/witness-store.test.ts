@@ -13,6 +13,10 @@ storeConformance('the store of the simulation, over its network,', async () => {
       store.process?.kill();
       store.start();
     },
+    damage: async (runId) => {
+      const run = store.state.runs.get(runId);
+      if (run !== undefined) run.plan = '{"steps":[]}';
+    },
     close: async () => {},
   };
 });

@@ -27,6 +27,7 @@ const writing: ReadonlySet<StoreCall> = new Set<StoreCall>([
   'registerService',
   'beginRun',
   'takeRun',
+  'endDamaged',
   'append',
   'openEpoch',
   'adoptEpoch',

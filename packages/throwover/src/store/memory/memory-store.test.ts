@@ -16,6 +16,10 @@ storeConformance('the memory store', async () => {
     restart: async () => {
       store = createMemoryStore({ clock, random, state });
     },
+    damage: async (runId) => {
+      const run = state.runs.get(runId);
+      if (run !== undefined) run.plan = '{"steps":[]}';
+    },
     close: async () => {},
   };
 });

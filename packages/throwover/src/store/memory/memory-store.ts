@@ -1,4 +1,5 @@
 import { type Clock, canonicalJson, newId, type Random } from '../../kernel/kernel.ts';
+import { damageFound } from '../damage.ts';
 import {
   adopted,
   opened,
@@ -6,6 +7,7 @@ import {
   type ServiceFacts,
   toldSync,
   withNextToken,
+  withoutDamaged,
   withoutRun,
 } from '../epochs.ts';
 import { RunLeases, WriterGrants } from '../leases.ts';
@@ -14,6 +16,7 @@ import type { Store } from '../port.ts';
 import {
   admitAppend,
   admitBegin,
+  admitEnding,
   admitTake,
   inForce,
   mustHold,
@@ -40,7 +43,8 @@ export interface MemoryStoreState {
 interface RunEntry {
   summary: RunSummary;
   leaseMs: number;
-  readonly plan: string;
+  /** A test damages it. */
+  plan: string;
   /** As text, so that callers cannot change it. */
   readonly records: string[];
 }
@@ -92,7 +96,11 @@ export function createMemoryStore(options: {
       const open =
         openRun === null
           ? undefined
-          : { ...facts(runOf(openRun)), leaseLeftMs: leases.leftMs(openRun) };
+          : {
+              runId: openRun,
+              owner: runOf(openRun).summary.owner,
+              leaseLeftMs: leases.leftMs(openRun),
+            };
       const plan = JSON.stringify(input.plan ?? null);
       admitBegin(service.state, open, state.halt, input, plan);
       const { leaseMs, plan: _plan, ...rest } = input;
@@ -102,25 +110,26 @@ export function createMemoryStore(options: {
       const summary: RunSummary = {
         ...rest,
         runId,
-        token: begun.token,
+        token: begun.state.token,
         status: 'running',
         startedWallMs: clock.wallMs(),
         endedWallMs: null,
       };
       runs.set(runId, { summary, leaseMs, plan, records: [] });
       leases.start(runId, leaseMs);
-      return { runId, token: begun.token, leaseMs };
+      return { runId, token: begun.state.token, leaseMs };
     },
 
     takeRun: async ({ runId, owner, leaseMs, force }) => {
       const run = runOf(runId);
       admitTake(facts(run), leases.leftMs(runId), force);
+      read(run);
       const taken = withNextToken(serviceOf(run.summary.service), runId);
       keep(taken);
-      run.summary = { ...run.summary, owner, token: taken.token };
+      run.summary = { ...run.summary, owner, token: taken.state.token };
       run.leaseMs = leaseMs;
       leases.start(runId, leaseMs);
-      return { runId, token: taken.token, leaseMs };
+      return { runId, token: taken.state.token, leaseMs };
     },
 
     renewRun: async ({ runId, token, leaseMs }) => {
@@ -188,11 +197,26 @@ export function createMemoryStore(options: {
       runOf: (runId) => facts(runOf(runId)),
     }),
 
-    run: async (runId) => {
-      const { summary, plan, records } = runOf(runId);
-      const parsed = records.map((text): RunState['records'][number] => JSON.parse(text));
-      return inForce(summary, JSON.parse(plan), parsed);
+    endDamaged: async ({ runId, by, reason }) => {
+      const run = runOf(runId);
+      const { service, abandoned: before } = run.summary;
+      if (before !== undefined) return { runId, service, token: run.summary.token, ...before };
+      const known = serviceOf(service);
+      const open = known.state.openRun === runId;
+      const leaseLeftMs = leases.leftMs(runId);
+      const { message: damage } = admitEnding(
+        { ...run.summary, leaseLeftMs, open },
+        damageFound(() => read(run)),
+      );
+      const { token } = keep(withoutDamaged(known, runId));
+      const abandoned = { by, reason, wallMs: clock.wallMs(), damage };
+      const { wallMs: endedWallMs } = abandoned;
+      run.summary = { ...run.summary, token, status: 'abandoned', endedWallMs, abandoned };
+      leases.end(runId);
+      return { runId, service, token, ...abandoned };
     },
+
+    run: async (runId) => read(runOf(runId)),
 
     runs: async ({ service, limit }) =>
       [...runs.values()]
@@ -201,6 +225,11 @@ export function createMemoryStore(options: {
         .reverse()
         .slice(0, limit),
   };
+}
+
+function read({ summary, plan, records }: RunEntry): RunState {
+  const parsed = records.map((text): RunState['records'][number] => JSON.parse(text));
+  return inForce(summary, JSON.parse(plan), parsed);
 }
 
 function facts({ summary, records }: RunEntry): RunFacts {

@@ -9,6 +9,7 @@ import { listenAt, urlOf } from '../../kernel/listen.ts';
 import { createVirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { startServe } from '../../server/serve.ts';
 import { storeConformance } from '../conformance.ts';
+import { damagePlan } from '../sqlite/damage.fixture.ts';
 import { openSqliteStore } from '../sqlite/sqlite-store.ts';
 import { createRemoteStore } from './remote-store.ts';
 
@@ -24,6 +25,11 @@ storeConformance('the remote store, through throwover serve', async () => {
     advance: clock.advance,
     restart: async () => {
       await server.close();
+      server = await start(Number(new URL(server.url).port));
+    },
+    damage: async (runId) => {
+      await server.close();
+      damagePlan(dataDir, runId);
       server = await start(Number(new URL(server.url).port));
     },
     close: async () => {

@@ -47,7 +47,8 @@ export function verifiedRecords(
   return records;
 }
 
-function parsed(body: string): unknown {
+/** Returns the value of a JSON text; `undefined` when it is none. */
+export function parsed(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {

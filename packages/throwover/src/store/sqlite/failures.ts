@@ -28,7 +28,7 @@ export function storeFailure(
       return storeErrors.make('store-disk-full', message, evidence, error);
     case sqliteCodes.corrupt:
     case sqliteCodes.notADatabase:
-      return storeErrors.make('journal-damaged', message, evidence, error);
+      return storeErrors.make('store-damaged', message, evidence, error);
     case sqliteCodes.busy:
     case sqliteCodes.locked:
       return storeErrors.make('store-in-use', message, evidence, error);

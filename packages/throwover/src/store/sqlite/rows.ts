@@ -1,8 +1,8 @@
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { ServiceFacts } from '../epochs.ts';
-import type { Halt, Loss, RunSummary } from '../shapes.ts';
-import { haltSchema, lossSchema, syncSchema } from '../shapes.ts';
+import type { Ending, Halt, Loss, RunSummary } from '../shapes.ts';
+import { haltSchema, lossSchema, runStatuses, syncSchema } from '../shapes.ts';
 import type { ChainedRow } from './chain.ts';
 
 export type Row = Record<string, SQLOutputValue>;
@@ -15,8 +15,19 @@ export interface RunRow {
   readonly lastHash: string;
 }
 
-const summaryColumns = `id, service, kind, from_region, to_region, epoch, plan_digest, owner, token,
-  status, started_wall_ms, ended_wall_ms`;
+const summaryColumns = `id, runs.service, kind, from_region, to_region, epoch, plan_digest, owner,
+  runs.token, status, started_wall_ms, ended_wall_ms`;
+
+/** A run with the ending of a person, if it has one. */
+const endingColumns = `run_id, endings.service AS ending_service, endings.token AS ending_token, ended_by,
+  reason, damage, wall_ms`;
+const withEnding = 'runs LEFT JOIN endings ON endings.run_id = runs.id';
+
+/** Integers as they are: a damaged number must not keep the row from being read. */
+function exactly(statement: StatementSync): StatementSync {
+  statement.setReadBigInts(true);
+  return statement;
+}
 
 /** Every statement of the store, prepared once. */
 export function prepare(db: DatabaseSync) {
@@ -38,13 +49,28 @@ export function prepare(db: DatabaseSync) {
       `INSERT INTO epochs (service, epoch, active, run_id, opened_by, opened_wall_ms)
        VALUES (?, ?, ?, ?, ?, ?)`,
     ),
-    run: db.prepare('SELECT * FROM runs WHERE id = ?'),
-    openRuns: db.prepare("SELECT id, lease_ms FROM runs WHERE status = 'running'"),
+    run: exactly(db.prepare(`SELECT runs.*, ${endingColumns} FROM ${withEnding} WHERE id = ?`)),
+    openRuns: db.prepare(
+      `SELECT id, lease_ms FROM ${withEnding} WHERE status = 'running' AND ended_by IS NULL`,
+    ),
+    ending: db.prepare(`SELECT ${endingColumns} FROM endings WHERE run_id = ?`),
+    addEnding: db.prepare(
+      `INSERT INTO endings (run_id, service, token, ended_by, reason, damage, wall_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    holder: db.prepare('SELECT name FROM services WHERE open_run = ?'),
     // Two statements, so that each has its index; without the plans, which are most of a run's
     // bytes.
-    runs: db.prepare(`SELECT ${summaryColumns} FROM runs ORDER BY number DESC LIMIT ?`),
-    runsOfService: db.prepare(
-      `SELECT ${summaryColumns} FROM runs WHERE service = ? ORDER BY number DESC LIMIT ?`,
+    runs: exactly(
+      db.prepare(
+        `SELECT ${summaryColumns}, ${endingColumns} FROM ${withEnding} ORDER BY number DESC LIMIT ?`,
+      ),
+    ),
+    runsOfService: exactly(
+      db.prepare(
+        `SELECT ${summaryColumns}, ${endingColumns} FROM ${withEnding}
+         WHERE runs.service = ? ORDER BY number DESC LIMIT ?`,
+      ),
     ),
     addRun: db.prepare(
       `INSERT INTO runs (id, service, kind, from_region, to_region, epoch, plan_digest, plan, owner,
@@ -94,9 +120,9 @@ export function serviceFacts(row: Row): ServiceFacts {
       active: String(row['active']),
       openRun: text(row['open_run']),
       openedBy: String(row['opened_by']),
+      token: Number(row['token']),
       sync: sync === null ? null : syncSchema.parse(JSON.parse(sync)),
     },
-    token: Number(row['token']),
     openedByRun: text(row['run_id']),
     stoppedEpoch: number(row['stopped_epoch']),
     restoredToken: Number(row['restored_token']),
@@ -106,8 +132,8 @@ export function serviceFacts(row: Row): ServiceFacts {
 
 /** Values in the order of `putService`. */
 export function serviceValues(facts: ServiceFacts) {
-  const { state, token, stoppedEpoch, restoredToken, ledgerBytes } = facts;
-  const { name, regions, epoch, active, openRun, sync } = state;
+  const { state, stoppedEpoch, restoredToken, ledgerBytes } = facts;
+  const { name, regions, epoch, active, token, openRun, sync } = state;
   return [
     name,
     JSON.stringify(regions),
@@ -122,20 +148,37 @@ export function serviceValues(facts: ServiceFacts) {
   ];
 }
 
+/** A number or status that nobody can have written is shown as none. */
 export function summaryRow(row: Row): RunSummary {
-  return {
+  const kept = {
     runId: String(row['id']),
     service: String(row['service']),
     kind: String(row['kind']),
     from: String(row['from_region']),
     to: String(row['to_region']),
-    epoch: Number(row['epoch']),
+    epoch: whole(row['epoch']),
     planDigest: String(row['plan_digest']),
     owner: String(row['owner']),
-    token: Number(row['token']),
-    status: String(row['status']) as RunSummary['status'],
-    startedWallMs: Number(row['started_wall_ms']),
-    endedWallMs: number(row['ended_wall_ms']),
+    token: whole(row['token']),
+    status: runStatuses.find((status) => status === row['status']) ?? 'running',
+    startedWallMs: finite(row['started_wall_ms']) ?? 0,
+    endedWallMs: finite(row['ended_wall_ms']),
+  } as const;
+  if (typeof row['ended_by'] !== 'string') return kept;
+  const { token, by, reason, wallMs, damage } = endingRow(row);
+  const abandoned = { by, reason, wallMs, damage };
+  return { ...kept, token, status: 'abandoned', endedWallMs: wallMs, abandoned };
+}
+
+export function endingRow(row: Row): Ending {
+  return {
+    runId: String(row['run_id']),
+    service: String(row['ending_service']),
+    token: whole(row['ending_token']),
+    by: String(row['ended_by']),
+    reason: String(row['reason']),
+    damage: String(row['damage']),
+    wallMs: finite(row['wall_ms']) ?? 0,
   };
 }
 
@@ -170,6 +213,15 @@ export function* lossRows(
 
 function text(value: SQLOutputValue | undefined): string | null {
   return typeof value === 'string' ? value : null;
+}
+
+function whole(value: SQLOutputValue | undefined): number {
+  const read = Number(value);
+  return Number.isSafeInteger(read) && read >= 0 ? read : 0;
+}
+
+function finite(value: SQLOutputValue | undefined): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
 function number(value: SQLOutputValue | undefined): number | null {

@@ -92,6 +92,18 @@ const migrations: readonly string[] = [
   CREATE INDEX losses_in_order ON losses (service, commit_position, number, id);
   CREATE INDEX losses_of_run ON losses (run_id, commit_position, number, id);
   `,
+  // A run that was ended because it is damaged keeps its row and its journal as they are.
+  `
+  CREATE TABLE endings (
+    run_id TEXT PRIMARY KEY,
+    service TEXT NOT NULL,
+    token INTEGER NOT NULL,
+    ended_by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    damage TEXT NOT NULL,
+    wall_ms REAL NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /**

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock, ThrowoverError } from '../../kernel/kernel.ts';
 import type { ServiceFacts } from '../epochs.ts';
 import { RunLeases, WriterGrants } from '../leases.ts';
+import { maxLeaseMs } from '../limits.ts';
 import { noSuchRun, noSuchService, type RunFacts } from '../rules.ts';
 import type { ServiceState } from '../shapes.ts';
 import { storeFailure } from './failures.ts';
@@ -33,7 +34,7 @@ export function openSession(db: DatabaseSync, clock: Clock, path: string): Sessi
   const sql = prepare(db);
   const open = sql.openRuns
     .all()
-    .map((row) => ({ runId: String(row['id']), leaseMs: Number(row['lease_ms']) }));
+    .map((row) => ({ runId: String(row['id']), leaseMs: leaseOf(row['lease_ms']) }));
   const leases = new RunLeases(clock, open);
   const grants = new WriterGrants(clock);
   let failure: ThrowoverError | null = null;
@@ -100,6 +101,12 @@ export function openSession(db: DatabaseSync, clock: Clock, path: string): Sessi
       return state;
     },
   };
+}
+
+/** A damaged lease must not keep its run for longer than any controller may. */
+function leaseOf(kept: unknown): number {
+  const leaseMs = Number(kept);
+  return Number.isFinite(leaseMs) ? Math.min(leaseMs, maxLeaseMs) : maxLeaseMs;
 }
 
 export function factsOf({ summary, lastSeq }: RunRow): RunFacts {

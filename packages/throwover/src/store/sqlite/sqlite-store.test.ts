@@ -6,9 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../kernel/kernel.ts';
 import { createVirtualClock, type VirtualClock } from '../../kernel/virtual-clock.fixture.ts';
 import { storeConformance } from '../conformance.ts';
-import { recordOf } from '../conformance-subject.ts';
+import { begin, recordOf } from '../conformance-subject.ts';
 import { maxLedgerBytes, maxWriterLeaseMs } from '../limits.ts';
 import type { Loss, RunLease } from '../shapes.ts';
+import { damagePlan } from './damage.fixture.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 import { oldRun, writeVersion1 } from './version-1.fixture.ts';
 
@@ -26,6 +27,11 @@ storeConformance('the SQLite store', async () => {
     advance: clock.advance,
     restart: async () => {
       store.close();
+      store = openSqliteStore({ dataDir, clock, random });
+    },
+    damage: async (runId) => {
+      store.close();
+      damagePlan(dataDir, runId);
       store = openSqliteStore({ dataDir, clock, random });
     },
     close: async () => {
@@ -54,17 +60,7 @@ describe('the SQLite store on its disk', () => {
     });
   const beginIn = async (store: ReturnType<typeof open>): Promise<RunLease> => {
     await store.registerService({ name: 'checkout', regions: ['east', 'west'], active: 'east' });
-    return store.beginRun({
-      service: 'checkout',
-      kind: 'switchover',
-      from: 'east',
-      to: 'west',
-      epoch: 1,
-      planDigest: 'sha256:abc',
-      plan: { steps: [] },
-      owner: 'alice',
-      leaseMs,
-    });
+    return store.beginRun(begin);
   };
   const append = (store: ReturnType<typeof open>, lease: RunLease, seq: number, size = 10) => {
     const event = {
@@ -143,7 +139,7 @@ describe('the SQLite store on its disk', () => {
 
   test('a file that is no database is called damaged, and left as it is', async () => {
     await writeFile(join(dataDir, 'throwover.sqlite'), 'not a database '.repeat(1_000));
-    expect(() => open()).toThrow(expect.objectContaining({ code: 'journal-damaged' }));
+    expect(() => open()).toThrow(expect.objectContaining({ code: 'store-damaged' }));
   });
 
   test('a full store refuses the record whole, and goes on when there is room', async () => {
@@ -241,6 +237,7 @@ describe('the SQLite store on its disk', () => {
       active: 'west',
       openRun: oldRun,
       openedBy: 'flip-only',
+      token: 3,
       sync: null,
     });
     expect(await store.service('search')).toMatchObject({ openedBy: 'registered', openRun: null });

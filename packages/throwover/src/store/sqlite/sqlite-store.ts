@@ -19,7 +19,7 @@ const defaultMaxBytes = 1024 ** 3;
  * Leases and grants are only in memory (leases.ts); a stop of grants is on disk.
  *
  * Throws at opening: `store-in-use`, `store-unusable`, `store-too-new`, `store-disk-full`,
- * `journal-damaged`.
+ * `store-damaged`.
  */
 export function openSqliteStore(options: {
   dataDir: string;

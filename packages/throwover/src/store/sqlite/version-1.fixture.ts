@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { canonicalJson } from '../../kernel/kernel.ts';
+import { plannedRun } from '../plan.fixture.ts';
 import type { JournalRecord } from '../shapes.ts';
 import { nextHash, rootHash } from './chain.ts';
 
@@ -56,6 +57,9 @@ export const oldRun = 'run_06f3k2v8q0-7hx2kd9m';
 
 /** A store of version 1 in which `oldRun`, a flip-only of checkout with token 3, has opened epoch 2 and not ended. */
 export function writeVersion1(dataDir: string, records: readonly JournalRecord[]): void {
+  const planned = plannedRun({ kind: 'flip-only' });
+  const { planDigest } = planned;
+  const plan = canonicalJson(planned.plan);
   mkdirSync(dataDir, { recursive: true });
   const db = new DatabaseSync(join(dataDir, 'throwover.sqlite'));
   db.exec('PRAGMA journal_mode = WAL');
@@ -67,9 +71,9 @@ export function writeVersion1(dataDir: string, records: readonly JournalRecord[]
       ('checkout', 2, 'west', '${oldRun}', 1767225600001), ('search', 1, 'east', NULL, 1767225600000);
     INSERT INTO runs (id, service, kind, from_region, to_region, epoch, plan_digest, plan, owner,
       token, status, started_wall_ms, lease_ms, last_seq, last_hash)
-      VALUES ('${oldRun}', 'checkout', 'flip-only', 'east', 'west', 1, 'sha256:abc', '{"steps":[]}',
+      VALUES ('${oldRun}', 'checkout', 'flip-only', 'east', 'west', 1, '${planDigest}', '${plan}',
       'alice', 3, 'running', 1767225600000.25, 15000, 0, '')`);
-  let hash = rootHash(oldRun, '{"steps":[]}');
+  let hash = rootHash(oldRun, plan);
   for (const record of records) {
     const body = canonicalJson(record);
     hash = nextHash(hash, body);
