@@ -20,12 +20,17 @@ function agentOf(pki: string): Agent {
 }
 
 /** Asks one of throwover's machines in the lab, as a controller; any answer but 2xx is a bug. */
-export async function askMachine<T>(
+export async function askMachine<T>(...asked: Parameters<typeof askMachineText>): Promise<T> {
+  return JSON.parse(await askMachineText(...asked)) as T;
+}
+
+/** The same, of a call that answers lines. */
+export async function askMachineText(
   { pki }: Pick<LabMap, 'pki'>,
   { host, port }: Endpoint,
   path: string,
   options: { method?: 'GET' | 'POST'; body?: unknown; timeoutMs?: number } = {},
-): Promise<T> {
+): Promise<string> {
   const { method = 'GET', body, timeoutMs = answerTimeoutMs } = options;
   const answer = await request(`https://${host}:${port}${path}`, {
     ...{ method, dispatcher: agentOf(pki), signal: AbortSignal.timeout(timeoutMs) },
@@ -37,5 +42,5 @@ export async function askMachine<T>(
   if (answer.statusCode !== 200) {
     throw new Error(`${path} at ${host}:${port}: ${answer.statusCode} ${text}`);
   }
-  return JSON.parse(text) as T;
+  return text;
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { askMachine } from './ask-machine.ts';
+import { askMachine, askMachineText } from './ask-machine.ts';
 import { labEnv, nodeOptions } from './child.ts';
 import { askJson, until } from './json.ts';
 import { Lab } from './lab.ts';
@@ -276,8 +276,7 @@ test(
 test(
   'serve tells Prometheus who writes, how far the standby is behind, and which parts answer',
   async () => {
-    const { host, port } = lab.map.store;
-    const scraped = async () => (await fetch(`http://${host}:${port}/metrics`)).text();
+    const scraped = () => askMachineText(lab.map, lab.map.store, '/metrics');
     const active = await lab.active();
     const standby = active === 'east' ? 'west' : 'east';
     await until(

@@ -1,3 +1,4 @@
+import { absoluteIn } from '../access/identity.ts';
 import { assertNever, type Clock, shellWord } from '../kernel/kernel.ts';
 import { arcHands } from '../providers/aws/arc-by-hand.ts';
 import { lambdaHands } from '../providers/aws/lambda-by-hand.ts';
@@ -48,7 +49,7 @@ export async function handDocument(
     readonly clock: Clock;
   },
 ): Promise<HandDocument> {
-  const { direction, clock } = options;
+  const { direction } = options;
   const { service } = loaded;
   const { from, to, epoch } = direction;
   const { steps } = defineRun(kind, loaded, options);
@@ -56,7 +57,7 @@ export async function handDocument(
   const nobodyKnows = { kind: 'unknown', why: 'by hand' } as const;
   const facts: HandFacts = {
     ...{ kind, from, to, policy },
-    hands: await handsOf(service, direction, clock),
+    hands: await handsOf(loaded, direction, options),
     sequenceAdvance: sequenceAdvance(nobodyKnows, service.database.idsPerSecond).by,
   };
   const own = new Map(service.steps.map((step) => [step.name, step]));
@@ -79,30 +80,43 @@ export async function handDocument(
   };
 }
 
-async function handsOf(service: Service, { from, to }: Direction, clock: Clock): Promise<Hands> {
+async function handsOf(
+  { service, directory }: LoadedService,
+  { from, to }: Direction,
+  calls: { readonly parts: Pick<Parts, 'machine'>; readonly clock: Clock },
+): Promise<Hands> {
   const names = [from, to];
+  const identity = service.identity === undefined ? null : absoluteIn(directory, service.identity);
   const [dns, ...databases] = await Promise.all([
     dnsHands(service),
-    ...names.map(async (name) => [name, await databaseHands(service, name, clock)] as const),
+    ...names.map(async (name) => [name, await databaseHands(service, name, calls)] as const),
   ]);
   const databaseOf = new Map(databases);
   return {
     dns,
     database: (region) => found(databaseOf.get(region), region),
-    door: (region) => doorHands({ region, admin: declared(service, region).door.admin }),
+    door: (region) => doorHands({ region, admin: declared(service, region).door.admin, identity }),
     gateways: Object.entries(service.regions).flatMap(([region, { gateway }]) =>
       service.webhooks === undefined || gateway === undefined
         ? []
-        : [gatewayHands({ region, admin: gateway.admin })],
+        : [gatewayHands({ region, admin: gateway.admin, identity })],
     ),
     functions: (region) => functionHands(service, { region, from }),
   };
 }
 
 /** Asks the guard beside the database, because only that guard knows where the database is. */
-async function databaseHands(service: Service, region: string, clock: Clock) {
+async function databaseHands(
+  service: Service,
+  region: string,
+  calls: { readonly parts: Pick<Parts, 'machine'>; readonly clock: Clock },
+) {
+  const { parts, clock } = calls;
   const { database, byHand: commands } = declared(service, region);
-  const side = postgresSide({ region, guardUrl: database.guard, attachTimeoutMs: 0, clock });
+  const connect = parts.machine?.connectTo({ role: 'guard', region });
+  const side = postgresSide({
+    ...{ region, guardUrl: database.guard, attachTimeoutMs: 0, clock, connect },
+  });
   try {
     return postgresHands(await side.place(), {
       commands,

@@ -23,7 +23,7 @@ export const healthCalls = {
       z.object({ status: z.literal('healthy') }),
       z.object({ status: z.literal('unhealthy'), error: errorSchema }),
     ]),
-    roles: ['metrics'],
+    roles: ['metrics', 'viewer'],
   },
 } as const satisfies CallTable;
 
@@ -36,7 +36,7 @@ export const metricsCalls = {
     // A scrape of 1,000 services.
     deadlineMs: 10_000,
     maxAnswerBytes: 64 * 1024 ** 2,
-    roles: ['metrics'],
+    roles: ['metrics', 'viewer'],
   },
 } as const satisfies CallTable;
 

@@ -395,8 +395,11 @@ describe('a gateway', () => {
     await expect(start({ port }, env)).rejects.toMatchObject({ code: 'gateway-port-taken' });
     for (const elsewhere of [{ host: '192.0.2.1' }, { adminHost: '192.0.2.1' }]) {
       const code = 'gateway-listen-failed';
-      await expect(start(elsewhere, env)).rejects.toMatchObject({ code });
+      await expect(start({ ...elsewhere, insecure: true }, env)).rejects.toMatchObject({ code });
     }
+    await expect(start({ adminHost: '192.0.2.1' }, env)).rejects.toMatchObject({
+      code: 'listen-unprotected',
+    });
     const { adminUrl } = await gateway(null);
     await expectEveryCall(adminUrl);
     const bad = await request(`${adminUrl}/v1/gateway/mode`, { method: 'PUT', body: '{"mode":1}' });

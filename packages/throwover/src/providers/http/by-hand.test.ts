@@ -72,8 +72,8 @@ test.skipIf(missing)(
     const admin = urlOf(await listenAt(server, { host: '127.0.0.1', port: 0 }));
     onTestFinished(() => void server.close());
     const to = { region: 'west', url: `http://127.0.0.1/a'b"c$HOME\`id\`$(id)` };
-    const { deliver, redeliver } = gatewayHands({ region: 'east', admin });
-    const { forward } = doorHands({ region: 'east', admin });
+    const { deliver, redeliver } = gatewayHands({ region: 'east', admin, identity: null });
+    const { forward } = doorHands({ region: 'east', admin, identity: null });
     for (const work of [forward(2, to), deliver(2, to), redeliver(2, 600)]) {
       expect(await typed(work, {})).toMatchObject({ exitCode: 0 });
     }

@@ -2,9 +2,27 @@
  * Manual steps for the data path, with `curl`: doors and gateways run without the control plane,
  * and take its commands from people too.
  */
+import type { Identity } from '../../access/identity.ts';
 import { shellWord } from '../../kernel/kernel.ts';
 import type { HandWork } from '../../runbook/runbook.ts';
 import type { DnsHands, DoorHands, GatewayHands } from '../../runs/runs.ts';
+
+/** How a person calls a machine: with the certificate of this computer, where the service has them. */
+interface ByHand {
+  readonly region: string;
+  readonly admin: string;
+  readonly identity: Identity | null;
+}
+
+/**
+ * A machine's certificate names its role and not its address, so curl cannot check it (`-k`). A
+ * stranger at that address learns no secret from the command: the key stays here.
+ */
+function curl(identity: Identity | null): string {
+  if (identity === null) return 'curl -fsS';
+  const { certificate, key } = identity;
+  return `curl -fsSk --cert ${shellWord(certificate)} --key ${shellWord(key)}`;
+}
 
 const json = `-H 'content-type: application/json'`;
 
@@ -21,13 +39,12 @@ function withValues(body: object, ...values: readonly string[]): string {
  * Manual steps for a door at this address (docs: edge.md). A newer epoch needs no token, because no
  * other command has been sent in it.
  */
-export function doorHands(options: { readonly region: string; readonly admin: string }): DoorHands {
-  const { region, admin } = options;
+export function doorHands({ region, admin, identity }: ByHand): DoorHands {
   const put = (says: string, mode: object): HandWork => ({
     on: null,
     says,
     lines: [
-      `curl -fsS -X PUT ${json} ${shellWord(`${admin}/v1/door`)} -d ${shellWord(JSON.stringify({ region, mode, token: 0 }))}`,
+      `${curl(identity)} -X PUT ${json} ${shellWord(`${admin}/v1/door`)} -d ${shellWord(JSON.stringify({ region, mode, token: 0 }))}`,
     ],
   });
   return {
@@ -45,14 +62,10 @@ export function doorHands(options: { readonly region: string; readonly admin: st
  * Manual steps for a gateway at this address. They send its newest token back, because an older one
  * is refused.
  */
-export function gatewayHands(options: {
-  readonly region: string;
-  readonly admin: string;
-}): GatewayHands {
-  const { region, admin } = options;
-  const token = `T=$(curl -fsS ${shellWord(`${admin}/v1/gateway`)} | sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p')`;
+export function gatewayHands({ region, admin, identity }: ByHand): GatewayHands {
+  const token = `T=$(${curl(identity)} ${shellWord(`${admin}/v1/gateway`)} | sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p')`;
   const send = (method: string, path: string, body: string) =>
-    `curl -fsS -X ${method} ${json} ${shellWord(`${admin}${path}`)} -d ${body}`;
+    `${curl(identity)} -X ${method} ${json} ${shellWord(`${admin}${path}`)} -d ${body}`;
   return {
     region,
     deliver: (epoch, to) => ({

@@ -450,9 +450,14 @@ describe('the guard itself', () => {
     await expect(
       startGuard({ ...guards.config('east', anyPort), listen: guard.address }),
     ).rejects.toMatchObject({ code: 'guard-port-taken' });
-    await expect(
-      startGuard({ ...guards.config('east', anyPort), listen: { host: '192.0.2.1', port: 1 } }),
-    ).rejects.toMatchObject({ code: 'guard-listen-failed' });
+    const elsewhere = {
+      ...guards.config('east', anyPort),
+      listen: { host: '192.0.2.1', port: 1 },
+    };
+    await expect(startGuard(elsewhere)).rejects.toMatchObject({ code: 'listen-unprotected' });
+    await expect(startGuard({ ...elsewhere, insecure: true })).rejects.toMatchObject({
+      code: 'guard-listen-failed',
+    });
     const url = urlOf(guard.address);
     await expectEveryCall(url);
     const answer = await fetch(`${url}/v1/of-another-version`);
