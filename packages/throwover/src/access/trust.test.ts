@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { AsnConvert } from '@peculiar/asn1-schema';
+import { CertificateList } from '@peculiar/asn1-x509';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { systemClock } from '../kernel/kernel.ts';
 import { createVirtualClock } from '../kernel/virtual-clock.fixture.ts';
 import { openTrust, type Trust, type TrustEvent } from './access.ts';
@@ -391,6 +393,22 @@ describe('files that change', () => {
     await trust.look();
     expect(trust.judge(theirs, 'client')).toMatchObject({ reason: 'foreign-issuer' });
     expect(told()).toEqual(['certificate-files-loaded']);
+  });
+
+  it('that are bad are not parsed again while they are unchanged', async () => {
+    const { open, files, clock } = await machine();
+    const trust = await open();
+    const nowWallMs = clock.wallMs();
+    const foreign = newAuthority({ number: 1, nowWallMs });
+    writeFileSync(
+      files.revocations ?? '',
+      newRevocations({ authority: foreign, revoked: [], nowWallMs, number: 1 }),
+    );
+    const parse = vi.spyOn(AsnConvert, 'parse');
+    onTestFinished(() => parse.mockRestore());
+    for (let looks = 0; looks < 5; looks += 1) await trust.look();
+    expect(parse.mock.calls.filter(([, type]) => type === CertificateList)).toHaveLength(1);
+    expect(trust.alarms()).toMatchObject([{ code: 'files-not-usable' }]);
   });
 
   it('that are good at every second look are told, too', async () => {
