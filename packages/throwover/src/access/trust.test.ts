@@ -180,6 +180,16 @@ describe('at the start', () => {
       /trust\.pem is longer than/,
     ],
     [
+      'a trust file that is cut off in the first line of its second block',
+      ({ files, authority }) => writeFileSync(files.trust, `${authority.certificate}-----BEGIN C`),
+      /trust\.pem: its last block is cut off/,
+    ],
+    [
+      'a trust file that is cut off in the first dashes of its second block',
+      ({ files, authority }) => writeFileSync(files.trust, `${authority.certificate}--`),
+      /trust\.pem: its last block is cut off/,
+    ],
+    [
       'a list that is cut off',
       ({ files }) => {
         const list = readFileSync(files.revocations ?? '', 'utf8');
