@@ -353,7 +353,7 @@ describe('a folder', () => {
     writeFileSync(join(dir, 'lock'), 'x'.repeat(5_000));
     await expect(revoke(place, guard)).rejects.toMatchObject({
       code: 'pki-folder-unwritable',
-      message: expect.stringContaining(join(dir, 'lock')),
+      message: expect.stringMatching(/lock: .*It holds no data: remove it/),
     });
     rmSync(join(dir, 'lock'));
     expect(await revoke(place, guard)).toHaveLength(1);

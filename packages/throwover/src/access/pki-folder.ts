@@ -285,7 +285,9 @@ async function locked<T>(dir: string, work: () => Promise<T>): Promise<T> {
       throw accessErrors.make('pki-busy', `another command works in ${dir}`, { dir }, error);
     }
     const file = join(dir, 'lock');
-    throw unwritable(dir, `${file}: ${error}. It holds no data and may be removed`, error);
+    const junk = sqliteCodeOf(error) === sqliteCodes.notADatabase;
+    const removable = junk ? '. It holds no data: remove it' : '';
+    throw unwritable(dir, `${file}: ${error}${removable}`, error);
   }
   try {
     return await work();

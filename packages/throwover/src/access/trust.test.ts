@@ -2,12 +2,17 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { AsnConvert } from '@peculiar/asn1-schema';
+import { CertificateList } from '@peculiar/asn1-x509';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { systemClock } from '../kernel/kernel.ts';
 import { createVirtualClock } from '../kernel/virtual-clock.fixture.ts';
 import { openTrust, type Trust, type TrustEvent } from './access.ts';
 import { factsOf } from './certificate.ts';
 import { type Issued, issueMachine, newAuthority, newRevocations, notBeforeOf } from './issuing.ts';
 import { parseName } from './names.ts';
+import { forAuthority, Openssl } from './openssl.fixture.ts';
 import { openSeen } from './seen.ts';
 
 const dayMs = 86_400_000;
@@ -68,7 +73,18 @@ async function machine(
   const events: TrustEvent[] = [];
   const open = async (service: string | null = 'checkout') => {
     const onEvent = (event: TrustEvent) => events.push(event);
-    const trust = await openTrust({ files, service, clock, onEvent });
+    const opening = openTrust({ files, service, clock, onEvent });
+    let settled = false;
+    const settle = () => {
+      settled = true;
+    };
+    opening.then(settle, settle);
+    // Files that do not fit are tried again.
+    while (!settled) {
+      await setImmediate();
+      await clock.advance(10);
+    }
+    const trust = await opening;
     opened.push(trust);
     return trust;
   };
@@ -164,14 +180,22 @@ describe('at the start', () => {
       /trust\.pem is longer than/,
     ],
     [
-      'a list of a foreign authority',
-      ({ files, clock }) => {
-        const nowWallMs = clock.wallMs();
-        const authority = newAuthority({ number: 1, nowWallMs });
-        const list = newRevocations({ authority, revoked: [], nowWallMs, number: 1 });
-        writeFileSync(files.revocations ?? '', list);
+      'a trust file that is cut off in the first line of its second block',
+      ({ files, authority }) => writeFileSync(files.trust, `${authority.certificate}-----BEGIN C`),
+      /trust\.pem: its last block is cut off/,
+    ],
+    [
+      'a trust file that is cut off in the first dashes of its second block',
+      ({ files, authority }) => writeFileSync(files.trust, `${authority.certificate}--`),
+      /trust\.pem: its last block is cut off/,
+    ],
+    [
+      'a list that is cut off',
+      ({ files }) => {
+        const list = readFileSync(files.revocations ?? '', 'utf8');
+        writeFileSync(files.revocations ?? '', list.slice(0, -9));
       },
-      /crl\.pem: list 1 cannot be used: no trusted authority has signed it/,
+      /crl\.pem: block 1 of "X509 CRL" is cut off/,
     ],
   ])('%s is refused, with a sentence that names the file', async (_, spoil, said) => {
     const made = await machine();
@@ -181,6 +205,68 @@ describe('at the start', () => {
     expect(refusal.message).toMatch(said);
     expect(JSON.stringify(refusal)).not.toContain(made.first.key.split('\n')[1]);
   });
+
+  it('files that do not fit yet are tried again for a few seconds', async () => {
+    const { open, files, issue, clock } = await machine();
+    const renewed = issue(own);
+    writeFileSync(files.key, renewed.key);
+    const beganMs = clock.monotonicMs();
+    const opening = open();
+    await setImmediate();
+    while (clock.monotonicMs() < beganMs + 700) await setImmediate();
+    writeFileSync(files.certificate, renewed.certificate);
+    expect((await opening).own.certificate).toBe(renewed.certificate);
+  });
+
+  it('a list of an authority that is not trusted is an alarm; the other list counts', async () => {
+    const { open, files, issue, revoke, clock } = await machine();
+    const nowWallMs = clock.wallMs();
+    const theirs = issue(peer);
+    revoke(theirs);
+    const foreign = newRevocations({
+      ...{ authority: newAuthority({ number: 1, nowWallMs }), revoked: [], nowWallMs, number: 1 },
+    });
+    const file = files.revocations ?? '';
+    writeFileSync(file, foreign + readFileSync(file, 'utf8'));
+    const trust = await open();
+    expect(trust.alarms()).toMatchObject([
+      {
+        code: 'files-not-usable',
+        said: expect.stringContaining('list 1 cannot be used: no trusted authority has signed it'),
+      },
+    ]);
+    expect(trust.judge(derOf(theirs), 'client')).toMatchObject({ reason: 'revoked' });
+    revoke(theirs);
+    await trust.look();
+    expect(trust.alarms()).toEqual([]);
+  });
+
+  it.each(['clientAuth', 'serverAuth'])(
+    'the certificate of a guard that has %s only is an alarm',
+    async (purpose) => {
+      const { files } = await machine({ withRevocations: false });
+      const openssl = new Openssl();
+      onTestFinished(() => openssl.remove());
+      const by = openssl.make({ subject: '/CN=team', extensions: forAuthority });
+      const name = [`extendedKeyUsage=${purpose}`, `subjectAltName=URI:${own}`];
+      const made = openssl.make({ by, extensions: name });
+      const trust = await openTrust({
+        files: {
+          ...{ trust: by.certificateFile, certificate: made.certificateFile, key: made.keyFile },
+          ...{ revocations: null, memory: files.memory },
+        },
+        ...{ service: null, clock: systemClock, onEvent: () => {} },
+      });
+      expect(trust.alarms()).toMatchObject([
+        {
+          code: 'certificate-not-accepted',
+          said: expect.stringContaining(
+            `not for a TLS ${purpose === 'clientAuth' ? 'server' : 'client'}`,
+          ),
+        },
+      ]);
+    },
+  );
 
   it('the certificate of another service is refused, unless the process serves several', async () => {
     const { open } = await machine();
@@ -296,6 +382,59 @@ describe('files that change', () => {
     },
   );
 
+  it('cut off exactly between two blocks: an authority or a list goes only when two looks agree', async () => {
+    const { open, files, issue, authority, clock, told } = await machine();
+    const nowWallMs = clock.wallMs();
+    const second = newAuthority({ number: 2, nowWallMs });
+    const both = authority.certificate + second.certificate;
+    writeFileSync(files.trust, both);
+    const theirs = derOf(issue(peer, { by: second }));
+    const trust = await open();
+    for (const text of [authority.certificate, `${authority.certificate}-----BEG`]) {
+      writeFileSync(files.trust, text);
+      await trust.look();
+      expect(trust.judge(theirs, 'client').state).toBe('valid');
+      writeFileSync(files.trust, both);
+      await trust.look();
+    }
+    expect(told()).toEqual([]);
+    writeFileSync(files.trust, authority.certificate);
+    await trust.look();
+    await trust.look();
+    expect(trust.judge(theirs, 'client')).toMatchObject({ reason: 'foreign-issuer' });
+    expect(told()).toEqual(['certificate-files-loaded']);
+  });
+
+  it('that are bad are not parsed again while they are unchanged', async () => {
+    const { open, files, clock } = await machine();
+    const trust = await open();
+    const nowWallMs = clock.wallMs();
+    const foreign = newAuthority({ number: 1, nowWallMs });
+    writeFileSync(
+      files.revocations ?? '',
+      newRevocations({ authority: foreign, revoked: [], nowWallMs, number: 1 }),
+    );
+    const parse = vi.spyOn(AsnConvert, 'parse');
+    onTestFinished(() => parse.mockRestore());
+    for (let looks = 0; looks < 5; looks += 1) await trust.look();
+    expect(parse.mock.calls.filter(([, type]) => type === CertificateList)).toHaveLength(1);
+    expect(trust.alarms()).toMatchObject([{ code: 'files-not-usable' }]);
+  });
+
+  it('that are good at every second look are told, too', async () => {
+    const { open, files, told } = await machine();
+    const trust = await open();
+    const good = readFileSync(files.trust, 'utf8');
+    for (let looks = 0; looks < 4; looks += 1) {
+      writeFileSync(files.trust, looks % 2 === 0 ? '' : good);
+      await trust.look();
+    }
+    expect(told()).toEqual([
+      'certificate-alarm: files-not-usable now',
+      'certificate-alarm-ended: files-not-usable now',
+    ]);
+  });
+
   it('do not bring an older certificate back: it is told, also after a restart', async () => {
     const { open, first, issue, put } = await machine();
     put(issue(own, { lastMs: factsOfIssued(first).notBeforeMs }));
@@ -334,6 +473,21 @@ describe('revocations', () => {
     const again = await open();
     expect(again.judge(theirs, 'client')).toMatchObject({ reason: 'revoked' });
   });
+
+  it.each(['key', 'certificate', 'trust'] as const)(
+    'count after one look while the %s file is bad',
+    async (which) => {
+      const { open, revoke, issue, files } = await machine();
+      const theirs = issue(peer);
+      const trust = await open();
+      writeFileSync(files[which], 'garbage');
+      revoke(theirs);
+      await trust.look();
+      expect(trust.judge(derOf(theirs), 'client')).toMatchObject({ reason: 'revoked' });
+      await trust.look();
+      expect(trust.alarms()).toMatchObject([{ code: 'files-not-usable' }]);
+    },
+  );
 
   it('count when the memory cannot be written, too', async () => {
     const { open, revoke, issue, files } = await machine();

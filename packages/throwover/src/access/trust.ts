@@ -1,13 +1,14 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, every } from '../kernel/kernel.ts';
 import { type Anchor, anchorOf, subjectOf } from './certificate.ts';
 import { accessErrors } from './errors.ts';
 import { type Accepted, type Judgement, judge, mayIssue, type Newest } from './judge.ts';
-import { formatName } from './names.ts';
+import { formatName, type MachineRole } from './names.ts';
 import { type Alarm, type Dated, expiryAlarm, sameAlarm } from './notices.ts';
 import { pemBlocks } from './pem.ts';
-import { type RevocationList, revocationListOf } from './revocations.ts';
+import { type RevocationList, revocationListOf, UnknownSigner } from './revocations.ts';
 import { openSeen } from './seen.ts';
 
 /** Files of a machine, PEM. */
@@ -57,7 +58,13 @@ export interface Trust {
 interface Loaded {
   readonly own: Own;
   readonly anchors: readonly Anchor[];
+}
+
+/** Lists of revocations of a file, and what is wrong with the others. */
+interface Lists {
   readonly lists: readonly RevocationList[];
+  /** `foreign`: no authority that is trusted has signed that list. */
+  readonly problems: readonly { readonly said: string; readonly foreign: boolean }[];
 }
 
 /** A new certificate, or a revocation, is in force after this time at the latest. */
@@ -70,13 +77,21 @@ const lookMs = 10_000;
 const renewalMs = 60_000;
 /** A list of 10,000 revocations takes 600 KB as PEM. */
 const maxFileBytes = 1024 * 1024;
+/** Tells of files that cannot be used: one look between the two writes of a renewal finds some too. */
+const alarmingLooks = 2;
+const startTries = 6;
+const startPauseMs = 500;
+/** Machines that call others and are called. */
+const bothSides: readonly MachineRole[] = ['guard', 'serve', 'door', 'gateway'];
 /** A rotation needs two. */
 const maxAnchors = 32;
 
 /**
- * Opens the files of a machine. Throws `certificate-files-wrong` if one of them cannot be used now.
- * Later, files that cannot be used change nothing: the last good ones stay in force, all of them
- * together, and an alarm tells of it. Dates close nothing, neither now nor later.
+ * Opens the files of a machine. Throws `certificate-files-wrong` if one of them cannot be used after
+ * a few seconds; a list of an authority that is not trusted is only an alarm. Later, files that
+ * cannot be used change nothing: the last good ones stay in force, certificate, key and authorities
+ * together, and an alarm tells of it. Each list that is right counts by itself. Dates close nothing,
+ * neither now nor later.
  */
 export async function openTrust(options: {
   readonly files: TrustFiles;
@@ -87,21 +102,24 @@ export async function openTrust(options: {
 }): Promise<Trust> {
   const { files, service, clock, onEvent } = options;
   const seen = await openSeen(files.memory);
-  let texts = await textsOf(files).catch(refuseStart);
-  let loaded = await Promise.resolve(texts)
-    .then((read) => loadedFrom(files, read, service, clock.wallMs()))
-    .catch(refuseStart);
-  const learn = () =>
-    Promise.all([
-      ...loaded.lists.map(({ issuer, serials }) => seen.learn(issuer, serials)),
-      // If an older certificate is put back, peers refuse it: this process tells so first.
-      seen.note(loaded.own.accepted),
-    ]);
-  await learn();
-  /** Why the files as they are now cannot be used, as the last look found it. */
-  let problem: string | null = null;
-  /** Seen by two looks: a look between the two writes of a renewal finds files that do not fit. */
-  let lasting: string | null = null;
+  const read = (contents: Contents) => loadedFrom(files, contents, service, clock.wallMs());
+  const first = await atStart(files, read, clock);
+  let { loaded, lists } = first;
+  /** As the files were when everything in them was taken. */
+  let taken = first.contents;
+  /** As the last look found them, and as they were tried last. */
+  let looked = taken;
+  let tried = taken;
+  const learn = (some: readonly RevocationList[]) =>
+    Promise.all(some.map(({ issuer, serials }) => seen.learn(issuer, serials)));
+  await learn(lists);
+  // If an older certificate is put back, peers refuse it: this process tells so first.
+  await seen.note(loaded.own.accepted);
+  /** Why the files as they are now cannot be used. */
+  let problem: string | null = first.problem;
+  /** Looks with a problem, until two in a row have found none. */
+  let badLooks = problem === null ? 0 : alarmingLooks;
+  let goodLooks = 0;
   let told: readonly Alarm[] = [];
 
   const judged = (
@@ -115,7 +133,7 @@ export async function openTrust(options: {
       peerIs,
       isRevoked: (issuer, serial) =>
         seen.isRevoked(issuer, serial) ||
-        loaded.lists.some((list) => list.issuer === issuer && list.serials.has(serial)),
+        lists.some((list) => list.issuer === issuer && list.serials.has(serial)),
       newestOf,
       nowWallMs: clock.wallMs(),
     });
@@ -131,41 +149,70 @@ export async function openTrust(options: {
     return nowMs - one.sinceMs < renewalMs ? one.was : one.is;
   };
 
-  const reload = async () => {
+  /** Takes what can be used. Returns false if it waits for the next look. */
+  const take = async (now: Contents, again: boolean): Promise<boolean> => {
+    const problems: string[] = [];
+    let next = loaded;
     try {
-      const now = await textsOf(files);
-      if (!sameTexts(now, texts)) {
-        loaded = loadedFrom(files, now, service, clock.wallMs());
-        texts = now;
-        await learn();
-        onEvent({ type: 'certificate-files-loaded' });
-      }
-      problem = null;
-      lasting = null;
+      next = read(now);
     } catch (error) {
-      const said = error instanceof Error ? error.message : String(error);
-      lasting = problem === null ? null : said;
-      problem = said;
+      problems.push(saidOf(error));
     }
+    const found = listsIn(files, now.revocations, next.anchors);
+    // Revocations count at once, whatever is wrong with the other files.
+    await learn(found.lists);
+    const kept = lists.filter(({ issuer }) => !found.lists.some((one) => one.issuer === issuer));
+    const fewer =
+      loaded.anchors.some(({ keyId }) => !next.anchors.some((one) => one.keyId === keyId)) ||
+      (found.problems.length === 0 && kept.length > 0);
+    // A file that is being written may be cut off exactly between two blocks.
+    if (fewer && !again) return false;
+    problems.push(...found.problems.map(({ said }) => said));
+    const news =
+      next !== loaded ||
+      (found.lists.length > 0 && !isDeepStrictEqual(now.revocations, tried.revocations));
+    loaded = next;
+    lists = found.problems.length === 0 ? found.lists : [...found.lists, ...kept];
+    tried = now;
+    problem = problems.length === 0 ? null : problems.join('; ');
+    if (problem === null) taken = now;
+    await seen.note(loaded.own.accepted);
+    if (news) onEvent({ type: 'certificate-files-loaded' });
+    return true;
+  };
+
+  const reload = async () => {
+    const now = await contentsOf(files);
+    const again = isDeepStrictEqual(now, looked);
+    looked = now;
+    if (isDeepStrictEqual(now, taken)) {
+      tried = now;
+      problem = null;
+    } else if (!isDeepStrictEqual(now, tried) && !(await take(now, again))) return;
+    goodLooks = problem === null ? goodLooks + 1 : 0;
+    if (problem !== null) badLooks += 1;
+    else if (goodLooks >= alarmingLooks) badLooks = 0;
   };
 
   const alarms = (): readonly Alarm[] => {
     const nowWallMs = clock.wallMs();
     const der = new X509Certificate(loaded.own.certificate).raw;
     const own = (['client', 'server'] as const).map((as) => judged(der, as));
-    const refusal = own.find((one) => one.state === 'refused');
+    const refusals = own.filter((one) => one.state === 'refused');
+    const { role } = loaded.own.accepted.name;
+    const refusal = refusals.length === own.length || bothSides.includes(role) ? refusals[0] : null;
     const early = own.find((one) => one.state === 'not-yet-valid');
     return [
-      ...(lasting === null
+      ...(problem === null || badLooks < alarmingLooks
         ? []
         : [
             alarm(
               'files-not-usable',
               files.trust,
-              `${lasting}. The files read before stay in force`,
+              `${problem}. The files read before stay in force`,
             ),
           ]),
-      ...(own.every((one) => one.state === 'refused') && refusal?.state === 'refused'
+      ...(refusal != null
         ? [
             alarm(
               'certificate-not-accepted',
@@ -183,7 +230,7 @@ export async function openTrust(options: {
             ),
           ]
         : []),
-      ...datesOf(files, loaded).flatMap((dated) => expiryAlarm(dated, nowWallMs) ?? []),
+      ...datesOf(files, loaded, lists).flatMap((dated) => expiryAlarm(dated, nowWallMs) ?? []),
       ...seen.problems().map(({ code, said }) => alarm(code, files.memory, said)),
     ];
   };
@@ -229,7 +276,7 @@ export async function openTrust(options: {
           // `look` rejects only for a bug; the next look tells it again.
           failed: (error) => {
             problem = String(error);
-            lasting = problem;
+            badLooks = alarmingLooks;
           },
         },
         look,
@@ -247,67 +294,84 @@ const alarm = (code: Alarm['code'], subject: string, said: string): Alarm => ({
   said,
 });
 
-function refuseStart(error: unknown): never {
-  throw accessErrors.make(
-    'certificate-files-wrong',
-    error instanceof Error ? error.message : String(error),
-    {},
-    error,
-  );
-}
+const saidOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-interface Texts {
-  readonly trust: string;
-  readonly certificate: string;
-  readonly key: string;
-  readonly revocations: string | null;
+/** The text of a file, or why it cannot be read. */
+type Content = { readonly text: string } | { readonly wrong: string };
+
+interface Contents {
+  readonly trust: Content;
+  readonly certificate: Content;
+  readonly key: Content;
+  readonly revocations: Content | null;
 }
 
 /** Their content, not their time of change: a file that is replaced within a second counts too. */
-async function textsOf(files: TrustFiles): Promise<Texts> {
+async function contentsOf(files: TrustFiles): Promise<Contents> {
   const [trust, certificate, key, revocations] = await Promise.all([
-    textOf(files.trust),
-    textOf(files.certificate),
-    textOf(files.key),
-    files.revocations === null ? null : textOf(files.revocations),
+    contentOf(files.trust),
+    contentOf(files.certificate),
+    contentOf(files.key),
+    files.revocations === null ? null : contentOf(files.revocations),
   ]);
   return { trust, certificate, key, revocations };
 }
 
-async function textOf(file: string): Promise<string> {
-  const handle = await open(file, 'r').catch((error) => {
-    throw new Error(`${file} cannot be read: ${error.code ?? error}`, { cause: error });
-  });
+async function contentOf(file: string): Promise<Content> {
   try {
-    const buffer = Buffer.alloc(Math.min((await handle.stat()).size, maxFileBytes) + 1);
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-    if (bytesRead > maxFileBytes) throw new Error(`${file} is longer than ${maxFileBytes} bytes`);
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await handle.close();
+    const handle = await open(file, 'r');
+    try {
+      const buffer = Buffer.alloc(Math.min((await handle.stat()).size, maxFileBytes) + 1);
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+      return bytesRead > maxFileBytes
+        ? { wrong: `is longer than ${maxFileBytes} bytes` }
+        : { text: buffer.toString('utf8', 0, bytesRead) };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    return { wrong: `cannot be read: ${(error as NodeJS.ErrnoException).code ?? error}` };
   }
 }
 
-function sameTexts(one: Texts, other: Texts): boolean {
-  return (
-    one.trust === other.trust &&
-    one.certificate === other.certificate &&
-    one.key === other.key &&
-    one.revocations === other.revocations
-  );
+function textIn(file: string, content: Content): string {
+  if ('wrong' in content) throw new Error(`${file} ${content.wrong}`);
+  return content.text;
+}
+
+/** Reads the files. If they do not fit, somebody may be copying them: it tries again for a while. */
+async function atStart(files: TrustFiles, read: (contents: Contents) => Loaded, clock: Clock) {
+  for (let tries = 1; ; tries += 1) {
+    const contents = await contentsOf(files);
+    try {
+      const loaded = read(contents);
+      const { lists, problems } = listsIn(files, contents.revocations, loaded.anchors);
+      const wrong = problems.find(({ foreign }) => !foreign);
+      if (wrong !== undefined) throw new Error(wrong.said);
+      return { contents, loaded, lists, problem: problems[0]?.said ?? null };
+    } catch (error) {
+      const unreadable = Object.values(contents).some((one) => one !== null && 'wrong' in one);
+      if (unreadable || tries === startTries) {
+        throw accessErrors.make('certificate-files-wrong', saidOf(error), {}, error);
+      }
+    }
+    await clock.sleep(startPauseMs);
+  }
 }
 
 /** Throws an error that names the file, without anything of its content: one of them is a key. */
 function loadedFrom(
   files: TrustFiles,
-  texts: Texts,
+  contents: Contents,
   service: string | null,
   nowWallMs: number,
 ): Loaded {
-  const anchors = named(files.trust, () => anchorsIn(texts.trust));
-  const [leaf] = named(files.certificate, () => certificatesIn(texts.certificate));
+  const text = (which: 'trust' | 'certificate' | 'key') => textIn(files[which], contents[which]);
+  const [trust, certificate, keyText] = [text('trust'), text('certificate'), text('key')];
+  const anchors = named(files.trust, () => anchorsIn(trust));
+  const [leaf] = named(files.certificate, () => certificatesIn(certificate));
   if (leaf === undefined) throw new Error(`${files.certificate}: it has no certificate`);
-  const key = named(files.key, () => keyIn(texts.key));
+  const key = named(files.key, () => keyIn(keyText));
   if (!leaf.checkPrivateKey(createPrivateKey(key))) {
     throw new Error(
       `${files.key}: the key is not the one of the certificate in ${files.certificate}`,
@@ -328,10 +392,6 @@ function loadedFrom(
       `${files.certificate}: other machines would refuse it: ${first?.state === 'refused' ? first.said : ''}`,
     );
   }
-  const lists =
-    texts.revocations === null || files.revocations === null
-      ? []
-      : named(files.revocations, () => listsIn(texts.revocations ?? '', anchors));
   return {
     own: {
       accepted,
@@ -340,7 +400,6 @@ function loadedFrom(
       authorities: anchors.map(({ certificate }) => certificate.toString()),
     },
     anchors,
-    lists,
   };
 }
 
@@ -348,7 +407,7 @@ function named<T>(file: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new Error(`${file}: ${error instanceof Error ? error.message : error}`);
+    throw new Error(`${file}: ${saidOf(error)}`);
   }
 }
 
@@ -391,19 +450,35 @@ function keyIn(text: string): string {
   return pem;
 }
 
-function listsIn(text: string, anchors: readonly Anchor[]): readonly RevocationList[] {
-  return pemBlocks(text, 'X509 CRL').map((der, index) => {
-    try {
-      return revocationListOf(der, anchors);
-    } catch (error) {
-      throw new Error(
-        `list ${index + 1} cannot be used: ${error instanceof Error ? error.message : error}`,
-      );
+function listsIn(
+  { revocations: file }: TrustFiles,
+  content: Content | null,
+  anchors: readonly Anchor[],
+): Lists {
+  if (file === null || content === null) return { lists: [], problems: [] };
+  const lists: RevocationList[] = [];
+  const problems: Lists['problems'][number][] = [];
+  try {
+    const text = textIn(file, content);
+    for (const [index, der] of named(file, () => pemBlocks(text, 'X509 CRL')).entries()) {
+      try {
+        lists.push(revocationListOf(der, anchors));
+      } catch (error) {
+        const said = `${file}: list ${index + 1} cannot be used: ${saidOf(error)}`;
+        problems.push({ said, foreign: error instanceof UnknownSigner });
+      }
     }
-  });
+  } catch (error) {
+    problems.push({ said: saidOf(error), foreign: false });
+  }
+  return { lists, problems };
 }
 
-function datesOf(files: TrustFiles, { own, anchors, lists }: Loaded): readonly Dated[] {
+function datesOf(
+  files: TrustFiles,
+  { own, anchors }: Loaded,
+  lists: readonly RevocationList[],
+): readonly Dated[] {
   const { name, certificate } = own.accepted;
   return [
     {
