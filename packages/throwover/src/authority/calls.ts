@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { maxCounter } from '../store/store.ts';
 import { type Call, type CallTable, nothing } from '../wire/wire.ts';
 import type { DatabaseSide } from './database-side.ts';
 import {
@@ -46,8 +47,12 @@ const maxOpenTransactionsMs = 10_000;
 /** Longest deadline of a fence, ms. */
 const maxFenceDeadlineMs = 600_000;
 
-const token = z.int().nonnegative();
-const epoch = z.int().positive();
+/**
+ * A number that is implausibly high would be remembered, and every later one refused. What a guard
+ * keeps on disk has no such bound, so that it still reads what it has seen before.
+ */
+const token = z.int().nonnegative().max(maxCounter);
+const epoch = z.int().positive().max(maxCounter);
 
 const look = {
   method: 'GET',
@@ -230,7 +235,10 @@ export const peerCalls = {
     ...ofPeer,
     path: '/v1/peer/word',
     says: "The newest epoch that this guard knows, and its database's state",
-    body: z.strictObject({ pair: pairSchema, known: knownEpochSchema }),
+    body: z.strictObject({
+      pair: pairSchema,
+      known: knownEpochSchema.extend({ epoch: token }),
+    }),
     output: peerWordSchema,
   },
   renounce: {

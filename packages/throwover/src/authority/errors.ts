@@ -5,7 +5,7 @@ export const authorityErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Nothing was changed by this command.',
     remedy:
-      "Another controller took this run over or began a newer one. See `throwover runs`, and leave this one. If another run has the same token, two stores speak for this service: compare `store` in throwover.yaml with the guard's configuration.",
+      "Another controller took this run over or began a newer one. See `throwover runs`, and leave this one. If there is none, `throwover check` says whether the guard has seen a higher token than the store gives, and names the way back. If another run has the same token, two stores speak for this service: compare `store` in throwover.yaml with the guard's configuration.",
   },
   'other-service': {
     disposition: 'stop',

@@ -4,7 +4,7 @@
  */
 import { isPosition, type Position } from '@throwover/client';
 import { z } from 'zod';
-import type { Loss } from '../store/store.ts';
+import { type Loss, maxCounter } from '../store/store.ts';
 import type { ValueOf } from '../wire/wire.ts';
 
 const region = z.string().min(1).max(63);
@@ -33,7 +33,7 @@ export const runCommand = {
   /** The run that a command is sent for. */
   scope: z.strictObject({ ...pair, run: name }),
   /** The run's fencing token. */
-  token,
+  token: token.max(maxCounter),
 };
 export const runCommandSchema = z.strictObject(runCommand);
 

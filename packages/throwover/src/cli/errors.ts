@@ -51,6 +51,19 @@ export const cliErrors = defineErrors({
     remedy:
       'Have another person read the plan; give that name when it is asked for, or with --second NAME beside --yes DIGEST.',
   },
+  'tokens-used-up': {
+    disposition: 'page',
+    notLost: 'Nothing was changed; the service goes on as it is, and no run can begin.',
+    remedy:
+      'The guards must forget the token, which only a new memory does: docs/authority.md, "A guard that has seen too much". See who reaches the guards.',
+  },
+  'run-went-on': {
+    disposition: 'page',
+    exit: 'refused',
+    notLost: 'Nothing was changed.',
+    remedy:
+      'The store was put back from a backup, and its open run has ended elsewhere. Wait one lease: the guard of the active region tells the store the newer epoch. Then `throwover renumber` again, and end the old run with `throwover abort RUN --reason TEXT`. If the epoch stays behind, see that this guard reaches the store.',
+  },
   'no-open-run': {
     disposition: 'stop',
     exit: 'usage',

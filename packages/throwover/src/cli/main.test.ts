@@ -106,6 +106,19 @@ describe('wrong input is 2', () => {
     });
   });
 
+  it('is a damaged run without the name of who ends it, and one that does not exist', async () => {
+    const damaged = ['abort', 'run_0-0', '--damaged', '--reason', 'x', '--config', config];
+    const { code, stderr } = await run(...damaged);
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--by NAME'),
+    });
+    expect(await runJson(...damaged, '--by', 'ana')).toMatchObject({
+      code: 2,
+      json: { error: { code: 'no-such-run' } },
+    });
+  });
+
   it.each([
     ['--override', 'loss-above-bound'],
     ['--yes', 'abc'],

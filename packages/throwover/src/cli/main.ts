@@ -32,6 +32,7 @@ import { pkiCommands } from './pki/pki-commands.ts';
 import { processCommands } from './processes/process-commands.ts';
 import { halt } from './run/halt.ts';
 import { losses, resolveLoss } from './run/losses.ts';
+import { renumber } from './run/renumber.ts';
 import { report } from './run/report.ts';
 import { abort, kindsOfRun, plan, resume } from './run/run-commands.ts';
 import { runs, show } from './run/run-list.ts';
@@ -87,6 +88,7 @@ const allCommands: readonly CommandSpec[] = [
   resume,
   abort,
   halt,
+  renumber,
   losses,
   resolveLoss,
   runs,

@@ -47,18 +47,21 @@ export function epochConformance(subject: () => StoreUnderTest): void {
   });
 
   test('a lost store goes on above what guards have seen; a known one too, between runs alone', async () => {
-    const atLeast = (name: string, epoch: number, token: number) =>
+    const atLeast = (name: string, epoch: number, token: number, openRun?: string) =>
       subject().store.registerService({
         name,
         regions: ['east', 'west'],
         active: 'west',
-        atLeast: { epoch, token },
+        atLeast: { epoch, token, ...(openRun === undefined ? {} : { openRun }) },
       });
     expect(await atLeast('lost', 7, 40)).toMatchObject({ epoch: 7, active: 'west' });
     const back = { service: 'lost', from: 'west', to: 'east' };
     const lost = await subject().store.beginRun(beginOf({ ...back, epoch: 7 }));
     expect(lost.token).toBe(41);
-    expect(await atLeast('lost', 9, 90)).toMatchObject({ epoch: 7 });
+    expect(await atLeast('lost', 9, 90)).toMatchObject({ epoch: 7, token: 41 });
+    const { runId } = lost;
+    expect(await atLeast('lost', 9, 44, 'run_other')).toMatchObject({ epoch: 7, token: 41 });
+    expect(await atLeast('lost', 9, 44, runId)).toMatchObject({ epoch: 7, token: 44 });
     await append(lost, 1, ended);
     expect(await atLeast('lost', 8, 3)).toMatchObject({ epoch: 8, openedBy: 'registered' });
     expect(await atLeast('lost', 2, 50)).toMatchObject({ epoch: 8, active: 'west' });

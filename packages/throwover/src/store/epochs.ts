@@ -1,5 +1,5 @@
 import { storeErrors } from './errors.ts';
-import type { Input } from './port.ts';
+import type { AtLeast, Input } from './port.ts';
 import { inProgress, mustHold, mustRun, type RunFacts } from './rules.ts';
 import type { ServiceState, SyncState } from './shapes.ts';
 
@@ -36,20 +36,23 @@ export function registered(
 ): ServiceFacts {
   const { name, regions, active } = input;
   mustBeAmong(regions, known?.state.active ?? active, name);
-  const atLeast = input.atLeast ?? { epoch: 1, token: 0 };
+  const atLeast: AtLeast = input.atLeast ?? { epoch: 1, token: 0 };
   if (known === undefined) return first(name, [...regions], active, atLeast);
   const { state } = known;
   const changed = !sameNames(state.regions, regions);
   if (changed && state.openRun !== null) throw inProgress(name, { runId: state.openRun });
   const inRegions = changed ? { ...known, state: { ...state, regions: [...regions] } } : known;
-  return state.openRun === null ? raised(inRegions, atLeast) : inRegions;
+  if (state.openRun === null) return raised(inRegions, atLeast);
+  return atLeast.openRun === state.openRun
+    ? raised(inRegions, { ...atLeast, epoch: state.epoch })
+    : inRegions;
 }
 
 function first(
   name: string,
   regions: readonly string[],
   active: string,
-  atLeast: { readonly epoch: number; readonly token: number },
+  atLeast: AtLeast,
 ): ServiceFacts {
   return {
     state: {
@@ -69,10 +72,7 @@ function first(
   };
 }
 
-function raised(
-  facts: ServiceFacts,
-  atLeast: { readonly epoch: number; readonly token: number },
-): ServiceFacts {
+function raised(facts: ServiceFacts, atLeast: AtLeast): ServiceFacts {
   const { state } = facts;
   const withToken = atLeast.token > state.token ? inToken(facts, atLeast.token) : facts;
   if (atLeast.epoch <= state.epoch) return withToken;

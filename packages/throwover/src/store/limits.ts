@@ -50,8 +50,8 @@ export const maxWriterLeaseMs = 30_000;
 export const driftBound = 0.01;
 
 /**
- * Highest epoch and token that guards may report, so that a wrong report does not use up the
- * numbers.
+ * Highest epoch and token in any message, so that a wrong one does not use up the numbers: a store
+ * and a guard can always go on above what they have seen, except above this one itself.
  */
 export const maxCounter = 1e12;
 

@@ -39,10 +39,11 @@ export interface Store {
     active: string;
     /**
      * Newest epoch and highest token that guards have seen: a store that was lost or restored
-     * continues above them. Not allowed while a run is open, because the open run of a restored
-     * store may have continued elsewhere.
+     * continues above them. While a run is open nothing is raised, because the open run of a
+     * restored store may have continued elsewhere; the token is, if the caller names that run: it
+     * has seen that no guard knows a newer promotion.
      */
-    atLeast?: { readonly epoch: number; readonly token: number };
+    atLeast?: AtLeast;
   }): Promise<ServiceState>;
   service(name: string): Promise<ServiceState>;
   /**
@@ -142,6 +143,13 @@ export interface Store {
   run(runId: string): Promise<RunState>;
   /** Newest first. */
   runs(filter: { service?: string; limit: number }): Promise<readonly RunSummary[]>;
+}
+
+/** Numbers above which a store continues. */
+export interface AtLeast {
+  readonly epoch: number;
+  readonly token: number;
+  readonly openRun?: string;
 }
 
 /** A run as its controller begins it. */

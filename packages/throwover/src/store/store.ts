@@ -17,6 +17,7 @@ export { storeErrors } from './errors.ts';
 export {
   driftBound,
   maxBodyBytes,
+  maxCounter,
   maxLossesPerCall,
   maxNoteLength,
   maxRecordsPerAppend,

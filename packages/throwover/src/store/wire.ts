@@ -48,7 +48,11 @@ const rows = {
       regions: z.array(name).min(1).max(20),
       active: name,
       atLeast: z
-        .object({ epoch: count.max(maxCounter), token: count.max(maxCounter) })
+        .object({
+          epoch: count.max(maxCounter),
+          token: count.max(maxCounter),
+          openRun: name.exactOptional(),
+        })
         .exactOptional(),
     }),
     output: serviceSchema,

@@ -6,6 +6,8 @@ import {
   unconfirmedAt,
 } from '../../authority/authority.ts';
 import { assertNever } from '../../kernel/kernel.ts';
+import type { ServiceState } from '../../store/store.ts';
+import { highestSeen } from '../run/renumber.ts';
 
 /**
  * Returns the faults in one database's status that would keep a switch from working, or that are an
@@ -65,6 +67,30 @@ function standbyFaults(
     default:
       return assertNever(role);
   }
+}
+
+/**
+ * Returns the numbers that a guard has seen and that the store does not know. `state`: read after
+ * the status.
+ */
+export function numbersAhead(
+  status: DatabaseStatus,
+  { token, epoch }: Pick<ServiceState, 'token' | 'epoch'>,
+): readonly string[] {
+  const { region, known } = status;
+  const highest = highestSeen(status);
+  return [
+    ...(highest > token
+      ? [
+          `TOKEN AHEAD: ${region}'s guard has seen token ${highest}, and the store has given ${token}, so every run would fail with token-too-old or token-renounced; the store was put back from an older backup, or a stranger sent that token; \`throwover renumber\` lets the store continue above it`,
+        ]
+      : []),
+    ...(known.epoch > epoch
+      ? [
+          `EPOCH AHEAD: ${region}'s guard knows epoch ${known.epoch}${known.active === null ? '' : ` with ${known.active} active`}, and the store has ${epoch}; the guard of the active region tells the store after one lease, else see docs/authority.md, "A guard that has seen too much"`,
+        ]
+      : []),
+  ];
 }
 
 /** Returns in a few words why nobody can write there; empty when the database is open. */

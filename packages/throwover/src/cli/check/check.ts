@@ -1,5 +1,9 @@
 import { Option } from 'commander';
-import { clusterText, type DatabaseSurvey } from '../../authority/authority.ts';
+import {
+  clusterText,
+  type DatabaseStatus,
+  type DatabaseSurvey,
+} from '../../authority/authority.ts';
 import { checkTimingOf } from '../../compose/compose.ts';
 import { resolverFacts } from '../../evidence/evidence.ts';
 import {
@@ -24,7 +28,7 @@ import { endDamagedCommand } from '../run/run-list.ts';
 import { type Session, serviceState } from '../session.ts';
 import { durabilityText, lagText } from '../text/lag-text.ts';
 import { certificatesSaid } from './check-certificates.ts';
-import { closedText, databaseFaults, strangeGuard } from './check-database.ts';
+import { closedText, databaseFaults, numbersAhead, strangeGuard } from './check-database.ts';
 import { doorFaults, doorText } from './check-door.ts';
 
 /** The sections of the board, in its order. */
@@ -180,7 +184,12 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
       const lacks = (survey?.guardLacks ?? []).flatMap(({ says, mayStopRun }) =>
         mayStopRun ? [`THE GUARD LACKS ${says}`] : [],
       );
-      const own = [...databaseFaults(status, active), ...doorFaults(status), ...lacks];
+      const own = [
+        ...databaseFaults(status, active),
+        ...doorFaults(status),
+        ...(await numberFaults(session, status)),
+        ...lacks,
+      ];
       return { said, faults: strange.length > 0 ? strange : own };
     }),
     seen('traffic', `${name} door`, async () => {
@@ -215,6 +224,13 @@ async function look(session: Session, adopt: boolean): Promise<readonly Seen[]> 
     people(session),
     ...(await measured(session)),
   ];
+}
+
+/** A guard that has seen more than the store gives refuses every run. */
+async function numberFaults(session: Session, status: DatabaseStatus): Promise<readonly string[]> {
+  // Read after the status: a run that began in between is no fault.
+  const state = await orNull(() => serviceState(session));
+  return state === null ? [] : numbersAhead(status, state);
 }
 
 /** A run that is open, with the command that ends it; of a damaged one that is another. */

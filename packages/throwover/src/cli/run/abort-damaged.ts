@@ -102,6 +102,6 @@ export function endedDamagedText({ ending, active, opening, left }: EndedDamaged
     ...(left.length === 0
       ? ['Nothing is closed or held any more.']
       : ['May be half-done:', ...left.map((line) => `  ${line}`)]),
-    'Next: `throwover check`. It says what is closed and how it opens (docs/authority.md).',
+    'Next: `throwover check`. docs/cli.md, "A region that is closed to writes", says how a database opens.',
   ].join('\n');
 }
