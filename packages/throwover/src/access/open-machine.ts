@@ -13,7 +13,7 @@ import { openTrust, type Trust } from './trust.ts';
 const judgedForMs = 1_000;
 
 /** Longest time for a connection with its TLS, ms. */
-const connectPatienceMs = 10_000;
+const connectPatienceMs = 3_000;
 
 /** Same on both sides: no side resumes a session, so that each connection shows its certificate. */
 const shared = { minVersion: 'TLSv1.3', rejectUnauthorized: false } as const;

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createNetServer, type Socket } from 'node:net';
+import { Agent } from 'undici';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { systemClock } from './clock.ts';
@@ -92,4 +94,21 @@ test.each([
   await clock.advance(1_999);
   await clock.advance(1);
   await failed;
+});
+
+test('a machine that takes the connection and never ends the handshake of TLS costs the deadline, and not more', async () => {
+  const frozen = createNetServer(() => {});
+  const { port } = await listenAt(frozen, { host: '127.0.0.1', port: 0 });
+  const sockets = new Set<Socket>();
+  frozen.on('connection', (socket) => sockets.add(socket));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    frozen.close();
+  });
+  const dispatcher = new Agent();
+  onTestFinished(() => dispatcher.destroy());
+  const call = { url: `https://127.0.0.1:${port}`, dispatcher, clock: systemClock };
+  await expect(httpCall({ ...call, deadlineMs: 200, maxBytes: 1_000 })).rejects.toThrow(
+    'no answer within 200 ms',
+  );
 });

@@ -34,7 +34,7 @@ export interface HttpAnswer {
 export async function httpCall(call: HttpCall): Promise<HttpAnswer> {
   const { url, method = 'GET', headers = {}, body = null, dispatcher, deadlineMs, clock } = call;
   return withDeadline(clock, deadlineMs, async (signal) => {
-    const answer = await request(url, {
+    const asked = request(url, {
       method,
       headers: { ...headers },
       body,
@@ -44,8 +44,23 @@ export async function httpCall(call: HttpCall): Promise<HttpAnswer> {
       bodyTimeout: 0,
       ...(dispatcher === undefined ? {} : { dispatcher }),
     });
+    // undici heeds the signal only once it is connected: a frozen machine takes the connection and
+    // never ends the handshake of TLS.
+    const answer = await Promise.race([asked, endOf(signal, asked)]);
     const text = await textOf(answer.body, call.maxBytes);
     return { status: answer.statusCode, headers: answer.headers, text };
+  });
+}
+
+/** Rejects when the signal is aborted; what comes of the call after that is ignored. */
+function endOf(signal: AbortSignal, asked: Promise<unknown>): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const end = () => {
+      asked.catch(() => {});
+      reject(signal.reason);
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
   });
 }
 
