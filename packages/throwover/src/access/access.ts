@@ -15,6 +15,7 @@
  *   pem.ts           blocks of a PEM file
  */
 export { accessErrors } from './errors.ts';
+export type { Judgement } from './judge.ts';
 export { checkedName } from './names.ts';
 export {
   certificatesInFile,

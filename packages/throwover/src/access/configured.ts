@@ -14,3 +14,21 @@ export async function machineOf(
   const { openMachine } = await import('./open-machine.ts');
   return openMachine(identity, options);
 }
+
+/**
+ * Opens the machine and starts what needs it. What does not start ends the machine too: the watch on
+ * its files would keep the process alive, and nothing would start it again.
+ */
+export async function startWith<T>(
+  identity: Identity | undefined,
+  options: MachineOptions,
+  start: (machine: Machine | null) => Promise<T>,
+): Promise<T> {
+  const machine = await machineOf(identity, options);
+  try {
+    return await start(machine);
+  } catch (error) {
+    await machine?.close();
+    throw error;
+  }
+}

@@ -20,7 +20,7 @@ export const accessErrors = defineErrors({
     exit: 'usage',
     notLost: 'Nothing was changed: the authority in this folder is as it was.',
     remedy:
-      'Name another folder with `--dir`. To replace the authority in this one, see `throwover pki rotate --help`.',
+      'Name another folder with `--dir`. To issue what is missing in this one: `throwover pki issue --for throwover.yaml`. To replace the authority in this one, see `throwover pki rotate --help`.',
   },
   'pki-folder-missing': {
     disposition: 'stop',

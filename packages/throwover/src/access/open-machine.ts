@@ -78,7 +78,9 @@ export async function openMachine(identity: Identity, options: MachineOptions): 
       // A machine that was revoked since is not talked to any more.
       loaded.add(() => {
         for (const socket of open) {
-          if (notThe(callee, judged(socket, 'server')) !== null) socket.destroy();
+          const now = judged(socket, 'server');
+          // A renewal breaks no call that is under way.
+          if (now.state === 'refused' && now.reason !== 'superseded') socket.destroy();
         }
       });
       return connector({

@@ -50,7 +50,7 @@ async function judgedOverTls(trusted: Issued, server: Issued, client: Issued | n
   const result = {
     client: judged(peer, 'client'),
     server: judged(socket, 'server'),
-    byNode: (peer.authorizationError as unknown as string | null) ?? null,
+    byNode: peer.authorizationError?.toString() ?? null,
   };
   peer.destroy();
   socket.destroy();

@@ -44,7 +44,10 @@ export async function startEdge(input: unknown, clock: Clock): Promise<RunningEd
   const { adminHost: host, adminPort: port, identity, insecure } = config;
   mustBeProtected({ host, port }, { identity, insecure });
   const edge = await createEdge({ ...config, clock });
-  const admin = await doorAdminServer(edge, { identity, clock });
+  const admin = await doorAdminServer(edge, { identity, clock }).catch((error) => {
+    edge.close();
+    throw error;
+  });
   const proxy = new ReverseProxy({ clock, trusted: config.trustedProxies });
   const serve = applicationServe({ config, edge, proxy });
   const server = publicServer(config, (req, res) => edge.handle(req, res, serve));

@@ -1,5 +1,7 @@
 import type { Server } from 'node:http';
-import { machineOf } from '../access/configured.ts';
+import type { TrustEvent } from '../access/access.ts';
+import { startWith } from '../access/configured.ts';
+import type { Machine } from '../access/machine.ts';
 import {
   type Clock,
   closeServer,
@@ -54,14 +56,25 @@ export async function startGateway(
 ): Promise<RunningGateway> {
   const config = parseGatewayConfig(input);
   const clock = options.clock ?? systemClock;
-  const random = options.random ?? systemRandom;
   const log = options.log ?? logTo(process.stderr, clock);
   const { region, adminHost, adminPort, identity, insecure } = config;
   mustBeProtected({ host: adminHost, port: adminPort }, { identity, insecure });
-  const machine = await machineOf(identity, {
-    ...{ expected: { role: 'gateway', region }, clock },
-    onEvent: (event) => log('warn', event.type, { ...event }),
-  });
+  const asGateway = {
+    ...{ expected: { role: 'gateway' as const, region }, clock },
+    onEvent: (event: TrustEvent) => log('warn', event.type, { ...event }),
+  } as const;
+  return startWith(identity, asGateway, (machine) =>
+    startAs(machine, config, { ...options, clock, log }),
+  );
+}
+
+async function startAs(
+  machine: Machine | null,
+  config: GatewayConfig,
+  options: GatewayOptions & { readonly clock: Clock; readonly log: Log },
+): Promise<RunningGateway> {
+  const { clock, log, random = systemRandom } = options;
+  const { adminHost, adminPort } = config;
   const verifiers = await verifiersOf(config, clock, options.env ?? process.env);
 
   const journal = new EventJournal(config.dataDir, { maxBytes: config.journalMaxBytes });

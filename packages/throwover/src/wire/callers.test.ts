@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { positionOf } from '@throwover/client';
@@ -195,6 +196,26 @@ describe.each(Object.entries(processes))('%s', (_process, process) => {
       expect([name, await asked('west')]).toEqual([name, 'call-not-allowed']);
     }
   });
+});
+
+it('who is not trusted any more gets nothing from any check, also in the middle of a call', () => {
+  const judgement = {
+    state: 'refused',
+    reason: 'revoked',
+    said: 'it is revoked',
+    name: null,
+  } as const;
+  const name = parseName(processes.guard.uri);
+  const callers = callersOf({ name, callerOf: () => judgement } as unknown as Machine);
+  const request = { socket: {} } as IncomingMessage;
+  const { word } = guardTable.peer;
+  for (const refusal of [
+    callers.refused(request),
+    callers.notAllowed(request, 'word', word),
+    callers.notForGuard(request, word, forRegion('east')[word.path]),
+  ]) {
+    expect(refusal?.code).toBe('caller-refused');
+  }
 });
 
 it('only beginnings and administration need a certificate that is in date', () => {

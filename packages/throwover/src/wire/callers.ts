@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Judgement } from '../access/access.ts';
 import type { Machine } from '../access/machine.ts';
 import { formatName, type MachineName, type MachineRole } from '../access/names.ts';
 import type { ThrowoverError } from '../kernel/kernel.ts';
@@ -31,20 +32,14 @@ export interface Callers {
 /** Default deny: a role that a call does not name may not call it. */
 export function callersOf(machine: Machine): Callers {
   const caller = (request: IncomingMessage) => machine.callerOf(request.socket);
-  const nameOf = (request: IncomingMessage) => {
-    const judgement = caller(request);
-    return judgement.state === 'refused' ? null : judgement.name;
-  };
   return {
     refused: (request) => {
       const judgement = caller(request);
-      if (judgement.state !== 'refused') return null;
-      const { reason, said } = judgement;
-      return wireErrors.make('caller-refused', `the caller's certificate: ${said}`, { reason });
+      return judgement.state === 'refused' ? notTrusted(judgement) : null;
     },
     notAllowed: (request, name, call) => {
       const judgement = caller(request);
-      if (judgement.state === 'refused') return null;
+      if (judgement.state === 'refused') return notTrusted(judgement);
       const roles = rolesOf(judgement.name, machine.name);
       if (!call.roles.some((role) => roles.includes(role))) {
         const who = formatName(judgement.name);
@@ -56,14 +51,21 @@ export function callersOf(machine: Machine): Callers {
       return wireErrors.make('certificate-out-of-date', message, { state: judgement.state });
     },
     notForGuard: (request, call, body) => {
-      const name = nameOf(request);
-      if (name?.role !== 'guard' || call.guardOf === undefined) return null;
+      const judgement = caller(request);
+      // It may have been revoked while its body was read.
+      if (judgement.state === 'refused') return notTrusted(judgement);
+      const { name } = judgement;
+      if (name.role !== 'guard' || call.guardOf === undefined) return null;
       const region = call.guardOf(body);
       if (region === name.region) return null;
       const message = `the guard of ${name.region} speaks for ${region}`;
       return wireErrors.make('call-not-allowed', message, { caller: formatName(name), region });
     },
   };
+}
+
+function notTrusted({ reason, said }: Extract<Judgement, { state: 'refused' }>): ThrowoverError {
+  return wireErrors.make('caller-refused', `the caller's certificate: ${said}`, { reason });
 }
 
 /** A command of a person on this host comes with the machine's own certificate. */

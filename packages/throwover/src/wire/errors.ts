@@ -17,7 +17,7 @@ export const wireErrors = defineErrors({
     disposition: 'stop',
     notLost: 'Nothing was changed. Runs that have begun, and the data path, go on.',
     remedy:
-      "Renew the certificate with `throwover pki renew`, or correct the clock of the machine that is wrong, then try again. `throwover check` shows each certificate's dates.",
+      'Renew the certificate with `throwover pki renew`, or correct the clock of the machine that is wrong, then try again. `throwover pki show` lists the dates.',
   },
   'listen-unprotected': {
     disposition: 'stop',

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import type { TrustEvent } from '../../access/access.ts';
 import { type Identity, identityOf } from '../../access/identity.ts';
 import type { Machine } from '../../access/machine.ts';
 import { guardWitness } from '../../compose/compose.ts';
@@ -42,7 +43,7 @@ export function serve(
   },
 ): Promise<void> {
   return listen(terminal, 'serve', async () => {
-    const [{ startServe }, { openSqliteStore }, { machineOf }, { mustBeProtected }] =
+    const [{ startServe }, { openSqliteStore }, { startWith }, { mustBeProtected }] =
       await Promise.all([
         import('../../server/serve.ts'),
         processes.embeddedStore(),
@@ -53,44 +54,54 @@ export function serve(
     const { data: dataDir, host, port } = options;
     const identity = await identityIn(options.identity);
     mustBeProtected({ host, port }, { identity, insecure: options.insecure === true });
-    const machine = await machineOf(identity, {
-      ...{ expected: { role: 'serve' }, clock },
-      onEvent: (event) =>
+    const asServe = {
+      ...{ expected: { role: 'serve' as const }, clock },
+      onEvent: (event: TrustEvent) =>
         terminal.stdout.write(
           `${printableJson({ at: isoTime(clock.wallMs()), event: event.type, ...event })}\n`,
         ),
-    });
-    const sessions = await openSessions(terminal, { files: options.service, machine });
-    const dns = await startDnsParts(terminal, sessions);
-    const [{ MetricsRoute }, { inThisProcess }] = await Promise.all([
-      import('./metrics-serve.ts'),
-      import('./in-this-process.ts'),
-    ]);
-    const metrics = new MetricsRoute(clock);
-    const routes = (added: Routes) => {
-      dns.routes(added);
-      metrics.routes(added);
-    };
-    const openStore = openSqliteStore;
-    const serving = startServe({ host, port, dataDir, openStore, clock, random, machine, routes });
-    const server = await serving.catch(async (error) => {
-      await dns.close();
-      await machine?.close();
-      throw error;
-    });
-    const local = sessions.map((session) => inThisProcess(session, server, clock));
-    metrics.watch(local);
-    const care = careOf(terminal, local, server, dns);
-    return {
-      addresses: { url: server.url },
-      begin: care.begin,
-      close: async () => {
-        await care.end();
+    } as const;
+    return startWith(identity, asServe, async (machine) => {
+      const sessions = await openSessions(terminal, { files: options.service, machine });
+      const dns = await startDnsParts(terminal, sessions);
+      const [{ MetricsRoute }, { inThisProcess }] = await Promise.all([
+        import('./metrics-serve.ts'),
+        import('./in-this-process.ts'),
+      ]);
+      const metrics = new MetricsRoute(clock);
+      const routes = (added: Routes) => {
+        dns.routes(added);
+        metrics.routes(added);
+      };
+      const openStore = openSqliteStore;
+      const serving = startServe({
+        host,
+        port,
+        dataDir,
+        openStore,
+        clock,
+        random,
+        machine,
+        routes,
+      });
+      const server = await serving.catch(async (error) => {
         await dns.close();
-        await server.close();
-        await machine?.close();
-      },
-    };
+        throw error;
+      });
+      const local = sessions.map((session) => inThisProcess(session, server, clock));
+      metrics.watch(local);
+      const care = careOf(terminal, local, server, dns);
+      return {
+        addresses: { url: server.url },
+        begin: care.begin,
+        close: async () => {
+          await care.end();
+          await dns.close();
+          await server.close();
+          await machine?.close();
+        },
+      };
+    });
   });
 }
 

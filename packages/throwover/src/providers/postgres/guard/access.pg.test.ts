@@ -171,3 +171,9 @@ it('a unit of the system asks the guard with its own certificate before it start
   await startSide(pair, 'east');
   await until('the writer is open', writes);
 });
+
+it('a guard whose port is taken leaves nothing behind', async () => {
+  const { guards } = await service('valid');
+  await guards.start('east');
+  await expect(guards.start('east')).rejects.toMatchObject({ code: 'guard-port-taken' });
+});

@@ -22,7 +22,7 @@
  */
 
 import type { AddressInfo } from 'node:net';
-import { machineOf } from '../../../access/configured.ts';
+import { startWith } from '../../../access/configured.ts';
 import type { Machine } from '../../../access/machine.ts';
 import {
   checkTiming,
@@ -76,14 +76,27 @@ export async function startGuard(
   { clock = systemClock, witness, log = console.log }: GuardSurroundings = {},
 ): Promise<RunningGuard> {
   const config = parseGuardConfig(input);
-  const timing = checkTiming({ ...defaultTiming, ...config.timing });
   const { service, region, identity, insecure } = config;
   const say = (what: object) =>
-    log(JSON.stringify({ at: isoTime(clock.wallMs()), region: config.region, ...what }));
-  const machine = await machineOf(identity, {
-    ...{ expected: { service, role: 'guard', region }, clock, onEvent: say },
-  });
+    log(JSON.stringify({ at: isoTime(clock.wallMs()), region, ...what }));
   mustBeProtected(config.listen, { identity, insecure });
+  const expected = { service, role: 'guard', region } as const;
+  return startWith(identity, { expected, clock, onEvent: say }, (machine) =>
+    startAs(machine, config, { clock, say, witness }),
+  );
+}
+
+async function startAs(
+  machine: Machine | null,
+  config: GuardConfig,
+  surroundings: {
+    readonly witness: GuardSurroundings['witness'] | undefined;
+    readonly clock: Clock;
+    readonly say: (what: object) => void;
+  },
+): Promise<RunningGuard> {
+  const { clock, say, witness } = surroundings;
+  const timing = checkTiming({ ...defaultTiming, ...config.timing });
   const side = await openSide(config, clock);
   await finishReplacing(config.postgres.dataDir);
   const peer = config.peer === undefined ? null : peerOf(config.peer, { timing, clock, machine });
